@@ -1,0 +1,293 @@
+"""The landing zone: one folder per feed and arrival day, and nothing else that bronze reads.
+
+Here belong the listing of files, what makes one a repetition of another, and the settings of the feeds.
+What is in the files does not: that is `reading`'s.
+"""
+
+import datetime as dt
+import hashlib
+import json
+import os
+import re
+import secrets
+import sqlite3
+import time
+import tomllib
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_IGNORED = (".", "_")
+_SETTLED_NS = 2_000_000_000
+"""A file or folder touched less than two seconds before it was looked at may change again within one clock tick."""
+
+_INDEX = """
+create table if not exists files (
+    feed text, day text, folder_mtime_ns integer, name text,
+    size integer, mtime_ns integer, inode integer, digest text,
+    primary key (feed, day, name)
+) without rowid
+"""
+
+
+@dataclass(frozen=True)
+class LandedFile:
+    """One file as it arrived.
+
+    `digest` is the SHA-256 of its bytes in hex. `duplicate_of` is "<arrival day>/<name>" of the feed's
+    first file with the same bytes, by arrival day and name, or None where this is the first.
+    """
+
+    feed: str
+    arrived_on: dt.date
+    name: str
+    path: Path
+    size: int
+    digest: str
+    duplicate_of: str | None = None
+
+
+@dataclass(frozen=True)
+class FeedSettings:
+    """What has to be known about a feed beside its files.
+
+    `time_zone` (IANA name) is that of timestamps without offset. `due` are the weekdays, Monday 0 to
+    Sunday 6, on which a file is expected. Raises ValueError where either is not possible.
+    """
+
+    time_zone: str = "UTC"
+    due: frozenset[int] = field(default_factory=lambda: frozenset(range(7)))
+
+    def __post_init__(self) -> None:
+        try:
+            ZoneInfo(self.time_zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError(f"{self.time_zone!r} is no time zone; write it like Europe/London.") from error
+        if not self.due <= frozenset(range(7)):
+            raise ValueError(f"Weekdays are 0 (Monday) to 6 (Sunday), not {sorted(self.due)}.")
+
+
+class _Seen(NamedTuple):
+    """What the index remembers of a file."""
+
+    folder_mtime_ns: int
+    name: str
+    size: int
+    mtime_ns: int
+    inode: int
+    digest: str
+
+
+class Zone:
+    """The landing zone below `root`. Safe for several processes; writes are atomic."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+        self._settings: tuple[tuple[int, int, int], dict[str, FeedSettings]] | None = None
+
+    def feeds(self) -> list[str]:
+        """Names of the feeds that have a folder, sorted."""
+        if not self.root.is_dir():
+            return []
+        return sorted(e.name for e in os.scandir(self.root) if e.is_dir() and not e.name.startswith(_IGNORED))
+
+    def days(self, feed: str) -> list[dt.date]:
+        """Arrival days of the feed that have a folder, sorted."""
+        return [dt.date.fromisoformat(day) for day in self._day_folders(feed)]
+
+    def arrivals(self, feed: str, first: dt.date, last: dt.date) -> dict[dt.date, list[LandedFile]]:
+        """The files of each arrival day from `first` to `last`; days without files have an empty list."""
+        arrivals: dict[dt.date, list[LandedFile]] = {day: [] for day in _days(first, last)}
+        first_with: dict[str, str] = {}
+        for day_text, seen in self._listing(feed, last).items():
+            day = dt.date.fromisoformat(day_text)
+            for file in seen:
+                place = f"{day_text}/{file.name}"
+                original = first_with.setdefault(file.digest, place)
+                if day >= first:
+                    path = Path(f"{self.root}/{feed}/{day_text}/{file.name}")
+                    duplicate_of = None if original == place else original
+                    arrivals[day].append(
+                        LandedFile(feed, day, file.name, path, file.size, file.digest, duplicate_of)
+                    )
+        return arrivals
+
+    def fingerprint(self, feed: str, first: dt.date, last: dt.date) -> dict[dt.date, int]:
+        """An unsigned 64-bit hash per arrival day of what it holds, whether it was due, and the time zone."""
+        settings, days = self.settings(feed), self._day_folders(feed)
+        prints = {}
+        for day, files in self.arrivals(feed, first, last).items():
+            held = [(file.name, file.digest, file.duplicate_of) for file in files]
+            content = json.dumps([held, _is_due(settings, days, day), settings.time_zone])
+            prints[day] = int.from_bytes(hashlib.blake2b(content.encode(), digest_size=8).digest(), "big")
+        return prints
+
+    def is_due(self, feed: str, day: dt.date) -> bool:
+        """Whether a file is expected on that day: by weekday, and not before the feed's first arrival."""
+        return _is_due(self.settings(feed), self._day_folders(feed), day)
+
+    def settings(self, feed: str) -> FeedSettings:
+        """The feed's settings; the defaults where none are saved. Raises ValueError where they cannot be read."""
+        return self._all_settings().get(feed, FeedSettings())
+
+    def save_settings(self, feed: str, settings: FeedSettings) -> None:
+        """Keep the settings of one feed in feeds.toml; the others stay."""
+        every = {**self._all_settings(), feed: settings}
+        lines = []
+        for name, kept in sorted(every.items()):
+            due = ", ".join(f'"{WEEKDAYS[weekday]}"' for weekday in sorted(kept.due))
+            lines += [f"[{json.dumps(name)}]", f'time_zone = "{kept.time_zone}"', f"due = [{due}]", ""]
+        self.root.mkdir(parents=True, exist_ok=True)
+        _replace(self.root / "feeds.toml", "\n".join(lines).encode())
+
+    def write(self, feed: str, day: dt.date, name: str, data: bytes | Callable[[Path], object]) -> Path:
+        """Land one file: the bytes, or what `data` writes to the path it is given. Gives the file's path.
+
+        Readers see the whole file or none. Raises ValueError for names the zone would not list.
+        """
+        if name.startswith(_IGNORED) or Path(name).name != name:
+            raise ValueError(f"{name!r} is no name for a landed file.")
+        folder = self.root / feed / day.isoformat()
+        folder.mkdir(parents=True, exist_ok=True)
+        return _replace(folder / name, data)
+
+    def _day_folders(self, feed: str) -> list[str]:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            return sorted(name for name in os.listdir(self.root / feed) if _is_day(name))
+        return []
+
+    def _listing(self, feed: str, last: dt.date) -> dict[str, list[_Seen]]:
+        """Every arrival day of the feed up to `last`, with its files by name."""
+        days = self._day_folders(feed)
+        days = days[: bisect_right(days, last.isoformat())]
+        with closing(self._index()) as index:
+            known: dict[str, dict[str, _Seen]] = {}
+            query = "select day, folder_mtime_ns, name, size, mtime_ns, inode, digest from files where feed = ?"
+            for day, *seen in index.execute(query, [feed]):
+                known.setdefault(day, {})[seen[1]] = _Seen(*seen)
+            listing, changed = {}, {}
+            for day in days:
+                before = known.get(day, {})
+                seen_now = _look(f"{self.root}/{feed}/{day}", before)
+                listing[day] = seen_now
+                if len(seen_now) != len(before) or any(before.get(file.name) != file for file in seen_now):
+                    changed[day] = seen_now
+            if changed:
+                with suppress(sqlite3.OperationalError), index:
+                    self._remember(index, feed, changed)
+        return listing
+
+    def _remember(self, index: sqlite3.Connection, feed: str, changed: dict[str, list[_Seen]]) -> None:
+        settled = time.time_ns() - _SETTLED_NS
+        index.executemany("delete from files where feed = ? and day = ?", [(feed, day) for day in changed])
+        rows = []
+        for day, seen in changed.items():
+            complete = all(file.folder_mtime_ns < settled and file.mtime_ns < settled for file in seen)
+            rows += [
+                (feed, day, file.folder_mtime_ns if complete else -1, *file[1:])
+                for file in seen
+                if file.mtime_ns < settled
+            ]
+        index.executemany("insert or replace into files values (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def _index(self) -> sqlite3.Connection:
+        """The index of digests; one in memory where none can be kept."""
+        path = self.root / ".index.sqlite"
+        for _ in range(2):
+            try:
+                index = sqlite3.connect(path, timeout=30)
+                index.execute(_INDEX)
+                return index
+            except sqlite3.OperationalError:
+                break
+            except sqlite3.DatabaseError:
+                path.unlink(missing_ok=True)
+        index = sqlite3.connect(":memory:")
+        index.execute(_INDEX)
+        return index
+
+    def _all_settings(self) -> dict[str, FeedSettings]:
+        path = self.root / "feeds.toml"
+        try:
+            stat = path.stat()
+        except FileNotFoundError:
+            return {}
+        version = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+        if self._settings is None or self._settings[0] != version:
+            self._settings = (version, dict(_parse_settings(path)))
+        return self._settings[1]
+
+
+def _parse_settings(path: Path) -> Iterator[tuple[str, FeedSettings]]:
+    try:
+        for feed, given in tomllib.loads(path.read_text("utf-8")).items():
+            due = frozenset(WEEKDAYS.index(day) for day in given.get("due", WEEKDAYS))
+            yield feed, FeedSettings(given.get("time_zone", "UTC"), due)
+    except (ValueError, AttributeError, TypeError) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from error
+
+
+def _is_day(name: str) -> bool:
+    with suppress(ValueError):
+        return _DAY.fullmatch(name) is not None and bool(dt.date.fromisoformat(name))
+    return False
+
+
+def _is_due(settings: FeedSettings, days: list[str], day: dt.date) -> bool:
+    return bool(days) and day.isoformat() >= days[0] and day.weekday() in settings.due
+
+
+def _days(first: dt.date, last: dt.date) -> Iterator[dt.date]:
+    return (first + dt.timedelta(days=n) for n in range((last - first).days + 1))
+
+
+def _look(folder: str, before: dict[str, _Seen]) -> list[_Seen]:
+    """The files of one folder by name. Names and digests the index knows and that cannot have changed are taken over."""
+    try:
+        folder_mtime_ns = os.stat(folder).st_mtime_ns
+        known = bool(before) and all(file.folder_mtime_ns == folder_mtime_ns for file in before.values())
+        names = sorted(before if known else os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    seen = []
+    for name in names:
+        if name.startswith(_IGNORED):
+            continue
+        path = f"{folder}/{name}"
+        try:
+            stat = os.stat(path)
+            file = before.get(name)
+            if file is None or (file.size, file.mtime_ns, file.inode) != (stat.st_size, stat.st_mtime_ns, stat.st_ino):
+                digest = _digest(path)
+            else:
+                digest = file.digest
+        except (FileNotFoundError, IsADirectoryError):
+            continue
+        seen.append(_Seen(folder_mtime_ns, name, stat.st_size, stat.st_mtime_ns, stat.st_ino, digest))
+    return seen
+
+
+def _digest(path: str) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _replace(path: Path, data: bytes | Callable[[Path], object]) -> Path:
+    """Write beside the target under a name nobody lists, then move it there."""
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        if callable(data):
+            data(part)
+        else:
+            part.write_bytes(data)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path
