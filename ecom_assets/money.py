@@ -1,0 +1,93 @@
+"""Money and ratios, exact and equal on every engine.
+
+Amounts are DECIMAL(18,4) in shop currency and never pass through a float. Ratios are floats.
+"""
+
+import decimal
+
+import narwhals as nw
+
+MONEY = nw.Decimal(18, 4)
+_WIDE = nw.Decimal(38, 4)
+_UNITS_PER_CENT = 100
+_UNITS_PER_AMOUNT = 10_000
+
+
+def extended(quantity: str, price: str) -> nw.Expr:
+    """The column `quantity` (integer) times the column `price` (money): an exact amount, null where either is."""
+    return (nw.col(quantity) * nw.col(price)).cast(MONEY)
+
+
+def total(column: str) -> nw.Expr:
+    """The sum of a column of amounts, as an amount. An engine alone would widen it to DECIMAL(38,4)."""
+    return nw.col(column).sum().cast(MONEY)
+
+
+def total_count(column: str) -> nw.Expr:
+    """The sum of a column of integers, as an integer. An engine alone would widen it to 128 bits."""
+    return nw.col(column).sum().cast(nw.Int64)
+
+
+def ratio(numerator: str | nw.Expr, denominator: str | nw.Expr) -> nw.Expr:
+    """One quantity over another, as a float; null where the denominator is zero or null."""
+    upper, lower = (nw.col(side) if isinstance(side, str) else side for side in (numerator, denominator))
+    return nw.when(lower != 0).then(upper.cast(nw.Float64) / lower.cast(nw.Float64))
+
+
+def no_amount() -> nw.Expr:
+    """The amount zero, as a literal column."""
+    return nw.lit(decimal.Decimal(0), MONEY)
+
+
+def _units(column: str) -> nw.Expr:
+    """An amount as a whole number of ten-thousandths, in 128 bits so that products of two cannot overflow."""
+    return (nw.col(column).cast(_WIDE) * _UNITS_PER_AMOUNT).cast(nw.Int128)
+
+
+def _amount(units: nw.Expr) -> nw.Expr:
+    return (units.cast(_WIDE) * nw.lit(decimal.Decimal("0.0001"))).cast(MONEY)
+
+
+def share_by_largest_remainder(
+    lines: nw.LazyFrame, amount: str, *, by: str, within: str, order_by: str, name: str
+) -> nw.LazyFrame:
+    """Adds the column `name`: the line's share of its group's `amount`, in proportion to `by`.
+
+    The shares of a group sum to its amount exactly, and each is within a cent of the exact one.
+    Each line first gets its share rounded down to the cent; the cents that are left go one each to
+    the lines with the largest remainders (Hamilton's method), ties in the order of `order_by`. What
+    an amount has below the cent goes to the line with the largest `by`. Where all of a group's `by`
+    are zero, the lines share equally.
+
+    Args:
+        lines: One row per line.
+        amount: Money, at least zero, the same on all lines of a group.
+        by: Money, at least zero: the weight of the line.
+        within: The group.
+        order_by: Decides ties; unique in its group.
+        name: The new column, money.
+    """
+    c = nw.col
+    weighed = lines.with_columns(_cents=_units(amount) // _UNITS_PER_CENT, _weight=_units(by)).with_columns(
+        _all=c("_weight").sum().over(within), _lines=nw.len().over(within)
+    )
+    weightless = c("_all") == 0
+    rounded_down = weighed.with_columns(
+        _weight=nw.when(weightless).then(nw.lit(1, nw.Int128)).otherwise(c("_weight")),
+        _all=nw.when(weightless).then(c("_lines").cast(nw.Int128)).otherwise(c("_all").cast(nw.Int128)),
+    ).with_columns(
+        _share=c("_cents") * c("_weight") // c("_all"),
+        _small_remainder=-(c("_cents") * c("_weight") % c("_all")),
+        _lightness=-c("_weight"),
+    )
+    ranked = rounded_down.with_columns(
+        _left=c("_cents") - c("_share").sum().over(within).cast(nw.Int128),
+        _turn=c(order_by).cum_count().over(within, order_by=["_small_remainder", order_by]),
+        _heaviest=c(order_by).cum_count().over(within, order_by=["_lightness", order_by]) == 1,
+    )
+    cent = nw.when(c("_turn").cast(nw.Int128) <= c("_left")).then(1).otherwise(0)
+    below_the_cent = nw.when(c("_heaviest")).then(_units(amount) % _UNITS_PER_CENT).otherwise(0)
+    shared = ranked.with_columns(_amount((c("_share") + cent) * _UNITS_PER_CENT + below_the_cent).alias(name))
+    return shared.drop(
+        "_cents", "_weight", "_all", "_lines", "_share", "_small_remainder", "_lightness", "_left", "_turn", "_heaviest"
+    )

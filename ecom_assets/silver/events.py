@@ -1,0 +1,35 @@
+"""Events, cleaned: what visitors do in the shop."""
+
+import narwhals as nw
+
+from ecom_assets.contract import Date, column, expectation
+from ecom_assets.days import by_event_day
+from ecom_assets.landing import events as feed
+from ecom_assets.table_asset import table_asset
+
+
+class Events(feed.Events, partition_column="occurred_on"):
+    """One row per event of a visitor."""
+
+    occurred_on: Date = column("Business day on which it happened")
+
+    @expectation
+    def completion_names_its_order(cls) -> nw.Expr:
+        """An event that completes an order names it."""
+        return (nw.col("event") != "Order Completed") | ~nw.col("order_id").is_null()
+
+    @expectation
+    def product_is_named(cls) -> nw.Expr:
+        """An event about a product names it."""
+        about_a_product = nw.col("event").is_in(["Product Viewed", "Product Added", "Product Removed"])
+        return ~about_a_product | ~nw.col("product_id").is_null()
+
+
+def transform(bronze_events: nw.LazyFrame) -> nw.LazyFrame:
+    return bronze_events.with_columns(
+        nw.col("event").str.strip_chars(),
+        nw.col("device", "utm_source", "utm_medium", "utm_campaign").str.strip_chars().str.to_lowercase(),
+    )
+
+
+asset = table_asset(Events, transform, reads={"bronze_events": by_event_day})

@@ -1,0 +1,32 @@
+"""Order items, cleaned: the lines of the orders, in their latest valid state."""
+
+import narwhals as nw
+
+from ecom_assets.contract import Date, column, rule
+from ecom_assets.days import by_event_day
+from ecom_assets.landing import order_items as feed
+from ecom_assets.money import extended
+from ecom_assets.table_asset import table_asset
+
+
+class OrderItems(feed.OrderItems, partition_column="ordered_on"):
+    """One row per order line, in its latest valid state."""
+
+    ordered_on: Date = column("Business day on which the order was placed")
+
+    @rule
+    def discount_within_price(cls) -> nw.Expr:
+        """The discount on a line does not exceed its quantity times its price."""
+        return nw.col("discount") <= extended("quantity", "unit_price")
+
+    @rule
+    def updated_after_ordered(cls) -> nw.Expr:
+        """A line does not change before its order is placed."""
+        return nw.col("updated_at") >= nw.col("ordered_at")
+
+
+def transform(bronze_order_items: nw.LazyFrame) -> nw.LazyFrame:
+    return bronze_order_items
+
+
+asset = table_asset(OrderItems, transform, reads={"bronze_order_items": by_event_day})

@@ -1,0 +1,40 @@
+"""Orders, cleaned: one row each, in their latest valid state."""
+
+import narwhals as nw
+
+from ecom_assets.contract import Date, column, rule
+from ecom_assets.days import by_event_day
+from ecom_assets.landing import orders as feed
+from ecom_assets.table_asset import table_asset
+
+
+class Orders(feed.Orders, partition_column="ordered_on"):
+    """One row per order, in its latest valid state."""
+
+    ordered_on: Date = column("Business day on which it was placed")
+
+    @rule
+    def total_adds_up(cls) -> nw.Expr:
+        """Subtotal less discount plus shipping and tax make the total, where both ends are given."""
+        due = nw.col("subtotal") - nw.col("discount") + nw.col("shipping") + nw.col("tax")
+        return nw.col("subtotal").is_null() | nw.col("total").is_null() | (due == nw.col("total"))
+
+    @rule
+    def cancelled_for_a_reason(cls) -> nw.Expr:
+        """A cancelled order has a reason, and no other order has one."""
+        return (nw.col("status") == "cancelled") != nw.col("cancel_reason").is_null()
+
+    @rule
+    def updated_after_ordered(cls) -> nw.Expr:
+        """An order does not change before it is placed."""
+        return nw.col("updated_at") >= nw.col("ordered_at")
+
+
+def transform(bronze_orders: nw.LazyFrame) -> nw.LazyFrame:
+    return bronze_orders.with_columns(
+        nw.col("status", "cancel_reason", "channel").str.strip_chars().str.to_lowercase(),
+        nw.col("country").str.strip_chars(),
+    )
+
+
+asset = table_asset(Orders, transform, reads={"bronze_orders": by_event_day})

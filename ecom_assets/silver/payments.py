@@ -1,0 +1,31 @@
+"""Payments, cleaned: each attempt to pay and each refund, in its latest valid state."""
+
+import narwhals as nw
+
+from ecom_assets.contract import Date, column, expectation, rule
+from ecom_assets.days import by_event_day
+from ecom_assets.landing import payments as feed
+from ecom_assets.table_asset import table_asset
+
+
+class Payments(feed.Payments, partition_column="paid_on"):
+    """One row per payment, in its latest valid state."""
+
+    paid_on: Date = column("Business day on which it was attempted, or refunded")
+
+    @rule
+    def updated_after_paid(cls) -> nw.Expr:
+        """A payment does not change before it is attempted."""
+        return nw.col("updated_at") >= nw.col("paid_at")
+
+    @expectation
+    def fee_within_amount(cls) -> nw.Expr:
+        """The provider's fee does not exceed the amount."""
+        return nw.col("fee") <= nw.col("amount")
+
+
+def transform(bronze_payments: nw.LazyFrame) -> nw.LazyFrame:
+    return bronze_payments.with_columns(nw.col("method", "status").str.strip_chars().str.to_lowercase())
+
+
+asset = table_asset(Payments, transform, reads={"bronze_payments": by_event_day})

@@ -1,0 +1,26 @@
+"""Products, cleaned: a row each time a catalogue entry or a price is made or changed."""
+
+import narwhals as nw
+
+from ecom_assets.contract import Date, column, expectation
+from ecom_assets.days import by_event_day
+from ecom_assets.landing import products as feed
+from ecom_assets.table_asset import table_asset
+
+
+class Products(feed.Products, partition_column="changed_on"):
+    """One row per product and change of its catalogue entry."""
+
+    changed_on: Date = column("Business day on which the entry became so")
+
+    @expectation
+    def price_covers_cost(cls) -> nw.Expr:
+        """A product is not listed below what it costs."""
+        return nw.col("cost").is_null() | (nw.col("price") >= nw.col("cost"))
+
+
+def transform(bronze_products: nw.LazyFrame) -> nw.LazyFrame:
+    return bronze_products.with_columns(nw.col("name", "category", "brand").str.strip_chars())
+
+
+asset = table_asset(Products, transform, reads={"bronze_products": by_event_day})

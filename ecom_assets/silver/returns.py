@@ -1,0 +1,34 @@
+"""Returns, cleaned: goods taken back and what was refunded, in their latest valid state."""
+
+import narwhals as nw
+
+from ecom_assets.contract import Date, column, rule
+from ecom_assets.days import by_event_day
+from ecom_assets.landing import returns as feed
+from ecom_assets.table_asset import table_asset
+
+
+class Returns(feed.Returns, partition_column="returned_on"):
+    """One row per returned line, in its latest valid state."""
+
+    returned_on: Date = column("Business day on which it was refunded")
+
+    @rule
+    def line_of_an_order(cls) -> nw.Expr:
+        """A return that names a line names the order too."""
+        return nw.col("line_number").is_null() | ~nw.col("order_id").is_null()
+
+    @rule
+    def updated_after_returned(cls) -> nw.Expr:
+        """A return does not change before it is refunded."""
+        return nw.col("updated_at") >= nw.col("returned_at")
+
+
+def transform(bronze_returns: nw.LazyFrame) -> nw.LazyFrame:
+    return bronze_returns.with_columns(
+        nw.col("channel").str.strip_chars().str.to_lowercase(),
+        nw.col("country", "reason").str.strip_chars(),
+    )
+
+
+asset = table_asset(Returns, transform, reads={"bronze_returns": by_event_day})

@@ -1,0 +1,177 @@
+"""Sessions: the events of one visit, by people rather than bots."""
+
+import narwhals as nw
+
+from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, expectation, key, money, rule
+from ecom_assets.days import around
+from ecom_assets.keys import key_at
+from ecom_assets.table_asset import table_asset
+
+FUNNEL = ["Product Viewed", "Product Added", "Checkout Started", "Payment Info Entered", "Order Completed"]
+BOT = "(?i)bot|crawl|spider"
+CHANNEL_OF_MEDIUM = {
+    "organic": "organic",
+    "cpc": "paid search",
+    "ppc": "paid search",
+    "paid": "paid search",
+    "paid_search": "paid search",
+    "social": "social",
+    "paid_social": "social",
+    "email": "email",
+    "newsletter": "email",
+    "affiliate": "affiliate",
+}
+CHANNELS = ["direct", *dict.fromkeys(CHANNEL_OF_MEDIUM.values()), "referral"]
+
+
+class Sessions(Table, primary_key="session_id", partition_column="started_on"):
+    """One row per session: what a device did without a pause of more than 30 minutes.
+
+    A session may cross midnight and belongs to the business day on which it starts. It is cut every
+    24 hours after it started, and at midnight if it had already gone on for more than 22 hours of
+    that day. So whether and when a session starts is decided by the events of its day and of the two
+    days beside it. Events whose user agent contains bot, crawl or spider, in any case, do not count.
+    """
+
+    session_id: str = key("The device and the start")
+    anonymous_id: str = column("The visitor's device")
+    customer_id: str = column("Who it is: the last one known in the session", nullable=True)
+    started_at: Timestamp = column("When its first event happened")
+    ended_at: Timestamp = column("When its last event happened")
+    started_on: Date = column("Business day on which it starts")
+    channel: str = column(
+        "What brought it, by its first event: direct without source and medium, referral where no other fits",
+        isin=CHANNELS,
+    )
+    utm_source: str = column("Where it came from, by its first event", nullable=True)
+    utm_medium: str = column("By which kind of link, by its first event", nullable=True)
+    utm_campaign: str = column("By which campaign, by its first event", nullable=True)
+    device: str = column("Kind of device, by its first event; unknown where it does not say")
+    event_count: int = column("Its events", ge=1)
+    has_view: bool = column("Whether a product was viewed")
+    has_cart: bool = column("Whether a product was put into the cart")
+    has_checkout: bool = column("Whether a checkout was started")
+    has_payment: bool = column("Whether payment details were given")
+    has_purchase: bool = column("Whether an order was completed")
+    funnel_step: int = column(
+        "How far it came in the order view, cart, checkout, payment, purchase: 0 (no view) to 5", ge=0, le=5
+    )
+    order_id: str = column("The first order completed in it", nullable=True)
+    order_value: Decimal = money("Total of that order, as the event says", nullable=True, ge=0)
+
+    @rule
+    def ends_after_start(cls) -> nw.Expr:
+        """A session does not end before it starts."""
+        return nw.col("ended_at") >= nw.col("started_at")
+
+    @rule
+    def lasts_a_day_at_most(cls) -> nw.Expr:
+        """A session lasts less than 24 hours."""
+        return nw.col("ended_at") < nw.col("started_at").dt.offset_by("24h")
+
+    @rule
+    def closed_step_is_open_too(cls) -> nw.Expr:
+        """A session that came to a step in order has that step."""
+        step = nw.col("funnel_step")
+        flags = ["has_view", "has_cart", "has_checkout", "has_payment", "has_purchase"]
+        return nw.all_horizontal(
+            *((step < number) | nw.col(flag) for number, flag in enumerate(flags, start=1)), ignore_nulls=False
+        )
+
+    @rule
+    def order_of_a_purchase(cls) -> nw.Expr:
+        """A session with an order has a purchase."""
+        return nw.col("order_id").is_null() | nw.col("has_purchase")
+
+    @expectation
+    def purchase_names_its_order(cls) -> nw.Expr:
+        """A session with a purchase names the order."""
+        return ~nw.col("has_purchase") | ~nw.col("order_id").is_null()
+
+
+VISITOR = "anonymous_id"
+IN_ORDER = ["occurred_at", "event_id"]
+SESSION = [VISITOR, "active_since", "day_number"]
+
+
+def with_session(events: nw.LazyFrame) -> nw.LazyFrame:
+    """Adds the columns that name an event's session: the visitor's, since when active, and which 24 hours of that."""
+    c = nw.col
+    follows = events.with_columns(
+        last_at=c("occurred_at").shift(1).over(VISITOR, order_by=IN_ORDER),
+        last_on=c("occurred_on").shift(1).over(VISITOR, order_by=IN_ORDER),
+    ).with_columns(
+        is_connected=(c("last_at").dt.offset_by("30m") >= c("occurred_at")).fill_null(value=False),
+        is_new_day=(c("last_on") != c("occurred_on")).fill_null(value=True),
+    )
+    active_today_since = nw.when(~c("is_connected") | c("is_new_day")).then(c("occurred_at"))
+    today = follows.with_columns(
+        today_since=active_today_since.fill_null(strategy="forward").over(VISITOR, order_by=IN_ORDER)
+    ).with_columns(last_day_since=c("today_since").shift(1).over(VISITOR, order_by=IN_ORDER))
+    # 22 hours before the last half hour of a day, even one of 23 hours, are more than half an hour into it:
+    # what is active since then cannot be connected to the day before.
+    crosses_midnight = c("last_day_since").dt.offset_by("22h") >= c("last_at")
+    goes_on = c("is_connected") & (~c("is_new_day") | crosses_midnight)
+    return today.with_columns(
+        active_since=nw.when(~goes_on)
+        .then(c("occurred_at"))
+        .fill_null(strategy="forward")
+        .over(VISITOR, order_by=IN_ORDER)
+    ).with_columns(day_number=(c("occurred_at") - c("active_since")).dt.total_seconds() // 86_400)
+
+
+def with_funnel_step(events: nw.LazyFrame) -> nw.LazyFrame:
+    """Adds how many steps of the funnel the event's session took in order: each step at or after the one before."""
+    c = nw.col
+    is_due = nw.lit(value=True)
+    for number, step in enumerate(FUNNEL, start=1):
+        taken_at = nw.when(is_due & (c("event") == step)).then(c("occurred_at"))
+        events = events.with_columns(taken_at.min().over(SESSION).alias(f"step_{number}_at"))
+        is_due = c("occurred_at") >= c(f"step_{number}_at")
+    steps_taken = [(~c(f"step_{number}_at").is_null()).cast(nw.Int64) for number in range(1, len(FUNNEL) + 1)]
+    return events.with_columns(funnel_step=nw.sum_horizontal(*steps_taken))
+
+
+def channel() -> nw.Expr:
+    """What brought a session, from its source and medium."""
+    named = nw.col("utm_medium").replace_strict(CHANNEL_OF_MEDIUM, default="referral")
+    is_direct = nw.col("utm_source").is_null() & nw.col("utm_medium").is_null()
+    return nw.when(is_direct).then(nw.lit("direct")).otherwise(named)
+
+
+def transform(silver_events: nw.LazyFrame) -> nw.LazyFrame:
+    c = nw.col
+    is_bot = c("user_agent").str.contains(BOT).fill_null(value=False)
+    events = with_funnel_step(with_session(silver_events.filter(~is_bot)))
+    is_purchase = c("event") == "Order Completed"
+    sessions = (
+        events.with_columns(
+            is_known=~c("customer_id").is_null(),
+            is_no_purchase=~is_purchase,
+            order_id=nw.when(is_purchase).then(c("order_id")),
+            order_value=nw.when(is_purchase).then(c("value")),
+        )
+        .group_by(SESSION)
+        .agg(
+            c("customer_id").last(order_by=["is_known", *IN_ORDER]),
+            c("utm_source", "utm_medium", "utm_campaign", "device").first(order_by=IN_ORDER),
+            c("order_id", "order_value").first(order_by=["is_no_purchase", *IN_ORDER]),
+            c("occurred_at").min().alias("started_at"),
+            c("occurred_at").max().alias("ended_at"),
+            c("occurred_on").min().alias("started_on"),
+            nw.len().cast(nw.Int64).alias("event_count"),
+            c("funnel_step").max(),
+            *(
+                (c("event") == step).any().alias(flag)
+                for flag, step in zip(
+                    ["has_view", "has_cart", "has_checkout", "has_payment", "has_purchase"], FUNNEL, strict=True
+                )
+            ),
+        )
+    )
+    return sessions.with_columns(
+        session_id=key_at("anonymous_id", "started_at"), channel=channel(), device=c("device").fill_null("unknown")
+    ).select(*contract(Sessions).columns)
+
+
+asset = table_asset(Sessions, transform, reads={"silver_events": around(1, 1)})
