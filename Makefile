@@ -2,16 +2,19 @@
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
+# Dagster reads dagster.yaml from here and keeps what it knows in data/dagster.
+export DAGSTER_HOME := $(CURDIR)
+
 # The first Python found that will do. Another one: make PYTHON=/path/to/python3
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null && echo $$p && break; done)
 VENV ?= .venv
 BIN = $(VENV)/bin
 PYTEST = $(BIN)/pytest -n 2
-# The locked packages, by uv where it is and by pip otherwise
+# By uv where it is and by pip otherwise. The lock is complete, so nothing is left to resolve.
 PIP_INSTALL = $$(uv --version >/dev/null 2>&1 \
-	&& echo "uv pip install --quiet --python $(VENV)" \
-	|| echo "$(BIN)/python -m pip install --quiet --disable-pip-version-check")
+	&& echo "uv pip install --quiet --no-deps --python $(VENV)" \
+	|| echo "$(BIN)/python -m pip install --quiet --no-deps --disable-pip-version-check")
 
 .PHONY: help
 help: ## Print these targets
@@ -25,7 +28,7 @@ $(VENV)/.installed: requirements.lock
 	@echo "Installing the locked packages into $(VENV): a minute or two, once"
 	@"$(PYTHON)" -m venv $(VENV)
 	@$(PIP_INSTALL) --require-hashes -r requirements.lock
-	@$(PIP_INSTALL) --no-deps --no-build-isolation -e .
+	@$(PIP_INSTALL) --no-build-isolation -e .
 	@touch $@
 
 .PHONY: demo
@@ -34,6 +37,8 @@ demo: install ## Land 60 days of the synthetic shop, build every table, print th
 
 .PHONY: ui
 ui: install ## Dagster on http://127.0.0.1:3000, web server and daemon
+# Dagster's queue looks past the default limit of a pool that it has not met before.
+	@$(BIN)/dagster instance concurrency set warehouse 1 >/dev/null
 	@$(BIN)/dagster dev --host 127.0.0.1 --port 3000
 
 .PHONY: test
@@ -67,7 +72,7 @@ test-duckdb2: ## The quick tests on DuckDB 2.0, in a venv of their own
 	@.venv-duckdb2/bin/pytest -n 2 -m "not long"
 
 .venv-duckdb2/.duckdb2: requirements-duckdb2.lock .venv-duckdb2/.installed
-	@$(PIP_INSTALL) --no-deps --require-hashes -r requirements-duckdb2.lock
+	@$(PIP_INSTALL) --require-hashes -r requirements-duckdb2.lock
 	@touch $@
 
 # uv compiles for every platform and Python at once; without addresses, a mirror serves as well.
