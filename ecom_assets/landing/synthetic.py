@@ -1,0 +1,90 @@
+"""The synthetic shop's rows as landed files, and the memory of which shop it is."""
+
+import dataclasses
+import datetime as dt
+import gzip
+import json
+import os
+import tomllib
+from collections.abc import Callable, Iterable
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+
+import polars as pl
+import polars.selectors as cs
+
+from ecom_assets.landing.zone import Zone
+from ecom_assets.shop import Scale, Shop
+
+SHOP_FILE = "shop.toml"
+_ISO = "%Y-%m-%dT%H:%M:%S%.fZ"
+
+
+def land_shop(zone: Zone, shop: Shop, days: Iterable[dt.date]) -> None:
+    """Land what arrives on the given days, one file per feed and day. The same day gives the same bytes again.
+
+    A feed without rows that day lands a file with a header only, or an empty one where the format has none.
+    """
+    for day in days:
+        for feed, rows in shop.arrivals(day).items():
+            suffix, encode = _FORMATS[feed]
+            zone.write(feed, day, f"{feed}-{day}{suffix}", encode(rows))
+
+
+def save_shop(zone_root: Path, shop: Shop) -> None:
+    """Remember which shop lands its files below the root."""
+    lines = [f"seed = {shop.seed}", f"start = {shop.start}"]
+    if isinstance(shop.preset, str):
+        lines.append(f"preset = {json.dumps(shop.preset)}")
+    else:
+        given = {name: value for name, value in dataclasses.asdict(shop.preset).items() if value is not None}
+        lines += ["", "[scale]", *(f"{name} = {json.dumps(value)}" for name, value in given.items())]
+    zone_root.mkdir(parents=True, exist_ok=True)
+    part = zone_root / f".{SHOP_FILE}.part"
+    part.write_text("\n".join([*lines, ""]), encoding="utf-8")
+    os.replace(part, zone_root / SHOP_FILE)
+
+
+def load_shop(zone_root: Path) -> Shop | None:
+    """The shop that lands its files below the root, or None. Raises ValueError where shop.toml cannot be used."""
+    path = zone_root / SHOP_FILE
+    if not path.exists():
+        return None
+    try:
+        given = tomllib.loads(path.read_text("utf-8"))
+        scale = given.get("scale")
+        if scale is None:
+            return Shop(given["start"], given["seed"], given["preset"])
+        return Shop(given["start"], given["seed"], Scale(**{**scale, "quiet_days": tuple(scale["quiet_days"])}))
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"{path} cannot be used: {error}") from error
+
+
+def _csv(rows: pl.DataFrame) -> bytes:
+    return rows.with_columns(cs.datetime().dt.strftime(_ISO)).write_csv().encode()
+
+
+def _json_lines(rows: pl.DataFrame) -> bytes:
+    return rows.with_columns(cs.datetime().dt.strftime(_ISO), cs.decimal().cast(pl.String)).write_ndjson().encode()
+
+
+def _parquet(rows: pl.DataFrame) -> bytes:
+    buffer = BytesIO()
+    rows.with_columns(cs.datetime().dt.replace_time_zone("UTC")).write_parquet(buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def _gzipped(encode: Callable[[pl.DataFrame], bytes], rows: pl.DataFrame) -> bytes:
+    return gzip.compress(encode(rows), compresslevel=6, mtime=0)
+
+
+_FORMATS: dict[str, tuple[str, Callable[[pl.DataFrame], bytes]]] = {
+    "customers": (".jsonl", _json_lines),
+    "products": (".csv", _csv),
+    "orders": (".csv", _csv),
+    "order_items": (".csv.gz", partial(_gzipped, _csv)),
+    "payments": (".jsonl.gz", partial(_gzipped, _json_lines)),
+    "returns": (".csv", _csv),
+    "events": (".parquet", _parquet),
+}

@@ -1,0 +1,102 @@
+"""The shop's customers: a growing base whose profiles change."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+
+from ecom_assets.shop.changes import Changes
+from ecom_assets.shop.draws import DAY, SECOND, Floats, Ints, below, choose, generator, pick, popularity, uniforms
+from ecom_assets.shop.names import CITIES, COUNTRIES, COUNTRY_WEIGHTS, FIRST_NAMES, LAST_NAMES, names
+from ecom_assets.shop.rows import Rows, concat, frame, numbered, pool, send, take, texts, timestamps
+from ecom_assets.shop.timetable import Timetable
+
+COUNTRY_NAMES = pool(list(COUNTRIES))
+MAIL_HOSTS = pool(["example.com", "example.net", "example.org"])
+POWER_ALPHA = 1.3
+CONSENT_SHARE = 0.6
+
+
+def customer_ids(numbers: Ints) -> pl.Series:
+    return numbered("C", numbers, 7)
+
+
+@dataclass(frozen=True)
+class Customers:
+    """Customers are numbered in the order in which they registered."""
+
+    timetable: Timetable
+
+    @property
+    def seed(self) -> int:
+        return self.timetable.seed
+
+    @cached_property
+    def _changes(self) -> Changes:
+        return Changes(self.seed, "profile", shortest=120, longest=900)
+
+    @cached_property
+    def _weights(self) -> Floats:
+        return popularity(self.seed, "customer", int(self.timetable.customers[-1]), POWER_ALPHA)
+
+    def known(self, day: int) -> int:
+        """How many customers were registered before the previous day, and at the start."""
+        return int(self.timetable.customers[max(day - 1, 0)])
+
+    def pick(self, rng: np.random.Generator, day: int, count: int) -> Ints:
+        """Draws buyers among the customers known on the day; some of them buy much more than most."""
+        return pick(rng, self._weights, self.known(day), count)
+
+    def country(self, customer: Ints) -> Ints:
+        return choose(uniforms(self.seed, "customer country", customer), COUNTRY_WEIGHTS)
+
+    def _born_at(self, customer: Ints) -> Ints:
+        """When the first row of a customer came to be: at the opening, or on registration."""
+        day = np.searchsorted(self.timetable.customers, customer, side="right") - 1
+        time = below(self.seed, "registration time", customer, 86_400) * SECOND
+        return np.where(day < 0, 0, day * DAY + time) + self.timetable.begins(0)
+
+    def _registered_at(self, customer: Ints, born_at: Ints) -> Ints:
+        before = (1 + below(self.seed, "registered before", customer, 3 * 365 * 86_400)) * SECOND
+        return np.where(customer < self.timetable.customers[0], born_at - before, born_at)
+
+    def rows(self, day: int) -> Rows:
+        """Profiles made or changed on the day."""
+        begins = self.timetable.begins(day)
+        registered = self.timetable.customers
+        new = np.arange(registered[day] if day else 0, registered[day + 1])
+        old = np.arange(registered[day])
+        born_at = self._born_at(old)
+        version = self._changes.version(old, born_at, begins + DAY - 1)
+        changed = version > self._changes.version(old, born_at, begins - 1)
+        old, born_at, version = old[changed], born_at[changed], version[changed]
+        made = {"customer": new, "at": self._born_at(new), "version": np.zeros_like(new)}
+        edited = {"customer": old, "at": self._changes.changed_at(old, born_at, version), "version": version}
+        rows = concat([made, edited])
+        rows = take(rows, np.argsort(rows["at"], kind="stable"))
+        return send(generator(self.seed, "customers sent", day), rows, rows["at"])
+
+    def frame(self, rows: Rows) -> pl.DataFrame:
+        customer, version = rows["customer"], rows["version"]
+        moves, consents, mails = (version + 2) // 3, (version + 1) // 3, version // 3
+        country = self.country(customer)
+        first = country * FIRST_NAMES + below(self.seed, "first name", customer, FIRST_NAMES)
+        last = country * LAST_NAMES + below(self.seed, "last name", customer, LAST_NAMES)
+        city = country * CITIES + below(self.seed, "city", customer * 64 + moves, CITIES)
+        consent = (uniforms(self.seed, "consent", customer) < CONSENT_SHARE) ^ (consents % 2 == 1)
+        all_names = names(self.seed)
+        mail_name = texts(all_names.first_mails, first) + "." + texts(all_names.last_mails, last)
+        host = texts(MAIL_HOSTS, below(self.seed, "mail host", customer * 64 + mails, 3))
+        return frame(
+            {
+                "customer_id": customer_ids(customer),
+                "changed_at": timestamps(rows["at"]),
+                "registered_at": timestamps(self._registered_at(customer, self._born_at(customer))),
+                "name": texts(all_names.first_names, first) + " " + texts(all_names.last_names, last),
+                "email": mail_name + "." + pl.Series(customer).cast(pl.String) + "@" + host,
+                "city": texts(all_names.cities, city),
+                "country": texts(COUNTRY_NAMES, country),
+                "marketing_consent": pl.Series(consent),
+            }
+        )

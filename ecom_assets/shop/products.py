@@ -1,0 +1,121 @@
+"""The shop's catalogue: products, what they cost, and prices that change."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+
+from ecom_assets.shop.changes import Changes
+from ecom_assets.shop.draws import DAY, SECOND, Floats, Ints, below, choose, generator, pick, popularity, uniforms
+from ecom_assets.shop.names import BRANDS, STYLES, names
+from ecom_assets.shop.rows import Rows, amounts, concat, frame, numbered, pool, send, take, texts, timestamps
+from ecom_assets.shop.timetable import Timetable
+
+CATEGORIES = {
+    "Home": ["Lamp", "Cushion", "Vase", "Rug"],
+    "Kitchen": ["Kettle", "Mug", "Pan", "Knife"],
+    "Clothing": ["Shirt", "Jacket", "Scarf", "Socks"],
+    "Electronics": ["Charger", "Headset", "Speaker", "Cable"],
+    "Toys": ["Puzzle", "Kite", "Train", "Doll"],
+    "Books": ["Novel", "Cookbook", "Atlas", "Guide"],
+    "Garden": ["Spade", "Planter", "Hose", "Lantern"],
+    "Beauty": ["Soap", "Cream", "Brush", "Perfume"],
+}
+CATEGORY_WEIGHTS = [0.2, 0.16, 0.18, 0.12, 0.1, 0.1, 0.08, 0.06]
+CATEGORY_NAMES = pool(list(CATEGORIES))
+NOUNS = pool([noun for nouns in CATEGORIES.values() for noun in nouns])
+PRICE_MU, PRICE_SIGMA = 3.0, 0.8
+BEST_SELLER_ALPHA = 1.2
+
+
+def product_ids(numbers: Ints) -> pl.Series:
+    return numbered("P", numbers, 6)
+
+
+@dataclass(frozen=True)
+class Products:
+    """Products are numbered in the order in which they entered the catalogue."""
+
+    timetable: Timetable
+
+    @property
+    def seed(self) -> int:
+        return self.timetable.seed
+
+    @cached_property
+    def _changes(self) -> Changes:
+        return Changes(self.seed, "price", shortest=30, longest=300)
+
+    @cached_property
+    def _weights(self) -> Floats:
+        return popularity(self.seed, "product", int(self.timetable.products[-1]), BEST_SELLER_ALPHA)
+
+    @cached_property
+    def _born(self) -> Ints:
+        product = np.arange(self.timetable.products[-1])
+        day = np.searchsorted(self.timetable.products, product, side="right") - 1
+        time = (6 * 3600 + below(self.seed, "listing time", product, 4 * 3600)) * SECOND
+        return np.where(day < 0, 0, day * DAY + time) + self.timetable.begins(0)
+
+    @cached_property
+    def _first_price(self) -> Ints:
+        """Log-normal prices, in cents."""
+        product = np.arange(self.timetable.products[-1])
+        radius = np.sqrt(-2 * np.log1p(-uniforms(self.seed, "price radius", product)))
+        normal = radius * np.cos(2 * np.pi * uniforms(self.seed, "price angle", product))
+        cents: Ints = np.maximum(np.rint(100 * np.exp(PRICE_MU + PRICE_SIGMA * normal)).astype(np.int64), 50)
+        return cents
+
+    def known(self, day: int) -> int:
+        """How many products were listed before the previous day, and at the start."""
+        return int(self.timetable.products[max(day - 1, 0)])
+
+    def pick(self, rng: np.random.Generator, day: int, count: int) -> Ints:
+        """Draws products known on the day; some of them sell much better than most."""
+        return pick(rng, self._weights, self.known(day), count)
+
+    def price(self, product: Ints, at: Ints) -> Ints:
+        """Cents for one unit at the given moments."""
+        return self._price_of(product, self._changes.version(product, self._born[product], at))
+
+    def _price_of(self, product: Ints, version: Ints) -> Ints:
+        factor = 0.85 + 0.3 * uniforms(self.seed, "price change", product * 4096 + version)
+        first = self._first_price[product]
+        return np.where(version == 0, first, np.rint(first * factor).astype(np.int64))
+
+    def rows(self, day: int) -> Rows:
+        """Products listed on the day, and prices changed on it."""
+        begins = self.timetable.begins(day)
+        listed = self.timetable.products
+        new = np.arange(listed[day] if day else 0, listed[day + 1])
+        old = np.arange(listed[day])
+        born_at = self._born[old]
+        version = self._changes.version(old, born_at, begins + DAY - 1)
+        changed = version > self._changes.version(old, born_at, begins - 1)
+        old, born_at, version = old[changed], born_at[changed], version[changed]
+        made = {"product": new, "at": self._born[new], "version": np.zeros_like(new)}
+        priced = {"product": old, "at": self._changes.changed_at(old, born_at, version), "version": version}
+        rows = concat([made, priced])
+        rows = take(rows, np.argsort(rows["at"], kind="stable"))
+        return send(generator(self.seed, "products sent", day), rows, rows["at"])
+
+    def frame(self, rows: Rows) -> pl.DataFrame:
+        product = rows["product"]
+        category = choose(uniforms(self.seed, "category", product), CATEGORY_WEIGHTS)
+        noun = category * 4 + below(self.seed, "noun", product, 4)
+        all_names = names(self.seed)
+        style = texts(all_names.styles, below(self.seed, "style", product, STYLES))
+        cost_share = 0.4 + 0.3 * uniforms(self.seed, "cost share", product)
+        return frame(
+            {
+                "product_id": product_ids(product),
+                "changed_at": timestamps(rows["at"]),
+                "name": style + " " + texts(NOUNS, noun),
+                "category": texts(CATEGORY_NAMES, category),
+                "brand": texts(all_names.brands, below(self.seed, "brand", product, BRANDS)),
+                "price": amounts(self._price_of(product, rows["version"])),
+                "cost": amounts(np.rint(self._first_price[product] * cost_share).astype(np.int64)),
+                "is_active": pl.Series(np.ones(len(product), dtype=bool)),
+            }
+        )

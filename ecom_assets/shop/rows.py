@@ -1,0 +1,81 @@
+"""Tables of numbers: rows before their names and texts are written out."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from ecom_assets.shop.draws import DAY, Ints
+
+Rows = Mapping[str, Ints]
+"""Columns of equal length. `at` is the moment that decides the event day, `arrives` the arrival day,
+both since 1970, in microseconds and days."""
+
+LAGS = (0, 1, 2, 7, 30)
+LAG_WEIGHTS = [0.964, 0.025, 0.008, 0.002, 0.001]
+RESENT_SHARE = 0.001
+RESENT_LAGS = (1, 2)
+LONGEST_LAG = max(LAGS) + max(RESENT_LAGS)
+
+
+def take(rows: Rows, which: Ints | np.ndarray) -> Rows:
+    """The rows at the given places, or where a mask is true."""
+    return {name: values[which] for name, values in rows.items()}
+
+
+def concat(parts: Sequence[Rows]) -> Rows:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def send(rng: np.random.Generator, rows: Rows, known_at: Ints) -> Rows:
+    """Adds the arrival day: most rows arrive on the day they are known, some later, a few once more.
+
+    `known_at` is in microseconds since 1970.
+    """
+    count = len(known_at)
+    lag = np.array(LAGS)[np.searchsorted(np.cumsum(LAG_WEIGHTS)[:-1], rng.random(count), side="right")]
+    sent = {**rows, "arrives": known_at // DAY + lag}
+    again = np.flatnonzero(rng.random(count) < RESENT_SHARE)
+    resent = take(sent, again)
+    later = rng.choice(RESENT_LAGS, len(again))
+    return concat([sent, {**resent, "arrives": resent["arrives"] + later}])
+
+
+def texts(pool: pl.Series, places: Ints) -> pl.Series:
+    """The pool's texts at the given places. The place -1 gives null: the pool's last value has to be null."""
+    return pool.gather(np.where(places < 0, len(pool) - 1, places))
+
+
+def pool(values: Sequence[str]) -> pl.Series:
+    """A pool of texts for `texts`."""
+    return pl.Series([*values, None], dtype=pl.String)
+
+
+def numbered(prefix: str, numbers: Ints, width: int) -> pl.Series:
+    """Numbers as ids of a fixed width; -1 gives null. Runs of equal numbers are written once."""
+    if not len(numbers):
+        return pl.Series([], dtype=pl.String)
+    is_first = np.concatenate(([True], numbers[1:] != numbers[:-1]))
+    heads = pl.Series(numbers[is_first])
+    ids = prefix + heads.cast(pl.String).str.zfill(width)
+    ids = ids.to_frame("id").select(pl.when(heads >= 0).then("id")).to_series()
+    return ids if is_first.all() else ids.gather(np.cumsum(is_first) - 1)
+
+
+def timestamps(microseconds: Ints) -> pl.Series:
+    return pl.Series(microseconds).cast(pl.Datetime("us"))
+
+
+def amounts(cents: Ints) -> pl.Series:
+    """Cents as DECIMAL(18,4): a 128-bit integer of ten-thousandths."""
+    words = np.empty((len(cents), 2), dtype=np.int64)
+    words[:, 0] = cents * 100
+    words[:, 1] = cents >> 63
+    kind = pa.decimal128(18, 4)
+    decimals = pa.Decimal128Array.from_buffers(kind, len(cents), [None, pa.py_buffer(words)])
+    return pl.Series(values=pa.array([], kind) if not len(cents) else decimals)
+
+
+def frame(columns: Mapping[str, pl.Series]) -> pl.DataFrame:
+    return pl.DataFrame([values.alias(name) for name, values in columns.items()])

@@ -1,0 +1,385 @@
+"""A day's orders with all that follows from them: lines, states, payments, returns."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from ecom_assets.shop.customers import COUNTRY_NAMES, Customers, customer_ids
+from ecom_assets.shop.draws import DAY, HOUR, MINUTE, SECOND, Ints, choose, durations, generator, times_of_day
+from ecom_assets.shop.names import COUNTRY_WEIGHTS
+from ecom_assets.shop.products import Products, product_ids
+from ecom_assets.shop.rows import Rows, amounts, concat, frame, numbered, pool, send, take, texts, timestamps
+from ecom_assets.shop.timetable import Timetable, is_campaign
+
+CHANNELS, CHANNEL_WEIGHTS = pool(["web", "app"]), [0.68, 0.32]
+STATUSES = pool(["placed", "paid", "shipped", "delivered", "cancelled"])
+PLACED, PAID, SHIPPED, DELIVERED, CANCELLED = range(5)
+
+FATES = ["payment", "void", "test", "customer", "inventory", "fraud", "delivered"]
+FATE_WEIGHTS = [0.02, 0.01, 0.001, 0.02, 0.008, 0.003, 0.938]
+FATE_NAMES = pool(FATES)
+UNPAYABLE, VOID, TEST, *_, KEPT = range(7)
+"""Orders end delivered or cancelled for a reason. Up to TEST they were never paid."""
+
+METHODS, METHOD_WEIGHTS = pool(["card", "paypal", "transfer", "gift_card"]), [0.55, 0.25, 0.15, 0.05]
+CARD, TRANSFER = 0, 2
+PAYMENT_STATUSES = pool(["authorised", "captured", "failed", "refunded"])
+AUTHORISED, CAPTURED, FAILED, REFUNDED = range(4)
+MOST_ATTEMPTS, REFUND = 3, 9
+
+TAX_RATES = np.array([1900, 2000, 2000, 2100, 2300])
+RETURN_REASONS = pool(["too small", "damaged", "not as described", "changed mind", "arrived late", "cancelled"])
+CANCELLED_REASON = 5
+RETURN_LAGS = (7, 10, 14, 21, 30)
+LONGEST_RETURN = max(RETURN_LAGS) + 1
+
+GUEST_SHARE, ABROAD_SHARE, COUPON_SHARE = 0.12, 0.02, 0.1
+RETURN_SHARE, RETURNED_LINE_SHARE = 0.09, 0.6
+MOVED_SHARE, INSTANT_SHARE, RETRY_SHARE, RECLASSIFIED_SHARE = 0.002, 0.03, 0.06, 0.05
+
+
+def order_ids(numbers: Ints) -> pl.Series:
+    return numbered("O", numbers, 9)
+
+
+def shared_out(totals: Ints, weights: Ints, order: Ints) -> Ints:
+    """Shares each order's total among its lines in proportion to their weights, to the cent.
+
+    Largest remainder, ties to the earlier line. Lines stand order by order.
+    """
+    weighed = np.bincount(order, weights, minlength=len(totals)).astype(np.int64)
+    share, remainder = np.divmod(totals[order] * weights, np.maximum(weighed, 1)[order])
+    left = totals - np.bincount(order, share, minlength=len(totals)).astype(np.int64)
+    ranking = np.lexsort((-remainder, order))
+    first = np.cumsum(np.bincount(order, minlength=len(totals))) - np.bincount(order, minlength=len(totals))
+    rank = np.empty_like(order)
+    rank[ranking] = np.arange(len(order)) - first[order]
+    return share + (rank < left[order])
+
+
+def _summed(values: Ints, order: Ints, orders: int) -> Ints:
+    return np.bincount(order, values, minlength=orders).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Basket:
+    """The orders placed on a day, and their lines. Money is in cents."""
+
+    orders: Rows
+    lines: Rows
+
+
+@dataclass(frozen=True)
+class Sales:
+    """What is ordered, paid and returned."""
+
+    timetable: Timetable
+    customers: Customers
+    products: Products
+
+    def basket(self, day: int) -> Basket:
+        """The orders of a day as they were placed."""
+        seed, table = self.timetable.seed, self.timetable
+        rng = generator(seed, "basket", day)
+        number = np.arange(table.orders[day], table.orders[day + 1])
+        count = len(number)
+        at = table.begins(day) + np.sort(times_of_day(rng, count))
+        customer = self.customers.pick(rng, day, count)
+        country = self.customers.country(customer)
+        is_abroad = rng.random(count) < ABROAD_SHARE
+        country = np.where(is_abroad, choose(rng.random(count), COUNTRY_WEIGHTS), country)
+        customer = np.where(rng.random(count) < GUEST_SHARE, -1, customer)
+
+        further = int(table.further_lines[day]) if count else 0
+        line_count = 1 + np.bincount(rng.integers(0, max(count, 1), further), minlength=count)
+        order = np.repeat(np.arange(count), line_count)
+        first_line = np.cumsum(line_count) - line_count
+        lines = len(order)
+        product = self.products.pick(rng, day, lines)
+        price = self.products.price(product, at[order])
+        quantity = rng.geometric(0.75, lines)
+        percent = choose(rng.random(lines), [0.55, 0.2, 0.25] if is_campaign(day) else [0.88, 0.08, 0.04]) * 10
+        gross = quantity * price
+        line_discount = gross * percent // 100
+        net = gross - line_discount
+
+        subtotal = _summed(net, order, count)
+        coupon = np.where(rng.random(count) < COUPON_SHARE, subtotal // 10, 0)
+        shipping = np.where(subtotal - coupon >= 5_000, 0, 495)
+        tax = ((subtotal - coupon) * TAX_RATES[country] + 5_000) // 10_000
+        fate = choose(rng.random(count), FATE_WEIGHTS)
+        orders = {
+            "number": number,
+            "at": at,
+            "customer": customer,
+            "country": country,
+            "channel": choose(rng.random(count), CHANNEL_WEIGHTS),
+            "subtotal": subtotal,
+            "discount": coupon,
+            "shipping": shipping,
+            "tax": tax,
+            "total": subtotal - coupon + shipping + tax,
+            "fate": fate,
+            "first_line": first_line,
+            "line_count": line_count,
+        }
+        after_coupon = net - shared_out(coupon, net, order)
+        return Basket(
+            orders,
+            {
+                "order": order,
+                "line_number": np.arange(lines) - first_line[order] + 1,
+                "product": product,
+                "quantity": quantity,
+                "unit_price": price,
+                "discount": line_discount,
+                "paid": after_coupon,
+                "tax": shared_out(tax, after_coupon, order),
+            },
+        )
+
+    def rows(self, day: int, basket: Basket) -> Mapping[str, Rows]:
+        """The day's orders and all their later states, with the days on which they arrive, by feed."""
+        rng = generator(self.timetable.seed, "sales", day)
+        orders, count = basket.orders, len(basket.orders["number"])
+        placed_at, fate = orders["at"], orders["fate"]
+
+        method = choose(rng.random(count), METHOD_WEIGHTS)
+        attempts = 1 + rng.binomial(MOST_ATTEMPTS - 1, RETRY_SHARE, count)
+        if self.timetable.scale.one_payment_per_order:
+            attempts = np.ones_like(attempts)
+        wait = durations(rng, 20 * SECOND, 4 * MINUTE, count)
+        wait += np.where(method == TRANSFER, durations(rng, HOUR, 20 * HOUR, count), 0)
+        pause = durations(rng, MINUTE, 10 * MINUTE, count)
+        paid_at = placed_at + wait + (attempts - 1) * pause
+        is_instant = rng.random(count) < INSTANT_SHARE
+        shipped_at = paid_at + durations(rng, 4 * HOUR, 44 * HOUR, count)
+        delivered_at = shipped_at + durations(rng, 20 * HOUR, 70 * HOUR, count)
+        cancelled_at = paid_at + durations(rng, HOUR, 40 * HOUR, count)
+        is_paid = fate > TEST
+        was_empty = day == 0 or self.timetable.demand[day - 1] == 0
+        is_moved = (rng.random(count) < MOVED_SHARE) & (not was_empty)
+
+        is_kept = fate == KEPT
+        stages = np.column_stack([np.ones(count, dtype=bool), is_paid, is_kept, is_kept, ~is_kept])
+        known_at = np.column_stack([placed_at, paid_at, shipped_at, delivered_at, cancelled_at])
+        updated_at = known_at.copy()
+        updated_at[is_instant, PAID] = placed_at[is_instant]
+        order, status = np.nonzero(stages)
+        states = {
+            **{name: orders[name][order] for name in _ORDER_FACTS},
+            "at": placed_at[order] - np.where(is_moved[order] & (status > PLACED), DAY, 0),
+            "updated_at": updated_at[order, status],
+            "status": status,
+            "reason": np.where(status == CANCELLED, fate[order], -1),
+        }
+
+        moved_at = np.where(is_paid, paid_at, cancelled_at)
+        returns = self._returns(rng, day, basket, cancelled_at)
+        return {
+            "orders": send(rng, states, known_at[order, status]),
+            "order_items": self._items(rng, basket, is_moved, moved_at),
+            "returns": send(rng, returns, returns["updated_at"]),
+            "payments": self._payments(rng, basket, method, attempts, paid_at, pause, returns),
+        }
+
+    def _items(self, rng: np.random.Generator, basket: Basket, is_moved: np.ndarray, moved_at: Ints) -> Rows:
+        order = basket.lines["order"]
+        placed_at = basket.orders["at"][order]
+        items: Rows = {
+            **{name: basket.lines[name] for name in _LINE_FACTS},
+            "number": basket.orders["number"][order],
+            "at": placed_at,
+            "updated_at": placed_at,
+        }
+        moved = is_moved[order]
+        corrected = take({**items, "at": placed_at - DAY, "updated_at": moved_at[order]}, moved)
+        items = concat([items, corrected])
+        return send(rng, items, items["updated_at"])
+
+    def _payments(
+        self,
+        rng: np.random.Generator,
+        basket: Basket,
+        method: Ints,
+        attempts: Ints,
+        paid_at: Ints,
+        pause: Ints,
+        returns: Rows,
+    ) -> Rows:
+        orders = basket.orders
+        fate, number, total = orders["fate"], orders["number"], orders["total"]
+        fee = (total * 14 + 500) // 1_000 + 25
+        capture = durations(rng, HOUR, 30 * HOUR, len(number))
+
+        def payments(which: np.ndarray, attempt: Ints | int, at: Ints, updated_at: Ints, status: int) -> Rows:
+            return take(
+                {
+                    "number": number,
+                    "attempt": np.broadcast_to(attempt, number.shape),
+                    "at": at,
+                    "updated_at": updated_at,
+                    "method": method,
+                    "status": np.full_like(number, status),
+                    "amount": total,
+                    "fee": fee if status == CAPTURED else np.zeros_like(fee),
+                },
+                which,
+            )
+
+        is_held = (fate == VOID) | (fate == TEST)
+        is_authorised = is_held | ((method == CARD) & (fate == KEPT))
+        captured_at = np.where(is_authorised, paid_at + capture, paid_at)
+        fails = [
+            payments(
+                (attempt < attempts) | ((attempt == attempts) & (fate == UNPAYABLE)),
+                attempt,
+                at := paid_at - (attempts - attempt) * pause,
+                at,
+                FAILED,
+            )
+            for attempt in range(1, MOST_ATTEMPTS + 1)
+        ]
+        sent = concat(
+            [
+                *fails,
+                payments(is_authorised, attempts, paid_at, paid_at, AUTHORISED),
+                payments(fate > TEST, attempts, paid_at, captured_at, CAPTURED),
+                self._refunds(basket, method, returns),
+            ]
+        )
+        return send(rng, sent, sent["updated_at"])
+
+    def _refunds(self, basket: Basket, method: Ints, returns: Rows) -> Rows:
+        """One refund payment for what an order gives back."""
+        count = len(basket.orders["number"])
+        first = returns["updated_at"] == returns["at"]
+        order = returns["order"][first]
+        given_back = returns["amount"] + returns["shipping"] + returns["tax"]
+        amount = _summed(given_back[first], order, count)
+        at = np.zeros(count, dtype=np.int64)
+        at[order] = returns["at"][first]
+        refunded = np.flatnonzero(at > 0)
+        if self.timetable.scale.one_payment_per_order:
+            refunded = refunded[:0]
+        number = basket.orders["number"][refunded]
+        return {
+            "number": number,
+            "attempt": np.full_like(number, REFUND),
+            "at": at[refunded],
+            "updated_at": at[refunded],
+            "method": method[refunded],
+            "status": np.full_like(number, REFUNDED),
+            "amount": amount[refunded],
+            "fee": np.zeros_like(number),
+        }
+
+    def _returns(self, rng: np.random.Generator, day: int, basket: Basket, cancelled_at: Ints) -> Rows:
+        orders, lines = basket.orders, basket.lines
+        count, order = len(orders["number"]), lines["order"]
+        fate = orders["fate"]
+        is_called_off = (fate > TEST) & (fate < KEPT)
+        gives_back = (fate == KEPT) & (rng.random(count) < RETURN_SHARE)
+        lag = rng.choice(RETURN_LAGS, count)
+        returned_at = self.timetable.begins(day) + lag * DAY + times_of_day(rng, count)
+        comes_back = gives_back[order] & (rng.random(len(order)) < RETURNED_LINE_SHARE)
+        some = 1 + (rng.random(len(order)) * lines["quantity"]).astype(np.int64)
+        quantity = np.where(comes_back, some, lines["quantity"])
+        is_first = lines["line_number"] == 1
+        returns = take(
+            {
+                "order": order,
+                "line_number": lines["line_number"],
+                "product": lines["product"],
+                "number": orders["number"][order],
+                "customer": orders["customer"][order],
+                "channel": orders["channel"][order],
+                "country": orders["country"][order],
+                "at": np.where(is_called_off, cancelled_at, returned_at)[order],
+                "quantity": quantity,
+                "amount": lines["paid"] * quantity // lines["quantity"],
+                "shipping": np.where(is_called_off[order] & is_first, orders["shipping"][order], 0),
+                "tax": lines["tax"] * quantity // lines["quantity"],
+                "reason": np.where(
+                    is_called_off[order], CANCELLED_REASON, rng.integers(0, CANCELLED_REASON, len(order))
+                ),
+            },
+            comes_back | is_called_off[order],
+        )
+        returns = {**returns, "updated_at": returns["at"]}
+        again = (rng.random(len(returns["at"])) < RECLASSIFIED_SHARE) & (returns["reason"] != CANCELLED_REASON)
+        reclassified = take(returns, again)
+        later = reclassified["at"] + durations(rng, HOUR, 24 * HOUR, len(reclassified["at"]))
+        reason = (reclassified["reason"] + 1) % CANCELLED_REASON
+        return concat([returns, {**reclassified, "updated_at": later, "reason": reason}])
+
+
+_ORDER_FACTS = ["number", "customer", "country", "channel", "subtotal", "discount", "shipping", "tax", "total"]
+_LINE_FACTS = ["line_number", "product", "quantity", "unit_price", "discount"]
+
+
+def orders_frame(rows: Rows) -> pl.DataFrame:
+    return frame(
+        {
+            "order_id": order_ids(rows["number"]),
+            "customer_id": customer_ids(rows["customer"]),
+            "ordered_at": timestamps(rows["at"]),
+            "updated_at": timestamps(rows["updated_at"]),
+            "status": texts(STATUSES, rows["status"]),
+            "cancel_reason": texts(FATE_NAMES, rows["reason"]),
+            "channel": texts(CHANNELS, rows["channel"]),
+            "country": texts(COUNTRY_NAMES, rows["country"]),
+            **{name: amounts(rows[name]) for name in ("subtotal", "discount", "shipping", "tax", "total")},
+        }
+    )
+
+
+def order_items_frame(rows: Rows) -> pl.DataFrame:
+    return frame(
+        {
+            "order_id": order_ids(rows["number"]),
+            "line_number": pl.Series(rows["line_number"]),
+            "product_id": product_ids(rows["product"]),
+            "ordered_at": timestamps(rows["at"]),
+            "updated_at": timestamps(rows["updated_at"]),
+            "quantity": pl.Series(rows["quantity"]),
+            "unit_price": amounts(rows["unit_price"]),
+            "discount": amounts(rows["discount"]),
+        }
+    )
+
+
+def payments_frame(rows: Rows) -> pl.DataFrame:
+    return frame(
+        {
+            "payment_id": numbered("Y", rows["number"] * 10 + rows["attempt"], 10),
+            "order_id": order_ids(rows["number"]),
+            "paid_at": timestamps(rows["at"]),
+            "updated_at": timestamps(rows["updated_at"]),
+            "method": texts(METHODS, rows["method"]),
+            "status": texts(PAYMENT_STATUSES, rows["status"]),
+            "amount": amounts(rows["amount"]),
+            "fee": amounts(rows["fee"]),
+        }
+    )
+
+
+def returns_frame(rows: Rows) -> pl.DataFrame:
+    return frame(
+        {
+            "return_id": numbered("R", rows["number"] * 100 + rows["line_number"], 11),
+            "order_id": order_ids(rows["number"]),
+            "line_number": pl.Series(rows["line_number"]),
+            "product_id": product_ids(rows["product"]),
+            "customer_id": customer_ids(rows["customer"]),
+            "returned_at": timestamps(rows["at"]),
+            "updated_at": timestamps(rows["updated_at"]),
+            "channel": texts(CHANNELS, rows["channel"]),
+            "country": texts(COUNTRY_NAMES, rows["country"]),
+            "quantity": pl.Series(rows["quantity"]),
+            **{name: amounts(rows[name]) for name in ("amount", "shipping", "tax")},
+            "reason": texts(RETURN_REASONS, rows["reason"]),
+        }
+    )

@@ -1,0 +1,114 @@
+"""The shop: the rows of any day, by the day they are about or by the day they arrive."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from functools import lru_cache
+
+import numpy as np
+import polars as pl
+
+from ecom_assets.shop.customers import Customers
+from ecom_assets.shop.draws import DAY, uniforms
+from ecom_assets.shop.products import Products
+from ecom_assets.shop.rows import LAGS, LONGEST_LAG, Rows, concat, take
+from ecom_assets.shop.sales import (
+    LONGEST_RETURN,
+    Sales,
+    order_items_frame,
+    orders_frame,
+    payments_frame,
+    returns_frame,
+)
+from ecom_assets.shop.scale import PRESETS, Scale
+from ecom_assets.shop.timetable import Timetable
+from ecom_assets.shop.visits import Visits, events_frame
+
+LONGEST_WAIT = LONGEST_RETURN + 1 + LONGEST_LAG
+"""Days after an order within which everything that follows from it has arrived."""
+
+RESENT_VISIT_SHARE = 0.04
+"""Share of the events sent a day late that are sent once more the day after."""
+
+
+class Shop:
+    """A synthetic shop. Equal arguments give equal rows, in whatever order days are asked for.
+
+    `preset` is "demo", "seed003" or a scale of one's own. Raises ValueError for an unknown preset.
+    """
+
+    def __init__(self, start: date, seed: int = 7, preset: str | Scale = "demo") -> None:
+        if isinstance(preset, str) and preset not in PRESETS:
+            raise ValueError(f"There is no preset {preset!r}; there are {', '.join(PRESETS)}.")
+        self.start = start
+        self.seed = seed
+        self.preset = preset
+        self.scale = PRESETS[preset] if isinstance(preset, str) else preset
+        self._timetable = Timetable(start, seed, self.scale)
+        self._customers = Customers(self._timetable)
+        self._products = Products(self._timetable)
+        self._sales = Sales(self._timetable, self._customers, self._products)
+        self._visits = Visits(self._timetable, self._customers, self._products, self._sales)
+        self._begun = lru_cache(maxsize=LONGEST_WAIT + 3)(self._rows_begun)
+        self._basket = lru_cache(maxsize=LONGEST_WAIT + 3)(self._sales.basket)
+        self._batch = lru_cache(maxsize=4 * len(LAGS))(self._visits_begun)
+        self._frames: Mapping[str, Callable[[Rows], pl.DataFrame]] = {
+            "customers": self._customers.frame,
+            "products": self._products.frame,
+            "orders": orders_frame,
+            "order_items": order_items_frame,
+            "payments": payments_frame,
+            "returns": returns_frame,
+        }
+
+    def day(self, day: date) -> dict[str, pl.DataFrame]:
+        """All rows about a day, whenever they arrive, by feed. Raises ValueError before the shop's start."""
+        number = self._number(day)
+        about = self._timetable.begins(number)
+        frames = self._written(number, lambda rows: rows["at"] // DAY == about // DAY)
+        sent = [part for lag in LAGS for part in self._sent(number, lag)]
+        return {**frames, "events": events_frame(concat(sent))}
+
+    def arrivals(self, day: date) -> dict[str, pl.DataFrame]:
+        """All rows that arrive on a day, by feed. Raises ValueError before the shop's start."""
+        number = self._number(day)
+        arrived = self._timetable.begins(number) // DAY
+        frames = self._written(number, lambda rows: rows["arrives"] == arrived)
+        sent = [self._sent(number - lag, lag)[0] for lag in LAGS]
+        sent.append(self._sent(number - 2, 1)[1])
+        return {**frames, "events": events_frame(concat(sent))}
+
+    def _number(self, day: date) -> int:
+        if day < self.start:
+            raise ValueError(f"The shop opened on {self.start}; there is nothing on {day}.")
+        return (day - self.start).days
+
+    def _written(self, number: int, belongs: Callable[[Rows], np.ndarray]) -> dict[str, pl.DataFrame]:
+        """The frames of all feeds but events: the rows that belong, of all days on which they may have begun."""
+        begun = [self._begun(day) for day in range(max(number - LONGEST_WAIT, 0), number + 2)]
+        return {
+            feed: write(concat([take(rows[feed], belongs(rows[feed])) for rows in begun]))
+            for feed, write in self._frames.items()
+        }
+
+    def _rows_begun(self, day: int) -> Mapping[str, Rows]:
+        """All rows that follow from what began on a day, by feed; none after the shop's last day."""
+        if day >= self._timetable.days:
+            return {feed: take(rows, np.array([], dtype=np.int64)) for feed, rows in self._begun(0).items()}
+        return {
+            "customers": self._customers.rows(day),
+            "products": self._products.rows(day),
+            **self._sales.rows(day, self._basket(day)),
+        }
+
+    def _visits_begun(self, day: int, lag: int) -> Rows:
+        if 0 <= day < self._timetable.days:
+            return self._visits.batch(day, lag, self._basket(day))
+        return take(self._batch(0, lag), np.array([], dtype=np.int64))
+
+    def _sent(self, day: int, lag: int) -> Sequence[Rows]:
+        """The events about a day that are sent `lag` days late, and those of them sent once more."""
+        about = self._timetable.begins(day) // DAY if day >= 0 else -1
+        parts = [self._batch(begun, lag) for begun in (day - 1, day, day + 1)]
+        events = concat([take(part, part["at"] // DAY == about) for part in parts])
+        is_resent = uniforms(self.seed, "resent", events["event"]) < (RESENT_VISIT_SHARE if lag == 1 else 0)
+        return events, take(events, is_resent)
