@@ -19,7 +19,7 @@ CONSENT_SHARE = 0.6
 
 
 def customer_ids(numbers: Ints) -> pl.Series:
-    return numbered("C", numbers, 7)
+    return numbered("C", numbers, 8)
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,5 @@ def popularity(seed: int, stream: str, count: int, alpha: float) -> Floats:
 
 def pick(rng: np.random.Generator, weights: Floats, known: int, count: int) -> Ints:
     """Draws `count` of the first `known` entities by their running weights."""
-    picked: Ints = np.searchsorted(weights[:known], rng.random(count) * weights[known - 1], side="right").astype(
-        np.int64
-    )
-    return picked
+    places: Ints = np.searchsorted(weights[:known], rng.random(count) * weights[known - 1], side="right")
+    return places

@@ -11,7 +11,7 @@ from ecom_assets.shop.rows import pool
 
 COUNTRIES = {"DE": "de_DE", "FR": "fr_FR", "GB": "en_GB", "NL": "nl_NL", "PL": "pl_PL"}
 COUNTRY_WEIGHTS = [0.45, 0.2, 0.15, 0.12, 0.08]
-FIRST_NAMES, LAST_NAMES, CITIES, BRANDS, STYLES = 120, 160, 40, 40, 60
+FIRST_NAMES, LAST_NAMES, CITIES, BRANDS = 120, 160, 40, 40
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,6 @@ class Names:
     last_mails: pl.Series
     cities: pl.Series
     brands: pl.Series
-    styles: pl.Series
 
 
 def _mail(name: str) -> str:
@@ -53,10 +52,4 @@ def names(seed: int) -> Names:
         last_mails=pool([_mail(name) for name in last_names]),
         cities=pool(cities),
         brands=pool([fake.unique.company() for _ in range(BRANDS)]),
-        styles=pool(
-            [
-                fake.unique.safe_color_name().capitalize() if i < 12 else fake.unique.word().capitalize()
-                for i in range(STYLES)
-            ]
-        ),
     )

@@ -8,7 +8,7 @@ import polars as pl
 
 from ecom_assets.shop.changes import Changes
 from ecom_assets.shop.draws import DAY, SECOND, Floats, Ints, below, choose, generator, pick, popularity, uniforms
-from ecom_assets.shop.names import BRANDS, STYLES, names
+from ecom_assets.shop.names import BRANDS, names
 from ecom_assets.shop.rows import Rows, amounts, concat, frame, numbered, pool, send, take, texts, timestamps
 from ecom_assets.shop.timetable import Timetable
 
@@ -23,6 +23,9 @@ CATEGORIES = {
     "Beauty": ["Soap", "Cream", "Brush", "Perfume"],
 }
 CATEGORY_WEIGHTS = [0.2, 0.16, 0.18, 0.12, 0.1, 0.1, 0.08, 0.06]
+STYLES = pool(
+    ["Classic", "Modern", "Vintage", "Nordic", "Compact", "Large", "Travel", "Wooden", "Red", "Blue", "Green"]
+)
 CATEGORY_NAMES = pool(list(CATEGORIES))
 NOUNS = pool([noun for nouns in CATEGORIES.values() for noun in nouns])
 PRICE_MU, PRICE_SIGMA = 3.0, 0.8
@@ -30,7 +33,7 @@ BEST_SELLER_ALPHA = 1.2
 
 
 def product_ids(numbers: Ints) -> pl.Series:
-    return numbered("P", numbers, 6)
+    return numbered("P", numbers, 8)
 
 
 @dataclass(frozen=True)
@@ -104,8 +107,7 @@ class Products:
         product = rows["product"]
         category = choose(uniforms(self.seed, "category", product), CATEGORY_WEIGHTS)
         noun = category * 4 + below(self.seed, "noun", product, 4)
-        all_names = names(self.seed)
-        style = texts(all_names.styles, below(self.seed, "style", product, STYLES))
+        style = texts(STYLES, below(self.seed, "style", product, len(STYLES) - 1))
         cost_share = 0.4 + 0.3 * uniforms(self.seed, "cost share", product)
         return frame(
             {
@@ -113,7 +115,7 @@ class Products:
                 "changed_at": timestamps(rows["at"]),
                 "name": style + " " + texts(NOUNS, noun),
                 "category": texts(CATEGORY_NAMES, category),
-                "brand": texts(all_names.brands, below(self.seed, "brand", product, BRANDS)),
+                "brand": texts(names(self.seed).brands, below(self.seed, "brand", product, BRANDS)),
                 "price": amounts(self._price_of(product, rows["version"])),
                 "cost": amounts(np.rint(self._first_price[product] * cost_share).astype(np.int64)),
                 "is_active": pl.Series(np.ones(len(product), dtype=bool)),

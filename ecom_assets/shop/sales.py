@@ -41,7 +41,7 @@ MOVED_SHARE, INSTANT_SHARE, RETRY_SHARE, RECLASSIFIED_SHARE = 0.002, 0.03, 0.06,
 
 
 def order_ids(numbers: Ints) -> pl.Series:
-    return numbered("O", numbers, 9)
+    return numbered("O", numbers, 8)
 
 
 def shared_out(totals: Ints, weights: Ints, order: Ints) -> Ints:
@@ -354,7 +354,7 @@ def order_items_frame(rows: Rows) -> pl.DataFrame:
 def payments_frame(rows: Rows) -> pl.DataFrame:
     return frame(
         {
-            "payment_id": numbered("Y", rows["number"] * 10 + rows["attempt"], 10),
+            "payment_id": numbered("Y", rows["number"] * 10 + rows["attempt"], 12),
             "order_id": order_ids(rows["number"]),
             "paid_at": timestamps(rows["at"]),
             "updated_at": timestamps(rows["updated_at"]),
@@ -369,7 +369,7 @@ def payments_frame(rows: Rows) -> pl.DataFrame:
 def returns_frame(rows: Rows) -> pl.DataFrame:
     return frame(
         {
-            "return_id": numbered("R", rows["number"] * 100 + rows["line_number"], 11),
+            "return_id": numbered("R", rows["number"] * 100 + rows["line_number"], 12),
             "order_id": order_ids(rows["number"]),
             "line_number": pl.Series(rows["line_number"]),
             "product_id": product_ids(rows["product"]),

@@ -9,6 +9,7 @@ import polars as pl
 
 from ecom_assets.shop.customers import Customers
 from ecom_assets.shop.draws import DAY, uniforms
+from ecom_assets.shop.faults import with_dirt
 from ecom_assets.shop.products import Products
 from ecom_assets.shop.rows import LAGS, LONGEST_LAG, Rows, concat, take
 from ecom_assets.shop.sales import (
@@ -61,7 +62,7 @@ class Shop:
         }
 
     def day(self, day: date) -> dict[str, pl.DataFrame]:
-        """All rows about a day, whenever they arrive, by feed. Raises ValueError before the shop's start."""
+        """All good rows about a day, whenever they arrive, by feed. Raises ValueError before the shop's start."""
         number = self._number(day)
         about = self._timetable.begins(number)
         frames = self._written(number, lambda rows: rows["at"] // DAY == about // DAY)
@@ -69,13 +70,18 @@ class Shop:
         return {**frames, "events": events_frame(concat(sent))}
 
     def arrivals(self, day: date) -> dict[str, pl.DataFrame]:
-        """All rows that arrive on a day, by feed. Raises ValueError before the shop's start."""
+        """All rows that arrive on a day, by feed; among them the spoiled copies.
+
+        Raises ValueError before the shop's start.
+        """
         number = self._number(day)
         arrived = self._timetable.begins(number) // DAY
         frames = self._written(number, lambda rows: rows["arrives"] == arrived)
         sent = [self._sent(number - lag, lag)[0] for lag in LAGS]
         sent.append(self._sent(number - 2, 1)[1])
-        return {**frames, "events": events_frame(concat(sent))}
+        arrived_rows = {**frames, "events": events_frame(concat(sent))}
+        share = self.scale.dirty_share
+        return {feed: with_dirt(feed, rows, share, self.seed, number) for feed, rows in arrived_rows.items()}
 
     def _number(self, day: date) -> int:
         if day < self.start:

@@ -269,14 +269,14 @@ def events_frame(rows: Rows) -> pl.DataFrame:
     value = amounts(rows["value"]).to_frame("value").select(pl.when(is_valued).then("value")).to_series()
     return frame(
         {
-            "event_id": numbered("E", rows["event"], 13),
+            "event_id": numbered("E", rows["event"], 12),
             "occurred_at": timestamps(rows["at"]),
             "event": texts(EVENT_NAMES, rows["code"]),
-            "anonymous_id": numbered("V", rows["visitor"], 10),
+            "anonymous_id": numbered("V", rows["visitor"], 8),
             "customer_id": customer_ids(rows["customer"]),
             "product_id": product_ids(rows["product"]),
             "order_id": order_ids(rows["order"]),
-            "cart_id": numbered("B", rows["cart"], 13),
+            "cart_id": numbered("B", rows["cart"], 12),
             "quantity": quantity.to_frame("quantity").select(pl.when(quantity >= 0).then("quantity")).to_series(),
             "value": value,
             "device": texts(DEVICES, rows["device"]),

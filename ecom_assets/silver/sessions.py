@@ -8,6 +8,7 @@ from ecom_assets.keys import key_at
 from ecom_assets.table_asset import table_asset
 
 FUNNEL = ["Product Viewed", "Product Added", "Checkout Started", "Payment Info Entered", "Order Completed"]
+FLAGS = ["has_view", "has_cart", "has_checkout", "has_payment", "has_purchase"]
 BOT = "(?i)bot|crawl|spider"
 CHANNEL_OF_MEDIUM = {
     "organic": "organic",
@@ -73,9 +74,8 @@ class Sessions(Table, primary_key="session_id", partition_column="started_on"):
     def closed_step_is_open_too(cls) -> nw.Expr:
         """A session that came to a step in order has that step."""
         step = nw.col("funnel_step")
-        flags = ["has_view", "has_cart", "has_checkout", "has_payment", "has_purchase"]
         return nw.all_horizontal(
-            *((step < number) | nw.col(flag) for number, flag in enumerate(flags, start=1)), ignore_nulls=False
+            *((step < number) | nw.col(flag) for number, flag in enumerate(FLAGS, start=1)), ignore_nulls=False
         )
 
     @rule
@@ -120,16 +120,16 @@ def with_session(events: nw.LazyFrame) -> nw.LazyFrame:
     ).with_columns(day_number=(c("occurred_at") - c("active_since")).dt.total_seconds() // 86_400)
 
 
-def with_funnel_step(events: nw.LazyFrame) -> nw.LazyFrame:
-    """Adds how many steps of the funnel the event's session took in order: each step at or after the one before."""
-    c = nw.col
-    is_due = nw.lit(value=True)
-    for number, step in enumerate(FUNNEL, start=1):
-        taken_at = nw.when(is_due & (c("event") == step)).then(c("occurred_at"))
-        events = events.with_columns(taken_at.min().over(SESSION).alias(f"step_{number}_at"))
-        is_due = c("occurred_at") >= c(f"step_{number}_at")
-    steps_taken = [(~c(f"step_{number}_at").is_null()).cast(nw.Int64) for number in range(1, len(FUNNEL) + 1)]
-    return events.with_columns(funnel_step=nw.sum_horizontal(*steps_taken))
+def funnel_steps(events: nw.LazyFrame) -> nw.LazyFrame:
+    """The sessions with a view, and how many steps each took in order: every step at or after the one before."""
+    taken_at = nw.col("occurred_at").min().alias("taken_at")
+    taken = events.filter(nw.col("event") == FUNNEL[0]).group_by(SESSION).agg(taken_at)
+    steps = [taken]
+    for step in FUNNEL[1:]:
+        of_this_step = events.filter(nw.col("event") == step).join(taken, on=SESSION)
+        taken = of_this_step.filter(nw.col("occurred_at") >= nw.col("taken_at")).group_by(SESSION).agg(taken_at)
+        steps.append(taken)
+    return nw.concat(steps).group_by(SESSION).agg(nw.len().cast(nw.Int64).alias("funnel_step"))
 
 
 def channel() -> nw.Expr:
@@ -142,36 +142,43 @@ def channel() -> nw.Expr:
 def transform(silver_events: nw.LazyFrame) -> nw.LazyFrame:
     c = nw.col
     is_bot = c("user_agent").str.contains(BOT).fill_null(value=False)
-    events = with_funnel_step(with_session(silver_events.filter(~is_bot)))
     is_purchase = c("event") == "Order Completed"
-    sessions = (
-        events.with_columns(
-            is_known=~c("customer_id").is_null(),
-            is_no_purchase=~is_purchase,
+    events = with_session(
+        silver_events.filter(~is_bot).select(
+            "event_id",
+            "anonymous_id",
+            "occurred_at",
+            "occurred_on",
+            "event",
+            "customer_id",
             order_id=nw.when(is_purchase).then(c("order_id")),
             order_value=nw.when(is_purchase).then(c("value")),
-        )
-        .group_by(SESSION)
-        .agg(
-            c("customer_id").last(order_by=["is_known", *IN_ORDER]),
-            c("utm_source", "utm_medium", "utm_campaign", "device").first(order_by=IN_ORDER),
-            c("order_id", "order_value").first(order_by=["is_no_purchase", *IN_ORDER]),
-            c("occurred_at").min().alias("started_at"),
-            c("occurred_at").max().alias("ended_at"),
-            c("occurred_on").min().alias("started_on"),
-            nw.len().cast(nw.Int64).alias("event_count"),
-            c("funnel_step").max(),
-            *(
-                (c("event") == step).any().alias(flag)
-                for flag, step in zip(
-                    ["has_view", "has_cart", "has_checkout", "has_payment", "has_purchase"], FUNNEL, strict=True
-                )
-            ),
+            is_known=~c("customer_id").is_null(),
+            is_no_purchase=~is_purchase,
         )
     )
-    return sessions.with_columns(
-        session_id=key_at("anonymous_id", "started_at"), channel=channel(), device=c("device").fill_null("unknown")
-    ).select(*contract(Sessions).columns)
+    sessions = events.group_by(SESSION).agg(
+        c("event_id").first(order_by=IN_ORDER),
+        c("customer_id").last(order_by=["is_known", *IN_ORDER]),
+        c("order_id", "order_value").first(order_by=["is_no_purchase", *IN_ORDER]),
+        c("occurred_at").min().alias("started_at"),
+        c("occurred_at").max().alias("ended_at"),
+        c("occurred_on").min().alias("started_on"),
+        nw.len().cast(nw.Int64).alias("event_count"),
+        *((c("event") == step).any().alias(flag) for flag, step in zip(FLAGS, FUNNEL, strict=True)),
+    )
+    first_events = silver_events.select("event_id", "utm_source", "utm_medium", "utm_campaign", "device")
+    return (
+        sessions.join(first_events, on="event_id")
+        .join(funnel_steps(events), on=SESSION, how="left")
+        .with_columns(
+            session_id=key_at("anonymous_id", "started_at"),
+            channel=channel(),
+            device=c("device").fill_null("unknown"),
+            funnel_step=c("funnel_step").fill_null(0),
+        )
+        .select(*contract(Sessions).columns)
+    )
 
 
 asset = table_asset(Sessions, transform, reads={"silver_events": around(1, 1)})

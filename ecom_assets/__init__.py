@@ -1,0 +1,1 @@
+"""An e-commerce data platform of Dagster assets: raw files in, trusted measures out."""

@@ -1,0 +1,50 @@
+"""The executor: everything in one process, and a run with a refused day ends as failed."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+from dagster._core.executor.base import Executor
+from dagster._core.executor.in_process import InProcessExecutor
+
+
+class VerdictExecutor(Executor):
+    """Runs all steps in process; once all have run, fails the run if a blocking check failed.
+
+    Dagster shows a planned partition without rows as failed only when its run failed. Steps are not
+    stopped before that, so that the good days of the window go all the way.
+    """
+
+    def __init__(self, inner: InProcessExecutor) -> None:
+        self._inner = inner
+
+    @property
+    def retries(self) -> Any:
+        return self._inner.retries
+
+    @property
+    def step_dependency_config(self) -> Any:
+        return self._inner.step_dependency_config
+
+    def execute(self, plan_context: Any, execution_plan: Any) -> Iterator[dg.DagsterEvent]:
+        """Pass every event on. Raises Failure at the end where table-days were refused."""
+        refused = 0
+        for event in self._inner.execute(plan_context, execution_plan):
+            if event.event_type_value == "ASSET_CHECK_EVALUATION":
+                verdict = event.asset_check_evaluation_data
+                refused += verdict.blocking is True and not verdict.passed
+            yield event
+        if refused:
+            raise dg.Failure(
+                f"{refused} table-days were refused; the good days are published. "
+                "See the failed checks of this run for the days and their rows.",
+                allow_retries=False,
+            )
+
+
+@dg.executor(name="in_process", config_schema={})
+def verdict_executor(context: dg.InitExecutorContext) -> VerdictExecutor:
+    """The platform's executor; takes no configuration."""
+    from dagster._core.execution.retries import RetryMode
+
+    return VerdictExecutor(InProcessExecutor(retries=RetryMode.ENABLED))

@@ -1,0 +1,271 @@
+"""What a table promises: its columns, keys and rules, said once.
+
+A contract is a pandera model whose header carries two or three facts. Everything that
+speaks of a table (DDL, asset, checks, dictionary, samples for tests) is derived from it.
+This module knows neither Dagster nor DuckDB.
+"""
+
+import datetime as dt
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, ClassVar, Literal, cast
+
+import narwhals as nw
+import pandera.polars as pa
+import polars as pl
+from pandera.api.polars.types import PolarsData
+
+Date = dt.date
+Timestamp = dt.datetime
+Decimal = Annotated[pl.Decimal, 18, 4]
+
+Kind = Literal["text", "integer", "decimal", "date", "timestamp", "float", "boolean"]
+Layer = Literal["bronze", "silver", "gold", "kpi"]
+
+_KINDS: Mapping[Any, Kind] = {
+    pl.String: "text",
+    pl.Int64: "integer",
+    pl.Decimal: "decimal",
+    pl.Date: "date",
+    pl.Datetime: "timestamp",
+    pl.Float64: "float",
+    pl.Boolean: "boolean",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: what it holds and what it may refer to."""
+
+    name: str
+    kind: Kind
+    nullable: bool
+    description: str
+    references: str | None = None
+    on_same_day: bool = False
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A sentence that is true of every good row, and the expression that decides it.
+
+    `hard` rules set rows aside or fail a day; the others only warn.
+    """
+
+    sentence: str
+    holds: nw.Expr
+    hard: bool = True
+
+
+def column(
+    description: str, *, references: str | None = None, on_same_day: bool = False, nullable: bool = False, **checks: Any
+) -> Any:
+    """A column. `checks` are pandera's (`ge=`, `isin=`, …).
+
+    `references` names the table ("silver.orders") in which the value has to stand as its key, on any
+    day or, with `on_same_day`, on the day of the row.
+    """
+    facts = {"references": references, "on_same_day": on_same_day}
+    return pa.Field(description=description, metadata=facts, nullable=nullable, **checks)
+
+
+def key(description: str, *, references: str | None = None, on_same_day: bool = False, **checks: Any) -> Any:
+    """A column of the primary key: never null."""
+    return column(description, references=references, on_same_day=on_same_day, **checks)
+
+
+def money(description: str, **checks: Any) -> Any:
+    """An amount in shop currency, DECIMAL(18,4)."""
+    return column(description, **checks)
+
+
+def _row_check(function: Callable[[Any], nw.Expr], *, hard: bool) -> Any:
+    sentence = inspect.cleandoc(function.__doc__ or "")
+    if not sentence:
+        raise TypeError(f"The rule {function.__qualname__} needs a docstring: a true sentence about a good row.")
+
+    def check(cls: type, data: PolarsData) -> pl.LazyFrame:
+        frame = nw.from_native(data.lazyframe)
+        return frame.select(function(cls).fill_null(value=False)).to_native()
+
+    check.__name__, check.__doc__ = function.__name__, sentence
+    marked = pa.dataframe_check(check, name=function.__name__, error=sentence, raise_warning=not hard)
+    marked.business_rule = (sentence, function, hard)
+    return marked
+
+
+def rule(function: Callable[[Any], nw.Expr]) -> Any:
+    """A hard business rule. The docstring is the sentence that users read; a null counts as broken."""
+    return _row_check(function, hard=True)
+
+
+def expectation(function: Callable[[Any], nw.Expr]) -> Any:
+    """A soft rule: rows that break it are counted and warned about, and stay."""
+    return _row_check(function, hard=False)
+
+
+_DEFAULT_FACTS: Mapping[str, Any] = {
+    "primary_key": (),
+    "partition_column": None,
+    "version_column": None,
+    "event_column": None,
+    "max_bad_share": 0.05,
+}
+
+
+class Table(pa.DataFrameModel):
+    """Base of all contracts. A subclass is one table and its docstring says what one row is."""
+
+    __facts__: ClassVar[Mapping[str, Any]] = {}
+
+    def __init_subclass__(
+        cls,
+        *,
+        primary_key: str | tuple[str, ...] | None = None,
+        partition_column: str | None = None,
+        version_column: str | None = None,
+        event_column: str | None = None,
+        max_bad_share: float | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Header of a contract. What is left out is the parent's.
+
+        `partition_column` holds the row's day. `event_column` (feeds) holds the moment that decides
+        the event day, `version_column` orders the versions of a key. `max_bad_share` (silver) is the
+        share of bad rows above which a day fails. `name` defaults to the path.
+        """
+        super().__init_subclass__(**kwargs)
+        package, _, module = cls.__module__.rpartition(".")
+        given = {
+            "primary_key": (primary_key,) if isinstance(primary_key, str) else primary_key,
+            "partition_column": partition_column,
+            "version_column": version_column,
+            "event_column": event_column,
+            "max_bad_share": max_bad_share,
+        }
+        cls.__facts__ = {
+            **_DEFAULT_FACTS,
+            **cls.__facts__,
+            **{fact: value for fact, value in given.items() if value is not None},
+            "name": name or f"{package.rpartition('.')[2]}.{module}",
+        }
+
+    class Config:
+        strict = True
+
+
+@dataclass(frozen=True)
+class Contract:
+    """A model's facts, read once."""
+
+    name: str
+    description: str
+    primary_key: tuple[str, ...]
+    partition_column: str | None
+    version_column: str | None
+    event_column: str | None
+    max_bad_share: float
+    columns: Mapping[str, Column]
+    rules: tuple[Rule, ...]
+
+    @property
+    def layer(self) -> Layer:
+        return cast(Layer, self.name.partition(".")[0])
+
+    @property
+    def hard_rules(self) -> tuple[Rule, ...]:
+        return tuple(rule for rule in self.rules if rule.hard)
+
+    @property
+    def soft_rules(self) -> tuple[Rule, ...]:
+        return tuple(rule for rule in self.rules if not rule.hard)
+
+    @property
+    def references(self) -> tuple[Column, ...]:
+        """The columns whose values have to stand in another table."""
+        return tuple(column for column in self.columns.values() if column.references)
+
+
+def _bounds(include_min: bool, include_max: bool) -> Literal["left", "right", "none", "both"]:
+    if include_min:
+        return "both" if include_max else "left"
+    return "right" if include_max else "none"
+
+
+def _column_rule(name: str, check: pa.Check) -> Rule:
+    """One of pandera's built-in column checks as a sentence and an expression."""
+    c, given = nw.col(name), check.statistics or {}
+    low, high = given.get("min_value"), given.get("max_value")
+    match check.name:
+        case "greater_than_or_equal_to":
+            test, words = c >= low, f"at least {low}"
+        case "greater_than":
+            test, words = c > low, f"greater than {low}"
+        case "less_than_or_equal_to":
+            test, words = c <= high, f"at most {high}"
+        case "less_than":
+            test, words = c < high, f"less than {high}"
+        case "in_range":
+            closed = _bounds(given.get("include_min", True), given.get("include_max", True))
+            test, words = c.is_between(low, high, closed), f"between {low} and {high}"
+        case "equal_to":
+            test, words = c == given["value"], f"{given['value']}"
+        case "not_equal_to":
+            test, words = c != given["value"], f"not {given['value']}"
+        case "isin":
+            allowed = list(given["allowed_values"])
+            test, words = c.is_in(allowed), "one of " + ", ".join(map(str, allowed))
+        case "notin":
+            forbidden = list(given["forbidden_values"])
+            test, words = ~c.is_in(forbidden), "none of " + ", ".join(map(str, forbidden))
+        case "str_matches":
+            pattern = given["pattern"]
+            pattern = pattern if isinstance(pattern, str) else pattern.pattern
+            test, words = c.str.contains("^(?:" + pattern.removeprefix("^") + ")"), f"like {pattern}"
+        case "str_length":
+            low, high = low or 0, 2**31 - 1 if high is None else high
+            test, words = c.str.len_chars().is_between(low, high), f"{low} to {high} characters long"
+        case other:
+            raise TypeError(f"{name}: the check {other} has no translation; write a @rule instead.")
+    return Rule(f"{name} is {words}", c.is_null() | test)
+
+
+@cache
+def contract(model: type[Table]) -> Contract:
+    """The facts of a model. Raises TypeError where a declaration is incomplete."""
+    facts = model.__facts__
+    schema = model.to_schema()
+    columns: dict[str, Column] = {}
+    rules: list[Rule] = []
+    for name, declared in schema.columns.items():
+        kind = _KINDS.get(declared.dtype.type.base_type())
+        if kind is None:
+            raise TypeError(f"{facts['name']}.{name}: the type {declared.dtype} is none of ours.")
+        if not declared.description:
+            raise TypeError(f"{facts['name']}.{name} has no description.")
+        columns[name] = Column(name, kind, declared.nullable, declared.description, **(declared.metadata or {}))
+        if not declared.nullable:
+            rules.append(Rule(f"{name} is present", ~nw.col(name).is_null()))
+        rules += [_column_rule(name, check) for check in declared.checks]
+    members = {name: member for parent in reversed(model.__mro__) for name, member in vars(parent).items()}
+    for member in members.values():
+        if business_rule := getattr(member, "business_rule", None):
+            sentence, function, hard = business_rule
+            rules.append(Rule(sentence.splitlines()[0], function(model), hard))
+    for named in (*facts["primary_key"], facts["partition_column"], facts["version_column"], facts["event_column"]):
+        if named and named not in columns:
+            raise TypeError(f"{facts['name']}: the header names {named}, which is not a column.")
+    return Contract(
+        name=facts["name"],
+        description=inspect.cleandoc(model.__doc__ or ""),
+        primary_key=facts["primary_key"],
+        partition_column=facts["partition_column"],
+        version_column=facts["version_column"],
+        event_column=facts["event_column"],
+        max_bad_share=facts["max_bad_share"],
+        columns=columns,
+        rules=tuple(rules),
+    )

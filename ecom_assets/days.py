@@ -1,0 +1,92 @@
+"""Days: windows of them, and how far a table reaches into its inputs."""
+
+import datetime as dt
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+ONE_DAY = dt.timedelta(days=1)
+
+
+@dataclass(frozen=True, order=True)
+class Window:
+    """Consecutive days, both ends included."""
+
+    first: dt.date
+    last: dt.date
+
+    def __post_init__(self) -> None:
+        if self.last < self.first:
+            raise ValueError(f"A window ends on its first day or later, not {self.first}..{self.last}.")
+
+    def __iter__(self) -> Iterator[dt.date]:
+        return (self.first + dt.timedelta(days=n) for n in range(len(self)))
+
+    def __len__(self) -> int:
+        return (self.last - self.first).days + 1
+
+    def __contains__(self, day: dt.date) -> bool:
+        return self.first <= day <= self.last
+
+    def __str__(self) -> str:
+        return f"{self.first}" if self.first == self.last else f"{self.first}..{self.last}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Window":
+        """From "2024-01-01" or "2024-01-01..2024-01-31". Raises ValueError."""
+        first, _, last = text.partition("..")
+        try:
+            return cls(dt.date.fromisoformat(first), dt.date.fromisoformat(last or first))
+        except ValueError as error:
+            raise ValueError(f"“{text}” is no window of days. Write 2024-01-01 or 2024-01-01..2024-01-31.") from error
+
+
+def stretches(days: Iterable[dt.date]) -> list[Window]:
+    """The days as few windows as possible, in order."""
+    found: list[Window] = []
+    for day in sorted(set(days)):
+        if found and day - found[-1].last == ONE_DAY:
+            found[-1] = Window(found[-1].first, day)
+        else:
+            found.append(Window(day, day))
+    return found
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Which days of an input the day d of a table reads: d - before to d + after.
+
+    None is without end. `by_event` reads an input by the day on which its rows happened instead
+    of the day under which they are stored.
+    """
+
+    name: str
+    before: int | None = 0
+    after: int | None = 0
+    by_event: bool = False
+
+    @property
+    def is_same_day(self) -> bool:
+        """Whether a day depends on nothing but its own day of the input."""
+        return self.before == 0 and self.after == 0
+
+    def window(self, of: Window, calendar: Window) -> Window:
+        """What has to be read for all days of a window, within the calendar."""
+        first = calendar.first if self.before is None else of.first - dt.timedelta(days=self.before)
+        last = calendar.last if self.after is None else of.last + dt.timedelta(days=self.after)
+        return Window(min(max(first, calendar.first), of.first), max(min(last, calendar.last), of.last))
+
+
+same_day = Reach("same_day")
+by_event_day = Reach("by_event_day", by_event=True)
+history = Reach("history", before=None)
+since = Reach("since", after=None)
+
+
+def trailing(days: int) -> Reach:
+    """Day d and those before it, `days` in all."""
+    return Reach(f"trailing({days})", before=days - 1)
+
+
+def around(before: int, after: int) -> Reach:
+    """From `before` days before d to `after` days after it."""
+    return Reach(f"around({before}, {after})", before=before, after=after)

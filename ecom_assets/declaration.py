@@ -1,0 +1,183 @@
+"""How a table is made: its contract, its transform and what it reads.
+
+A declaration is what `table_asset` turns into a Dagster asset and what the core runs. It knows
+neither Dagster nor an engine.
+"""
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from graphlib import TopologicalSorter
+from typing import Any
+
+import narwhals as nw
+
+from ecom_assets.contract import Column, Contract
+from ecom_assets.days import Reach, same_day
+
+DAYS_PARAMETER = "days"
+
+
+def table_of(parameter: str) -> str:
+    """The table that a transform's parameter reads: "silver_order_items" is "silver.order_items"."""
+    layer, _, table = parameter.partition("_")
+    return f"{layer}.{table}"
+
+
+@dataclass(frozen=True)
+class Read:
+    """One input of a table and how far each day reaches into it. References have no parameter."""
+
+    table: str
+    reach: Reach
+    parameter: str | None
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """A table: `feed` is set where its rows come from files (bronze) or from bronze (silver)."""
+
+    contract: Contract
+    transform: Callable[..., Any]
+    reads: tuple[Read, ...] = ()
+    wants_days: bool = False
+    feed: Contract | None = None
+    view_name: str | None = None
+    view_query: str | None = None
+
+    @property
+    def name(self) -> str:
+        return self.contract.name
+
+    @property
+    def is_bronze(self) -> bool:
+        return self.contract.layer == "bronze"
+
+    @property
+    def from_feed(self) -> bool:
+        """Whether its rows are bronze rows made typed: each of them is accounted for."""
+        return self.feed is not None and not self.is_bronze
+
+    @property
+    def bronze(self) -> str:
+        """The bronze table that a table from a feed reads."""
+        return next(read.table for read in self.reads if read.reach.by_event)
+
+    def wanted_frame(self, read: Read) -> Any:
+        """The frame that the transform's annotation asks for; a narwhals LazyFrame where it says nothing."""
+        return inspect.get_annotations(self.transform, eval_str=True).get(str(read.parameter), nw.LazyFrame)
+
+    @property
+    def is_eager(self) -> bool:
+        """Whether the transform takes a whole frame into memory."""
+        return any(
+            getattr(self.wanted_frame(read), "__name__", "") == "DataFrame" for read in self.reads if read.parameter
+        )
+
+    @property
+    def quarantine(self) -> str:
+        return "quarantine." + self.name.partition(".")[2]
+
+    @property
+    def superseded(self) -> str:
+        return "superseded." + self.name.partition(".")[2]
+
+    @property
+    def loose_references(self) -> tuple[Column, ...]:
+        """References that may be fulfilled on any day."""
+        return tuple(column for column in self.contract.references if not column.on_same_day)
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The tables that its columns refer to, each once."""
+        return tuple(dict.fromkeys(str(column.references) for column in self.contract.references))
+
+    @property
+    def keys_can_move(self) -> bool:
+        """Whether a later version of a key may fall on another day than an earlier one."""
+        return self.feed is not None and self.feed.event_column not in self.feed.primary_key
+
+
+def declare(
+    contract: Contract,
+    transform: Callable[..., Any],
+    reads: Mapping[str, Reach] | None = None,
+    **more: Any,
+) -> Declaration:
+    """A declaration from the transform's signature. Raises TypeError where `reads` names no parameter."""
+    given = dict(reads or {})
+    parameters = list(inspect.signature(transform).parameters)
+    if unknown := set(given) - set(parameters):
+        raise TypeError(f"{contract.name}: reads= names {', '.join(sorted(unknown))}, which transform does not take.")
+    inputs = [Read(table_of(name), given.get(name, same_day), name) for name in parameters if name != DAYS_PARAMETER]
+    known = {read.table for read in inputs}
+    inputs += [
+        Read(table, same_day, None)
+        for table in dict.fromkeys(str(c.references) for c in contract.references if c.on_same_day)
+        if table not in known
+    ]
+    return Declaration(contract, transform, tuple(inputs), DAYS_PARAMETER in parameters, **more)
+
+
+class Catalog:
+    """All declarations, in the order in which they can be run."""
+
+    def __init__(self, declarations: Iterable[Declaration]) -> None:
+        by_name = {declaration.name: declaration for declaration in declarations}
+        needs = {name: self._inputs(declaration) for name, declaration in by_name.items()}
+        for name, inputs in needs.items():
+            if missing := inputs - set(by_name):
+                raise LookupError(f"{name} reads {', '.join(sorted(missing))}, which no table file declares.")
+        self._by_name = {name: by_name[name] for name in TopologicalSorter(needs).static_order()}
+
+    @staticmethod
+    def _inputs(declaration: Declaration) -> set[str]:
+        return ({read.table for read in declaration.reads} | set(declaration.references)) - {declaration.name}
+
+    def __getitem__(self, name: str) -> Declaration:
+        return self._by_name[name]
+
+    def __iter__(self) -> Iterator[Declaration]:
+        return iter(self._by_name.values())
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._by_name
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._by_name)
+
+    @cached_property
+    def referring(self) -> Mapping[str, list[tuple[Declaration, Column]]]:
+        """Table to the columns of other tables that may be fulfilled by it on any day."""
+        found: dict[str, list[tuple[Declaration, Column]]] = {}
+        for declaration in self:
+            for column in declaration.loose_references:
+                found.setdefault(str(column.references), []).append((declaration, column))
+        return found
+
+    def silver_of(self, bronze: str) -> Declaration | None:
+        """The table that makes a bronze table's rows typed."""
+        return next((d for d in self if d.from_feed and d.bronze == bronze), None)
+
+    def upstream(self, name: str) -> set[str]:
+        """All tables that a table is made of, directly or not, references included."""
+        found: set[str] = set()
+        todo = [name]
+        while todo:
+            for table in self._inputs(self[todo.pop()]) - found:
+                found.add(table)
+                todo.append(table)
+        return found
+
+    def same_day_downstream(self, names: Iterable[str]) -> set[str]:
+        """The tables whose day depends on the same day of these, however many steps on; these included."""
+        found = set(names)
+        for declaration in self:
+            if any(read.reach.is_same_day and read.table in found for read in declaration.reads):
+                found.add(declaration.name)
+        return found

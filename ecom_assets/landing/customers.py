@@ -1,0 +1,16 @@
+"""Customers: a row each time a profile is made or changed."""
+
+from ecom_assets.contract import Table, Timestamp, column, key
+
+
+class Customers(Table, primary_key=("customer_id", "changed_at"), event_column="changed_at"):
+    """One row per customer and change of profile."""
+
+    customer_id: str = key("Customer number issued by the shop")
+    changed_at: Timestamp = key("When the profile became so")
+    registered_at: Timestamp = column("When the customer registered", nullable=True)
+    name: str = column("Full name", nullable=True)
+    email: str = column("E-mail address", nullable=True)
+    city: str = column("City of residence", nullable=True)
+    country: str = column("Country of residence", nullable=True)
+    marketing_consent: bool = column("Whether marketing mail is welcome", nullable=True)

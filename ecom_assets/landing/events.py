@@ -1,0 +1,35 @@
+"""Events: what visitors do in the shop, in Segment's e-commerce vocabulary."""
+
+from ecom_assets.contract import Decimal, Table, Timestamp, column, key, money
+
+EVENT_NAMES = [
+    "Page Viewed",
+    "Products Searched",
+    "Product Viewed",
+    "Product Added",
+    "Product Removed",
+    "Cart Viewed",
+    "Checkout Started",
+    "Payment Info Entered",
+    "Order Completed",
+]
+
+
+class Events(Table, primary_key="event_id", event_column="occurred_at"):
+    """One row per event of a visitor."""
+
+    event_id: str = key("Number of the event")
+    occurred_at: Timestamp = column("When it happened")
+    event: str = column("What happened", isin=EVENT_NAMES)
+    anonymous_id: str = column("The visitor's device")
+    customer_id: str = column("Who it is, once known", nullable=True)
+    product_id: str = column("The product it is about", nullable=True)
+    order_id: str = column("The order it completes", nullable=True)
+    cart_id: str = column("The cart it changes", nullable=True)
+    quantity: int = column("Units", nullable=True, ge=0)
+    value: Decimal = money("Price of a unit, or total of the order", nullable=True, ge=0)
+    device: str = column("Kind of device: desktop, mobile, tablet", nullable=True)
+    user_agent: str = column("Browser as it names itself", nullable=True)
+    utm_source: str = column("Where the visit came from", nullable=True)
+    utm_medium: str = column("By which kind of link", nullable=True)
+    utm_campaign: str = column("By which campaign", nullable=True)

@@ -1,0 +1,24 @@
+"""Orders: a row when an order is placed and each time it changes."""
+
+from ecom_assets.contract import Decimal, Table, Timestamp, column, key, money
+
+STATUSES = ["placed", "paid", "shipped", "delivered", "cancelled"]
+CANCEL_REASONS = ["customer", "inventory", "fraud", "payment", "void", "test"]
+
+
+class Orders(Table, primary_key="order_id", event_column="ordered_at", version_column="updated_at"):
+    """One row per order and state of it."""
+
+    order_id: str = key("Order number issued by the shop")
+    customer_id: str = column("Who placed it; null for guests", references="silver.customers", nullable=True)
+    ordered_at: Timestamp = column("When it was placed")
+    updated_at: Timestamp = column("When it last changed")
+    status: str = column("Where it stands", isin=STATUSES)
+    cancel_reason: str = column("Why it was cancelled", nullable=True, isin=CANCEL_REASONS)
+    channel: str = column("Where it was sold: web, app, marketplace, …")
+    country: str = column("Country it is shipped to", nullable=True)
+    subtotal: Decimal = money("Its lines after line discounts", nullable=True)
+    discount: Decimal = money("Discount on the whole order", ge=0)
+    shipping: Decimal = money("Shipping fee", ge=0)
+    tax: Decimal = money("Tax", ge=0)
+    total: Decimal = money("What the customer has to pay", nullable=True)

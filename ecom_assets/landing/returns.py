@@ -1,0 +1,22 @@
+"""Returns: goods taken back and what was refunded for them."""
+
+from ecom_assets.contract import Decimal, Table, Timestamp, column, key, money
+
+
+class Returns(Table, primary_key="return_id", event_column="returned_at", version_column="updated_at"):
+    """One row per returned line and state of it."""
+
+    return_id: str = key("Number of the returned line")
+    order_id: str = column("The order it comes from, where known", references="silver.orders", nullable=True)
+    line_number: int = column("The line of that order", nullable=True, ge=1)
+    product_id: str = column("What came back", references="silver.products")
+    customer_id: str = column("Who returned it; null for guests", references="silver.customers", nullable=True)
+    returned_at: Timestamp = column("When it was refunded")
+    updated_at: Timestamp = column("When the row last changed")
+    channel: str = column("Where it had been sold")
+    country: str = column("Country it was returned from", nullable=True)
+    quantity: int = column("Units returned", gt=0)
+    amount: Decimal = money("Refunded merchandise value", ge=0)
+    shipping: Decimal = money("Refunded shipping", ge=0)
+    tax: Decimal = money("Refunded tax", ge=0)
+    reason: str = column("Why it came back", nullable=True)

@@ -1,0 +1,294 @@
+"""What the warehouse knows of each table-day: its state, its content and what it was made of.
+
+One row per table and day is written in the transaction that writes the day's rows. From these rows
+alone follows which table-days are stale. Hashes are 64 bits from DuckDB's `hash`, summed as HUGEINT.
+"""
+
+import datetime as dt
+import hashlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import duckdb
+
+from ecom_assets.days import Window
+from ecom_assets.declaration import Catalog, Declaration
+from ecom_assets.engine.duckdb import compiled, literal
+
+HASH_VERSION = "1"
+
+
+class State(StrEnum):
+    """What readers see of a table-day."""
+
+    STORED = "stored"
+    """Good and final."""
+    PROVISIONAL = "provisional"
+    """Good, but days in its reach are still to come or missing."""
+    FAILED = "failed"
+    """Broke its contract: no rows."""
+    BLOCKED = "blocked"
+    """A same-day input failed, is blocked or never ran: no rows."""
+
+    @property
+    def is_good(self) -> bool:
+        return self in (State.STORED, State.PROVISIONAL)
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Rows of one table-day that are read on one day, and the sum of their hashes."""
+
+    read_day: dt.date
+    row_count: int
+    content: int
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One table-day as it is recorded."""
+
+    day: dt.date
+    state: State
+    inputs: int
+    slices: tuple[Slice, ...] = ()
+    bad_count: int = 0
+    note: str = ""
+
+    @property
+    def row_count(self) -> int:
+        return sum(part.row_count for part in self.slices)
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What a day would be made of now: fingerprint, days missing in its reach, provisional ones."""
+
+    inputs: int
+    missing: int
+    unsettled: int
+
+
+@dataclass(frozen=True, order=True)
+class StaleDay:
+    """A table-day that has to run again, and why."""
+
+    table: str
+    day: dt.date
+    why: str
+
+
+SCHEMA = """
+create schema if not exists ledger;
+create table if not exists ledger.days (
+    table_name varchar, day date, state varchar, row_count bigint, bad_count bigint, inputs hugeint, code ubigint,
+    note varchar, run_id varchar, written_at timestamp);
+create table if not exists ledger.slices (
+    table_name varchar, day date, read_day date, row_count bigint, content hugeint);
+create table if not exists ledger.moves (
+    table_name varchar, key_hash ubigint, read_on date, arrived_on date, source_file varchar, record bigint,
+    content ubigint);
+create table if not exists ledger.pokes (table_name varchar, day date, because varchar);
+create table if not exists ledger.files (
+    feed varchar, arrived_on date, source_file varchar, digest varchar, duplicate_of varchar, replaced_at timestamp);
+create table if not exists ledger.facts (name varchar, value varchar);
+"""
+
+
+class LedgerError(Exception):
+    """The warehouse was written by a version whose ledger cannot be continued."""
+
+
+def prepare(con: duckdb.DuckDBPyConnection) -> None:
+    """Make the ledger's tables where they are not there. Raises LedgerError on a foreign version."""
+    con.execute(SCHEMA)
+    standing = con.execute("select value from ledger.facts where name = 'hash_version'").fetchall()
+    if not standing:
+        con.execute("insert into ledger.facts values ('hash_version', ?)", [HASH_VERSION])
+    elif standing[0][0] != HASH_VERSION:
+        raise LedgerError(
+            f"The warehouse was written with content hashes of version {standing[0][0]}, this is version "
+            f"{HASH_VERSION}. Rebuild it from the landing zone: move the file aside and run all days."
+        )
+
+
+def code_hash(declaration: Declaration, catalog: Catalog, settings: str) -> int:
+    """A hash of what a table's SQL, rules, reaches and settings mean: 64 bits."""
+    parts = [settings, HASH_VERSION, declaration.name]
+    if declaration.is_bronze:
+        assert declaration.feed is not None
+        parts.append(f"{list(declaration.feed.columns)} {declaration.feed.event_column} {declaration.feed.primary_key}")
+    else:
+        sources = {read.table: catalog[read.table] for read in declaration.reads}
+        parts.append(compiled(declaration, sources))
+        parts += [f"{read.table} {read.reach}" for read in declaration.reads]
+        parts.append(f"{declaration.contract.primary_key} {declaration.contract.references}")
+    if declaration.from_feed:
+        parts.append(f"{declaration.contract.version_column} {declaration.contract.max_bad_share}")
+    return int.from_bytes(hashlib.blake2b("\n".join(parts).encode(), digest_size=8).digest())
+
+
+def _day(day: dt.date) -> str:
+    return f"date '{day}'"
+
+
+def _values(rows: Iterable[Sequence[str]]) -> str:
+    return ", ".join("(" + ", ".join(row) + ")" for row in rows)
+
+
+def _expectation_query(reads: Sequence[Sequence[str]], wanted: str, calendar: Window) -> str:
+    """SQL giving table_name, day, inputs, missing, unsettled for the table-days of `wanted`.
+
+    The content of a reach is a difference of running sums, so that the cost does not grow with the reach.
+    """
+    return f"""
+    with reads (table_name, input, before, after) as (values {_values(reads)}),
+    wanted as ({wanted}),
+    content as (
+        select table_name, day, sum(h)::hugeint as h, sum(present)::bigint as present, sum(open)::bigint as open
+        from (select table_name, read_day as day,
+                     (hash(table_name, day, read_day, row_count, content) >> 8)::hugeint as h, 0 as present, 0 as open
+              from ledger.slices where table_name in (select input from reads)
+              union all
+              select table_name, day, (hash(table_name, day, state) >> 8)::hugeint, 1, (state = 'provisional')::int
+              from ledger.days where state in ('stored', 'provisional') and table_name in (select input from reads))
+        group by all),
+    span as (select least(min(w.day), min(c.day)) as first, greatest(max(w.day), max(c.day)) as last
+             from wanted w full join content c on false),
+    grid as (select input, unnest(generate_series(first, last, interval 1 day))::date as day
+             from span, (select distinct input from reads)),
+    running as (
+        select g.input, g.day, sum(coalesce(h, 0)) over so_far as h,
+               sum(coalesce(present, 0)) over so_far as present, sum(coalesce(open, 0)) over so_far as open
+        from grid g left join content c on c.table_name = g.input and c.day = g.day
+        window so_far as (partition by g.input order by g.day)),
+    reached as (
+        select w.table_name, w.day, r.input,
+               upto.h - coalesce(short.h, 0) as h,
+               upto.present - coalesce(short.present, 0) as present,
+               upto.open - coalesce(short.open, 0) as open,
+               least(coalesce(w.day + r.after, {_day(calendar.last)}), {_day(calendar.last)})
+               - greatest(coalesce(w.day - r.before, {_day(calendar.first)}), {_day(calendar.first)}) + 1 as due
+        from wanted w join reads r using (table_name) cross join span
+        join running upto on upto.input = r.input and upto.day = least(coalesce(w.day + r.after, span.last), span.last)
+        left join running short on short.input = r.input and short.day = w.day - r.before - 1)
+    select table_name, day, sum((hash(input, h) >> 8)::hugeint)::hugeint as inputs,
+           sum(greatest(due - present, 0))::bigint as missing, sum(open)::bigint as unsettled
+    from reached group by all"""
+
+
+def _reads(declarations: Iterable[Declaration]) -> list[list[str]]:
+    return [
+        [
+            literal(declaration.name),
+            literal(read.table),
+            "null::int" if read.reach.before is None else str(read.reach.before),
+            "null::int" if read.reach.after is None else str(read.reach.after),
+        ]
+        for declaration in declarations
+        for read in declaration.reads
+    ]
+
+
+def expectations(
+    con: duckdb.DuckDBPyConnection, declaration: Declaration, window: Window, calendar: Window
+) -> dict[dt.date, Expectation]:
+    """What each day of a window would be made of now."""
+    if not declaration.reads:
+        return dict.fromkeys(window, Expectation(0, 0, 0))
+    wanted = (
+        f"select {literal(declaration.name)} as table_name, "
+        f"unnest(generate_series({_day(window.first)}, {_day(window.last)}, interval 1 day))::date as day"
+    )
+    expected = _expectation_query(_reads([declaration]), wanted, calendar)
+    query = f"select day, inputs, missing, unsettled from ({expected})"
+    return {day: Expectation(*rest) for day, *rest in con.execute(query).fetchall()}
+
+
+def states(con: duckdb.DuckDBPyConnection, tables: Iterable[str], window: Window) -> dict[tuple[str, dt.date], State]:
+    """The recorded state of each table-day that has one."""
+    named = ", ".join(literal(table) for table in tables) or "null"
+    rows = con.execute(
+        f"select table_name, day, state from ledger.days where table_name in ({named}) and day between ? and ?",
+        [window.first, window.last],
+    ).fetchall()
+    return {(table, day): State(state) for table, day, state in rows}
+
+
+def record(
+    con: duckdb.DuckDBPyConnection, table: str, code: int, run_id: str, entries: Sequence[Entry], now: dt.datetime
+) -> None:
+    """Replace the rows of these table-days; what was asked of them is settled thereby."""
+    days = ", ".join(_day(entry.day) for entry in entries)
+    for part in ("days", "slices", "pokes"):
+        con.execute(f"delete from ledger.{part} where table_name = ? and day in ({days})", [table])
+    rows = _values(
+        (
+            literal(table),
+            _day(entry.day),
+            literal(entry.state),
+            str(entry.row_count),
+            str(entry.bad_count),
+            str(entry.inputs),
+            str(code),
+            literal(entry.note),
+            literal(run_id),
+            f"timestamp '{now:%Y-%m-%d %H:%M:%S.%f}'",
+        )
+        for entry in entries
+    )
+    con.execute(f"insert into ledger.days values {rows}")
+    slices = _values(
+        (literal(table), _day(entry.day), _day(part.read_day), str(part.row_count), str(part.content))
+        for entry in entries
+        for part in entry.slices
+    )
+    if slices:
+        con.execute(f"insert into ledger.slices values {slices}")
+
+
+def stale(
+    con: duckdb.DuckDBPyConnection,
+    catalog: Catalog,
+    codes: Mapping[str, int],
+    calendar: Window,
+    only: Collection[str] | None = None,
+) -> list[StaleDay]:
+    """The table-days above bronze whose inputs or code are no longer those of their last attempt.
+
+    Only the first level is seen: what lies downstream follows once these have run.
+    """
+    tables = [d for d in catalog if not d.is_bronze and (only is None or d.name in only)]
+    reading = [declaration for declaration in tables if declaration.reads]
+    if not tables:
+        return []
+    bronze = [declaration.name for declaration in catalog if declaration.is_bronze]
+    wanted = """
+        select table_name, day from (
+            select r.table_name, d.day, count(distinct r.input) as found
+            from reads r join ledger.days d on d.table_name = r.input group by all)
+        join (select table_name, count(distinct input) as found from reads group by all) using (table_name, found)"""
+    rootless = [declaration.name for declaration in tables if not declaration.reads]
+    code_rows = _values([literal(d.name), str(codes[d.name])] for d in tables)
+    query = f"""
+        with code (table_name, hash) as (values {code_rows}),
+        expected as (
+            select table_name, day, inputs from ({_expectation_query(_reads(reading), wanted, calendar)})
+            union all
+            select t.table_name, d.day, 0::hugeint
+            from (select unnest([{", ".join(map(literal, rootless))}]::varchar[]) as table_name) t,
+                 (select distinct day from ledger.days
+                  where table_name in ({", ".join(map(literal, bronze)) or "null"})) d),
+        poked as (select table_name, day, min(because) as because from ledger.pokes group by all)
+        select e.table_name, e.day,
+               case when d.day is null then 'it has not run since its inputs came'
+                    when d.code <> c.hash then 'its code changed'
+                    when d.inputs <> e.inputs then 'its inputs changed'
+                    else p.because end as why
+        from expected e join code c using (table_name)
+        left join ledger.days d using (table_name, day)
+        left join poked p using (table_name, day)
+        where d.day is null or d.code <> c.hash or d.inputs <> e.inputs or p.because is not null
+        order by all"""
+    return [StaleDay(*row) for row in con.execute(query).fetchall()]

@@ -1,0 +1,150 @@
+"""Contract and transform become an asset with checks: the only glue between tables and Dagster."""
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import Any
+
+import dagster as dg
+
+from ecom_assets import settings
+from ecom_assets.contract import Contract, Table, contract
+from ecom_assets.days import ONE_DAY, Reach
+from ecom_assets.declaration import DAYS_PARAMETER, Declaration, declare
+
+IO_MANAGER = "warehouse"
+CONTRACT, EXPECTATIONS = "contract", "expectations"
+OWNERS = ["team:data-platform"]
+
+
+@cache
+def partitions() -> dg.DailyPartitionsDefinition:
+    """The days of the shop's calendar, in its time zone."""
+    known = settings.load()
+    end = (known.end + ONE_DAY).isoformat() if known.end else None
+    return dg.DailyPartitionsDefinition(known.start.isoformat(), end_date=end, timezone=known.time_zone)
+
+
+def asset_key(table: str) -> dg.AssetKey:
+    """The asset of a table: "silver.orders" is silver/orders."""
+    return dg.AssetKey(table.split("."))
+
+
+def declaration_of(asset: dg.AssetsDefinition) -> Declaration:
+    """What an asset made here was made from."""
+    return asset.op.compute_fn.decorated_fn.declaration  # type: ignore[union-attr, no-any-return]
+
+
+def has_expectations(declaration: Declaration) -> bool:
+    """Whether anything about a table is only warned about."""
+    return bool(declaration.contract.soft_rules or declaration.feed)
+
+
+def bronze_asset(feed: type[Table]) -> dg.AssetsDefinition:
+    """The asset that reads a feed's landed files: text as sent, stored by arrival day."""
+    landed = contract(feed)
+    name = landed.name.partition(".")[2]
+    promise = dataclasses.replace(landed, name=f"bronze.{name}", partition_column="arrived_on")
+    declaration = Declaration(promise, _read_by_the_warehouse, feed=landed)
+    return _asset(declaration, feed, deps=[dg.AssetKey(["landing", name])])
+
+
+def table_asset(
+    model: type[Table],
+    transform: Callable[..., Any],
+    reads: Mapping[str, Reach] | None = None,
+) -> dg.AssetsDefinition:
+    """The asset of a table.
+
+    `transform` takes frames named after the tables they come from and gives the table's rows; it has
+    no clock, randomness or I/O. `reads` says how far a day reaches into an input; same_day if left out.
+    """
+    promise = contract(model)
+    if promise.partition_column is None:
+        raise TypeError(f"{promise.name} has no partition_column=.")
+    parents = (parent for parent in model.__mro__[1:] if issubclass(parent, Table) and parent is not Table)
+    feed = next((contract(parent) for parent in parents if parent.__facts__["event_column"]), None)
+    declaration = declare(promise, transform, reads, feed=feed)
+    return _asset(declaration, transform, deps=[asset_key(table) for table in declaration.references])
+
+
+def _read_by_the_warehouse() -> None:
+    """Bronze has no transform: the warehouse reads the landed files."""
+
+
+def _asset(declaration: Declaration, source: Callable[..., Any], deps: list[dg.AssetKey]) -> dg.AssetsDefinition:
+    promise = declaration.contract
+    key = asset_key(declaration.name)
+    inputs = {
+        read.parameter: dg.AssetIn(key=asset_key(read.table), metadata={"reach": read.reach.name}, dagster_type=dg.Any)
+        for read in declaration.reads
+        if read.parameter
+    }
+    outs = {"rows": _out(key, promise, promise.description, _definition_metadata(promise, source))}
+    if declaration.from_feed:
+        text = f"Rows of {declaration.bronze} that could not be accepted, as they came, with the reasons."
+        outs["quarantined"] = _out(asset_key(declaration.quarantine), promise, text, {})
+    specs = [dg.AssetCheckSpec(CONTRACT, asset=key, description=_listed(promise, hard=True))]
+    if has_expectations(declaration):
+        specs.append(dg.AssetCheckSpec(EXPECTATIONS, asset=key, description=_listed(promise, hard=False)))
+
+    @dg.multi_asset(
+        name=declaration.name.replace(".", "__"),
+        ins=inputs,
+        outs=outs,
+        deps=[dep for dep in deps if dep not in {i.key for i in inputs.values()}],
+        check_specs=specs,
+        partitions_def=partitions(),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        can_subset=True,
+        required_resource_keys={IO_MANAGER},
+    )
+    def compute(context: dg.AssetExecutionContext, **frames: Any) -> Iterator[dg.Output[Any]]:
+        if declaration.wants_days:
+            frames[DAYS_PARAMETER] = getattr(context.resources, IO_MANAGER).days(context)
+        result = declaration.transform(**frames)
+        for name in sorted(context.op_execution_context.selected_output_names, reverse=True):
+            yield dg.Output(result, name)
+
+    compute.op.compute_fn.decorated_fn.declaration = declaration  # type: ignore[union-attr]
+    return compute
+
+
+def _out(key: dg.AssetKey, promise: Contract, text: str, metadata: Mapping[str, Any]) -> dg.AssetOut:
+    return dg.AssetOut(
+        key=key,
+        dagster_type=dg.Any,
+        description=text,
+        is_required=False,
+        io_manager_key=IO_MANAGER,
+        metadata={**metadata, "dagster/table_name": ".".join(key.path)},
+        group_name=key.path[0],
+        owners=OWNERS,
+        kinds={"duckdb", promise.layer},
+    )
+
+
+def _definition_metadata(promise: Contract, source: Callable[..., Any]) -> dict[str, Any]:
+    columns = [
+        dg.TableColumn(
+            column.name,
+            "text" if promise.layer == "bronze" else column.kind,
+            column.description,
+            dg.TableColumnConstraints(nullable=column.nullable or promise.layer == "bronze"),
+        )
+        for column in promise.columns.values()
+    ]
+    file = inspect.getsourcefile(source) or __file__
+    line = inspect.getsourcelines(source)[1]
+    return {
+        "dagster/column_schema": dg.TableSchema(columns),
+        "dagster/code_references": dg.CodeReferencesMetadataValue([dg.LocalFileCodeReference(file, line)]),
+    }
+
+
+def _listed(promise: Contract, *, hard: bool) -> str:
+    sentences = [rule.sentence for rule in promise.rules if rule.hard is hard]
+    if hard:
+        sentences += [f"The key ({', '.join(promise.primary_key)}) is unique."] if promise.primary_key else []
+    return "\n".join(f"- {sentence}" for sentence in sentences) or "Nothing is asked of single rows."

@@ -1,0 +1,172 @@
+"""The warehouse as Dagster sees it: an I/O manager over one DuckDB file.
+
+One connection per run, opened when first needed and closed at the end of the run. Runs of several
+processes wait for each other. Nobody else opens the file: readers read the snapshot.
+"""
+
+import random
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from typing import Any
+
+import dagster as dg
+import duckdb
+import narwhals as nw
+from filelock import FileLock
+from pydantic import PrivateAttr
+
+from ecom_assets import catalog, settings
+from ecom_assets.days import Window
+from ecom_assets.declaration import Catalog, Declaration
+from ecom_assets.engine import duckdb as engine
+from ecom_assets.landing.zone import Zone
+from ecom_assets.serving import publish
+from ecom_assets.settings import Settings
+from ecom_assets.table_asset import CONTRACT, EXPECTATIONS, asset_key, has_expectations, partitions
+from ecom_assets.writing import DayResult, Session
+
+REPAIR_TAG = "ecom/repair"
+
+
+@contextmanager
+def open_session(known: Settings, tables: Catalog, run_id: str = "") -> Iterator[Session]:
+    """A session on the warehouse file; waits while another process holds it.
+
+    The lock is the operating system's: a killed process leaves none behind.
+    """
+    known.data.mkdir(parents=True, exist_ok=True)
+    with FileLock(known.data / "warehouse.lock", thread_local=False), closing(_connect(known)) as con:
+        yield Session(con, tables, Zone(known.landing), known.calendar, known.time_zone, known.strict, run_id)
+
+
+def _connect(known: Settings) -> duckdb.DuckDBPyConnection:
+    """Waits, with jitter, while a tool that does not know of our lock has the file open."""
+    while True:
+        try:
+            con = duckdb.connect(known.warehouse)
+        except duckdb.IOException as error:
+            if "lock" not in str(error).lower():
+                raise
+            time.sleep(random.uniform(0.05, 0.5))
+        else:
+            con.execute("set TimeZone = 'UTC'")
+            if known.memory_limit:
+                con.execute(f"set memory_limit = {engine.literal(known.memory_limit)}")
+            return con
+
+
+def window_of(context: Any) -> Window:
+    """The days that a step runs for."""
+    keys = context.step_context.partition_key_range
+    return Window.parse(f"{keys.start}..{keys.end}")
+
+
+class Warehouse(dg.ConfigurableIOManager):
+    """Loads what a window reaches, stores the days of a window each on its own merit.
+
+    Good days are materialised; a bad day gets a failed check of its partition and no rows.
+    """
+
+    _stack: ExitStack = PrivateAttr(default_factory=ExitStack)
+    _session: Session | None = PrivateAttr(default=None)
+    _written: dict[str, list[DayResult]] = PrivateAttr(default_factory=dict)
+
+    def tables(self) -> Catalog:
+        """The tables there are; tests put others here."""
+        return catalog.tables()
+
+    def session(self, run_id: str) -> Session:
+        """The run's session, opened at the first call."""
+        if self._session is None:
+            self._session = self._stack.enter_context(open_session(settings.load(), self.tables(), run_id))
+        return self._session
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        """Publish what the run has stored, close the connection, let the next run in."""
+        session, self._session = self._session, None
+        self._written.clear()
+        with self._stack:
+            if session is not None:
+                publish.publish(session, settings.load().snapshot)
+
+    def days(self, context: dg.AssetExecutionContext) -> nw.LazyFrame[Any]:
+        """The days of the run's window, for transforms that ask for them."""
+        keys = context.partition_key_range
+        session = self.session(context.run_id)
+        return nw.from_native(engine.days_relation(session.con, Window.parse(f"{keys.start}..{keys.end}")))
+
+    def load_input(self, context: dg.InputContext) -> Any:
+        """The rows of an upstream table that the window reaches, as the transform's annotation wants them."""
+        session = self.session(context.step_context.run_id)
+        declaration = _declaration(context.step_context)
+        table = ".".join(context.asset_key.path)
+        read = next(read for read in declaration.reads if read.table == table)
+        return session.frame(declaration, read, window_of(context))
+
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> Iterator[dg.DagsterEvent]:
+        """Store the window; say of each day what became of it. Raises Failure when no day is good."""
+        step = context.step_context
+        session = self.session(step.run_id)
+        declaration = _declaration(step)
+        window = window_of(context)
+        if declaration.name not in self._written:
+            repair = step.dagster_run.tags.get(REPAIR_TAG) == "true"
+            self._written[declaration.name] = (
+                session.repair(declaration.name, window) if repair else session.write(declaration, obj, window)
+            )
+            for result in self._written[declaration.name]:
+                yield from _evaluations(step, declaration, result)
+        results = self._written[declaration.name]
+        is_quarantine = context.asset_key != asset_key(declaration.name)
+        for result in results:
+            rows = result.bad_count if is_quarantine else result.row_count
+            step.add_asset_metadata(
+                {"dagster/partition_row_count": rows, "state": str(result.state)}, context.asset_key, str(result.day)
+            )
+        good = [str(result.day) for result in results if result.state.is_good]
+        if not good:
+            raise dg.Failure(f"{declaration.name} has no good day in {window}: {results[0].note}", allow_retries=False)
+        if len(good) < len(results):
+            context._asset_partitions_subset = partitions().subset_with_partition_keys(good)
+
+
+def _declaration(step: Any) -> Declaration:
+    return step.op_def.compute_fn.decorated_fn.declaration  # type: ignore[no-any-return]
+
+
+def _evaluations(step: Any, declaration: Declaration, result: DayResult) -> Iterator[dg.DagsterEvent]:
+    """The day's verdict on each check of the table, as an event of its partition."""
+
+    def evaluation(check: str, passed: bool, severity: dg.AssetCheckSeverity, about: dict[str, Any]) -> dg.DagsterEvent:
+        return dg.DagsterEvent.asset_check_evaluation(
+            step,
+            dg.AssetCheckEvaluation(
+                asset_key=asset_key(declaration.name),
+                check_name=check,
+                passed=passed,
+                metadata={"rows": dg.MetadataValue.int(result.row_count), **about},
+                severity=severity,
+                description=result.note or None,
+                partition=str(result.day),
+                blocking=severity is dg.AssetCheckSeverity.ERROR,
+            ),
+        )
+
+    found: dict[str, Any] = {"bad_rows": dg.MetadataValue.int(result.bad_count)} if result.bad_count else {}
+    if result.broken:
+        found["broken"] = dg.MetadataValue.json(dict(result.broken))
+    if result.samples:
+        found["sample_rows"] = _sample_table(result)
+    yield evaluation(CONTRACT, result.state.is_good, dg.AssetCheckSeverity.ERROR, found)
+    if has_expectations(declaration):
+        missed = {**result.warned, **(result.broken if result.state.is_good else {})}
+        about = {**found, "missed": dg.MetadataValue.json(missed)} if missed else {}
+        yield evaluation(EXPECTATIONS, not missed, dg.AssetCheckSeverity.WARN, about)
+
+
+def _sample_table(result: DayResult) -> dg.TableMetadataValue:
+    return dg.MetadataValue.table(
+        records=[dg.TableRecord({k: "" if v is None else v for k, v in row.items()}) for row in result.samples],
+        schema=dg.TableSchema([dg.TableColumn(name) for name in result.samples[0]]),
+    )

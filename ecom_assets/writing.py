@@ -1,0 +1,775 @@
+"""The one way in which table-days are written: gate, rows, contract, ledger, commit.
+
+A write covers a window of days and is one transaction: old state or new state, never neither. Each
+day is judged and stored on its own, so that one bad day of ninety leaves eighty-nine published.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import duckdb
+import narwhals as nw
+
+from ecom_assets import ledger
+from ecom_assets.contract import Column, Rule
+from ecom_assets.days import Window, stretches
+from ecom_assets.declaration import DAYS_PARAMETER, Catalog, Declaration, Read
+from ecom_assets.engine import duckdb as engine
+from ecom_assets.engine.duckdb import between, dates, literal, quoted
+from ecom_assets.landing import reading
+from ecom_assets.landing.zone import LandedFile, Zone
+from ecom_assets.ledger import Entry, Expectation, Slice, State
+
+SAMPLE_ROWS = 5
+HELD_LAYERS = ("gold", "kpi")
+UNIQUE = "The primary key is unique."
+_SUPERSEDED_COLUMNS = {
+    **engine.PROVENANCE,
+    "read_on": "DATE",
+    "kind": "VARCHAR",
+    "by_arrived_on": "DATE",
+    "by_source_file": "VARCHAR",
+    "by_record": "BIGINT",
+}
+
+
+class RowsLost(Exception):
+    """Rows in and rows out do not add up: a bug of the platform or of a transform."""
+
+
+@dataclass(frozen=True)
+class DayResult:
+    """What became of one day of a write."""
+
+    day: dt.date
+    state: State
+    row_count: int = 0
+    bad_count: int = 0
+    note: str = ""
+    broken: Mapping[str, int] = field(default_factory=dict)
+    """Hard rules or reasons, and how many rows broke them."""
+    warned: Mapping[str, int] = field(default_factory=dict)
+    """Expectations, and how many rows missed them."""
+    samples: Sequence[Mapping[str, str | None]] = ()
+    """A few of the offending rows."""
+
+
+def missing_reference(column: Column) -> str:
+    """The reason under which a row waits for what its column refers to."""
+    day = " on the same day" if column.on_same_day else ""
+    return f"{column.name} stands in no row of {column.references}{day}"
+
+
+@dataclass
+class Session:
+    """A connection to the warehouse and all that reading and writing table-days needs."""
+
+    con: duckdb.DuckDBPyConnection
+    catalog: Catalog
+    zone: Zone
+    calendar: Window
+    time_zone: str = "UTC"
+    strict: bool = False
+    run_id: str = ""
+    now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    on_step: Callable[[str], None] = lambda step: None
+    """Called with the name of each step of a write; tests make it fail there."""
+
+    def __post_init__(self) -> None:
+        ledger.prepare(self.con)
+
+    @cached_property
+    def codes(self) -> "_Codes":
+        """Table to the hash of its code, worked out when asked for."""
+        settings = f"{self.time_zone} {self.calendar.first} {self.strict}"
+        return _Codes(lambda name: ledger.code_hash(self.catalog[name], self.catalog, settings), self.catalog.names)
+
+    def stale(self, only: Collection[str] | None = None) -> list[ledger.StaleDay]:
+        """The table-days that have to run again; only the first level of what follows from a change."""
+        above = ledger.stale(self.con, self.catalog, self.codes, self.calendar, only)
+        return sorted([*_stale_bronze(self, only), *above])
+
+    def inputs(self, declaration: Declaration, window: Window) -> dict[str, Any]:
+        """The frames that a table's transform takes, by parameter."""
+        frames = {read.parameter: self.frame(declaration, read, window) for read in declaration.reads if read.parameter}
+        if declaration.wants_days:
+            frames[DAYS_PARAMETER] = nw.from_native(engine.days_relation(self.con, window))
+        return frames
+
+    def frame(self, declaration: Declaration, read: Read, window: Window) -> Any:
+        """One input of a table as its window reaches it, in the frame that its transform wants. Bronze comes typed."""
+        source = self.catalog[read.table]
+        engine.ensure_table(self.con, read.table, engine.columns_of(source))
+        if source.is_bronze:
+            relation = engine.parse(self.con, declaration, window, self.zone.settings(_feed(source)).time_zone)
+        else:
+            relation = engine.read_table(self.con, source, read, window, self.calendar)
+        return engine.as_wanted(relation, declaration.wanted_frame(read))
+
+    def write(self, declaration: Declaration, frame: Any, window: Window) -> list[DayResult]:
+        """Store a window of days and what is known of them. Raises ShapeError, RowsLost."""
+        if declaration.is_bronze:
+            return _write_bronze(self, declaration, window)
+        relation = engine.as_relation(self.con, frame)
+        engine.check_shape(declaration.name, relation, engine.columns_of(declaration))
+        if declaration.from_feed:
+            return _write_from_feed(self, declaration, relation, window)
+        return _write_table(self, declaration, relation, window)
+
+    def run(self, name: str, window: Window) -> list[DayResult]:
+        """Read, transform and write one table over a window, without Dagster."""
+        declaration = self.catalog[name]
+        frame = None if declaration.is_bronze else declaration.transform(**self.inputs(declaration, window))
+        return self.write(declaration, frame, window)
+
+    def repair(self, name: str, window: Window) -> list[DayResult]:
+        """Run the days of a window that are stale or never ran; of the others, what is recorded."""
+        stale = {found.day for found in self.stale(only=[name])}
+        recorded = {
+            day: DayResult(day, State(state), rows, bad, note)
+            for day, state, rows, bad, note in self.con.execute(
+                "select day, state, row_count, bad_count, note from ledger.days where table_name = ? "
+                "and day between ? and ?",
+                [name, window.first, window.last],
+            ).fetchall()
+        }
+        for stretch in stretches(day for day in window if day in stale or day not in recorded):
+            recorded |= {result.day: result for result in self.run(name, stretch)}
+        return [recorded[day] for day in window]
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything inside, or nothing of it."""
+        self.con.execute("begin")
+        try:
+            yield
+            self.on_step("before commit")
+            self.con.execute("commit")
+        except BaseException:
+            self.con.execute("rollback")
+            raise
+        self.on_step("after commit")
+
+
+class _Codes(Mapping[str, int]):
+    def __init__(self, work_out: Callable[[str], int], names: Sequence[str]) -> None:
+        self._work_out, self._names, self._known = work_out, names, dict[str, int]()
+
+    def __getitem__(self, name: str) -> int:
+        if name not in self._known:
+            self._known[name] = self._work_out(name)
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def _feed(declaration: Declaration) -> str:
+    return declaration.name.partition(".")[2]
+
+
+def _count(session: Session, query: str) -> int:
+    return int(session.con.execute(query).fetchall()[0][0])
+
+
+# -- the gate ---------------------------------------------------------------------------------------
+
+
+def _gate(session: Session, declaration: Declaration, window: Window) -> dict[dt.date, str]:
+    """The days that must not be written because a same-day input has no good rows, and why."""
+    inputs = [read.table for read in declaration.reads if read.reach.is_same_day]
+    standing = ledger.states(session.con, inputs, window)
+    closed: dict[dt.date, str] = {}
+    for table in inputs:
+        for day in window:
+            state = standing.get((table, day))
+            if state is None:
+                closed.setdefault(day, f"{table} has not run for {day}: run it first")
+            elif not state.is_good:
+                closed.setdefault(day, f"{table} is {state} on {day}: mend that day first")
+    return closed
+
+
+def _entry(result: DayResult, expected: Expectation, slices: tuple[Slice, ...]) -> Entry:
+    return Entry(
+        result.day, result.state, expected.inputs, slices if result.state.is_good else (), result.bad_count, result.note
+    )
+
+
+def _record(session: Session, declaration: Declaration, entries: Sequence[Entry]) -> None:
+    """Write the ledger, and take from readers what is made of days without good rows."""
+    session.on_step("before ledger")
+    name = declaration.name
+    ledger.record(session.con, name, session.codes[name], session.run_id, entries, session.now())
+    session.on_step("ledger written")
+    bad = [entry.day for entry in entries if not entry.state.is_good]
+    affected = session.catalog.same_day_downstream([name])
+    for other in session.catalog if bad else ():
+        if other.name in affected and other.name != name:
+            for window in stretches(bad):
+                _block(session, other, window)
+
+
+def _block(session: Session, declaration: Declaration, window: Window) -> None:
+    """Take the rows of days that a same-day input no longer supports, as running them would."""
+    closed = _gate(session, declaration, window)
+    engine.ensure_table(session.con, declaration.name, engine.columns_of(declaration))
+    _hold_old_rows(session, declaration, closed, window)
+    parts = [(declaration.name, str(declaration.contract.partition_column))]
+    if declaration.from_feed:
+        parts += [(declaration.quarantine, "read_on"), (declaration.superseded, "read_on")]
+    for table, column in parts:
+        if engine.stored_types(session.con, table):
+            session.con.execute(f"delete from {quoted(table)} where {quoted(column)} in {dates(closed)}")
+    expected = ledger.expectations(session.con, declaration, window, session.calendar)
+    entries = [Entry(day, State.BLOCKED, expected[day].inputs, note=why) for day, why in closed.items()]
+    ledger.record(
+        session.con, declaration.name, session.codes[declaration.name], session.run_id, entries, session.now()
+    )
+
+
+def _good(expected: Expectation) -> State:
+    return State.PROVISIONAL if expected.missing or expected.unsettled else State.STORED
+
+
+# -- tables made of tables --------------------------------------------------------------------------
+
+
+def _held(declaration: Declaration) -> str:
+    return "held." + declaration.name.replace(".", "_")
+
+
+def _hold_old_rows(session: Session, declaration: Declaration, days: Iterable[dt.date], window: Window) -> None:
+    """Set the last good rows of days without good rows apart; forget those of the others."""
+    if declaration.contract.layer not in HELD_LAYERS:
+        return
+    con, table, held = session.con, quoted(declaration.name), quoted(_held(declaration))
+    column = str(declaration.contract.partition_column)
+    day, lost = quoted(column), dates(days)
+    good = f"from {table} where {day} in {lost}"
+    if not engine.stored_types(con, _held(declaration)) and not _count(session, f"select count(*) {good}"):
+        return
+    engine.ensure_table(con, _held(declaration), engine.columns_of(declaration))
+    newer = f"{day} not in {lost} or {day} in (select {day} {good})"
+    con.execute(f"delete from {held} where {between(column, window)} and ({newer})")
+    con.execute(f"insert into {held} by name select * {good}")
+
+
+def _write_table(
+    session: Session, declaration: Declaration, relation: duckdb.DuckDBPyRelation, window: Window
+) -> list[DayResult]:
+    """Rows are inserted and judged in place; when a day turns out bad, again without it."""
+    closed = _gate(session, declaration, window)
+    failed: dict[dt.date, DayResult] = {}
+    while True:
+        with _attempt(session) as attempt:
+            verdicts = _replace_rows(session, declaration, relation, window, {*closed, *failed})
+            bad = {day: result for day, (result, _) in verdicts.items() if result.broken}
+            if bad:
+                failed |= bad
+                attempt.again = True
+                continue
+            expected = ledger.expectations(session.con, declaration, window, session.calendar)
+            results, entries = [], []
+            for day in window:
+                slices: tuple[Slice, ...] = (Slice(day, 0, 0),)
+                if day in closed:
+                    result = DayResult(day, State.BLOCKED, note=closed[day])
+                elif day in failed:
+                    result = failed[day]
+                else:
+                    result, part = verdicts.get(day, (DayResult(day, State.STORED), slices[0]))
+                    result = DayResult(day, _good(expected[day]), result.row_count, warned=result.warned)
+                    slices = (part,)
+                results.append(result)
+                entries.append(_entry(result, expected[day], slices))
+            _record(session, declaration, entries)
+        return results
+
+
+@dataclass
+class _Attempt:
+    again: bool = False
+
+
+@contextmanager
+def _attempt(session: Session) -> Iterator[_Attempt]:
+    """A transaction that is undone without fuss when another attempt is needed."""
+    attempt = _Attempt()
+    session.con.execute("begin")
+    try:
+        yield attempt
+        session.on_step("before commit")
+        session.con.execute("rollback" if attempt.again else "commit")
+    except BaseException:
+        session.con.execute("rollback")
+        raise
+    session.on_step("after commit")
+
+
+def _replace_rows(
+    session: Session,
+    declaration: Declaration,
+    relation: duckdb.DuckDBPyRelation,
+    window: Window,
+    without: set[dt.date],
+) -> dict[dt.date, tuple[DayResult, Slice]]:
+    con, name = session.con, declaration.name
+    columns = engine.columns_of(declaration)
+    day = str(declaration.contract.partition_column)
+    engine.ensure_table(con, name, columns)
+    session.on_step("before delete")
+    _hold_old_rows(session, declaration, without, window)
+    con.execute(f"delete from {quoted(name)} where {between(day, window)}")
+    session.on_step("rows deleted")
+    wanted = f"{between(day, window)} and {quoted(day)} not in {dates(without)}" if without else between(day, window)
+    listed = ", ".join(quoted(column) for column in columns)
+    relation.query("incoming", f"insert into {quoted(name)} ({listed}) select {listed} from incoming where {wanted}")
+    session.on_step("rows inserted")
+    return _verdicts(session, declaration, window)
+
+
+def _sums(rules: Sequence[Rule], prefix: str) -> str:
+    return "".join(f", sum({quoted(f'{prefix} {n}')}::int)::bigint" for n in range(len(rules)))
+
+
+def _verdicts(session: Session, declaration: Declaration, window: Window) -> dict[dt.date, tuple[DayResult, Slice]]:
+    """Contract, counts and content of what now stands there: one aggregate over the window."""
+    con, promise = session.con, declaration.contract
+    day = quoted(str(promise.partition_column))
+    stored = con.sql(
+        f"select *, {engine.row_hash(engine.columns_of(declaration))} as {quoted('row hash')} "
+        f"from {quoted(declaration.name)} where {between(str(promise.partition_column), window)}"
+    )
+    hard, soft = promise.hard_rules, promise.soft_rules
+    tested = engine.judged(engine.judged(stored, hard, "broken"), soft, "warned")
+    keys = ", ".join(quoted(column) for column in promise.primary_key)
+    repeated = f"count(*) - count(distinct hash({keys}))" if keys else "0"
+    content = f"count(*), sum({quoted('row hash')})::hugeint"
+    sums = f"{_sums(hard, 'broken')}{_sums(soft, 'warned')}"
+    rows = tested.aggregate(f"{day}, {content}, {repeated}{sums}", day).fetchall()
+    found = {}
+    for on, count, content, repeats, *counts in rows:
+        broken = {rule.sentence: n for rule, n in zip(hard, counts, strict=False) if n}
+        if repeats:
+            broken[UNIQUE] = repeats
+        warned = {rule.sentence: n for rule, n in zip(soft, counts[len(hard) :], strict=True) if n}
+        samples = _samples(tested, promise.primary_key, day, on, hard) if broken else ()
+        state = State.FAILED if broken else State.STORED
+        note = "; ".join(f"{n} rows break: {sentence}" for sentence, n in broken.items())
+        bad = max(broken.values(), default=0)
+        found[on] = (DayResult(on, state, count, bad, note, broken, warned, samples), Slice(on, count, content))
+    return found
+
+
+def _samples(
+    tested: duckdb.DuckDBPyRelation, keys: Sequence[str], day: str, on: dt.date, hard: Sequence[Rule]
+) -> list[dict[str, str | None]]:
+    any_broken = " or ".join(quoted(f"broken {n}") for n in range(len(hard))) or "false"
+    shown = [c for c in tested.columns if not c.startswith(("broken ", "warned ", "row hash"))]
+    key = ", ".join(quoted(column) for column in keys) or "1"
+    rows = (
+        tested.filter(f"{day} = date '{on}'")
+        .select(f"*, count(*) over (partition by {key}) > 1 as {quoted('row repeated')}")
+        .filter(f"{any_broken} or {quoted('row repeated')}")
+        .limit(SAMPLE_ROWS)
+        .select(", ".join(f"{quoted(column)}::varchar" for column in shown))
+        .fetchall()
+    )
+    return [dict(zip(shown, row, strict=True)) for row in rows]
+
+
+# -- silver from bronze -----------------------------------------------------------------------------
+
+
+def _write_from_feed(
+    session: Session, declaration: Declaration, relation: duckdb.DuckDBPyRelation, window: Window
+) -> list[DayResult]:
+    """Each bronze row of the window ends in exactly one of accepted, quarantined, superseded."""
+    con = session.con
+    closed = _gate(session, declaration, window)
+    with session.transaction():
+        engine.ensure_table(con, declaration.name, engine.columns_of(declaration))
+        bronze = session.catalog[declaration.bronze]
+        engine.ensure_table(con, declaration.quarantine, {**engine.columns_of(bronze), "reasons": "VARCHAR[]"})
+        engine.ensure_table(con, declaration.superseded, _SUPERSEDED_COLUMNS)
+        _stage(session, declaration, relation)
+        session.on_step("rows staged")
+        results = _judge_days(session, declaration, window, closed)
+        accepted_days = [result.day for result in results if result.state.is_good]
+        with _watched_keys(session, declaration, window):
+            _place_rows(session, declaration, window, accepted_days, closed)
+        session.on_step("rows inserted")
+        _check_conservation(session, declaration, window, accepted_days)
+        expected = ledger.expectations(con, declaration, window, session.calendar)
+        contents = _accepted_contents(session, declaration, window)
+        for n, result in enumerate(results):
+            if result.state.is_good:
+                rows = contents[result.day].row_count if result.day in contents else 0
+                results[n] = replace(result, state=_good(expected[result.day]), row_count=rows)
+        slices = {day: (contents.get(day, Slice(day, 0, 0)),) for day in window}
+        _record(session, declaration, [_entry(r, expected[r.day], slices[r.day]) for r in results])
+        con.execute("drop table staged; drop table losers")
+    return results
+
+
+def _stage(session: Session, declaration: Declaration, relation: duckdb.DuckDBPyRelation) -> None:
+    """Temporary tables: `staged` with the reasons against each row, `losers` with who beat them."""
+    con, promise = session.con, declaration.contract
+    columns = engine.columns_of(declaration)
+    own = {name: sql_type for name, sql_type in columns.items() if name not in engine.PROVENANCE}
+    day = quoted(str(promise.partition_column))
+    tested = engine.judged(engine.judged(relation, promise.hard_rules, "broken"), promise.soft_rules, "warned")
+    broken = [(quoted(f"broken {n}"), literal(rule.sentence)) for n, rule in enumerate(promise.hard_rules)]
+    some = " or ".join(flag for flag, _ in broken) or "false"
+    listed = ", ".join(f"case when {flag} then {sentence} end" for flag, sentence in broken)
+    typed = ", ".join(f"{quoted(name)}::{sql_type} as {quoted(name)}" for name, sql_type in columns.items())
+    soft = "".join(f", {quoted(f'warned {n}')}" for n in range(len(promise.soft_rules)))
+    keys = ", ".join(quoted(column) for column in promise.primary_key)
+    tested.query(
+        "incoming",
+        f"""
+        create or replace temp table staged as
+        select *, hash({keys}) as key, {engine.row_hash(own)} as content, null::varchar[] as waits_for
+        from (select {typed}{soft},
+                     case when problems is not null then problems
+                          when {some} then list_filter([{listed}], x -> x is not null) end as reasons
+              from incoming)""",
+    )
+    for column in promise.references:
+        target = session.catalog[str(column.references)]
+        engine.ensure_table(con, target.name, engine.columns_of(target))
+        value, wanted = quoted(column.name), quoted(target.contract.primary_key[0])
+        their_day = quoted(str(target.contract.partition_column))
+        both, matched = (f", {their_day}", f"({value}, {day})") if column.on_same_day else ("", value)
+        theirs = f"({wanted}{both})" if column.on_same_day else wanted
+        con.execute(f"""
+            update staged set waits_for = list_append(coalesce(waits_for, []), {literal(missing_reference(column))})
+            where reasons is null and {value} is not null and {matched} not in (
+                select {theirs} from {quoted(target.name)} where {wanted} in (select distinct {value} from staged))""")
+    con.execute("update staged set reasons = waits_for where reasons is null and waits_for is not null")
+    version = f"{quoted(promise.version_column)} desc nulls last, " if promise.version_column else ""
+    con.execute(f"""
+        create or replace temp table losers as
+        select * from (
+            select arrived_on, source_file, record, {day} as day, content, row_number() over best as place,
+                   first_value({{'a': arrived_on, 'f': source_file, 'r': record, 'c': content}}) over best as winner
+            from staged
+            where reasons is null and key in (
+                select key from staged where reasons is null group by key having count(*) > 1)
+            window best as (partition by {keys} order by {version}arrived_on desc, source_file desc, record desc))
+        where place > 1""")
+
+
+def _judge_days(
+    session: Session, declaration: Declaration, window: Window, closed: Mapping[dt.date, str]
+) -> list[DayResult]:
+    """Each day passes while the share of its bad rows is tolerable."""
+    con, promise = session.con, declaration.contract
+    day = quoted(str(promise.partition_column))
+    counts = {
+        on: rest
+        for on, *rest in con.execute(
+            f"select {day}, count(*), count(reasons){_sums(promise.soft_rules, 'warned')} from staged group by all"
+        ).fetchall()
+    }
+    reasons: dict[dt.date, dict[str, int]] = {}
+    for on, reason, count in con.execute(
+        f"select {day}, unnest(reasons) as reason, count(*) as n from staged where reasons is not null "
+        "group by all order by n desc, reason"
+    ).fetchall():
+        reasons.setdefault(on, {})[reason] = count
+    tolerated = 0.0 if session.strict else promise.max_bad_share
+    results = []
+    for on in window:
+        rows, bad, *warned = counts.get(on, (0, 0, *(0 for _ in promise.soft_rules)))
+        if on in closed:
+            results.append(DayResult(on, State.BLOCKED, note=closed[on]))
+            continue
+        failed = rows and bad / rows > tolerated
+        note = f"{bad} of {rows} rows are quarantined, more than the {tolerated:.1%} tolerated" if failed else ""
+        results.append(
+            DayResult(
+                on,
+                State.FAILED if failed else State.STORED,
+                bad_count=bad,
+                note=note,
+                broken=dict(list(reasons.get(on, {}).items())[:20]),
+                warned={r.sentence: n for r, n in zip(promise.soft_rules, warned, strict=True) if n},
+                samples=_staged_samples(session, day, on) if bad else (),
+            )
+        )
+    return results
+
+
+def _staged_samples(session: Session, day: str, on: dt.date) -> list[dict[str, str | None]]:
+    found = session.con.sql(
+        f"select columns(* exclude (key, content, waits_for))::varchar from staged where {day} = date '{on}' "
+        f"and reasons is not null order by arrived_on, source_file, record limit {SAMPLE_ROWS}"
+    )
+    names = found.columns
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+def _place_rows(
+    session: Session, declaration: Declaration, window: Window, accepted: list[dt.date], closed: Mapping[dt.date, str]
+) -> None:
+    con = session.con
+    day = str(declaration.contract.partition_column)
+    con.execute(f"delete from {quoted(declaration.name)} where {between(day, window)}")
+    con.execute(f"delete from {quoted(declaration.quarantine)} where {between('read_on', window)}")
+    con.execute(f"delete from {quoted(declaration.superseded)} where {between('read_on', window)}")
+    session.on_step("rows deleted")
+    listed = ", ".join(quoted(column) for column in engine.columns_of(declaration))
+    con.execute(
+        f"insert into {quoted(declaration.name)} ({listed}) select {listed} from staged "
+        f"anti join losers using (arrived_on, source_file, record) "
+        f"where reasons is null and {between(day, window)} and {quoted(day)} in {dates(accepted)}"
+    )
+    session.on_step("accepted rows inserted")
+    con.execute(f"""
+        insert into {quoted(declaration.quarantine)} by name
+        select b.*, s.reasons from {quoted(declaration.bronze)} b
+        join staged s using (arrived_on, source_file, record)
+        where s.reasons is not null and {between("read_on", window)} and b.read_on not in {dates(closed)}""")
+    con.execute(f"""
+        insert into {quoted(declaration.superseded)}
+        select arrived_on, source_file, record, day as read_on,
+               case when content = winner.c then 'duplicate' else 'superseded' end as kind,
+               winner.a, winner.f, winner.r
+        from losers where {between("day", window)} and day in {dates(accepted)}""")
+
+
+def _check_conservation(session: Session, declaration: Declaration, window: Window, accepted: list[dt.date]) -> None:
+    """Bronze rows in = accepted + quarantined + superseded, per day, each counted where it stands."""
+    if not accepted:
+        return
+    day = quoted(str(declaration.contract.partition_column))
+    fates = " union all ".join(
+        f"select {column} as day, -1 as n from {quoted(table)} where {column} in {dates(accepted)}"
+        for column, table in [
+            (day, declaration.name),
+            ("read_on", declaration.quarantine),
+            ("read_on", declaration.superseded),
+        ]
+    )
+    unequal = session.con.execute(f"""
+        select day, sum(n) from (
+            select read_day as day, row_count as n from ledger.slices
+            where table_name = {literal(declaration.bronze)} and read_day in {dates(accepted)}
+            union all {fates})
+        group by day having sum(n) <> 0 order by day""").fetchall()
+    if unequal:
+        on, difference = unequal[0]
+        raise RowsLost(
+            f"{declaration.name} on {on}: {abs(difference)} bronze rows are {'lost' if difference > 0 else 'doubled'}. "
+            "Its transform must keep every row and the columns arrived_on, source_file and record."
+        )
+
+
+def _accepted_contents(session: Session, declaration: Declaration, window: Window) -> dict[dt.date, Slice]:
+    day = str(declaration.contract.partition_column)
+    own = {n: t for n, t in engine.columns_of(declaration).items() if n not in engine.PROVENANCE}
+    rows = session.con.execute(
+        f"select {quoted(day)}, count(*), sum({engine.row_hash(own)})::hugeint "
+        f"from {quoted(declaration.name)} where {between(day, window)} group by all"
+    ).fetchall()
+    return {on: Slice(on, count, content) for on, count, content in rows}
+
+
+@contextmanager
+def _watched_keys(session: Session, declaration: Declaration, window: Window) -> Iterator[None]:
+    """Rows elsewhere that wait for a key that comes, or lean on one that goes, have to run again."""
+    referring = session.catalog.referring.get(declaration.name, [])
+    if not referring:
+        yield
+        return
+    con, table = session.con, quoted(declaration.name)
+    wanted = quoted(declaration.contract.primary_key[0])
+    days = between(str(declaration.contract.partition_column), window)
+    con.execute(f"create or replace temp table old_keys as select distinct {wanted} as k from {table} where {days}")
+    yield
+    con.execute(f"create or replace temp table new_keys as select distinct {wanted} as k from {table} where {days}")
+    come = "select k from new_keys except select k from old_keys"
+    still = f"select {wanted} from {table} where {wanted} in (select k from old_keys)"
+    gone = f"select k from old_keys where k not in ({still})"
+    some_gone = _count(session, f"select count(*) from ({gone})")
+    for other, column in referring:
+        value = quoted(column.name)
+        if engine.stored_types(con, other.quarantine):
+            con.execute(f"""
+                insert into ledger.pokes
+                select distinct {literal(other.name)}, read_on, 'a missing row of {declaration.name} came'
+                from {quoted(other.quarantine)}
+                where list_contains(reasons, {literal(missing_reference(column))}) and trim({value}) in ({come})""")
+        if some_gone and engine.stored_types(con, other.name):
+            con.execute(f"""
+                insert into ledger.pokes
+                select distinct {literal(other.name)}, {quoted(str(other.contract.partition_column))},
+                       'a row of {declaration.name} went'
+                from {quoted(other.name)} where {value} in ({gone})""")
+    con.execute("drop table old_keys; drop table new_keys")
+
+
+# -- bronze from files ------------------------------------------------------------------------------
+
+
+def _stale_bronze(session: Session, only: Collection[str] | None) -> list[ledger.StaleDay]:
+    """Arrival days whose files are not those that were read."""
+    found = []
+    for declaration in session.catalog:
+        if not declaration.is_bronze or (only is not None and declaration.name not in only):
+            continue
+        feed, code = _feed(declaration), session.codes[declaration.name]
+        recorded = {
+            day: (inputs, known)
+            for day, inputs, known in session.con.execute(
+                "select day, inputs, code from ledger.days where table_name = ?", [declaration.name]
+            ).fetchall()
+        }
+        landed = set(session.zone.days(feed))
+        if not landed and not recorded:
+            continue
+        span = Window(min(landed | set(recorded)), max(landed | set(recorded)))
+        prints = session.zone.fingerprint(feed, span.first, span.last)
+        for day in sorted(landed | set(recorded)):
+            if day not in session.calendar:
+                continue
+            if day not in recorded:
+                found.append(ledger.StaleDay(declaration.name, day, "its files have not been read"))
+            elif recorded[day][1] != code:
+                found.append(ledger.StaleDay(declaration.name, day, "its code changed"))
+            elif recorded[day][0] != prints[day]:
+                found.append(ledger.StaleDay(declaration.name, day, "its files changed"))
+    return found
+
+
+def _write_bronze(session: Session, declaration: Declaration, window: Window) -> list[DayResult]:
+    """Read the files of the arrival days. Rows of files that vanished stay."""
+    con, zone, feed = session.con, session.zone, _feed(declaration)
+    assert declaration.feed is not None
+    columns = engine.columns_of(declaration)
+    arrivals = zone.arrivals(feed, window.first, window.last)
+    prints = zone.fingerprint(feed, window.first, window.last)
+    files = [file for day in window for file in arrivals[day]]
+    table = quoted(declaration.name)
+    with session.transaction():
+        engine.ensure_table(con, declaration.name, columns)
+        replaced = _note_files(session, feed, files)
+        with _watched_moves(session, declaration, window):
+            present = ", ".join(f"(date '{file.arrived_on}', {literal(file.name)})" for file in files)
+            if present:
+                ours = f"{between('arrived_on', window)} and (arrived_on, source_file) in ({present})"
+                con.execute(f"delete from {table} where {ours}")
+            session.on_step("rows deleted")
+            if fresh := [file for file in files if file.duplicate_of is None]:
+                landed = reading.read(con, fresh, list(declaration.feed.columns))
+                rows = engine.as_bronze(
+                    landed, declaration.feed, zone.settings(feed).time_zone, session.time_zone, session.calendar
+                )
+                listed = ", ".join(map(quoted, columns))
+                rows.query("incoming", f"insert into {table} ({listed}) select {listed} from incoming")
+            session.on_step("rows inserted")
+        slices, unread = _bronze_slices(session, declaration, window)
+        results, entries = [], []
+        for day in window:
+            parts = tuple(slices.get(day, ()))
+            silent = not arrivals[day] and not parts and zone.is_due(feed, day)
+            notes = [f"{name} replaced the rows read from it before" for on, name in replaced if on == day]
+            twins = [file for file in arrivals[day] if file.duplicate_of]
+            notes += [f"{file.name} is the same as {file.duplicate_of} and counts once" for file in twins]
+            result = DayResult(
+                day,
+                State.FAILED if silent else State.STORED,
+                sum(part.row_count for part in parts),
+                unread.get(day, 0),
+                "no file arrived on a day on which one is due" if silent else "; ".join(notes),
+                broken={"A file arrives on each due day.": 1} if silent else {},
+                warned={"Every record can be read.": unread[day]} if unread.get(day) else {},
+            )
+            results.append(result)
+            entries.append(_entry(result, Expectation(prints[day], 0, 0), parts))
+        _record(session, declaration, entries)
+    return results
+
+
+def _note_files(session: Session, feed: str, files: Sequence[LandedFile]) -> list[tuple[dt.date, str]]:
+    """Record what was read; gives the files whose earlier version had been read."""
+    if not files:
+        return []
+    now = f"timestamp '{session.now():%Y-%m-%d %H:%M:%S.%f}'"
+    rows = ", ".join(
+        f"({literal(feed)}, date '{f.arrived_on}', {literal(f.name)}, {literal(f.digest)}, "
+        f"{'null' if f.duplicate_of is None else literal(f.duplicate_of)})"
+        for f in files
+    )
+    con = session.con
+    con.execute(
+        "create or replace temp table seen as select * from "
+        f"(values {rows}) t (feed, arrived_on, source_file, digest, duplicate_of)"
+    )
+    known = "known.feed = seen.feed and known.arrived_on = seen.arrived_on and known.source_file = seen.source_file"
+    con.execute(
+        "create or replace temp table noted as select seen.*, "
+        f"case when known.digest <> seen.digest then {now} else known.replaced_at end as replaced_at, "
+        f"known.digest <> seen.digest as replaced from seen left join ledger.files known on {known}"
+    )
+    con.execute(f"delete from ledger.files known using seen where {known}")
+    con.execute("insert into ledger.files select * exclude (replaced) from noted")
+    replaced = con.execute("select arrived_on, source_file from noted where replaced order by all").fetchall()
+    con.execute("drop table seen; drop table noted")
+    return [(on, name) for on, name in replaced]
+
+
+def _bronze_slices(
+    session: Session, declaration: Declaration, window: Window
+) -> tuple[dict[dt.date, list[Slice]], dict[dt.date, int]]:
+    hashed = {n: t for n, t in engine.columns_of(declaration).items() if n not in ("event_on", "read_on", "key_hash")}
+    rows = session.con.execute(
+        f"select arrived_on, read_on, count(*), sum({engine.row_hash(hashed)})::hugeint, count(problem) "
+        f"from {quoted(declaration.name)} where {between('arrived_on', window)} group by all order by all"
+    ).fetchall()
+    slices: dict[dt.date, list[Slice]] = {}
+    unread: dict[dt.date, int] = {}
+    for arrived_on, read_on, count, content, problems in rows:
+        slices.setdefault(arrived_on, []).append(Slice(read_on, count, content))
+        unread[arrived_on] = unread.get(arrived_on, 0) + problems
+    return slices, unread
+
+
+@contextmanager
+def _watched_moves(session: Session, declaration: Declaration, window: Window) -> Iterator[None]:
+    """Keep the list of rows whose key stands on several days; days whose list changes run again."""
+    silver = session.catalog.silver_of(declaration.name)
+    if silver is None or not declaration.keys_can_move:
+        yield
+        return
+    con, name, table = session.con, literal(declaration.name), quoted(declaration.name)
+    arrived = between("arrived_on", window)
+    moves = f"select * from ledger.moves where table_name = {name}"
+    con.execute(f"create or replace temp table old_moves as {moves} and {arrived}")
+    con.execute(f"delete from ledger.moves where table_name = {name} and {arrived}")
+    yield
+    hashed = {n: t for n, t in engine.columns_of(declaration).items() if n not in ("event_on", "read_on", "key_hash")}
+    con.execute(f"""
+        insert into ledger.moves
+        select {name}, key_hash, read_on, arrived_on, source_file, record, {engine.row_hash(hashed)} from {table}
+        where key_hash in (
+            select key_hash from {table} where key_hash in (select key_hash from {table} where {arrived})
+            group by key_hash having min(read_on) <> max(read_on))
+        and (arrived_on, source_file, record) not in (
+            select (arrived_on, source_file, record) from ledger.moves where table_name = {name})""")
+    ours = f"{moves} and {arrived}"
+    changed = f"(({ours}) except from old_moves) union all ((from old_moves) except ({ours}))"
+    con.execute(f"""
+        insert into ledger.pokes
+        select distinct {literal(silver.name)}, read_on, 'a key stands on several days'
+        from (({moves}) union all from old_moves) where key_hash in (select key_hash from ({changed}))""")
+    con.execute("drop table old_moves")
