@@ -67,7 +67,6 @@ bench: install ## Measure; figures and machine go to bench/
 
 .PHONY: test-duckdb2
 test-duckdb2: ## The quick tests on DuckDB 2.0, in a venv of their own
-	@$(MAKE) install VENV=.venv-duckdb2
 	@$(MAKE) .venv-duckdb2/.duckdb2 VENV=.venv-duckdb2
 	@.venv-duckdb2/bin/pytest -n 2 -m "not long"
 
