@@ -1,0 +1,152 @@
+"""Named ways to spoil rows or the text of a file. Each says what it spoiled, so that detection can be measured."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+import polars.selectors as cs
+
+from ecom_assets.shop.draws import generator
+
+
+@dataclass(frozen=True)
+class SpoiledRows:
+    """Rows of which some are spoiled: `places` says which, from 0, and `column` where."""
+
+    fault: str
+    rows: pl.DataFrame
+    places: tuple[int, ...]
+    column: str
+
+
+@dataclass(frozen=True)
+class SpoiledText:
+    """A file's text of which some lines are spoiled: `lines` says which, from 1."""
+
+    fault: str
+    text: str
+    lines: tuple[int, ...]
+
+
+Fault = Callable[[pl.DataFrame, float, int], SpoiledRows]
+
+
+def negative_quantity(rows: pl.DataFrame, share: float, seed: int) -> SpoiledRows:
+    """Quantities below zero."""
+    return _replaced("negative_quantity", rows, "quantity", share, seed, -pl.col("quantity") - 1)
+
+
+def negative_amount(rows: pl.DataFrame, share: float, seed: int) -> SpoiledRows:
+    """The first amount of the row, below zero."""
+    column = rows.select(cs.decimal()).columns[0]
+    return _replaced("negative_amount", rows, column, share, seed, -pl.col(column) - 1)
+
+
+def null_key(rows: pl.DataFrame, share: float, seed: int) -> SpoiledRows:
+    """No value in the first column, the key."""
+    return _replaced("null_key", rows, rows.columns[0], share, seed, pl.lit(None))
+
+
+def unknown_product(rows: pl.DataFrame, share: float, seed: int) -> SpoiledRows:
+    """A product that is in no catalogue."""
+    return _replaced("unknown_product", rows, "product_id", share, seed, "X" + pl.col("product_id"))
+
+
+def unknown_status(rows: pl.DataFrame, share: float, seed: int) -> SpoiledRows:
+    """A status that no contract names."""
+    return _replaced("unknown_status", rows, "status", share, seed, pl.lit("lost"))
+
+
+def wrong_total(rows: pl.DataFrame, share: float, seed: int) -> SpoiledRows:
+    """A total that is one cent more than its parts."""
+    return _replaced(
+        "wrong_total", rows, "total", share, seed, pl.col("total") + pl.lit("0.01").cast(pl.Decimal(18, 4))
+    )
+
+
+def future_date(rows: pl.DataFrame, share: float, seed: int) -> SpoiledRows:
+    """The row's first moment, ten years later."""
+    column = rows.select(cs.datetime()).columns[0]
+    return _replaced("future_date", rows, column, share, seed, pl.col(column).dt.offset_by("10y"))
+
+
+def unreadable_number(rows: pl.DataFrame, share: float, seed: int) -> SpoiledRows:
+    """The first amount of the row with a letter in it. The column becomes text."""
+    column = rows.select(cs.decimal()).columns[0]
+    as_text = rows.with_columns(pl.col(column).cast(pl.String))
+    return _replaced("unreadable_number", as_text, column, share, seed, pl.col(column).str.replace(r"\.", "O"))
+
+
+def duplicate_row(rows: pl.DataFrame, share: float, seed: int) -> SpoiledRows:
+    """Rows that stand once more, at the end."""
+    chosen = _chosen("duplicate_row", rows.height, share, seed)
+    places = tuple(range(rows.height, rows.height + len(chosen)))
+    return SpoiledRows("duplicate_row", pl.concat([rows, rows[chosen]]), places, rows.columns[0])
+
+
+def cut_off(text: str, seed: int) -> SpoiledText:
+    """The file ends in the middle of its last line."""
+    lines = text.splitlines(keepends=True)
+    kept = generator(seed, "cut_off").integers(1, max(len(lines[-1]) - 1, 2))
+    return SpoiledText("cut_off", "".join([*lines[:-1], lines[-1][:kept]]), (len(lines),))
+
+
+def further_field(text: str, share: float, seed: int) -> SpoiledText:
+    """CSV lines with one field too many."""
+    return _replaced_lines("further_field", text, 1, share, seed, lambda line: line + ",surplus")
+
+
+def broken_json(text: str, share: float, seed: int) -> SpoiledText:
+    """JSON lines without their closing brace."""
+    return _replaced_lines("broken_json", text, 0, share, seed, lambda line: line.removesuffix("}"))
+
+
+FAULTS: Mapping[str, tuple[Fault, ...]] = {
+    "customers": (null_key, future_date),
+    "products": (null_key, negative_amount),
+    "orders": (null_key, wrong_total, unknown_status, future_date),
+    "order_items": (negative_quantity, unknown_product, negative_amount),
+    "payments": (unknown_status, negative_amount),
+    "returns": (negative_quantity, unknown_product),
+    "events": (null_key, future_date),
+}
+"""What may be wrong with a single row of each feed."""
+
+
+def with_dirt(feed: str, rows: pl.DataFrame, share: float, seed: int, day: int) -> pl.DataFrame:
+    """Adds spoiled copies of a share of the rows; the good rows stay."""
+    rng = generator(seed, f"dirt in {feed}", day)
+    chosen = np.flatnonzero(rng.random(rows.height) < share)
+    faults = rng.integers(0, len(FAULTS[feed]), len(chosen))
+    copies = [
+        fault(rows[chosen[faults == place]], 1.0, seed).rows
+        for place, fault in enumerate(FAULTS[feed])
+        if (faults == place).any()
+    ]
+    return pl.concat([rows, *copies])
+
+
+def _chosen(fault: str, count: int, share: float, seed: int) -> np.ndarray:
+    """Places of the rows to spoil, in order: their share, and one at least where there are rows."""
+    wanted = min(max(round(count * share), 1), count)
+    return np.sort(generator(seed, fault).choice(count, wanted, replace=False))
+
+
+def _replaced(fault: str, rows: pl.DataFrame, column: str, share: float, seed: int, value: pl.Expr) -> SpoiledRows:
+    given = np.flatnonzero(rows[column].is_not_null().to_numpy())
+    places = given[_chosen(fault, len(given), share, seed)]
+    is_chosen = np.zeros(rows.height, dtype=bool)
+    is_chosen[places] = True
+    spoiled = pl.when(pl.Series(is_chosen)).then(value.cast(rows.schema[column])).otherwise(pl.col(column))
+    return SpoiledRows(fault, rows.with_columns(spoiled.alias(column)), tuple(places.tolist()), column)
+
+
+def _replaced_lines(
+    fault: str, text: str, header: int, share: float, seed: int, spoil: Callable[[str], str]
+) -> SpoiledText:
+    lines = text.splitlines()
+    places = header + _chosen(fault, len(lines) - header, share, seed)
+    for place in places:
+        lines[place] = spoil(lines[place])
+    return SpoiledText(fault, "\n".join([*lines, ""]), tuple((places + 1).tolist()))

@@ -1,0 +1,70 @@
+from datetime import date
+
+import numpy as np
+import pytest
+
+from ecom_assets.shop import Scale
+from ecom_assets.shop.customers import Customers
+from ecom_assets.shop.draws import generator
+from ecom_assets.shop.products import PRICE_MU, PRICE_SIGMA, Products
+from ecom_assets.shop.timetable import CAMPAIGN_DAYS, CAMPAIGN_LIFT, WEEKDAYS, Timetable
+
+START = date(2024, 1, 1)
+
+
+@pytest.fixture(scope="module")
+def timetable() -> Timetable:
+    return Timetable(START, 7, Scale(products_at_start=8_000, customers_at_start=5_000))
+
+
+def test_prices_are_log_normal(timetable: Timetable) -> None:
+    product = np.arange(8_000)
+    price = Products(timetable).price(product, np.full(8_000, timetable.begins(0)))
+    standard = (np.log(price / 100) - PRICE_MU) / PRICE_SIGMA
+
+    assert abs(standard.mean()) < 0.05
+    assert abs(standard.std() - 1) < 0.05
+    assert abs((standard**3).mean()) < 0.1
+    assert abs((standard**4).mean() - 3) < 0.3
+
+
+def test_orders_are_poisson_around_the_calendar(timetable: Timetable) -> None:
+    orders = np.diff(timetable.orders)
+    mean = 250 * timetable.demand
+
+    assert abs(orders.mean() / mean.mean() - 1) < 0.01
+    assert abs(((orders - mean) ** 2 / mean).mean() - 1) < 0.1
+
+
+def test_weekdays_differ_as_they_should(timetable: Timetable) -> None:
+    orders = np.diff(timetable.orders)
+    weekday = (START.weekday() + np.arange(len(orders))) % 7
+    by_weekday = np.array([orders[weekday == day].mean() for day in range(7)])
+
+    assert np.allclose(by_weekday / by_weekday.mean(), WEEKDAYS / WEEKDAYS.mean(), atol=0.02)
+
+
+def test_winter_sells_more_than_summer(timetable: Timetable) -> None:
+    orders = np.diff(timetable.orders)[:3650].reshape(10, 365)
+
+    assert 1.2 < orders[:, 335:360].mean() / orders[:, 150:175].mean() < 1.5
+
+
+def test_the_campaign_week_lifts_orders(timetable: Timetable) -> None:
+    orders = np.diff(timetable.orders)[:3650].reshape(10, 365)
+    week, before = orders[:, CAMPAIGN_DAYS].mean(), orders[:, 21:28].mean()
+
+    assert abs(week / before - CAMPAIGN_LIFT) < 0.1
+
+
+def test_a_tenth_of_the_customers_places_a_large_part_of_the_orders(timetable: Timetable) -> None:
+    customer = Customers(timetable).pick(generator(7, "test"), 0, 100_000)
+    orders = np.sort(np.bincount(customer, minlength=5_000))[::-1]
+
+    assert 0.3 < orders[:500].sum() / orders.sum() < 0.8
+
+
+def test_lines_of_an_order_are_as_many_as_the_scale_says(timetable: Timetable) -> None:
+    lines = np.diff(timetable.orders).sum() + timetable.further_lines.sum()
+
+    assert abs(lines / timetable.orders[-1] - 2.5) < 0.01

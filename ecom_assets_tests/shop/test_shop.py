@@ -1,0 +1,414 @@
+import random
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date, datetime, time, timedelta
+
+import polars as pl
+import pytest
+
+from ecom_assets.contract import Table
+from ecom_assets.landing import customers, events, order_items, orders, payments, products, returns
+from ecom_assets.shop import PRESETS, Scale, Shop
+from ecom_assets.shop.shop import LONGEST_WAIT
+
+START = date(2024, 1, 1)
+DAYS = 60
+CONTRACTS: Mapping[str, type[Table]] = {
+    "customers": customers.Customers,
+    "products": products.Products,
+    "orders": orders.Orders,
+    "order_items": order_items.OrderItems,
+    "payments": payments.Payments,
+    "returns": returns.Returns,
+    "events": events.Events,
+}
+Frames = Mapping[str, pl.DataFrame]
+
+
+def on(number: int) -> date:
+    return START + timedelta(days=number)
+
+
+def together(shop: Shop, kind: str, numbers: range) -> Frames:
+    """All rows of the days by feed, with the day they were asked for."""
+    by_day = [
+        {feed: rows.with_columns(asked=on(n)) for feed, rows in getattr(shop, kind)(on(n)).items()} for n in numbers
+    ]
+    return {feed: pl.concat([frames[feed] for frames in by_day]) for feed in CONTRACTS}
+
+
+@pytest.fixture(scope="module")
+def clean() -> Shop:
+    return Shop(START, preset=replace(PRESETS["demo"], dirty_share=0.0))
+
+
+@pytest.fixture(scope="module")
+def about(clean: Shop) -> Frames:
+    """The demo's rows by event day."""
+    return together(clean, "day", range(DAYS + 35))
+
+
+@pytest.fixture(scope="module")
+def arrived(clean: Shop) -> Frames:
+    """The demo's rows by arrival day."""
+    return together(clean, "arrivals", range(DAYS))
+
+
+@pytest.fixture(scope="module")
+def seed003() -> Frames:
+    return together(Shop(START, preset="seed003"), "arrivals", range(60 + LONGEST_WAIT + 1))
+
+
+@pytest.fixture(scope="module")
+def latest(about: Frames) -> Frames:
+    """Orders, lines, payments and returns in their latest state."""
+    keys = {
+        "orders": ["order_id"],
+        "order_items": ["order_id", "line_number"],
+        "payments": ["payment_id"],
+        "returns": ["return_id"],
+    }
+    return {
+        feed: about[feed].sort("updated_at", maintain_order=True).unique(key, keep="last", maintain_order=True)
+        for feed, key in keys.items()
+    }
+
+
+def same(left: pl.DataFrame, right: pl.DataFrame) -> bool:
+    return left.sort(left.columns).equals(right.sort(right.columns))
+
+
+@pytest.mark.parametrize("kind", ["day", "arrivals"])
+def test_days_in_any_order_give_the_same_rows(kind: str) -> None:
+    numbers = list(range(12))
+    first, second = Shop(START), Shop(START)
+    in_order = {n: getattr(first, kind)(on(n)) for n in numbers}
+    random.Random(3).shuffle(numbers)
+
+    for n in numbers:
+        for feed, rows in getattr(second, kind)(on(n)).items():
+            assert rows.equals(in_order[n][feed]), (n, feed)
+
+
+def test_a_late_day_alone_equals_the_same_day_after_many_others(clean: Shop, arrived: Frames) -> None:
+    alone = Shop(START, preset=clean.scale).arrivals(on(DAYS - 1))
+
+    for feed, rows in alone.items():
+        assert rows.equals(arrived[feed].filter(pl.col("asked") == on(DAYS - 1)).drop("asked")), feed
+
+
+def test_another_seed_gives_another_shop() -> None:
+    one, other = Shop(START, seed=7).day(START), Shop(START, seed=8).day(START)
+
+    assert not any(one[feed].equals(other[feed]) for feed in CONTRACTS)
+
+
+def test_every_row_about_a_day_arrives_and_no_other() -> None:
+    shop = Shop(START, preset=Scale(orders_per_day=80, events_per_order=25, days=12))
+    everything = range(12 + LONGEST_WAIT + 1)
+
+    by_event_day, by_arrival_day = together(shop, "day", everything), together(shop, "arrivals", everything)
+
+    for feed in CONTRACTS:
+        assert by_event_day[feed].height > 0
+        assert same(by_event_day[feed].drop("asked"), by_arrival_day[feed].drop("asked")), feed
+
+
+def test_every_row_stands_on_its_event_day(about: Frames) -> None:
+    moments = ["changed_at", "changed_at", "ordered_at", "ordered_at", "paid_at", "returned_at", "occurred_at"]
+    for (feed, rows), moment in zip(about.items(), moments, strict=True):
+        assert rows.filter(pl.col(moment).dt.date() != pl.col("asked")).is_empty(), feed
+
+
+def test_nothing_arrives_before_it_happened(arrived: Frames) -> None:
+    moments = ["changed_at", "changed_at", "updated_at", "updated_at", "updated_at", "updated_at", "occurred_at"]
+    for (feed, rows), moment in zip(arrived.items(), moments, strict=True):
+        assert rows.filter(pl.col(moment).dt.date() > pl.col("asked")).is_empty(), feed
+
+
+@pytest.mark.parametrize("feed", CONTRACTS)
+def test_columns_and_types_are_the_contracts(feed: str) -> None:
+    schema = CONTRACTS[feed].to_schema()
+    expected = {name: column.dtype.type for name, column in schema.columns.items()}
+    quiet = Shop(START, preset=Scale(orders_per_day=20, quiet_days=(1,), days=2))
+
+    assert dict(quiet.day(on(0))[feed].schema) == expected
+    assert dict(quiet.arrivals(on(99))[feed].schema) == expected
+    assert quiet.arrivals(on(99))[feed].is_empty()
+
+
+def test_a_quiet_day_has_no_order_and_no_registration() -> None:
+    shop = Shop(START, preset=Scale(quiet_days=(3,)))
+
+    assert shop.day(on(3))["orders"].is_empty()
+    assert shop.day(on(3))["order_items"].is_empty()
+    assert shop.day(on(3))["customers"].filter(pl.col("registered_at").dt.date() == on(3)).is_empty()
+    assert not shop.day(on(4))["orders"].is_empty()
+
+
+def test_seed003_has_exactly_its_numbers(seed003: Frames) -> None:
+    keys = {
+        "customers": ["customer_id"],
+        "products": ["product_id"],
+        "orders": ["order_id"],
+        "order_items": ["order_id", "line_number"],
+        "payments": ["payment_id"],
+    }
+
+    counts = {feed: seed003[feed].select(key).n_unique() for feed, key in keys.items()}
+
+    assert counts == {"customers": 2_000, "products": 600, "orders": 4_000, "order_items": 10_000, "payments": 4_000}
+
+
+def test_seed003_begins_everything_within_its_sixty_days(seed003: Frames) -> None:
+    assert seed003["orders"]["ordered_at"].max() < datetime.combine(on(60), time())
+    assert seed003["customers"]["changed_at"].max() < datetime.combine(on(60), time())
+    assert seed003["orders"]["order_id"].n_unique() == seed003["payments"]["order_id"].n_unique()
+
+
+def test_the_demo_has_about_ten_events_to_an_order(about: Frames) -> None:
+    per_order = about["events"].height / about["orders"]["order_id"].n_unique()
+
+    assert 9 < per_order < 11
+
+
+def test_every_reference_holds(about: Frames) -> None:
+    placed = about["orders"]["order_id"].unique().implode()
+    known = about["customers"]["customer_id"].unique().implode()
+    listed = about["products"]["product_id"].unique().implode()
+    for feed in ("order_items", "payments", "returns", "events"):
+        assert about[feed]["order_id"].drop_nulls().is_in(placed).all(), feed
+    for feed in ("orders", "returns", "events"):
+        assert about[feed]["customer_id"].drop_nulls().is_in(known).all(), feed
+    for feed in ("order_items", "returns", "events"):
+        assert about[feed]["product_id"].drop_nulls().is_in(listed).all(), feed
+
+
+def test_customers_exist_before_they_buy(about: Frames) -> None:
+    born = about["customers"].group_by("customer_id").agg(pl.col("changed_at").min())
+    bought = about["orders"].join(born, on="customer_id")
+
+    assert bought.height > 0
+    assert bought.filter(pl.col("changed_at") > pl.col("ordered_at")).is_empty()
+
+
+def test_a_unit_costs_what_the_product_costs_when_the_order_is_placed(about: Frames) -> None:
+    prices = about["products"].select("product_id", "price", at="changed_at").unique().sort("at")
+    placed = about["order_items"].sort("updated_at", maintain_order=True).unique(["order_id", "line_number"])
+    placed = placed.filter(pl.col("updated_at") == pl.col("ordered_at")).sort("ordered_at")
+
+    priced = placed.join_asof(prices, left_on="ordered_at", right_on="at", by="product_id", check_sortedness=False)
+
+    assert priced.height > 0
+    assert priced["unit_price"].equals(priced["price"].alias("unit_price"))
+    assert about["products"].group_by("product_id").agg(pl.col("price").n_unique())["price"].max() > 1
+
+
+def test_orders_add_up_to_the_cent(latest: Frames) -> None:
+    lines = (
+        latest["order_items"]
+        .group_by("order_id")
+        .agg(lines=(pl.col("quantity") * pl.col("unit_price") - pl.col("discount")).sum())
+    )
+    orders_ = latest["orders"].filter(pl.col("asked") < on(DAYS)).join(lines, on="order_id", how="left")
+    due = pl.col("subtotal") - pl.col("discount") + pl.col("shipping") + pl.col("tax")
+
+    assert orders_.height > 10_000
+    assert orders_.filter(pl.col("subtotal") != pl.col("lines")).is_empty()
+    assert orders_.filter(due != pl.col("total")).is_empty()
+    assert orders_.filter((pl.col("discount") > 0) | (pl.col("shipping") > 0)).height > 1_000
+
+
+def test_what_is_captured_is_the_orders_total(latest: Frames) -> None:
+    captured = latest["payments"].filter(pl.col("status") == "captured")
+    paid = latest["orders"].filter(pl.col("asked") < on(DAYS)).join(captured, on="order_id", how="left")
+    never_paid = pl.col("cancel_reason").is_in(["payment", "void", "test"])
+
+    assert captured["order_id"].is_unique().all()
+    assert paid.filter(never_paid.fill_null(value=False) == pl.col("amount").is_not_null()).is_empty()
+    assert paid.filter(pl.col("amount") != pl.col("total")).is_empty()
+    assert latest["orders"].filter(never_paid).height > 100
+    assert latest["payments"].filter(pl.col("status") == "failed").height > 100
+
+
+def test_refund_payments_equal_what_is_given_back(latest: Frames) -> None:
+    given_back = (
+        latest["returns"].group_by("order_id").agg(back=(pl.col("amount") + pl.col("shipping") + pl.col("tax")).sum())
+    )
+    refunds = latest["payments"].filter(pl.col("status") == "refunded")
+
+    both = refunds.join(given_back, on="order_id", how="full")
+
+    assert both.height > 500
+    assert both.filter(pl.col("amount").ne_missing(pl.col("back"))).is_empty()
+
+
+def test_an_order_cancelled_after_payment_is_given_back_in_full(latest: Frames) -> None:
+    back = (
+        latest["returns"]
+        .filter(pl.col("reason") == "cancelled")
+        .group_by("order_id")
+        .agg(pl.col("amount").sum(), back=(pl.col("amount") + pl.col("shipping") + pl.col("tax")).sum())
+    )
+    cancelled = latest["orders"].filter(pl.col("cancel_reason").is_in(["customer", "inventory", "fraud"]))
+    cancelled = cancelled.filter(pl.col("asked") < on(DAYS)).join(back, on="order_id", how="left")
+
+    assert cancelled.height > 100
+    assert cancelled.filter(pl.col("back").ne_missing(pl.col("total"))).is_empty()
+    assert cancelled.filter(pl.col("amount") != pl.col("subtotal") - pl.col("discount")).is_empty()
+
+
+def test_returns_come_days_later_and_never_exceed_the_line(latest: Frames) -> None:
+    back = latest["returns"].join(latest["order_items"], on=["order_id", "line_number"], how="left", suffix="_sold")
+    kept = back.filter(pl.col("reason") != "cancelled")
+    paid = pl.col("quantity_sold") * pl.col("unit_price") - pl.col("discount")
+
+    assert kept.height > 500
+    assert back.filter(pl.col("quantity") > pl.col("quantity_sold")).is_empty()
+    assert back.filter(pl.col("amount") > paid).is_empty()
+    assert kept.filter(pl.col("returned_at") - pl.col("ordered_at") < timedelta(days=6)).is_empty()
+    assert kept.filter(pl.col("quantity") < pl.col("quantity_sold")).height > 0
+
+
+def test_a_change_of_profile_changes_one_thing(about: Frames) -> None:
+    changed = pl.col("city", "email", "marketing_consent")
+    versions = about["customers"].unique().sort("customer_id", "changed_at")
+    differences = versions.select(
+        "customer_id",
+        changes=pl.sum_horizontal(changed != changed.shift(1).over("customer_id")),
+        is_first=pl.col("customer_id").is_first_distinct(),
+    ).filter(~pl.col("is_first"))
+
+    assert differences.height > 50
+    assert differences["changes"].max() == 1
+    assert differences["changes"].mean() > 0.9
+    assert (
+        versions.group_by("customer_id")
+        .agg(pl.col("name", "country", "registered_at").n_unique())
+        .select(pl.max_horizontal("name", "country", "registered_at").max())
+        .item()
+        == 1
+    )
+
+
+def test_states_of_an_order_follow_one_another(about: Frames) -> None:
+    rank = pl.col("status").replace_strict({"placed": 0, "paid": 1, "shipped": 2, "delivered": 3, "cancelled": 4})
+    states = about["orders"].unique(maintain_order=True).with_columns(rank=rank).sort("order_id", "rank")
+    back_in_time = pl.col("updated_at").diff().over("order_id") < timedelta(0)
+
+    assert states.filter(back_in_time).is_empty()
+    assert states.filter((pl.col("status") == "cancelled") != pl.col("cancel_reason").is_not_null()).is_empty()
+    assert states.group_by("order_id").len()["len"].max() == 4
+
+
+def test_the_demo_holds_late_rows_ties_key_moves_and_duplicates(arrived: Frames) -> None:
+    orders_ = arrived["orders"]
+    lag = (pl.col("asked") - pl.col("updated_at").dt.date()).dt.total_days()
+    moved = orders_.group_by("order_id").agg(pl.col("ordered_at").dt.date().n_unique())
+    moved_lines = arrived["order_items"].group_by("order_id").agg(pl.col("ordered_at").dt.date().n_unique())
+    ties = orders_.group_by("order_id", "updated_at").agg(pl.col("status").n_unique())
+
+    assert {0, 1, 2, 7, 30} <= set(orders_.select(lag).to_series())
+    assert ties.filter(pl.col("status") > 1).height > 50
+    assert moved.filter(pl.col("ordered_at") == 2).height > 5
+    assert moved_lines.filter(pl.col("ordered_at") == 2).height > 5
+    for feed in ("orders", "order_items", "payments", "events"):
+        rows = arrived[feed].drop("asked")
+        assert rows.height > rows.unique().height, feed
+
+
+def test_most_rows_arrive_the_same_day_and_nearly_all_within_two(arrived: Frames) -> None:
+    moments = {"orders": "updated_at", "order_items": "updated_at", "payments": "updated_at", "events": "occurred_at"}
+    for feed, moment in moments.items():
+        rows = arrived[feed].filter(pl.col(moment).dt.date() < on(DAYS - 31))
+        lag = rows.select(lag=(pl.col("asked") - pl.col(moment).dt.date()).dt.total_days())["lag"]
+
+        assert 0.94 < (lag == 0).mean() < 0.98, feed
+        assert 0.02 < lag.is_between(1, 2).mean() < 0.05, feed
+        assert 0 < (lag > 2).mean() < 0.01, feed
+
+
+def visits(about: Frames) -> pl.DataFrame:
+    """People's sessions: a visitor's events without a pause of more than half an hour."""
+    is_person = ~pl.col("user_agent").str.contains("(?i)bot")
+    rows = about["events"].filter(is_person).unique("event_id").sort("anonymous_id", "occurred_at")
+    pause = pl.col("occurred_at").diff().over("anonymous_id") > timedelta(minutes=30)
+    session = pause.fill_null(value=True).cum_sum().over("anonymous_id")
+    return rows.group_by("anonymous_id", session=session).agg(
+        first=pl.col("occurred_at").min(), last=pl.col("occurred_at").max(), events=pl.col("event")
+    )
+
+
+def test_a_few_visits_in_a_hundred_buy_and_some_cross_midnight(about: Frames) -> None:
+    sessions = visits(about)
+    buys = pl.col("events").list.contains("Order Completed")
+
+    assert 0.03 < sessions.select(buys.mean()).item() < 0.07
+    assert sessions.filter(pl.col("first").dt.date() != pl.col("last").dt.date()).height > 20
+
+
+def test_a_completed_order_is_an_order_of_that_day_with_its_total(about: Frames, latest: Frames) -> None:
+    completed = about["events"].filter(pl.col("event") == "Order Completed").unique("event_id")
+    placed = about["orders"].filter(pl.col("status") == "placed").unique("order_id")
+
+    both = completed.join(placed, on="order_id", how="left")
+
+    assert both.height > 500
+    assert both.filter(pl.col("ordered_at").ne_missing(pl.col("occurred_at"))).is_empty()
+    assert both.filter(pl.col("total").ne_missing(pl.col("value"))).is_empty()
+
+
+def test_buyers_put_what_they_buy_into_the_cart(about: Frames) -> None:
+    carts = about["events"].filter(pl.col("event") == "Product Added").unique("event_id")
+    bought = about["events"].filter(pl.col("event") == "Order Completed").unique("event_id")
+    added = bought.select("cart_id", "order_id").join(carts.drop("order_id"), on="cart_id")
+    sold = about["order_items"].select("order_id", "product_id", "quantity").unique()
+
+    assert added.height > bought.height
+    assert added.join(sold, on=["order_id", "product_id", "quantity"], how="anti").is_empty()
+
+
+def test_carts_are_abandoned_and_some_are_recovered_later(about: Frames) -> None:
+    carts = (
+        about["events"]
+        .unique("event_id")
+        .filter(pl.col("cart_id").is_not_null())
+        .group_by("cart_id")
+        .agg(
+            is_bought=(pl.col("event") == "Order Completed").any(),
+            lasted=pl.col("occurred_at").max() - pl.col("occurred_at").min(),
+        )
+    )
+
+    assert 0.4 < 1 - carts["is_bought"].mean() < 0.9
+    assert carts.filter(pl.col("is_bought") & (pl.col("lasted") > timedelta(hours=2))).height > 50
+
+
+def test_robots_name_themselves_and_do_not_buy(about: Frames) -> None:
+    robots = about["events"].filter(pl.col("user_agent").str.contains("(?i)bot"))
+
+    assert 0.01 < robots.height / about["events"].height < 0.2
+    assert set(robots["event"]) <= {"Page Viewed", "Products Searched", "Product Viewed"}
+
+
+def test_dirt_is_well_under_a_hundredth_and_leaves_the_good_rows(clean: Shop) -> None:
+    dirty = Shop(START)
+    extra = total = 0
+    for n in range(20):
+        good, all_ = clean.arrivals(on(n)), dirty.arrivals(on(n))
+        for feed in CONTRACTS:
+            assert all_[feed].head(good[feed].height).equals(good[feed])
+            extra += all_[feed].height - good[feed].height
+            total += good[feed].height
+
+    assert 0.001 < extra / total < 0.004
+
+
+def test_a_day_before_the_opening_is_refused() -> None:
+    with pytest.raises(ValueError, match="opened on 2024-01-01"):
+        Shop(START).day(date(2023, 12, 31))
+
+
+def test_an_unknown_preset_is_refused() -> None:
+    with pytest.raises(ValueError, match="demo, seed003"):
+        Shop(START, preset="demmo")
