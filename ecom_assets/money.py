@@ -77,17 +77,17 @@ def share_by_largest_remainder(
         _all=nw.when(weightless).then(c("_lines").cast(nw.Int128)).otherwise(c("_all").cast(nw.Int128)),
     ).with_columns(
         _share=c("_cents") * c("_weight") // c("_all"),
-        _small_remainder=-(c("_cents") * c("_weight") % c("_all")),
-        _lightness=-c("_weight"),
+        _to_next_cent=c("_all") - c("_cents") * c("_weight") % c("_all"),
+        _lightness=c("_all") - c("_weight"),
     )
     ranked = rounded_down.with_columns(
         _left=c("_cents") - c("_share").sum().over(within).cast(nw.Int128),
-        _turn=c(order_by).cum_count().over(within, order_by=["_small_remainder", order_by]),
+        _turn=c(order_by).cum_count().over(within, order_by=["_to_next_cent", order_by]),
         _heaviest=c(order_by).cum_count().over(within, order_by=["_lightness", order_by]) == 1,
     )
     cent = nw.when(c("_turn").cast(nw.Int128) <= c("_left")).then(1).otherwise(0)
     below_the_cent = nw.when(c("_heaviest")).then(_units(amount) % _UNITS_PER_CENT).otherwise(0)
     shared = ranked.with_columns(_amount((c("_share") + cent) * _UNITS_PER_CENT + below_the_cent).alias(name))
     return shared.drop(
-        "_cents", "_weight", "_all", "_lines", "_share", "_small_remainder", "_lightness", "_left", "_turn", "_heaviest"
+        "_cents", "_weight", "_all", "_lines", "_share", "_to_next_cent", "_lightness", "_left", "_turn", "_heaviest"
     )

@@ -69,15 +69,14 @@ def _holds(rule: Rule, frame: pl.DataFrame) -> list[bool]:
 
 @cache
 def _candidates(model: type[Table]) -> Mapping[str, list[Any]]:
-    """For each column the values worth trying; the allowed ones come first."""
+    """For each column the values worth trying: those its checks allow, a few of its kind, those beside a bound."""
     schema, found = model.to_schema(), {}
     for name, column in contract(model).columns.items():
-        allowed = [
-            value
-            for check in schema.columns[name].checks
-            for value in (check.statistics or {}).get("allowed_values", [])
-        ]
-        found[name] = [*allowed, *_CANDIDATES[column.kind]]
+        checks = [check.statistics or {} for check in schema.columns[name].checks]
+        allowed = [value for check in checks for value in check.get("allowed_values", [])]
+        bounds = [check[end] for check in checks for end in ("min_value", "max_value") if check.get(end) is not None]
+        beside = [_value(column.kind, bound + step) for bound in bounds for step in (0, 1, -1)]
+        found[name] = [*allowed, *_CANDIDATES[column.kind], *beside]
     return found
 
 

@@ -1,0 +1,64 @@
+"""Slowly changing dimensions: which changes make a version, and which version stood when."""
+
+from collections.abc import Sequence
+
+import narwhals as nw
+
+
+def _differs(attribute: str) -> nw.Expr:
+    """Whether an attribute is not what it was before; null is a value of its own."""
+    now, before = nw.col(attribute), nw.col(f"previous_{attribute}")
+    return (now != before).fill_null(value=True) & ~(now.is_null() & before.is_null())
+
+
+def versions(changes: nw.LazyFrame, days: nw.LazyFrame, *, identity: str, attributes: Sequence[str]) -> nw.LazyFrame:
+    """The changes, of what changed in `days`, that differ in an attribute from the change before.
+
+    Args:
+        changes: Rows of all days up to the last of `days`, with `changed_at` and `changed_on`.
+        days: The days of the window, in the column `day`.
+        identity: The column that says what changes.
+        attributes: The columns of which one has to differ.
+    """
+    touched = changes.join(days, left_on="changed_on", right_on="day", how="semi")
+    history = changes.join(touched, on=identity, how="semi")
+    compared = history.with_columns(
+        nw.col(column).shift(1).over(identity, order_by="changed_at").alias(f"previous_{column}")
+        for column in ("changed_at", *attributes)
+    )
+    is_first = nw.col("previous_changed_at").is_null()
+    changed = nw.any_horizontal(*map(_differs, attributes), ignore_nulls=False)
+    return compared.filter(is_first | changed)
+
+
+def with_version(
+    facts: nw.LazyFrame, versions: nw.LazyFrame, *, identity: str, moment: str, columns: Sequence[str]
+) -> nw.LazyFrame:
+    """Adds columns of the version that stood at the fact's moment; null where none stood yet, or nothing is named.
+
+    Args:
+        facts: Rows with the columns `identity` and `moment`.
+        versions: Rows with `identity`, `effective_from` and the columns to add.
+        identity: What the fact is about.
+        moment: The column with the fact's timestamp.
+        columns: The columns of the version to add.
+    """
+    c = nw.col
+    spans = (
+        versions.join(facts, on=identity, how="semi")
+        .select(identity, "effective_from", *columns)
+        .with_columns(
+            effective_to=c("effective_from").shift(-1).over(identity, order_by="effective_from"),
+            is_first=c("effective_from").shift(1).over(identity, order_by="effective_from").is_null(),
+        )
+    )
+    has_begun = c("effective_from") <= c(moment)
+    has_not_ended = c("effective_to").is_null() | (c(moment) < c("effective_to"))
+    # The first version also catches the facts before it, so that each fact meets exactly one row.
+    is_met = c("effective_from").is_null() | ((has_begun | c("is_first")) & has_not_ended)
+    return (
+        facts.join(spans, on=identity, how="left")
+        .filter(is_met)
+        .with_columns(nw.when(has_begun).then(c(column)).alias(column) for column in columns)
+        .drop("effective_from", "effective_to", "is_first")
+    )

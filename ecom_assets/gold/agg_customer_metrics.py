@@ -1,0 +1,101 @@
+"""Customers on the days they buy or bring back: what they did, and what they had done up to then."""
+
+import narwhals as nw
+
+from ecom_assets import measures
+from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
+from ecom_assets.days import history
+from ecom_assets.money import MONEY, total, total_count
+from ecom_assets.table_asset import table_asset
+
+
+class AggCustomerMetrics(Table, primary_key=("day", "customer_id"), partition_column="day"):
+    """One row per customer and day on which there is a valid order or a refund of theirs.
+
+    What is said to date includes the day. The state of a customer on any day is the latest row up to it.
+    """
+
+    day: Date = key("Business day")
+    customer_id: str = key("Customer number issued by the shop")
+    orders: int = column(measures.VALID_ORDERS, ge=0)
+    units: int = column(measures.UNITS, ge=0)
+    gross_sales: Decimal = money(measures.GROSS_SALES, ge=0)
+    discounts: Decimal = money(measures.DISCOUNTS, ge=0)
+    returns: Decimal = money(measures.RETURNS, ge=0)
+    net_sales: Decimal = money(measures.NET_SALES)
+    new_orders: int = column(measures.NEW_ORDERS, ge=0, le=1)
+    new_sales: Decimal = money(measures.NEW_SALES)
+    first_order_on: Date = column("Day of the first valid order to date", nullable=True)
+    previous_order_on: Date = column("Last day before this one with a valid order", nullable=True)
+    orders_to_date: int = column("Valid orders to date", ge=0)
+    net_sales_to_date: Decimal = money("Net sales to date")
+
+    @rule
+    def net_sales_adds_up(cls) -> nw.Expr:
+        """Gross sales less discounts less returns make the net sales."""
+        return nw.col("net_sales") == nw.col("gross_sales") - nw.col("discounts") - nw.col("returns")
+
+    @rule
+    def new_on_the_first_day(cls) -> nw.Expr:
+        """There is a new order on the day of the first order, and only then."""
+        is_first_day = (nw.col("first_order_on") == nw.col("day")).fill_null(value=False)
+        return is_first_day == (nw.col("new_orders") == 1)
+
+    @rule
+    def previous_order_before(cls) -> nw.Expr:
+        """The previous order is of an earlier day."""
+        return nw.col("previous_order_on").is_null() | (nw.col("previous_order_on") < nw.col("day"))
+
+    @rule
+    def orders_to_date_include_the_day(cls) -> nw.Expr:
+        """The orders to date include those of the day."""
+        return nw.col("orders_to_date") >= nw.col("orders")
+
+
+COUNTS = ["orders", "units", "new_orders"]
+AMOUNTS = ["gross_sales", "discounts", "returns", "new_sales"]
+
+
+def transform(gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame:
+    c = nw.col
+    all_sold = gold_fact_sales.filter(c("is_valid"), ~c("customer_id").is_null())
+    all_refunded = gold_fact_returns.filter(~c("customer_id").is_null())
+    buying = all_sold.join(days, left_on="ordered_on", right_on="day", how="semi").select("customer_id")
+    returning = all_refunded.join(days, left_on="returned_on", right_on="day", how="semi").select("customer_id")
+    active = nw.concat([buying, returning])
+
+    first_order = c("order_id").first().over("customer_id", order_by=["ordered_at", "order_id"])
+    sold = all_sold.join(active, on="customer_id", how="semi").with_columns(is_new=c("order_id") == first_order)
+    bought = sold.select(
+        "customer_id",
+        "gross_sales",
+        "discounts",
+        day="ordered_on",
+        orders=c("is_first_line").cast(nw.Int64),
+        units="quantity",
+        new_orders=(c("is_first_line") & c("is_new")).cast(nw.Int64),
+        new_sales=nw.when(c("is_new")).then(c("net_amount")),
+    )
+    refunded = all_refunded.join(active, on="customer_id", how="semi").select(
+        "customer_id", day="returned_on", returns="amount"
+    )
+    daily = (
+        nw.concat([bought, refunded], how="diagonal")
+        .group_by("day", "customer_id")
+        .agg(*map(total_count, COUNTS), *map(total, AMOUNTS))
+        .with_columns(
+            net_sales=(c("gross_sales") - c("discounts") - c("returns")).cast(MONEY),
+            order_day=nw.when(c("orders") > 0).then(c("day")),
+        )
+    )
+    first_order_on = c("order_day").min().over("customer_id")
+    to_date = daily.with_columns(
+        first_order_on=nw.when(first_order_on <= c("day")).then(first_order_on),
+        latest_order_on=c("order_day").fill_null(strategy="forward").over("customer_id", order_by="day"),
+        orders_to_date=c("orders").cum_sum().over("customer_id", order_by="day").cast(nw.Int64),
+        net_sales_to_date=c("net_sales").cum_sum().over("customer_id", order_by="day").cast(MONEY),
+    ).with_columns(previous_order_on=c("latest_order_on").shift(1).over("customer_id", order_by="day"))
+    return to_date.join(days, on="day", how="semi").select(*contract(AggCustomerMetrics).columns)
+
+
+asset = table_asset(AggCustomerMetrics, transform, reads={"gold_fact_sales": history, "gold_fact_returns": history})

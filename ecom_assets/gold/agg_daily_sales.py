@@ -1,0 +1,78 @@
+"""Sales of a day by channel: what was ordered, given back and charged."""
+
+import narwhals as nw
+
+from ecom_assets import measures
+from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
+from ecom_assets.money import MONEY, total, total_count
+from ecom_assets.table_asset import table_asset
+
+
+class AggDailySales(Table, primary_key=("day", "channel"), partition_column="day"):
+    """One row per day and channel with a valid order or a refund."""
+
+    day: Date = key("Business day")
+    channel: str = key("Where it was sold")
+    orders: int = column(measures.VALID_ORDERS, ge=0)
+    cancelled_orders: int = column(measures.CANCELLED_ORDERS, ge=0)
+    units: int = column(measures.UNITS, ge=0)
+    gross_sales: Decimal = money(measures.GROSS_SALES, ge=0)
+    discounts: Decimal = money(measures.DISCOUNTS, ge=0)
+    returns: Decimal = money(measures.RETURNS, ge=0)
+    net_sales: Decimal = money(measures.NET_SALES)
+    shipping: Decimal = money(measures.SHIPPING, ge=0)
+    tax: Decimal = money(measures.TAX, ge=0)
+    refunded_shipping: Decimal = money(measures.REFUNDED_SHIPPING, ge=0)
+    refunded_tax: Decimal = money(measures.REFUNDED_TAX, ge=0)
+    total_sales: Decimal = money(measures.TOTAL_SALES)
+
+    @rule
+    def net_sales_adds_up(cls) -> nw.Expr:
+        """Gross sales less discounts less returns make the net sales."""
+        return nw.col("net_sales") == nw.col("gross_sales") - nw.col("discounts") - nw.col("returns")
+
+    @rule
+    def total_sales_adds_up(cls) -> nw.Expr:
+        """Net sales, shipping and tax, less what of these was refunded, make the total sales."""
+        charged = nw.col("net_sales") + nw.col("shipping") + nw.col("tax")
+        return nw.col("total_sales") == charged - nw.col("refunded_shipping") - nw.col("refunded_tax")
+
+    @rule
+    def cancelled_orders_are_orders(cls) -> nw.Expr:
+        """There are no more cancelled orders than orders."""
+        return nw.col("cancelled_orders") <= nw.col("orders")
+
+
+COUNTS = ["orders", "cancelled_orders", "units"]
+AMOUNTS = ["gross_sales", "discounts", "shipping", "tax", "returns", "refunded_shipping", "refunded_tax"]
+
+
+def transform(gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame) -> nw.LazyFrame:
+    c = nw.col
+    sold = gold_fact_sales.filter(c("is_valid")).select(
+        "channel",
+        "gross_sales",
+        "discounts",
+        "shipping",
+        "tax",
+        day="ordered_on",
+        orders=c("is_first_line").cast(nw.Int64),
+        cancelled_orders=(c("is_first_line") & (c("status") == "cancelled")).cast(nw.Int64),
+        units="quantity",
+    )
+    refunded = gold_fact_returns.select(
+        "channel", day="returned_on", returns="amount", refunded_shipping="shipping", refunded_tax="tax"
+    )
+    sums = (
+        nw.concat([sold, refunded], how="diagonal")
+        .group_by("day", "channel")
+        .agg(*map(total_count, COUNTS), *map(total, AMOUNTS))
+    )
+    net_sales = c("gross_sales") - c("discounts") - c("returns")
+    total_sales = net_sales + c("shipping") + c("tax") - c("refunded_shipping") - c("refunded_tax")
+    return sums.with_columns(net_sales=net_sales.cast(MONEY), total_sales=total_sales.cast(MONEY)).select(
+        *contract(AggDailySales).columns
+    )
+
+
+asset = table_asset(AggDailySales, transform)

@@ -1,0 +1,76 @@
+"""Sales of a day by product: what was ordered, given back and earned."""
+
+import narwhals as nw
+
+from ecom_assets import measures
+from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
+from ecom_assets.money import MONEY, total, total_count
+from ecom_assets.table_asset import table_asset
+
+
+class AggProductPerformance(Table, primary_key=("day", "product_id"), partition_column="day"):
+    """One row per day and product with a valid sale or a refund."""
+
+    day: Date = key("Business day")
+    product_id: str = key("Stock code; codes are case-sensitive")
+    orders: int = column("Valid orders with the product", ge=0)
+    units: int = column(measures.UNITS, ge=0)
+    gross_sales: Decimal = money(measures.GROSS_SALES, ge=0)
+    discounts: Decimal = money(measures.DISCOUNTS, ge=0)
+    return_lines: int = column("Returned lines, on the refund day", ge=0)
+    returned_units: int = column("Units returned, on the refund day", ge=0)
+    returns: Decimal = money(measures.RETURNS, ge=0)
+    net_sales: Decimal = money(measures.NET_SALES)
+    cost: Decimal = money("What the units sold cost the shop; null where one of them has no known cost", nullable=True)
+    margin: Decimal = money("Net sales less cost; null where the cost is unknown", nullable=True)
+
+    @rule
+    def net_sales_adds_up(cls) -> nw.Expr:
+        """Gross sales less discounts less returns make the net sales."""
+        return nw.col("net_sales") == nw.col("gross_sales") - nw.col("discounts") - nw.col("returns")
+
+    @rule
+    def margin_adds_up(cls) -> nw.Expr:
+        """Net sales less cost make the margin, and an unknown cost an unknown margin."""
+        both_unknown = nw.col("cost").is_null() & nw.col("margin").is_null()
+        return both_unknown | (nw.col("margin") == nw.col("net_sales") - nw.col("cost"))
+
+
+COUNTS = ["orders", "units", "return_lines", "returned_units", "unknown_costs"]
+AMOUNTS = ["gross_sales", "discounts", "returns", "cost"]
+
+
+def transform(gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame) -> nw.LazyFrame:
+    c = nw.col
+    sold = (
+        gold_fact_sales.filter(c("is_valid"))
+        .group_by("ordered_on", "product_id", "order_id")
+        .agg(
+            *map(total, ["gross_sales", "discounts", "cost"]),
+            total_count("quantity").alias("units"),
+            c("cost").is_null().cast(nw.Int64).sum().cast(nw.Int64).alias("unknown_costs"),
+        )
+        .with_columns(day=c("ordered_on"), orders=nw.lit(1, nw.Int64))
+        .drop("ordered_on", "order_id")
+    )
+    refunded = gold_fact_returns.select(
+        "product_id",
+        day="returned_on",
+        return_lines=nw.lit(1, nw.Int64),
+        returned_units="quantity",
+        returns="amount",
+    )
+    sums = (
+        nw.concat([sold, refunded], how="diagonal")
+        .group_by("day", "product_id")
+        .agg(*map(total_count, COUNTS), *map(total, AMOUNTS))
+    )
+    net_sales = c("gross_sales") - c("discounts") - c("returns")
+    return (
+        sums.with_columns(net_sales=net_sales.cast(MONEY), cost=nw.when(c("unknown_costs") == 0).then(c("cost")))
+        .with_columns(margin=(c("net_sales") - c("cost")).cast(MONEY))
+        .select(*contract(AggProductPerformance).columns)
+    )
+
+
+asset = table_asset(AggProductPerformance, transform)

@@ -1,0 +1,48 @@
+"""Customers through time: a version each time something about a customer changes."""
+
+import narwhals as nw
+
+from ecom_assets.contract import Date, Table, Timestamp, column, contract, key
+from ecom_assets.days import history
+from ecom_assets.gold._versions import versions
+from ecom_assets.keys import key_at
+from ecom_assets.table_asset import table_asset
+
+ATTRIBUTES = ["registered_at", "name", "email", "city", "country", "marketing_consent"]
+
+VIEW_NAME = "gold.dim_customer"
+VIEW = """
+SELECT
+    *,
+    lead(effective_from) OVER later AS effective_to,
+    lead(effective_from) OVER later IS NULL AS is_current,
+    row_number() OVER later AS version_number
+FROM gold.dim_customer_versions
+WINDOW later AS (PARTITION BY customer_id ORDER BY effective_from)
+"""
+"""Each version with its end (null while it stands), whether it stands now, and its number from 1."""
+
+
+class DimCustomerVersions(Table, primary_key="customer_key", partition_column="effective_on"):
+    """One row per customer and version, stored on the day on which it starts."""
+
+    customer_key: str = key("The customer and the start of the version")
+    customer_id: str = column("Customer number issued by the shop")
+    effective_from: Timestamp = column("Since when the customer was so")
+    effective_on: Date = column("Business day on which the version starts")
+    registered_at: Timestamp = column("When the customer registered", nullable=True)
+    name: str = column("Full name", nullable=True)
+    email: str = column("E-mail address", nullable=True)
+    city: str = column("City of residence", nullable=True)
+    country: str = column("Country of residence", nullable=True)
+    marketing_consent: bool = column("Whether marketing mail is welcome", nullable=True)
+
+
+def transform(silver_customers: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame:
+    changed = versions(silver_customers, days, identity="customer_id", attributes=ATTRIBUTES)
+    return changed.with_columns(
+        customer_key=key_at("customer_id", "changed_at"), effective_from="changed_at", effective_on="changed_on"
+    ).select(*contract(DimCustomerVersions).columns)
+
+
+asset = table_asset(DimCustomerVersions, transform, reads={"silver_customers": history})

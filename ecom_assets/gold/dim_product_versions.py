@@ -1,0 +1,48 @@
+"""Products through time: a version each time something about a product changes, its price and cost included."""
+
+import narwhals as nw
+
+from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money
+from ecom_assets.days import history
+from ecom_assets.gold._versions import versions
+from ecom_assets.keys import key_at
+from ecom_assets.table_asset import table_asset
+
+ATTRIBUTES = ["name", "category", "brand", "price", "cost", "is_active"]
+
+VIEW_NAME = "gold.dim_product"
+VIEW = """
+SELECT
+    *,
+    lead(effective_from) OVER later AS effective_to,
+    lead(effective_from) OVER later IS NULL AS is_current,
+    row_number() OVER later AS version_number
+FROM gold.dim_product_versions
+WINDOW later AS (PARTITION BY product_id ORDER BY effective_from)
+"""
+"""Each version with its end (null while it stands), whether it stands now, and its number from 1."""
+
+
+class DimProductVersions(Table, primary_key="product_key", partition_column="effective_on"):
+    """One row per product and version, stored on the day on which it starts."""
+
+    product_key: str = key("The product and the start of the version")
+    product_id: str = column("Stock code; codes are case-sensitive")
+    effective_from: Timestamp = column("Since when the product was so")
+    effective_on: Date = column("Business day on which the version starts")
+    name: str = column("What the shop calls it", nullable=True)
+    category: str = column("Where it stands in the catalogue", nullable=True)
+    brand: str = column("Who makes it", nullable=True)
+    price: Decimal = money("List price of one unit", ge=0)
+    cost: Decimal = money("What one unit costs the shop", nullable=True, ge=0)
+    is_active: bool = column("Whether it is for sale", nullable=True)
+
+
+def transform(silver_products: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame:
+    changed = versions(silver_products, days, identity="product_id", attributes=ATTRIBUTES)
+    return changed.with_columns(
+        product_key=key_at("product_id", "changed_at"), effective_from="changed_at", effective_on="changed_on"
+    ).select(*contract(DimProductVersions).columns)
+
+
+asset = table_asset(DimProductVersions, transform, reads={"silver_products": history})

@@ -1,0 +1,58 @@
+"""Returns: the goods taken back and what was refunded for them."""
+
+import narwhals as nw
+
+from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money
+from ecom_assets.days import history
+from ecom_assets.gold._versions import with_version
+from ecom_assets.table_asset import table_asset
+
+
+class FactReturns(Table, primary_key="return_id", partition_column="returned_on"):
+    """One row per returned line."""
+
+    return_id: str = key("Number of the returned line")
+    returned_on: Date = column("Business day on which it was refunded")
+    returned_at: Timestamp = column("When it was refunded")
+    order_id: str = column("The order it comes from, where known", nullable=True)
+    line_number: int = column("The line of that order", nullable=True, ge=1)
+    customer_id: str = column("Who returned it; null for guests", nullable=True)
+    customer_key: str = column("The customer's version at that moment, if any stood", nullable=True)
+    product_id: str = column("What came back")
+    product_key: str = column("The product's version at that moment, if any stood", nullable=True)
+    channel: str = column("Where it had been sold")
+    country: str = column("Country it was returned from", nullable=True)
+    reason: str = column("Why it came back", nullable=True)
+    quantity: int = column("Units returned", gt=0)
+    amount: Decimal = money("Refunded merchandise value", ge=0)
+    shipping: Decimal = money("Refunded shipping", ge=0)
+    tax: Decimal = money("Refunded tax", ge=0)
+
+
+def transform(
+    silver_returns: nw.LazyFrame,
+    gold_dim_customer_versions: nw.LazyFrame,
+    gold_dim_product_versions: nw.LazyFrame,
+) -> nw.LazyFrame:
+    of_products = with_version(
+        silver_returns,
+        gold_dim_product_versions,
+        identity="product_id",
+        moment="returned_at",
+        columns=["product_key"],
+    )
+    of_customers = with_version(
+        of_products,
+        gold_dim_customer_versions,
+        identity="customer_id",
+        moment="returned_at",
+        columns=["customer_key"],
+    )
+    return of_customers.select(*contract(FactReturns).columns)
+
+
+asset = table_asset(
+    FactReturns,
+    transform,
+    reads={"gold_dim_customer_versions": history, "gold_dim_product_versions": history},
+)

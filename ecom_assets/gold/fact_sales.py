@@ -1,0 +1,134 @@
+"""Sales: the order lines with all that was agreed on them."""
+
+import narwhals as nw
+
+from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money, rule
+from ecom_assets.days import history
+from ecom_assets.gold._versions import with_version
+from ecom_assets.money import MONEY, extended, no_amount, share_by_largest_remainder
+from ecom_assets.table_asset import table_asset
+
+NEVER_SOLD = ["void", "test"]
+
+
+class FactSales(Table, primary_key=("order_id", "line_number"), partition_column="ordered_on"):
+    """One row per order line."""
+
+    order_id: str = key("Order number issued by the shop")
+    line_number: int = key("Its place in the order", ge=1)
+    ordered_on: Date = column("Business day on which the order was placed")
+    ordered_at: Timestamp = column("When the order was placed")
+    customer_id: str = column("Who placed it; null for guests", nullable=True)
+    customer_key: str = column("The customer's version at that moment, if any stood", nullable=True)
+    product_id: str = column("What was sold")
+    product_key: str = column("The product's version at that moment, if any stood", nullable=True)
+    channel: str = column("Where it was sold: web, app, marketplace, …")
+    country: str = column("Country it is shipped to", nullable=True)
+    status: str = column("Where the order stands")
+    is_valid: bool = column("Whether it counts as a sale: not cancelled as void or test")
+    is_first_line: bool = column("Whether it is the order's first line, which counts the order")
+    quantity: int = column("Units sold", gt=0)
+    unit_price: Decimal = money("Price of one unit before discount", ge=0)
+    gross_sales: Decimal = money("Quantity times unit price", ge=0)
+    line_discount: Decimal = money("Discount on the line", ge=0)
+    order_discount: Decimal = money(
+        "Its share of the order's discount, pro rata of what the lines cost after line discounts", ge=0
+    )
+    discounts: Decimal = money("Line discount and share of the order's discount", ge=0)
+    net_amount: Decimal = money("Gross sales less discounts")
+    cost: Decimal = money("What the units cost the shop, where the product's version says", nullable=True, ge=0)
+    shipping: Decimal = money("The order's shipping fee, on its first line", ge=0)
+    tax: Decimal = money("The order's tax, on its first line", ge=0)
+
+    @rule
+    def gross_sales_of_units(cls) -> nw.Expr:
+        """Quantity times unit price make the gross sales."""
+        return nw.col("gross_sales") == extended("quantity", "unit_price")
+
+    @rule
+    def discounts_add_up(cls) -> nw.Expr:
+        """The line discount and the share of the order's discount make the discounts."""
+        return nw.col("discounts") == nw.col("line_discount") + nw.col("order_discount")
+
+    @rule
+    def net_amount_adds_up(cls) -> nw.Expr:
+        """Gross sales less discounts make the net amount."""
+        return nw.col("net_amount") == nw.col("gross_sales") - nw.col("discounts")
+
+
+LINE = ["order_id", "line_number"]
+
+
+def order_discounts(lines: nw.LazyFrame) -> nw.LazyFrame:
+    """The lines of the orders that have a discount, with their share of it."""
+    c = nw.col
+    discounted = lines.filter(c("discount_of_order") > 0).select(
+        *LINE, "discount_of_order", after_discount=(c("gross_sales") - c("line_discount")).cast(MONEY)
+    )
+    return share_by_largest_remainder(
+        discounted,
+        "discount_of_order",
+        by="after_discount",
+        within="order_id",
+        order_by="line_number",
+        name="order_discount",
+    ).select(*LINE, "order_discount")
+
+
+def transform(
+    silver_order_items: nw.LazyFrame,
+    silver_orders: nw.LazyFrame,
+    gold_dim_customer_versions: nw.LazyFrame,
+    gold_dim_product_versions: nw.LazyFrame,
+) -> nw.LazyFrame:
+    c = nw.col
+    first_lines = silver_order_items.group_by("order_id").agg(c("line_number").min().alias("first_line"))
+    orders = silver_orders.select(
+        "order_id",
+        "customer_id",
+        "channel",
+        "country",
+        "status",
+        "shipping",
+        "tax",
+        is_valid=~c("cancel_reason").is_in(NEVER_SOLD).fill_null(value=False),
+        discount_of_order="discount",
+    ).join(first_lines, on="order_id")
+    is_first_line = c("line_number") == c("first_line")
+    lines = (
+        silver_order_items.select(
+            *LINE, "product_id", "ordered_at", "ordered_on", "quantity", "unit_price", line_discount="discount"
+        )
+        .join(orders, on="order_id")
+        .with_columns(
+            gross_sales=extended("quantity", "unit_price"),
+            is_first_line=is_first_line,
+            shipping=nw.when(is_first_line).then(c("shipping")).otherwise(no_amount()),
+            tax=nw.when(is_first_line).then(c("tax")).otherwise(no_amount()),
+        )
+    )
+    sales = (
+        lines.join(order_discounts(lines), on=LINE, how="left")
+        .with_columns(order_discount=nw.coalesce(c("order_discount"), no_amount()))
+        .with_columns(discounts=(c("line_discount") + c("order_discount")).cast(MONEY))
+        .with_columns(net_amount=(c("gross_sales") - c("discounts")).cast(MONEY))
+    )
+    products = gold_dim_product_versions.select("product_id", "product_key", "effective_from", unit_cost="cost")
+    of_products = with_version(
+        sales, products, identity="product_id", moment="ordered_at", columns=["product_key", "unit_cost"]
+    )
+    of_customers = with_version(
+        of_products,
+        gold_dim_customer_versions,
+        identity="customer_id",
+        moment="ordered_at",
+        columns=["customer_key"],
+    )
+    return of_customers.with_columns(cost=extended("quantity", "unit_cost")).select(*contract(FactSales).columns)
+
+
+asset = table_asset(
+    FactSales,
+    transform,
+    reads={"gold_dim_customer_versions": history, "gold_dim_product_versions": history},
+)
