@@ -1,0 +1,35 @@
+"""Jobs: the parts of the pipeline that people start by name."""
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from ecom_assets.table_asset import partitions
+
+RETRY_LOST_RUNS = {"dagster/max_retries": "2", "dagster/retry_on_asset_or_op_failure": "false"}
+"""A run whose process died is resumed twice.
+
+A run in which a step failed is not started again: the same files give the same refusal.
+"""
+
+
+def _job(name: str, description: str, *groups: str) -> UnresolvedAssetJobDefinition:
+    return dg.define_asset_job(
+        name,
+        dg.AssetSelection.groups(*groups),
+        description=description,
+        partitions_def=partitions(),
+        tags=RETRY_LOST_RUNS,
+    )
+
+
+pipeline = _job(
+    "pipeline",
+    "Everything of the days given: from landed files to measures.",
+    *("landing", "bronze", "silver", "quarantine", "gold", "kpi"),
+)
+bronze_to_silver = _job(
+    "bronze_to_silver", "Read landed files, and make typed rows of them.", "bronze", "silver", "quarantine"
+)
+silver_to_gold = _job("silver_to_gold", "The star schema and the measures, from silver as it stands.", "gold", "kpi")
+
+JOBS = [pipeline, bronze_to_silver, silver_to_gold]

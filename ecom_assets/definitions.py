@@ -1,0 +1,18 @@
+"""Everything Dagster can see."""
+
+import dagster as dg
+
+from ecom_assets import catalog
+from ecom_assets.automation.executor import verdict_executor
+from ecom_assets.automation.jobs import JOBS
+from ecom_assets.automation.schedules import SCHEDULES
+from ecom_assets.landing.assets import landing
+from ecom_assets.warehouse import Warehouse
+
+defs = dg.Definitions(
+    assets=[landing, *catalog.assets()],
+    jobs=JOBS,
+    schedules=SCHEDULES,
+    resources={"warehouse": Warehouse()},
+    executor=verdict_executor,
+)
