@@ -1,0 +1,66 @@
+"""Sales by day and channel, with what an order and a unit are worth."""
+
+import narwhals as nw
+
+from ecom_assets import measures
+from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
+from ecom_assets.money import ratio
+from ecom_assets.table_asset import table_asset
+
+
+class DailySales(Table, primary_key=("day", "channel"), partition_column="day"):
+    """One row per day and channel with a valid order or a refund."""
+
+    day: Date = key("Business day")
+    channel: str = key("Where it was sold")
+    orders: int = column(measures.VALID_ORDERS, ge=0)
+    cancelled_orders: int = column(measures.CANCELLED_ORDERS, ge=0)
+    units: int = column(measures.UNITS, ge=0)
+    gross_sales: Decimal = money(measures.GROSS_SALES, ge=0)
+    discounts: Decimal = money(measures.DISCOUNTS, ge=0)
+    returns: Decimal = money(measures.RETURNS, ge=0)
+    net_sales: Decimal = money(measures.NET_SALES)
+    shipping: Decimal = money(measures.SHIPPING, ge=0)
+    tax: Decimal = money(measures.TAX, ge=0)
+    refunded_shipping: Decimal = money(measures.REFUNDED_SHIPPING, ge=0)
+    refunded_tax: Decimal = money(measures.REFUNDED_TAX, ge=0)
+    total_sales: Decimal = money(measures.TOTAL_SALES)
+    aov: float = column(
+        "Average order value: gross sales less discounts, per order; null without orders", nullable=True
+    )
+    units_per_order: float = column("Units per order; null without orders", nullable=True, ge=0)
+    asp: float = column(
+        "Average selling price: gross sales less discounts, per unit; null without units", nullable=True
+    )
+    cancel_rate: float = column("Cancelled orders per order; null without orders", nullable=True, ge=0, le=1)
+
+    @rule
+    def net_sales_adds_up(cls) -> nw.Expr:
+        """Gross sales less discounts less returns make the net sales."""
+        return nw.col("net_sales") == nw.col("gross_sales") - nw.col("discounts") - nw.col("returns")
+
+    @rule
+    def total_sales_adds_up(cls) -> nw.Expr:
+        """Net sales, shipping and tax, less what of these was refunded, make the total sales."""
+        charged = nw.col("net_sales") + nw.col("shipping") + nw.col("tax")
+        return nw.col("total_sales") == charged - nw.col("refunded_shipping") - nw.col("refunded_tax")
+
+    @rule
+    def ratios_of_orders(cls) -> nw.Expr:
+        """What is per order is there exactly when there are orders."""
+        has_orders = nw.col("orders") > 0
+        per_order = [nw.col("aov"), nw.col("units_per_order"), nw.col("cancel_rate")]
+        return nw.all_horizontal(*(has_orders != measure.is_null() for measure in per_order), ignore_nulls=False)
+
+
+def transform(gold_agg_daily_sales: nw.LazyFrame) -> nw.LazyFrame:
+    sold = nw.col("gross_sales") - nw.col("discounts")
+    return gold_agg_daily_sales.with_columns(
+        aov=ratio(sold, "orders"),
+        units_per_order=ratio("units", "orders"),
+        asp=ratio(sold, "units"),
+        cancel_rate=ratio("cancelled_orders", "orders"),
+    ).select(*contract(DailySales).columns)
+
+
+asset = table_asset(DailySales, transform)
