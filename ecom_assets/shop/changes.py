@@ -2,35 +2,47 @@
 
 from dataclasses import dataclass
 
-from ecom_assets.shop.draws import DAY, Ints, uniforms
+import numpy as np
+
+from ecom_assets.shop.draws import DAY, SECOND, Ints, below
 
 
 @dataclass(frozen=True)
 class Changes:
-    """Entity i changes first within a period of its birth and then once in each period.
+    """Each entity has one of the periods (in days) and changes once in each, on the day its number says.
 
-    Periods last from `shortest` to `longest` days, drawn per entity.
+    So those that change on a day are every period's n-th, and need no search among all. Moments are in
+    microseconds since 1970.
     """
 
     seed: int
     stream: str
-    shortest: int
-    longest: int
+    periods: tuple[int, ...]
+
+    def _period(self, numbers: Ints) -> Ints:
+        return np.array(self.periods)[below(self.seed, f"{self.stream} period", numbers, len(self.periods))]
 
     def _rhythm(self, numbers: Ints, born_at: Ints) -> tuple[Ints, Ints]:
-        spread = uniforms(self.seed, f"{self.stream} period", numbers)
-        period = ((self.shortest + spread * (self.longest - self.shortest)) * 86_400).astype(int) * 1_000_000
-        phase = (uniforms(self.seed, f"{self.stream} phase", numbers) * (period // 1_000_000)).astype(int) * 1_000_000
-        return born_at + DAY + phase, period
+        """When each entity changes first, on a day after its birth, and the time between its changes."""
+        period = self._period(numbers)
+        day_after = born_at // DAY + 1
+        time = below(self.seed, f"{self.stream} time", numbers, 86_400) * SECOND
+        return (day_after + (numbers - day_after) % period) * DAY + time, period * DAY
+
+    def changing(self, day: int, known: int) -> Ints:
+        """Which of the first `known` entities, all born before, change on the day (counted from 1970)."""
+        candidates = [np.arange(day % period, known, period) for period in self.periods]
+        chosen = [
+            numbers[self._period(numbers) == period] for numbers, period in zip(candidates, self.periods, strict=True)
+        ]
+        return np.sort(np.concatenate(chosen))
 
     def version(self, numbers: Ints, born_at: Ints, at: Ints | int) -> Ints:
-        """How often each entity has changed up to the moment `at` (microseconds since 1970)."""
+        """How often each entity has changed up to the moment `at`."""
         first, period = self._rhythm(numbers, born_at)
         return ((at - first) // period + 1).clip(min=0)
 
     def changed_at(self, numbers: Ints, born_at: Ints, version: Ints) -> Ints:
-        """When each entity became the given version; version 0 is its birth."""
+        """When each entity became the given version, which is 1 or more."""
         first, period = self._rhythm(numbers, born_at)
-        changed = first + (version - 1) * period
-        changed[version == 0] = born_at[version == 0]
-        return changed
+        return first + (version - 1) * period

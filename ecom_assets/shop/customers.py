@@ -34,7 +34,7 @@ class Customers:
 
     @cached_property
     def _changes(self) -> Changes:
-        return Changes(self.seed, "profile", shortest=120, longest=900)
+        return Changes(self.seed, "profile", periods=(180, 365, 730))
 
     @cached_property
     def _weights(self) -> Floats:
@@ -66,11 +66,9 @@ class Customers:
         begins = self.timetable.begins(day)
         registered = self.timetable.customers
         new = np.arange(registered[day] if day else 0, registered[day + 1])
-        old = np.arange(registered[day])
+        old = self._changes.changing(begins // DAY, int(registered[day]) if day else 0)
         born_at = self._born_at(old)
         version = self._changes.version(old, born_at, begins + DAY - 1)
-        changed = version > self._changes.version(old, born_at, begins - 1)
-        old, born_at, version = old[changed], born_at[changed], version[changed]
         made = {"customer": new, "at": self._born_at(new), "version": np.zeros_like(new)}
         edited = {"customer": old, "at": self._changes.changed_at(old, born_at, version), "version": version}
         rows = concat([made, edited])

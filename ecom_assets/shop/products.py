@@ -48,7 +48,7 @@ class Products:
 
     @cached_property
     def _changes(self) -> Changes:
-        return Changes(self.seed, "price", shortest=30, longest=300)
+        return Changes(self.seed, "price", periods=(45, 120, 300))
 
     @cached_property
     def _weights(self) -> Floats:
@@ -92,11 +92,9 @@ class Products:
         begins = self.timetable.begins(day)
         listed = self.timetable.products
         new = np.arange(listed[day] if day else 0, listed[day + 1])
-        old = np.arange(listed[day])
+        old = self._changes.changing(begins // DAY, int(listed[day]) if day else 0)
         born_at = self._born[old]
         version = self._changes.version(old, born_at, begins + DAY - 1)
-        changed = version > self._changes.version(old, born_at, begins - 1)
-        old, born_at, version = old[changed], born_at[changed], version[changed]
         made = {"product": new, "at": self._born[new], "version": np.zeros_like(new)}
         priced = {"product": old, "at": self._changes.changed_at(old, born_at, version), "version": version}
         rows = concat([made, priced])

@@ -1,0 +1,113 @@
+import gzip
+import random
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+
+from ecom_assets.landing.reading import read
+from ecom_assets.landing.synthetic import land_shop, load_shop, save_shop
+from ecom_assets.landing.zone import Zone
+from ecom_assets.shop import Scale, Shop
+
+START = date(2024, 1, 1)
+SMALL = Scale(orders_per_day=15, customers_at_start=40, products_at_start=30, products_per_day=6)
+FEEDS = ["customers", "products", "orders", "order_items", "payments", "returns", "events"]
+
+
+def landed(zone: Zone) -> dict[str, bytes]:
+    return {str(path.relative_to(zone.root)): path.read_bytes() for path in zone.root.rglob("*-*.*") if path.is_file()}
+
+
+def days(count: int) -> list[date]:
+    return [START + timedelta(days=n) for n in range(count)]
+
+
+def test_each_feed_lands_one_file_a_day_in_its_own_format(tmp_path: Path) -> None:
+    zone = Zone(tmp_path)
+
+    land_shop(zone, Shop(START, preset=SMALL), [START])
+
+    assert sorted(landed(zone)) == [
+        "customers/2024-01-01/customers-2024-01-01.jsonl",
+        "events/2024-01-01/events-2024-01-01.parquet",
+        "order_items/2024-01-01/order_items-2024-01-01.csv.gz",
+        "orders/2024-01-01/orders-2024-01-01.csv",
+        "payments/2024-01-01/payments-2024-01-01.jsonl.gz",
+        "products/2024-01-01/products-2024-01-01.csv",
+        "returns/2024-01-01/returns-2024-01-01.csv",
+    ]
+
+
+def test_days_landed_in_any_order_have_the_same_bytes(tmp_path: Path) -> None:
+    in_order, shuffled = Zone(tmp_path / "in order"), Zone(tmp_path / "shuffled")
+    numbers = days(8)
+    land_shop(in_order, Shop(START, preset=SMALL), numbers)
+    random.Random(5).shuffle(numbers)
+
+    land_shop(shuffled, Shop(START, preset=SMALL), numbers)
+
+    assert landed(in_order) == landed(shuffled)
+
+
+@pytest.mark.parametrize("feed", FEEDS)
+def test_landed_files_are_read_back_as_they_were(feed: str, tmp_path: Path) -> None:
+    zone, shop, day = Zone(tmp_path), Shop(START, preset=SMALL), START + timedelta(days=20)
+    land_shop(zone, shop, [day])
+    rows = shop.arrivals(day)[feed]
+
+    with duckdb.connect() as con:
+        texts = read(con, zone.arrivals(feed, day, day)[day], rows.columns).pl()
+
+    assert rows.height > 0
+    assert texts["problem"].null_count() == texts.height
+    assert texts["unknown_columns"].null_count() == texts.height
+    typed = texts.select(
+        pl.col(name).str.to_datetime("%Y-%m-%d %H:%M:%S%.f%#z", time_zone="UTC").dt.replace_time_zone(None)
+        if feed == "events" and kind == pl.Datetime
+        else pl.col(name).str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", time_unit="us")
+        if kind == pl.Datetime
+        else (pl.col(name) == "true")
+        if kind == pl.Boolean
+        else pl.col(name).cast(kind)
+        for name, kind in rows.schema.items()
+    )
+    assert typed.equals(rows)
+
+
+def test_a_feed_without_rows_lands_its_header(tmp_path: Path) -> None:
+    zone = Zone(tmp_path)
+    shop = Shop(START, preset=Scale(orders_per_day=5, days=1))
+    day = START + timedelta(days=200)
+
+    land_shop(zone, shop, [day])
+
+    files = {path.partition("/")[0]: data for path, data in landed(zone).items()}
+    assert files["orders"].decode().startswith("order_id,customer_id,")
+    assert len(files["orders"].splitlines()) == 1
+    assert len(gzip.decompress(files["order_items"]).splitlines()) == 1
+    assert files["customers"] == b""
+    assert gzip.decompress(files["payments"]) == b""
+
+
+@pytest.mark.parametrize("preset", ["seed003", Scale(orders_per_day=12.5, quiet_days=(3, 4)), Scale(days=9)])
+def test_a_saved_shop_is_the_same_shop_again(preset: str | Scale, tmp_path: Path) -> None:
+    save_shop(tmp_path, Shop(date(2024, 2, 28), seed=11, preset=preset))
+
+    shop = load_shop(tmp_path)
+
+    assert shop is not None
+    assert (shop.start, shop.seed, shop.preset) == (date(2024, 2, 28), 11, preset)
+
+
+def test_without_a_saved_shop_there_is_none(tmp_path: Path) -> None:
+    assert load_shop(tmp_path) is None
+
+
+def test_a_shop_file_with_a_mistake_is_named(tmp_path: Path) -> None:
+    (tmp_path / "shop.toml").write_text("seed = 7\nstart = 2024-01-01\n[scale]\norders_a_day = 3\n")
+
+    with pytest.raises(ValueError, match=r"shop\.toml cannot be used"):
+        load_shop(tmp_path)
