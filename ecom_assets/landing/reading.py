@@ -5,18 +5,18 @@ DuckDB refuses, so that one broken line costs one row. For good records both giv
 What the rows mean does not belong here.
 """
 
-import csv
 import gzip
 import io
 import json
 import mmap
-import os
 import re
 import shutil
 import zlib
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, getincrementaldecoder
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from functools import reduce
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -36,7 +36,7 @@ PROBLEM, RAW = "_problem", "_raw"
 """Columns of a landed Parquet file that carry a record which could not be read further upstream."""
 
 _RAW_LIMIT = 10_000
-_BATCH_ROWS = 65_536
+_BATCH_ROWS = 20_480
 _UNPACKED_BYTES = 256 << 20
 """Files are unpacked together until they hold about this much."""
 
@@ -53,13 +53,65 @@ def read(
     (JSON object, or NULL), problem VARCHAR and raw_record VARCHAR (NULL for records that could be read).
 
     The relation reads the files whenever it is evaluated, in bounded memory, and may stand inside an open
-    transaction: the files are parsed on a connection of their own. Raises FileNotFoundError for a file that is gone.
+    transaction: text is parsed on a connection of its own, and Parquet is tried on one before.
+    Raises FileNotFoundError for a file that is gone.
     """
-    firsts = [file for file in files if file.duplicate_of is None]
-    for file in firsts:
+    streamed: list[LandedFile] = []
+    groups: dict[_Parquet, list[LandedFile]] = {}
+    for file in files:
+        if file.duplicate_of is not None:
+            continue
         if not file.path.exists():
             raise FileNotFoundError(f"{file.path} is no longer there.")
-    return con.from_arrow(_Stream(firsts, columns))
+        shape = _parquet_shape(file.path, columns) if file.name.endswith(".parquet") else None
+        if shape is None:
+            streamed.append(file)
+        else:
+            groups.setdefault(shape, []).append(file)
+    relations = []
+    for shape, group in groups.items():
+        sound, damaged = _sound(group, _query(shape, columns))
+        streamed += damaged
+        if sound:
+            relations.append(con.sql(_parquet_rows(shape, sound, columns)))
+    if streamed or not relations:
+        relations.append(con.from_arrow(_Stream(streamed, columns)))
+    return reduce(lambda some, more: some.union(more), relations)
+
+
+def _sound(files: list[LandedFile], query: str) -> tuple[list[LandedFile], list[LandedFile]]:
+    """The Parquet files that can be decoded to the end, and those that cannot."""
+    with _parser() as parser:
+        if _decodes(parser, query, files):
+            return files, []
+        sound = [file for file in files if _decodes(parser, query, [file])]
+    return sound, [file for file in files if file not in sound]
+
+
+def _decodes(parser: duckdb.DuckDBPyConnection, query: str, files: Sequence[LandedFile], limit: int = 2**62) -> bool:
+    try:
+        paths = {"files": [str(file.path) for file in files]}
+        parser.execute(f"select bit_xor(hash(t)) from ({query} limit {limit}) t", paths).fetchall()
+    except duckdb.Error:
+        return False
+    return True
+
+
+def _parser() -> duckdb.DuckDBPyConnection:
+    """A connection on which reading may fail without harm to the caller's transaction."""
+    return duckdb.connect()
+
+
+def _parquet_rows(shape: "_Parquet", files: Sequence[LandedFile], columns: Sequence[str]) -> str:
+    paths = ", ".join(_text(str(file.path)) for file in files)
+    names = ", ".join(_text(file.name) for file in files)
+    days = ", ".join(f"DATE {_text(file.arrived_on.isoformat())}" for file in files)
+    given = ", ".join(_identifier(name) for name in columns)
+    query = _query(shape, columns).replace("$files", f"[{paths}]")
+    return f"""
+        select {given}, [{days}][place] as arrived_on, [{names}][place] as source_file,
+            file_row_number + 1 as record, unknown_columns, problem, raw_record
+        from (select file_index::BIGINT + 1 as place, * from ({query}))"""
 
 
 class _Stream:
@@ -100,16 +152,16 @@ class _Csv(NamedTuple):
 
 
 class _JsonLines(NamedTuple):
-    pass
+    usual_keys: tuple[str, ...]
 
 
 class _Parquet(NamedTuple):
     names: tuple[str, ...]
     types: tuple[str, ...]
-    nested: tuple[bool, ...]
+    texts: tuple[str, ...]
 
 
-_Shape = _Csv | _JsonLines | _Parquet
+_Shape = _Csv | _JsonLines
 """Files of equal shape can be read by one statement."""
 
 
@@ -118,7 +170,7 @@ def _batches(files: Sequence[LandedFile], columns: Sequence[str], schema: pa.Sch
         with TemporaryDirectory(prefix="landing-") as scratch:
             groups: dict[_Shape, list[_Source]] = {}
             for number, file in enumerate(together):
-                source, shape = _prepare(file, Path(scratch) / str(number))
+                source, shape = _prepare(file, columns, Path(scratch) / str(number))
                 if shape is None:
                     yield from _patient(file, columns, schema)
                 else:
@@ -139,15 +191,13 @@ def _bounded(files: Sequence[LandedFile]) -> Iterator[list[LandedFile]]:
     yield together
 
 
-def _prepare(file: LandedFile, unpacked: Path) -> tuple[_Source, _Shape | None]:
+def _prepare(file: LandedFile, columns: Sequence[str], unpacked: Path) -> tuple[_Source, _Shape | None]:
     """Unpack a file and look at its header. Without a shape the file needs the patient way.
 
     DuckDB takes a truncated gzip for a whole one, hence the unpacking; and it keeps NUL bytes.
     """
     source = _Source(file, file.path)
     name = file.name.removesuffix(".gz")
-    if name.endswith(".parquet"):
-        return source, _parquet_shape(file.path) if name == file.name else None
     if not name.endswith((".csv", ".jsonl", ".ndjson")):
         return source, None
     if name != file.name:
@@ -163,26 +213,47 @@ def _prepare(file: LandedFile, unpacked: Path) -> tuple[_Source, _Shape | None]:
         if content.find(b"\0") >= 0:
             return source, None
         first_line = content.readline()
-    return source, _csv_shape(first_line) if name.endswith(".csv") else _JsonLines()
+    return source, _csv_shape(first_line, columns) if name.endswith(".csv") else _json_shape(first_line)
 
 
-def _csv_shape(first_line: bytes) -> _Csv | None:
+def _json_shape(first_line: bytes) -> _JsonLines | None:
+    try:
+        first = json.loads(first_line)
+    except ValueError:
+        return None
+    return _JsonLines(tuple(first)) if isinstance(first, dict) else None
+
+
+def _csv_shape(first_line: bytes, columns: Sequence[str]) -> _Csv | None:
     try:
         fields = _fields(first_line.removeprefix(BOM_UTF8).decode().rstrip("\r\n"))
     except (UnicodeDecodeError, _Unreadable):
         return None
     if fields is None or len(fields) < 2 or "\r" in first_line.decode().rstrip("\r\n"):
         return None
-    return _Csv(_labels(fields))
+    header = _labels(fields)
+    return _Csv(header) if set(header) & set(columns) else None
 
 
-def _parquet_shape(path: Path) -> _Parquet | None:
+def _parquet_shape(path: Path, columns: Sequence[str]) -> _Parquet | None:
     try:
         schema = pq.read_schema(path)
     except (OSError, pa.ArrowException):
         return None
-    nested = tuple(pa.types.is_nested(kind) for kind in schema.types)
-    return _Parquet(_labels(schema.names), tuple(map(str, schema.types)), nested)
+    names = _labels(schema.names)
+    if not {*columns, PROBLEM} & set(names):
+        return None
+    texts = tuple(_as_text(f"c{place}", kind) for place, kind in enumerate(schema.types))
+    return _Parquet(names, tuple(map(str, schema.types)), texts)
+
+
+def _as_text(value: str, kind: pa.DataType) -> str:
+    """The text of a Parquet value, whatever the session's settings."""
+    if pa.types.is_nested(kind):
+        return f"to_json({value})::VARCHAR"
+    if pa.types.is_timestamp(kind) and kind.tz is not None:
+        return f"({value} at time zone 'UTC')::VARCHAR || '+00'"
+    return f"{value}::VARCHAR"
 
 
 def _labels(names: Iterable[str]) -> tuple[str, ...]:
@@ -198,12 +269,6 @@ def _quick_or_patient(
     shape: _Shape, sources: list[_Source], columns: Sequence[str], schema: pa.Schema
 ) -> Iterator[pa.RecordBatch]:
     """All sources in one statement; where DuckDB refuses one, that one is read patiently and the others go on."""
-    if not isinstance(shape, _JsonLines):
-        names = shape.header if isinstance(shape, _Csv) else shape.names
-        if not {*columns, PROBLEM} & set(names):
-            for source in sources:
-                yield _unreadable_file(source.file, _no_known_column(names, columns), schema)
-            return
     while sources:
         progress = _Progress()
         try:
@@ -239,9 +304,8 @@ def _quick(
     names = pa.array([source.file.name for source in sources])
     days = pa.array([source.file.arrived_on for source in sources], pa.date32())
     paths = [str(source.path) for source in sources]
-    with duckdb.connect() as con:
-        con.execute("set timezone = 'UTC'")
-        for batch in con.execute(_query(shape, columns), {"files": paths}).to_arrow_reader(_BATCH_ROWS):
+    with _parser() as parser:
+        for batch in parser.execute(_query(shape, columns), {"files": paths}).to_arrow_reader(_BATCH_ROWS):
             source = batch.column(0).to_numpy().astype(np.int32)
             record = np.arange(1, len(source) + 1) - np.searchsorted(source, source)
             record[source == progress.source] += progress.records
@@ -259,39 +323,35 @@ def _quick(
             yield rows.slice(min(max(progress.skip - int(record[0]) + 1, 0), len(record))) if progress.skip else rows
 
 
-def _query(shape: _Shape, columns: Sequence[str]) -> str:
-    """The statement that reads sources of one shape: file_index, the columns, unknown columns, problem, raw record."""
+def _query(shape: _Shape | _Parquet, columns: Sequence[str]) -> str:
+    """The statement that reads sources of one shape: file_index, columns, unknown_columns, problem, raw_record."""
     if isinstance(shape, _JsonLines):
-        return _json_query(columns)
+        return _json_query(shape.usual_keys, columns)
+    names = shape.header if isinstance(shape, _Csv) else shape.names
     if isinstance(shape, _Csv):
-        names = shape.header
-        places = ", ".join(f"c{place}: 'VARCHAR'" for place in range(len(names)))
-        values = [f"c{place}" for place in range(len(names))]
-        source = f"""read_csv($files, columns = {{{places}}}, auto_detect = false, header = true, delim = ',',
+        texts = tuple(f"c{place}" for place in range(len(names)))
+        typed = ", ".join(f"{text}: 'VARCHAR'" for text in texts)
+        place_in_file = ""
+        source = f"""read_csv($files, columns = {{{typed}}}, auto_detect = false, header = true, delim = ',',
             quote = '"', escape = '"', nullstr = '', strict_mode = true, null_padding = false,
             max_line_size = {RECORD_LIMIT}, hive_partitioning = false)"""
     else:
-        names = shape.names
-        values = [
-            f"to_json(c{place})::VARCHAR" if nested else f"c{place}::VARCHAR"
-            for place, nested in enumerate(shape.nested)
-        ]
+        texts, place_in_file = shape.texts, "file_row_number, "
         places = ", ".join(f"c{place}" for place in range(len(names)))
         source = f"read_parquet($files, hive_partitioning = false) as t({places})"
-    value_of = dict(zip(names, values, strict=True))
-    known = [value_of.get(name, "NULL::VARCHAR") for name in columns]
-    unknown = ", ".join(
-        f"{_text(name)}, {value}" for name, value in value_of.items() if name not in {*columns, PROBLEM, RAW}
-    )
-    others = f"nullif(json_merge_patch('{{}}', json_object({unknown}))::VARCHAR, '{{}}')" if unknown else "NULL"
-    problem, raw = (
-        (value_of.get(PROBLEM, "NULL"), value_of.get(RAW, "NULL")) if isinstance(shape, _Parquet) else ("NULL", "NULL")
-    )
-    listed = ", ".join([*known, f"{others}::VARCHAR", f"{problem}::VARCHAR", f"{raw}::VARCHAR"])
-    return f"select file_index, {listed} from {source}"
+    text_of = dict(zip(names, texts, strict=True))
+    known = [f"{text_of.get(name, 'NULL::VARCHAR')} as {_identifier(name)}" for name in columns]
+    noted = (PROBLEM, RAW) if isinstance(shape, _Parquet) else ()
+    problem, raw = (text_of.get(name, "NULL::VARCHAR") for name in noted) if noted else ("NULL::VARCHAR",) * 2
+    others = ", ".join(f"{_text(name)}, {text}" for name, text in text_of.items() if name not in {*columns, *noted})
+    unknown = f"nullif(json_merge_patch('{{}}', json_object({others}))::VARCHAR, '{{}}')" if others else "NULL::VARCHAR"
+    return f"""
+        select file_index, {place_in_file}{", ".join(known)},
+            {unknown} as unknown_columns, {problem} as problem, {raw} as raw_record
+        from {source}"""
 
 
-_RISKY_NUMBER = r"[:\[,]\s*-?(?:[0-9.]{16,}|0\s*[,\]}]|0\.0000|[0-9]+\.[0-9]+0\s*[,\]}]|[0-9.]+[eE])"
+_RISKY_NUMBER = r"[:\[,]\s*-?(?:[0-9.]{16,}|0\.0000|[0-9]+\.[0-9]+0\s*[,\]}]|[0-9.]+[eE])|-0\s*[,\]}]"
 """Numbers that DuckDB might write otherwise than they were sent."""
 
 _NOT_STRICT = r",\s*[\]}]|[:\[,]\s*-?(?:NaN|nan|NAN|Inf|inf|INF)|\\u00[01]"
@@ -301,33 +361,43 @@ _QUOTABLE = r'"((?:[^"\\]|\\.)*)"|(-?[0-9][-+.0-9eE]*)'
 """A JSON string or number; both become strings, so that a number keeps its text."""
 
 
-def _json_query(columns: Sequence[str]) -> str:
+def _json_query(usual_keys: Sequence[str], columns: Sequence[str]) -> str:
     paths = ", ".join(_text("/" + name.replace("~", "~0").replace("/", "~1")) for name in columns)
-    known = ", ".join(_text(name) for name in columns)
+    known = f"[{', '.join(map(_text, columns))}]"
+    all_known = f"list_has_all({known}, json_keys(line))"
+    if set(usual_keys) <= set(columns):
+        usual = f"[{', '.join(map(_text, usual_keys))}]::VARCHAR[]"
+        all_known = f"case when json_keys(line) = {usual} then true else {all_known} end"
     without = _text(json.dumps(dict.fromkeys(columns)))
-    listed = ", ".join(f"v[{place}]" for place in range(1, len(columns) + 1))
+    refuse = "error('Not for this way of reading.')"
+    listed = ", ".join(f"v[{place}] as {_identifier(name)}" for place, name in enumerate(columns, 1))
     return f"""
         with lines as (
-            select file_index, json::VARCHAR as line, regexp_matches(line, {_text(_RISKY_NUMBER)}) as risky,
-                list_has_all([{known}], json_keys(line)) as all_known
+            select file_index, json::VARCHAR as line, {all_known} as all_known,
+                regexp_matches(line, {_text(_RISKY_NUMBER + "|" + _NOT_STRICT)}) as special
             from read_ndjson_objects($files, maximum_object_size = {16 * RECORD_LIMIT}, hive_partitioning = false)
-        ), strict as (
-            select *, case when strlen(line) > {RECORD_LIMIT} or not starts_with(ltrim(line), '{{')
-                or regexp_matches(line, {_text(_NOT_STRICT)})
-                or (risky and (not all_known or regexp_matches(line, '[{{\\[].*[{{\\[]')))
-                then error('Not for this way of reading.') end as refused
-            from lines
-        )
-        select file_index, {listed}, unknown, NULL::VARCHAR, NULL::VARCHAR
-        from (
+        ), read as (
             select file_index,
-                json_extract_string(
-                    case when risky then regexp_replace(line, {_text(_QUOTABLE)}, '"\\1\\2"', 'g') else line end,
-                    [{paths}]
-                ) as v,
-                case when not all_known then json_merge_patch(line, {without})::VARCHAR end as unknown
-            from strict where refused is null
-        )"""
+                case when strlen(line) > {RECORD_LIMIT} or not starts_with(ltrim(line), '{{') then {refuse}
+                    when not special then line
+                    when not all_known or regexp_matches(line, {_text(_NOT_STRICT)})
+                        or regexp_matches(line, '[{{\\[].*[{{\\[]') then {refuse}
+                    else regexp_replace(line, {_text(_QUOTABLE)}, '"\\1\\2"', 'g')
+                end as line,
+                all_known
+            from lines
+        ), picked as (
+            select file_index, line, all_known, json_extract_string(line, [{paths}]) as v from read
+        )
+        select file_index, {listed},
+            case when not all_known then json_merge_patch(line, {without})::VARCHAR end as unknown_columns,
+            NULL::VARCHAR as problem, NULL::VARCHAR as raw_record
+        from picked"""
+
+
+def _identifier(name: str) -> str:
+    """A name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _text(value: str) -> str:
@@ -348,12 +418,10 @@ class _Unreadable(Exception):
     """Why a record cannot be read, and what to do."""
 
 
-def _patient(
-    file: LandedFile, columns: Sequence[str], schema: pa.Schema, skip: int = 0
-) -> Iterator[pa.RecordBatch]:
+def _patient(file: LandedFile, columns: Sequence[str], schema: pa.Schema, skip: int = 0) -> Iterator[pa.RecordBatch]:
     """A file record by record, without its first `skip` records. What cannot be read is a record with a problem."""
     records = islice(enumerate(_records(file, columns), 1), skip, None)
-    while some := list(islice(records, _BATCH_ROWS // 8)):
+    while some := list(islice(records, _BATCH_ROWS)):
         values = zip(*(record.values for _, record in some), strict=True)
         yield pa.RecordBatch.from_arrays(
             [
@@ -392,18 +460,8 @@ _UNKNOWN_SUFFIX = (
 def _no_known_column(header: Iterable[str], columns: Sequence[str]) -> str:
     found, wanted = ", ".join(header), ", ".join(columns)
     return (
-        f"line 1: none of the feed's columns is in the header; found: {found[:500]}; wanted: {wanted}; "
+        f"none of the feed's columns is in the header; found: {found[:500]}; wanted: {wanted}; "
         "name the columns, separated by commas, and land the file again"
-    )
-
-
-def _unreadable_file(file: LandedFile, problem: str, schema: pa.Schema) -> pa.RecordBatch:
-    values: dict[str, Any] = dict.fromkeys(schema.names)
-    values |= {"arrived_on": file.arrived_on, "record": 1, "problem": problem, "raw_record": file.name}
-    source = pa.DictionaryArray.from_arrays(np.zeros(1, np.int32), pa.array([file.name]))
-    return pa.RecordBatch.from_arrays(
-        [source if name == "source_file" else pa.array([values[name]], schema.field(name).type) for name in schema.names],
-        schema=schema,
     )
 
 
@@ -526,9 +584,9 @@ def _csv_rows(lines: Iterator[_Line]) -> Iterator[tuple[_Line, bytes, list[str] 
             continue
         if not line.content.strip(b"\r\n"):
             continue
+        content, taken = line.content, list[_Line]()
         try:
-            fields = _fields(_decoded(line.content).rstrip("\r\n"))
-            content, taken = line.content, list[_Line]()
+            fields = _fields(_decoded(content).rstrip("\r\n"))
             while fields is None:
                 following = waiting.popleft() if waiting else next(lines, None)
                 taken += [following] if following else []
@@ -631,6 +689,9 @@ def _json_record(text: str, columns: Sequence[str]) -> _Record:
         _compact(found).encode()
     except UnicodeEncodeError as error:
         raise _Unreadable("holds half a surrogate pair; correct it and land the file again") from error
+    except json.JSONDecodeError as error:
+        reason = f"{error.msg} at character {error.colno}"
+        raise _Unreadable(f"is broken JSON ({reason}); correct it and land the file again") from error
     except (ValueError, RecursionError) as error:
         raise _Unreadable(f"is broken JSON ({error}); correct it and land the file again") from error
     if not isinstance(found, dict):
@@ -645,31 +706,29 @@ def _json_record(text: str, columns: Sequence[str]) -> _Record:
 def _parquet_records(file: LandedFile, columns: Sequence[str]) -> Iterator[_Record]:
     """The rows before the damage, then one unreadable record for what follows."""
     problem = "the Parquet file is damaged; land it again"
-    shape = _parquet_shape(file.path)
-    rows = 0
-    if shape is not None:
+    shape = _parquet_shape(file.path, columns)
+    if shape is None:
+        with suppress(OSError, pa.ArrowException):
+            problem = _no_known_column(pq.read_schema(file.path).names, columns)
+    else:
         query = _query(shape, columns)
-        rows = _readable_rows(query, file.path)
-        with duckdb.connect() as con:
-            con.execute("set timezone = 'UTC'")
-            result = con.execute(f"{query} limit {rows}", {"files": [str(file.path)]})
-            while some := result.fetchmany(_BATCH_ROWS // 8):
-                for _, *values, unknown, noted, raw in some:
+        with _parser() as parser:
+            rows = _readable_rows(parser, query, file)
+            result = parser.execute(f"{query} limit {rows}", {"files": [str(file.path)]})
+            while some := result.fetchmany(_BATCH_ROWS):
+                for _, _, *values, unknown, noted, raw in some:
                     yield _Record(values, unknown, noted, raw)
         problem = f"the Parquet file is damaged after {rows} rows; land it again"
-    yield _Record((), problem=problem, raw=f"{file.name} ({os.path.getsize(file.path)} bytes)")
+    yield _Record((), problem=problem, raw=f"{file.name} ({file.size} bytes)")
 
 
-def _readable_rows(query: str, path: Path) -> int:
-    """How many rows can be read before the damage."""
-    low, high = 0, pq.read_metadata(path).num_rows
-    with duckdb.connect(config={"threads": 1}) as con:
-        con.execute("set timezone = 'UTC'")
-        while low < high:
-            middle = (low + high + 1) // 2
-            try:
-                con.execute(f"{query} limit {middle}", {"files": [str(path)]}).fetchall()
-                low = middle
-            except duckdb.Error:
-                high = middle - 1
+def _readable_rows(parser: duckdb.DuckDBPyConnection, query: str, file: LandedFile) -> int:
+    """How many rows can be decoded before the damage."""
+    low, high = 0, pq.read_metadata(file.path).num_rows
+    while low < high:
+        middle = (low + high + 1) // 2
+        if _decodes(parser, query, [file], middle):
+            low = middle
+        else:
+            high = middle - 1
     return low

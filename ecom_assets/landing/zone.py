@@ -114,9 +114,7 @@ class Zone:
                 if day >= first:
                     path = Path(f"{self.root}/{feed}/{day_text}/{file.name}")
                     duplicate_of = None if original == place else original
-                    arrivals[day].append(
-                        LandedFile(feed, day, file.name, path, file.size, file.digest, duplicate_of)
-                    )
+                    arrivals[day].append(LandedFile(feed, day, file.name, path, file.size, file.digest, duplicate_of))
         return arrivals
 
     def fingerprint(self, feed: str, first: dt.date, last: dt.date) -> dict[dt.date, int]:
@@ -249,7 +247,7 @@ def _days(first: dt.date, last: dt.date) -> Iterator[dt.date]:
 
 
 def _look(folder: str, before: dict[str, _Seen]) -> list[_Seen]:
-    """The files of one folder by name. Names and digests the index knows and that cannot have changed are taken over."""
+    """The files of one folder by name. What the index knows and cannot have changed is taken over."""
     try:
         folder_mtime_ns = os.stat(folder).st_mtime_ns
         known = bool(before) and all(file.folder_mtime_ns == folder_mtime_ns for file in before.values())
