@@ -1,0 +1,274 @@
+"""Publishing: the snapshot that everybody reads is replaced in one step at the end of each run.
+
+Two files stand beside the snapshot, and the snapshot is a hard link to one of them. Publishing brings
+the other one up to date with what changed since its own last turn, and then moves the link. A killed
+run leaves the link where it was; the next run repairs the file that it had begun.
+"""
+
+import datetime as dt
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from ecom_assets.days import Window
+from ecom_assets.declaration import Catalog
+from ecom_assets.engine import duckdb as engine
+from ecom_assets.engine.duckdb import among, between, literal, quoted
+from ecom_assets.writing import HELD_LAYERS, Session
+
+ALIAS = "publishing"
+_LEDGER = {
+    "ledger.files": "select * from {warehouse}.ledger.files",
+    "ledger.stale": "select * from (values {stale}) as s (table_name, day, why) where day is not null",
+    "ledger.published": "select {run_id} as run_id, {now} as published_at",
+}
+
+
+@dataclass(frozen=True)
+class _Published:
+    """A table of the snapshot: `made_by` names the table whose days decide about its rows."""
+
+    name: str
+    day: str
+    columns: Mapping[str, str]
+    made_by: str
+    held: str | None = None
+
+
+def publish(session: Session, path: Path) -> None:
+    """Replace the snapshot at `path` by what the warehouse now holds.
+
+    The cost grows with the table-days that changed. Where the idle file is in use, unreadable or
+    missing, a copy of the snapshot takes its place. Raises duckdb.Error or OSError; the snapshot is then
+    the one that it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    idle = next(file for file in _files(path) if not _is_link(file, path))
+    with _lock(idle, fcntl.LOCK_EX) as alone:
+        _bring_up_to_date(session, idle, path, reuse=alone)
+    session.on_step("snapshot written")
+    link = path.with_name(f".{path.name}.link")
+    link.unlink(missing_ok=True)
+    os.link(idle, link)
+    session.on_step("snapshot linked")
+    os.replace(link, path)
+    session.on_step("snapshot published")
+
+
+@contextmanager
+def open_snapshot(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that reads the newest snapshot, and goes on reading this one while it is open.
+
+    Raises FileNotFoundError where nothing has been published yet.
+    """
+    with closing(duckdb.connect()) as con:
+        while True:
+            if not path.exists():
+                raise FileNotFoundError(f"{path}: nothing has been published yet. A run does it: `ecom run`.")
+            found = path.stat().st_ino
+            file = next((file for file in _files(path) if _is_link(file, path)), None)
+            with _lock(file, fcntl.LOCK_SH) if file else nullcontext():
+                con.execute(f"attach {literal(str(path))} as snapshot (read_only)")
+                if path.stat().st_ino == found:
+                    con.execute("use snapshot")
+                    yield con
+                    return
+                con.execute("detach snapshot")
+
+
+def _files(path: Path) -> list[Path]:
+    return [path.with_name(f".{path.stem}-{name}{path.suffix}") for name in "ab"]
+
+
+def _is_link(file: Path, path: Path) -> bool:
+    return file.exists() and path.exists() and file.samefile(path)
+
+
+@contextmanager
+def _lock(file: Path, kind: int) -> Iterator[bool]:
+    """Holds the lock that belongs to a file, or gives False.
+
+    DuckDB's own lock is the process's: it ends as soon as one of several readers in a process closes.
+    """
+    lock = file.with_suffix(".lock")
+    handle = os.open(lock, os.O_CREAT | os.O_RDWR if kind == fcntl.LOCK_EX else os.O_RDONLY, 0o666)
+    try:
+        try:
+            fcntl.flock(handle, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(handle)
+
+
+def _bring_up_to_date(session: Session, idle: Path, path: Path, *, reuse: bool) -> None:
+    """Make the idle file equal to the warehouse, from the best there is: itself, the snapshot, nothing."""
+    bases = [base for base in (idle if reuse else None, path) if base and base.exists()]
+    for base in (*bases, None):
+        try:
+            if base != idle:
+                _begin(idle, base)
+            with _attached(session, idle) as con:
+                _update(session, con)
+            return
+        except duckdb.Error:
+            if base is None:
+                raise
+
+
+def _begin(idle: Path, base: Path | None) -> None:
+    """Put a copy of the base, or nothing, in place of the idle file; those who still read that keep it."""
+    for left in (idle.with_name(f"{idle.name}.wal"), idle):
+        left.unlink(missing_ok=True)
+    if base:
+        copy = idle.with_name(f"{idle.name}.copy")
+        shutil.copyfile(base, copy)
+        os.replace(copy, idle)
+
+
+@contextmanager
+def _attached(session: Session, file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A second connection of the session that writes to the file; afterwards the file is complete by itself."""
+    session.con.execute(f"attach {literal(str(file))} as {ALIAS}")
+    try:
+        with closing(session.con.cursor()) as con:
+            con.execute(f"use {ALIAS}")
+            session.on_step("snapshot attached")
+            yield con
+            con.execute(f"checkpoint {ALIAS}")
+    finally:
+        session.con.execute(f"detach {ALIAS}")
+
+
+def _published(catalog: Catalog) -> list[_Published]:
+    tables = []
+    for declaration in catalog:
+        name, columns = declaration.name, engine.columns_of(declaration)
+        if declaration.contract.layer in HELD_LAYERS:
+            held = "held." + name.replace(".", "_")
+            tables.append(_Published(name, str(declaration.contract.partition_column), columns, name, held))
+        elif declaration.from_feed:
+            rejected = {**engine.columns_of(catalog[declaration.bronze]), "reasons": "VARCHAR[]"}
+            tables.append(_Published(declaration.quarantine, "read_on", rejected, name))
+    return tables
+
+
+def _update(session: Session, con: duckdb.DuckDBPyConnection) -> None:
+    """Make the attached snapshot equal to the warehouse, in one transaction."""
+    warehouse = quoted(session.con.execute("select current_database()").fetchall()[0][0])
+    tables = _published(session.catalog)
+    days = _days_query(session, tables, warehouse)
+    stale = ", ".join(
+        f"({literal(found.table)}, date '{found.day}', {literal(found.why)})" for found in session.stale()
+    )
+    con.execute("begin")
+    try:
+        _make_tables(con, tables, f"{days} limit 0")
+        con.execute(f"create or replace temp table shown as {days}")
+        con.execute("""
+            create or replace temp table changed as
+            select distinct table_name, day
+            from ((from shown except from ledger.days) union all (from ledger.days except from shown))""")
+        for table in tables:
+            _replace_days(session, con, table, warehouse)
+        con.execute("delete from ledger.days d using changed c where d.table_name = c.table_name and d.day = c.day")
+        con.execute("insert into ledger.days select shown.* from shown semi join changed using (table_name, day)")
+        for name, query in _LEDGER.items():
+            filled = query.format(
+                warehouse=warehouse,
+                stale=stale or "(null::varchar, null::date, null::varchar)",
+                run_id=literal(session.run_id),
+                now=_timestamp(session.now()),
+            )
+            con.execute(f"create or replace table {name} as {filled}")
+        _make_views(con, session.catalog)
+        session.on_step("snapshot rows written")
+        con.execute("commit")
+    except BaseException:
+        con.execute("rollback")
+        raise
+    session.on_step("snapshot committed")
+
+
+def _timestamp(moment: dt.datetime) -> str:
+    return f"timestamp '{moment:%Y-%m-%d %H:%M:%S.%f}'"
+
+
+def _days_query(session: Session, tables: list[_Published], warehouse: str) -> str:
+    """SQL: the ledger's days, and whether the rows that readers see of a day are those of an earlier run."""
+    old = [
+        f"select {literal(table.name)} as table_name, {quoted(table.day)} as day "
+        f"from {warehouse}.{quoted(table.held)} group by all"
+        for table in tables
+        if table.held and engine.stored_types(session.con, table.held)
+    ] or ["select null::varchar as table_name, null::date as day"]
+    return f"""
+        select d.*, state not in ('stored', 'provisional') and o.day is not null as shows_old_rows
+        from {warehouse}.ledger.days d left join ({" union all ".join(old)}) o using (table_name, day)"""
+
+
+def _tables_of(con: duckdb.DuckDBPyConnection, kind: str) -> set[str]:
+    return {
+        f"{schema}.{name}"
+        for schema, name in con.execute(
+            f"select schema_name, {kind}_name from duckdb_{kind}s() "
+            "where database_name = current_database() and not internal"
+        ).fetchall()
+    }
+
+
+def _make_tables(con: duckdb.DuckDBPyConnection, tables: list[_Published], no_days: str) -> None:
+    """Make what is missing, and anew what has other columns than declared; drop what nobody declares."""
+    standing = _tables_of(con, "table")
+    con.execute("create schema if not exists ledger")
+    if "ledger.days" not in standing:
+        con.execute(f"create table ledger.days as {no_days}")
+    wanted = {table.name for table in tables}
+    for name in standing - wanted - {"ledger.days", *_LEDGER}:
+        con.execute(f"drop table {quoted(name)}")
+    for table in tables:
+        if engine.stored_types(con, table.name) != table.columns:
+            con.execute(f"drop table if exists {quoted(table.name)}")
+            engine.ensure_table(con, table.name, table.columns)
+            con.execute(f"delete from ledger.days where table_name = {literal(table.made_by)}")
+
+
+def _replace_days(session: Session, con: duckdb.DuckDBPyConnection, table: _Published, warehouse: str) -> None:
+    """Put the rows of the changed days in the place of those that stand there."""
+    changed = con.execute(
+        "select day, coalesce(shows_old_rows, false) from changed left join shown using (table_name, day) "
+        "where table_name = ?",
+        [table.made_by],
+    ).fetchall()
+    if not changed:
+        return
+    span = between(table.day, Window(min(day for day, _ in changed), max(day for day, _ in changed)))
+    con.execute(
+        f"delete from {quoted(table.name)} where {span} and {among(quoted(table.day), [day for day, _ in changed])}"
+    )
+    for source, is_old in ((table.name, False), (table.held, True)):
+        standing = engine.stored_types(session.con, source) if source else {}
+        days = [day for day, shows_old in changed if shows_old is is_old]
+        if standing and days:
+            columns = ", ".join(quoted(column) for column in table.columns if column in standing)
+            con.execute(
+                f"insert into {quoted(table.name)} by name select {columns} from {warehouse}.{quoted(str(source))} "
+                f"where {span} and {among(quoted(table.day), days)}"
+            )
+
+
+def _make_views(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
+    views = {declaration.view_name: declaration.view_query for declaration in catalog if declaration.view_name}
+    for name in _tables_of(con, "view") - set(views):
+        con.execute(f"drop view {quoted(name)}")
+    for name, query in views.items():
+        con.execute(f"create schema if not exists {quoted(name.partition('.')[0])}")
+        con.execute(f"create or replace view {quoted(name)} as {query}")
