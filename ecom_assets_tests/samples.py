@@ -1,10 +1,10 @@
 """Small typed frames for tests, derived from the contracts."""
 
 import datetime as dt
-import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import cache
+from itertools import combinations, count
 from typing import Any
 
 import duckdb
@@ -61,12 +61,6 @@ def _value(kind: Kind, value: Any) -> Any:
     return value
 
 
-def _holds(rule: Rule, frame: pl.DataFrame) -> list[bool]:
-    """Which rows keep the rule; a null breaks it."""
-    kept = nw.from_native(frame).select(kept=rule.holds.fill_null(value=False))
-    return kept.to_native()["kept"].to_list()
-
-
 @cache
 def _candidates(model: type[Table]) -> Mapping[str, list[Any]]:
     """For each column the values worth trying: those its checks allow, a few of its kind, those beside a bound."""
@@ -89,12 +83,10 @@ def default_row(model: type[Table]) -> Mapping[str, Any]:
         if column.nullable:
             row[name] = None
             continue
-        tried = pl.DataFrame({name: _candidates(model)[name]}, schema={name: POLARS_TYPES[column.kind]})
-        good = [True] * tried.height
-        for rule in checked.hard_rules:
-            if rule.sentence.startswith(f"{name} is "):
-                good = [both and one for both, one in zip(good, _holds(rule, tried), strict=True)]
-        row[name] = tried[name][good.index(True)]
+        tried = pl.LazyFrame({name: _candidates(model)[name]}, schema={name: POLARS_TYPES[column.kind]})
+        its_rules = [rule for rule in checked.hard_rules if rule.sentence.startswith(f"{name} is ")]
+        kept = collected(verdicts(its_rules, nw.from_native(tried), name))
+        row[name] = kept.filter(pl.all_horizontal(rule.sentence for rule in its_rules))[name][0]
     return row
 
 
@@ -108,21 +100,38 @@ def sample(model: type[Table], *rows: Mapping[str, Any]) -> nw.LazyFrame:
     return nw.from_native(_frame(model, [{**default_row(model), **row} for row in rows]).lazy())
 
 
+@cache
+def _trials(model: type[Table], changed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The default row with that many values changed, in all ways, and which rules each keeps."""
+    tried = [{name: value} for name, values in _candidates(model).items() for value in (None, *values)]
+    changes = [dict(pair for one in several for pair in one.items()) for several in combinations(tried, changed)]
+    frame = _frame(model, [{**default_row(model), **change} for change in changes])
+    return frame, collected(verdicts(contract(model).hard_rules, nw.from_native(frame.lazy())))
+
+
 def breaking_row(model: type[Table], rule: Rule) -> pl.DataFrame:
     """One row that breaks this hard rule, and if possible no other.
 
     It is the default row with one value changed, or two. Raises LookupError where none breaks it.
     """
-    default, candidates = default_row(model), {name: [None, *tried] for name, tried in _candidates(model).items()}
-    changes = [{name: value} for name, values in candidates.items() for value in values]
-    for pairs in (changes, [{**one, **other} for one, other in itertools.combinations(changes, 2)]):
-        tried = _frame(model, [{**default, **change} for change in pairs])
-        broken = {other.sentence: [not kept for kept in _holds(other, tried)] for other in contract(model).hard_rules}
-        others = [sum(row) for row in zip(*broken.values(), strict=True)]
-        hits = [row for row, hit in enumerate(broken[rule.sentence]) if hit]
+    for changed in (1, 2):
+        tried, kept = _trials(model, changed)
+        others = kept.select(pl.sum_horizontal(~pl.all())).to_series()
+        hits = [row for row, holds in enumerate(kept[rule.sentence]) if not holds]
         if hits:
             return tried[min(hits, key=lambda row: others[row])]
     raise LookupError(f"{contract(model).name}: no row tried breaks “{rule.sentence}”")
+
+
+def verdicts(rules: Iterable[Rule], frame: nw.LazyFrame, *keep: str) -> nw.LazyFrame:
+    """For each row, under the sentence of each rule, whether it keeps it; a null breaks it."""
+    return frame.select(*keep, **{rule.sentence: rule.holds.fill_null(value=False) for rule in rules})
+
+
+def broken_rules(model: type[Table], row: Mapping[str, Any]) -> list[str]:
+    """The sentences of the rules, hard and soft, that a row breaks."""
+    kept = collected(verdicts(contract(model).rules, sample(model, row))).row(0, named=True)
+    return [sentence for sentence, holds in kept.items() if not holds]
 
 
 def days(first: str | dt.date, last: str | dt.date | None = None) -> nw.LazyFrame:
@@ -132,7 +141,7 @@ def days(first: str | dt.date, last: str | dt.date | None = None) -> nw.LazyFram
 
 
 _connection = cache(duckdb.connect)
-_numbers = itertools.count()
+_numbers = count()
 
 
 def on_duckdb(frame: nw.LazyFrame) -> nw.LazyFrame:

@@ -1,0 +1,88 @@
+"""Every contract binds: what it declares is refused by pandera and by the engines alike."""
+
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import Any
+
+import narwhals as nw
+import polars as pl
+import pytest
+from pandera.errors import SchemaErrors
+
+from ecom_assets import gold, kpi, landing, silver
+from ecom_assets.contract import Table, contract
+from ecom_assets_tests.samples import (
+    POLARS_TYPES,
+    breaking_row,
+    collected,
+    days,
+    on_duckdb,
+    sample,
+    verdicts,
+)
+
+
+def tables() -> Iterator[tuple[type[Table], Callable[..., nw.LazyFrame] | None]]:
+    """Each contract of the layers, with its transform where it has one."""
+    for package in (landing, silver, gold, kpi):
+        for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+            module = import_module(found.name)
+            for member in vars(module).values():
+                if inspect.isclass(member) and issubclass(member, Table) and member.__module__ == module.__name__:
+                    yield member, getattr(module, "transform", None)
+
+
+MODELS = [model for model, _ in tables()]
+TRANSFORMS = [(model, transform) for model, transform in tables() if transform]
+
+
+def name(value: Any) -> str | None:
+    return contract(value).name if inspect.isclass(value) else ""
+
+
+@pytest.mark.parametrize("model", MODELS, ids=name)
+def test_a_sample_keeps_every_rule(model):
+    row = sample(model, {})
+
+    model.validate(collected(row), lazy=True)
+    for frame in (row, on_duckdb(row)):
+        kept = collected(verdicts(contract(model).rules, frame)).row(0, named=True)
+        assert [sentence for sentence, holds in kept.items() if not holds] == []
+
+
+@pytest.mark.parametrize("model", MODELS, ids=name)
+@pytest.mark.filterwarnings("ignore::pandera.errors.SchemaWarning")
+def test_each_hard_rule_refuses_a_planted_row(model):
+    rules = contract(model).hard_rules
+    planted = [breaking_row(model, rule) for rule in rules]
+
+    for row in planted:
+        with pytest.raises(SchemaErrors):
+            model.validate(row, lazy=True)
+    numbered = nw.from_native(pl.concat(planted).lazy().with_row_index("_number"))
+    for frame in (numbered, on_duckdb(numbered)):
+        kept = collected(verdicts(rules, frame, "_number")).sort("_number")
+        assert [rule.sentence for number, rule in enumerate(rules) if kept[rule.sentence][number]] == []
+
+
+@pytest.mark.parametrize(("model", "transform"), TRANSFORMS, ids=name)
+def test_nothing_becomes_nothing_of_the_contracts_types(model, transform):
+    by_name = {contract(other).name.replace(".", "_"): other for other in MODELS}
+    inputs = {
+        # Silver's transforms get what arrived in the types that silver declares.
+        parameter: sample(model if parameter.startswith("bronze_") else by_name[parameter])
+        for parameter in inspect.signature(transform).parameters
+        if parameter != "days"
+    }
+    if "days" in inspect.signature(transform).parameters:
+        inputs["days"] = days("2024-01-01").head(0)
+
+    for on_engine in (lambda frame: frame, on_duckdb):
+        made = collected(transform(**{parameter: on_engine(frame) for parameter, frame in inputs.items()}))
+
+        assert made.is_empty()
+        assert dict(made.schema) == {
+            column.name: POLARS_TYPES[column.kind] for column in contract(model).columns.values()
+        }
