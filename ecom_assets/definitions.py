@@ -6,6 +6,7 @@ from ecom_assets import catalog
 from ecom_assets.automation.executor import verdict_executor
 from ecom_assets.automation.jobs import JOBS
 from ecom_assets.automation.schedules import SCHEDULES
+from ecom_assets.automation.sensors import SENSORS
 from ecom_assets.landing.assets import landing
 from ecom_assets.warehouse import Warehouse
 
@@ -13,6 +14,7 @@ defs = dg.Definitions(
     assets=[landing, *catalog.assets()],
     jobs=JOBS,
     schedules=SCHEDULES,
+    sensors=SENSORS,
     resources={"warehouse": Warehouse()},
     executor=verdict_executor,
 )

@@ -35,6 +35,8 @@ class VerdictExecutor(Executor):
                 refused += verdict.blocking is True and not verdict.passed
             yield event
         if refused:
+            # Dagster takes what an executor raises for a lost run and would start it again.
+            plan_context.instance.add_run_tags(plan_context.run_id, {"dagster/max_retries": "0"})
             raise dg.Failure(
                 f"{refused} table-days were refused; the good days are published. "
                 "See the failed checks of this run for the days and their rows.",

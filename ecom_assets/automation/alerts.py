@@ -1,0 +1,167 @@
+"""Alerts: failed checks and failed runs, told once each to a file and to a webhook."""
+
+import datetime as dt
+import json
+import urllib.request
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import dagster as dg
+
+from ecom_assets import settings
+from ecom_assets.days import stretches
+
+Severity = Literal["critical", "error", "warning"]
+
+WEBHOOK_TIMEOUT = 5.0
+MOST_RUNS_PER_TICK = 50
+MOST_LINES = 30
+_MARKS = {"critical": ":red_circle:", "error": ":large_orange_circle:", "warning": ":large_yellow_circle:"}
+_ENDS = (dg.DagsterEventType.RUN_SUCCESS, dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_CANCELED)
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One thing that a run has shown: itself failed, or one check failed on some days.
+
+    `at` is the end of the run, ISO 8601 in UTC. `days` are windows as text. `rows` counts the offending rows
+    by the rule that they broke.
+    """
+
+    id: str
+    at: str
+    severity: Severity
+    job: str
+    run_id: str
+    what: str
+    days: tuple[str, ...]
+    rows: dict[str, int]
+
+
+def alerts_of(
+    run: dg.DagsterRun, ended_at: dt.datetime, error: str | None, evaluations: Iterable[dg.AssetCheckEvaluation]
+) -> list[Alert]:
+    """What is to be told of a finished run; `error` is why it failed, or None where it did not.
+
+    All failures of a check are one alert, whatever the number of days. Days that are blocked because another
+    table failed are one alert for all tables.
+    """
+
+    def alert(name: str, severity: Severity, what: str, failed: Sequence[dg.AssetCheckEvaluation] = ()) -> Alert:
+        days = {dt.date.fromisoformat(verdict.partition) for verdict in failed if verdict.partition}
+        rows = sum((Counter(_offending(verdict)) for verdict in failed), Counter[str]())
+        windows = tuple(map(str, stretches(days)))
+        at = ended_at.isoformat(timespec="seconds")
+        return Alert(f"{run.run_id}:{name}", at, severity, run.job_name, run.run_id, what, windows, dict(rows))
+
+    found = [] if error is None else [alert("run", "critical", f"The run failed: {error}")]
+    failures: dict[tuple[str, str], list[dg.AssetCheckEvaluation]] = {}
+    blocked = []
+    for verdict in evaluations:
+        if verdict.passed:
+            continue
+        if verdict.severity is dg.AssetCheckSeverity.ERROR and not _offending(verdict):
+            blocked.append(verdict)
+        else:
+            failures.setdefault((verdict.asset_key.to_user_string(), verdict.check_name), []).append(verdict)
+    for (asset, check), failed in sorted(failures.items()):
+        is_error = any(verdict.severity is dg.AssetCheckSeverity.ERROR for verdict in failed)
+        found.append(alert(f"{asset}:{check}", "error" if is_error else "warning", f"{asset}: {check} failed", failed))
+    if blocked:
+        tables = ", ".join(sorted({verdict.asset_key.to_user_string() for verdict in blocked}))
+        found.append(alert("blocked", "error", f"Without rows, because of what they are made of: {tables}", blocked))
+    return found
+
+
+def _offending(verdict: dg.AssetCheckEvaluation) -> dict[str, int]:
+    """The rules that were broken, and by how many rows."""
+    told = verdict.metadata.get("broken") or verdict.metadata.get("missed")
+    return dict(told.value) if told else {}  # type: ignore[arg-type]
+
+
+def write(path: Path, alerts: Sequence[Alert]) -> None:
+    """Append the alerts that do not stand in the file, one JSON object per line."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+", encoding="utf-8") as file:
+        file.seek(0)
+        told = {json.loads(line)["id"] for line in file}
+        file.write("".join(json.dumps(asdict(alert)) + "\n" for alert in alerts if alert.id not in told))
+
+
+def post(url: str, alerts: Sequence[Alert]) -> None:
+    """Send one message in Slack's format. Raises OSError where it cannot be delivered."""
+    lines = [_line(alert) for alert in alerts[:MOST_LINES]]
+    if len(alerts) > MOST_LINES:
+        lines.append(f"… and {len(alerts) - MOST_LINES} more")
+    text = "\n".join([f"*{alerts[0].job}*, run {alerts[0].run_id[:8]}", *lines])
+    request = urllib.request.Request(
+        url, json.dumps({"text": text}).encode(), {"Content-Type": "application/json; charset=utf-8"}
+    )
+    with urllib.request.urlopen(request, timeout=WEBHOOK_TIMEOUT):
+        pass
+
+
+def _line(alert: Alert) -> str:
+    days = f" on {', '.join(alert.days)}" if alert.days else ""
+    rows = "".join(f"\n    • {count} x {rule}" for rule, count in alert.rows.items())
+    return f"{_MARKS[alert.severity]} {alert.what}{days}{rows}"
+
+
+@dg.sensor(minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
+def report_failures(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    """Tell of failed checks and failed runs, once each.
+
+    The cursor moves past a run only when all of its alerts are delivered, so that none is lost while the
+    webhook is down.
+    """
+    known = settings.load()
+    cursors: dict[str, str] = json.loads(context.cursor or "{}")
+    told = 0
+    for end in _ENDS:
+        for _ in range(MOST_RUNS_PER_TICK):
+            page = context.instance.fetch_run_status_changes(
+                end, limit=1, cursor=cursors.get(end.value), ascending=True
+            )
+            if not page.records:
+                break
+            alerts = _alerts_of_record(context.instance, page.records[0])
+            if alerts:
+                write(known.alerts, alerts)
+                try:
+                    if known.webhook:
+                        post(known.webhook, alerts)
+                except OSError as error:
+                    return dg.SkipReason(f"The webhook cannot be reached and is tried again: {error}")
+            told += len(alerts)
+            cursors[end.value] = page.cursor
+            context.update_cursor(json.dumps(cursors))
+    return dg.SkipReason(f"{told} alerts delivered.")
+
+
+def _alerts_of_record(instance: dg.DagsterInstance, record: dg.EventLogRecord) -> list[Alert]:
+    run = instance.get_run_by_id(record.run_id)
+    if run is None:
+        return []
+    entry = record.event_log_entry
+    ended_at = dt.datetime.fromtimestamp(entry.timestamp, dt.UTC)
+    evaluations = [
+        logged.dagster_event.asset_check_evaluation_data
+        for logged in instance.all_logs(record.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+        if logged.dagster_event
+    ]
+    return alerts_of(run, ended_at, _error_of(entry.dagster_event), evaluations)
+
+
+def _error_of(event: dg.DagsterEvent | None) -> str | None:
+    if event is None or event.event_type is not dg.DagsterEventType.RUN_FAILURE:
+        return None
+    data = event.job_failure_data
+    cause = data.error or (data.first_step_failure_event and data.first_step_failure_event.step_failure_data.error)
+    if not cause:
+        return event.message or "no reason was recorded"
+    while cause.cause:
+        cause = cause.cause
+    return cause.message.strip()

@@ -1,0 +1,115 @@
+"""Sensors: what new files and stale days ask for. They read the landing zone and the snapshot, never the warehouse."""
+
+import datetime as dt
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+
+from ecom_assets import catalog, settings
+from ecom_assets.automation.alerts import report_failures
+from ecom_assets.automation.jobs import pipeline
+from ecom_assets.days import Window
+from ecom_assets.landing.zone import Zone
+from ecom_assets.ledger import StaleDay
+from ecom_assets.repair import Repair, plan, unread
+from ecom_assets.serving import publish
+from ecom_assets.table_asset import asset_key, partitions
+from ecom_assets.warehouse import REPAIR_TAG
+
+MOST_RUNS_PER_TICK = 10
+_UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+@dataclass(frozen=True)
+class Published:
+    """What the snapshot's ledger says: what each table-day was made of, what is stale, when was last written."""
+
+    recorded: Mapping[tuple[str, dt.date], int]
+    stale: Sequence[StaleDay]
+    written_at: dt.datetime | None
+
+
+def published(snapshot: Path) -> Published:
+    """The ledger in the snapshot; an empty one before the first is published."""
+    try:
+        with publish.open_snapshot(snapshot) as con:
+            days = con.execute("select table_name, day, inputs from ledger.days").fetchall()
+            stale = con.execute("select table_name, day, why from ledger.stale order by all").fetchall()
+            [(written_at,)] = con.execute("select max(written_at) from ledger.days").fetchall()
+    except FileNotFoundError:
+        return Published({}, [], None)
+    recorded = {(table, day): inputs for table, day, inputs in days}
+    return Published(recorded, [StaleDay(*row) for row in stale], written_at)
+
+
+def past_days() -> Window | None:
+    """The days that are over, for only they can be run. None before the first is."""
+    last = partitions().get_last_partition_key()
+    return Window(settings.load().start, dt.date.fromisoformat(last)) if last else None
+
+
+@dg.sensor(job=pipeline, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
+def run_new_files(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+    """Run the arrival days whose files are new or changed, through all tables."""
+    known, days = settings.load(), past_days()
+    if days is None:
+        return dg.SensorResult(skip_reason="No day of the calendar is over.")
+    standing = published(known.snapshot)
+    return _ask(context, standing, unread(Zone(known.landing), catalog.tables(), standing.recorded, days))
+
+
+@dg.sensor(job=pipeline, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
+def run_stale_days(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+    """Run the table-days whose inputs or code have changed since: late rows, corrections, new versions of a table."""
+    known, days = settings.load(), past_days()
+    if days is None:
+        return dg.SensorResult(skip_reason="No day of the calendar is over.")
+    standing = published(known.snapshot)
+    stale = [found for found in standing.stale if found.day in days and found.table in catalog.tables()]
+    return _ask(context, standing, stale)
+
+
+SENSORS = [run_new_files, run_stale_days, report_failures]
+
+
+def _ask(context: dg.SensorEvaluationContext, standing: Published, found: Sequence[StaleDay]) -> dg.SensorResult:
+    """Requests for what was found, unless a run is under way or it was asked for since the last write.
+
+    The second makes that a run which gets nothing done is not started for ever. The cursor is the number of
+    the round and a digest of what was asked for in it.
+    """
+    round_before, _, asked_before = (context.cursor or "0 ").partition(" ")
+    if not found:
+        return dg.SensorResult(skip_reason="Everything is up to date.", cursor=f"{round_before} ")
+    if context.instance.get_runs_count(dg.RunsFilter(statuses=_UNFINISHED)):
+        return dg.SensorResult(skip_reason="A run is under way; what it leaves is asked for afterwards.")
+    asked = hashlib.blake2b(repr((sorted(found), standing.written_at)).encode(), digest_size=16).hexdigest()
+    if asked == asked_before:
+        return dg.SensorResult(skip_reason=f"{len(found)} table-days have been asked for, and nothing was written.")
+    this_round = int(round_before) + 1
+    repairs = plan(found, catalog.tables(), standing.recorded)[:MOST_RUNS_PER_TICK]
+    return dg.SensorResult([_request(repair, this_round) for repair in repairs], cursor=f"{this_round} {asked}")
+
+
+def _request(repair: Repair, this_round: int) -> dg.RunRequest:
+    declarations = [catalog.tables()[table] for table in sorted(repair.tables)]
+    tables = [asset_key(declaration.name) for declaration in declarations]
+    quarantines = [asset_key(declaration.quarantine) for declaration in declarations if declaration.from_feed]
+    return dg.RunRequest(
+        run_key=f"{this_round}:{repair.window}",
+        asset_selection=[*tables, *quarantines],
+        tags={
+            "dagster/asset_partition_range_start": str(repair.window.first),
+            "dagster/asset_partition_range_end": str(repair.window.last),
+            REPAIR_TAG: "true",
+        },
+    )

@@ -1,0 +1,65 @@
+"""What has to run again, and in which runs: from stale table-days to windows of tables.
+
+Here belongs what sensors and the command line share. What makes a table-day stale does not: that is the ledger's.
+"""
+
+import datetime as dt
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass
+
+from ecom_assets.days import Window, stretches
+from ecom_assets.declaration import Catalog
+from ecom_assets.landing.zone import Zone
+from ecom_assets.ledger import StaleDay
+
+
+@dataclass(frozen=True)
+class Repair:
+    """One run: these tables over this window."""
+
+    tables: frozenset[str]
+    window: Window
+
+
+def plan(
+    stale: Iterable[StaleDay], catalog: Catalog, recorded: Container[tuple[str, dt.date]] = frozenset()
+) -> list[Repair]:
+    """The runs of the next round, oldest days first: one per stretch of consecutive days.
+
+    A table that is made of a stale one waits for its turn, because only then is it known which of its days
+    changed: it comes along where all that it reads is in the same run or, for every day of the window,
+    `recorded` as (table, day); otherwise in a later round.
+    """
+    days: dict[str, set[dt.date]] = {}
+    for found in stale:
+        days.setdefault(found.table, set()).add(found.day)
+    ready = {table: on for table, on in days.items() if not catalog.upstream(table) & days.keys()}
+    repairs = []
+    for window in stretches(day for on in ready.values() for day in on):
+        tables = {table for table, on in ready.items() if not on.isdisjoint(window)}
+        for declaration in catalog:
+            inputs = {read.table for read in declaration.reads} - {declaration.name}
+            others = inputs - tables
+            if others != inputs and all((table, day) in recorded for table in others for day in window):
+                tables.add(declaration.name)
+        repairs.append(Repair(frozenset(tables), window))
+    return repairs
+
+
+def unread(
+    zone: Zone, catalog: Catalog, recorded: Mapping[tuple[str, dt.date], int], calendar: Window
+) -> list[StaleDay]:
+    """Arrival days whose files are not those that were read.
+
+    `recorded` gives the fingerprint that stands in the ledger for a bronze table and day.
+    """
+    found = []
+    for table in (declaration.name for declaration in catalog if declaration.is_bronze):
+        feed = table.partition(".")[2]
+        days = {day for day in zone.days(feed) if day in calendar}
+        days |= {day for name, day in recorded if name == table and day in calendar}
+        prints = zone.fingerprint(feed, min(days), max(days)) if days else {}
+        for day in sorted(days):
+            if recorded.get((table, day)) != prints[day]:
+                found.append(StaleDay(table, day, f"its files {prints[day]:016x} have not been read"))
+    return found
