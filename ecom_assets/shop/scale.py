@@ -11,7 +11,8 @@ class Scale:
     `events_per_order` counts all events of a day against its orders; as few visits in a hundred buy
     (`conversion`), web analytics sees a part of the orders only, as in shops that ask for consent.
     `days` makes the shop sell on that many days only, and then the numbers of customers, products,
-    orders and lines are exactly the daily mean times `days`.
+    orders and lines are exactly the daily mean times `days`. What follows from the last orders, and what is
+    late, arrives up to `LONGEST_WAIT` (63) days after the last day.
     `one_payment_per_order` leaves out retries and refund payments; refunds then stand in returns alone.
     `quiet_days` are days, counted from 0, on which nobody visits, registers or buys.
     `dirty_share` is the share of rows that arrive once more, spoiled.
@@ -35,8 +36,10 @@ class Scale:
             raise ValueError(f"An order has a line at least; lines_per_order is {self.lines_per_order}.")
         if not 0 < self.conversion < 1:
             raise ValueError(f"conversion is a share between 0 and 1, not {self.conversion}.")
+        if self.days is not None and self.days < 1:
+            raise ValueError(f"A shop sells on one day at least; days is {self.days}.")
         if self.customers_at_start < 1 or self.products_at_start < 1:
-            raise ValueError("A shop opens with one customer and one product at least.")
+            raise ValueError("A shop opens with one of customers_at_start and products_at_start at least.")
 
 
 PRESETS: Mapping[str, Scale] = {

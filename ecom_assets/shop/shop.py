@@ -24,7 +24,7 @@ from ecom_assets.shop.scale import PRESETS, Scale
 from ecom_assets.shop.timetable import Timetable
 from ecom_assets.shop.visits import Visits, events_frame
 
-LONGEST_WAIT = LONGEST_RETURN + 1 + LONGEST_LAG
+LONGEST_WAIT = LONGEST_RETURN + LONGEST_LAG
 """Days after an order within which everything that follows from it has arrived."""
 
 RESENT_VISIT_SHARE = 0.04
@@ -48,7 +48,7 @@ class Shop:
         self._customers = Customers(self._timetable)
         self._products = Products(self._timetable)
         self._sales = Sales(self._timetable, self._customers, self._products)
-        self._visits = Visits(self._timetable, self._customers, self._products, self._sales)
+        self._visits = Visits(self._timetable, self._customers, self._products)
         self._begun = lru_cache(maxsize=LONGEST_WAIT + 3)(self._rows_begun)
         self._basket = lru_cache(maxsize=LONGEST_WAIT + 3)(self._sales.basket)
         self._batch = lru_cache(maxsize=4 * len(LAGS))(self._visits_begun)

@@ -50,7 +50,7 @@ class Timetable:
 
     def _numbers(self, stream: str, mean: Floats, total: float) -> Ints:
         rng = generator(self.seed, stream)
-        if self.scale.days is None:
+        if self.scale.days is None or not mean.any():
             return rng.poisson(mean)
         return rng.multinomial(round(total), mean / mean.sum())
 

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from ecom_assets.shop.customers import Customers, customer_ids
-from ecom_assets.shop.draws import HOUR, Ints, below, choose, generator, times_of_day, uniforms
+from ecom_assets.shop.draws import HOUR, Ints, below, choose, durations, generator, times_of_day, uniforms
 from ecom_assets.shop.products import Products, product_ids
 from ecom_assets.shop.rows import (
     LAG_WEIGHTS,
@@ -17,10 +17,11 @@ from ecom_assets.shop.rows import (
     frame,
     numbered,
     pool,
+    take,
     texts,
     timestamps,
 )
-from ecom_assets.shop.sales import Basket, Sales, order_ids
+from ecom_assets.shop.sales import Basket, order_ids
 from ecom_assets.shop.timetable import Timetable, is_campaign
 
 EVENTS = {
@@ -107,10 +108,14 @@ UTM_SOURCES, UTM_MEDIUMS, UTM_CAMPAIGNS = (
 SOURCE_WEIGHTS = [weight for *_, weight in SOURCES]
 CAMPAIGN_SOURCE_WEIGHTS = [*SOURCE_WEIGHTS[:-2], 0.2, 0.15]
 
-LOGGED_IN_SHARE, RECOVERED_SHARE = 0.25, 0.12
-PAUSE = 45
-LONGEST_PAUSE = 20 * 60
-ROBOT_PAUSE = 2
+LOGGED_IN_SHARE, LATE_LOGIN_SHARE, RECOVERED_SHARE = 0.25, 0.5, 0.12
+STRANGERS = 30
+"""Unknown devices, for each visit a day that does not buy."""
+PAUSE, ROBOT_PAUSE, LONGEST_PAUSE = 45, 2, 20 * 60
+"""Mean seconds between two events of a person and of a robot, and the most of either."""
+MILLISECOND = 1_000
+MOST_EVENTS = 10_000_000
+"""Events that a batch may have."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +155,27 @@ def _mean_lengths(lines: float) -> tuple[float, float]:
 
 
 @dataclass(frozen=True)
+class Steps:
+    """The events of visits, visit by visit: whose each is, its code and its slot among the visit's products."""
+
+    visit: Ints
+    code: Ints
+    slot: Ints
+    first: Ints
+    last: Ints
+
+
+def _steps(way: Ints) -> Steps:
+    script = scripts()
+    length = script.lengths[way]
+    visit = np.repeat(np.arange(len(way)), length)
+    last = np.cumsum(length) - 1
+    first = last - length + 1
+    place = np.arange(len(visit)) - first[visit] + script.starts[way][visit]
+    return Steps(visit, script.codes[place], script.slots[place], first, last)
+
+
+@dataclass(frozen=True)
 class Visits:
     """The visits of a day, in batches by how late they are sent.
 
@@ -159,7 +185,6 @@ class Visits:
     timetable: Timetable
     customers: Customers
     products: Products
-    sales: Sales
 
     @property
     def seen_share(self) -> float:
@@ -170,97 +195,117 @@ class Visits:
         return min(scale.events_per_order / per_purchase, 1.0)
 
     def batch(self, day: int, lag: int, basket: Basket) -> Rows:
-        """The events of the visits that begin, or end with an order, on a day and are sent `lag` days late."""
-        seed, scale = self.timetable.seed, self.timetable.scale
+        """The events of the visits that end with an order of the day, or begin on it, and are sent `lag` days late."""
         place = LAGS.index(lag)
-        rng = generator(seed, f"visits {lag}", day)
-        script = scripts()
-        number = basket.orders["number"]
-        is_seen = uniforms(seed, "seen order", number) < self.seen_share
-        order = np.flatnonzero(is_seen & (choose(uniforms(seed, "visit lag", number), LAG_WEIGHTS) == place))
-        others = scale.orders_per_day * self.timetable.demand[day] * self.seen_share * (1 / scale.conversion - 1)
-        buyers, browsers = len(order), int(rng.poisson(others * LAG_WEIGHTS[place]))
-        visits = buyers + browsers
+        rng = generator(self.timetable.seed, f"visits {lag}", day)
+        bought = self._seen_orders(basket, place)
+        orders = take(basket.orders, bought)
+        visits = self._visits(rng, day, place, orders)
+        steps = _steps(visits["way"])
+        visit, code = steps.visit, steps.code
+        at = self._times(rng, visits, steps)
 
-        lines = np.minimum(basket.orders["line_count"][order], MOST_LINES_SEEN)
-        intro = rng.integers(0, len(INTROS), buyers)
-        way = np.concatenate(
-            [len(BROWSING) + intro * MOST_LINES_SEEN + lines - 1, choose(rng.random(browsers), list(BROWSING.values()))]
-        )
-        is_buyer = np.arange(visits) < buyers
-        is_robot = ~is_buyer & (way >= len(BROWSING) - ROBOT_WAYS)
-
-        regular = self.customers.pick(rng, day, browsers)
-        regular = np.where((rng.random(browsers) < LOGGED_IN_SHARE) & ~is_robot[buyers:], regular, -1)
-        customer = np.concatenate([basket.orders["customer"][order], regular])
-        strangers = 30 * max(int(others), 1)
-        visitor = np.where(customer >= 0, customer * 2 + 1, 2 * rng.integers(0, strangers, visits))
-        device = choose(uniforms(seed, "device", visitor), DEVICE_WEIGHTS)
-        device[is_robot] = 0
-        agent = device * AGENTS_PER_DEVICE + below(seed, "agent", visitor, AGENTS_PER_DEVICE)
-        agent[is_robot] = FIRST_ROBOT + rng.integers(0, len(ROBOTS), int(is_robot.sum()))
-        source = choose(rng.random(visits), CAMPAIGN_SOURCE_WEIGHTS if is_campaign(day) else SOURCE_WEIGHTS)
-        source[is_robot] = 0
-        begins = np.concatenate([basket.orders["at"][order], self.timetable.begins(day) + times_of_day(rng, browsers)])
-
-        length = script.lengths[way]
-        events = int(length.sum())
-        visit = np.repeat(np.arange(visits), length)
-        first = np.cumsum(length) - length
-        position = np.arange(events) - first[visit] + script.starts[way][visit]
-        code, slot = script.codes[position], script.slots[position]
-
-        pause = np.minimum(rng.exponential(np.where(is_robot, ROBOT_PAUSE, PAUSE)[visit]), LONGEST_PAUSE)
-        pause = 1_000 * (1 + (1_000 * pause).astype(np.int64))
-        recovered = np.zeros(visits, dtype=np.int64)
-        recovered[:buyers] = np.where(
-            rng.random(buyers) < RECOVERED_SHARE, rng.integers(2 * HOUR, 11 * HOUR, buyers), 0
-        )
-        pause += np.where(code == CART, recovered[visit], 0) // 1_000 * 1_000
-        elapsed = np.cumsum(pause)
-        since = elapsed - elapsed[first][visit]
-        until = elapsed[(first + length - 1)][visit] - elapsed
-        at = np.where(is_buyer[visit], begins[visit] - until, begins[visit] + since)
-
-        slots = script.products[way]
-        slot_first = np.cumsum(slots) - slots
-        viewed = self.products.pick(rng, day, int(slots.sum()))
-        wanted = rng.geometric(0.75, int(slots.sum()))
-        sold = (
-            np.repeat(basket.orders["first_line"][order], lines)
-            + np.arange(lines.sum())
-            - np.repeat(np.cumsum(lines) - lines, lines)
-        )
-        viewed[: len(sold)] = basket.lines["product"][sold]
-        wanted[: len(sold)] = basket.lines["quantity"][sold]
-        about = np.flatnonzero(slot >= 0)
-        goods = slot_first[visit[about]] + slot[about]
-        product, quantity, value = np.full((3, events), -1)
+        viewed, wanted, slot_first = self._goods(rng, day, basket, orders, visits["way"])
+        about = np.flatnonzero(steps.slot >= 0)
+        goods = slot_first[visit[about]] + steps.slot[about]
+        product, quantity, value, order = np.full((4, len(visit)), -1)
         product[about] = viewed[goods]
-        value[about] = self.products.price(viewed[goods], at[about])
         quantity[about] = np.where(code[about] == VIEW, -1, wanted[goods])
+        value[about] = self.products.price(viewed[goods], at[about])
         completed = np.flatnonzero(code == COMPLETED)
-        value[completed] = basket.orders["total"][order]
-        order_number = np.full(events, -1)
-        order_number[completed] = number[order]
+        value[completed] = orders["total"]
+        order[completed] = orders["number"]
 
-        stranger_until = np.where(is_buyer & (rng.random(visits) < 0.5), CHECKOUT, -1)
-        identity = (day * len(LAGS) + place) * 10_000_000
+        number = (day * len(LAGS) + place) * MOST_EVENTS
         return {
-            "event": identity + np.arange(events),
+            "event": number + np.arange(len(visit)),
             "at": at,
             "code": code,
-            "visitor": visitor[visit],
-            "customer": np.where(code >= stranger_until[visit], customer[visit], -1),
+            "visitor": visits["visitor"][visit],
+            "customer": np.where(code >= visits["known_from"][visit], visits["customer"][visit], -1),
             "product": product,
-            "order": order_number,
-            "cart": np.where(code >= ADD, identity + visit, -1),
+            "order": order,
+            "cart": np.where(code >= ADD, number + visit, -1),
             "quantity": quantity,
             "value": value,
-            "device": device[visit],
-            "agent": agent[visit],
-            "source": source[visit],
+            "device": visits["device"][visit],
+            "agent": visits["agent"][visit],
+            "source": visits["source"][visit],
         }
+
+    def _seen_orders(self, basket: Basket, place: int) -> Ints:
+        """Which orders of the day have a recorded visit that is sent with the given lag."""
+        number = basket.orders["number"]
+        is_seen = uniforms(self.timetable.seed, "seen order", number) < self.seen_share
+        lag = choose(uniforms(self.timetable.seed, "visit lag", number), LAG_WEIGHTS)
+        return np.flatnonzero(is_seen & (lag == place))
+
+    def _visits(self, rng: np.random.Generator, day: int, place: int, orders: Rows) -> Rows:
+        """One row per visit: those that buy `orders` first, then those that do not buy.
+
+        `anchor` is when a buyer's visit ends and when another's begins; `known_from` the first event code
+        of which the customer is known.
+        """
+        seed, scale = self.timetable.seed, self.timetable.scale
+        others = scale.orders_per_day * self.timetable.demand[day] * self.seen_share * (1 / scale.conversion - 1)
+        buyers, browsers = len(orders["number"]), int(rng.poisson(others * LAG_WEIGHTS[place]))
+        count = buyers + browsers
+        is_buyer = np.arange(count) < buyers
+
+        intro = rng.integers(0, len(INTROS), buyers)
+        lines = np.minimum(orders["line_count"], MOST_LINES_SEEN)
+        buying = len(BROWSING) + intro * MOST_LINES_SEEN + lines - 1
+        way = np.concatenate([buying, choose(rng.random(browsers), list(BROWSING.values()))])
+        is_robot = ~is_buyer & (way >= len(BROWSING) - ROBOT_WAYS)
+
+        is_logged_in = (rng.random(browsers) < LOGGED_IN_SHARE) & ~is_robot[buyers:]
+        regular = np.where(is_logged_in, self.customers.pick(rng, day, browsers), -1)
+        customer = np.concatenate([orders["customer"], regular])
+        stranger = rng.integers(0, STRANGERS * max(int(others), 1), count)
+        visitor = np.where(customer >= 0, 2 * customer + 1, 2 * stranger)
+
+        device = np.where(is_robot, 0, choose(uniforms(seed, "device", visitor), DEVICE_WEIGHTS))
+        agent = device * AGENTS_PER_DEVICE + below(seed, "agent", visitor, AGENTS_PER_DEVICE)
+        source = choose(rng.random(count), CAMPAIGN_SOURCE_WEIGHTS if is_campaign(day) else SOURCE_WEIGHTS)
+        return {
+            "way": way,
+            "anchor": np.concatenate([orders["at"], self.timetable.begins(day) + times_of_day(rng, browsers)]),
+            "is_buyer": is_buyer.astype(np.int64),
+            "is_robot": is_robot.astype(np.int64),
+            "customer": customer,
+            "known_from": np.where(is_buyer & (rng.random(count) < LATE_LOGIN_SHARE), CHECKOUT, PAGE),
+            "visitor": visitor,
+            "device": device,
+            "agent": np.where(is_robot, FIRST_ROBOT + rng.integers(0, len(ROBOTS), count), agent),
+            "source": np.where(is_robot, 0, source),
+        }
+
+    def _times(self, rng: np.random.Generator, visits: Rows, steps: Steps) -> Ints:
+        """When each event happens. A few buyers leave their cart for hours before they look at it again."""
+        count, visit = len(visits["way"]), steps.visit
+        is_buyer = visits["is_buyer"] == 1
+        seconds = rng.exponential(np.where(visits["is_robot"] == 1, ROBOT_PAUSE, PAUSE)[visit])
+        pause = MILLISECOND + (np.minimum(seconds, LONGEST_PAUSE) * 1_000).astype(np.int64) * MILLISECOND
+        is_left = is_buyer & (rng.random(count) < RECOVERED_SHARE)
+        left_for = np.where(is_left, durations(rng, 2 * HOUR, 11 * HOUR, count), 0)
+        elapsed = np.cumsum(pause + np.where(steps.code == CART, left_for[visit], 0))
+        zero = np.where(is_buyer, elapsed[steps.last], elapsed[steps.first])
+        at: Ints = (visits["anchor"] - zero)[visit] + elapsed
+        return at
+
+    def _goods(
+        self, rng: np.random.Generator, day: int, basket: Basket, orders: Rows, way: Ints
+    ) -> tuple[Ints, Ints, Ints]:
+        """The products that visits are about, how many of each are wanted, and where each visit's products begin."""
+        slots = scripts().products[way]
+        slot_first = np.cumsum(slots) - slots
+        viewed = self.products.pick(rng, day, int(slots.sum()))
+        wanted = rng.geometric(0.75, len(viewed))
+        lines = slots[: len(orders["number"])]
+        sold = np.arange(lines.sum()) + np.repeat(orders["first_line"] - slot_first[: len(lines)], lines)
+        viewed[: len(sold)] = basket.lines["product"][sold]
+        wanted[: len(sold)] = basket.lines["quantity"][sold]
+        return viewed, wanted, slot_first
 
 
 def events_frame(rows: Rows) -> pl.DataFrame:

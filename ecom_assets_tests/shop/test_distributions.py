@@ -68,3 +68,23 @@ def test_lines_of_an_order_are_as_many_as_the_scale_says(timetable: Timetable) -
     lines = np.diff(timetable.orders).sum() + timetable.further_lines.sum()
 
     assert abs(lines / timetable.orders[-1] - 2.5) < 0.01
+
+
+def test_registrations_and_products_can_stand_still() -> None:
+    still = Timetable(START, 7, Scale(days=3, customers_per_day=0, products_per_day=0, lines_per_order=1))
+
+    assert set(still.customers) == {1_500}
+    assert set(still.products) == {300}
+    assert still.further_lines.sum() == 0
+
+
+@pytest.mark.parametrize("wrong", [{"lines_per_order": 0.5}, {"conversion": 0}, {"days": 0}, {"customers_at_start": 0}])
+def test_an_impossible_scale_is_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong)).partition("_at")[0]):
+        Scale(**wrong)
+
+
+def test_every_day_and_every_stream_is_drawn_anew() -> None:
+    draws = [generator(7, stream, day).random(50) for stream in ("orders", "visits") for day in (0, 1, 2)]
+
+    assert len(np.unique(draws)) == 6 * 50
