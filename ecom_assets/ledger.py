@@ -15,6 +15,7 @@ import duckdb
 from ecom_assets.days import Window
 from ecom_assets.declaration import Catalog, Declaration
 from ecom_assets.engine.duckdb import compiled, literal
+from ecom_assets.errors import UserError
 
 HASH_VERSION = "1"
 
@@ -96,7 +97,7 @@ create table if not exists ledger.facts (name varchar, value varchar);
 """
 
 
-class LedgerError(Exception):
+class LedgerError(UserError):
     """The warehouse was written by a version whose ledger cannot be continued."""
 
 

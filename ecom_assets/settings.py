@@ -14,12 +14,14 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ecom_assets.days import Window
+from ecom_assets.errors import UserError
 
 PROJECT = Path(__file__).resolve().parent.parent
+_TRUTH = {"1": True, "true": True, "0": False, "false": False}
 DEFAULT_START = dt.date(2024, 1, 1)
 
 
-class SettingsError(Exception):
+class SettingsError(UserError):
     """A setting has a value that cannot be used."""
 
 

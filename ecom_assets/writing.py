@@ -19,7 +19,7 @@ from ecom_assets.contract import Column, Rule
 from ecom_assets.days import Window, stretches
 from ecom_assets.declaration import DAYS_PARAMETER, Catalog, Declaration, Read
 from ecom_assets.engine import duckdb as engine
-from ecom_assets.engine.duckdb import between, dates, literal, quoted
+from ecom_assets.engine.duckdb import among, between, literal, quoted
 from ecom_assets.landing import reading
 from ecom_assets.landing.zone import LandedFile, Zone
 from ecom_assets.ledger import Entry, Expectation, Slice, State
@@ -80,7 +80,19 @@ class Session:
     """Called with the name of each step of a write; tests make it fail there."""
 
     def __post_init__(self) -> None:
+        self._ensured: set[str] = set()
         ledger.prepare(self.con)
+
+    def ensure(self, table: str, columns: Mapping[str, str]) -> None:
+        """Make a table, or add the columns it lacks; looked at once in a session."""
+        if table not in self._ensured:
+            engine.ensure_table(self.con, table, columns)
+            self._ensured.add(table)
+
+    def undo(self) -> None:
+        """Roll back, tables made meanwhile included."""
+        self._ensured.clear()
+        self.con.execute("rollback")
 
     @cached_property
     def codes(self) -> "_Codes":
@@ -103,7 +115,7 @@ class Session:
     def frame(self, declaration: Declaration, read: Read, window: Window) -> Any:
         """One input of a table as its window reaches it, in the frame that its transform wants. Bronze comes typed."""
         source = self.catalog[read.table]
-        engine.ensure_table(self.con, read.table, engine.columns_of(source))
+        self.ensure(read.table, engine.columns_of(source))
         if source.is_bronze:
             relation = engine.parse(self.con, declaration, window, self.zone.settings(_feed(source)).time_zone)
         else:
@@ -150,7 +162,7 @@ class Session:
             self.on_step("before commit")
             self.con.execute("commit")
         except BaseException:
-            self.con.execute("rollback")
+            self.undo()
             raise
         self.on_step("after commit")
 
@@ -220,14 +232,14 @@ def _record(session: Session, declaration: Declaration, entries: Sequence[Entry]
 def _block(session: Session, declaration: Declaration, window: Window) -> None:
     """Take the rows of days that a same-day input no longer supports, as running them would."""
     closed = _gate(session, declaration, window)
-    engine.ensure_table(session.con, declaration.name, engine.columns_of(declaration))
+    session.ensure(declaration.name, engine.columns_of(declaration))
     _hold_old_rows(session, declaration, closed, window)
     parts = [(declaration.name, str(declaration.contract.partition_column))]
     if declaration.from_feed:
         parts += [(declaration.quarantine, "read_on"), (declaration.superseded, "read_on")]
     for table, column in parts:
         if engine.stored_types(session.con, table):
-            session.con.execute(f"delete from {quoted(table)} where {quoted(column)} in {dates(closed)}")
+            session.con.execute(f"delete from {quoted(table)} where {among(quoted(column), closed)}")
     expected = ledger.expectations(session.con, declaration, window, session.calendar)
     entries = [Entry(day, State.BLOCKED, expected[day].inputs, note=why) for day, why in closed.items()]
     ledger.record(
@@ -252,12 +264,13 @@ def _hold_old_rows(session: Session, declaration: Declaration, days: Iterable[dt
         return
     con, table, held = session.con, quoted(declaration.name), quoted(_held(declaration))
     column = str(declaration.contract.partition_column)
-    day, lost = quoted(column), dates(days)
-    good = f"from {table} where {day} in {lost}"
+    day = quoted(column)
+    lost = among(day, days)
+    good = f"from {table} where {lost}"
     if not engine.stored_types(con, _held(declaration)) and not _count(session, f"select count(*) {good}"):
         return
-    engine.ensure_table(con, _held(declaration), engine.columns_of(declaration))
-    newer = f"{day} not in {lost} or {day} in (select {day} {good})"
+    session.ensure(_held(declaration), engine.columns_of(declaration))
+    newer = f"not {lost} or {day} in (select {day} {good})"
     con.execute(f"delete from {held} where {between(column, window)} and ({newer})")
     con.execute(f"insert into {held} by name select * {good}")
 
@@ -307,9 +320,12 @@ def _attempt(session: Session) -> Iterator[_Attempt]:
     try:
         yield attempt
         session.on_step("before commit")
-        session.con.execute("rollback" if attempt.again else "commit")
+        if attempt.again:
+            session.undo()
+            return
+        session.con.execute("commit")
     except BaseException:
-        session.con.execute("rollback")
+        session.undo()
         raise
     session.on_step("after commit")
 
@@ -324,12 +340,12 @@ def _replace_rows(
     con, name = session.con, declaration.name
     columns = engine.columns_of(declaration)
     day = str(declaration.contract.partition_column)
-    engine.ensure_table(con, name, columns)
+    session.ensure(name, columns)
     session.on_step("before delete")
     _hold_old_rows(session, declaration, without, window)
     con.execute(f"delete from {quoted(name)} where {between(day, window)}")
     session.on_step("rows deleted")
-    wanted = f"{between(day, window)} and {quoted(day)} not in {dates(without)}" if without else between(day, window)
+    wanted = f"{between(day, window)} and not {among(quoted(day), without)}"
     listed = ", ".join(quoted(column) for column in columns)
     relation.query("incoming", f"insert into {quoted(name)} ({listed}) select {listed} from incoming where {wanted}")
     session.on_step("rows inserted")
@@ -396,10 +412,10 @@ def _write_from_feed(
     con = session.con
     closed = _gate(session, declaration, window)
     with session.transaction():
-        engine.ensure_table(con, declaration.name, engine.columns_of(declaration))
+        session.ensure(declaration.name, engine.columns_of(declaration))
         bronze = session.catalog[declaration.bronze]
-        engine.ensure_table(con, declaration.quarantine, {**engine.columns_of(bronze), "reasons": "VARCHAR[]"})
-        engine.ensure_table(con, declaration.superseded, _SUPERSEDED_COLUMNS)
+        session.ensure(declaration.quarantine, {**engine.columns_of(bronze), "reasons": "VARCHAR[]"})
+        session.ensure(declaration.superseded, _SUPERSEDED_COLUMNS)
         _stage(session, declaration, relation)
         session.on_step("rows staged")
         results = _judge_days(session, declaration, window, closed)
@@ -445,7 +461,7 @@ def _stage(session: Session, declaration: Declaration, relation: duckdb.DuckDBPy
     )
     for column in promise.references:
         target = session.catalog[str(column.references)]
-        engine.ensure_table(con, target.name, engine.columns_of(target))
+        session.ensure(target.name, engine.columns_of(target))
         value, wanted = quoted(column.name), quoted(target.contract.primary_key[0])
         their_day = quoted(str(target.contract.partition_column))
         both, matched = (f", {their_day}", f"({value}, {day})") if column.on_same_day else ("", value)
@@ -482,7 +498,7 @@ def _judge_days(
     }
     reasons: dict[dt.date, dict[str, int]] = {}
     for on, reason, count in con.execute(
-        f"select {day}, unnest(reasons) as reason, count(*) as n from staged where reasons is not null "
+        f"select day, reason, count(*) as n from (select {day} as day, unnest(reasons) as reason from staged) "
         "group by all order by n desc, reason"
     ).fetchall():
         reasons.setdefault(on, {})[reason] = count
@@ -531,20 +547,20 @@ def _place_rows(
     con.execute(
         f"insert into {quoted(declaration.name)} ({listed}) select {listed} from staged "
         f"anti join losers using (arrived_on, source_file, record) "
-        f"where reasons is null and {between(day, window)} and {quoted(day)} in {dates(accepted)}"
+        f"where reasons is null and {between(day, window)} and {among(quoted(day), accepted)}"
     )
     session.on_step("accepted rows inserted")
     con.execute(f"""
         insert into {quoted(declaration.quarantine)} by name
         select b.*, s.reasons from {quoted(declaration.bronze)} b
         join staged s using (arrived_on, source_file, record)
-        where s.reasons is not null and {between("read_on", window)} and b.read_on not in {dates(closed)}""")
+        where s.reasons is not null and {between("read_on", window)} and not {among("b.read_on", closed)}""")
     con.execute(f"""
         insert into {quoted(declaration.superseded)}
         select arrived_on, source_file, record, day as read_on,
                case when content = winner.c then 'duplicate' else 'superseded' end as kind,
                winner.a, winner.f, winner.r
-        from losers where {between("day", window)} and day in {dates(accepted)}""")
+        from losers where {between("day", window)} and {among("day", accepted)}""")
 
 
 def _check_conservation(session: Session, declaration: Declaration, window: Window, accepted: list[dt.date]) -> None:
@@ -553,7 +569,7 @@ def _check_conservation(session: Session, declaration: Declaration, window: Wind
         return
     day = quoted(str(declaration.contract.partition_column))
     fates = " union all ".join(
-        f"select {column} as day, -1 as n from {quoted(table)} where {column} in {dates(accepted)}"
+        f"select {column} as day, -1 as n from {quoted(table)} where {among(column, accepted)}"
         for column, table in [
             (day, declaration.name),
             ("read_on", declaration.quarantine),
@@ -563,7 +579,7 @@ def _check_conservation(session: Session, declaration: Declaration, window: Wind
     unequal = session.con.execute(f"""
         select day, sum(n) from (
             select read_day as day, row_count as n from ledger.slices
-            where table_name = {literal(declaration.bronze)} and read_day in {dates(accepted)}
+            where table_name = {literal(declaration.bronze)} and {among("read_day", accepted)}
             union all {fates})
         group by day having sum(n) <> 0 order by day""").fetchall()
     if unequal:
@@ -661,7 +677,7 @@ def _write_bronze(session: Session, declaration: Declaration, window: Window) ->
     files = [file for day in window for file in arrivals[day]]
     table = quoted(declaration.name)
     with session.transaction():
-        engine.ensure_table(con, declaration.name, columns)
+        session.ensure(declaration.name, columns)
         replaced = _note_files(session, feed, files)
         with _watched_moves(session, declaration, window):
             present = ", ".join(f"(date '{file.arrived_on}', {literal(file.name)})" for file in files)

@@ -14,6 +14,7 @@ import polars as pl
 from ecom_assets.contract import Column, Contract, Kind, Rule
 from ecom_assets.days import Window
 from ecom_assets.declaration import DAYS_PARAMETER, Declaration, Read
+from ecom_assets.errors import UserError
 
 SQL_TYPES: Mapping[Kind, str] = {
     "text": "VARCHAR",
@@ -52,7 +53,7 @@ _RANDOM_NAME = re.compile(r"_[0-9a-f]{12,16}\b")
 _HASH_DIGITS = 9
 
 
-class ShapeError(Exception):
+class ShapeError(UserError):
     """A transform's result does not have the columns or types of its contract."""
 
 
@@ -66,9 +67,10 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def dates(days: Iterable[dt.date]) -> str:
-    """A parenthesised list of days for `in`, never empty."""
-    return "(" + ", ".join(f"date '{day}'" for day in days) + ")" if days else "(null::date)"
+def among(column: str, days: Iterable[dt.date]) -> str:
+    """The predicate that a date column holds one of these days; false where there are none."""
+    listed = ", ".join(f"date '{day}'" for day in days)
+    return f"{column} in ({listed})" if listed else "false"
 
 
 def between(column: str, window: Window) -> str:
@@ -159,7 +161,6 @@ def read_table(
 ) -> duckdb.DuckDBPyRelation:
     """The rows of an input that a window reaches."""
     reached = read.reach.window(window, calendar)
-    ensure_table(con, source.name, columns_of(source))
     names = ", ".join(quoted(column) for column in source.contract.columns)
     return con.sql(
         f"select {names} from {quoted(source.name)} where {between(str(source.contract.partition_column), reached)}"
@@ -234,16 +235,14 @@ def parse(
     bronze = quoted(declaration.bronze)
     texts = ", ".join(f"{quoted(c.name)}, {_typed(c, feed_zone)} as {quoted('typed ' + c.name)}" for c in columns)
     typed = ", ".join(f"{quoted('typed ' + c.name)} as {quoted(c.name)}" for c in columns)
-    event = quoted(str(feed.event_column))
     complaints = {
         "problem is not null": "problem",
-        "problem is null and event_on is null": f"{literal(f'{feed.event_column} gives no usable day: ')} || "
-        f"coalesce({event}, 'nothing')",
+        "problem is null and event_on is null": literal(f"{feed.event_column} gives no usable day"),
     }
     for c in columns:
         if c.kind != "text":
             unread = f"{quoted('typed ' + c.name)} is null and nullif(trim({quoted(c.name)}), '') is not null"
-            complaints[unread] = f"{literal(f'{c.name} is {_KIND_WORDS[c.kind]}: ')} || left({quoted(c.name)}, 80)"
+            complaints[unread] = literal(f"{c.name} is {_KIND_WORDS[c.kind]}")
     cases = ", ".join(f"case when {when} then {what} end" for when, what in complaints.items())
     some = " or ".join(f"({when})" for when in complaints)
     rivals = f"""

@@ -1,0 +1,94 @@
+"""The laws that hold for all tables at once."""
+
+import random
+
+import pytest
+
+from ecom_assets.days import ONE_DAY, Window
+from ecom_assets.landing.zone import Zone
+from ecom_assets.proof import contents, settle
+from ecom_assets.writing import Session
+from ecom_assets_tests.warehouses import START, run_all, session_over, small_shop, window
+
+DAYS = 9
+
+
+@pytest.fixture(scope="module")
+def zone(tmp_path_factory: pytest.TempPathFactory) -> Zone:
+    return small_shop(tmp_path_factory.mktemp("landing"), DAYS)
+
+
+@pytest.fixture(scope="module")
+def built(zone: Zone) -> Session:
+    """A warehouse built in one window."""
+    session = session_over(zone)
+    run_all(session, window(DAYS))
+    settle(session)
+    return session
+
+
+def _one(session: Session, query: str) -> int:
+    return int(session.con.execute(query).fetchall()[0][0])
+
+
+def test_the_generated_data_holds_what_makes_the_laws_hard(built: Session):
+    late = "select count(*) from bronze.orders where event_on < arrived_on"
+    very_late = "select count(*) from bronze.orders where event_on < arrived_on - 2"
+    ties = (
+        "select count(*) from (select order_id from bronze.orders group by order_id, updated_at, arrived_on "
+        "having count(*) > 1)"
+    )
+    moved = "select count(*) from ledger.moves where table_name = 'bronze.orders'"
+    over_midnight = "select count(*) from silver.sessions where ended_at::date > started_on"
+    duplicates = "select count(*) from superseded.orders where kind = 'duplicate'"
+    superseded = "select count(*) from superseded.orders where kind = 'superseded'"
+    waiting = "select count(*) from quarantine.orders"
+    for query in (late, very_late, ties, moved, over_midnight, duplicates, superseded, waiting):
+        assert _one(built, query) > 0, query
+    quiet = START + 4 * ONE_DAY
+    assert _one(built, f"select count(*) from silver.orders where ordered_on = date '{quiet}'") == 0
+    assert _one(built, f"select count(*) from ledger.days where day = date '{quiet}' and row_count = 0") > 0
+
+
+def test_a_window_gives_what_its_days_give_one_by_one_in_any_order(built: Session, zone: Zone):
+    day_by_day = session_over(zone)
+    days = list(window(DAYS))
+    random.Random(3).shuffle(days)
+    for day in days:
+        run_all(day_by_day, Window(day, day))
+    settle(day_by_day)
+
+    assert contents(day_by_day) == contents(built)
+
+
+def test_running_a_window_again_changes_nothing(built: Session):
+    before = contents(built)
+
+    run_all(built, Window(START + ONE_DAY, START + 3 * ONE_DAY))
+
+    assert contents(built) == before
+    assert built.stale() == []
+
+
+def test_each_bronze_row_ends_in_exactly_one_place(built: Session):
+    for declaration in built.catalog:
+        if declaration.from_feed:
+            fates = " union all ".join(
+                f"select arrived_on, source_file, record from {table}"
+                for table in (declaration.name, declaration.quarantine, declaration.superseded)
+            )
+            everywhere = f"select arrived_on, source_file, record from {declaration.bronze}"
+            assert _one(built, f"select count(*) from ({everywhere} except all ({fates}))") == 0, declaration.name
+            assert _one(built, f"select count(*) from (({fates}) except all {everywhere})") == 0, declaration.name
+
+
+def test_an_empty_day_gives_typed_empty_tables(tmp_path):
+    session = session_over(Zone(tmp_path))
+    for feed in ("customers", "orders"):
+        session.zone.write(feed, START, "nothing.csv", b"order_id,customer_id\n")
+
+    results = run_all(session, window(1))
+
+    assert results["silver.orders"][0].row_count == 0
+    assert session.con.execute("select gross_sales from gold.fact_sales").fetchall() == []
+    assert {result[0].state.is_good for result in results.values()} == {True}

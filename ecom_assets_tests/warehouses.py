@@ -1,0 +1,50 @@
+"""Small warehouses for tests: sessions over a landing zone, without Dagster."""
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from ecom_assets import catalog
+from ecom_assets.days import Window
+from ecom_assets.declaration import Catalog
+from ecom_assets.landing.synthetic import land_shop
+from ecom_assets.landing.zone import Zone
+from ecom_assets.shop import Scale, Shop
+from ecom_assets.writing import DayResult, Session
+
+START = dt.date(2024, 3, 1)
+SMALL = Scale(
+    orders_per_day=25,
+    customers_at_start=60,
+    customers_per_day=4,
+    products_at_start=25,
+    products_per_day=1,
+    dirty_share=0.01,
+    quiet_days=(4,),
+)
+
+
+def window(days: int, start: dt.date = START) -> Window:
+    """That many days from a start."""
+    return Window(start, start + dt.timedelta(days=days - 1))
+
+
+def small_shop(root: Path, days: int) -> Zone:
+    """A landing zone with a small shop's files of the first days."""
+    zone = Zone(root)
+    land_shop(zone, Shop(START, preset=SMALL), window(days))
+    return zone
+
+
+def session_over(zone: Zone, path: str | Path = ":memory:", tables: Catalog | None = None, **more: Any) -> Session:
+    """A session on an empty or standing warehouse file."""
+    con = duckdb.connect(path)
+    con.execute("set TimeZone = 'UTC'")
+    return Session(con, tables or catalog.tables(), zone, Window(START, dt.date.max), **more)
+
+
+def run_all(session: Session, days: Window) -> dict[str, list[DayResult]]:
+    """Every table over a window, in order."""
+    return {name: session.run(name, days) for name in session.catalog.names}
