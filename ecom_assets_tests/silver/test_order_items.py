@@ -1,0 +1,11 @@
+from ecom_assets.silver.order_items import OrderItems
+from ecom_assets_tests.samples import broken_rules
+
+
+def test_a_line_discount_may_be_the_whole_line_and_no_more():
+    line = {"quantity": 3, "unit_price": "0.333"}
+
+    assert broken_rules(OrderItems, {**line, "discount": "0.999"}) == []
+    assert broken_rules(OrderItems, {**line, "discount": "1"}) == [
+        "The discount on a line does not exceed its quantity times its price."
+    ]

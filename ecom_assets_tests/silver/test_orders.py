@@ -1,0 +1,32 @@
+from ecom_assets.silver.orders import Orders, transform
+from ecom_assets_tests.samples import broken_rules, rows, run, sample
+
+PRICED = {"subtotal": "10.00", "discount": "1.00", "shipping": "2.50", "tax": "0.99"}
+
+
+def test_a_status_is_read_in_any_case():
+    orders = sample(Orders, {"status": " PAID"}, {"status": "Cancelled", "cancel_reason": "Void"})
+
+    assert rows(run(transform, orders), "status", "cancel_reason") == [("cancelled", "void"), ("paid", None)]
+
+
+def test_a_country_keeps_its_case():
+    orders = sample(Orders, {"country": " United Kingdom "})
+
+    assert rows(run(transform, orders), "country") == ["United Kingdom"]
+
+
+def test_a_total_is_held_to_its_parts_only_where_both_ends_are_given():
+    assert broken_rules(Orders, {**PRICED, "total": "12.49"}) == []
+    assert broken_rules(Orders, {**PRICED, "total": "12.50"}) == [
+        "Subtotal less discount plus shipping and tax make the total, where both ends are given."
+    ]
+    assert broken_rules(Orders, {**PRICED, "total": None}) == []
+
+
+def test_an_order_is_cancelled_for_a_reason_and_no_other_has_one():
+    sentence = "A cancelled order has a reason, and no other order has one."
+
+    assert broken_rules(Orders, {"status": "cancelled", "cancel_reason": "fraud"}) == []
+    assert broken_rules(Orders, {"status": "cancelled"}) == [sentence]
+    assert broken_rules(Orders, {"status": "paid", "cancel_reason": "fraud"}) == [sentence]

@@ -1,0 +1,198 @@
+import datetime as dt
+from collections.abc import Sequence
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from ecom_assets.days import Window, around
+from ecom_assets.silver.events import Events
+from ecom_assets.silver.sessions import Sessions, transform
+from ecom_assets_tests.samples import collected, rows, run, run_window, sample
+
+VIEW, CART, CHECKOUT, PAYMENT, PURCHASE = (
+    "Product Viewed",
+    "Product Added",
+    "Checkout Started",
+    "Payment Info Entered",
+    "Order Completed",
+)
+
+
+def visit(*events):
+    """Events of one visitor, numbered in order, each a moment and what else there is to say."""
+    return sample(
+        Events,
+        *(
+            {"event_id": f"{number:05}", "occurred_at": moment, "occurred_on": moment[:10], **facts}
+            for number, (moment, facts) in enumerate(events)
+        ),
+    )
+
+
+def dense(start: str, end: str, minutes: int):
+    moment, last = dt.datetime.fromisoformat(start), dt.datetime.fromisoformat(end)
+    count = (last - moment) // dt.timedelta(minutes=minutes) + 1
+    return [(str(moment + n * dt.timedelta(minutes=minutes)), {}) for n in range(count)]
+
+
+def starts(events):
+    return [str(moment) for moment in rows(run(transform, events), "started_at")]
+
+
+def test_a_pause_of_more_than_half_an_hour_ends_a_session():
+    events = visit(("2024-01-01 10:00:00", {}), ("2024-01-01 10:30:00", {}), ("2024-01-01 11:00:00.000001", {}))
+
+    assert starts(events) == ["2024-01-01 10:00:00", "2024-01-01 11:00:00.000001"]
+
+
+def test_devices_do_not_share_a_session():
+    events = visit(("2024-01-01 10:00:00", {"anonymous_id": "a"}), ("2024-01-01 10:01:00", {"anonymous_id": "b"}))
+
+    assert rows(run(transform, events), "session_id") == [
+        "a@2024-01-01T10:00:00.000000",
+        "b@2024-01-01T10:01:00.000000",
+    ]
+
+
+def test_a_session_across_midnight_belongs_to_the_day_on_which_it_starts():
+    events = visit(("2024-01-01 23:50:00", {}), ("2024-01-02 00:10:00", {}))
+
+    assert rows(run(transform, events), "started_on", "event_count") == [(dt.date(2024, 1, 1), 2)]
+
+
+def test_a_session_is_cut_24_hours_after_its_start():
+    events = visit(*dense("2024-01-01 12:00:00", "2024-01-02 13:00:00", minutes=30))
+
+    assert starts(events) == ["2024-01-01 12:00:00", "2024-01-02 12:00:00"]
+
+
+def test_a_session_of_more_than_22_hours_is_cut_at_midnight():
+    long = visit(*dense("2024-01-01 01:00:00", "2024-01-02 00:20:00", minutes=20))
+    shorter = visit(*dense("2024-01-01 02:00:00", "2024-01-02 00:20:00", minutes=20))
+
+    assert starts(long) == ["2024-01-01 01:00:00", "2024-01-02 00:00:00"]
+    assert starts(shorter) == ["2024-01-01 02:00:00"]
+
+
+def test_bots_have_no_sessions():
+    bots = ["GoogleBot/2.1", "my-crawler", "SPIDER"]
+    events = visit(*(("2024-01-01 10:00:00", {"user_agent": agent, "anonymous_id": agent}) for agent in bots))
+
+    assert rows(run(transform, events), "session_id") == []
+
+
+@pytest.mark.parametrize(
+    ("source", "medium", "channel"),
+    [
+        (None, None, "direct"),
+        ("google", "organic", "organic"),
+        ("google", "cpc", "paid search"),
+        ("facebook", "paid_social", "social"),
+        ("spring", "newsletter", "email"),
+        ("partner", "affiliate", "affiliate"),
+        ("a-blog", None, "referral"),
+        ("a-blog", "banner", "referral"),
+    ],
+)
+def test_the_first_event_says_which_channel_brought_the_visit(source, medium, channel):
+    events = visit(
+        ("2024-01-01 10:00:00", {"utm_source": source, "utm_medium": medium}),
+        ("2024-01-01 10:01:00", {"utm_source": "other", "utm_medium": "other"}),
+    )
+
+    assert rows(run(transform, events), "channel") == [channel]
+
+
+def test_the_closed_funnel_counts_steps_in_their_order_only():
+    in_order = [VIEW, CART, CHECKOUT, PAYMENT, PURCHASE]
+    detours = [CART, VIEW, VIEW, CHECKOUT, CART, PAYMENT, CHECKOUT]
+
+    def step(names):
+        moments = [(f"2024-01-01 10:{minute:02}:00", {"event": name}) for minute, name in enumerate(names)]
+        return rows(run(transform, visit(*moments)), "funnel_step", "has_checkout", "has_payment")
+
+    assert step(in_order) == [(5, True, True)]
+    assert step(detours) == [(3, True, True)]
+    assert step([PURCHASE]) == [(0, False, False)]
+
+
+def test_a_session_ends_with_the_customer_last_known_and_its_first_order():
+    events = visit(
+        ("2024-01-01 10:00:00", {"value": "1", "event": CART, "order_id": "no order yet"}),
+        ("2024-01-01 10:01:00", {"customer_id": "C1", "event": PURCHASE, "order_id": "O1", "value": "9.99"}),
+        ("2024-01-01 10:02:00", {"customer_id": "C2", "event": PURCHASE, "order_id": "O2", "value": "5"}),
+        ("2024-01-01 10:03:00", {}),
+    )
+
+    ended = collected(run(transform, events)).row(0, named=True)
+
+    assert (ended["customer_id"], ended["order_id"], str(ended["order_value"])) == ("C2", "O1", "9.9900")
+
+
+BERLIN = ZoneInfo("Europe/Berlin")
+HALF_AN_HOUR, A_DAY = dt.timedelta(minutes=30), dt.timedelta(hours=24)
+
+
+def local_day(moment: dt.datetime) -> dt.date:
+    return moment.replace(tzinfo=dt.UTC).astimezone(BERLIN).date()
+
+
+def starts_by_the_rule(moments: Sequence[dt.datetime]) -> list[dt.datetime]:
+    """The rule read event by event: a pause, 22 hours of the day before at midnight, each 24 hours of activity."""
+    found: list[dt.datetime] = []
+    previous = active_since = active_today_since = None
+    for moment in moments:
+        is_connected = previous is not None and moment - previous <= HALF_AN_HOUR
+        is_new_day = previous is None or local_day(moment) != local_day(previous)
+        is_cut = is_connected and is_new_day and previous - active_today_since > dt.timedelta(hours=22)
+        if not is_connected or is_cut:
+            active_since = moment
+            found.append(moment)
+        elif (moment - active_since) // A_DAY > (previous - active_since) // A_DAY:
+            found.append(moment)
+        if not is_connected or is_new_day:
+            active_today_since = moment
+        previous = moment
+    return found
+
+
+pauses = st.tuples(st.sampled_from([5, 29, 30, 31, 400]), st.integers(1, 100))
+# Around the nights on which the clock in Berlin changes: a day of 23 hours and one of 25.
+evenings = st.sampled_from(["2024-03-29 22:10", "2024-03-30 23:00", "2024-10-25 21:40", "2024-10-26 22:00"])
+
+
+@settings(max_examples=8)
+@given(evening=evenings, runs=st.lists(pauses, min_size=1, max_size=5), length=st.integers(2, 3))
+@example(evening="2024-03-29 22:10", runs=[(30, 200)], length=2)
+@example(evening="2024-10-25 21:40", runs=[(30, 100), (31, 1), (29, 100)], length=3)
+def test_days_run_alone_or_in_windows_have_the_sessions_of_the_rule(evening, runs, length):
+    moments = [dt.datetime.fromisoformat(evening)]
+    for minutes, repeats in runs:
+        moments += [moments[-1] + (n + 1) * dt.timedelta(minutes=minutes) for n in range(repeats)]
+    events = sample(
+        Events,
+        *(
+            {"event_id": f"{number:05}", "occurred_at": moment, "occurred_on": local_day(moment)}
+            for number, moment in enumerate(moments)
+        ),
+    )
+    first, last = local_day(moments[0]), local_day(moments[-1])
+
+    def stored(window):
+        made = run_window(
+            transform, window, {"silver_events": (events, "occurred_on")}, {"silver_events": around(1, 1)}, "started_on"
+        )
+        return made.sort("session_id")
+
+    whole = stored(Window(first, last))
+    assert whole["started_at"].to_list() == starts_by_the_rule(moments)
+    assert whole["event_count"].sum() == len(moments)
+    for day in Window(first, last):
+        several = stored(Window(day, day + dt.timedelta(days=length - 1)))
+        alone = stored(Window(day, day))
+        assert_frame_equal(alone, whole.filter(whole["started_on"] == day))
+        assert_frame_equal(alone, several.filter(several["started_on"] == day))
+    Sessions.validate(whole)
