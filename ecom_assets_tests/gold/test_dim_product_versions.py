@@ -1,0 +1,18 @@
+from ecom_assets.gold.dim_product_versions import transform
+from ecom_assets.silver.products import Products
+from ecom_assets_tests.samples import days, rows, run, sample
+
+
+def test_a_new_price_makes_a_version_and_codes_differ_by_case():
+    products = sample(
+        Products,
+        {"product_id": "85123A", "changed_at": "2024-01-01 10:00", "price": "2.55"},
+        {"product_id": "85123A", "changed_at": "2024-01-01 11:00", "price": "2.95"},
+        {"product_id": "85123a", "changed_at": "2024-01-01 12:00", "price": "2.95"},
+    )
+
+    assert rows(run(transform, products, days("2024-01-01")), "product_key") == [
+        "85123A@2024-01-01T10:00:00.000000",
+        "85123A@2024-01-01T11:00:00.000000",
+        "85123a@2024-01-01T12:00:00.000000",
+    ]

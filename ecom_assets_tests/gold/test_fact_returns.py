@@ -1,0 +1,17 @@
+from ecom_assets.gold.dim_customer_versions import DimCustomerVersions
+from ecom_assets.gold.dim_product_versions import DimProductVersions
+from ecom_assets.gold.fact_returns import transform
+from ecom_assets.silver.returns import Returns
+from ecom_assets_tests.samples import rows, run, sample
+
+
+def test_a_return_meets_the_versions_that_stood_when_it_was_refunded():
+    returns = sample(Returns, {"customer_id": "C", "product_id": "P", "returned_at": "2024-01-01 11:00"})
+    customers = sample(
+        DimCustomerVersions,
+        {"customer_id": "C", "customer_key": "C1", "effective_from": "2024-01-01 10:00"},
+        {"customer_id": "C", "customer_key": "C2", "effective_from": "2024-01-01 11:00:01"},
+    )
+    products = sample(DimProductVersions, {"product_id": "P", "product_key": "P1", "effective_from": "2023-01-01"})
+
+    assert rows(run(transform, returns, customers, products), "customer_key", "product_key") == [("C1", "P1")]

@@ -1,0 +1,74 @@
+from decimal import Decimal
+
+from ecom_assets.gold.dim_customer_versions import DimCustomerVersions
+from ecom_assets.gold.dim_product_versions import DimProductVersions
+from ecom_assets.gold.fact_sales import transform
+from ecom_assets.silver.order_items import OrderItems
+from ecom_assets.silver.orders import Orders
+from ecom_assets_tests.samples import rows, run, sample
+
+
+def sold(items, orders, customers=(), products=()):
+    return run(
+        transform,
+        sample(OrderItems, *items),
+        sample(Orders, *orders),
+        sample(DimCustomerVersions, *customers),
+        sample(DimProductVersions, *products),
+    )
+
+
+def test_an_orders_discount_shipping_and_tax_are_on_its_lines_to_the_cent():
+    items = [
+        {"line_number": 2, "quantity": 1, "unit_price": "10", "discount": "1"},
+        {"line_number": 3, "quantity": 2, "unit_price": "9", "discount": "0"},
+    ]
+    order = {"discount": "1.00", "shipping": "4.95", "tax": "2.10"}
+
+    columns = ["line_number", "gross_sales", "order_discount", "net_amount", "shipping", "tax"]
+    assert rows(sold(items, [order]), *columns) == [
+        (2, Decimal(10), Decimal("0.33"), Decimal("8.67"), Decimal("4.95"), Decimal("2.10")),
+        (3, Decimal(18), Decimal("0.67"), Decimal("17.33"), Decimal(0), Decimal(0)),
+    ]
+
+
+def test_an_order_cancelled_as_void_or_test_is_no_valid_sale():
+    orders = [
+        {"order_id": "kept"},
+        {"order_id": "void", "status": "cancelled", "cancel_reason": "void"},
+        {"order_id": "returned", "status": "cancelled", "cancel_reason": "customer"},
+    ]
+    items = [{"order_id": order["order_id"]} for order in orders]
+
+    assert rows(sold(items, orders), "order_id", "is_valid") == [("kept", True), ("returned", True), ("void", False)]
+
+
+def test_a_line_meets_the_versions_that_stood_when_it_was_ordered():
+    items = [
+        {"order_id": order, "ordered_at": moment, "product_id": "P", "quantity": 2}
+        for order, moment in [
+            ("early", "2024-01-01 09:59"),
+            ("exact", "2024-01-01 10:00"),
+            ("late", "2024-01-01 12:00"),
+        ]
+    ]
+    orders = [{"order_id": item["order_id"], "customer_id": "C", "ordered_at": item["ordered_at"]} for item in items]
+    customers = [{"customer_id": "C", "customer_key": "C1", "effective_from": "2024-01-01 10:00"}]
+    products = [
+        {"product_id": "P", "product_key": "P1", "effective_from": "2024-01-01 10:00", "cost": "1.25"},
+        {"product_id": "P", "product_key": "P2", "effective_from": "2024-01-01 12:00", "cost": None},
+    ]
+
+    made = sold(items, orders, customers, products)
+
+    assert rows(made, "order_id", "customer_key", "product_key", "cost") == [
+        ("early", None, None, None),
+        ("exact", "C1", "P1", Decimal("2.50")),
+        ("late", "C1", "P2", None),
+    ]
+
+
+def test_guests_and_unknown_products_stay_without_versions():
+    made = sold([{}], [{}], customers=[{"customer_id": "somebody"}])
+
+    assert rows(made, "customer_id", "customer_key", "product_key") == [(None, None, None)]
