@@ -31,6 +31,19 @@ def versions(changes: nw.LazyFrame, days: nw.LazyFrame, *, identity: str, attrib
     return compared.filter(is_first | changed)
 
 
+def view_of(table: str, identity: str) -> str:
+    """The query that adds to each version its end (null while it stands), if it is current, and its number."""
+    return f"""
+SELECT
+    *,
+    lead(effective_from) OVER later AS effective_to,
+    lead(effective_from) OVER later IS NULL AS is_current,
+    row_number() OVER later AS version_number
+FROM {table}
+WINDOW later AS (PARTITION BY {identity} ORDER BY effective_from)
+"""
+
+
 def with_version(
     facts: nw.LazyFrame, versions: nw.LazyFrame, *, identity: str, moment: str, columns: Sequence[str]
 ) -> nw.LazyFrame:

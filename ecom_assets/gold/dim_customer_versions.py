@@ -4,23 +4,12 @@ import narwhals as nw
 
 from ecom_assets.contract import Date, Table, Timestamp, column, contract, key
 from ecom_assets.days import history
-from ecom_assets.gold._versions import versions
+from ecom_assets.gold._versions import versions, view_of
 from ecom_assets.keys import key_at
 from ecom_assets.table_asset import table_asset
 
 ATTRIBUTES = ["registered_at", "name", "email", "city", "country", "marketing_consent"]
-
-VIEW_NAME = "gold.dim_customer"
-VIEW = """
-SELECT
-    *,
-    lead(effective_from) OVER later AS effective_to,
-    lead(effective_from) OVER later IS NULL AS is_current,
-    row_number() OVER later AS version_number
-FROM gold.dim_customer_versions
-WINDOW later AS (PARTITION BY customer_id ORDER BY effective_from)
-"""
-"""Each version with its end (null while it stands), whether it stands now, and its number from 1."""
+VIEW = ("gold.dim_customer", view_of("gold.dim_customer_versions", "customer_id"))
 
 
 class DimCustomerVersions(Table, primary_key="customer_key", partition_column="effective_on"):
@@ -45,4 +34,4 @@ def transform(silver_customers: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFram
     ).select(*contract(DimCustomerVersions).columns)
 
 
-asset = table_asset(DimCustomerVersions, transform, reads={"silver_customers": history})
+asset = table_asset(DimCustomerVersions, transform, reads={"silver_customers": history}, view=VIEW)

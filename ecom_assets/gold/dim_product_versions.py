@@ -4,23 +4,12 @@ import narwhals as nw
 
 from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money
 from ecom_assets.days import history
-from ecom_assets.gold._versions import versions
+from ecom_assets.gold._versions import versions, view_of
 from ecom_assets.keys import key_at
 from ecom_assets.table_asset import table_asset
 
 ATTRIBUTES = ["name", "category", "brand", "price", "cost", "is_active"]
-
-VIEW_NAME = "gold.dim_product"
-VIEW = """
-SELECT
-    *,
-    lead(effective_from) OVER later AS effective_to,
-    lead(effective_from) OVER later IS NULL AS is_current,
-    row_number() OVER later AS version_number
-FROM gold.dim_product_versions
-WINDOW later AS (PARTITION BY product_id ORDER BY effective_from)
-"""
-"""Each version with its end (null while it stands), whether it stands now, and its number from 1."""
+VIEW = ("gold.dim_product", view_of("gold.dim_product_versions", "product_id"))
 
 
 class DimProductVersions(Table, primary_key="product_key", partition_column="effective_on"):
@@ -45,4 +34,4 @@ def transform(silver_products: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame
     ).select(*contract(DimProductVersions).columns)
 
 
-asset = table_asset(DimProductVersions, transform, reads={"silver_products": history})
+asset = table_asset(DimProductVersions, transform, reads={"silver_products": history}, view=VIEW)
