@@ -172,15 +172,15 @@ def _update(session: Session, con: duckdb.DuckDBPyConnection) -> None:
     con.execute("begin")
     try:
         _make_tables(con, tables, f"{days} limit 0")
-        con.execute(f"create or replace temp table shown as {days}")
-        con.execute("""
+        con.execute(f"""
             create or replace temp table changed as
-            select distinct table_name, day
-            from ((from shown except from ledger.days) union all (from ledger.days except from shown))""")
+            select coalesce(n.table_name, o.table_name) as table_name, coalesce(n.day, o.day) as day, n as entry
+            from ({days}) n full join ledger.days o on n.table_name = o.table_name and n.day = o.day
+            where n is distinct from o""")
         for table in tables:
             _replace_days(session, con, table, warehouse)
         con.execute("delete from ledger.days d using changed c where d.table_name = c.table_name and d.day = c.day")
-        con.execute("insert into ledger.days select shown.* from shown semi join changed using (table_name, day)")
+        con.execute("insert into ledger.days select unnest(entry) from changed where entry.day is not null")
         for name, query in _LEDGER.items():
             filled = query.format(
                 warehouse=warehouse,
@@ -244,9 +244,7 @@ def _make_tables(con: duckdb.DuckDBPyConnection, tables: list[_Published], no_da
 def _replace_days(session: Session, con: duckdb.DuckDBPyConnection, table: _Published, warehouse: str) -> None:
     """Put the rows of the changed days in the place of those that stand there."""
     changed = con.execute(
-        "select day, coalesce(shows_old_rows, false) from changed left join shown using (table_name, day) "
-        "where table_name = ?",
-        [table.made_by],
+        "select day, coalesce(entry.shows_old_rows, false) from changed where table_name = ?", [table.made_by]
     ).fetchall()
     if not changed:
         return
@@ -266,7 +264,7 @@ def _replace_days(session: Session, con: duckdb.DuckDBPyConnection, table: _Publ
 
 
 def _make_views(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
-    views = {declaration.view_name: declaration.view_query for declaration in catalog if declaration.view_name}
+    views = dict(declaration.view for declaration in catalog if declaration.view)
     for name in _tables_of(con, "view") - set(views):
         con.execute(f"drop view {quoted(name)}")
     for name, query in views.items():
