@@ -10,6 +10,8 @@ from ecom_assets.contract import Table
 from ecom_assets.landing import customers, events, order_items, orders, payments, products, returns
 from ecom_assets.shop import PRESETS, Scale, Shop
 from ecom_assets.shop.shop import LONGEST_WAIT
+from ecom_assets.shop.timetable import CAMPAIGN_DAYS
+from ecom_assets.shop.visits import CAMPAIGN
 
 START = date(2024, 1, 1)
 DAYS = 60
@@ -389,6 +391,13 @@ def test_robots_name_themselves_and_do_not_buy(about: Frames) -> None:
 
     assert 0.01 < robots.height / about["events"].height < 0.2
     assert set(robots["event"]) <= {"Page Viewed", "Products Searched", "Product Viewed"}
+
+
+def test_the_campaign_brings_visits_in_its_week_only(about: Frames) -> None:
+    brought = about["events"].filter(pl.col("utm_campaign") == CAMPAIGN)
+
+    assert {on(n) for n in CAMPAIGN_DAYS} <= set(brought["asked"])
+    assert set(brought["asked"]) <= {on(n) for n in range(CAMPAIGN_DAYS.start - 1, CAMPAIGN_DAYS.stop + 1)}
 
 
 def test_dirt_is_well_under_a_hundredth_and_leaves_the_good_rows(clean: Shop) -> None:
