@@ -20,6 +20,7 @@ from ecom_assets.days import Window
 from ecom_assets.declaration import Catalog
 from ecom_assets.engine import duckdb as engine
 from ecom_assets.engine.duckdb import among, between, literal, quoted
+from ecom_assets.errors import UserError
 from ecom_assets.writing import HELD_LAYERS, Session
 
 ALIAS = "publishing"
@@ -28,6 +29,10 @@ _LEDGER = {
     "ledger.stale": "select * from (values {stale}) as s (table_name, day, why) where day is not null",
     "ledger.published": "select {run_id} as run_id, {now} as published_at",
 }
+
+
+class NothingPublished(UserError, FileNotFoundError):
+    """There is no snapshot yet."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +70,14 @@ def publish(session: Session, path: Path) -> None:
 def open_snapshot(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection that reads the newest snapshot, and goes on reading this one while it is open.
 
-    Raises FileNotFoundError where nothing has been published yet.
+    Raises NothingPublished before the first run.
     """
     with closing(duckdb.connect()) as con:
         while True:
             if not path.exists():
-                raise FileNotFoundError(f"{path}: nothing has been published yet. A run does it: `ecom run`.")
+                raise NothingPublished(
+                    f"{path} is not there yet: nothing has been published. Any run does it: ecom run."
+                )
             found = path.stat().st_ino
             file = next((file for file in _files(path) if _is_link(file, path)), None)
             with _lock(file, fcntl.LOCK_SH) if file else nullcontext():

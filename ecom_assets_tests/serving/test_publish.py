@@ -18,7 +18,7 @@ from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contra
 from ecom_assets.days import Window, by_event_day
 from ecom_assets.declaration import Catalog, Declaration, declare
 from ecom_assets.landing.zone import Zone
-from ecom_assets.serving.publish import open_snapshot, publish
+from ecom_assets.serving.publish import NothingPublished, open_snapshot, publish
 from ecom_assets.writing import Session
 
 MONDAY, TUESDAY = dt.date(2024, 1, 1), dt.date(2024, 1, 2)
@@ -312,7 +312,7 @@ def test_a_lost_or_broken_file_is_made_anew(folder, file, content):
 
 
 def test_without_a_snapshot_the_reader_is_told_so(tmp_path):
-    with pytest.raises(FileNotFoundError, match="nothing has been published"), open_snapshot(tmp_path / "none.duckdb"):
+    with pytest.raises(NothingPublished), open_snapshot(tmp_path / "none.duckdb"):
         pass
 
 

@@ -1,0 +1,104 @@
+"""The data dictionary: what each table holds and promises, written out from the declarations."""
+
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+
+from ecom_assets import catalog
+from ecom_assets.contract import Column
+from ecom_assets.days import Reach
+from ecom_assets.declaration import Declaration
+
+HEAD = """\
+# Data dictionary
+
+Generated from the declarations by `ecom dictionary`; changes belong there.
+
+Amounts are DECIMAL(18,4) in shop currency, moments are UTC, days are the shop's business days. Every table
+is stored by day: a day's rows are all there and keep the contract, or there are none. Rows of bronze, and those
+of silver that come from it, also say where they came from: `arrived_on`, `source_file` and `record`.
+"""
+BESIDE = """\
+## Beside the tables
+
+Readers open `snapshot.duckdb`, which holds gold, kpi, their views, and:
+
+| table | one row is |
+| --- | --- |
+| ledger.days | a table-day: its state, counts and note; `shows_old_rows` where it failed or is blocked, and readers \
+see what it held before |
+| ledger.stale | a table-day that has to run again, and why |
+| ledger.files | a landed file that has been read |
+| ledger.published | the run that published the snapshot, and when |
+| quarantine.* | a row of bronze that could not be accepted, as it came, with the reasons |
+"""
+
+
+def text() -> str:
+    """The dictionary of all tables, in Markdown."""
+    parts = [HEAD]
+    tables = sorted(catalog.tables(), key=lambda table: table.name)
+    for layer in catalog.LAYERS:
+        name = layer.__name__.rpartition(".")[2]
+        parts.append(f"## {name}\n\n{inspect.getdoc(layer)}\n")
+        parts += [_table(table) for table in tables if table.contract.layer == name]
+    return "\n".join([*parts, BESIDE])
+
+
+def write(path: Path) -> None:
+    """Write the dictionary to a file, in UTF-8."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text(), encoding="utf-8")
+
+
+def _table(declaration: Declaration) -> str:
+    promise = declaration.contract
+    lines = [f"### {declaration.name}", "", promise.description, ""]
+    if not declaration.is_bronze:
+        lines.append(f"- Key: {', '.join(promise.primary_key)}")
+    lines.append(f"- Day: {promise.partition_column}")
+    lines += [f"- Reads {read.table}: {_reach(read.reach)}" for read in declaration.reads]
+    lines += ["", "| column | type | null | description |", "| --- | --- | --- | --- |"]
+    lines += [_row(column, declaration) for column in promise.columns.values()]
+    if rules := list(_rules(declaration)):
+        lines += ["", *rules]
+    if declaration.view:
+        name, query = declaration.view
+        lines += ["", f"View {name}:", "", "```sql", query.strip(), "```"]
+    return "\n".join([*lines, ""])
+
+
+def _reach(reach: Reach) -> str:
+    """Which days of an input a day reads, in words."""
+    if reach.by_event:
+        return "the rows that happened on the day, whenever they arrived"
+    if reach.is_same_day:
+        return "the same day"
+    first = "all days" if reach.before is None else _days_away(reach.before, "before")
+    last = "all days after" if reach.after is None else _days_away(reach.after, "after")
+    if reach.before is None:
+        return "all days" if reach.after is None else f"all days up to {last}"
+    return f"{first} and {last}" if reach.after is None else f"{first} to {last}"
+
+
+def _days_away(count: int, side: str) -> str:
+    return "the same day" if count == 0 else f"{count} day{'' if count == 1 else 's'} {side}"
+
+
+def _row(column: Column, declaration: Declaration) -> str:
+    kind, may_be_null = ("text", True) if declaration.is_bronze else (column.kind, column.nullable)
+    refers = ""
+    if column.references and not declaration.is_bronze:
+        refers = f"; stands in {column.references}{' on the same day' if column.on_same_day else ''}"
+    description = f"{column.description}{refers}".replace("|", "\\|")
+    return f"| {column.name} | {kind} | {'yes' if may_be_null else 'no'} | {description} |"
+
+
+def _rules(declaration: Declaration) -> Iterator[str]:
+    """The rules beyond the columns' types and nulls; bronze keeps what comes, and has none."""
+    if declaration.is_bronze:
+        return
+    known = {f"{name} is present" for name in declaration.contract.columns}
+    for rule in declaration.contract.rules:
+        if rule.sentence not in known:
+            yield f"- {rule.sentence}{'' if rule.hard else ' (expected, not demanded)'}"

@@ -1,0 +1,271 @@
+"""The first page: what the shop did of late, against the days before and a year ago, and how far to trust it."""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from enum import StrEnum
+from pathlib import Path
+
+import duckdb
+
+from ecom_assets.days import ONE_DAY, Window, stretches
+from ecom_assets.errors import UserError
+from ecom_assets.serving.publish import open_snapshot
+
+PERIOD_DAYS = 30
+YEAR_OF_WEEKS = dt.timedelta(weeks=52)
+REASONS_SHOWN = 3
+_NOTHING = "-"
+
+
+class Unit(StrEnum):
+    """How a figure is written."""
+
+    MONEY = "money"
+    """An amount in shop currency."""
+    COUNT = "count"
+    SHARE = "share"
+    """0 to 1, shown in percent."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One line of the first page.
+
+    The query takes $first, $last or both and gives one value, or a numerator and a denominator. It can
+    be asked of a period on each day of which `table` is good, or shows the rows of an earlier run.
+    """
+
+    name: str
+    unit: Unit
+    table: str
+    query: str
+
+
+def _sums(table: str, *terms: str) -> str:
+    sums = ", ".join(f"sum({term})" for term in terms)
+    return f"select {sums} from {table} where day between $first and $last"
+
+
+MEASURES = [
+    Measure("Net sales", Unit.MONEY, "kpi.daily_sales", _sums("kpi.daily_sales", "net_sales")),
+    Measure("Orders", Unit.COUNT, "kpi.daily_sales", _sums("kpi.daily_sales", "orders")),
+    Measure(
+        "Average order value",
+        Unit.MONEY,
+        "kpi.daily_sales",
+        _sums("kpi.daily_sales", "gross_sales - discounts", "orders"),
+    ),
+    Measure("New revenue", Unit.MONEY, "kpi.daily_customers", _sums("kpi.daily_customers", "new_sales")),
+    Measure("Returning revenue", Unit.MONEY, "kpi.daily_customers", _sums("kpi.daily_customers", "returning_sales")),
+    Measure(
+        "Repeat purchase rate to date",
+        Unit.SHARE,
+        "gold.agg_customer_metrics",
+        """
+        select count(*) filter (orders_to_date >= 2), count(*) filter (orders_to_date >= 1)
+        from (select arg_max(orders_to_date, day) as orders_to_date from gold.agg_customer_metrics
+              where day <= $last group by customer_id)""",
+    ),
+    Measure("Conversion rate", Unit.SHARE, "kpi.daily_funnel", _sums("kpi.daily_funnel", "open_purchase", "sessions")),
+    Measure(
+        "Refund rate of the orders",
+        Unit.SHARE,
+        "gold.fact_sales",
+        """
+        with sales as (
+            select order_id, sum(net_amount) as amount from gold.fact_sales
+            where is_valid and ordered_on between $first and $last group by order_id)
+        select (select coalesce(sum(amount), 0) from gold.fact_returns
+                where returned_on >= $first and order_id in (select order_id from sales)),
+               (select sum(amount) from sales)""",
+    ),
+    Measure(
+        "Payment failure rate",
+        Unit.SHARE,
+        "kpi.daily_payments",
+        _sums("kpi.daily_payments", "failed_count", "attempts"),
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A measure over the period, the one just before, and the same weekdays a year before.
+
+    Values are exact. None where there is nothing to divide by, or for an earlier period of which days
+    are missing.
+    """
+
+    name: str
+    unit: Unit
+    value: Decimal | None
+    before: Decimal | None
+    year_before: Decimal | None
+
+    def change(self, since: Decimal | None) -> Decimal | None:
+        """By which share the value grew; of shares, by how much."""
+        if self.value is None or since is None:
+            return None
+        if self.unit is Unit.SHARE:
+            return self.value - since
+        return (self.value - since) / abs(since) if since else None
+
+
+@dataclass(frozen=True)
+class Trust:
+    """How whole the published tables are: table-days by state, quarantined rows by reason, most frequent first."""
+
+    table_days: Mapping[str, int]
+    showing_old_rows: int
+    stale: int
+    quarantined: int
+    reasons: Sequence[tuple[str, int]]
+
+
+@dataclass(frozen=True)
+class FirstPage:
+    """All of it. `missing` are the days of the period for which some measure has no rows to go by."""
+
+    period: Window
+    missing: Sequence[dt.date]
+    figures: Sequence[Figure]
+    trust: Trust
+
+
+def figures(snapshot: Path, days: int = PERIOD_DAYS, last: dt.date | None = None) -> FirstPage:
+    """The first page over the `days` days up to `last`, by default the last day with sales.
+
+    Raises UserError where no day of sales has been published.
+    """
+    with open_snapshot(snapshot) as con:
+        shown = _shown_days(con)
+        last = last or max(shown.get("kpi.daily_sales", ()), default=None)
+        if last is None:
+            raise UserError("There is no first page yet: kpi.daily_sales has no good day. Run some: ecom run.")
+        period = Window(last - (days - 1) * ONE_DAY, last)
+        before = Window(period.first - days * ONE_DAY, period.first - ONE_DAY)
+        year_before = Window(period.first - YEAR_OF_WEEKS, period.last - YEAR_OF_WEEKS)
+
+        def earlier(measure: Measure, window: Window) -> Decimal | None:
+            return _value(con, measure, window) if set(window) <= shown.get(measure.table, set()) else None
+
+        lines = [
+            Figure(
+                measure.name,
+                measure.unit,
+                _value(con, measure, period),
+                earlier(measure, before),
+                earlier(measure, year_before),
+            )
+            for measure in MEASURES
+        ]
+        tables = {measure.table for measure in MEASURES}
+        missing = [day for day in period if any(day not in shown.get(table, ()) for table in tables)]
+        return FirstPage(period, missing, lines, _trust(con))
+
+
+def _shown_days(con: duckdb.DuckDBPyConnection) -> dict[str, set[dt.date]]:
+    found: dict[str, set[dt.date]] = {}
+    for table, day in con.execute(
+        "select table_name, day from ledger.days where state in ('stored', 'provisional') or shows_old_rows"
+    ).fetchall():
+        found.setdefault(table, set()).add(day)
+    return found
+
+
+def _value(con: duckdb.DuckDBPyConnection, measure: Measure, window: Window) -> Decimal | None:
+    given = {name: day for name, day in vars(window).items() if f"${name}" in measure.query}
+    [(value, *rest)] = con.execute(measure.query, given).fetchall()
+    if value is None or (rest and not rest[0]):
+        return None
+    return Decimal(value) / Decimal(rest[0]) if rest else Decimal(value)
+
+
+def _trust(con: duckdb.DuckDBPyConnection) -> Trust:
+    table_days = dict(con.execute("select state, count(*) from ledger.days group by all").fetchall())
+    [(old, stale)] = con.execute(
+        "select (select count(*) from ledger.days where shows_old_rows), (select count(*) from ledger.stale)"
+    ).fetchall()
+    tables = con.execute(
+        "select table_name from information_schema.tables "
+        "where table_catalog = current_database() and table_schema = 'quarantine'"
+    ).fetchall()
+    quarantined, reasons = 0, []
+    if tables:
+        rows = " union all ".join(f'select reasons from quarantine."{table}"' for (table,) in tables)
+        [(quarantined,)] = con.execute(f"select count(*) from ({rows})").fetchall()
+        reasons = con.execute(
+            "select reason, count(*) as n "
+            f"from (select unnest(reasons) as reason from ({rows})) group by all order by n desc, reason"
+        ).fetchall()
+    return Trust(table_days, old, stale, quarantined, reasons)
+
+
+def render(page: FirstPage) -> str:
+    """The first page as text. Amounts are rounded to the cent here, and nowhere before."""
+    length = _counted(len(page.period), "day")
+    table = [["", length, f"{length} before", "change", "a year before", "change"]]
+    for figure in page.figures:
+        row = [figure.name, _written(figure.value, figure.unit)]
+        for earlier in (figure.before, figure.year_before):
+            row += [_written(earlier, figure.unit), _change(figure, earlier)]
+        table.append(row)
+    if all(figure.year_before is None for figure in page.figures):
+        table = [row[:-2] for row in table]
+    lines = [f"The shop, {page.period}", "", *_aligned(table), ""]
+    if page.missing:
+        stretch = ", ".join(map(str, stretches(page.missing)))
+        verb = "is" if len(page.missing) == 1 else "are"
+        lines.append(f"{len(page.missing)} of these days {verb} incomplete: {stretch}.")
+    return "\n".join([*lines, *_trust_lines(page.trust)])
+
+
+def _trust_lines(trust: Trust) -> list[str]:
+    count = trust.table_days
+    lines = [
+        f"Table-days: {count.get('stored', 0):,} good, {count.get('provisional', 0):,} provisional, "
+        f"{count.get('failed', 0):,} failed, {count.get('blocked', 0):,} blocked; {trust.stale:,} have to run again."
+    ]
+    if trust.showing_old_rows:
+        lines.append(f"{trust.showing_old_rows:,} failed or blocked table-days show the rows of an earlier run.")
+    lines.append(f"Rows in quarantine: {trust.quarantined:,}{', because:' if trust.quarantined else '.'}")
+    lines += [f"  {n:,}: {reason}" for reason, n in trust.reasons[:REASONS_SHOWN]]
+    if left := trust.reasons[REASONS_SHOWN:]:
+        lines.append(f"  and {_counted(len(left), 'other reason')}")
+    return lines
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> Iterable[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for first, *others in rows:
+        cells = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))]
+        yield "   ".join(cells).rstrip()
+
+
+def _counted(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def _rounded(value: Decimal, places: str) -> Decimal:
+    return value.quantize(Decimal(places), ROUND_HALF_UP)
+
+
+def _written(value: Decimal | None, unit: Unit) -> str:
+    if value is None:
+        return _NOTHING
+    match unit:
+        case Unit.MONEY:
+            return f"{_rounded(value, '0.01'):,}"
+        case Unit.COUNT:
+            return f"{_rounded(value, '1'):,}"
+        case Unit.SHARE:
+            return f"{_rounded(value * 100, '0.01')} %"
+
+
+def _change(figure: Figure, since: Decimal | None) -> str:
+    change = figure.change(since)
+    if change is None:
+        return _NOTHING
+    return f"{_rounded(change * 100, '0.1'):+} {'points' if figure.unit is Unit.SHARE else '%'}"

@@ -1,0 +1,190 @@
+import datetime as dt
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from ecom_assets import catalog
+from ecom_assets.days import Window
+from ecom_assets.engine import duckdb as engine
+from ecom_assets.errors import UserError
+from ecom_assets.serving.first_page import Figure, FirstPage, Trust, Unit, figures, render
+
+TABLES = [
+    "gold.agg_customer_metrics",
+    "gold.fact_returns",
+    "gold.fact_sales",
+    "kpi.daily_customers",
+    "kpi.daily_funnel",
+    "kpi.daily_payments",
+    "kpi.daily_sales",
+]
+ROWS = """
+insert into kpi.daily_sales by name from (values
+    ('2024-01-01'::date, 2, 30, 5, 20), ('2024-01-02', 1, 11, 1, 10), ('2024-01-03', 1, 40, 0, 30.5),
+    ('2024-01-04', 2, 30, 0, 29.5)) t (day, orders, gross_sales, discounts, net_sales);
+insert into kpi.daily_customers by name from (values
+    ('2024-01-01'::date, 5, 0), ('2024-01-03', 1, 3), ('2024-01-04', 2, 4)) t (day, new_sales, returning_sales);
+insert into kpi.daily_funnel by name from (values
+    ('2024-01-01'::date, 10, 1), ('2024-01-03', 10, 1), ('2024-01-04', 30, 1)) t (day, sessions, open_purchase);
+insert into kpi.daily_payments by name from (values
+    ('2024-01-03'::date, 4, 1), ('2024-01-04', 4, 0)) t (day, attempts, failed_count);
+insert into gold.agg_customer_metrics by name from (values
+    ('2024-01-01'::date, 'ann', 1), ('2024-01-02', 'bob', 1), ('2024-01-03', 'ann', 2), ('2024-01-05', 'bob', 2))
+    t (day, customer_id, orders_to_date);
+insert into gold.fact_sales by name from (values
+    ('2024-01-01'::date, 'o1', 10, true), ('2024-01-03', 'o2', 30, true), ('2024-01-03', 'o2', 10, true),
+    ('2024-01-03', 'o3', 99, false)) t (ordered_on, order_id, net_amount, is_valid);
+insert into gold.fact_returns by name from (values
+    ('2024-01-03'::date, 'o1', 10), ('2024-01-09', 'o2', 8), ('2024-01-09', 'o3', 7)) t (returned_on, order_id, amount);
+"""
+
+
+@pytest.fixture
+def snapshot(tmp_path: Path) -> Path:
+    """A snapshot of the first four days of 2024, all good."""
+    path = tmp_path / "snapshot.duckdb"
+    with duckdb.connect(path) as con:
+        for table in TABLES:
+            engine.ensure_table(con, table, engine.columns_of(catalog.tables()[table]))
+        con.execute(ROWS)
+        con.execute("create schema ledger; create table ledger.stale (table_name varchar, day date, why varchar)")
+        con.execute(f"""
+            create table ledger.days as
+            select unnest({TABLES}) as table_name, day::date as day, 'stored' as state, false as shows_old_rows
+            from generate_series(date '2024-01-01', date '2024-01-04', interval 1 day) t (day)""")
+    return path
+
+
+def change(snapshot: Path, statement: str) -> None:
+    with duckdb.connect(snapshot) as con:
+        con.execute(statement)
+
+
+def figure(page: FirstPage, name: str) -> Figure:
+    return next(figure for figure in page.figures if figure.name == name)
+
+
+def test_sums_are_compared_with_the_days_before(snapshot):
+    page = figures(snapshot, days=2)
+
+    assert page.period == Window(dt.date(2024, 1, 3), dt.date(2024, 1, 4))
+    assert figure(page, "Net sales") == Figure("Net sales", Unit.MONEY, Decimal(60), Decimal(30), None)
+    assert figure(page, "Net sales").change(Decimal(30)) == 1
+    assert (figure(page, "New revenue").value, figure(page, "Returning revenue").value) == (3, 7)
+
+
+def test_ratios_are_those_of_the_sums_not_means_of_days(snapshot):
+    page = figures(snapshot, days=2)
+
+    assert figure(page, "Conversion rate").value == Decimal("0.05")
+    assert figure(page, "Payment failure rate").value == Decimal("0.125")
+    assert figure(page, "Average order value").value == Decimal(70) / 3
+    assert figure(page, "Average order value").before == Decimal(35) / 3
+
+
+def test_refunds_count_against_the_orders_they_belong_to_on_whatever_day(snapshot):
+    page = figures(snapshot, days=2)
+
+    assert (figure(page, "Refund rate of the orders").value, figure(page, "Refund rate of the orders").before) == (
+        Decimal("0.2"),
+        1,
+    )
+
+
+def test_a_customer_repeats_from_the_second_order_on(snapshot):
+    page = figures(snapshot, days=2)
+
+    assert figure(page, "Repeat purchase rate to date").value == Decimal("0.5")
+    assert figure(page, "Repeat purchase rate to date").before == 0
+
+
+def test_an_earlier_period_with_a_day_missing_is_not_compared(snapshot):
+    assert figure(figures(snapshot, days=3), "Net sales").before is None
+
+    change(
+        snapshot, "update ledger.days set state = 'failed' where table_name = 'kpi.daily_sales' and day < '2024-01-02'"
+    )
+
+    page = figures(snapshot, days=2)
+    assert figure(page, "Net sales").before is None
+    assert figure(page, "New revenue").before == 5
+
+
+def test_a_day_that_shows_its_old_rows_counts(snapshot):
+    change(snapshot, "update ledger.days set state = 'failed', shows_old_rows = true where day = '2024-01-01'")
+
+    assert figure(figures(snapshot, days=2), "Net sales").before == 30
+
+
+def test_the_same_weekdays_a_year_before_are_compared(snapshot):
+    change(
+        snapshot,
+        """
+        insert into kpi.daily_sales (day, orders, net_sales) values ('2024-12-31', 1, 50), ('2024-12-30', 1, 5);
+        insert into ledger.days values ('kpi.daily_sales', '2024-12-31', 'stored', false)""",
+    )
+
+    page = figures(snapshot, days=1)
+
+    assert figure(page, "Net sales").value == 50
+    assert figure(page, "Net sales").year_before == 10
+    assert "a year before" in render(page)
+
+
+def test_missing_days_of_the_period_are_named(snapshot):
+    change(snapshot, "delete from ledger.days where table_name = 'kpi.daily_funnel' and day = '2024-01-03'")
+
+    page = figures(snapshot, days=2)
+
+    assert page.missing == [dt.date(2024, 1, 3)]
+    assert "1 of these days is incomplete: 2024-01-03" in render(page)
+
+
+def test_it_says_how_far_to_trust_the_tables(snapshot):
+    change(
+        snapshot,
+        """
+        create schema quarantine;
+        create table quarantine.orders (reasons varchar[]);
+        insert into quarantine.orders values (['late']), (['late', 'odd']);
+        update ledger.days set state = 'failed', shows_old_rows = true where day = '2024-01-01';
+        insert into ledger.stale values ('kpi.daily_sales', '2024-01-04', 'its code changed')""",
+    )
+
+    page = figures(snapshot)
+
+    assert page.trust == Trust({"stored": 21, "failed": 7}, 7, 1, 2, [("late", 2), ("odd", 1)])
+
+
+def test_before_any_day_of_sales_it_says_what_to_do(snapshot):
+    change(snapshot, "delete from ledger.days")
+
+    with pytest.raises(UserError, match="ecom run"):
+        figures(snapshot)
+
+
+def test_amounts_are_rounded_half_up_to_the_cent_at_the_end():
+    lines = [
+        Figure("Net sales", Unit.MONEY, Decimal("1234.565"), Decimal(1000), None),
+        Figure("Orders", Unit.COUNT, Decimal(12345), None, None),
+        Figure("Conversion rate", Unit.SHARE, Decimal("0.03125"), Decimal("0.03"), None),
+        Figure("Refund rate", Unit.SHARE, None, Decimal(0), None),
+    ]
+    day = dt.date(2024, 1, 1)
+    page = FirstPage(Window(day, day), [], lines, Trust({"stored": 1200, "provisional": 1}, 0, 0, 1, [("odd", 1)]))
+
+    assert render(page).splitlines() == [
+        "The shop, 2024-01-01",
+        "",
+        "                     1 day   1 day before        change",
+        "Net sales         1,234.57       1,000.00       +23.5 %",
+        "Orders              12,345              -             -",
+        "Conversion rate     3.13 %         3.00 %   +0.1 points",
+        "Refund rate              -         0.00 %             -",
+        "",
+        "Table-days: 1,200 good, 1 provisional, 0 failed, 0 blocked; 0 have to run again.",
+        "Rows in quarantine: 1, because:",
+        "  1: odd",
+    ]
