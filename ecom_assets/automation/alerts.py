@@ -13,6 +13,7 @@ import dagster as dg
 
 from ecom_assets import settings
 from ecom_assets.days import stretches
+from ecom_assets.table_asset import CONTRACT
 
 Severity = Literal["critical", "error", "warning"]
 
@@ -63,7 +64,7 @@ def alerts_of(
     for verdict in evaluations:
         if verdict.passed:
             continue
-        if verdict.severity is dg.AssetCheckSeverity.ERROR and not _offending(verdict):
+        if verdict.check_name == CONTRACT and not _offending(verdict):
             blocked.append(verdict)
         else:
             failures.setdefault((verdict.asset_key.to_user_string(), verdict.check_name), []).append(verdict)
@@ -164,4 +165,4 @@ def _error_of(event: dg.DagsterEvent | None) -> str | None:
         return event.message or "no reason was recorded"
     while cause.cause:
         cause = cause.cause
-    return cause.message.strip()
+    return cause.message.strip().removeprefix(f"{dg.Failure.__module__}.Failure: ")

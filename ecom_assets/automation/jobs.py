@@ -3,8 +3,6 @@
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from ecom_assets.table_asset import partitions
-
 RETRY_LOST_RUNS = {"dagster/max_retries": "2", "dagster/retry_on_asset_or_op_failure": "false"}
 """A run whose process died is resumed twice.
 
@@ -17,7 +15,6 @@ def _job(name: str, description: str, *groups: str) -> UnresolvedAssetJobDefinit
         name,
         dg.AssetSelection.groups(*groups),
         description=description,
-        partitions_def=partitions(),
         tags=RETRY_LOST_RUNS,
     )
 

@@ -1,0 +1,102 @@
+"""Everything loads as the server loads it, and runs when it should."""
+
+import datetime as dt
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from ecom_assets import catalog
+from ecom_assets.definitions import defs
+from ecom_assets.landing.assets import landing
+from ecom_assets.landing.synthetic import save_shop
+from ecom_assets.landing.zone import Zone
+from ecom_assets.settings import Settings
+from ecom_assets.shop import Scale, Shop
+
+DAY = "2024-01-02"
+TINY = Scale(orders_per_day=2, customers_at_start=5, customers_per_day=1, products_at_start=5, products_per_day=1)
+
+
+def assets_of(job: str) -> set[str]:
+    return {key.to_user_string() for key in defs.resolve_job_def(job).asset_layer.executable_asset_keys}
+
+
+def test_everything_loads_as_the_server_loads_it() -> None:
+    dg.Definitions.validate_loadable(defs)
+
+
+def test_each_table_is_an_asset_and_the_pipeline_runs_them_all() -> None:
+    tables = {name.replace(".", "/") for name in catalog.tables().names}
+
+    assert tables <= assets_of("pipeline")
+    assert {f"landing/{table.partition('/')[2]}" for table in tables if table.startswith("bronze/")} <= assets_of(
+        "pipeline"
+    )
+
+
+def test_the_parts_of_the_pipeline_are_the_layers_that_they_are_called_after() -> None:
+    first, second = assets_of("bronze_to_silver"), assets_of("silver_to_gold")
+
+    assert {asset.partition("/")[0] for asset in first} == {"bronze", "silver", "quarantine"}
+    assert {asset.partition("/")[0] for asset in second} == {"gold", "kpi"}
+    assert {asset for asset in assets_of("pipeline") if not asset.startswith("landing/")} == first | second
+
+
+def test_all_that_runs_by_itself_is_switched_on() -> None:
+    repository = defs.get_repository_def()
+
+    assert {schedule.default_status.value for schedule in repository.schedule_defs} == {"RUNNING"}
+    assert {sensor.name for sensor in repository.sensor_defs} == {"run_new_files", "run_stale_days", "report_failures"}
+    assert {sensor.default_status.value for sensor in repository.sensor_defs} == {"RUNNING"}
+
+
+def requests_of(night: str) -> list[dg.RunRequest]:
+    tick = dt.datetime.fromisoformat(f"{night}T02:00:00+00:00")
+    with dg.build_schedule_context(scheduled_execution_time=tick, repository_def=defs.get_repository_def()) as context:
+        return list(defs.resolve_schedule_def("yesterday_every_night").evaluate_tick(context).run_requests or [])
+
+
+@pytest.mark.parametrize(("night", "day"), [("2024-01-03", DAY), ("2024-03-01", "2024-02-29")])
+def test_the_night_runs_the_day_before(night: str, day: str) -> None:
+    [request] = requests_of(night)
+
+    assert request.partition_key == day
+
+
+def test_nothing_runs_on_nights_before_the_first_day() -> None:
+    assert requests_of("2023-12-31") == []
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ECOM_DATA", str(tmp_path))
+    return Settings(tmp_path).landing
+
+
+def landed(partition: str) -> dict[str, dict[str, int]]:
+    """What landing a day says of each feed."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = dg.materialize([landing], partition_key=partition, instance=instance)
+    told = [event.step_materialization_data.materialization for event in result.get_asset_materialization_events()]
+    return {one.asset_key.path[-1]: {name: one.metadata[name].value for name in ("files", "bytes")} for one in told}
+
+
+def test_a_shop_lands_the_files_of_the_day(root: Path) -> None:
+    save_shop(root, Shop(dt.date(2024, 1, 1), preset=TINY))
+
+    said = landed(DAY)
+
+    assert set(said) == set(Zone(root).feeds())
+    assert {feed["files"] for feed in said.values()} == {1}
+    assert Zone(root).days("orders") == [dt.date.fromisoformat(DAY)]
+
+
+def test_without_a_shop_landing_says_what_others_have_landed(root: Path) -> None:
+    Zone(root).write("orders", dt.date.fromisoformat(DAY), "orders.csv", b"order_id\n1\n")
+
+    said = landed(DAY)
+
+    assert said["orders"] == {"files": 1, "bytes": 11}
+    assert said["events"] == {"files": 0, "bytes": 0}
+    assert Zone(root).feeds() == ["orders"]
