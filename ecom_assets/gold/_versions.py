@@ -51,19 +51,16 @@ def with_version(
 
     Args:
         facts: Rows with the columns `identity` and `moment`.
-        versions: Rows with `identity`, `effective_from` and the columns to add.
+        versions: All versions of what the facts are about, with `identity`, `effective_from` and the
+            columns to add. It pays to leave out those of other things.
         identity: What the fact is about.
         moment: The column with the fact's timestamp.
         columns: The columns of the version to add.
     """
     c = nw.col
-    spans = (
-        versions.join(facts, on=identity, how="semi")
-        .select(identity, "effective_from", *columns)
-        .with_columns(
-            effective_to=c("effective_from").shift(-1).over(identity, order_by="effective_from"),
-            is_first=c("effective_from").shift(1).over(identity, order_by="effective_from").is_null(),
-        )
+    spans = versions.select(identity, "effective_from", *columns).with_columns(
+        effective_to=c("effective_from").shift(-1).over(identity, order_by="effective_from"),
+        is_first=c("effective_from").shift(1).over(identity, order_by="effective_from").is_null(),
     )
     has_begun = c("effective_from") <= c(moment)
     has_not_ended = c("effective_to").is_null() | (c(moment) < c("effective_to"))

@@ -34,19 +34,13 @@ def transform(
     gold_dim_customer_versions: nw.LazyFrame,
     gold_dim_product_versions: nw.LazyFrame,
 ) -> nw.LazyFrame:
+    customers = gold_dim_customer_versions.join(silver_returns, on="customer_id", how="semi")
+    products = gold_dim_product_versions.join(silver_returns, on="product_id", how="semi")
     of_products = with_version(
-        silver_returns,
-        gold_dim_product_versions,
-        identity="product_id",
-        moment="returned_at",
-        columns=["product_key"],
+        silver_returns, products, identity="product_id", moment="returned_at", columns=["product_key"]
     )
     of_customers = with_version(
-        of_products,
-        gold_dim_customer_versions,
-        identity="customer_id",
-        moment="returned_at",
-        columns=["customer_key"],
+        of_products, customers, identity="customer_id", moment="returned_at", columns=["customer_key"]
     )
     return of_customers.select(*contract(FactReturns).columns)
 

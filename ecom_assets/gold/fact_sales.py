@@ -59,20 +59,23 @@ class FactSales(Table, primary_key=("order_id", "line_number"), partition_column
 LINE = ["order_id", "line_number"]
 
 
-def order_discounts(lines: nw.LazyFrame) -> nw.LazyFrame:
+def order_discounts(items: nw.LazyFrame, orders: nw.LazyFrame) -> nw.LazyFrame:
     """The lines of the orders that have a discount, with their share of it."""
-    c = nw.col
-    discounted = lines.filter(c("discount_of_order") > 0).select(
-        *LINE, "discount_of_order", after_discount=(c("gross_sales") - c("line_discount")).cast(MONEY)
+    discounted = orders.filter(nw.col("discount") > 0).select("order_id", discount_of_order="discount")
+    lines = items.join(discounted, on="order_id").select(
+        *LINE,
+        "discount_of_order",
+        after_discount=(extended("quantity", "unit_price") - nw.col("discount")).cast(MONEY),
     )
-    return share_by_largest_remainder(
-        discounted,
+    shared = share_by_largest_remainder(
+        lines,
         "discount_of_order",
         by="after_discount",
         within="order_id",
         order_by="line_number",
         name="order_discount",
-    ).select(*LINE, "order_discount")
+    )
+    return shared.select(*LINE, "order_discount")
 
 
 def transform(
@@ -92,7 +95,6 @@ def transform(
         "shipping",
         "tax",
         is_valid=~c("cancel_reason").is_in(NEVER_SOLD).fill_null(value=False),
-        discount_of_order="discount",
     ).join(first_lines, on="order_id")
     is_first_line = c("line_number") == c("first_line")
     lines = (
@@ -108,21 +110,20 @@ def transform(
         )
     )
     sales = (
-        lines.join(order_discounts(lines), on=LINE, how="left")
+        lines.join(order_discounts(silver_order_items, silver_orders), on=LINE, how="left")
         .with_columns(order_discount=nw.coalesce(c("order_discount"), no_amount()))
         .with_columns(discounts=(c("line_discount") + c("order_discount")).cast(MONEY))
         .with_columns(net_amount=(c("gross_sales") - c("discounts")).cast(MONEY))
     )
-    products = gold_dim_product_versions.select("product_id", "product_key", "effective_from", unit_cost="cost")
+    customers = gold_dim_customer_versions.join(silver_orders, on="customer_id", how="semi")
+    products = gold_dim_product_versions.join(silver_order_items, on="product_id", how="semi").select(
+        "product_id", "product_key", "effective_from", unit_cost="cost"
+    )
     of_products = with_version(
         sales, products, identity="product_id", moment="ordered_at", columns=["product_key", "unit_cost"]
     )
     of_customers = with_version(
-        of_products,
-        gold_dim_customer_versions,
-        identity="customer_id",
-        moment="ordered_at",
-        columns=["customer_key"],
+        of_products, customers, identity="customer_id", moment="ordered_at", columns=["customer_key"]
     )
     return of_customers.with_columns(cost=extended("quantity", "unit_cost")).select(*contract(FactSales).columns)
 
