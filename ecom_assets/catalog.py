@@ -1,6 +1,5 @@
 """The layers and their tables, found where they stand: one module per table."""
 
-import dataclasses
 import importlib
 import pkgutil
 from functools import cache
@@ -34,12 +33,5 @@ def assets() -> list[dg.AssetsDefinition]:
 
 @cache
 def tables() -> Catalog:
-    """All declarations, with the views that stand beside their tables."""
-    return Catalog(
-        dataclasses.replace(
-            declaration_of(module.asset),
-            view_name=getattr(module, "VIEW_NAME", None),
-            view_query=getattr(module, "VIEW", None),
-        )
-        for module in modules().values()
-    )
+    """All declarations."""
+    return Catalog(declaration_of(module.asset) for module in modules().values())

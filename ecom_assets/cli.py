@@ -56,7 +56,6 @@ def main() -> None:
 )
 def demo(days: int) -> None:
     """Land the synthetic shop, build every table, show the first page."""
-    from ecom_assets import running
     from ecom_assets.landing import synthetic
     from ecom_assets.shop import Shop
 
@@ -69,6 +68,8 @@ def demo(days: int) -> None:
         synthetic.save_shop(known.landing, Shop(window.first))
     else:
         window = Window(shop.start, last)
+    from ecom_assets import running  # only now: its partitions are the days just saved
+
     click.echo(f"The synthetic shop, {window}: landing, bronze, silver, gold, kpi.")
     with running.instance() as instance:
         good = running.run(window, on=instance)
@@ -118,9 +119,9 @@ def shop(window: Window) -> None:
 
 @main.command()
 @click.argument("window", metavar="[FROM..TO]", type=_Days(), required=False)
-@click.option("--select", default="*", help="Assets, in Dagster's syntax: silver/orders, group:gold, +kpi/daily_sales.")
+@click.option("--select", help="Assets, in Dagster's syntax: silver/orders, group:gold, +kpi/daily_sales.")
 @click.option("--stale", is_flag=True, help="Run what is stale, with all that follows from it, until nothing is.")
-def run(window: Window | None, select: str, stale: bool) -> None:
+def run(window: Window | None, select: str | None, stale: bool) -> None:
     """Run assets over a window of days, or all that is stale."""
     from ecom_assets import running
 

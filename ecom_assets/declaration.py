@@ -34,7 +34,7 @@ class Read:
     parameter: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Declaration:
     """A table: `feed` is set where its rows come from files (bronze) or from bronze (silver)."""
 
@@ -43,8 +43,8 @@ class Declaration:
     reads: tuple[Read, ...] = ()
     wants_days: bool = False
     feed: Contract | None = None
-    view_name: str | None = None
-    view_query: str | None = None
+    view: tuple[str, str] | None = None
+    """Name and query of a view that stands beside the table."""
 
     @property
     def name(self) -> str:
@@ -66,7 +66,11 @@ class Declaration:
 
     def wanted_frame(self, read: Read) -> Any:
         """The frame that the transform's annotation asks for; a narwhals LazyFrame where it says nothing."""
-        return inspect.get_annotations(self.transform, eval_str=True).get(str(read.parameter), nw.LazyFrame)
+        return self.annotation(str(read.parameter))
+
+    def annotation(self, parameter: str) -> Any:
+        """How the transform annotates a parameter; narwhals' LazyFrame where it says nothing."""
+        return inspect.get_annotations(self.transform, eval_str=True).get(parameter, nw.LazyFrame)
 
     @property
     def is_eager(self) -> bool:

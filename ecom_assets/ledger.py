@@ -14,7 +14,7 @@ import duckdb
 
 from ecom_assets.days import Window
 from ecom_assets.declaration import Catalog, Declaration
-from ecom_assets.engine.duckdb import compiled, literal
+from ecom_assets.engine.duckdb import compiled, literal, shapes_of
 from ecom_assets.errors import UserError
 
 HASH_VERSION = "1"
@@ -121,8 +121,7 @@ def code_hash(declaration: Declaration, catalog: Catalog, settings: str) -> int:
         assert declaration.feed is not None
         parts.append(f"{list(declaration.feed.columns)} {declaration.feed.event_column} {declaration.feed.primary_key}")
     else:
-        sources = {read.table: catalog[read.table] for read in declaration.reads}
-        parts.append(compiled(declaration, sources))
+        parts.append(compiled(declaration, shapes_of(declaration, catalog)).meaning)
         parts += [f"{read.table} {read.reach}" for read in declaration.reads]
         parts.append(f"{declaration.contract.primary_key} {declaration.contract.references}")
     if declaration.from_feed:

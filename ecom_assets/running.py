@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import dagster as dg
 
 from ecom_assets import catalog, settings
-from ecom_assets.automation.jobs import RETRY_LOST_RUNS
+from ecom_assets.automation.jobs import RETRY_LOST_RUNS, pipeline
 from ecom_assets.days import Window
 from ecom_assets.definitions import defs
 from ecom_assets.errors import UserError
@@ -28,7 +28,7 @@ class RepairStuck(UserError):
 
 def everything() -> dg.JobDefinition:
     """The job of all assets."""
-    return defs.resolve_implicit_global_asset_job_def()
+    return defs.resolve_job_def(pipeline.name)
 
 
 def instance() -> dg.DagsterInstance:
@@ -38,20 +38,22 @@ def instance() -> dg.DagsterInstance:
     return dg.DagsterInstance.get()
 
 
-def run(window: Window, selection: str = "*", *, on: dg.DagsterInstance, repair: bool = False) -> bool:
+def run(window: Window, selection: str | None = None, *, on: dg.DagsterInstance) -> bool:
     """Run assets over a window, in this process. Gives whether every day of it is good.
 
-    `selection` is in Dagster's syntax: `silver/orders`, `group:gold`, `+kpi/daily_sales`. Raises NothingSelected.
+    `selection` is in Dagster's syntax: `silver/orders`, `group:gold`, `+kpi/daily_sales`; None is everything.
+    Raises NothingSelected.
     """
-    job = everything()
-    assets = job.asset_layer.executable_asset_keys
-    try:
-        keys = dg.AssetSelection.from_string(selection).resolve(job.asset_layer.asset_graph)
-    except dg.DagsterError as error:
-        raise NothingSelected(f"“{selection}” selects nothing: {error}") from error
-    if not keys & assets:
+    layer = everything().asset_layer
+    assets = frozenset(layer.executable_asset_keys)
+    if selection is not None:
+        try:
+            assets &= dg.AssetSelection.from_string(selection).resolve(layer.asset_graph)
+        except dg.DagsterError as error:
+            raise NothingSelected(f"“{selection}” selects nothing: {error}") from error
+    if not assets:
         raise NothingSelected(f"“{selection}” selects no asset. `dg list defs` shows what there is.")
-    return _execute(frozenset(keys & assets), window, on, repair=repair)
+    return _execute(assets, window, on, repair=False)
 
 
 def _execute(keys: frozenset[dg.AssetKey], window: Window, on: dg.DagsterInstance, *, repair: bool) -> bool:

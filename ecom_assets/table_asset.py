@@ -13,6 +13,7 @@ from ecom_assets import settings
 from ecom_assets.contract import Contract, Table, contract
 from ecom_assets.days import ONE_DAY, Reach
 from ecom_assets.declaration import DAYS_PARAMETER, Declaration, declare
+from ecom_assets.engine.duckdb import transformed
 
 # Both are in beta and without a stable twin; users need not read it at every command.
 _IN_BETA = r"(Parameter `backfill_policy`|Class `(LocalFileCodeReference|CodeReferencesMetadataValue)`)"
@@ -60,18 +61,20 @@ def table_asset(
     model: type[Table],
     transform: Callable[..., Any],
     reads: Mapping[str, Reach] | None = None,
+    view: tuple[str, str] | None = None,
 ) -> dg.AssetsDefinition:
     """The asset of a table.
 
     `transform` takes frames named after the tables they come from and gives the table's rows; it has
     no clock, randomness or I/O. `reads` says how far a day reaches into an input; same_day if left out.
+    `view` is the name and query of a view that stands beside the table.
     """
     promise = contract(model)
     if promise.partition_column is None:
         raise TypeError(f"{promise.name} has no partition_column=.")
     parents = (parent for parent in model.__mro__[1:] if issubclass(parent, Table) and parent is not Table)
     feed = next((contract(parent) for parent in parents if parent.__facts__["event_column"]), None)
-    declaration = declare(promise, transform, reads, feed=feed)
+    declaration = declare(promise, transform, reads, feed=feed, view=view)
     return _asset(declaration, transform, deps=[asset_key(table) for table in declaration.references])
 
 
@@ -110,7 +113,7 @@ def _asset(declaration: Declaration, source: Callable[..., Any], deps: list[dg.A
     def compute(context: dg.AssetExecutionContext, **frames: Any) -> Iterator[dg.Output[Any]]:
         if declaration.wants_days:
             frames[DAYS_PARAMETER] = getattr(context.resources, IO_MANAGER).days(context)
-        result = declaration.transform(**frames)
+        result = transformed(declaration, frames)
         for name in sorted(context.op_execution_context.selected_output_names, reverse=True):
             yield dg.Output(result, name)
 

@@ -115,6 +115,7 @@ class Warehouse(dg.ConfigurableIOManager):
             self._written[declaration.name] = (
                 session.repair(declaration.name, window) if repair else session.write(declaration, obj, window)
             )
+            context.log.info(_said(declaration.name, window, self._written[declaration.name]))
             for result in self._written[declaration.name]:
                 yield from _evaluations(step, declaration, result)
         results = self._written[declaration.name]
@@ -133,6 +134,13 @@ class Warehouse(dg.ConfigurableIOManager):
 
 def _declaration(step: Any) -> Declaration:
     return step.op_def.compute_fn.decorated_fn.declaration  # type: ignore[no-any-return]
+
+
+def _said(table: str, window: Window, results: list[DayResult]) -> str:
+    rows, bad = sum(result.row_count for result in results), sum(result.bad_count for result in results)
+    lost = [str(result.day) for result in results if not result.state.is_good]
+    said = f"{table} {window}: {rows:,} rows" + (f", {bad:,} set aside" if bad else "")
+    return f"{said}; no good rows on {', '.join(lost)}" if lost else said
 
 
 def _evaluations(step: Any, declaration: Declaration, result: DayResult) -> Iterator[dg.DagsterEvent]:

@@ -135,8 +135,9 @@ class Session:
     def run(self, name: str, window: Window) -> list[DayResult]:
         """Read, transform and write one table over a window, without Dagster."""
         declaration = self.catalog[name]
-        frame = None if declaration.is_bronze else declaration.transform(**self.inputs(declaration, window))
-        return self.write(declaration, frame, window)
+        if declaration.is_bronze:
+            return self.write(declaration, None, window)
+        return self.write(declaration, engine.transformed(declaration, self.inputs(declaration, window)), window)
 
     def repair(self, name: str, window: Window) -> list[DayResult]:
         """Run the days of a window that are stale or never ran; of the others, what is recorded."""
@@ -365,7 +366,7 @@ def _verdicts(session: Session, declaration: Declaration, window: Window) -> dic
         f"from {quoted(declaration.name)} where {between(str(promise.partition_column), window)}"
     )
     hard, soft = promise.hard_rules, promise.soft_rules
-    tested = engine.judged(engine.judged(stored, hard, "broken"), soft, "warned")
+    tested = engine.judged(declaration, stored, session.catalog)
     keys = ", ".join(quoted(column) for column in promise.primary_key)
     repeated = f"count(*) - count(distinct hash({keys}))" if keys else "0"
     content = f"count(*), sum({quoted('row hash')})::hugeint"
@@ -442,7 +443,7 @@ def _stage(session: Session, declaration: Declaration, relation: duckdb.DuckDBPy
     columns = engine.columns_of(declaration)
     own = {name: sql_type for name, sql_type in columns.items() if name not in engine.PROVENANCE}
     day = quoted(str(promise.partition_column))
-    tested = engine.judged(engine.judged(relation, promise.hard_rules, "broken"), promise.soft_rules, "warned")
+    tested = engine.judged(declaration, relation, session.catalog)
     broken = [(quoted(f"broken {n}"), literal(rule.sentence)) for n, rule in enumerate(promise.hard_rules)]
     some = " or ".join(flag for flag, _ in broken) or "false"
     listed = ", ".join(f"case when {flag} then {sentence} end" for flag, sentence in broken)

@@ -3,17 +3,19 @@
 import datetime as dt
 import inspect
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import duckdb
 import narwhals as nw
 import pandas as pd
 import polars as pl
 
-from ecom_assets.contract import Column, Contract, Kind, Rule
+from ecom_assets.contract import Column, Contract, Kind
 from ecom_assets.days import Window
-from ecom_assets.declaration import DAYS_PARAMETER, Declaration, Read
+from ecom_assets.declaration import DAYS_PARAMETER, Catalog, Declaration, Read
 from ecom_assets.errors import UserError
 
 SQL_TYPES: Mapping[Kind, str] = {
@@ -279,38 +281,98 @@ def row_hash(columns: Mapping[str, str]) -> str:
     return f"hash({combined})"
 
 
-def judged(relation: duckdb.DuckDBPyRelation, rules: Sequence[Rule], name: str) -> duckdb.DuckDBPyRelation:
-    """The rows with one boolean column `<name> <n>` per rule: true where the rule is broken."""
-    if not rules:
-        return relation
-    broken = {f"{name} {n}": ~rule.holds.fill_null(value=False) for n, rule in enumerate(rules)}
-    return nw.from_native(relation).with_columns(**broken).to_native()
+@dataclass(frozen=True)
+class Compiled:
+    """A table's transform and rules as SQL: what is hashed is what runs.
 
-
-def compiled(declaration: Declaration, sources: Mapping[str, Declaration]) -> str:
-    """The SQL that transform and rules become on empty typed inputs: the same for the same meaning.
-
-    An eager transform stands for itself by its source text.
+    `transform` reads views named after the transform's parameters; None where it is eager.
+    `judge` reads a view `rows_to_judge` and adds a boolean `broken <n>` per hard rule and `warned <n>`
+    per soft one, true where the rule is broken. `meaning` is the same text for the same meaning.
     """
+
+    transform: str | None
+    judge: str
+    meaning: str
+
+
+_COMPILED: WeakKeyDictionary[Declaration, Compiled] = WeakKeyDictionary()
+
+
+def compiled(declaration: Declaration, shapes: Mapping[str, Mapping[str, str]]) -> Compiled:
+    """Transform and rules worked out once in a process, on empty inputs of these columns and types.
+
+    Building a query step by step costs tens of milliseconds, running its text again does not.
+    """
+    if declaration in _COMPILED:
+        return _COMPILED[declaration]
     with duckdb.connect() as con:
         inputs: dict[str, Any] = {}
-        for read in declaration.reads:
-            columns = columns_of(sources[read.table])
-            if read.reach.by_event and declaration.from_feed:
-                columns = {**columns_of(declaration), "problems": "VARCHAR[]"}
-            ensure_table(con, read.table, columns)
-            if read.parameter:
-                inputs[read.parameter] = as_wanted(con.table(quoted(read.table)), declaration.wanted_frame(read))
-        if declaration.wants_days:
-            con.execute("create table days (day date)")
-            inputs[DAYS_PARAMETER] = nw.from_native(con.table("days"))
+        for parameter, columns in shapes.items():
+            ensure_table(con, f"main.{parameter}", columns)
+            inputs[parameter] = as_wanted(con.sql(f"from {quoted(parameter)}"), declaration.annotation(parameter))
         result = as_relation(con, declaration.transform(**inputs))
-        check_shape(declaration.name, result, columns_of(declaration))
-        rules = declaration.contract.rules
-        columns = {name: sql_type for name, sql_type in columns_of(declaration).items() if name in result.columns}
-        ensure_table(con, "compiled.rows", columns)
-        tested = judged(con.table("compiled.rows"), rules, "rule").sql_query()
-        made = inspect.getsource(declaration.transform) if declaration.is_eager else result.sql_query()
+        stored = columns_of(declaration)
+        check_shape(declaration.name, result, stored)
+        ensure_table(con, "main.rows_to_judge", {**stored, **_beside(declaration)})
+        judge = _judged(con.sql("from rows_to_judge"), declaration.contract).sql_query()
+        transform = None if declaration.is_eager else result.sql_query()
+    made = inspect.getsource(declaration.transform) if transform is None else transform
     names: dict[str, str] = {}
-    stable = _RANDOM_NAME.sub(lambda found: names.setdefault(found[0], f"_{len(names)}"), f"{made}\n{tested}")
-    return "\n".join([stable, *(f"{rule.sentence} {rule.hard}" for rule in rules)])
+    stable = _RANDOM_NAME.sub(lambda found: names.setdefault(found[0], f"_{len(names)}"), f"{made}\n{judge}")
+    sentences = [f"{rule.sentence} {rule.hard}" for rule in declaration.contract.rules]
+    _COMPILED[declaration] = Compiled(transform, judge, "\n".join([stable, *sentences]))
+    return _COMPILED[declaration]
+
+
+def shapes_of(declaration: Declaration, catalog: Catalog) -> dict[str, dict[str, str]]:
+    """Parameter to the columns and types that its frame has."""
+    shapes = {}
+    for read in declaration.reads:
+        if read.parameter:
+            parsed = read.reach.by_event and declaration.from_feed
+            shapes[read.parameter] = (
+                {**columns_of(declaration), **_beside(declaration)}
+                if parsed
+                else {c.name: SQL_TYPES[c.kind] for c in catalog[read.table].contract.columns.values()}
+            )
+    if declaration.wants_days:
+        shapes[DAYS_PARAMETER] = {"day": "DATE"}
+    return shapes
+
+
+def _beside(declaration: Declaration) -> dict[str, str]:
+    """Columns that rows have beside the stored ones while they are judged."""
+    return {"problems": "VARCHAR[]"} if declaration.from_feed else {"row hash": "UBIGINT"}
+
+
+def transformed(declaration: Declaration, frames: Mapping[str, Any]) -> Any:
+    """The transform's result; from DuckDB relations by its compiled SQL, else by calling it."""
+    relations = {
+        name: frame.to_native()
+        for name, frame in frames.items()
+        if isinstance(frame, nw.LazyFrame) and isinstance(frame.to_native(), duckdb.DuckDBPyRelation)
+    }
+    if not relations or len(relations) < len(frames):
+        return declaration.transform(**frames)
+    shapes = {name: dict(zip(r.columns, map(str, r.types), strict=True)) for name, r in relations.items()}
+    sql = compiled(declaration, shapes).transform
+    if sql is None:
+        return declaration.transform(**frames)
+    *others, (last_name, last) = relations.items()
+    for name, relation in others:
+        relation.query(name, f"from {quoted(name)}")  # names the relation for this connection only, unlike create_view
+    return nw.from_native(last.query(last_name, sql))
+
+
+def judged(declaration: Declaration, rows: duckdb.DuckDBPyRelation, catalog: Catalog) -> duckdb.DuckDBPyRelation:
+    """The rows of a table with a boolean column per rule, true where it is broken."""
+    return rows.query("rows_to_judge", compiled(declaration, shapes_of(declaration, catalog)).judge)
+
+
+def _judged(rows: duckdb.DuckDBPyRelation, promise: Contract) -> duckdb.DuckDBPyRelation:
+    broken = {
+        f"{kind} {n}": ~rule.holds.fill_null(value=False)
+        for kind, rules in (("broken", promise.hard_rules), ("warned", promise.soft_rules))
+        for n, rule in enumerate(rules)
+    }
+    return nw.from_native(rows).with_columns(**broken).to_native() if broken else rows
