@@ -35,6 +35,15 @@ RECORD_LIMIT = 1 << 20
 PROBLEM, RAW = "_problem", "_raw"
 """Columns of a landed Parquet file that carry a record which could not be read further upstream."""
 
+
+class Dialect(NamedTuple):
+    """How text files are written. The landing zone's own are always the default."""
+
+    delimiter: str = ","
+    encoding: str = "utf-8"
+
+
+_OURS = Dialect()
 _RAW_LIMIT = 10_000
 _BATCH_ROWS = 20_480
 _UNPACKED_BYTES = 256 << 20
@@ -44,7 +53,10 @@ _UNPACK_FACTOR = 8
 
 
 def read(
-    con: duckdb.DuckDBPyConnection, files: Sequence[LandedFile], columns: Sequence[str]
+    con: duckdb.DuckDBPyConnection,
+    files: Sequence[LandedFile],
+    columns: Sequence[str],
+    dialect: Dialect = _OURS,
 ) -> duckdb.DuckDBPyRelation:
     """The records of the files that repeat no other: the feed's columns as text, and where each came from.
 
@@ -75,7 +87,7 @@ def read(
         if sound:
             relations.append(con.sql(_parquet_rows(shape, sound, columns)))
     if streamed or not relations:
-        relations.append(con.from_arrow(_Stream(streamed, columns)))
+        relations.append(con.from_arrow(_Stream(streamed, columns, dialect)))
     return reduce(lambda some, more: some.union(more), relations)
 
 
@@ -117,12 +129,12 @@ def _parquet_rows(shape: "_Parquet", files: Sequence[LandedFile], columns: Seque
 class _Stream:
     """What DuckDB scans: a fresh pass over the files each time it asks."""
 
-    def __init__(self, files: Sequence[LandedFile], columns: Sequence[str]) -> None:
-        self._files, self._columns = tuple(files), tuple(columns)
+    def __init__(self, files: Sequence[LandedFile], columns: Sequence[str], dialect: Dialect) -> None:
+        self._files, self._columns, self._dialect = tuple(files), tuple(columns), dialect
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         schema = _schema(self._columns)
-        batches = _batches(self._files, self._columns, schema)
+        batches = _batches(self._files, self._columns, schema, self._dialect)
         return pa.RecordBatchReader.from_batches(schema, batches).__arrow_c_stream__(requested_schema)
 
 
@@ -149,6 +161,7 @@ class _Source(NamedTuple):
 
 class _Csv(NamedTuple):
     header: tuple[str, ...]
+    delimiter: str
 
 
 class _JsonLines(NamedTuple):
@@ -165,18 +178,20 @@ _Shape = _Csv | _JsonLines
 """Files of equal shape can be read by one statement."""
 
 
-def _batches(files: Sequence[LandedFile], columns: Sequence[str], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+def _batches(
+    files: Sequence[LandedFile], columns: Sequence[str], schema: pa.Schema, dialect: Dialect
+) -> Iterator[pa.RecordBatch]:
     for together in _bounded(files):
         with TemporaryDirectory(prefix="landing-") as scratch:
             groups: dict[_Shape, list[_Source]] = {}
             for number, file in enumerate(together):
-                source, shape = _prepare(file, columns, Path(scratch) / str(number))
+                source, shape = _prepare(file, columns, dialect, Path(scratch) / str(number))
                 if shape is None:
-                    yield from _patient(file, columns, schema)
+                    yield from _patient(file, columns, schema, dialect)
                 else:
                     groups.setdefault(shape, []).append(source)
             for shape, sources in groups.items():
-                yield from _quick_or_patient(shape, sources, columns, schema)
+                yield from _quick_or_patient(shape, sources, columns, schema, dialect)
 
 
 def _bounded(files: Sequence[LandedFile]) -> Iterator[list[LandedFile]]:
@@ -191,14 +206,16 @@ def _bounded(files: Sequence[LandedFile]) -> Iterator[list[LandedFile]]:
     yield together
 
 
-def _prepare(file: LandedFile, columns: Sequence[str], unpacked: Path) -> tuple[_Source, _Shape | None]:
+def _prepare(
+    file: LandedFile, columns: Sequence[str], dialect: Dialect, unpacked: Path
+) -> tuple[_Source, _Shape | None]:
     """Unpack a file and look at its header. Without a shape the file needs the patient way.
 
     DuckDB takes a truncated gzip for a whole one, hence the unpacking; and it keeps NUL bytes.
     """
     source = _Source(file, file.path)
     name = file.name.removesuffix(".gz")
-    if not name.endswith((".csv", ".jsonl", ".ndjson")):
+    if not name.endswith((".csv", ".jsonl", ".ndjson")) or dialect.encoding != _OURS.encoding:
         return source, None
     if name != file.name:
         source = _Source(file, unpacked)
@@ -209,11 +226,13 @@ def _prepare(file: LandedFile, columns: Sequence[str], unpacked: Path) -> tuple[
             return source, None
     if source.path.stat().st_size == 0:
         return source, None
-    with source.path.open("rb") as plain, mmap.mmap(plain.fileno(), 0, access=mmap.ACCESS_READ) as content:
+    with source.path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
         if content.find(b"\0") >= 0:
             return source, None
         first_line = content.readline()
-    return source, _csv_shape(first_line, columns) if name.endswith(".csv") else _json_shape(first_line)
+    return source, _csv_shape(first_line, columns, dialect.delimiter) if name.endswith(".csv") else _json_shape(
+        first_line
+    )
 
 
 def _json_shape(first_line: bytes) -> _JsonLines | None:
@@ -224,15 +243,15 @@ def _json_shape(first_line: bytes) -> _JsonLines | None:
     return _JsonLines(tuple(first)) if isinstance(first, dict) else None
 
 
-def _csv_shape(first_line: bytes, columns: Sequence[str]) -> _Csv | None:
+def _csv_shape(first_line: bytes, columns: Sequence[str], delimiter: str) -> _Csv | None:
     try:
-        fields = _fields(first_line.removeprefix(BOM_UTF8).decode().rstrip("\r\n"))
+        fields = _fields(first_line.removeprefix(BOM_UTF8).decode().rstrip("\r\n"), delimiter)
     except (UnicodeDecodeError, _Unreadable):
         return None
     if fields is None or len(fields) < 2 or "\r" in first_line.decode().rstrip("\r\n"):
         return None
     header = _labels(fields)
-    return _Csv(header) if set(header) & set(columns) else None
+    return _Csv(header, delimiter) if set(header) & set(columns) else None
 
 
 def _parquet_shape(path: Path, columns: Sequence[str]) -> _Parquet | None:
@@ -266,7 +285,7 @@ def _labels(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _quick_or_patient(
-    shape: _Shape, sources: list[_Source], columns: Sequence[str], schema: pa.Schema
+    shape: _Shape, sources: list[_Source], columns: Sequence[str], schema: pa.Schema, dialect: Dialect
 ) -> Iterator[pa.RecordBatch]:
     """All sources in one statement; where DuckDB refuses one, that one is read patiently and the others go on."""
     while sources:
@@ -280,9 +299,9 @@ def _quick_or_patient(
                 try:
                     yield from _quick(shape, [blamed], columns, schema, alone)
                 except (duckdb.Error, OSError, pa.ArrowException):
-                    yield from _patient(blamed.file, columns, schema, skip=max(progress.records, alone.records))
+                    yield from _patient(blamed.file, columns, schema, dialect, max(progress.records, alone.records))
             else:
-                yield from _patient(blamed.file, columns, schema, skip=progress.records)
+                yield from _patient(blamed.file, columns, schema, dialect, progress.records)
             sources = sources[progress.source + 1 :]
         else:
             return
@@ -332,9 +351,9 @@ def _query(shape: _Shape | _Parquet, columns: Sequence[str]) -> str:
         texts = tuple(f"c{place}" for place in range(len(names)))
         typed = ", ".join(f"{text}: 'VARCHAR'" for text in texts)
         place_in_file = ""
-        source = f"""read_csv($files, columns = {{{typed}}}, auto_detect = false, header = true, delim = ',',
-            quote = '"', escape = '"', nullstr = '', strict_mode = true, null_padding = false,
-            max_line_size = {RECORD_LIMIT}, hive_partitioning = false)"""
+        source = f"""read_csv($files, columns = {{{typed}}}, auto_detect = false, header = true,
+            delim = {_text(shape.delimiter)}, quote = '"', escape = '"', nullstr = '',
+            strict_mode = true, null_padding = false, max_line_size = {RECORD_LIMIT}, hive_partitioning = false)"""
     else:
         texts, place_in_file = shape.texts, "file_row_number, "
         places = ", ".join(f"c{place}" for place in range(len(names)))
@@ -418,9 +437,11 @@ class _Unreadable(Exception):
     """Why a record cannot be read, and what to do."""
 
 
-def _patient(file: LandedFile, columns: Sequence[str], schema: pa.Schema, skip: int = 0) -> Iterator[pa.RecordBatch]:
+def _patient(
+    file: LandedFile, columns: Sequence[str], schema: pa.Schema, dialect: Dialect, skip: int = 0
+) -> Iterator[pa.RecordBatch]:
     """A file record by record, without its first `skip` records. What cannot be read is a record with a problem."""
-    records = islice(enumerate(_records(file, columns), 1), skip, None)
+    records = islice(enumerate(_records(file, columns, dialect), 1), skip, None)
     while some := list(islice(records, _BATCH_ROWS)):
         values = zip(*(record.values for _, record in some), strict=True)
         yield pa.RecordBatch.from_arrays(
@@ -437,13 +458,13 @@ def _patient(file: LandedFile, columns: Sequence[str], schema: pa.Schema, skip: 
         )
 
 
-def _records(file: LandedFile, columns: Sequence[str]) -> Iterator[_Record]:
+def _records(file: LandedFile, columns: Sequence[str], dialect: Dialect) -> Iterator[_Record]:
     nothing = (None,) * len(columns)
     name = file.name.removesuffix(".gz")
     if name.endswith(".csv"):
-        records = _csv_records(_lines(file), columns)
+        records = _csv_records(_lines(file, dialect.encoding), columns, dialect.delimiter)
     elif name.endswith((".jsonl", ".ndjson")):
-        records = _json_records(_lines(file), columns)
+        records = _json_records(_lines(file, dialect.encoding), columns)
     elif name.endswith(".parquet") and name == file.name:
         records = _parquet_records(file, columns)
     else:
@@ -473,7 +494,7 @@ class _Line(NamedTuple):
     problem: str | None = None
 
 
-def _chunks(file: LandedFile) -> Iterator[bytes]:
+def _chunks(file: LandedFile, encoding: str) -> Iterator[bytes]:
     """The file's bytes, unpacked, as UTF-8 without a byte-order mark. Raises _Unreadable where they break off."""
     with gzip.open(file.path) if file.name.endswith(".gz") else file.path.open("rb") as stream:
         assert isinstance(stream, gzip.GzipFile | io.BufferedReader)
@@ -490,25 +511,27 @@ def _chunks(file: LandedFile) -> Iterator[bytes]:
         while 0 < len(first) < len(BOM_UTF8) and (more := next(parts, b"")):
             first += more
         if first.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
-            decoder = getincrementaldecoder("utf-16")()
+            encoding = "utf-16"
+        if encoding != _OURS.encoding:
+            decoder = getincrementaldecoder(encoding)()
             try:
                 yield decoder.decode(first).encode()
                 for part in parts:
                     yield decoder.decode(part).encode()
                 yield decoder.decode(b"", final=True).encode()
             except UnicodeError as error:
-                raise _Unreadable(f"the UTF-16 text breaks off here ({error}); land the whole file") from error
+                raise _Unreadable(f"the {encoding} text breaks off here ({error}); land the whole file") from error
         else:
             yield first.removeprefix(BOM_UTF8)
             yield from parts
 
 
-def _lines(file: LandedFile) -> Iterator[_Line]:
+def _lines(file: LandedFile, encoding: str) -> Iterator[_Line]:
     """The file's lines. Ends are \\n, \\r\\n and \\r."""
     number, pending, dropped = 1, b"", 0
     too_long = f"longer than {RECORD_LIMIT} bytes; split it and land the file again"
     try:
-        for chunk in _chunks(file):
+        for chunk in _chunks(file, encoding):
             parts = (pending + chunk).splitlines(keepends=True)
             pending = b""
             if parts and not parts[-1].endswith(b"\n"):
@@ -546,33 +569,35 @@ def _decoded(content: bytes) -> str:
 
 
 _QUOTED = re.compile(r' *"((?:[^"]|"")*+)("?)')
-_AFTER_QUOTED = re.compile(r" *(,|\Z)")
 
 
-def _fields(text: str) -> list[str] | None:
+def _fields(text: str, delimiter: str) -> list[str] | None:
     """The fields of a CSV record, or None while a quote is open. Raises _Unreadable where quoting is broken."""
     if '"' not in text:
-        return text.split(",")
+        return text.split(delimiter)
     fields, place = [], 0
     while True:
         if quoted := _QUOTED.match(text, place):
             if not quoted[2]:
                 return None
-            after = _AFTER_QUOTED.match(text, quoted.end())
-            if after is None:
+            place = quoted.end()
+            while text.startswith(" ", place):
+                place += 1
+            last = place == len(text)
+            if not last and text[place] != delimiter:
                 raise _Unreadable("text follows a closing quote; write quotes inside a field twice")
             fields.append(quoted[1].replace('""', '"'))
-            place, last = after.end(), not after[1]
+            place += 1
         else:
-            comma = text.find(",", place)
-            last = comma < 0
-            fields.append(text[place:] if last else text[place:comma])
-            place = comma + 1
+            end = text.find(delimiter, place)
+            last = end < 0
+            fields.append(text[place:] if last else text[place:end])
+            place = end + 1
         if last:
             return fields
 
 
-def _csv_rows(lines: Iterator[_Line]) -> Iterator[tuple[_Line, bytes, list[str] | _Unreadable]]:
+def _csv_rows(lines: Iterator[_Line], delimiter: str) -> Iterator[tuple[_Line, bytes, list[str] | _Unreadable]]:
     """Each record's first line, bytes and fields, or why it has none.
 
     A quote that never closes costs its own line only: reading goes on with the next.
@@ -586,7 +611,7 @@ def _csv_rows(lines: Iterator[_Line]) -> Iterator[tuple[_Line, bytes, list[str] 
             continue
         content, taken = line.content, list[_Line]()
         try:
-            fields = _fields(_decoded(content).rstrip("\r\n"))
+            fields = _fields(_decoded(content).rstrip("\r\n"), delimiter)
             while fields is None:
                 following = waiting.popleft() if waiting else next(lines, None)
                 taken += [following] if following else []
@@ -596,15 +621,15 @@ def _csv_rows(lines: Iterator[_Line]) -> Iterator[tuple[_Line, bytes, list[str] 
                     raise _Unreadable("a quote is opened and never closed; close it and land the file again")
                 content += following.content
                 if b'"' in following.content:
-                    fields = _fields(_decoded(content).rstrip("\r\n"))
+                    fields = _fields(_decoded(content).rstrip("\r\n"), delimiter)
         except _Unreadable as problem:
             yield line, content, problem
         else:
             yield line, content, fields
 
 
-def _csv_records(lines: Iterator[_Line], columns: Sequence[str]) -> Iterator[_Record]:
-    rows = _csv_rows(lines)
+def _csv_records(lines: Iterator[_Line], columns: Sequence[str], delimiter: str) -> Iterator[_Record]:
+    rows = _csv_rows(lines, delimiter)
     header: tuple[str, ...] = ()
     for line, content, fields in rows:
         if isinstance(fields, _Unreadable):

@@ -150,7 +150,7 @@ class Zone:
 
         Readers see the whole file or none. Raises ValueError for names the zone would not list.
         """
-        if name.startswith(_IGNORED) or Path(name).name != name:
+        if not name or name.startswith(_IGNORED) or Path(name).name != name:
             raise ValueError(f"{name!r} is no name for a landed file.")
         folder = self.root / feed / day.isoformat()
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,673 @@
+"""Own data without code: a TOML file says how a foreign export becomes our feeds.
+
+    [source]                                  # what the files are
+    files = "*.csv.gz"                        # pattern below the folder
+    arrival_day = { file_name = "{day}.csv.gz" }
+
+    [feed.orders]                             # one table per feed
+    where = [{ column = "InvoiceNo", not_starts_with = "C" }]
+    group_by = ["InvoiceNo"]                  # one row per group and file; without it one per line
+
+    [feed.orders.columns]                     # ours = theirs
+    order_id = "InvoiceNo"
+    ordered_at = { from = "InvoiceDate", take = "min" }
+    status = { constant = "paid" }
+
+A value starts as a source column (`from`), a `constant`, a product (`multiply`), joined text (`concat`; its parts are
+column names, or { text = "-" }) or an ordinal (`ordinal`: the line's place among all readable lines of the file with
+equal values in those columns, so that changing a condition renumbers nothing). Then, in this order, it may be
+changed by `strip_suffix`, `time_format`, `values`, `negate`, `abs`, and replaced by the first `when` that holds.
+In a group, or `over` columns, `take` picks one of the values: first (the first that is not null), min, max, sum, count.
+Numbers are exact decimals. What is no number or time where one is wanted passes as it was sent.
+"""
+
+import datetime as dt
+import difflib
+import importlib
+import io
+import pkgutil
+import re
+import tomllib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import duckdb
+
+import ecom_assets.landing
+from ecom_assets.contract import Contract, Table, contract
+from ecom_assets.landing.reading import PROBLEM, RAW, Dialect, read
+from ecom_assets.landing.zone import WEEKDAYS, FeedSettings, LandedFile, Zone
+
+_FORMATS = ("csv", "jsonl", "parquet")
+_SOURCE_KEYS = ("files", "arrival_day", "format", "delimiter", "encoding", "time_zone", "currency", "unreadable")
+_ARRIVAL_KEYS = ("file_name", "fixed", "first", "column")
+_CALENDAR_KEYS = ("start", "end", "due")
+_FEED_KEYS = ("where", "group_by", "columns")
+_STARTS = ("from", "constant", "multiply", "concat", "ordinal")
+_CHANGES = ("strip_suffix", "time_format", "values", "negate", "abs", "when", "take", "over")
+_TAKES = ("first", "min", "max", "sum", "count")
+_BATCH_BYTES = 64 << 20
+
+
+class FeedMapError(ValueError):
+    """A mistake in a feed map, with its file, line and, where there is one, a suggestion."""
+
+
+@dataclass(frozen=True)
+class Feed:
+    """One feed of a map: which lines it takes and how its columns come about."""
+
+    name: str
+    where: tuple[Mapping[str, Any], ...]
+    group_by: tuple[str, ...]
+    columns: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class FeedMap:
+    """A map that has been read and checked. `start` and `end` are the first and last business day, where given."""
+
+    path: Path
+    files: str
+    arrival_day: Mapping[str, Any]
+    format: str | None
+    dialect: Dialect
+    time_zone: str
+    currency: str | None
+    start: dt.date | None
+    end: dt.date | None
+    due: frozenset[int]
+    unreadable: str
+    feeds: tuple[Feed, ...]
+
+    def source_columns(self) -> list[str]:
+        """Every column of the export that the map names."""
+        names = dict.fromkeys(_columns_named(self.arrival_day, ("first", "column")))
+        for feed in self.feeds:
+            names |= dict.fromkeys([*feed.group_by, *(condition["column"] for condition in feed.where)])
+            for value in feed.columns.values():
+                names |= dict.fromkeys(_columns_named(value, ("from", "multiply", "concat", "ordinal", "over")))
+                names |= dict.fromkeys(condition["column"] for condition in value.get("when", ()))
+        return list(names)
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """What became of one source file. `lines` counts the unreadable ones too."""
+
+    name: str
+    lines: int
+    unreadable: int
+    unused: int
+    rows: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class LandReport:
+    """What became of each source file; `skipped` are those whose arrival day could not be told."""
+
+    feeds: tuple[str, ...]
+    files: tuple[FileReport, ...]
+    skipped: tuple[str, ...] = ()
+
+    @property
+    def lines(self) -> int:
+        return sum(file.lines for file in self.files)
+
+    @property
+    def unreadable(self) -> int:
+        return sum(file.unreadable for file in self.files)
+
+    @property
+    def unused(self) -> int:
+        """Readable lines that no feed takes."""
+        return sum(file.unused for file in self.files)
+
+    @property
+    def rows(self) -> Mapping[str, int]:
+        """Rows landed per feed, without the unreadable ones."""
+        return {feed: sum(file.rows[feed] for file in self.files) for feed in self.feeds}
+
+    def __str__(self) -> str:
+        said = [f"{self.lines:,} lines in {len(self.files):,} files"]
+        said += [f"  {rows:>12,} rows of {feed}" for feed, rows in self.rows.items()]
+        said += [f"  {self.unreadable:>12,} lines that cannot be read", f"  {self.unused:>12,} lines no feed takes"]
+        said += [f"  skipped, for its name tells no arrival day: {name}" for name in self.skipped]
+        return "\n".join(said)
+
+
+def load_map(path: Path) -> FeedMap:
+    """The map in a TOML file. Raises FeedMapError for any mistake, OSError where the file cannot be read."""
+    return _Reader(Path(path)).feed_map()
+
+
+def land(feed_map: FeedMap, folder: Path, zone: Zone) -> LandReport:
+    """Turn the export in `folder` into files of the landing zone, one Parquet file per feed, source file and day.
+
+    Landing the same files again changes nothing. A line that cannot be read goes, with its reason, to the feed
+    named by `unreadable`. Raises FeedMapError where the export lacks a column the map names, FileNotFoundError where
+    the folder holds no such file.
+    """
+    folder = Path(folder)
+    paths = sorted(path for path in folder.glob(feed_map.files) if path.is_file())
+    if not paths:
+        raise FileNotFoundError(f"{folder} holds no file like {feed_map.files}.")
+    files, skipped = [], []
+    for path in paths:
+        name = path.relative_to(folder).as_posix()
+        day = _arrival_day(feed_map, name)
+        if day is None:
+            skipped.append(name)
+        else:
+            files.append(LandedFile("", day, _readable_name(feed_map, name), path, path.stat().st_size, ""))
+    for feed in feed_map.feeds:
+        zone.save_settings(feed.name, FeedSettings(feed_map.time_zone, feed_map.due))
+    reports = [report for batch in _bounded(files) for report in _land_batch(feed_map, batch, zone)]
+    return LandReport(tuple(feed.name for feed in feed_map.feeds), tuple(reports), tuple(skipped))
+
+
+def _land_batch(feed_map: FeedMap, files: Sequence[LandedFile], zone: Zone) -> Iterator[FileReport]:
+    with duckdb.connect() as con:
+        columns = feed_map.source_columns()
+        read(con, files, columns, feed_map.dialect).create("sent")
+        _refuse_missing_columns(con, feed_map, columns)
+        con.execute(f"create table lines as select * replace ({_day_of_line(feed_map)} as arrived_on) from sent")
+        landed = {feed.name: _land_feed(con, feed_map, feed, files, zone) for feed in feed_map.feeds}
+        taken = " or ".join(_condition_of_all(feed.where) for feed in feed_map.feeds)
+        counted = con.execute(f"""
+            select source_file, count(*), count(problem), count(*) filter (problem is null and not ({taken}))
+            from lines group by all""").fetchall()
+    counts = {name: (lines, unreadable, unused) for name, lines, unreadable, unused in counted}
+    for file in files:
+        rows = {feed: landed[feed].get(file.name, 0) for feed in landed}
+        yield FileReport(file.name, *counts.get(file.name, (0, 0, 0)), rows)
+
+
+def _land_feed(
+    con: duckdb.DuckDBPyConnection, feed_map: FeedMap, feed: Feed, files: Sequence[LandedFile], zone: Zone
+) -> dict[str, int]:
+    """Write one feed's files. Gives the number of readable rows per source file."""
+    frame = con.sql(_statement(feed, with_unreadable=feed.name == feed_map.unreadable)).pl()
+    parts = frame.partition_by("arrived_on", "source_file", as_dict=True, include_key=False, maintain_order=True)
+    if "column" not in feed_map.arrival_day:
+        whole = dict(con.execute("select source_file, min(arrived_on) from lines group by all").fetchall())
+        for file in files:
+            parts.setdefault(
+                (whole.get(file.name, file.arrived_on), file.name), frame.drop("arrived_on", "source_file").clear()
+            )
+    rows: dict[str, int] = {}
+    for (day, source_file), part in parts.items():
+        content = io.BytesIO()
+        part.write_parquet(content, compression="zstd", statistics=False)
+        name = source_file.replace("/", "-") + ".parquet"
+        path = zone.root / feed.name / day.isoformat() / name
+        if not (path.exists() and path.read_bytes() == content.getvalue()):
+            zone.write(feed.name, day, name, content.getvalue())
+        rows[source_file] = rows.get(source_file, 0) + part[PROBLEM].null_count()
+    return rows
+
+
+def _statement(feed: Feed, *, with_unreadable: bool) -> str:
+    """The SQL that makes a feed's rows from the lines."""
+    ordinals = {
+        tuple(part["ordinal"])
+        for value in feed.columns.values()
+        for part in (value, *value.get("concat", ()))
+        if isinstance(part, dict) and "ordinal" in part
+    }
+    numbered = "".join(
+        f", row_number() over (partition by source_file, {_names(keys)} order by record) as {_ordinal(keys)}"
+        for keys in sorted(ordinals)
+    )
+    values = ", ".join(
+        f"{_taken(value, bool(feed.group_by))} as {_identifier(name)}" for name, value in feed.columns.items()
+    )
+    group = f"group by arrived_on, source_file, {_names(feed.group_by)}" if feed.group_by else ""
+    record = "min(record)" if feed.group_by else "record"
+    unreadable = f"""
+        union all by name
+        select arrived_on, source_file, record, problem as {PROBLEM}, raw_record as {RAW}
+        from lines where problem is not null"""
+    return f"""
+        with readable as (select *{numbered} from lines where problem is null),
+        rows_made as (
+            select arrived_on, source_file, {record} as record, {values},
+                NULL::VARCHAR as {PROBLEM}, NULL::VARCHAR as {RAW}
+            from readable where {_condition_of_all(feed.where)} {group}
+            {unreadable if with_unreadable else ""}
+        )
+        select * exclude (record) from rows_made order by source_file, record"""
+
+
+def _taken(value: Mapping[str, Any], grouped: bool) -> str:
+    """The SQL of a value as it lands: of a line, of a group, or over other lines."""
+    text = _text_of_line(value)
+    if not grouped and "over" not in value:
+        return text
+    match value.get("take", "first"):
+        case "min" | "max" as side:
+            taken = [f"arg_{side}({text}, {_decimal(text)})", f"{side}({text})"]
+        case "sum":
+            taken = [f"sum({_decimal(text)})"]
+        case "count":
+            taken = [f"count({text})"]
+        case _:
+            taken = [f"arg_min({text}, record)"]
+    over = f" over (partition by source_file, {_names(value['over'])})" if "over" in value else ""
+    sql = ", ".join(each + over for each in taken)
+    sql = f"coalesce({sql})"
+    return _plain(sql) if value.get("take") == "sum" else f"{sql}::VARCHAR"
+
+
+def _text_of_line(value: Mapping[str, Any]) -> str:
+    """The SQL of a value for one line, before anything is taken over several."""
+    sql = "NULL::VARCHAR"
+    if "from" in value:
+        sql = _identifier(value["from"])
+    elif "constant" in value:
+        sql = f"{_literal(value['constant'])}::VARCHAR"
+    elif "multiply" in value:
+        sent = " || ' * ' || ".join(_identifier(name) for name in value["multiply"])
+        product = " * ".join(_decimal(_identifier(name)) for name in value["multiply"])
+        sql = f"coalesce({_plain(product)}, {sent})"
+    elif "concat" in value:
+        sql = " || ".join(
+            _literal(part["text"])
+            if isinstance(part, dict) and "text" in part
+            else f"{_ordinal(part['ordinal'])}::VARCHAR"
+            if isinstance(part, dict)
+            else _identifier(part)
+            for part in value["concat"]
+        )
+    elif "ordinal" in value:
+        sql = f"{_ordinal(value['ordinal'])}::VARCHAR"
+    if suffix := value.get("strip_suffix"):
+        sql = f"case when ends_with({sql}, {_literal(suffix)}) then {sql}[:-{len(suffix) + 1}] else {sql} end"
+    if time_format := value.get("time_format"):
+        sql = f"coalesce(try_strptime({sql}, {_literal(time_format)})::VARCHAR, {sql})"
+    if values := value.get("values"):
+        cases = " ".join(f"when {_literal(sent)} then {_literal(ours)}" for sent, ours in values.items())
+        sql = f"case {sql} {cases} else {sql} end"
+    if value.get("negate"):
+        sql = f"coalesce({_plain('-' + _decimal(sql))}, {sql})"
+    if value.get("abs"):
+        sql = f"coalesce({_plain(f'abs({_decimal(sql)})')}, {sql})"
+    if conditions := value.get("when"):
+        cases = " ".join(f"when {_condition(each)} then {_literal(each['then'])}" for each in conditions)
+        sql = f"case {cases} else {sql} end"
+    return sql
+
+
+def _condition_of_all(conditions: Sequence[Mapping[str, Any]]) -> str:
+    return "(" + (" and ".join(_condition(each) for each in conditions) or "true") + ")"
+
+
+_OPERATORS = {
+    "equals": "{text} = {given}",
+    "not_equals": "{text} <> {given}",
+    "starts_with": "starts_with({text}, {given})",
+    "not_starts_with": "not starts_with({text}, {given})",
+    "ends_with": "ends_with({text}, {given})",
+    "contains": "contains({text}, {given})",
+    "matches": "regexp_full_match({text}, {given})",
+    "greater": "coalesce({number} > {limit}, false)",
+    "greater_or_equal": "coalesce({number} >= {limit}, false)",
+    "less": "coalesce({number} < {limit}, false)",
+    "less_or_equal": "coalesce({number} <= {limit}, false)",
+}
+"""What a condition may ask. An absent value is an empty text, and no number."""
+
+
+def _condition(condition: Mapping[str, Any]) -> str:
+    column = _identifier(condition["column"])
+    operator = next(name for name in condition if name in _OPERATORS or name == "is_null")
+    if operator == "is_null":
+        return f"{column} is {'' if condition['is_null'] else 'not '}null"
+    given = _literal(condition[operator])
+    return _OPERATORS[operator].format(
+        text=f"coalesce({column}, '')", given=given, number=_decimal(column), limit=f"{given}::DECIMAL(28, 9)"
+    )
+
+
+def _decimal(text: str) -> str:
+    return f"try_cast({text} as DECIMAL(18, 6))"
+
+
+def _plain(number: str) -> str:
+    """The text of a decimal without idle zeros."""
+    return f"regexp_replace(({number})::VARCHAR, '\\.?0*$', '')"
+
+
+def _ordinal(keys: Sequence[str]) -> str:
+    return _identifier("ordinal of " + ", ".join(keys))
+
+
+def _names(columns: Sequence[str]) -> str:
+    return ", ".join(map(_identifier, columns))
+
+
+def _literal(value: object) -> str:
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _bounded(files: Sequence[LandedFile]) -> Iterator[list[LandedFile]]:
+    """The files in batches that fit in memory together."""
+    batch: list[LandedFile] = []
+    for file in files:
+        if batch and sum(one.size for one in batch) + file.size > _BATCH_BYTES:
+            yield batch
+            batch = []
+        batch.append(file)
+    if batch:
+        yield batch
+
+
+def _readable_name(feed_map: FeedMap, name: str) -> str:
+    """The file's name with the suffix of its format, by which it is read."""
+    if feed_map.format is None:
+        return name
+    packed = ".gz" if name.endswith(".gz") else ""
+    stem = name.removesuffix(packed)
+    suffix = f".{feed_map.format}"
+    return name if stem.endswith(suffix) else f"{stem}{suffix}{packed}"
+
+
+_UNTOLD = dt.date.min
+"""Stands for the arrival day until the lines tell it."""
+
+
+def _arrival_day(feed_map: FeedMap, name: str) -> dt.date | None:
+    """The arrival day of a file, _UNTOLD where its lines tell it, or None where its name should and does not."""
+    fixed: dt.date | None = feed_map.arrival_day.get("fixed")
+    if fixed:
+        return fixed
+    if "file_name" not in feed_map.arrival_day:
+        return _UNTOLD
+    before, _, after = feed_map.arrival_day["file_name"].partition("{day}")
+    day = r"(\d{4})[-_.]?(\d{2})[-_.]?(\d{2})"
+    found = re.fullmatch(_as_regex(before) + day + _as_regex(after), name.rpartition("/")[2])
+    try:
+        return dt.date(*map(int, found.groups())) if found else None
+    except ValueError:
+        return None
+
+
+def _as_regex(pattern: str) -> str:
+    return ".*".join(map(re.escape, pattern.split("*")))
+
+
+def _day_of_line(feed_map: FeedMap) -> str:
+    """The SQL of a line's arrival day. Lines without one of their own share their file's first."""
+    column = feed_map.arrival_day.get("column") or feed_map.arrival_day.get("first")
+    if column is None:
+        return "arrived_on"
+    told = f"try_cast({_identifier(column)} as TIMESTAMP)::DATE"
+    if time_format := feed_map.arrival_day.get("time_format"):
+        told = f"try_strptime({_identifier(column)}, {_literal(time_format)})::DATE"
+    first = f"min({told}) over (partition by source_file)"
+    return (
+        f"coalesce({told}, {first}, arrived_on)"
+        if "column" in feed_map.arrival_day
+        else f"coalesce({first}, arrived_on)"
+    )
+
+
+def _refuse_missing_columns(con: duckdb.DuckDBPyConnection, feed_map: FeedMap, columns: Sequence[str]) -> None:
+    """Raise FeedMapError for a column that no line has, where the export has columns the map does not know."""
+    counts = ", ".join(f"count({_identifier(name)})" for name in columns)
+    found = con.execute(f"select {counts} from sent").fetchall()[0]
+    missing = [name for name, count in zip(columns, found, strict=True) if not count]
+    if not missing:
+        return
+    others = con.execute(
+        "select distinct unnest(json_keys(unknown_columns)) from sent where unknown_columns is not null"
+    )
+    unknown = [name for (name,) in others.fetchall()]
+    for name in missing:
+        if close := difflib.get_close_matches(name, unknown, 1):
+            line = _line_with(feed_map.path.read_text("utf-8"), name)
+            raise FeedMapError(
+                f"{feed_map.path}, line {line}: the export has no column {name!r}; did you mean {close[0]!r}?"
+            )
+
+
+def _line_with(text: str, value: str) -> int:
+    """The first line that holds the value in quotes, from 1."""
+    quoted = re.compile(f"[\"']{re.escape(value)}[\"']")
+    return next((number for number, line in enumerate(text.splitlines(), 1) if quoted.search(line)), 1)
+
+
+def _columns_named(value: Mapping[str, Any], keys: Sequence[str]) -> Iterator[str]:
+    """The source columns under some keys of a value."""
+    for key in keys:
+        named = value.get(key, ())
+        for part in [named] if isinstance(named, str) else named:
+            if isinstance(part, str):
+                yield part
+            else:
+                yield from part.get("ordinal", ())
+
+
+def feed_contracts() -> dict[str, Contract]:
+    """The contract of each feed that may arrive, by its name."""
+    found = {}
+    for module in pkgutil.iter_modules(ecom_assets.landing.__path__):
+        members = vars(importlib.import_module(f"ecom_assets.landing.{module.name}")).values()
+        for member in members:
+            if isinstance(member, type) and issubclass(member, Table) and member.__module__.endswith(f".{module.name}"):
+                found[module.name] = contract(member)
+    return found
+
+
+class _Reader:
+    """Reads and checks one map; every complaint names the line."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.text = path.read_text("utf-8")
+
+    def fail(self, place: Sequence[str], message: str) -> NoReturn:
+        raise FeedMapError(f"{self.path}, line {_line_of(self.text, place)}: {message}")
+
+    def feed_map(self) -> FeedMap:
+        try:
+            given = tomllib.loads(self.text)
+        except tomllib.TOMLDecodeError as error:
+            at = re.search(r"line (\d+)", str(error))
+            line = at[1] if at else self.text.count("\n") + 1
+            raise FeedMapError(f"{self.path}, line {line}: this is no TOML: {error}") from error
+        self.known(given, ("source", "calendar", "feed"), [])
+        source = self.table(given, "source", [])
+        calendar = self.table(given, "calendar", []) if "calendar" in given else {}
+        self.known(source, _SOURCE_KEYS, ["source"])
+        self.known(calendar, _CALENDAR_KEYS, ["calendar"])
+        texts = {key: self.text_at(source, key, ["source"]) for key in _SOURCE_KEYS if key != "arrival_day"}
+        if texts["format"]:
+            self.one_of(texts["format"], _FORMATS, ["source", "format"])
+        delimiter, encoding = texts["delimiter"] or ",", texts["encoding"] or "utf-8"
+        if len(delimiter) != 1 or delimiter in '"\r\n':
+            self.fail(["source", "delimiter"], "a delimiter is one character, and neither a quote nor a line break.")
+        try:
+            "".encode(encoding)
+        except LookupError:
+            self.fail(["source", "encoding"], f"{encoding!r} is no encoding; write it like latin-1 or cp1252.")
+        weekdays = calendar.get("due", list(WEEKDAYS))
+        for weekday in weekdays:
+            self.one_of(weekday, WEEKDAYS, ["calendar", "due"])
+        due = frozenset(WEEKDAYS.index(weekday) for weekday in weekdays)
+        try:
+            FeedSettings(texts["time_zone"] or "UTC")
+        except ValueError as error:
+            self.fail(["source", "time_zone"], str(error))
+        feeds = self.feeds(self.table(given, "feed", []))
+        of_lines = [feed.name for feed in feeds if not feed.group_by] or [feed.name for feed in feeds]
+        if texts["unreadable"]:
+            self.one_of(texts["unreadable"], [feed.name for feed in feeds], ["source", "unreadable"])
+        return FeedMap(
+            path=self.path,
+            files=texts["files"] or self.fail(["source"], '[source] needs files, a pattern such as "*.csv".'),
+            arrival_day=self.arrival_day(source),
+            format=texts["format"],
+            dialect=Dialect(delimiter, encoding),
+            time_zone=texts["time_zone"] or "UTC",
+            currency=texts["currency"],
+            start=self.date_at(calendar, "start", ["calendar"]),
+            end=self.date_at(calendar, "end", ["calendar"]),
+            due=due,
+            unreadable=texts["unreadable"] or of_lines[0],
+            feeds=feeds,
+        )
+
+    def arrival_day(self, source: Mapping[str, Any]) -> Mapping[str, Any]:
+        place = ["source", "arrival_day"]
+        given = self.table(source, "arrival_day", ["source"])
+        self.known(given, (*_ARRIVAL_KEYS, "time_format"), place)
+        ways = [key for key in _ARRIVAL_KEYS if key in given]
+        if len(ways) != 1:
+            self.fail(place, f"arrival_day needs exactly one of {', '.join(_ARRIVAL_KEYS)}.")
+        if "file_name" in given and self.required_text(given, "file_name", place).count("{day}") != 1:
+            self.fail(place, "file_name needs {day} once, where the day stands in the name.")
+        self.date_at(given, "fixed", place)
+        return given
+
+    def feeds(self, given: Mapping[str, Any]) -> tuple[Feed, ...]:
+        contracts = feed_contracts()
+        self.known(given, list(contracts), ["feed"], "feed")
+        if not given:
+            self.fail(["feed"], "the map has no feed; add a table such as [feed.orders].")
+        return tuple(self.feed(name, self.table(given, name, ["feed"]), contracts[name]) for name in given)
+
+    def feed(self, name: str, given: Mapping[str, Any], promised: Contract) -> Feed:
+        place = ["feed", name]
+        self.known(given, _FEED_KEYS, place)
+        columns = self.table(given, "columns", place)
+        self.known(columns, list(promised.columns), [*place, "columns"], f"column of {name}")
+        for column in promised.columns.values():
+            if column.name not in columns and not column.nullable:
+                self.fail(place, f"{name} needs {column.name} ({column.description}); map a column or a constant.")
+        group_by = self.names_at(given, "group_by", place)
+        values = {}
+        for column_name, value in columns.items():
+            values[column_name] = self.value(value, [*place, "columns", column_name], grouped=bool(group_by))
+        return Feed(name, self.conditions(given.get("where", []), [*place, "where"]), group_by, values)
+
+    def value(self, given: Any, place: list[str], *, grouped: bool) -> Mapping[str, Any]:
+        if isinstance(given, str):
+            return {"from": given}
+        if not isinstance(given, dict):
+            self.fail(place, 'a value is the name of a source column, or a table such as { constant = "paid" }.')
+        self.known(given, (*_STARTS, *_CHANGES), place)
+        starts = [key for key in _STARTS if key in given]
+        if len(starts) > 1 or not (starts or "when" in given):
+            self.fail(place, f"a value starts as exactly one of {', '.join(_STARTS)}.")
+        for key in ("from", "strip_suffix", "time_format", "take"):
+            self.text_at(given, key, place)
+        for key in ("multiply", "ordinal", "over"):
+            self.names_at(given, key, place)
+        for part in given.get("concat", []):
+            if isinstance(part, dict):
+                self.known(part, ("text", "ordinal"), place)
+                self.names_at(part, "ordinal", place)
+            elif not isinstance(part, str):
+                self.fail(place, "a part of concat is the name of a source column, { text = … } or { ordinal = … }.")
+        if "values" in given:
+            self.table(given, "values", place)
+        if "take" in given:
+            self.one_of(given["take"], _TAKES, place)
+            if not grouped and "over" not in given:
+                self.fail(place, "take needs group_by in the feed, or over = [columns] beside it.")
+        if grouped and "over" in given:
+            self.fail(place, "over is for feeds of one row per line; in a group, take is enough.")
+        self.conditions(given.get("when", []), place, then=True)
+        return given
+
+    def conditions(self, given: Any, place: list[str], *, then: bool = False) -> tuple[Mapping[str, Any], ...]:
+        if not isinstance(given, list) or not all(isinstance(each, dict) for each in given):
+            self.fail(place, 'conditions are a list of tables such as [{ column = "Price", greater = 0 }].')
+        operators = [*_OPERATORS, "is_null"]
+        for each in given:
+            self.known(each, ["column", *operators, *(["then"] if then else [])], place)
+            self.required_text(each, "column", place)
+            if sum(key in operators for key in each) != 1:
+                self.fail(place, f"a condition has exactly one of {', '.join(operators)}.")
+            if then:
+                self.required_text(each, "then", place)
+            for operator in ("greater", "greater_or_equal", "less", "less_or_equal"):
+                if operator in each and not re.fullmatch(r"-?\d+(\.\d+)?", str(each[operator])):
+                    self.fail(place, f"{operator} compares with a number, not {each[operator]!r}.")
+            if not isinstance(each.get("is_null", True), bool):
+                self.fail(place, "is_null is true or false.")
+        return tuple(given)
+
+    def known(self, given: Mapping[str, Any], names: Collection[str], place: list[str], kind: str = "key") -> None:
+        for name in given:
+            if name not in names:
+                self.fail([*place, name], f"{name!r} is no {kind}{_suggestion(name, names)}")
+
+    def one_of(self, value: Any, allowed: Collection[str], place: list[str]) -> None:
+        if value not in allowed:
+            self.fail(place, f"{value!r} is none of {', '.join(allowed)}{_suggestion(str(value), allowed)}")
+
+    def table(self, given: Mapping[str, Any], key: str, place: list[str]) -> dict[str, Any]:
+        if key not in given:
+            self.fail(place, f"{'.'.join([*place, key])} is missing.")
+        if not isinstance(given[key], dict):
+            self.fail([*place, key], f"{key} has to be a table.")
+        return dict(given[key])
+
+    def text_at(self, given: Mapping[str, Any], key: str, place: list[str]) -> str | None:
+        if key in given and not isinstance(given[key], str):
+            self.fail([*place, key], f"{key} has to be a text in quotes.")
+        return given.get(key)
+
+    def required_text(self, given: Mapping[str, Any], key: str, place: list[str]) -> str:
+        return self.text_at(given, key, place) or self.fail(place, f"{key} is missing.")
+
+    def names_at(self, given: Mapping[str, Any], key: str, place: list[str]) -> tuple[str, ...]:
+        names = given.get(key, [])
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            self.fail([*place, key], f"{key} has to be a list of source columns.")
+        return tuple(names)
+
+    def date_at(self, given: Mapping[str, Any], key: str, place: list[str]) -> dt.date | None:
+        value = given.get(key)
+        if value is not None and type(value) is not dt.date:
+            self.fail([*place, key], f"{key} has to be a day such as 2010-12-01, without quotes.")
+        return value
+
+
+def _suggestion(name: str, names: Collection[str]) -> str:
+    close = difflib.get_close_matches(name, names, 1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(names)}."
+
+
+_HEADER = re.compile(r"\s*\[+([^\[\]]+)\]+")
+_KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
+
+
+def _line_of(text: str, place: Sequence[str]) -> int:
+    """The line, from 1, that comes nearest to a place in a TOML text."""
+    best, found, table = 0, 1, list[str]()
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := _HEADER.match(line):
+            here = table = _parts(header[1])
+        elif key := _KEY.match(line):
+            here = [*table, *_parts(key[1])]
+        else:
+            continue
+        common = 0
+        while common < min(len(here), len(place)) and here[common] == place[common]:
+            common += 1
+        if common == len(here) and common > best:
+            best, found = common, number
+    return found
+
+
+def _parts(dotted: str) -> list[str]:
+    return [part.strip().strip("\"'") for part in dotted.split(".")]

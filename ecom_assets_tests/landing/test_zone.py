@@ -1,0 +1,199 @@
+"""The landing zone lists what arrived, knows repetitions, and is not fooled by its index."""
+
+import datetime as dt
+import os
+from pathlib import Path
+
+import pytest
+
+from ecom_assets.landing.zone import FeedSettings, Zone
+
+MONDAY = dt.date(2024, 1, 1)
+TUESDAY = dt.date(2024, 1, 2)
+WEDNESDAY = dt.date(2024, 1, 3)
+
+
+@pytest.fixture
+def zone(tmp_path: Path) -> Zone:
+    return Zone(tmp_path / "landing")
+
+
+def settle(zone: Zone) -> None:
+    """Let all files and folders be old enough for the index to trust them."""
+    for path in [*zone.root.rglob("*"), zone.root]:
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+
+
+def names(zone: Zone, day: dt.date = MONDAY) -> list[str]:
+    return [file.name for file in zone.arrivals("orders", day, day)[day]]
+
+
+def test_every_day_of_the_window_is_listed(zone: Zone) -> None:
+    zone.write("orders", TUESDAY, "b.csv", b"2")
+    zone.write("orders", TUESDAY, "a.csv", b"1")
+
+    arrivals = zone.arrivals("orders", MONDAY, WEDNESDAY)
+
+    assert {day: [file.name for file in files] for day, files in arrivals.items()} == {
+        MONDAY: [],
+        TUESDAY: ["a.csv", "b.csv"],
+        WEDNESDAY: [],
+    }
+    assert zone.days("orders") == [TUESDAY]
+    assert zone.feeds() == ["orders"]
+
+
+def test_a_zone_that_is_not_there_is_empty(zone: Zone) -> None:
+    assert zone.feeds() == []
+    assert zone.days("orders") == []
+    assert zone.arrivals("orders", MONDAY, MONDAY) == {MONDAY: []}
+
+
+def test_files_in_flight_and_foreign_folders_are_not_listed(zone: Zone) -> None:
+    folder = zone.write("orders", MONDAY, "a.csv", b"1").parent
+    for name in (".b.csv.part", "_SUCCESS"):
+        (folder / name).write_bytes(b"x")
+    (folder / "folder").mkdir()
+    for name in ("2024-13-01", "20240102", "notes"):
+        (folder.parent / name).mkdir()
+
+    assert names(zone) == ["a.csv"]
+    assert zone.days("orders") == [MONDAY]
+
+
+def test_the_same_bytes_landed_again_point_to_the_first(zone: Zone) -> None:
+    zone.write("orders", MONDAY, "b.csv", b"same")
+    zone.write("orders", TUESDAY, "a.csv", b"same")
+    zone.write("payments", MONDAY, "a.csv", b"same")
+
+    assert zone.arrivals("orders", TUESDAY, TUESDAY)[TUESDAY][0].duplicate_of == "2024-01-01/b.csv"
+    assert zone.arrivals("orders", MONDAY, MONDAY)[MONDAY][0].duplicate_of is None
+    assert zone.arrivals("payments", MONDAY, MONDAY)[MONDAY][0].duplicate_of is None
+
+
+@pytest.mark.parametrize("settled", [True, False])
+def test_a_file_changed_in_place_has_another_digest(zone: Zone, settled: bool) -> None:
+    path = zone.write("orders", MONDAY, "a.csv", b"1")
+    if settled:
+        settle(zone)
+    before = zone.fingerprint("orders", MONDAY, MONDAY)
+    stat = path.stat()
+    path.write_bytes(b"2")
+    if not settled:
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+    assert zone.fingerprint("orders", MONDAY, MONDAY) != before
+
+
+def test_files_that_come_and_go_are_noticed(zone: Zone) -> None:
+    zone.write("orders", MONDAY, "a.csv", b"1")
+    settle(zone)
+    assert names(zone) == ["a.csv"]
+    path = zone.write("orders", MONDAY, "b.csv", b"2")
+    assert names(zone) == ["a.csv", "b.csv"]
+    path.unlink()
+    assert names(zone) == ["a.csv"]
+
+
+def test_a_file_beside_one_not_settled_is_not_forgotten(zone: Zone) -> None:
+    path = zone.write("orders", MONDAY, "a.csv", b"1")
+    zone.write("orders", MONDAY, "b.csv", b"2")
+    settle(zone)
+    os.utime(path)
+    names(zone)
+
+    assert names(zone) == ["a.csv", "b.csv"]
+
+
+def test_digests_are_not_computed_twice(zone: Zone, monkeypatch: pytest.MonkeyPatch) -> None:
+    zone.write("orders", MONDAY, "a.csv", b"1")
+    settle(zone)
+    names(zone)
+    monkeypatch.setattr("ecom_assets.landing.zone._digest", lambda path: pytest.fail(f"{path} was hashed again"))
+
+    assert names(Zone(zone.root)) == ["a.csv"]
+
+
+@pytest.mark.parametrize("damage", [b"", b"no database" * 1000])
+def test_the_index_may_be_deleted_or_damaged(zone: Zone, damage: bytes) -> None:
+    zone.write("orders", MONDAY, "a.csv", b"1")
+    before = zone.arrivals("orders", MONDAY, MONDAY)
+    index = zone.root / ".index.sqlite"
+    index.unlink()
+    if damage:
+        index.write_bytes(damage)
+
+    assert zone.arrivals("orders", MONDAY, MONDAY) == before
+
+
+def test_a_fingerprint_changes_with_what_a_day_holds_and_nothing_else(zone: Zone) -> None:
+    zone.write("orders", MONDAY, "a.csv", b"1")
+    zone.write("orders", WEDNESDAY, "a.csv", b"3")
+    first = zone.fingerprint("orders", MONDAY, WEDNESDAY)
+    assert zone.fingerprint("orders", MONDAY, WEDNESDAY) == first
+    assert all(0 <= value < 2**64 for value in first.values())
+
+    zone.write("orders", TUESDAY, "a.csv", b"2")
+    second = zone.fingerprint("orders", MONDAY, WEDNESDAY)
+    assert {day for day in first if first[day] != second[day]} == {TUESDAY}
+
+    zone.write("orders", MONDAY, "b.csv", b"3")
+    third = zone.fingerprint("orders", MONDAY, WEDNESDAY)
+    assert {day for day in first if second[day] != third[day]} == {MONDAY, WEDNESDAY}
+
+    zone.save_settings("orders", FeedSettings("Europe/London"))
+    fourth = zone.fingerprint("orders", MONDAY, WEDNESDAY)
+    assert all(third[day] != fourth[day] for day in first)
+
+
+def test_a_feed_is_due_from_its_first_arrival_on_its_weekdays(zone: Zone) -> None:
+    zone.save_settings("orders", FeedSettings(due=frozenset({0, 2})))
+    assert not zone.is_due("orders", MONDAY)
+
+    zone.write("orders", TUESDAY, "a.csv", b"1")
+
+    assert [zone.is_due("orders", MONDAY + dt.timedelta(days=n)) for n in (0, 1, 2, 7)] == [False, False, True, True]
+
+
+def test_settings_are_kept_per_feed(zone: Zone) -> None:
+    zone.save_settings("orders", FeedSettings("Europe/London", frozenset({0, 6})))
+    zone.save_settings("events", FeedSettings("Asia/Tokyo"))
+
+    assert Zone(zone.root).settings("orders") == FeedSettings("Europe/London", frozenset({0, 6}))
+    assert zone.settings("events") == FeedSettings("Asia/Tokyo")
+    assert zone.settings("payments") == FeedSettings()
+
+
+@pytest.mark.parametrize(("time_zone", "due"), [("Europe/Londn", {0}), ("../etc/passwd", {0}), ("UTC", {7})])
+def test_impossible_settings_are_refused(time_zone: str, due: set[int]) -> None:
+    with pytest.raises(ValueError, match=r"time zone|Weekdays"):
+        FeedSettings(time_zone, frozenset(due))
+
+
+@pytest.mark.parametrize("text", ["[orders", '[orders]\ndue = ["monday"]', "orders = 1", "[orders]\ndue = 3"])
+def test_settings_that_cannot_be_read_name_their_file(zone: Zone, text: str) -> None:
+    zone.root.mkdir()
+    (zone.root / "feeds.toml").write_text(text)
+
+    with pytest.raises(ValueError, match=r"feeds\.toml cannot be read"):
+        zone.settings("orders")
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_rest(zone: Zone) -> None:
+    path = zone.write("orders", MONDAY, "a.csv", b"old")
+
+    def half(part: Path) -> None:
+        part.write_bytes(b"ha")
+        raise RuntimeError("disk full")
+
+    with pytest.raises(RuntimeError, match="disk full"):
+        zone.write("orders", MONDAY, "a.csv", half)
+
+    assert path.read_bytes() == b"old"
+    assert os.listdir(path.parent) == ["a.csv"]
+
+
+@pytest.mark.parametrize("name", [".a.csv", "_a.csv", "../a.csv", "b/a.csv", ""])
+def test_names_the_zone_would_not_list_are_refused(zone: Zone, name: str) -> None:
+    with pytest.raises(ValueError, match="no name for a landed file"):
+        zone.write("orders", MONDAY, name, b"1")
