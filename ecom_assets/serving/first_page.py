@@ -1,6 +1,7 @@
 """The first page: what the shop did of late, against the days before and a year ago, and how far to trust it."""
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
@@ -33,8 +34,8 @@ class Unit(StrEnum):
 class Measure:
     """One line of the first page.
 
-    The query takes $first, $last or both and gives one value, or a numerator and a denominator. It can
-    be asked of a period on each day of which `table` is good, or shows the rows of an earlier run.
+    The query takes $first, $last or both and gives one value, or a numerator and a denominator. `table`
+    says how far back it reaches.
     """
 
     name: str
@@ -94,8 +95,7 @@ MEASURES = [
 class Figure:
     """A measure over the period, the one just before, and the same weekdays a year before.
 
-    Values are exact. None where there is nothing to divide by, or for an earlier period of which days
-    are missing.
+    Values are exact. None where there is nothing to divide by, or nothing as early as that.
     """
 
     name: str
@@ -126,7 +126,7 @@ class Trust:
 
 @dataclass(frozen=True)
 class FirstPage:
-    """All of it. `missing` are the days of the period for which some measure has no rows to go by."""
+    """All of it. `missing` are the days shown or compared with on which some measure has no rows to go by."""
 
     period: Window
     missing: Sequence[dt.date]
@@ -137,19 +137,23 @@ class FirstPage:
 def figures(snapshot: Path, days: int = PERIOD_DAYS, last: dt.date | None = None) -> FirstPage:
     """The first page over the `days` days up to `last`, by default the last day with sales.
 
-    Raises UserError where no day of sales has been published.
+    Where less than two such periods have been published, a period is half of what there is. Raises UserError
+    where no day of sales has been.
     """
     with open_snapshot(snapshot) as con:
         shown = _shown_days(con)
-        last = last or max(shown.get("kpi.daily_sales", ()), default=None)
-        if last is None:
+        with_sales = shown.get("kpi.daily_sales")
+        if not with_sales:
             raise UserError("There is no first page yet: kpi.daily_sales has no good day. Run some: ecom run.")
-        period = Window(last - (days - 1) * ONE_DAY, last)
-        before = Window(period.first - days * ONE_DAY, period.first - ONE_DAY)
+        last = last or max(with_sales)
+        length = max(1, min(days, ((last - min(with_sales)).days + 1) // 2))
+        period = Window(last - (length - 1) * ONE_DAY, last)
+        before = Window(period.first - length * ONE_DAY, period.first - ONE_DAY)
         year_before = Window(period.first - YEAR_OF_WEEKS, period.last - YEAR_OF_WEEKS)
 
         def earlier(measure: Measure, window: Window) -> Decimal | None:
-            return _value(con, measure, window) if set(window) <= shown.get(measure.table, set()) else None
+            reaches = window.first >= min(shown.get(measure.table, ()), default=dt.date.max)
+            return _value(con, measure, window) if reaches else None
 
         lines = [
             Figure(
@@ -162,16 +166,18 @@ def figures(snapshot: Path, days: int = PERIOD_DAYS, last: dt.date | None = None
             for measure in MEASURES
         ]
         tables = {measure.table for measure in MEASURES}
-        missing = [day for day in period if any(day not in shown.get(table, ()) for table in tables)]
+        compared = [window for window in (year_before, before, period) if window.first >= min(with_sales)]
+        missing = [day for window in compared for day in window if any(day not in shown[table] for table in tables)]
         return FirstPage(period, missing, lines, _trust(con))
 
 
-def _shown_days(con: duckdb.DuckDBPyConnection) -> dict[str, set[dt.date]]:
-    found: dict[str, set[dt.date]] = {}
+def _shown_days(con: duckdb.DuckDBPyConnection) -> Mapping[str, set[dt.date]]:
+    """Table to the days on which it is good, or shows the rows of an earlier run."""
+    found: dict[str, set[dt.date]] = defaultdict(set)
     for table, day in con.execute(
         "select table_name, day from ledger.days where state in ('stored', 'provisional') or shows_old_rows"
     ).fetchall():
-        found.setdefault(table, set()).add(day)
+        found[table].add(day)
     return found
 
 
@@ -216,9 +222,7 @@ def render(page: FirstPage) -> str:
         table = [row[:-2] for row in table]
     lines = [f"The shop, {page.period}", "", *_aligned(table), ""]
     if page.missing:
-        stretch = ", ".join(map(str, stretches(page.missing)))
-        verb = "is" if len(page.missing) == 1 else "are"
-        lines.append(f"{len(page.missing)} of these days {verb} incomplete: {stretch}.")
+        lines.append(f"Without the rows of some tables: {', '.join(map(str, stretches(page.missing)))}.")
     return "\n".join([*lines, *_trust_lines(page.trust)])
 
 

@@ -100,22 +100,23 @@ def test_a_customer_repeats_from_the_second_order_on(snapshot):
     assert figure(page, "Repeat purchase rate to date").before == 0
 
 
-def test_an_earlier_period_with_a_day_missing_is_not_compared(snapshot):
-    assert figure(figures(snapshot, days=3), "Net sales").before is None
+def test_with_few_days_half_of_them_are_compared_with_the_other_half(snapshot):
+    assert figures(snapshot) == figures(snapshot, days=2)
 
-    change(
-        snapshot, "update ledger.days set state = 'failed' where table_name = 'kpi.daily_sales' and day < '2024-01-02'"
-    )
 
-    page = figures(snapshot, days=2)
-    assert figure(page, "Net sales").before is None
-    assert figure(page, "New revenue").before == 5
+def test_a_period_before_the_first_day_is_not_compared(snapshot):
+    page = figures(snapshot, days=2, last=dt.date(2024, 1, 1))
+
+    assert (figure(page, "Net sales").value, figure(page, "Net sales").before) == (20, None)
 
 
 def test_a_day_that_shows_its_old_rows_counts(snapshot):
     change(snapshot, "update ledger.days set state = 'failed', shows_old_rows = true where day = '2024-01-01'")
 
-    assert figure(figures(snapshot, days=2), "Net sales").before == 30
+    page = figures(snapshot, days=2)
+
+    assert figure(page, "Net sales").before == 30
+    assert page.missing == []
 
 
 def test_the_same_weekdays_a_year_before_are_compared(snapshot):
@@ -133,13 +134,16 @@ def test_the_same_weekdays_a_year_before_are_compared(snapshot):
     assert "a year before" in render(page)
 
 
-def test_missing_days_of_the_period_are_named(snapshot):
-    change(snapshot, "delete from ledger.days where table_name = 'kpi.daily_funnel' and day = '2024-01-03'")
+def test_days_without_rows_are_named_in_both_periods(snapshot):
+    change(snapshot, "delete from ledger.days where table_name = 'kpi.daily_funnel' and day in ('2024-01-02')")
+    change(
+        snapshot, "update ledger.days set state = 'failed' where table_name = 'kpi.daily_sales' and day = '2024-01-03'"
+    )
 
     page = figures(snapshot, days=2)
 
-    assert page.missing == [dt.date(2024, 1, 3)]
-    assert "1 of these days is incomplete: 2024-01-03" in render(page)
+    assert page.missing == [dt.date(2024, 1, 2), dt.date(2024, 1, 3)]
+    assert "Without the rows of some tables: 2024-01-02..2024-01-03." in render(page)
 
 
 def test_it_says_how_far_to_trust_the_tables(snapshot):
