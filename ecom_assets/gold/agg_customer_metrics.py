@@ -58,14 +58,16 @@ AMOUNTS = ["gross_sales", "discounts", "returns", "new_sales"]
 
 def transform(gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame:
     c = nw.col
-    all_sold = gold_fact_sales.filter(c("is_valid"), ~c("customer_id").is_null())
-    all_refunded = gold_fact_returns.filter(~c("customer_id").is_null())
-    buying = all_sold.join(days, left_on="ordered_on", right_on="day", how="semi").select("customer_id")
-    returning = all_refunded.join(days, left_on="returned_on", right_on="day", how="semi").select("customer_id")
+    buying = gold_fact_sales.join(days, left_on="ordered_on", right_on="day", how="semi").select("customer_id")
+    returning = gold_fact_returns.join(days, left_on="returned_on", right_on="day", how="semi").select("customer_id")
     active = nw.concat([buying, returning])
 
     first_order = c("order_id").first().over("customer_id", order_by=["ordered_at", "order_id"])
-    sold = all_sold.join(active, on="customer_id", how="semi").with_columns(is_new=c("order_id") == first_order)
+    sold = (
+        gold_fact_sales.join(active, on="customer_id", how="semi")
+        .filter(c("is_valid"))
+        .with_columns(is_new=c("order_id") == first_order)
+    )
     bought = sold.select(
         "customer_id",
         "gross_sales",
@@ -76,7 +78,7 @@ def transform(gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame, da
         new_orders=(c("is_first_line") & c("is_new")).cast(nw.Int64),
         new_sales=nw.when(c("is_new")).then(c("net_amount")),
     )
-    refunded = all_refunded.join(active, on="customer_id", how="semi").select(
+    refunded = gold_fact_returns.join(active, on="customer_id", how="semi").select(
         "customer_id", day="returned_on", returns="amount"
     )
     daily = (
