@@ -103,8 +103,7 @@ def _lock(file: Path, kind: int) -> Iterator[bool]:
 
     DuckDB's own lock is the process's: it ends as soon as one of several readers in a process closes.
     """
-    lock = file.with_suffix(".lock")
-    handle = os.open(lock, os.O_CREAT | os.O_RDWR if kind == fcntl.LOCK_EX else os.O_RDONLY, 0o666)
+    handle = os.open(file.with_suffix(".lock"), os.O_CREAT | os.O_RDONLY, 0o666)
     try:
         try:
             fcntl.flock(handle, kind | fcntl.LOCK_NB)
