@@ -37,6 +37,7 @@ import duckdb
 
 import ecom_assets.landing
 from ecom_assets.contract import Contract, Table, contract
+from ecom_assets.errors import UserError
 from ecom_assets.landing.reading import PROBLEM, RAW, Dialect, read
 from ecom_assets.landing.zone import WEEKDAYS, FeedSettings, LandedFile, Zone
 
@@ -51,7 +52,7 @@ _TAKES = ("first", "min", "max", "sum", "count")
 _BATCH_BYTES = 64 << 20
 
 
-class FeedMapError(ValueError):
+class FeedMapError(UserError):
     """A mistake in a feed map, with its file, line and, where there is one, a suggestion."""
 
 

@@ -45,7 +45,8 @@ def zone(tmp_path: Path) -> Zone:
 def rows(zone: Zone, feed: str, *columns: str) -> list[tuple[Any, ...]]:
     """The feed as bronze would read it: the columns, and the problem if there is one."""
     with duckdb.connect() as con:
-        files = [file for day in zone.arrivals(feed, dt.date.min, dt.date(2100, 1, 1)).values() for file in day]
+        days = zone.days(feed)
+        files = [file for day in zone.arrivals(feed, days[0], days[-1]).values() for file in day]
         relation = read(con, files, columns).order("arrived_on, source_file, record")
         return [row[: len(columns)] + row[-2:-1] * (row[-2] is not None) for row in relation.fetchall()]
 
