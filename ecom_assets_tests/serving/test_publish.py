@@ -216,12 +216,19 @@ def test_tables_and_views_that_nobody_declares_any_more_are_dropped(folder):
 
 def test_a_reader_keeps_its_run_and_reopening_shows_the_new_one(folder):
     with open_snapshot(folder / "snapshot.duckdb") as early:
-        for amount in (11, 12, 13):
-            land(folder, MONDAY, str(amount))
-            run(folder)
-            with open_snapshot(folder / "snapshot.duckdb") as late:
-                assert late.execute("select min(amount)::int from gold.fact_sales").fetchall() == [(amount,)]
-            assert early.execute("select min(amount)::int from gold.fact_sales").fetchall() == [(10,)]
+        with open_snapshot(folder / "snapshot.duckdb"):
+            pass
+        for amount in range(11, 17):
+            with session(folder) as now:
+                now.con.execute("update gold.fact_sales set amount = ? where sold_on = '2024-01-01'", [amount])
+                now.con.execute("update ledger.days set inputs = inputs + 1 where day = '2024-01-01'")
+                publish(now, folder / "snapshot.duckdb")
+            assert amounts(folder) == [amount, amount, 300]
+        assert early.execute("select amount::int from gold.fact_sales order by all").fetchall() == [
+            (10,),
+            (20,),
+            (300,),
+        ]
 
 
 READER = """
