@@ -1,5 +1,6 @@
 """The `ecom` command: land, run, look, repair, prove."""
 
+import dataclasses
 import datetime as dt
 import sys
 from pathlib import Path
@@ -92,11 +93,13 @@ def land(feed_map: Path, folder: Path) -> None:
     known = settings.load()
     shipped = MAPS / f"{feed_map}.toml"
     declared = maps.load_map(shipped if shipped.exists() and not feed_map.exists() else feed_map)
-    report = maps.land(declared, folder, Zone(known.landing))
-    start = declared.start or min(report.days)
-    settings.save(settings.Settings(known.data, start, declared.end, declared.time_zone or known.time_zone))
-    click.echo(report)
-    click.echo(f"Now: ecom run {min(report.days)}..{max(report.days)}")
+    zone = Zone(known.landing)
+    click.echo(maps.land(declared, folder, zone))
+    days = sorted({day for feed in declared.feeds for day in zone.days(feed.name)})
+    if not settings.stands(known.data):
+        start = declared.start or days[0]
+        settings.save(dataclasses.replace(known, start=start, end=declared.end, time_zone=declared.time_zone))
+    click.echo(f"Next: ecom run {days[0]}..{days[-1]}")
 
 
 @main.command()

@@ -18,6 +18,7 @@ from ecom_assets.errors import UserError
 
 PROJECT = Path(__file__).resolve().parent.parent
 _TRUTH = {"1": True, "true": True, "0": False, "false": False}
+FILE = "settings.toml"
 DEFAULT_START = dt.date(2024, 1, 1)
 
 
@@ -62,7 +63,7 @@ class Settings:
 def load(data: Path | None = None) -> Settings:
     """The settings in force. Raises SettingsError, naming the place of a bad value."""
     folder = Path(data or os.environ.get("ECOM_DATA") or PROJECT / "data").resolve()
-    file = folder / "settings.toml"
+    file = folder / FILE
     given: dict[str, tuple[Any, str]] = {}
     if file.exists():
         try:
@@ -86,13 +87,18 @@ def load(data: Path | None = None) -> Settings:
     return Settings(folder, **{name: _checked(name, value, place) for name, (value, place) in given.items()})
 
 
+def stands(data: Path) -> bool:
+    """Whether a data folder has its settings already."""
+    return (data / FILE).exists()
+
+
 def save(settings: Settings) -> None:
     """Write the calendar and time zone to the data folder's `settings.toml`."""
     lines = [f"start = {settings.start}", f'time_zone = "{settings.time_zone}"']
     if settings.end:
         lines.insert(1, f"end = {settings.end}")
     settings.data.mkdir(parents=True, exist_ok=True)
-    (settings.data / "settings.toml").write_text("\n".join(lines) + "\n")
+    (settings.data / FILE).write_text("\n".join(lines) + "\n")
 
 
 def _checked(name: str, value: Any, place: str) -> Any:
