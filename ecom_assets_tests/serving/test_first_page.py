@@ -104,10 +104,12 @@ def test_with_few_days_half_of_them_are_compared_with_the_other_half(snapshot):
     assert figures(snapshot) == figures(snapshot, days=2)
 
 
-def test_a_period_before_the_first_day_is_not_compared(snapshot):
-    page = figures(snapshot, days=2, last=dt.date(2024, 1, 1))
+def test_a_period_that_begins_before_the_table_is_not_compared(snapshot):
+    change(snapshot, "delete from ledger.days where table_name = 'kpi.daily_customers' and day = '2024-01-01'")
 
-    assert (figure(page, "Net sales").value, figure(page, "Net sales").before) == (20, None)
+    page = figures(snapshot, days=2)
+
+    assert (figure(page, "New revenue").before, figure(page, "Net sales").before) == (None, 30)
 
 
 def test_a_day_that_shows_its_old_rows_counts(snapshot):
