@@ -16,8 +16,10 @@ from ecom_assets.days import Window
 from ecom_assets.declaration import Catalog, Declaration
 from ecom_assets.engine.duckdb import compiled, literal, shapes_of
 from ecom_assets.errors import UserError
+from ecom_assets.landing.zone import Zone
 
 HASH_VERSION = "1"
+CODE_CHANGED = "its code changed"
 
 
 class State(StrEnum):
@@ -137,14 +139,10 @@ def _values(rows: Iterable[Sequence[str]]) -> str:
     return ", ".join("(" + ", ".join(row) + ")" for row in rows)
 
 
-def _expectation_query(reads: Sequence[Sequence[str]], wanted: str, calendar: Window) -> str:
-    """SQL giving table_name, day, inputs, missing, unsettled for the table-days of `wanted`.
-
-    The content of a reach is a difference of running sums, so that the cost does not grow with the reach.
-    """
+def _content(reads: Sequence[Sequence[str]]) -> str:
+    """SQL: what stands in the inputs, per day on which it is read."""
     return f"""
-    with reads (table_name, input, before, after) as (values {_values(reads)}),
-    wanted as ({wanted}),
+    reads (table_name, input, before, after) as (values {_values(reads)}),
     content as (
         select table_name, day, sum(h)::hugeint as h, sum(present)::bigint as present, sum(open)::bigint as open
         from (select table_name, read_day as day,
@@ -153,7 +151,34 @@ def _expectation_query(reads: Sequence[Sequence[str]], wanted: str, calendar: Wi
               union all
               select table_name, day, (hash(table_name, day, state) >> 8)::hugeint, 1, (state = 'provisional')::int
               from ledger.days where state in ('stored', 'provisional') and table_name in (select input from reads))
-        group by all),
+        group by all)"""
+
+
+def _expected(reached: str, calendar: Window) -> str:
+    """SQL giving table_name, day, inputs, missing, unsettled from what each read of a table-day reaches."""
+    first, last = _day(calendar.first), _day(calendar.last)
+    return f"""
+    select table_name, day, sum((hash(input, h::hugeint) >> 8)::hugeint)::hugeint as inputs,
+           sum(greatest(least(coalesce(day + after, {last}), {last}) + 1
+                        - greatest(coalesce(day - before, {first}), {first}) - present, 0))::bigint as missing,
+           sum(open)::bigint as unsettled
+    from ({reached}) group by all"""
+
+
+def _expected_of_all(reads: Sequence[Sequence[str]], wanted: str, calendar: Window) -> str:
+    """SQL for the table-days of `wanted`, many tables and days at once.
+
+    The content of a reach is a difference of running sums, so that the cost does not grow with the reach.
+    """
+    reached = """
+        select w.table_name, w.day, r.input, r.before, r.after, upto.h - coalesce(short.h, 0) as h,
+               upto.present - coalesce(short.present, 0) as present, upto.open - coalesce(short.open, 0) as open
+        from wanted w join reads r using (table_name) cross join span
+        join running upto on upto.input = r.input and upto.day = least(coalesce(w.day + r.after, span.last), span.last)
+        left join running short on short.input = r.input and short.day = w.day - r.before - 1"""
+    return f"""
+    with {_content(reads)},
+    wanted as ({wanted}),
     span as (select least(min(w.day), min(c.day)) as first, greatest(max(w.day), max(c.day)) as last
              from wanted w full join content c on false),
     grid as (select input, unnest(generate_series(first, last, interval 1 day))::date as day
@@ -162,23 +187,31 @@ def _expectation_query(reads: Sequence[Sequence[str]], wanted: str, calendar: Wi
         select g.input, g.day, sum(coalesce(h, 0)) over so_far as h,
                sum(coalesce(present, 0)) over so_far as present, sum(coalesce(open, 0)) over so_far as open
         from grid g left join content c on c.table_name = g.input and c.day = g.day
-        window so_far as (partition by g.input order by g.day)),
-    reached as (
-        select w.table_name, w.day, r.input,
-               upto.h - coalesce(short.h, 0) as h,
-               upto.present - coalesce(short.present, 0) as present,
-               upto.open - coalesce(short.open, 0) as open,
-               least(coalesce(w.day + r.after, {_day(calendar.last)}), {_day(calendar.last)})
-               - greatest(coalesce(w.day - r.before, {_day(calendar.first)}), {_day(calendar.first)}) + 1 as due
-        from wanted w join reads r using (table_name) cross join span
-        join running upto on upto.input = r.input and upto.day = least(coalesce(w.day + r.after, span.last), span.last)
-        left join running short on short.input = r.input and short.day = w.day - r.before - 1)
-    select table_name, day, sum((hash(input, h) >> 8)::hugeint)::hugeint as inputs,
-           sum(greatest(due - present, 0))::bigint as missing, sum(open)::bigint as unsettled
-    from reached group by all"""
+        window so_far as (partition by g.input order by g.day))
+    {_expected(reached, calendar)}"""
+
+
+def _expected_of_one(reads: Sequence[Sequence[str]], window: Window, calendar: Window) -> str:
+    """SQL for the days of one table's window: the same, by adding up what is in reach, which plans faster."""
+    reached = """
+        select r.table_name, w.day, r.input, r.before, r.after, coalesce(sum(c.h), 0) as h,
+               coalesce(sum(c.present), 0) as present, coalesce(sum(c.open), 0) as open
+        from reads r cross join wanted w
+        left join content c on c.table_name = r.input
+            and c.day between coalesce(w.day - r.before, c.day) and coalesce(w.day + r.after, c.day)
+        group by all"""
+    days = f"generate_series({_day(window.first)}, {_day(window.last)}, interval 1 day)"
+    return f"""
+    with {_content(reads)},
+    wanted as (select unnest({days})::date as day)
+    {_expected(reached, calendar)}"""
+
+
+_NO_READ = ["null::varchar", "null::varchar", "0", "0"]
 
 
 def _reads(declarations: Iterable[Declaration]) -> list[list[str]]:
+    """SQL values of the relation `reads`."""
     return [
         [
             literal(declaration.name),
@@ -197,13 +230,9 @@ def expectations(
     """What each day of a window would be made of now."""
     if not declaration.reads:
         return dict.fromkeys(window, Expectation(0, 0, 0))
-    wanted = (
-        f"select {literal(declaration.name)} as table_name, "
-        f"unnest(generate_series({_day(window.first)}, {_day(window.last)}, interval 1 day))::date as day"
-    )
-    expected = _expectation_query(_reads([declaration]), wanted, calendar)
-    query = f"select day, inputs, missing, unsettled from ({expected})"
-    return {day: Expectation(*rest) for day, *rest in con.execute(query).fetchall()}
+    query = _expected_of_one(_reads([declaration]), window, calendar)
+    rows = con.execute(f"select day, inputs, missing, unsettled from ({query})").fetchall()
+    return {day: Expectation(*rest) for day, *rest in rows}
 
 
 def states(con: duckdb.DuckDBPyConnection, tables: Iterable[str], window: Window) -> dict[tuple[str, dt.date], State]:
@@ -214,6 +243,32 @@ def states(con: duckdb.DuckDBPyConnection, tables: Iterable[str], window: Window
         [window.first, window.last],
     ).fetchall()
     return {(table, day): State(state) for table, day, state in rows}
+
+
+def recorded_inputs(con: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> dict[tuple[str, dt.date], int]:
+    """The fingerprint of the inputs of each table-day that has one."""
+    named = ", ".join(literal(table) for table in tables) or "null"
+    rows = con.execute(f"select table_name, day, inputs from ledger.days where table_name in ({named})").fetchall()
+    return {(table, day): inputs for table, day, inputs in rows}
+
+
+def unread(
+    zone: Zone, tables: Iterable[str], recorded: Mapping[tuple[str, dt.date], int], calendar: Window
+) -> list[StaleDay]:
+    """The arrival days of bronze tables whose files are not those that were read.
+
+    `recorded` gives the fingerprint of the files that were read for a table and day.
+    """
+    found = []
+    for table in tables:
+        feed = table.partition(".")[2]
+        days = {day for day in zone.days(feed) if day in calendar}
+        days |= {day for name, day in recorded if name == table and day in calendar}
+        prints = zone.fingerprint(feed, min(days), max(days)) if days else {}
+        for day in sorted(days):
+            if recorded.get((table, day)) != prints[day]:
+                found.append(StaleDay(table, day, f"its files {prints[day]:016x} have not been read"))
+    return found
 
 
 def record(
@@ -268,13 +323,15 @@ def stale(
         select table_name, day from (
             select r.table_name, d.day, count(distinct r.input) as found
             from reads r join ledger.days d on d.table_name = r.input group by all)
-        join (select table_name, count(distinct input) as found from reads group by all) using (table_name, found)"""
+        join (select table_name, count(distinct input) as found from reads group by all) using (table_name, found)
+        union
+        select table_name, day from ledger.days where table_name in (select table_name from reads)"""
     rootless = [declaration.name for declaration in tables if not declaration.reads]
     code_rows = _values([literal(d.name), str(codes[d.name])] for d in tables)
     query = f"""
         with code (table_name, hash) as (values {code_rows}),
         expected as (
-            select table_name, day, inputs from ({_expectation_query(_reads(reading), wanted, calendar)})
+            select table_name, day, inputs from ({_expected_of_all(_reads(reading) or [_NO_READ], wanted, calendar)})
             union all
             select t.table_name, d.day, 0::hugeint
             from (select unnest([{", ".join(map(literal, rootless))}]::varchar[]) as table_name) t,
@@ -283,7 +340,7 @@ def stale(
         poked as (select table_name, day, min(because) as because from ledger.pokes group by all)
         select e.table_name, e.day,
                case when d.day is null then 'it has not run since its inputs came'
-                    when d.code <> c.hash then 'its code changed'
+                    when d.code <> c.hash then {literal(CODE_CHANGED)}
                     when d.inputs <> e.inputs then 'its inputs changed'
                     else p.because end as why
         from expected e join code c using (table_name)

@@ -8,6 +8,7 @@ import duckdb
 
 from ecom_assets.days import Window, stretches
 from ecom_assets.engine.duckdb import between, literal, quoted
+from ecom_assets.repair import RepairStuck
 from ecom_assets.writing import Session
 
 SHOWN_ROWS = 5
@@ -29,9 +30,15 @@ class Difference:
 
 
 def settle(session: Session) -> int:
-    """Run what is stale, tables in their order, until nothing is. Gives the number of table-days run."""
-    ran = 0
+    """Run what is stale, tables in their order, until nothing is. Gives the number of table-days run.
+
+    Raises RepairStuck where running changes nothing of what is stale.
+    """
+    ran, last = 0, None
     while stale := session.stale():
+        if stale == last:
+            raise RepairStuck(f"{stale[0].table} on {stale[0].day} stays stale after a run: {stale[0].why}.")
+        last = stale
         tables = {found.table for found in stale}
         first = next(name for name in session.catalog.names if name in tables)
         for window in stretches(found.day for found in stale if found.table == first):
@@ -40,13 +47,20 @@ def settle(session: Session) -> int:
 
 
 def rebuild(session: Session, con: duckdb.DuckDBPyConnection) -> Session:
-    """All days that a warehouse knows, built in one go on another connection from the same landing zone."""
+    """All that a warehouse knows, built in one go on another connection from the same landing zone.
+
+    Built are the table-days that it has, and those that it should have because all that they read is there.
+    """
     con.execute("set TimeZone = 'UTC'")
     other = Session(con, session.catalog, session.zone, session.calendar, session.time_zone, session.strict)
-    days = session.con.execute("select distinct day from ledger.days where table_name like 'bronze.%'").fetchall()
-    for window in stretches(day for (day,) in days):
-        for name in session.catalog.names:
-            other.run(name, window)
+    recorded = session.con.execute("select table_name, day from ledger.days").fetchall()
+    known = {name: {day for table, day in recorded if table == name} for name in session.catalog.names}
+    for declaration in session.catalog:
+        days = known[declaration.name]
+        if declaration.reads:
+            days |= set.intersection(*(known[read.table] for read in declaration.reads))
+        for window in stretches(days):
+            other.run(declaration.name, window)
     settle(other)
     return other
 

@@ -4,13 +4,17 @@ Here belongs what sensors and the command line share. What makes a table-day sta
 """
 
 import datetime as dt
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
 from ecom_assets.days import Window, stretches
 from ecom_assets.declaration import Catalog
-from ecom_assets.landing.zone import Zone
+from ecom_assets.errors import UserError
 from ecom_assets.ledger import StaleDay
+
+
+class RepairStuck(UserError):
+    """Running what is stale left it as stale as before."""
 
 
 @dataclass(frozen=True)
@@ -44,22 +48,3 @@ def plan(
                 tables.add(declaration.name)
         repairs.append(Repair(frozenset(tables), window))
     return repairs
-
-
-def unread(
-    zone: Zone, catalog: Catalog, recorded: Mapping[tuple[str, dt.date], int], calendar: Window
-) -> list[StaleDay]:
-    """Arrival days whose files are not those that were read.
-
-    `recorded` gives the fingerprint that stands in the ledger for a bronze table and day.
-    """
-    found = []
-    for table in (declaration.name for declaration in catalog if declaration.is_bronze):
-        feed = table.partition(".")[2]
-        days = {day for day in zone.days(feed) if day in calendar}
-        days |= {day for name, day in recorded if name == table and day in calendar}
-        prints = zone.fingerprint(feed, min(days), max(days)) if days else {}
-        for day in sorted(days):
-            if recorded.get((table, day)) != prints[day]:
-                found.append(StaleDay(table, day, f"its files {prints[day]:016x} have not been read"))
-    return found

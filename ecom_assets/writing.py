@@ -140,8 +140,8 @@ class Session:
         return self.write(declaration, engine.transformed(declaration, self.inputs(declaration, window)), window)
 
     def repair(self, name: str, window: Window) -> list[DayResult]:
-        """Run the days of a window that are stale or never ran; of the others, what is recorded."""
-        stale = {found.day for found in self.stale(only=[name])}
+        """Run the days of a window that are stale; of the others, what is recorded, if anything is."""
+        stale = [found.day for found in self.stale(only=[name])]
         recorded = {
             day: DayResult(day, State(state), rows, bad, note)
             for day, state, rows, bad, note in self.con.execute(
@@ -150,9 +150,9 @@ class Session:
                 [name, window.first, window.last],
             ).fetchall()
         }
-        for stretch in stretches(day for day in window if day in stale or day not in recorded):
+        for stretch in stretches(day for day in stale if day in window):
             recorded |= {result.day: result for result in self.run(name, stretch)}
-        return [recorded[day] for day in window]
+        return [recorded[day] for day in window if day in recorded]
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -639,32 +639,15 @@ def _watched_keys(session: Session, declaration: Declaration, window: Window) ->
 
 
 def _stale_bronze(session: Session, only: Collection[str] | None) -> list[ledger.StaleDay]:
-    """Arrival days whose files are not those that were read."""
-    found = []
-    for declaration in session.catalog:
-        if not declaration.is_bronze or (only is not None and declaration.name not in only):
-            continue
-        feed, code = _feed(declaration), session.codes[declaration.name]
-        recorded = {
-            day: (inputs, known)
-            for day, inputs, known in session.con.execute(
-                "select day, inputs, code from ledger.days where table_name = ?", [declaration.name]
-            ).fetchall()
-        }
-        landed = set(session.zone.days(feed))
-        if not landed and not recorded:
-            continue
-        span = Window(min(landed | set(recorded)), max(landed | set(recorded)))
-        prints = session.zone.fingerprint(feed, span.first, span.last)
-        for day in sorted(landed | set(recorded)):
-            if day not in session.calendar:
-                continue
-            if day not in recorded:
-                found.append(ledger.StaleDay(declaration.name, day, "its files have not been read"))
-            elif recorded[day][1] != code:
-                found.append(ledger.StaleDay(declaration.name, day, "its code changed"))
-            elif recorded[day][0] != prints[day]:
-                found.append(ledger.StaleDay(declaration.name, day, "its files changed"))
+    """Arrival days whose files, or the code that reads them, are not those of the last attempt."""
+    tables = [d.name for d in session.catalog if d.is_bronze and (only is None or d.name in only)]
+    found = ledger.unread(session.zone, tables, ledger.recorded_inputs(session.con, tables), session.calendar)
+    known = {(stale.table, stale.day) for stale in found}
+    for table in tables:
+        days = session.con.execute(
+            "select day from ledger.days where table_name = ? and code <> ?", [table, session.codes[table]]
+        ).fetchall()
+        found += [ledger.StaleDay(table, day, ledger.CODE_CHANGED) for (day,) in days if (table, day) not in known]
     return found
 
 

@@ -7,8 +7,8 @@ from ecom_assets.contract import Contract
 from ecom_assets.days import Reach, Window, history, same_day
 from ecom_assets.declaration import Catalog, Declaration, Read
 from ecom_assets.landing.zone import Zone
-from ecom_assets.ledger import StaleDay
-from ecom_assets.repair import Repair, plan, unread
+from ecom_assets.ledger import StaleDay, unread
+from ecom_assets.repair import Repair, plan
 
 JANUARY = Window.parse("2024-01-01..2024-01-31")
 
@@ -90,7 +90,7 @@ def test_days_are_unread_when_their_files_are_new_or_changed(tmp_path: Path) -> 
     recorded = {("bronze.orders", day): read for day, read in zone.fingerprint("orders", on(1), on(2)).items()}
     zone.write("orders", on(2), "orders.csv", b"order_id\n1\n2\n")
 
-    assert [(found.table, found.day) for found in unread(zone, SHOP, recorded, JANUARY)] == [
+    assert [(found.table, found.day) for found in unread(zone, ["bronze.orders"], recorded, JANUARY)] == [
         ("bronze.orders", on(2)),
         ("bronze.orders", on(3)),
     ]
@@ -102,11 +102,11 @@ def test_a_day_whose_files_vanished_is_unread(tmp_path: Path) -> None:
     recorded = {("bronze.orders", on(1)): zone.fingerprint("orders", on(1), on(1))[on(1)]}
     landed.unlink()
 
-    assert [found.day for found in unread(zone, SHOP, recorded, JANUARY)] == [on(1)]
+    assert [found.day for found in unread(zone, ["bronze.orders"], recorded, JANUARY)] == [on(1)]
 
 
 def test_days_outside_the_calendar_are_never_asked_for(tmp_path: Path) -> None:
     zone = Zone(tmp_path)
     zone.write("orders", dt.date(2024, 2, 1), "orders.csv", b"order_id\n1\n")
 
-    assert unread(zone, SHOP, {}, JANUARY) == []
+    assert unread(zone, ["bronze.orders"], {}, JANUARY) == []

@@ -7,6 +7,8 @@ import dagster as dg
 from dagster._core.executor.base import Executor
 from dagster._core.executor.in_process import InProcessExecutor
 
+MOST_NAMED = 10
+
 
 class VerdictExecutor(Executor):
     """Runs all steps in process; once all have run, fails the run if a blocking check failed.
@@ -28,18 +30,20 @@ class VerdictExecutor(Executor):
 
     def execute(self, plan_context: Any, execution_plan: Any) -> Iterator[dg.DagsterEvent]:
         """Pass every event on. Raises Failure at the end where table-days were refused."""
-        refused = 0
+        refused = []
         for event in self._inner.execute(plan_context, execution_plan):
             if event.event_type_value == "ASSET_CHECK_EVALUATION":
                 verdict = event.asset_check_evaluation_data
-                refused += verdict.blocking is True and not verdict.passed
+                if verdict.blocking and not verdict.passed:
+                    refused.append(f"{verdict.asset_key.to_user_string()} {verdict.partition}")
             yield event
         if refused:
+            more = f" and {len(refused) - MOST_NAMED} more" if len(refused) > MOST_NAMED else ""
             # Dagster takes what an executor raises for a lost run and would start it again.
             plan_context.instance.add_run_tags(plan_context.run_id, {"dagster/max_retries": "0"})
             raise dg.Failure(
-                f"{refused} table-days were refused; the good days are published. "
-                "See the failed checks of this run for the days and their rows.",
+                f"{len(refused)} table-days were refused: {', '.join(refused[:MOST_NAMED])}{more}. "
+                "Their failed checks say why; the good days are published.",
                 allow_retries=False,
             )
 

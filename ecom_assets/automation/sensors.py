@@ -13,8 +13,8 @@ from ecom_assets.automation.alerts import report_failures
 from ecom_assets.automation.jobs import pipeline
 from ecom_assets.days import Window
 from ecom_assets.landing.zone import Zone
-from ecom_assets.ledger import StaleDay
-from ecom_assets.repair import Repair, plan, unread
+from ecom_assets.ledger import StaleDay, unread
+from ecom_assets.repair import Repair, plan
 from ecom_assets.serving import publish
 from ecom_assets.table_asset import asset_key, partitions
 from ecom_assets.warehouse import REPAIR_TAG
@@ -64,7 +64,8 @@ def run_new_files(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     if days is None:
         return dg.SensorResult(skip_reason="No day of the calendar is over.")
     standing = published(known.snapshot)
-    return _ask(context, standing, unread(Zone(known.landing), catalog.tables(), standing.recorded, days))
+    bronze = [declaration.name for declaration in catalog.tables() if declaration.is_bronze]
+    return _ask(context, standing, unread(Zone(known.landing), bronze, standing.recorded, days))
 
 
 @dg.sensor(job=pipeline, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
