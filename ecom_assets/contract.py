@@ -58,6 +58,11 @@ class Rule:
     holds: nw.Expr
     hard: bool = True
 
+    @property
+    def complaint(self) -> str:
+        """What is said of a row of which it is not true."""
+        return f"broken: {self.sentence}"
+
 
 def column(
     description: str, *, references: str | None = None, on_same_day: bool = False, nullable: bool = False, **checks: Any

@@ -84,6 +84,11 @@ class Declaration:
         return "quarantine." + self.name.partition(".")[2]
 
     @property
+    def held(self) -> str:
+        """Where the last good rows stand of days that have none."""
+        return "held." + self.name.replace(".", "_")
+
+    @property
     def superseded(self) -> str:
         return "superseded." + self.name.partition(".")[2]
 
@@ -133,7 +138,8 @@ class Catalog:
         for name, inputs in needs.items():
             if missing := inputs - set(by_name):
                 raise LookupError(f"{name} reads {', '.join(sorted(missing))}, which no table file declares.")
-        self._by_name = {name: by_name[name] for name in TopologicalSorter(needs).static_order()}
+        in_order = TopologicalSorter({name: sorted(needs[name]) for name in sorted(needs)}).static_order()
+        self._by_name = {name: by_name[name] for name in in_order}
 
     @staticmethod
     def _inputs(declaration: Declaration) -> set[str]:

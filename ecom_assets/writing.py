@@ -255,22 +255,18 @@ def _good(expected: Expectation) -> State:
 # -- tables made of tables --------------------------------------------------------------------------
 
 
-def _held(declaration: Declaration) -> str:
-    return "held." + declaration.name.replace(".", "_")
-
-
 def _hold_old_rows(session: Session, declaration: Declaration, days: Iterable[dt.date], window: Window) -> None:
     """Set the last good rows of days without good rows apart; forget those of the others."""
     if declaration.contract.layer not in HELD_LAYERS:
         return
-    con, table, held = session.con, quoted(declaration.name), quoted(_held(declaration))
+    con, table, held = session.con, quoted(declaration.name), quoted(declaration.held)
     column = str(declaration.contract.partition_column)
     day = quoted(column)
     lost = among(day, days)
     good = f"from {table} where {lost}"
-    if not engine.stored_types(con, _held(declaration)) and not _count(session, f"select count(*) {good}"):
+    if not engine.stored_types(con, declaration.held) and not _count(session, f"select count(*) {good}"):
         return
-    session.ensure(_held(declaration), engine.columns_of(declaration))
+    session.ensure(declaration.held, engine.columns_of(declaration))
     newer = f"not {lost} or {day} in (select {day} {good})"
     con.execute(f"delete from {held} where {between(column, window)} and ({newer})")
     con.execute(f"insert into {held} by name select * {good}")
@@ -414,8 +410,7 @@ def _write_from_feed(
     closed = _gate(session, declaration, window)
     with session.transaction():
         session.ensure(declaration.name, engine.columns_of(declaration))
-        bronze = session.catalog[declaration.bronze]
-        session.ensure(declaration.quarantine, {**engine.columns_of(bronze), "reasons": "VARCHAR[]"})
+        session.ensure(declaration.quarantine, engine.quarantine_columns(session.catalog[declaration.bronze]))
         session.ensure(declaration.superseded, _SUPERSEDED_COLUMNS)
         _stage(session, declaration, relation)
         session.on_step("rows staged")
@@ -444,7 +439,7 @@ def _stage(session: Session, declaration: Declaration, relation: duckdb.DuckDBPy
     own = {name: sql_type for name, sql_type in columns.items() if name not in engine.PROVENANCE}
     day = quoted(str(promise.partition_column))
     tested = engine.judged(declaration, relation, session.catalog)
-    broken = [(quoted(f"broken {n}"), literal(rule.sentence)) for n, rule in enumerate(promise.hard_rules)]
+    broken = [(quoted(f"broken {n}"), literal(rule.complaint)) for n, rule in enumerate(promise.hard_rules)]
     some = " or ".join(flag for flag, _ in broken) or "false"
     listed = ", ".join(f"case when {flag} then {sentence} end" for flag, sentence in broken)
     typed = ", ".join(f"{quoted(name)}::{sql_type} as {quoted(name)}" for name, sql_type in columns.items())

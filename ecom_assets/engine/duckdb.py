@@ -89,6 +89,11 @@ def columns_of(declaration: Declaration) -> dict[str, str]:
     return {**stored, **PROVENANCE} if declaration.from_feed else stored
 
 
+def quarantine_columns(bronze: Declaration) -> dict[str, str]:
+    """Column to SQL type of the rows set aside: bronze's own, and why."""
+    return {**columns_of(bronze), "reasons": "VARCHAR[]"}
+
+
 def stored_types(con: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
     """Column to SQL type of a table that stands in the warehouse; empty where there is none."""
     schema, _, name = table.partition(".")

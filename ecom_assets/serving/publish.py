@@ -159,10 +159,10 @@ def _published(catalog: Catalog) -> list[_Published]:
     for declaration in catalog:
         name, columns = declaration.name, engine.columns_of(declaration)
         if declaration.contract.layer in HELD_LAYERS:
-            held = "held." + name.replace(".", "_")
+            held = declaration.held
             tables.append(_Published(name, str(declaration.contract.partition_column), columns, name, held))
         elif declaration.from_feed:
-            rejected = {**engine.columns_of(catalog[declaration.bronze]), "reasons": "VARCHAR[]"}
+            rejected = engine.quarantine_columns(catalog[declaration.bronze])
             tables.append(_Published(declaration.quarantine, "read_on", rejected, name))
     return tables
 
