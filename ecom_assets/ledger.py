@@ -267,7 +267,8 @@ def unread(
         prints = zone.fingerprint(feed, min(days), max(days)) if days else {}
         for day in sorted(days):
             if recorded.get((table, day)) != prints[day]:
-                found.append(StaleDay(table, day, f"its files {prints[day]:016x} have not been read"))
+                why = "its files changed" if (table, day) in recorded else "its files have not been read"
+                found.append(StaleDay(table, day, f"{why} ({prints[day]:016x})"))
     return found
 
 

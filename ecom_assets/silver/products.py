@@ -8,7 +8,7 @@ from ecom_assets.landing import products as feed
 from ecom_assets.table_asset import table_asset
 
 
-class Products(feed.Products, partition_column="changed_on"):
+class Products(feed.Products, partition_column="changed_on", max_bad_share=0.5):
     """One row per product and change of its catalogue entry."""
 
     changed_on: Date = column("Business day on which the entry became so")
