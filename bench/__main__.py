@@ -1,0 +1,37 @@
+"""`python -m bench [SECTION …]`: measure, say the figures, keep them in results.md and results.json."""
+
+import tempfile
+from pathlib import Path
+
+import click
+
+from bench import results
+from bench.sections import SECTIONS, Bench
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("sections", nargs=-1, type=click.Choice(list(SECTIONS)))
+@click.option("--scale", default=1.0, show_default=True, type=click.FloatRange(min=0, min_open=True, max=1))
+@click.option("--repeats", default=3, show_default=True, type=click.IntRange(min=1))
+@click.option(
+    "--folder",
+    default=Path(tempfile.gettempdir()) / "ecom-bench",
+    show_default=False,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where to work; landing zones stay there for the next time. Default: ecom-bench among temporary files.",
+)
+def main(sections: tuple[str, ...], scale: float, repeats: int, folder: Path) -> None:
+    """Measure the platform. Without SECTION everything.
+
+    At a scale below 1 the figures are shown only: days and rows a day shrink by the root of it.
+    """
+    bench = Bench(folder.resolve(), scale, repeats)
+    for name in sections or SECTIONS:
+        click.echo(f"Measuring {name} …", err=True)
+        found = SECTIONS[name](bench)
+        click.echo(results.said(found))
+        if scale == 1:
+            results.save({name: found}, results.FOLDER)
+
+
+main()

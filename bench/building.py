@@ -1,0 +1,58 @@
+"""Tables built by the core alone, without Dagster, and how long each step of it took."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from bench.child import spending
+from ecom_assets import catalog, settings
+from ecom_assets.days import Window
+from ecom_assets.serving import publish
+from ecom_assets.settings import Settings
+from ecom_assets.warehouse import open_session
+
+MEMORY_LIMIT = "2GB"
+
+
+def bronze_to_kpi(home: Path, days: str) -> dict[str, Any]:
+    """Every table over one window in an empty warehouse. Gives the time of each table and step."""
+    window = Window.parse(days)
+    known = Settings(home / "data", window.first, memory_limit=MEMORY_LIMIT)
+    steps: list[tuple[str, str, float]] = []
+    with open_session(known, catalog.tables()) as session, spending() as spent:
+        for name in session.catalog.names:
+            at = time.perf_counter()
+
+            def note(step: str, name: str = name) -> None:
+                nonlocal at
+                now = time.perf_counter()
+                steps.append((name, step, now - at))
+                at = now
+
+            session.on_step = note
+            session.run(name, window)
+        states = dict(session.con.execute("select state, count(*) from ledger.days group by all").fetchall())
+        rows = dict(
+            session.con.execute("select table_name, sum(row_count)::bigint from ledger.days group by 1").fetchall()
+        )
+    return {"wall": spent.wall, "cpu": spent.cpu, "steps": steps, "states": states, "rows": rows}
+
+
+def history(home: Path, days: str, window_days: int) -> dict[str, Any]:
+    """All days of a home's landing zone up to a day, in windows, with nothing left stale; published twice.
+
+    Twice, because two files stand behind the snapshot in turn, and in a warehouse of some age both are filled.
+    """
+    span = Window.parse(days)
+    settings.save(Settings(home / "data", span.first))
+    all_days = list(span)
+    windows = [
+        Window(all_days[n], all_days[min(n + window_days, len(span)) - 1]) for n in range(0, len(span), window_days)
+    ]
+    with open_session(Settings(home / "data", span.first), catalog.tables()) as session, spending() as spent:
+        for name in session.catalog.names:
+            for window in windows:
+                session.run(name, window)
+        for _ in range(2):
+            publish.publish(session, home / "data" / "snapshot.duckdb")
+    return {"wall": spent.wall, "cpu": spent.cpu}

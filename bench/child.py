@@ -1,0 +1,75 @@
+"""Work done in a process of its own, so that nothing of one measurement shows in the time or memory of another."""
+
+import importlib
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+CORES = 2
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+class ChildFailed(Exception):
+    """Work in a process of its own ended with an error."""
+
+
+@dataclass
+class Spent:
+    """Seconds on the wall, and seconds of all cores together, for what ran between start and end."""
+
+    wall: float = 0.0
+    cpu: float = 0.0
+
+
+@contextmanager
+def spending() -> Iterator[Spent]:
+    """Measures what is inside; the figures are there when it has ended."""
+    spent, wall, cpu = Spent(), time.perf_counter(), time.process_time()
+    yield spent
+    spent.wall, spent.cpu = time.perf_counter() - wall, time.process_time() - cpu
+
+
+def call(work: Callable[..., dict[str, Any]], home: Path, *, cores: int = CORES, **arguments: Any) -> dict[str, Any]:
+    """What `work(home, **arguments)` gives when it runs elsewhere, with `peak_mb`, its memory at most in 10^6 bytes.
+
+    `home` is its working directory and Dagster's home, the platform's data stand below it. Arguments and result
+    have to be JSON. Raises ChildFailed.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("ECOM_", "DAGSTER_"))}
+    given = {
+        "ECOM_DATA": str(home / "data"),
+        "DAGSTER_HOME": str(home),
+        "DAGSTER_DISABLE_TELEMETRY": "1",
+        "PYTHONPATH": str(PROJECT),
+    }
+    if cores == 1:
+        given["POLARS_MAX_THREADS"] = "1"
+    command = [sys.executable, "-m", __name__, work.__module__, work.__name__, str(cores), json.dumps(arguments)]
+    done = subprocess.run(command, cwd=home, env=clean | given, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ChildFailed(f"{work.__module__}.{work.__name__}:\n{done.stderr[-4000:]}")
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def _main(module: str, name: str, cores: str, arguments: str) -> None:
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(cores)])
+    work = getattr(importlib.import_module(module), name)
+    result = work(Path.cwd(), **json.loads(arguments))
+    unit = 1 if sys.platform == "darwin" else 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+    sys.stdout.write(f"\n{json.dumps({**result, 'peak_mb': round(peak)})}\n")
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])

@@ -1,0 +1,148 @@
+"""Runs of Dagster in one process: the platform's, those of assets that do nothing, and those that only report."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
+
+import dagster as dg
+import duckdb
+
+from bench.child import spending
+from ecom_assets import catalog, ledger, running, table_asset
+from ecom_assets.automation.executor import verdict_executor
+from ecom_assets.days import Window
+from ecom_assets.declaration import Declaration
+from ecom_assets.definitions import defs
+from ecom_assets.engine import duckdb as engine
+from ecom_assets.landing.assets import landing
+from ecom_assets.ledger import State
+from ecom_assets.serving import publish
+from ecom_assets.table_asset import partitions
+from ecom_assets.warehouse import Warehouse
+from ecom_assets.writing import DayResult, Session
+
+
+def platform(home: Path, days: str) -> dict[str, Any]:
+    """A run of everything. Gives its time, and what of it went to SQL texts, to each table and to the snapshot."""
+    parts: dict[str, float] = {"compile": 0.0, "frames": 0.0, "publish": 0.0}
+    tables: dict[str, float] = {}
+    watched = [
+        (engine, "compiled", lambda args: (parts, "compile")),
+        (ledger, "compiled", lambda args: (parts, "compile")),
+        (Session, "frame", lambda args: (parts, "frames")),
+        (publish, "publish", lambda args: (parts, "publish")),
+        (Session, "write", lambda args: (tables, args[1].name)),
+    ]
+    with dg.DagsterInstance.get() as instance, ExitStack() as stack:
+        for owner, name, account in watched:
+            stack.enter_context(_watched(owner, name, account))
+        with spending() as spent:
+            good = running.run(Window.parse(days), on=instance)
+    if not good:
+        raise RuntimeError(f"The run of {days} has days without good rows.")
+    return {"wall": spent.wall, "cpu": spent.cpu, "parts": parts, "tables": tables}
+
+
+def no_ops(home: Path, days: str) -> dict[str, Any]:
+    """A run of as many assets as the platform has, which do nothing."""
+    return _run(_no_ops, days)
+
+
+def events_only(home: Path, days: str) -> dict[str, Any]:
+    """A run of the platform's own assets that reads, transforms and writes nothing: what remains is Dagster's part.
+
+    Every event that a run of the platform records is recorded: materialisations, check results, row counts per day.
+    """
+    with mock.patch.object(table_asset, "transformed", return_value=None):
+        return _run(_events_only, days)
+
+
+def _run(job: Callable[[], dg.JobDefinition], days: str) -> dict[str, Any]:
+    window = Window.parse(days)
+    tags = {
+        "dagster/asset_partition_range_start": str(window.first),
+        "dagster/asset_partition_range_end": str(window.last),
+    }
+    logs = {"loggers": {"console": {"config": {"log_level": "INFO"}}}}
+    with (
+        dg.DagsterInstance.get() as instance,
+        spending() as spent,
+        dg.execute_job(dg.reconstructable(job), instance, run_config=logs, tags=tags) as result,
+    ):
+        if not result.success:
+            raise RuntimeError(f"The run of {days} failed.")
+    return {"wall": spent.wall, "cpu": spent.cpu}
+
+
+def _no_ops() -> dg.JobDefinition:
+    keys = sorted(defs.resolve_asset_graph().executable_asset_keys)
+    assets = [_no_op(key) for key in keys]
+    return _job_of(assets, dg.in_process_executor)
+
+
+def _no_op(key: dg.AssetKey) -> dg.AssetsDefinition:
+    @dg.asset(key=key, partitions_def=partitions(), backfill_policy=dg.BackfillPolicy.single_run())
+    def nothing() -> None:
+        pass
+
+    return nothing
+
+
+def _events_only() -> dg.JobDefinition:
+    return _job_of([landing, *catalog.assets()], verdict_executor, warehouse=NothingStored())
+
+
+def _job_of(
+    assets: Sequence[dg.AssetsDefinition], executor: dg.ExecutorDefinition, **resources: Any
+) -> dg.JobDefinition:
+    everything = dg.define_asset_job("everything")
+    return dg.Definitions(assets, jobs=[everything], resources=resources, executor=executor).resolve_job_def(
+        "everything"
+    )
+
+
+class NothingStored(Warehouse):
+    """A warehouse that finds every day good without looking. Its tables for plots are empty."""
+
+    def session(self, run_id: str) -> Any:
+        return _session_without_rows()
+
+    def days(self, context: dg.AssetExecutionContext) -> Any:
+        return None
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        pass
+
+
+@cache
+def _session_without_rows() -> Any:
+    con = duckdb.connect()
+    for declaration in catalog.tables():
+        engine.ensure_table(con, declaration.name, engine.columns_of(declaration))
+    return SimpleNamespace(con=con, frame=lambda *_: None, write=_all_good)
+
+
+def _all_good(declaration: Declaration, frame: None, window: Window) -> list[DayResult]:
+    return [DayResult(day, State.STORED) for day in window]
+
+
+@contextmanager
+def _watched(
+    owner: Any, name: str, account: Callable[[tuple[Any, ...]], tuple[dict[str, float], str]]
+) -> Iterator[None]:
+    """Adds the seconds of each call of a function to the place that `account` gives for its arguments."""
+    inner = getattr(owner, name)
+
+    def timed(*args: Any, **named: Any) -> Any:
+        with spending() as spent:
+            result = inner(*args, **named)
+        totals, of = account(args)
+        totals[of] = totals.get(of, 0.0) + spent.wall
+        return result
+
+    with mock.patch.object(owner, name, timed):
+        yield

@@ -1,0 +1,206 @@
+"""What is measured: one more day, a year, a day after a long history, the synthetic shop."""
+
+import dataclasses
+import datetime as dt
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from bench import building, child, daily, plain, selling
+from bench.landed import landing_zone, share
+from bench.results import Figure, Section
+from bench.sizes import DEMO, LARGE, YEAR, Size, window
+from ecom_assets import catalog
+from ecom_assets.days import ONE_DAY, Window
+
+LAST = dt.date(2025, 5, 31)
+"""Histories end on this day; the days measured follow."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where measurements work, how large they are, how often each is repeated."""
+
+    folder: Path
+    scale: float = 1.0
+    repeats: int = 3
+
+    def home(self, name: str) -> Path:
+        """An empty folder with the project's Dagster settings."""
+        home = self.folder / name
+        shutil.rmtree(home, ignore_errors=True)
+        home.mkdir(parents=True)
+        shutil.copy(child.PROJECT / "dagster.yaml", home)
+        return home
+
+    def size(self, days: int, shop: Any) -> Size:
+        return Size(days, shop).scaled(self.scale)
+
+
+def one_day(bench: Bench) -> Section:
+    """One more day of the demo's shop."""
+    size = bench.size(30, DEMO)
+    home = _with_history(bench, "one_day", size)
+    no_op = bench.home("no_ops")
+    shutil.copy(home / "data" / "settings.toml", _data(no_op))
+    real, nothing = [], []
+    for day in _days_after(LAST, bench.repeats):
+        real.append(child.call(daily.platform, home, days=day))
+        nothing.append(child.call(daily.no_ops, no_op, days=day))
+    real, nothing = real[1:], nothing[1:]
+    parts = {name: median(run["parts"][name] for run in real) for name in real[0]["parts"]}
+    parts["tables"] = median(sum(run["tables"].values()) for run in real)
+    parts["Dagster"] = _wall(real) - sum(parts.values())
+    return Section(
+        "One more day",
+        f"After {size}: one day, all tables, one Dagster process each, on SQLite",
+        "The platform's run of a day (files landed before; snapshot published) against a run of as many assets that "
+        "do nothing. `compile` is the work of making SQL texts once in a process, `tables` reading, transforming, "
+        "judging and writing, `Dagster` the rest.",
+        [
+            Figure("platform / no-ops", _wall(real) / _wall(nothing), at_most=3),
+            Figure("platform / no-ops, processor time", _cpu(real) / _cpu(nothing)),
+            Figure("platform", _wall(real), "s"),
+            Figure("no-ops", _wall(nothing), "s"),
+        ],
+        parts,
+    )
+
+
+def year(bench: Bench) -> Section:
+    """A year in one window, against DuckDB alone; and Dagster's own events of it."""
+    size = bench.size(365, YEAR)
+    days = window(LAST, size.days)
+    zone = landing_zone(bench.folder, size, days)
+    core, alone = [], []
+    for _ in range(bench.repeats):
+        home = bench.home("year")
+        share(zone, home)
+        core.append(child.call(building.bronze_to_kpi, home, days=str(days)))
+        alone.append(child.call(plain.bronze_to_kpi, home, days=str(days)))
+    events = child.call(daily.events_only, _at(bench.home("events"), days.first), days=str(days))
+    table_days = size.days * sum(1 + declaration.from_feed for declaration in catalog.tables())
+    rows, states = core[0]["rows"], core[0]["states"]
+    steps: dict[str, list[float]] = {}
+    for run in core:
+        for table, step, seconds in run["steps"]:
+            steps.setdefault(f"{table} {step}", []).append(seconds)
+    return Section(
+        "A year in one window",
+        f"{size}, bronze to kpi: {rows['silver.orders']:,} orders, {rows['silver.order_items']:,} items, "
+        f"{rows['silver.events']:,} events; {', '.join(f'{n:,} table-days {state}' for state, n in states.items())}",
+        "The core without Dagster against the same queries by DuckDB alone, in a database file as well. "
+        f"Both have DuckDB's limit at {building.MEMORY_LIMIT}. {' '.join(str(plain.__doc__).split())} "
+        "Beside it: what Dagster itself takes on SQLite for all events of such a run, of the platform's assets "
+        "without their work, per table and day (quarantine tables are tables).",
+        [
+            Figure("core / DuckDB alone", _wall(core) / _wall(alone), at_most=1.5),
+            Figure("core / DuckDB alone, processor time", _cpu(core) / _cpu(alone)),
+            Figure("core", _wall(core), "s"),
+            Figure("DuckDB alone", _wall(alone), "s"),
+            Figure("core, memory at most", max(run["peak_mb"] for run in core), "MB", at_most=4_000),
+            Figure("DuckDB alone, memory at most", max(run["peak_mb"] for run in alone), "MB"),
+            Figure("Dagster per table-day", events["wall"] / table_days * 1_000, "ms", at_most=25),
+            Figure("Dagster in all", events["wall"], "s"),
+        ],
+        {step: median(seconds) for step, seconds in steps.items()},
+    )
+
+
+def history(bench: Bench) -> Section:
+    """One more day of a large shop after a long history, and after a short one that ends on the same day."""
+    long, short = bench.size(1_000, LARGE), bench.size(30, LARGE)
+    homes = {size.days: _with_history(bench, f"history_{size.days}", size) for size in (long, short)}
+    runs: dict[int, list[dict[str, Any]]] = {days: [] for days in homes}
+    for day in _days_after(LAST, bench.repeats):
+        for days, home in homes.items():
+            runs[days].append(child.call(daily.platform, home, days=day))
+    after_long, after_short = runs[long.days][1:], runs[short.days][1:]
+    growth = {
+        table: median(run["tables"][table] for run in after_long) - median(run["tables"][table] for run in after_short)
+        for table in after_long[0]["tables"]
+    } | {
+        part: median(run["parts"][part] for run in after_long) - median(run["parts"][part] for run in after_short)
+        for part in after_long[0]["parts"]
+    }
+    return Section(
+        "A day after a long history",
+        f"After {long} against after {short.days}, both ending on the same day",
+        "The platform's run of a day, as above. The parts are by how much each grew.",
+        [
+            Figure("after long / after short", _wall(after_long) / _wall(after_short), at_most=1.3),
+            Figure("after long / after short, processor time", _cpu(after_long) / _cpu(after_short)),
+            Figure("after long", _wall(after_long), "s"),
+            Figure("after short", _wall(after_short), "s"),
+            Figure("after long, memory at most", max(run["peak_mb"] for run in after_long), "MB"),
+        ],
+        growth,
+    )
+
+
+def shop(bench: Bench) -> Section:
+    """Rows of the synthetic shop per second of one core."""
+    visits = dataclasses.replace(DEMO, orders_per_day=1_000 * bench.scale, events_per_order=300, conversion=0.001)
+    sales = dataclasses.replace(DEMO, orders_per_day=20_000 * bench.scale, events_per_order=0.01)
+    rates = {}
+    for feed, scale in (("events", visits), ("order_items", sales)):
+        runs = [
+            child.call(selling.arrivals, bench.home("shop"), cores=1, scale=dataclasses.asdict(scale), days=5)
+            for _ in range(bench.repeats)
+        ]
+        rates[feed] = median(run["rows"][feed] / run["cpu"] for run in runs)
+    return Section(
+        "The synthetic shop",
+        f"Consecutive days of {300_000 * bench.scale:,.0f} events, and of {20_000 * bench.scale:,.0f} orders",
+        "Rows per second of one core, before files are written. A day of events, and a day of everything else: the "
+        "time for orders, payments, returns and customers counts against the items. Events have 15 typed columns.",
+        [
+            Figure("events", rates["events"], "/s", at_least=1e6),
+            Figure("order items", rates["order_items"], "/s", at_least=2e5),
+        ],
+    )
+
+
+SECTIONS: Mapping[str, Callable[[Bench], Section]] = {
+    "one_day": one_day,
+    "year": year,
+    "history": history,
+    "shop": shop,
+}
+
+
+def _with_history(bench: Bench, name: str, size: Size) -> Path:
+    """A home whose warehouse holds a shop's days up to the last one, with the files of the next ones landed."""
+    home = bench.home(name)
+    days = window(LAST, size.days)
+    zone = landing_zone(bench.folder, size, Window(days.first, LAST + (bench.repeats + 1) * ONE_DAY))
+    share(zone, home)
+    child.call(building.history, home, days=str(days), window_days=50)
+    return home
+
+
+def _at(home: Path, start: dt.date) -> Path:
+    """A home whose calendar starts on a day."""
+    (_data(home) / "settings.toml").write_text(f"start = {start}\n")
+    return home
+
+
+def _data(home: Path) -> Path:
+    (home / "data").mkdir(exist_ok=True)
+    return home / "data"
+
+
+def _days_after(day: dt.date, repeats: int) -> Iterable[str]:
+    """One day more than repeats: the first one warms up Dagster's storage and does not count."""
+    return [str(day + (n + 1) * ONE_DAY) for n in range(repeats + 1)]
+
+
+def _wall(runs: Iterable[Mapping[str, Any]]) -> float:
+    return float(median(run["wall"] for run in runs))
+
+
+def _cpu(runs: Iterable[Mapping[str, Any]]) -> float:
+    return float(median(run["cpu"] for run in runs))
