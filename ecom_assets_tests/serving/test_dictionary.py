@@ -3,7 +3,7 @@ import re
 import pytest
 
 from ecom_assets import catalog
-from ecom_assets.serving import dictionary
+from ecom_assets.serving import architecture, dictionary
 from ecom_assets.settings import PROJECT
 
 
@@ -18,6 +18,20 @@ def test_the_dictionary_in_the_repository_is_that_of_the_declarations():
     standing = (PROJECT / "data" / "README.md").read_text(encoding="utf-8")
 
     assert standing == dictionary.text(), "data/README.md is stale; write it anew with: ecom dictionary"
+
+
+def test_the_architecture_in_the_repository_is_that_of_the_declarations():
+    standing = (PROJECT / "docs" / "architecture.md").read_text(encoding="utf-8")
+
+    assert standing == architecture.text(), "docs/architecture.md is stale; write it anew with: ecom dictionary"
+
+
+def test_the_architecture_shows_what_each_table_reads():
+    page = architecture.text()
+
+    assert "    silver.order_items --> gold.fact_sales\n" in page
+    assert "    silver.events -->|around(1, 1)| silver.sessions\n" in page
+    assert "    silver.customers -.-> silver.orders\n" in page
 
 
 def test_every_table_has_its_columns_and_rules(pages):
