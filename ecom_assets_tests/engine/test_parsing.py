@@ -1,0 +1,115 @@
+"""Text made typed: what is read, what is refused, and the hours that clocks skip and repeat."""
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+from ecom_assets import catalog
+from ecom_assets.days import Window
+from ecom_assets.declaration import Catalog
+from ecom_assets.landing.zone import FeedSettings, Zone
+from ecom_assets.writing import Session
+from ecom_assets_tests.warehouses import session_over
+
+PAYMENT = "p1,o1,{paid_at},2024-04-01T00:00:00Z,card,captured,{amount},{fee}"
+HEADER = "payment_id,order_id,paid_at,updated_at,method,status,amount,fee\n"
+LAST = dt.date(2024, 11, 30)
+
+
+@pytest.fixture
+def payments(tmp_path: Path) -> Session:
+    """Bronze and typed payments alone, of a shop in London."""
+    zone = Zone(tmp_path)
+    zone.save_settings("payments", FeedSettings("Europe/London"))
+    return session_over(zone, time_zone="Europe/London")
+
+
+def _land(session: Session, arrived_on: dt.date, **given: str) -> None:
+    values = {"paid_at": "2024-04-01T10:00:00", "amount": "1", "fee": "0", **given}
+    session.zone.write("payments", arrived_on, "payments.csv", (HEADER + PAYMENT.format(**values)).encode())
+    session.run("bronze.payments", Window(arrived_on, arrived_on))
+
+
+def _parsed(session: Session, day: dt.date, column: str) -> tuple[object, list[str] | None]:
+    """A column of the one payment that is read on a day, and what is said against the row."""
+    declaration = session.catalog["silver.payments"]
+    (read,) = [read for read in declaration.reads if read.parameter]
+    rows = session.frame(declaration, read, Window(day, day)).to_native()
+    ((value, problems),) = rows.select(f"{column}, problems").fetchall()
+    return value, problems
+
+
+@pytest.mark.parametrize(
+    ("text", "day", "moment"),
+    [
+        ("2024-03-31T00:59:59", "2024-03-31", "2024-03-31T00:59:59"),  # the last second before clocks go forward
+        ("2024-03-31T01:30:00", "2024-03-31", "2024-03-31T01:30:00"),  # skipped: read as if clocks had not changed yet
+        ("2024-03-31T02:00:00", "2024-03-31", "2024-03-31T01:00:00"),
+        ("2024-10-27T01:30:00", "2024-10-27", "2024-10-27T01:30:00"),  # stands twice: the second time, in winter time
+        ("2024-10-27T00:30:00", "2024-10-27", "2024-10-26T23:30:00"),
+        ("2024-07-01T00:30:00", "2024-07-01", "2024-06-30T23:30:00"),  # business days are London's
+        ("2024-06-30T23:30:00Z", "2024-07-01", "2024-06-30T23:30:00"),  # an offset that is sent counts
+        ("2024-07-01T02:30:00+03:00", "2024-07-01", "2024-06-30T23:30:00"),
+        ("2024-07-01", "2024-07-01", "2024-06-30T23:00:00"),
+    ],
+)
+def test_moments_without_offset_are_of_the_feeds_time_zone(payments, text, day, moment):
+    on = dt.date.fromisoformat(day)
+    _land(payments, on, paid_at=text)
+
+    assert _parsed(payments, on, "paid_at") == (dt.datetime.fromisoformat(moment), None)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("12.5", "12.5000"),
+        ("1.23450", "1.2345"),
+        (" 7 ", "7.0000"),
+        (".5", "0.5000"),
+        ("-3", "-3.0000"),
+        ("4.", "4.0000"),
+    ],
+)
+def test_amounts_are_read_exactly(payments, text, value):
+    _land(payments, LAST, paid_at="2024-11-30T10:00:00", amount=text)
+
+    amount, problems = _parsed(payments, LAST, "amount")
+    assert (str(amount), problems) == (value, None)
+
+
+@pytest.mark.parametrize("text", ["1.23456", "1e3", "1,50", "NaN", "0x10", "1_000", "€5", "99999999999999999"])
+def test_what_is_no_exact_amount_is_said_and_never_rounded(payments, text):
+    quoted = f'"{text}"'
+    _land(payments, LAST, paid_at="2024-11-30T10:00:00", amount=quoted)
+
+    assert _parsed(payments, LAST, "amount") == (None, ["amount is no amount with at most four decimals"])
+
+
+@pytest.mark.parametrize(
+    "text", ["tomorrow", "2024-13-01T00:00:00", "2023-01-01T00:00:00Z", "2024-12-05T00:00:00Z", ""]
+)
+def test_a_row_without_usable_day_is_read_on_the_day_it_arrived(payments, text):
+    _land(payments, LAST, paid_at=text)
+
+    _, problems = _parsed(payments, LAST, "payment_id")
+    assert problems is not None
+    assert "paid_at gives no usable day" in problems
+
+
+@pytest.mark.parametrize(("text", "value"), [("3", 3), ("03", 3), ("3.0", 3), ("3.5", None), ("three", None)])
+def test_whole_numbers_are_never_rounded(tmp_path, text, value):
+    tables = catalog.tables()
+    needed = {"bronze.order_items", "silver.order_items", *tables.upstream("silver.order_items")}
+    session = session_over(Zone(tmp_path), tables=Catalog(tables[name] for name in needed))
+    line = f"order_id,line_number,ordered_at,quantity\no1,1,2024-11-30T10:00:00Z,{text}\n"
+    session.zone.write("order_items", LAST, "items.csv", line.encode())
+    session.run("bronze.order_items", Window(LAST, LAST))
+    declaration = session.catalog["silver.order_items"]
+    (read,) = [read for read in declaration.reads if read.parameter]
+
+    rows = session.frame(declaration, read, Window(LAST, LAST)).to_native()
+
+    wrong = None if value is not None else ["quantity is no whole number"]
+    assert rows.select("quantity, problems").fetchall() == [(value, wrong)]
