@@ -1,7 +1,6 @@
 """Contract and transform become an asset with checks: the only glue between tables and Dagster."""
 
 import dataclasses
-import inspect
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
@@ -9,8 +8,8 @@ from typing import Any
 
 import dagster as dg
 
-from ecom_assets import settings
-from ecom_assets.contract import Contract, Table, contract
+from ecom_assets import pages, settings
+from ecom_assets.contract import Table, contract
 from ecom_assets.days import ONE_DAY, Reach
 from ecom_assets.declaration import DAYS_PARAMETER, Declaration, declare
 from ecom_assets.engine.duckdb import transformed
@@ -83,20 +82,21 @@ def _read_by_the_warehouse() -> None:
 
 
 def _asset(declaration: Declaration, source: Callable[..., Any], deps: list[dg.AssetKey]) -> dg.AssetsDefinition:
-    promise = declaration.contract
     key = asset_key(declaration.name)
     inputs = {
         read.parameter: dg.AssetIn(key=asset_key(read.table), metadata={"reach": read.reach.name}, dagster_type=dg.Any)
         for read in declaration.reads
         if read.parameter
     }
-    outs = {"rows": _out(key, promise, promise.description, _definition_metadata(promise, source))}
+    text, about = declaration.contract.description, pages.about_table(declaration, source)
+    outs = {"rows": _out(declaration, key, text, about)}
     if declaration.from_feed:
-        text = f"Rows of {declaration.bronze} that could not be accepted, as they came, with the reasons."
-        outs["quarantined"] = _out(asset_key(declaration.quarantine), promise, text, {})
-    specs = [dg.AssetCheckSpec(CONTRACT, asset=key, description=_listed(promise, hard=True))]
+        text, about = pages.quarantine_description(declaration), pages.about_quarantine(declaration, source)
+        outs["quarantined"] = _out(declaration, asset_key(declaration.quarantine), text, about)
+    specs = [dg.AssetCheckSpec(CONTRACT, asset=key, description=pages.contract_description(declaration))]
     if has_expectations(declaration):
-        specs.append(dg.AssetCheckSpec(EXPECTATIONS, asset=key, description=_listed(promise, hard=False)))
+        text = pages.expectations_description(declaration)
+        specs.append(dg.AssetCheckSpec(EXPECTATIONS, asset=key, description=text))
 
     @dg.multi_asset(
         name=declaration.name.replace(".", "__"),
@@ -121,42 +121,17 @@ def _asset(declaration: Declaration, source: Callable[..., Any], deps: list[dg.A
     return compute
 
 
-def _out(key: dg.AssetKey, promise: Contract, text: str, metadata: Mapping[str, Any]) -> dg.AssetOut:
+def _out(declaration: Declaration, key: dg.AssetKey, text: str, metadata: Mapping[str, Any]) -> dg.AssetOut:
+    layer, table = key.path
     return dg.AssetOut(
         key=key,
         dagster_type=dg.Any,
         description=text,
         is_required=False,
         io_manager_key=IO_MANAGER,
-        metadata={**metadata, "dagster/table_name": ".".join(key.path)},
-        group_name=key.path[0],
+        metadata={**metadata, "dagster/table_name": f"{layer}.{table}"},
+        group_name=layer,
         owners=OWNERS,
-        kinds={"duckdb", promise.layer},
+        kinds={"duckdb", layer},
+        tags={"feed": table} if declaration.feed else {},
     )
-
-
-def _definition_metadata(promise: Contract, source: Callable[..., Any]) -> dict[str, Any]:
-    columns = [
-        dg.TableColumn(
-            column.name,
-            "text" if promise.layer == "bronze" else column.kind,
-            column.description,
-            dg.TableColumnConstraints(nullable=column.nullable or promise.layer == "bronze"),
-        )
-        for column in promise.columns.values()
-    ]
-    file = inspect.getsourcefile(source) or __file__
-    line = inspect.getsourcelines(source)[1]
-    return {
-        "dagster/column_schema": dg.TableSchema(columns),
-        "dagster/code_references": dg.CodeReferencesMetadataValue(
-            code_references=[dg.LocalFileCodeReference(file_path=file, line_number=line)]
-        ),
-    }
-
-
-def _listed(promise: Contract, *, hard: bool) -> str:
-    sentences = [rule.sentence for rule in promise.rules if rule.hard is hard]
-    if hard:
-        sentences += [f"The key ({', '.join(promise.primary_key)}) is unique."] if promise.primary_key else []
-    return "\n".join(f"- {sentence}" for sentence in sentences) or "Nothing is asked of single rows."

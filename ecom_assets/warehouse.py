@@ -6,7 +6,7 @@ processes wait for each other. Nobody else opens the file: readers read the snap
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
@@ -16,7 +16,7 @@ import narwhals as nw
 from filelock import FileLock
 from pydantic import PrivateAttr
 
-from ecom_assets import catalog, settings
+from ecom_assets import catalog, pages, settings
 from ecom_assets.days import Window
 from ecom_assets.declaration import Catalog, Declaration
 from ecom_assets.engine import duckdb as engine
@@ -57,8 +57,13 @@ def _connect(known: Settings) -> duckdb.DuckDBPyConnection:
 
 
 def window_of(context: Any) -> Window:
-    """The days that a step runs for."""
-    keys = context.step_context.partition_key_range
+    """The days that a step runs for. Raises Failure where the run names none."""
+    try:
+        keys = context.partition_key_range
+    except dg.DagsterInvariantViolationError as error:
+        # "Execute" on the page of a check starts such a run.
+        told = "This run names no days. Checks are part of writing a day: materialise the days of the table instead."
+        raise dg.Failure(told, allow_retries=False) from error
     return Window.parse(f"{keys.start}..{keys.end}")
 
 
@@ -92,9 +97,8 @@ class Warehouse(dg.ConfigurableIOManager):
 
     def days(self, context: dg.AssetExecutionContext) -> nw.LazyFrame[Any]:
         """The days of the run's window, for transforms that ask for them."""
-        keys = context.partition_key_range
         session = self.session(context.run_id)
-        return nw.from_native(engine.days_relation(session.con, Window.parse(f"{keys.start}..{keys.end}")))
+        return nw.from_native(engine.days_relation(session.con, window_of(context)))
 
     def load_input(self, context: dg.InputContext) -> Any:
         """The rows of an upstream table that the window reaches, as the transform's annotation wants them."""
@@ -102,14 +106,16 @@ class Warehouse(dg.ConfigurableIOManager):
         declaration = _declaration(context.step_context)
         table = ".".join(context.asset_key.path)
         read = next(read for read in declaration.reads if read.table == table)
-        return session.frame(declaration, read, window_of(context))
+        return session.frame(declaration, read, window_of(context.step_context))
 
-    def handle_output(self, context: dg.OutputContext, obj: Any) -> Iterator[dg.DagsterEvent]:
+    def handle_output(  # type: ignore[override]
+        self, context: dg.OutputContext, obj: Any
+    ) -> Iterator[dg.DagsterEvent]:
         """Store the window; say of each day what became of it. Raises Failure when no day is good."""
         step = context.step_context
         session = self.session(step.run_id)
         declaration = _declaration(step)
-        window = window_of(context)
+        window = window_of(step)
         if declaration.name not in self._written:
             repair = step.dagster_run.tags.get(REPAIR_TAG) == "true"
             self._written[declaration.name] = (
@@ -127,8 +133,11 @@ class Warehouse(dg.ConfigurableIOManager):
             )
         good = [str(result.day) for result in results if result.state.is_good]
         if not good:
-            raise dg.Failure(f"{declaration.name} has no good day in {window}: {results[0].note}", allow_retries=False)
-        if len(good) < len(results):
+            why = results[0].note if results else "nothing of it is stale, and it never ran"
+            raise dg.Failure(f"{declaration.name} has no good day in {window}: {why}", allow_retries=False)
+        if declaration.contract.layer == "kpi":
+            _add_plot(step, session, declaration, good[-1])
+        if len(good) < len(window):
             context._asset_partitions_subset = partitions().subset_with_partition_keys(good)
 
 
@@ -143,10 +152,27 @@ def _said(table: str, window: Window, results: list[DayResult]) -> str:
     return f"{said}; no good rows on {', '.join(lost)}" if lost else said
 
 
+def _add_plot(step: Any, session: Session, declaration: Declaration, on: str) -> None:
+    """The main measure of the table's last days, on the event of one day: an event should be small."""
+    table, measure = engine.quoted(declaration.name), pages.main_measure(declaration)
+    day = engine.quoted(str(declaration.contract.partition_column))
+    values = dict(
+        session.con.execute(
+            f"select {day}, sum({engine.quoted(measure)})::double from {table} "
+            f"where {day} > (select max({day}) from {table}) - {pages.PLOT_DAYS} group by all"
+        ).fetchall()
+    )
+    if values:
+        picture = dg.MetadataValue.md(pages.plot(measure, values))
+        step.add_asset_metadata({f"{measure} of the last days": picture}, asset_key(declaration.name), on)
+
+
 def _evaluations(step: Any, declaration: Declaration, result: DayResult) -> Iterator[dg.DagsterEvent]:
     """The day's verdict on each check of the table, as an event of its partition."""
 
-    def evaluation(check: str, passed: bool, severity: dg.AssetCheckSeverity, about: dict[str, Any]) -> dg.DagsterEvent:
+    def evaluation(
+        check: str, passed: bool, severity: dg.AssetCheckSeverity, about: dict[str, Any], said: str
+    ) -> dg.DagsterEvent:
         return dg.DagsterEvent.asset_check_evaluation(
             step,
             dg.AssetCheckEvaluation(
@@ -155,7 +181,7 @@ def _evaluations(step: Any, declaration: Declaration, result: DayResult) -> Iter
                 passed=passed,
                 metadata={"rows": dg.MetadataValue.int(result.row_count), **about},
                 severity=severity,
-                description=result.note or None,
+                description=said or None,
                 partition=str(result.day),
                 blocking=severity is dg.AssetCheckSeverity.ERROR,
             ),
@@ -166,15 +192,26 @@ def _evaluations(step: Any, declaration: Declaration, result: DayResult) -> Iter
         found["broken"] = dg.MetadataValue.json(dict(result.broken))
     if result.samples:
         found["sample_rows"] = _sample_table(result)
-    yield evaluation(CONTRACT, result.state.is_good, dg.AssetCheckSeverity.ERROR, found)
+    aside = _counts("Rows set aside, by what they break:", result.broken) if declaration.from_feed else ""
+    said = "\n\n".join(filter(None, [result.note, aside]))
+    yield evaluation(CONTRACT, result.state.is_good, dg.AssetCheckSeverity.ERROR, found, said)
     if has_expectations(declaration):
         missed = {**result.warned, **(result.broken if result.state.is_good else {})}
         about = {**found, "missed": dg.MetadataValue.json(missed)} if missed else {}
-        yield evaluation(EXPECTATIONS, not missed, dg.AssetCheckSeverity.WARN, about)
+        said = _counts("Rows, by what they miss:", missed)
+        yield evaluation(EXPECTATIONS, not missed, dg.AssetCheckSeverity.WARN, about, said)
+
+
+def _counts(head: str, rules: Mapping[str, int]) -> str:
+    """Rules and how many rows break them, as Markdown; nothing where there are none."""
+    return "\n".join([f"{head}\n", *(f"- {count:,}: {rule}" for rule, count in rules.items())]) if rules else ""
 
 
 def _sample_table(result: DayResult) -> dg.TableMetadataValue:
+    """The rows with what is wrong with them first."""
+    names = [name for name in result.samples[0] if not name.startswith("warned ")]
+    names.sort(key=lambda name: name != "reasons")
     return dg.MetadataValue.table(
-        records=[dg.TableRecord({k: "" if v is None else v for k, v in row.items()}) for row in result.samples],
-        schema=dg.TableSchema([dg.TableColumn(name) for name in result.samples[0]]),
+        records=[dg.TableRecord({name: row[name] or "" for name in names}) for row in result.samples],
+        schema=dg.TableSchema([dg.TableColumn(name) for name in names]),
     )

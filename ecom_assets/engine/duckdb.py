@@ -12,6 +12,7 @@ import duckdb
 import narwhals as nw
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 
 from ecom_assets.contract import Column, Contract, Kind
 from ecom_assets.days import Window
@@ -142,17 +143,19 @@ def as_relation(con: duckdb.DuckDBPyConnection, frame: Any) -> duckdb.DuckDBPyRe
         return native
     if hasattr(native, "collect"):
         native = native.collect()
-    if hasattr(native, "to_arrow"):
+    if isinstance(native, pd.DataFrame):
+        native = pa.Table.from_pandas(native, preserve_index=False)
+    elif hasattr(native, "to_arrow"):
         native = native.to_arrow()
-    return con.from_arrow(native) if hasattr(native, "schema") else con.from_df(native)
+    return con.from_arrow(native)
 
 
 def as_wanted(relation: duckdb.DuckDBPyRelation, wanted: Any) -> Any:
-    """A relation as the frame that an annotation asks for: Polars, pandas, else narwhals over the relation."""
+    """A relation as the frame that an annotation asks for: Polars, pandas on Arrow, else narwhals over the relation."""
     if wanted is pl.DataFrame:
         return relation.pl()
     if wanted is pd.DataFrame:
-        return relation.df()
+        return relation.to_arrow_table().to_pandas(types_mapper=pd.ArrowDtype)  # days and amounts stay what they are
     return nw.from_native(relation)
 
 

@@ -21,6 +21,7 @@ FEEDS = ("customers", "products", "orders", "order_items", "payments", "returns"
             group_name="landing",
             owners=OWNERS,
             kinds={"file", "landing"},
+            tags={"feed": feed},
             skippable=True,
         )
         for feed in FEEDS

@@ -1,0 +1,160 @@
+"""What Dagster's pages say of a table: its columns, what its checks ask, its last weeks as a picture."""
+
+import base64
+import datetime as dt
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import dagster as dg
+
+from ecom_assets.contract import Column
+from ecom_assets.declaration import Declaration
+
+PLOT_DAYS = 30
+_WIDTH, _HEIGHT, _EDGE = 360, 60, 4
+_ORIGIN = {
+    "arrived_on": "Day on which its file arrived",
+    "source_file": "File that it stood in",
+    "record": "Its place in the file, from 1",
+}
+_AS_READ = {
+    "unknown_columns": "What the record holds beyond the feed's columns, as JSON",
+    "problem": "Why the record could not be read",
+    "raw_record": "The record as it stood in the file, where it could not be read",
+}
+_REASONS = {"reasons": "Why the row could not be accepted"}
+_KINDS_BESIDE = {"arrived_on": "date", "record": "integer", "reasons": "list of text"}
+
+
+def about_table(declaration: Declaration, source: Callable[..., Any]) -> dict[str, Any]:
+    """Metadata of a table's definition: columns, key, how far it reaches, where `source` stands."""
+    promise = declaration.contract
+    told: dict[str, Any] = {"dagster/column_schema": _columns(declaration), "day": str(promise.partition_column)}
+    if not declaration.is_bronze:
+        told["primary_key"] = ", ".join(promise.primary_key)
+    told |= {f"reads {read.table}": read.reach.name for read in declaration.reads}
+    return told | _code_reference(source)
+
+
+def about_quarantine(declaration: Declaration, source: Callable[..., Any]) -> dict[str, Any]:
+    """Metadata of the definition of a table's quarantine."""
+    return {"dagster/column_schema": _as_sent(declaration, _REASONS | _ORIGIN | _AS_READ), **_code_reference(source)}
+
+
+def quarantine_description(declaration: Declaration) -> str:
+    """What a row of a table's quarantine is."""
+    return (
+        f"Rows of {declaration.bronze} that could not be accepted, as they came, with the reasons. "
+        f"They are judged anew whenever their day of {declaration.name} runs."
+    )
+
+
+def contract_description(declaration: Declaration) -> str:
+    """What decides whether a day of the table is stored."""
+    promise = declaration.contract
+    if declaration.is_bronze:
+        return "A file arrives on each day on which one is due. Without it the day fails."
+    keys, present = ", ".join(promise.primary_key), [c.name for c in promise.columns.values() if not c.nullable]
+    asked = [rule.sentence for rule in promise.hard_rules if rule.sentence.removesuffix(" is present") not in present]
+    asked.insert(0, f"Present: {', '.join(present)}")
+    outcome = "A day that fails is not stored, and nothing is made of it."
+    if declaration.from_feed:
+        asked += [f"{column.name} is {_referred(column)}" for column in promise.references]
+        head = f"Rows that break one of these are set aside; above {promise.max_bad_share:.1%} of its rows a day fails:"
+        return _list(head, asked) + f"\n\nOf accepted rows with the same {keys} the latest counts. {outcome}"
+    asked += [f"The key is unique: {keys}"] if keys else []
+    return _list("A day with a row that breaks one of these fails:", asked) + f"\n\n{outcome}"
+
+
+def expectations_description(declaration: Declaration) -> str:
+    """What is only warned about."""
+    if declaration.is_bronze:
+        return "Every record of the day's files can be read."
+    hoped = [rule.sentence for rule in declaration.contract.soft_rules]
+    hoped += ["No row is set aside"] if declaration.from_feed else []
+    return _list("Warned about; no reason for a day to fail:", hoped)
+
+
+def main_measure(declaration: Declaration) -> str:
+    """The first column that is not of the key: what a kpi table is mostly looked at for, and may be added up."""
+    promise = declaration.contract
+    return next(name for name in promise.columns if name not in promise.primary_key)
+
+
+def plot(measure: str, values: Mapping[dt.date, float]) -> str:
+    """A line over the days as Markdown with an SVG inside, about a kilobyte. At least one value.
+
+    Days without a value are passed over.
+    """
+    days = sorted(values)
+    low, high = min(0.0, *values.values()), max(0.0, *values.values())
+    across, up = max((days[-1] - days[0]).days, 1), (high - low) or 1.0
+    points = [
+        (
+            _EDGE + (day - days[0]).days / across * (_WIDTH - 2 * _EDGE),
+            _HEIGHT - _EDGE - (values[day] - low) / up * (_HEIGHT - 2 * _EDGE),
+        )
+        for day in days
+    ]
+    line, (end_x, end_y) = " ".join(f"{x:.0f},{y:.0f}" for x, y in points), points[-1]
+    svg = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{_HEIGHT}">'
+        f'<polyline points="{line}" fill="none" stroke="#4f43dd" stroke-width="1.5"/>'
+        f'<circle cx="{end_x:.0f}" cy="{end_y:.0f}" r="3" fill="#4f43dd"/></svg>'
+    )
+    said = f"{measure}, {days[0]} to {days[-1]}: at last {values[days[-1]]:,.6g}, at most {max(values.values()):,.6g}"
+    return f"![{said}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})\n\n{said}"
+
+
+def _columns(declaration: Declaration) -> dg.TableSchema:
+    """The table's columns with what is asked of each; bronze holds text as sent, and asks nothing."""
+    if declaration.is_bronze:
+        return _as_sent(declaration, _ORIGIN | _AS_READ)
+    own = [
+        dg.TableColumn(
+            column.name,
+            column.kind,
+            column.description,
+            dg.TableColumnConstraints(
+                nullable=column.nullable,
+                unique=declaration.contract.primary_key == (column.name,),
+                other=_asked(declaration, column),
+            ),
+        )
+        for column in declaration.contract.columns.values()
+    ]
+    return dg.TableSchema(own + (_beside(_ORIGIN) if declaration.from_feed else []))
+
+
+def _as_sent(declaration: Declaration, beside: Mapping[str, str]) -> dg.TableSchema:
+    assert declaration.feed is not None
+    sent = [dg.TableColumn(c.name, "text", c.description) for c in declaration.feed.columns.values()]
+    return dg.TableSchema(sent + _beside(beside))
+
+
+def _beside(descriptions: Mapping[str, str]) -> list[dg.TableColumn]:
+    return [dg.TableColumn(name, _KINDS_BESIDE.get(name, "text"), text) for name, text in descriptions.items()]
+
+
+def _asked(declaration: Declaration, column: Column) -> list[str]:
+    """What is asked of a single column, in words, its type and nulls apart."""
+    start = f"{column.name} is "
+    rules = [rule.sentence for rule in declaration.contract.hard_rules if rule.sentence.startswith(start)]
+    asked = [rule.removeprefix(start) for rule in rules if rule != f"{start}present"]
+    return asked + ([_referred(column)] if column.references and declaration.from_feed else [])
+
+
+def _referred(column: Column) -> str:
+    return f"in {column.references}" + (" on the same day" if column.on_same_day else "")
+
+
+def _list(head: str, sentences: Iterable[str]) -> str:
+    return "\n".join([f"{head}\n", *(f"- {sentence}" for sentence in sentences)])
+
+
+def _code_reference(source: Callable[..., Any]) -> dict[str, Any]:
+    place = dg.LocalFileCodeReference(
+        file_path=inspect.getsourcefile(source) or __file__, line_number=inspect.getsourcelines(source)[1]
+    )
+    return {"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[place])}

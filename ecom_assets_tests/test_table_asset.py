@@ -1,0 +1,77 @@
+"""Each table is an asset that its users find, understand and may start."""
+
+import dagster as dg
+import narwhals as nw
+import pytest
+
+from ecom_assets import catalog
+from ecom_assets.contract import Date, Table, key
+from ecom_assets.definitions import defs
+from ecom_assets.table_asset import asset_key, partitions, table_asset
+
+SPECS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
+
+
+class Unstored(Table, name="gold.unstored", primary_key="day"):
+    """One row per day."""
+
+    day: Date = key("Business day")
+
+
+def passed_on(silver_orders: nw.LazyFrame) -> nw.LazyFrame:
+    return silver_orders
+
+
+@pytest.mark.parametrize("name", sorted(SPECS))
+def test_each_asset_says_what_it_is_whose_it_is_and_where_it_stands(name: str) -> None:
+    spec = SPECS[name]
+
+    assert spec.description
+    assert spec.owners == ["team:data-platform"]
+    assert spec.group_name == spec.key.path[0]
+    assert spec.key.path[0] in spec.kinds
+    if spec.group_name != "landing":
+        assert spec.metadata["dagster/table_name"] == ".".join(spec.key.path)
+        assert spec.metadata["dagster/code_references"].code_references[0].file_path.endswith(".py")
+
+
+@pytest.mark.parametrize("name", sorted(catalog.tables().names))
+def test_each_column_is_described_on_the_definition(name: str) -> None:
+    columns = SPECS[name.replace(".", "/")].metadata["dagster/column_schema"].columns
+
+    assert [column.name for column in columns if not column.description] == []
+    assert {column.name for column in columns} >= set(catalog.tables()[name].contract.columns)
+
+
+@pytest.mark.parametrize("name", sorted(catalog.tables().names))
+def test_one_run_may_cover_many_days_and_writes_alone(name: str) -> None:
+    asset = catalog.modules()[name].asset
+
+    assert asset.partitions_def == partitions()
+    assert asset.backfill_policy == dg.BackfillPolicy.single_run()
+    assert asset.op.pool == "warehouse"
+
+
+def test_the_code_reference_leads_to_the_transform() -> None:
+    module = catalog.modules()["kpi.daily_sales"]
+    [place] = SPECS["kpi/daily_sales"].metadata["dagster/code_references"].code_references
+
+    assert place.file_path == module.__file__
+    assert place.line_number == module.transform.__code__.co_firstlineno
+
+
+def test_what_comes_from_a_feed_is_found_by_its_tag() -> None:
+    tagged = {asset for asset, spec in SPECS.items() if spec.tags.get("feed") == "orders"}
+
+    assert tagged == {"landing/orders", "bronze/orders", "silver/orders", "quarantine/orders"}
+
+
+def test_a_table_that_refers_to_another_comes_after_it() -> None:
+    upstream = {dep.asset_key for dep in SPECS["silver/orders"].deps}
+
+    assert upstream == {asset_key("bronze.orders"), asset_key("silver.customers")}
+
+
+def test_a_table_without_a_day_cannot_be_an_asset() -> None:
+    with pytest.raises(TypeError, match=r"gold\.unstored has no partition_column"):
+        table_asset(Unstored, passed_on)
