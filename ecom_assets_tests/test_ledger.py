@@ -1,0 +1,159 @@
+"""What the ledger says has to run again, and what it does not."""
+
+import datetime as dt
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import narwhals as nw
+import pytest
+
+from ecom_assets.contract import contract
+from ecom_assets.declaration import declare
+from ecom_assets.ledger import LedgerError, State
+from ecom_assets.money import MONEY, total
+from ecom_assets.proof import settle
+from ecom_assets.writing import Session
+from ecom_assets_tests import tiny_shop
+from ecom_assets_tests.tiny_shop import TinyShop, days, on, open_shop, order
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[TinyShop]:
+    """Three days with an order each, run."""
+    with open_shop(tmp_path) as shop:
+        for day in range(3):
+            shop.land_customers(day)
+            shop.land_orders(day, order(day + 1, day))
+        shop.run(days(0, 2))
+        yield shop
+
+
+def stale_with(shop: TinyShop, **changed: object) -> list[tuple[str, int]]:
+    """What another version of the code, or other settings, would run again."""
+    kept = {"catalog": shop.session.catalog, "calendar": shop.session.calendar, **changed}
+    other = TinyShop(shop.folder, Session(shop.con, zone=shop.session.zone, **kept))
+    return other.stale()
+
+
+def daily_said_otherwise(gold_sales: nw.LazyFrame) -> nw.LazyFrame:
+    # The day's sum.
+    of_the_day = gold_sales.select("amount", day="ordered_on")
+    return of_the_day.group_by("day").agg(total("amount"))
+
+
+def daily_doubled(gold_sales: nw.LazyFrame) -> nw.LazyFrame:
+    return tiny_shop.daily(gold_sales).with_columns((nw.col("amount") * 2).cast(MONEY))
+
+
+def test_nothing_is_stale_after_a_run(shop):
+    assert shop.stale() == []
+
+
+def test_comments_and_names_of_variables_make_nothing_stale(shop):
+    assert stale_with(shop, catalog=tiny_shop.tables(declare(contract(tiny_shop.Daily), daily_said_otherwise))) == []
+
+
+def test_a_changed_expression_makes_all_days_of_its_table_stale(shop):
+    changed = tiny_shop.tables(declare(contract(tiny_shop.Daily), daily_doubled))
+
+    assert stale_with(shop, catalog=changed) == [("kpi.daily", 0), ("kpi.daily", 1), ("kpi.daily", 2)]
+
+
+def test_another_way_of_judging_makes_all_days_stale(shop):
+    assert len(stale_with(shop, strict=True)) == len(shop.session.catalog) * 3
+
+
+def test_a_hash_of_code_is_the_same_in_every_process(shop):
+    say = (
+        "from ecom_assets_tests.tiny_shop import *\n"
+        "with open_shop(Path('nowhere')) as shop: print(dict(shop.session.codes))"
+    )
+    path = os.pathsep.join([str(Path(__file__).parent.parent), *sys.path])
+    environment = {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "1"}
+    said = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", say], env=environment, text=True, capture_output=True, check=True
+    )
+
+    assert said.stdout.strip() == str(dict(shop.session.codes))
+
+
+def test_only_the_days_in_reach_of_a_change_are_stale(shop):
+    shop.land_orders(1, order(2, 1, amount=20))
+    assert shop.stale() == [("bronze.orders", 1)]
+    for table, then in [
+        ("bronze.orders", [("silver.orders", 1)]),
+        ("silver.orders", [("gold.sales", 1)]),
+        ("gold.sales", [("gold.to_date", 1), ("gold.to_date", 2), ("kpi.daily", 1)]),
+    ]:
+        shop.session.run(table, days(1))
+        assert shop.stale() == then
+
+
+def test_a_late_order_touches_the_day_on_which_it_was_placed(shop):
+    shop.land_orders(3, order(4, 0))
+    shop.run(days(3), "bronze.orders")
+
+    assert [found for found in shop.stale() if found[1] < 3] == [("silver.orders", 0)]
+
+
+def test_a_refused_day_is_not_tried_again_until_something_changes(shop):
+    shop.land_orders(1, order(2, 1, amount=5000))
+    settle(shop.session)
+
+    assert shop.states("gold.sales") == [State.STORED, State.FAILED, State.STORED]
+    assert shop.stale() == []
+
+
+def test_days_without_all_earlier_days_are_provisional(tmp_path):
+    with open_shop(tmp_path) as shop:
+        for day in range(3):
+            shop.land_orders(day, order(day + 1, day))
+        shop.run(days(2))
+        assert shop.states("gold.to_date") == [State.PROVISIONAL]
+
+        shop.run(days(0, 1))
+        settle(shop.session)
+
+        assert shop.states("gold.to_date") == [State.STORED] * 3
+
+
+def test_a_day_that_ran_before_its_inputs_runs_again_when_they_come(tmp_path):
+    with open_shop(tmp_path) as shop:
+        shop.land_orders(0, order(1, 0))
+        shop.land_orders(1, order(2, 1))
+        shop.run(days(0), "bronze.orders", "silver.orders", "gold.sales")
+        shop.run(days(1), "gold.to_date")
+        shop.land_orders(0, order(1, 0, amount=20))
+        shop.run(days(0), "bronze.orders", "silver.orders", "gold.sales")
+
+        assert ("gold.to_date", 1) in shop.stale()
+
+
+def test_a_rerun_settles_what_was_asked_of_its_day_only(shop):
+    shop.con.execute(
+        "insert into ledger.pokes values ('gold.sales', ?, 'asked'), ('gold.sales', ?, 'asked')", [on(0), on(1)]
+    )
+    assert shop.stale() == [("gold.sales", 0), ("gold.sales", 1)]
+
+    shop.run(days(0), "gold.sales")
+
+    assert shop.stale() == [("gold.sales", 1)]
+
+
+def test_a_warehouse_with_other_hashes_is_refused_with_what_to_do(shop):
+    shop.con.execute("update ledger.facts set value = '0'")
+
+    with pytest.raises(LedgerError, match="Rebuild it from the landing zone"):
+        Session(shop.con, shop.session.catalog, shop.session.zone, shop.session.calendar)
+
+
+def test_the_ledger_says_which_run_wrote_a_day_and_when(tmp_path):
+    noon = dt.datetime.fromisoformat("2024-03-05 12:00")
+    with open_shop(tmp_path, run_id="a run", now=lambda: noon) as shop:
+        shop.land_orders(0, order(1, 0))
+        shop.run(days(0), "bronze.orders")
+
+        assert shop.rows("select run_id, written_at from ledger.days") == [("a run", noon)]

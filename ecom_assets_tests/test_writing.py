@@ -1,0 +1,263 @@
+"""A table-day is written wholly or not at all, and each day is judged on its own."""
+
+import gzip
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import narwhals as nw
+import pytest
+
+from ecom_assets.contract import contract
+from ecom_assets.declaration import declare
+from ecom_assets.engine.duckdb import ShapeError
+from ecom_assets.ledger import State
+from ecom_assets.proof import settle, verify
+from ecom_assets.writing import Session
+from ecom_assets_tests import tiny_shop
+from ecom_assets_tests.tiny_shop import TinyShop, days, on, open_shop, order
+
+STORED, PROVISIONAL, FAILED, BLOCKED = State.STORED, State.PROVISIONAL, State.FAILED, State.BLOCKED
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[TinyShop]:
+    """Three days with two orders each, run."""
+    with open_shop(tmp_path) as shop:
+        for day in range(3):
+            shop.land_customers(day, f"c{day}")
+            shop.land_orders(day, order(10 * day + 1, day, customer=f"c{day}"), order(10 * day + 2, day))
+        shop.run(days(0, 2))
+        yield shop
+
+
+class Fault(Exception):
+    """Raised at a step of a write."""
+
+
+def failed_at(shop: TinyShop, number: int, table: str) -> str | None:
+    """Write a table with a fault at the step of that number, from 0; gives the step, None where all went well."""
+    steps = count()
+
+    def fail(step: str) -> None:
+        if next(steps) == number:
+            raise Fault(step)
+
+    shop.session.on_step = fail
+    try:
+        shop.session.run(table, days(0, 2))
+    except Fault as fault:
+        return str(fault)
+    finally:
+        shop.session.on_step = lambda step: None
+    return None
+
+
+@pytest.mark.parametrize("table", ["bronze.orders", "silver.customers", "silver.orders", "gold.sales"])
+def test_a_write_that_fails_at_any_step_leaves_all_as_it_was(shop, table):
+    shop.land_customers(1, "c1", "c7")
+    shop.land_orders(1, order(11, 1, amount=99), order(12, 1, amount=-1), order(13, 1), order(1, 1, version=3))
+    shop.land_orders(2, order(21, 2, amount=5000))
+    upstream = shop.session.catalog.upstream(table)
+    for name in shop.session.catalog.names:
+        if name in upstream:
+            shop.session.run(name, days(0, 2))
+    before = shop.everything()
+    for number in count():
+        step = failed_at(shop, number, table)
+        if step is None:
+            break
+        assert (shop.everything() == before) is (step != "after commit"), step
+    assert number > 5
+    settle(shop.session)
+    assert verify(shop.session) is None
+
+
+def test_one_bad_day_fails_alone_and_blocks_what_is_made_of_it(shop):
+    shop.land_orders(1, order(11, 1, amount=5000), order(12, 1))
+    shop.run(days(0, 2), "bronze.orders", "silver.orders")
+
+    results = shop.run(days(0, 2), "gold.sales")["gold.sales"]
+
+    assert [result.state for result in results] == [STORED, FAILED, STORED]
+    assert results[1].broken == {"An order costs less than a thousand.": 1}
+    assert [row["order_id"] for row in results[1].samples] == ["11"]
+    assert shop.orders("gold.sales") == [(0, 1), (0, 2), (2, 21), (2, 22)]
+    assert shop.states("kpi.daily") == [STORED, BLOCKED, STORED]
+    assert shop.rows("select day from kpi.daily order by all") == [(on(0),), (on(2),)]
+    assert shop.rows("select order_id from held.gold_sales order by all") == [("11",), ("12",)]
+    assert shop.rows("select day from held.kpi_daily") == [(on(1),)]
+
+
+def test_a_mended_day_brings_back_what_was_blocked(shop):
+    before = shop.everything()
+    shop.land_orders(1, order(11, 1, amount=5000), order(12, 1))
+    settle(shop.session)
+    assert shop.states("gold.to_date") == [STORED, PROVISIONAL, PROVISIONAL]
+
+    shop.land_orders(1, order(11, 1, customer="c1"), order(12, 1))
+    settle(shop.session)
+
+    after = shop.everything()
+    assert after.pop("held.gold_sales") == after.pop("held.kpi_daily") == []
+    after["ledger.days"] = [(*row[:7], "") for row in after["ledger.days"]]
+    before["ledger.days"] = [(*row[:7], "") for row in before["ledger.days"]]
+    assert after == before
+
+
+def test_a_repeated_key_fails_the_day(tmp_path):
+    def twice(silver_orders: nw.LazyFrame) -> nw.LazyFrame:
+        return nw.concat([tiny_shop.sales(silver_orders)] * 2)
+
+    with open_shop(tmp_path, tiny_shop.tables(declare(contract(tiny_shop.Sales), twice))) as shop:
+        shop.land_orders(0, order(1, 0))
+        assert shop.run(days(0))["gold.sales"][0].broken == {"The primary key is unique.": 1}
+
+
+def test_a_day_whose_input_never_ran_is_blocked_with_the_reason(tmp_path):
+    with open_shop(tmp_path) as shop:
+        shop.land_orders(0, order(1, 0))
+        shop.run(days(0), "bronze.orders")
+
+        result = shop.run(days(0), "gold.sales")["gold.sales"][0]
+
+    assert (result.state, result.note) == (BLOCKED, "silver.orders has not run for 2024-03-01: run it first")
+
+
+def test_an_expected_file_that_does_not_come_fails_the_day(shop):
+    shop.run(days(3))
+
+    assert shop.states("bronze.orders")[3] is FAILED
+    assert shop.states("kpi.daily")[3] is BLOCKED
+
+
+@pytest.mark.parametrize(("bad", "strict", "state"), [(1, False, STORED), (2, False, FAILED), (1, True, FAILED)])
+def test_a_day_passes_while_few_of_its_rows_are_bad(tmp_path, bad, strict, state):
+    with open_shop(tmp_path, strict=strict) as shop:
+        shop.land_orders(0, *(order(n, 0, amount=-1 if n < bad else 5) for n in range(3)))
+
+        result = shop.run(days(0))["silver.orders"][0]
+
+        assert (result.state, result.bad_count) == (state, bad)
+        assert len(shop.orders()) == (3 - bad if state.is_good else 0)
+        reasons = shop.rows("select order_id, reasons from quarantine.orders order by all")
+        assert reasons == [(str(n), ["broken: amount is at least 0"]) for n in range(bad)]
+
+
+def test_a_late_customer_lets_in_the_orders_that_waited_and_runs_no_other_day(shop):
+    for day in (0, 2):
+        shop.land_orders(day, order(50 + day, day, customer="late"), file="more.csv")
+    settle(shop.session)
+    assert shop.rows("select order_id, reasons from quarantine.orders order by all") == [
+        (number, ["customer_id stands in no row of silver.customers"]) for number in ("50", "52")
+    ]
+
+    shop.land_customers(3, "late")
+    shop.run(days(3), "bronze.customers", "silver.customers")
+
+    assert [found for found in shop.stale() if found[0] == "silver.orders"] == [
+        ("silver.orders", 0),
+        ("silver.orders", 2),
+    ]
+    settle(shop.session)
+    assert {(0, 50), (2, 52)} < set(shop.orders())
+    assert shop.rows("from quarantine.orders") == []
+
+
+def test_orders_of_a_customer_who_is_gone_wait_again(shop):
+    shop.land_customers(1, "somebody else")
+    settle(shop.session)
+
+    assert shop.orders() == [(0, 1), (0, 2), (1, 12), (2, 21), (2, 22)]
+    assert shop.rows("select order_id from quarantine.orders") == [("11",)]
+
+
+def test_an_order_that_moves_to_another_day_stands_there_only(shop):
+    for arrived, moved_to in ((3, 2), (4, 0)):
+        shop.land_orders(arrived, order(11, moved_to, version=arrived), file="moved.csv")
+        settle(shop.session)
+
+        assert [day for day, number in shop.orders() if number == 11] == [moved_to]
+        assert [day for day, number in shop.orders("gold.sales") if number == 11] == [moved_to]
+        assert verify(shop.session) is None
+
+
+def test_a_bad_correction_does_not_remove_a_good_row(shop):
+    shop.land_orders(3, order(11, 1, amount=-5, version=1), file="bad.csv")
+    settle(shop.session)
+
+    assert (1, 11) in shop.orders()
+    assert shop.rows("select order_id, amount from quarantine.orders") == [("11", "-5")]
+
+
+def test_a_replaced_file_replaces_its_rows_and_is_told_of(shop):
+    shop.land_orders(1, order(13, 1))
+
+    result = shop.run(days(1), "bronze.orders")["bronze.orders"][0]
+    settle(shop.session)
+
+    assert result.note == "orders.csv replaced the rows read from it before"
+    assert [number for day, number in shop.orders() if day == 1] == [13]
+
+
+def test_the_rows_of_a_file_that_vanished_stay(shop):
+    before = shop.orders()
+    (shop.folder / "landing" / "orders" / str(on(1)) / "orders.csv").unlink()
+    settle(shop.session)
+
+    assert shop.orders() == before
+
+
+def test_a_file_that_comes_twice_counts_once(shop):
+    before = shop.orders()
+    shop.land_orders(3, order(11, 1, customer="c1"), order(12, 1))
+
+    result = shop.run(days(3), "bronze.orders")["bronze.orders"][0]
+    settle(shop.session)
+
+    assert (result.row_count, result.note) == (0, "orders.csv is the same as 2024-03-02/orders.csv and counts once")
+    assert shop.orders() == before
+
+
+def test_a_truncated_file_is_read_as_far_as_it_goes_and_said(shop):
+    whole = shop.land_orders(1, *(order(number, 1) for number in range(100, 300))).read_bytes()
+    shop.session.zone.write("orders", on(1), "orders.csv.gz", gzip.compress(whole)[:-200])
+    (shop.folder / "landing" / "orders" / str(on(1)) / "orders.csv").unlink()
+
+    result = shop.run(days(1), "bronze.orders")["bronze.orders"][0]
+
+    assert result.bad_count == 1
+    assert result.warned == {"Every record can be read.": 1}
+
+
+def test_a_repair_that_changes_no_number_stops_there(shop):
+    shop.land_orders(1, order(12, 1), order(11, 1, customer="c1"))
+    assert shop.stale() == [("bronze.orders", 1)]
+    shop.run(days(1), "bronze.orders")
+    assert shop.stale() == [("silver.orders", 1)]
+
+    shop.run(days(1), "silver.orders")
+
+    assert shop.stale() == []
+
+
+def test_a_new_column_is_taken_and_the_days_before_it_run_again(shop):
+    tables = tiny_shop.tables(declare(contract(tiny_shop.SalesWithCurrency), tiny_shop.sales_with_currency))
+    with_currency = Session(shop.con, tables, shop.session.zone, shop.session.calendar)
+
+    with_currency.run("gold.sales", days(1))
+    assert shop.rows("select currency, count(*) from gold.sales group by all order by all") == [("EUR", 2), (None, 4)]
+
+    settle(with_currency)
+    assert shop.rows("select distinct currency from gold.sales") == [("EUR",)]
+
+
+def test_a_changed_type_is_refused_with_what_to_do(shop):
+    tables = tiny_shop.tables(declare(contract(tiny_shop.SalesOfWholeAmount), tiny_shop.sales_of_whole_amount))
+    changed = Session(shop.con, tables, shop.session.zone, shop.session.calendar)
+    before = shop.everything()
+
+    with pytest.raises(ShapeError, match=r"gold\.sales\.amount is stored as DECIMAL.*drop the table and run all"):
+        changed.run("gold.sales", days(1))
+
+    assert shop.everything() == before
