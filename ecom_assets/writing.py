@@ -560,12 +560,12 @@ def _place_rows(
 
 
 def _check_conservation(session: Session, declaration: Declaration, window: Window, accepted: list[dt.date]) -> None:
-    """Bronze rows in = accepted + quarantined + superseded, per day, each counted where it stands."""
+    """Bronze rows = rows given by transform = accepted + quarantined + superseded, counted per day where they stand."""
     if not accepted:
         return
     day = quoted(str(declaration.contract.partition_column))
     fates = " union all ".join(
-        f"select {column} as day, -1 as n from {quoted(table)} where {among(column, accepted)}"
+        f"select {column}, 1, 0 from {quoted(table)} where {among(column, accepted)}"
         for column, table in [
             (day, declaration.name),
             ("read_on", declaration.quarantine),
@@ -573,15 +573,16 @@ def _check_conservation(session: Session, declaration: Declaration, window: Wind
         ]
     )
     unequal = session.con.execute(f"""
-        select day, sum(n) from (
-            select read_day as day, row_count as n from ledger.slices
+        select day, coalesce(nullif(sum(placed), 0), sum(given)) as too_many from (
+            select read_day as day, -row_count as placed, -row_count as given from ledger.slices
             where table_name = {literal(declaration.bronze)} and {among("read_day", accepted)}
-            union all {fates})
-        group by day having sum(n) <> 0 order by day""").fetchall()
+            union all {fates}
+            union all select {day}, 0, 1 from staged where {among(day, accepted)})
+        group by day having sum(placed) <> 0 or sum(given) <> 0 order by day""").fetchall()
     if unequal:
-        on, difference = unequal[0]
+        on, too_many = unequal[0]
         raise RowsLost(
-            f"{declaration.name} on {on}: {abs(difference)} bronze rows are {'lost' if difference > 0 else 'doubled'}. "
+            f"{declaration.name} on {on}: {abs(too_many)} bronze rows are {'doubled' if too_many > 0 else 'lost'}. "
             "Its transform must keep every row and the columns arrived_on, source_file and record."
         )
 

@@ -9,11 +9,12 @@ import narwhals as nw
 import pytest
 
 from ecom_assets.contract import contract
+from ecom_assets.days import by_event_day
 from ecom_assets.declaration import declare
 from ecom_assets.engine.duckdb import ShapeError
 from ecom_assets.ledger import State
 from ecom_assets.proof import settle, verify
-from ecom_assets.writing import Session
+from ecom_assets.writing import RowsLost, Session
 from ecom_assets_tests import tiny_shop
 from ecom_assets_tests.tiny_shop import TinyShop, days, on, open_shop, order
 
@@ -239,6 +240,23 @@ def test_a_repair_that_changes_no_number_stops_there(shop):
     shop.run(days(1), "silver.orders")
 
     assert shop.stale() == []
+
+
+def test_a_transform_that_loses_or_doubles_rows_is_found_out(shop):
+    def lossy(bronze_orders: nw.LazyFrame) -> nw.LazyFrame:
+        return bronze_orders.filter(nw.col("order_id") != "11")
+
+    def doubling(bronze_orders: nw.LazyFrame) -> nw.LazyFrame:
+        return nw.concat([bronze_orders, bronze_orders.filter(nw.col("order_id") == "11")])
+
+    orders = shop.session.catalog["silver.orders"]
+    before = shop.everything()
+    for transform, said in ((lossy, "1 bronze rows are lost"), (doubling, "1 bronze rows are doubled")):
+        other = declare(orders.contract, transform, {"bronze_orders": by_event_day}, feed=orders.feed)
+        shop.session.catalog = tiny_shop.tables(other)
+        with pytest.raises(RowsLost, match=said):
+            shop.session.run("silver.orders", days(0, 2))
+        assert shop.everything() == before
 
 
 def test_a_new_column_is_taken_and_the_days_before_it_run_again(shop):
