@@ -615,20 +615,31 @@ def _watched_keys(session: Session, declaration: Declaration, window: Window) ->
     gone = f"select k from old_keys where k not in ({still})"
     some_gone = _count(session, f"select count(*) from ({gone})")
     for other, column in referring:
-        value = quoted(column.name)
+        value, bronze = f"trim({quoted(column.name)})", quoted(other.bronze)
+        moves = f"select * from ledger.moves where table_name = {literal(other.bronze)}"
+        session.ensure(other.bronze, engine.columns_of(session.catalog[other.bronze]))
+        # A row that was not let in before may win over one of another day, even where its own day has no rows.
+        let_in = [f"{bronze} semi join ({moves}) using (arrived_on, source_file, record) where {value} in ({come})"]
         if engine.stored_types(con, other.quarantine):
-            con.execute(f"""
-                insert into ledger.pokes
-                select distinct {literal(other.name)}, read_on, 'a missing row of {declaration.name} came'
-                from {quoted(other.quarantine)}
-                where list_contains(reasons, {literal(missing_reference(column))}) and trim({value}) in ({come})""")
-        if some_gone and engine.stored_types(con, other.name):
-            con.execute(f"""
-                insert into ledger.pokes
-                select distinct {literal(other.name)}, {quoted(str(other.contract.partition_column))},
-                       'a row of {declaration.name} went'
-                from {quoted(other.name)} where {value} in ({gone})""")
+            waits = f"list_contains(reasons, {literal(missing_reference(column))})"
+            let_in.append(f"{quoted(other.quarantine)} where {waits} and {value} in ({come})")
+        _poke(session, other, f"a missing row of {declaration.name} came", let_in)
+        if some_gone:
+            # Bronze, for a row that loses to another or whose day failed may lean on the key too.
+            _poke(session, other, f"a row of {declaration.name} went", [f"{bronze} where {value} in ({gone})"])
     con.execute("drop table old_keys; drop table new_keys")
+
+
+def _poke(session: Session, declaration: Declaration, why: str, sources: Sequence[str]) -> None:
+    """Have the days of these bronze rows run again, and all days on which their keys stand."""
+    rows = " union all ".join(f"select read_on, key_hash from {source}" for source in sources)
+    session.con.execute(f"""
+        insert into ledger.pokes
+        with touched as ({rows})
+        select {literal(declaration.name)}, read_on, {literal(why)} from (
+            select read_on from touched
+            union select m.read_on from ledger.moves m semi join touched using (key_hash)
+            where m.table_name = {literal(declaration.bronze)})""")
 
 
 # -- bronze from files ------------------------------------------------------------------------------

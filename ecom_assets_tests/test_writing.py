@@ -183,6 +183,54 @@ def test_an_order_that_moves_to_another_day_stands_there_only(shop):
         assert verify(shop.session) is None
 
 
+def test_a_moved_order_that_waits_leaves_its_old_day_when_it_is_let_in(shop):
+    shop.land_orders(3, order(11, 2, version=1, customer="late"), file="moved.csv")
+    settle(shop.session)
+    assert [day for day, number in shop.orders() if number == 11] == [1]
+
+    shop.land_customers(4, "late")
+    settle(shop.session)
+
+    assert [day for day, number in shop.orders() if number == 11] == [2]
+    assert verify(shop.session) is None
+
+
+def test_a_moved_order_comes_back_to_its_old_day_when_its_customer_is_gone(shop):
+    shop.land_orders(3, order(11, 2, version=1, customer="c0"), file="moved.csv")
+    settle(shop.session)
+    assert [day for day, number in shop.orders() if number == 11] == [2]
+
+    shop.land_customers(0, "somebody else")
+    settle(shop.session)
+
+    assert [day for day, number in shop.orders() if number == 11] == [1]
+    assert verify(shop.session) is None
+
+
+def test_an_order_beaten_by_another_version_waits_too_when_its_customer_is_gone(shop):
+    shop.land_orders(1, order(11, 1, version=1), order(11, 1, customer="c0"), order(12, 1))
+    settle(shop.session)
+    assert shop.rows("select count(*) from quarantine.orders") == [(0,)]
+
+    shop.land_customers(0, "somebody else")
+    settle(shop.session)
+
+    assert shop.rows("select order_id, customer_id from quarantine.orders where read_on = '2024-03-02'") == [
+        ("11", "c0")
+    ]
+
+
+def test_a_failed_day_is_counted_anew_when_a_customer_is_gone(shop):
+    shop.land_orders(1, order(11, 1, customer="c0"), *(order(n, 1, amount=-1) for n in (12, 13)))
+    settle(shop.session)
+    assert shop.states("silver.orders")[1] is FAILED
+
+    shop.land_customers(0, "somebody else")
+    settle(shop.session)
+
+    assert shop.rows("select bad_count from ledger.days where table_name = 'silver.orders' and bad_count > 1") == [(3,)]
+
+
 def test_a_bad_correction_does_not_remove_a_good_row(shop):
     shop.land_orders(3, order(11, 1, amount=-5, version=1), file="bad.csv")
     settle(shop.session)
