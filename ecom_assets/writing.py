@@ -238,9 +238,10 @@ def _block(session: Session, declaration: Declaration, window: Window) -> None:
     parts = [(declaration.name, str(declaration.contract.partition_column))]
     if declaration.from_feed:
         parts += [(declaration.quarantine, "read_on"), (declaration.superseded, "read_on")]
-    for table, column in parts:
-        if engine.stored_types(session.con, table):
-            session.con.execute(f"delete from {quoted(table)} where {among(quoted(column), closed)}")
+    with _watched_keys(session, declaration, window):
+        for table, column in parts:
+            if engine.stored_types(session.con, table):
+                session.con.execute(f"delete from {quoted(table)} where {among(quoted(column), closed)}")
     expected = ledger.expectations(session.con, declaration, window, session.calendar)
     entries = [Entry(day, State.BLOCKED, expected[day].inputs, note=why) for day, why in closed.items()]
     ledger.record(

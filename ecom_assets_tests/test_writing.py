@@ -231,6 +231,22 @@ def test_a_failed_day_is_counted_anew_when_a_customer_is_gone(shop):
     assert shop.rows("select bad_count from ledger.days where table_name = 'silver.orders' and bad_count > 1") == [(3,)]
 
 
+def test_orders_wait_when_the_day_of_their_customers_is_blocked(shop):
+    shop.land_customers(3)
+    shop.land_customers(4, "late", joined=3)
+    shop.land_orders(4, order(40, 3, customer="late"))
+    shop.land_orders(3, order(31, 3))
+    settle(shop.session)
+    assert (3, 40) in shop.orders()
+
+    (shop.folder / "landing" / "customers" / str(on(3)) / "customers.csv").unlink()
+    settle(shop.session)
+
+    assert shop.states("silver.customers")[3] is BLOCKED
+    assert (3, 40) not in shop.orders()
+    assert verify(shop.session) is None
+
+
 def test_a_bad_correction_does_not_remove_a_good_row(shop):
     shop.land_orders(3, order(11, 1, amount=-5, version=1), file="bad.csv")
     settle(shop.session)
