@@ -97,8 +97,14 @@ class Session:
     @cached_property
     def codes(self) -> "_Codes":
         """Table to the hash of its code, worked out when asked for."""
+        return _Codes(self._code, self.catalog.names)
+
+    def _code(self, name: str) -> int:
+        declaration = self.catalog[name]
         settings = f"{self.time_zone} {self.calendar.first} {self.strict}"
-        return _Codes(lambda name: ledger.code_hash(self.catalog[name], self.catalog, settings), self.catalog.names)
+        if declaration.feed is not None:
+            settings += f" {self.zone.settings(_feed(declaration)).time_zone}"
+        return ledger.code_hash(declaration, self.catalog, settings)
 
     def stale(self, only: Collection[str] | None = None) -> list[ledger.StaleDay]:
         """The table-days that have to run again; only the first level of what follows from a change."""

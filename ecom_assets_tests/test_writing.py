@@ -12,6 +12,7 @@ from ecom_assets.contract import contract
 from ecom_assets.days import by_event_day
 from ecom_assets.declaration import declare
 from ecom_assets.engine.duckdb import ShapeError
+from ecom_assets.landing.zone import FeedSettings
 from ecom_assets.ledger import State
 from ecom_assets.proof import settle, verify
 from ecom_assets.writing import RowsLost, Session
@@ -253,6 +254,17 @@ def test_a_bad_correction_does_not_remove_a_good_row(shop):
 
     assert (1, 11) in shop.orders()
     assert shop.rows("select order_id, amount from quarantine.orders") == [("11", "-5")]
+
+
+def test_another_time_zone_of_a_feed_reads_its_moments_anew(shop):
+    shop.land_orders(1, order(11, 1).replace("Z", ""))
+    settle(shop.session)
+
+    shop.session.zone.save_settings("orders", FeedSettings("Asia/Tokyo"))
+    with_other_zone = Session(shop.con, shop.session.catalog, shop.session.zone, shop.session.calendar)
+    settle(with_other_zone)
+
+    assert shop.rows("select hour(ordered_at) from silver.orders where order_id = '11'") == [(3,)]
 
 
 def test_a_replaced_file_replaces_its_rows_and_is_told_of(shop):
