@@ -4,6 +4,7 @@ import gzip
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import narwhals as nw
 import pytest
@@ -265,6 +266,22 @@ def test_another_time_zone_of_a_feed_reads_its_moments_anew(shop):
     settle(with_other_zone)
 
     assert shop.rows("select hour(ordered_at) from silver.orders where order_id = '11'") == [(3,)]
+
+
+def test_a_file_that_comes_while_the_landing_zone_is_listed_is_read_later(shop, monkeypatch):
+    zone, listed = shop.session.zone, shop.session.zone.arrivals
+
+    def arrivals(*args: Any) -> Any:
+        found = listed(*args)
+        monkeypatch.undo()
+        shop.land_orders(1, order(14, 1), file="meanwhile.csv")
+        return found
+
+    monkeypatch.setattr(zone, "arrivals", arrivals)
+    shop.run(days(1), "bronze.orders")
+    settle(shop.session)
+
+    assert (1, 14) in shop.orders()
 
 
 def test_a_replaced_file_replaces_its_rows_and_is_told_of(shop):
