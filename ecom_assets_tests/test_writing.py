@@ -9,7 +9,7 @@ from typing import Any
 import narwhals as nw
 import pytest
 
-from ecom_assets.contract import contract
+from ecom_assets.contract import Date, Table, Timestamp, column, contract, key
 from ecom_assets.days import by_event_day
 from ecom_assets.declaration import declare
 from ecom_assets.engine.duckdb import ShapeError
@@ -247,6 +247,35 @@ def test_orders_wait_when_the_day_of_their_customers_is_blocked(shop):
     assert shop.states("silver.customers")[3] is BLOCKED
     assert (3, 40) not in shop.orders()
     assert verify(shop.session) is None
+
+
+def test_a_key_that_is_spelled_otherwise_is_the_same_key(tmp_path):
+    class Feed(Table, primary_key="number", event_column="made_at", version_column="updated_at", name="landing.orders"):
+        """One row per order and state of it."""
+
+        number: int = key("Number of the order")
+        made_at: Timestamp = column("When it was placed")
+        updated_at: Timestamp = column("When it last changed")
+
+    class Orders(Feed, partition_column="made_on", name="silver.orders"):
+        """One row per order."""
+
+        made_on: Date = column("Day on which it was placed")
+
+    def transform(bronze_orders: nw.LazyFrame) -> nw.LazyFrame:
+        return bronze_orders
+
+    catalog = tiny_shop.of_feed(
+        Feed, declare(contract(Orders), transform, {"bronze_orders": by_event_day}, feed=contract(Feed))
+    )
+    with open_shop(tmp_path, catalog) as shop:
+        for day, number in enumerate(["7", "7.0", "+7", "007"]):
+            line = f"{number},{on(day)}T12:00:00Z,2024-04-0{day + 1}T00:00:00Z"
+            shop.session.zone.write("orders", on(day), "orders.csv", f"number,made_at,updated_at\n{line}\n".encode())
+            shop.run(days(day))
+            settle(shop.session)
+
+            assert shop.rows("select number, made_on from silver.orders") == [(7, on(day))]
 
 
 def test_a_bad_correction_does_not_remove_a_good_row(shop):

@@ -211,6 +211,11 @@ def _typed(column: Column, feed_zone: str) -> str:
             return f"try_cast({text} as {SQL_TYPES[column.kind]})"
 
 
+def _spelled_alike(column: Column, feed_zone: str) -> str:
+    """SQL: one text for all spellings of a value; the text itself where it cannot be read."""
+    return f"coalesce(({_typed(column, feed_zone)})::varchar, {quoted(column.name)})"
+
+
 def as_bronze(
     landed: duckdb.DuckDBPyRelation, feed: Contract, feed_zone: str, shop_zone: str, calendar: Window
 ) -> duckdb.DuckDBPyRelation:
@@ -220,7 +225,7 @@ def as_bronze(
     is read under its arrival day. Equal keys have equal hashes; the reverse need not hold.
     """
     moment = _typed(feed.columns[str(feed.event_column)], feed_zone)
-    key = ", ".join(f"ltrim(trim({quoted(column)}), '0')" for column in feed.primary_key)
+    key = ", ".join(_spelled_alike(feed.columns[name], feed_zone) for name in feed.primary_key)
     named = ", ".join(quoted(column) for column in feed.columns)
     kept = "arrived_on, source_file, record, unknown_columns, problem, raw_record"
     usable = f"happened_on between date '{calendar.first}' and arrived_on + 1"
