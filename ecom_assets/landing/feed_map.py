@@ -38,7 +38,7 @@ import duckdb
 import ecom_assets.landing
 from ecom_assets.contract import Contract, Table, contract
 from ecom_assets.errors import UserError
-from ecom_assets.landing.reading import PROBLEM, RAW, Dialect, read
+from ecom_assets.landing.reading import PROBLEM, PROVENANCE, RAW, Dialect, read
 from ecom_assets.landing.zone import WEEKDAYS, FeedSettings, LandedFile, Zone
 
 _FORMATS = ("csv", "jsonl", "parquet")
@@ -510,7 +510,7 @@ class _Reader:
         of_lines = [feed.name for feed in feeds if not feed.group_by] or [feed.name for feed in feeds]
         if texts["unreadable"]:
             self.one_of(texts["unreadable"], [feed.name for feed in feeds], ["source", "unreadable"])
-        return FeedMap(
+        made = FeedMap(
             path=self.path,
             files=texts["files"] or self.fail(["source"], '[source] needs files, a pattern such as "*.csv".'),
             arrival_day=self.arrival_day(source),
@@ -524,6 +524,11 @@ class _Reader:
             unreadable=texts["unreadable"] or of_lines[0],
             feeds=feeds,
         )
+        for name in made.source_columns():
+            if name.lower() in PROVENANCE:
+                line = _line_with(self.text, name)
+                raise FeedMapError(f"{self.path}, line {line}: {name!r} is a name of ours; rename it in the export.")
+        return made
 
     def arrival_day(self, source: Mapping[str, Any]) -> Mapping[str, Any]:
         place = ["source", "arrival_day"]

@@ -32,6 +32,9 @@ from ecom_assets.landing.zone import LandedFile
 RECORD_LIMIT = 1 << 20
 """Bytes a record may have; a longer one is set aside."""
 
+PROVENANCE = ("arrived_on", "source_file", "record", "unknown_columns", "problem", "raw_record")
+"""Columns that stand beside those of the file."""
+
 PROBLEM, RAW = "_problem", "_raw"
 """Columns of a landed Parquet file that carry a record which could not be read further upstream."""
 
@@ -119,11 +122,10 @@ def _parquet_rows(shape: "_Parquet", files: Sequence[LandedFile], columns: Seque
     names = ", ".join(_text(file.name) for file in files)
     days = ", ".join(f"DATE {_text(file.arrived_on.isoformat())}" for file in files)
     given = ", ".join(_identifier(name) for name in columns)
-    query = _query(shape, columns).replace("$files", f"[{paths}]")
     return f"""
         select {given}, [{days}][place] as arrived_on, [{names}][place] as source_file,
             file_row_number + 1 as record, unknown_columns, problem, raw_record
-        from (select file_index::BIGINT + 1 as place, * from ({query}))"""
+        from (select file_index::BIGINT + 1 as place, * from ({_query(shape, columns, f"[{paths}]")}))"""
 
 
 class _Stream:
@@ -162,6 +164,9 @@ class _Source(NamedTuple):
 class _Csv(NamedTuple):
     header: tuple[str, ...]
     delimiter: str
+    alone: Path | None
+    """The file, where it has to be read by a statement of its own: among several, DuckDB 1.5 takes a quote that
+    never closes for the end of its file, and says nothing."""
 
 
 class _JsonLines(NamedTuple):
@@ -230,9 +235,10 @@ def _prepare(
         if content.find(b"\0") >= 0:
             return source, None
         first_line = content.readline()
-    return source, _csv_shape(first_line, columns, dialect.delimiter) if name.endswith(".csv") else _json_shape(
-        first_line
-    )
+        alone = source.path if content.find(b'"', len(first_line)) >= 0 else None
+    if name.endswith(".csv"):
+        return source, _csv_shape(first_line, columns, dialect.delimiter, alone)
+    return source, _json_shape(first_line)
 
 
 def _json_shape(first_line: bytes) -> _JsonLines | None:
@@ -243,7 +249,7 @@ def _json_shape(first_line: bytes) -> _JsonLines | None:
     return _JsonLines(tuple(first)) if isinstance(first, dict) else None
 
 
-def _csv_shape(first_line: bytes, columns: Sequence[str], delimiter: str) -> _Csv | None:
+def _csv_shape(first_line: bytes, columns: Sequence[str], delimiter: str, alone: Path | None) -> _Csv | None:
     try:
         fields = _fields(first_line.removeprefix(BOM_UTF8).decode().rstrip("\r\n"), delimiter)
     except (UnicodeDecodeError, _Unreadable):
@@ -251,7 +257,7 @@ def _csv_shape(first_line: bytes, columns: Sequence[str], delimiter: str) -> _Cs
     if fields is None or len(fields) < 2 or "\r" in first_line.decode().rstrip("\r\n"):
         return None
     header = _labels(fields)
-    return _Csv(header, delimiter) if set(header) & set(columns) else None
+    return _Csv(header, delimiter, alone) if set(header) & set(columns) else None
 
 
 def _parquet_shape(path: Path, columns: Sequence[str]) -> _Parquet | None:
@@ -342,8 +348,11 @@ def _quick(
             yield rows.slice(min(max(progress.skip - int(record[0]) + 1, 0), len(record))) if progress.skip else rows
 
 
-def _query(shape: _Shape | _Parquet, columns: Sequence[str]) -> str:
-    """The statement that reads sources of one shape: file_index, columns, unknown_columns, problem, raw_record."""
+def _query(shape: _Shape | _Parquet, columns: Sequence[str], files: str = "$files") -> str:
+    """The statement that reads sources of one shape: file_index, columns, unknown_columns, problem, raw_record.
+
+    `files` is SQL for the list of their paths.
+    """
     if isinstance(shape, _JsonLines):
         return _json_query(shape.usual_keys, columns)
     names = shape.header if isinstance(shape, _Csv) else shape.names
@@ -351,13 +360,13 @@ def _query(shape: _Shape | _Parquet, columns: Sequence[str]) -> str:
         texts = tuple(f"c{place}" for place in range(len(names)))
         typed = ", ".join(f"{text}: 'VARCHAR'" for text in texts)
         place_in_file = ""
-        source = f"""read_csv($files, columns = {{{typed}}}, auto_detect = false, header = true,
+        source = f"""read_csv({files}, columns = {{{typed}}}, auto_detect = false, header = true,
             delim = {_text(shape.delimiter)}, quote = '"', escape = '"', nullstr = '',
             strict_mode = true, null_padding = false, max_line_size = {RECORD_LIMIT}, hive_partitioning = false)"""
     else:
         texts, place_in_file = shape.texts, "file_row_number, "
         places = ", ".join(f"c{place}" for place in range(len(names)))
-        source = f"read_parquet($files, hive_partitioning = false) as t({places})"
+        source = f"read_parquet({files}, hive_partitioning = false) as t({places})"
     text_of = dict(zip(names, texts, strict=True))
     known = [f"{text_of.get(name, 'NULL::VARCHAR')} as {_identifier(name)}" for name in columns]
     noted = (PROBLEM, RAW) if isinstance(shape, _Parquet) else ()
@@ -380,33 +389,53 @@ _QUOTABLE = r'"((?:[^"\\]|\\.)*)"|(-?[0-9][-+.0-9eE]*)'
 """A JSON string or number; both become strings, so that a number keeps its text."""
 
 
+_ODD_VALUE = r'":\s*(?:[\[{NIi]|n[^u]|-[^1-9]|-?[0-9]*(?:[0-9.]{16}|\.[0-9]*(?:[0-9]0\s*[,}]|[eE]|0000)|[eE]))'
+"""A value that is nested, or that DuckDB might write otherwise. RE2 skips fast to the text it begins with."""
+
+_ODD_END = r",\s*\}"
+
+
 def _json_query(usual_keys: Sequence[str], columns: Sequence[str]) -> str:
+    """Plain lines, with the first line's keys and values that DuckDB keeps as sent, are taken apart at once."""
     paths = ", ".join(_text("/" + name.replace("~", "~0").replace("/", "~1")) for name in columns)
     known = f"[{', '.join(map(_text, columns))}]"
-    all_known = f"list_has_all({known}, json_keys(line))"
-    if set(usual_keys) <= set(columns):
-        usual = f"[{', '.join(map(_text, usual_keys))}]::VARCHAR[]"
-        all_known = f"case when json_keys(line) = {usual} then true else {all_known} end"
+    usual = f"[{', '.join(map(_text, usual_keys))}]::VARCHAR[]"
+    only_known = "true" if set(usual_keys) <= set(columns) else "false"
     without = _text(json.dumps(dict.fromkeys(columns)))
+    odd_text = " or ".join(f"contains(line, {_text(text)})" for text in (" :", "\t:", "\r", "\\u00"))
+    texts = _text(json.dumps(dict.fromkeys(columns, "VARCHAR")))
     refuse = "error('Not for this way of reading.')"
-    listed = ", ".join(f"v[{place}] as {_identifier(name)}" for place, name in enumerate(columns, 1))
+    listed = ", ".join(
+        f"coalesce(plain_values[{_text(name)}], v[{place}]) as {_identifier(name)}"
+        for place, name in enumerate(columns, 1)
+    )
     return f"""
         with lines as (
-            select file_index, json::VARCHAR as line, {all_known} as all_known,
-                regexp_matches(line, {_text(_RISKY_NUMBER + "|" + _NOT_STRICT)}) as special
+            select file_index, json::VARCHAR as line,
+                json_keys(line) = {usual} and starts_with(line, '{{') and strlen(line) <= {RECORD_LIMIT}
+                and not regexp_matches(line, {_text(_ODD_VALUE)}) and not regexp_matches(line, {_text(_ODD_END)})
+                and not ({odd_text}) as plain
             from read_ndjson_objects($files, maximum_object_size = {16 * RECORD_LIMIT}, hive_partitioning = false)
+        ), known as (
+            select *, case when plain then {only_known} else list_has_all({known}, json_keys(line)) end as all_known,
+                case when not plain then regexp_matches(line, {_text(_RISKY_NUMBER + "|" + _NOT_STRICT)}) end as special
+            from lines
         ), read as (
-            select file_index,
-                case when strlen(line) > {RECORD_LIMIT} or not starts_with(ltrim(line), '{{') then {refuse}
+            select file_index, all_known,
+                case when plain then line
+                    when strlen(line) > {RECORD_LIMIT} or not starts_with(ltrim(line), '{{') or contains(line, '\r')
+                        then {refuse}
                     when not special then line
                     when not all_known or regexp_matches(line, {_text(_NOT_STRICT)})
                         or regexp_matches(line, '[{{\\[].*[{{\\[]') then {refuse}
                     else regexp_replace(line, {_text(_QUOTABLE)}, '"\\1\\2"', 'g')
                 end as line,
-                all_known
-            from lines
+                plain
+            from known
         ), picked as (
-            select file_index, line, all_known, json_extract_string(line, [{paths}]) as v from read
+            select file_index, line, all_known, case when plain then from_json(line, {texts}) end as plain_values,
+                case when not plain then json_extract_string(line, [{paths}]) end as v
+            from read
         )
         select file_index, {listed},
             case when not all_known then json_merge_patch(line, {without})::VARCHAR end as unknown_columns,
