@@ -2,9 +2,9 @@
 
 import dataclasses
 import datetime as dt
-import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -12,7 +12,11 @@ from ecom_assets import settings
 from ecom_assets.days import ONE_DAY, Window
 from ecom_assets.errors import UserError
 
+if TYPE_CHECKING:
+    from ecom_assets.shop import Shop
+
 MAPS = Path(__file__).parent / "landing" / "maps"
+_NOT_ALL_GOOD = "Some days have no good rows. `ecom bad` lists them and why."
 
 
 class _Days(click.ParamType):
@@ -35,14 +39,14 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except UserError as error:
+        except BrokenPipeError:
+            raise
+        except (UserError, OSError) as error:
             raise click.ClickException(str(error)) from error
 
 
 def yesterday(time_zone: str) -> dt.date:
     """The last day that is over in a time zone."""
-    from zoneinfo import ZoneInfo
-
     return dt.datetime.now(ZoneInfo(time_zone)).date() - ONE_DAY
 
 
@@ -56,19 +60,15 @@ def main() -> None:
     "--days", default=60, show_default=True, type=click.IntRange(min=2), help="How many days, until yesterday."
 )
 def demo(days: int) -> None:
-    """Land the synthetic shop, build every table, show the first page."""
-    from ecom_assets.landing import synthetic
-    from ecom_assets.shop import Shop
+    """Land the synthetic shop, build every table, show the first page.
 
-    known = settings.load()
-    last = yesterday(known.time_zone)
-    window = Window(last - (days - 1) * ONE_DAY, last)
-    shop = synthetic.load_shop(known.landing)
-    if shop is None:
-        settings.save(settings.Settings(known.data, start=window.first, time_zone=known.time_zone))
-        synthetic.save_shop(known.landing, Shop(window.first))
-    else:
-        window = Window(shop.start, last)
+    Where a shop stands already, its days until yesterday are built.
+    """
+    last = yesterday(settings.load().time_zone)
+    shop = _standing_shop(Window(last - (days - 1) * ONE_DAY, last))
+    if shop.start > last:
+        raise click.ClickException(f"The shop opens on {shop.start}: no day of it is over yet.")
+    window = Window(shop.start, last)
     from ecom_assets import running  # only now: its partitions are the days just saved
 
     click.echo(f"The synthetic shop, {window}: landing, bronze, silver, gold, kpi.")
@@ -76,7 +76,8 @@ def demo(days: int) -> None:
         good = running.run(window, on=instance)
     _show_first_page()
     click.echo("\nLook around: make ui, then http://127.0.0.1:3000. Or ask: ecom --help.")
-    sys.exit(0 if good else 1)
+    if not good:
+        raise click.ClickException(_NOT_ALL_GOOD)
 
 
 @main.command()
@@ -91,15 +92,14 @@ def land(feed_map: Path, folder: Path) -> None:
     from ecom_assets.landing.zone import Zone
 
     known = settings.load()
-    shipped = MAPS / f"{feed_map}.toml"
-    declared = maps.load_map(shipped if shipped.exists() and not feed_map.exists() else feed_map)
+    declared = maps.load_map(_map_file(feed_map))
     zone = Zone(known.landing)
     click.echo(maps.land(declared, folder, zone))
     days = sorted({day for feed in declared.feeds for day in zone.days(feed.name)})
-    if not settings.stands(known.data):
-        start = declared.start or days[0]
-        settings.save(dataclasses.replace(known, start=start, end=declared.end, time_zone=declared.time_zone))
-    click.echo(f"Next: ecom run {days[0]}..{days[-1]}")
+    landed = Window(days[0], days[-1])
+    start, end = declared.start or landed.first, declared.end
+    _keep_calendar(dataclasses.replace(known, start=start, end=end, time_zone=declared.time_zone), landed)
+    click.echo(f"Next: ecom run {landed}")
 
 
 @main.command()
@@ -108,21 +108,18 @@ def shop(window: Window) -> None:
     """Land the synthetic shop's files of some arrival days."""
     from ecom_assets.landing import synthetic
     from ecom_assets.landing.zone import Zone
-    from ecom_assets.shop import Shop
 
     known = settings.load()
-    standing = synthetic.load_shop(known.landing)
-    if standing is None:
-        standing = Shop(window.first)
-        settings.save(settings.Settings(known.data, start=window.first, time_zone=known.time_zone))
-        synthetic.save_shop(known.landing, standing)
+    standing = _standing_shop(window)
+    if window.first < standing.start:
+        raise click.ClickException(f"The shop opened on {standing.start}; there is nothing before.")
     synthetic.land_shop(Zone(known.landing), standing, window)
     click.echo(f"Landed {window} in {known.landing}.")
 
 
 @main.command()
 @click.argument("window", metavar="[FROM..TO]", type=_Days(), required=False)
-@click.option("--select", help="Assets, in Dagster's syntax: silver/orders, group:gold, +kpi/daily_sales.")
+@click.option("--select", help="Assets in Dagster's syntax, as silver/orders,+kpi/daily_sales.")
 @click.option("--stale", is_flag=True, help="Run what is stale, with all that follows from it, until nothing is.")
 def run(window: Window | None, select: str | None, stale: bool) -> None:
     """Run assets over a window of days, or all that is stale."""
@@ -133,7 +130,9 @@ def run(window: Window | None, select: str | None, stale: bool) -> None:
     with running.instance() as instance:
         good = running.run(window, select, on=instance) if window else running.run_stale(instance)
     if not good:
-        raise click.ClickException("Some days have no good rows. `ecom bad` lists them with their reasons.")
+        raise click.ClickException(_NOT_ALL_GOOD)
+    if stale:
+        click.echo("Nothing is stale.")
 
 
 @main.command()
@@ -154,12 +153,46 @@ def stale() -> None:
 
 
 @main.command()
+def bad() -> None:
+    """List the days without good rows, and why, as last published."""
+    from ecom_assets.serving import quarantine
+
+    found = quarantine.bad_days(settings.load().snapshot)
+    for days in found:
+        click.echo(f"{days.table:32} {', '.join(map(str, days.windows))} {days.state}: {days.why}")
+    if not found:
+        click.echo("Every day has good rows.")
+
+
+@main.command()
+@click.argument("table", required=False)
+@click.option("--rows", "most", type=click.IntRange(min=1), help="Show that many rows of TABLE.")
+def quarantine(table: str | None, most: int | None) -> None:
+    """Count the rows set aside by table and reason, as last published; show some of TABLE, as orders."""
+    from ecom_assets.serving import quarantine as aside
+
+    snapshot = settings.load().snapshot
+    if most and not table:
+        raise click.UsageError("Say of which table to show rows, as: ecom quarantine orders --rows 5.")
+    found = aside.set_aside(snapshot, table)
+    for one in found:
+        click.echo(f"{one.table:12} {one.rows:>10,}  {one.reason}")
+    if not found:
+        click.echo("No rows are set aside.")
+    for row in aside.rows(snapshot, table, most) if table and most else ():
+        click.echo(f"\n{row.arrived_on} {row.source_file}, record {row.record}: {'; '.join(row.reasons)}")
+        click.echo("  " + ", ".join(f"{name} {value!r}" for name, value in row.values.items()))
+
+
+@main.command()
 def verify() -> None:
     """Build everything anew from the landing zone, and compare with what stands."""
     from ecom_assets import catalog, proof
     from ecom_assets.warehouse import open_session
 
     with open_session(settings.load(), catalog.tables()) as session:
+        [(count,)] = session.con.execute("select count(*) from ledger.days").fetchall()
+        click.echo(f"Rebuilding {count:,} table-days from the landing zone.", err=True)
         difference = proof.verify(session)
     if difference:
         raise click.ClickException(str(difference))
@@ -174,10 +207,51 @@ def report() -> None:
 
 @main.command()
 def dictionary() -> None:
-    """Write the data dictionary, data/README.md, from the declarations."""
+    """Write the data dictionary and the architecture page from the declarations."""
+    from ecom_assets.serving import architecture
     from ecom_assets.serving import dictionary as pages
 
-    pages.write(settings.PROJECT / "data" / "README.md")
+    for page, path in ((pages, Path("data", "README.md")), (architecture, Path("docs", "architecture.md"))):
+        page.write(settings.PROJECT / path)
+        click.echo(f"Wrote {path}.")
+
+
+def _map_file(given: Path) -> Path:
+    """The map itself, or the one that ships under this name."""
+    shipped = MAPS / f"{given}.toml"
+    if given.is_file():
+        return given
+    if shipped.is_file():
+        return shipped
+    names = ", ".join(sorted(path.stem for path in MAPS.glob("*.toml")))
+    raise click.ClickException(f"There is no map {given}. Those that ship are: {names}.")
+
+
+def _standing_shop(window: Window) -> "Shop":
+    """The shop that lands its files here; without one, a new one that opens on the window's first day."""
+    from ecom_assets.landing import synthetic
+    from ecom_assets.shop import Shop
+
+    known = settings.load()
+    standing = synthetic.load_shop(known.landing)
+    if standing is None:
+        _keep_calendar(dataclasses.replace(known, start=window.first, end=None), window)
+        standing = Shop(window.first)
+        synthetic.save_shop(known.landing, standing)
+    return standing
+
+
+def _keep_calendar(wanted: settings.Settings, days: Window) -> None:
+    """Save the calendar where none stands. One that stands, or that the environment sets, has to hold the days."""
+    if not settings.stands(wanted.data):
+        settings.save(wanted)
+    known = settings.load()
+    if days.first not in known.calendar or days.last not in known.calendar or known.time_zone != wanted.time_zone:
+        until = f"..{known.end}" if known.end else " on"
+        raise click.ClickException(
+            f"{days} in {wanted.time_zone} does not fit the calendar: {known.start}{until} in {known.time_zone}, as "
+            f"{known.data / settings.FILE} or the environment says. Mend that, or take another folder: ECOM_DATA."
+        )
 
 
 def _show_first_page() -> None:

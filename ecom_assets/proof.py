@@ -106,6 +106,8 @@ def _different_rows(session: Session, path: Path, table: str, day: Window) -> tu
     try:
         only_here = session.con.execute(f"{here} except all {there} limit {SHOWN_ROWS}").fetchall()
         only_there = session.con.execute(f"{there} except all {here} limit {SHOWN_ROWS}").fetchall()
+    except duckdb.CatalogException:  # one of the two has never had the table
+        return ()
     finally:
         session.con.execute("detach rebuilt")
     return (

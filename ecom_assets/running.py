@@ -1,8 +1,10 @@
 """Runs started from the command line: the same jobs in this process, recorded where the UI sees them."""
 
+import logging
 import os
 from collections.abc import Iterable
 
+import click
 import dagster as dg
 
 from ecom_assets import catalog, settings
@@ -10,49 +12,82 @@ from ecom_assets.automation.jobs import RETRY_LOST_RUNS, pipeline
 from ecom_assets.days import Window
 from ecom_assets.definitions import defs
 from ecom_assets.errors import UserError
-from ecom_assets.repair import Repair, plan
-from ecom_assets.table_asset import asset_key
+from ecom_assets.repair import Repair, RepairStuck, plan
+from ecom_assets.table_asset import asset_key, partitions
 from ecom_assets.warehouse import REPAIR_TAG, open_session
 
 PROCESS_TAG = "ecom/process"
-_LOGS = {"loggers": {"console": {"config": {"log_level": "INFO"}}}}
+_LOGS: dict[str, object] = {"loggers": {"console": {}}}
 
 
 class NothingSelected(UserError):
     """A selection of assets that names none."""
 
 
-class RepairStuck(UserError):
-    """A repair that changes nothing of what is stale."""
+class OutsideCalendar(UserError):
+    """Days that the calendar does not have, or not yet."""
+
+
+class RunBroken(UserError):
+    """A run that ended before it could judge its days."""
+
+
+class _Lines(logging.Handler):
+    """Writes what the tables say of themselves, one line each."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        told = record.dagster_meta  # type: ignore[attr-defined]
+        if told["dagster_event"] is None:
+            click.echo(told["orig_message"], err=True)
+
+
+@dg.logger({}, description="One line per table, for people at a terminal.")
+def terminal(context: dg.InitLoggerContext) -> logging.Logger:
+    """Takes the place of Dagster's console logger in runs of the command line."""
+    logger = logging.Logger("ecom", logging.INFO)
+    logger.addHandler(_Lines())
+    return logger
 
 
 def everything() -> dg.JobDefinition:
-    """The job of all assets."""
-    return defs.resolve_job_def(pipeline.name)
+    """The job of all assets, as the command line runs it."""
+    return defs.resolve_job_def(pipeline.name).with_logger_defs({"console": terminal})
 
 
 def instance() -> dg.DagsterInstance:
-    """The project's Dagster instance, wherever the command was started. Changes into the project's folder."""
-    os.chdir(settings.PROJECT)
-    os.environ.setdefault("DAGSTER_HOME", str(settings.PROJECT))
+    """The project's Dagster instance, wherever the command was started.
+
+    Changes into Dagster's home, from where the paths in dagster.yaml are counted.
+    """
+    if "ECOM_DATA" in os.environ:
+        os.environ["ECOM_DATA"] = str(settings.load().data)
+    os.chdir(os.environ.setdefault("DAGSTER_HOME", str(settings.PROJECT)))
     return dg.DagsterInstance.get()
 
 
 def run(window: Window, selection: str | None = None, *, on: dg.DagsterInstance) -> bool:
     """Run assets over a window, in this process. Gives whether every day of it is good.
 
-    `selection` is in Dagster's syntax: `silver/orders`, `group:gold`, `+kpi/daily_sales`; None is everything.
-    Raises NothingSelected.
+    `selection` is in Dagster's syntax: `silver/orders`, `group:gold`, `+kpi/daily_sales`, several with commas between;
+    None is everything.
+    Raises NothingSelected, OutsideCalendar, RunBroken.
     """
     layer = everything().asset_layer
     assets = frozenset(layer.executable_asset_keys)
     if selection is not None:
         try:
-            assets &= dg.AssetSelection.from_string(selection).resolve(layer.asset_graph)
-        except dg.DagsterError as error:
-            raise NothingSelected(f"“{selection}” selects nothing: {error}") from error
+            assets &= dg.AssetSelection.from_coercible(selection.split(",")).resolve(layer.asset_graph)
+        except dg.DagsterError:
+            assets = frozenset()
     if not assets:
-        raise NothingSelected(f"“{selection}” selects no asset. `dg list defs` shows what there is.")
+        raise NothingSelected(
+            f"“{selection}” selects no asset. Write it like silver/orders, group:gold or +kpi/daily_sales."
+        )
+    days = partitions()
+    if not (days.has_partition_key(str(window.first)) and days.has_partition_key(str(window.last))):
+        first, last = days.get_first_partition_key(), days.get_last_partition_key()
+        there_are = f"those are {first}..{last}" if first else "there is none yet"
+        raise OutsideCalendar(f"{window} is not within the days of the calendar that are over; {there_are}.")
     return _execute(assets, window, on, repair=False)
 
 
@@ -74,7 +109,29 @@ def _execute(keys: frozenset[dg.AssetKey], window: Window, on: dg.DagsterInstanc
         asset_selection=sorted(keys),
         raise_on_error=False,
     ) as result:
+        for event in result.all_events:
+            if broken := _breakage(event):
+                raise RunBroken(f"{broken} The traceback stands in the run {result.run_id}: make ui.")
         return result.success
+
+
+def _breakage(event: dg.DagsterEvent) -> str | None:
+    """What stopped a step or the run, unless it was the verdict on a table-day."""
+    if event.is_step_failure:
+        failure = event.step_failure_data
+        error = None if failure.user_failure_data else failure.error
+        where = event.asset_key.to_user_string() if event.asset_key else str(event.step_key).replace("__", ".")
+    elif event.event_type is dg.DagsterEventType.RUN_FAILURE:
+        error, where = event.job_failure_data.error, "The run"
+    else:
+        return None
+    if error is None:
+        return None
+    error = error.cause or error
+    if error.cls_name == dg.Failure.__name__:
+        return None
+    said = error.message.strip().partition(": ")[2].partition("\n")[0] or str(error.cls_name)
+    return f"{where} stopped: {said.rstrip('.')}."
 
 
 def _end_lost_runs(on: dg.DagsterInstance) -> None:
@@ -99,7 +156,8 @@ def _is_alive(process: int) -> bool:
 def stale_repairs() -> list[Repair]:
     """The runs that repair what is stale now; what follows from them shows once they have run."""
     with open_session(settings.load(), catalog.tables()) as session:
-        return plan(session.stale(), session.catalog)
+        recorded = session.con.execute("select table_name, day from ledger.days").fetchall()
+        return plan(session.stale(), session.catalog, set(recorded))
 
 
 def run_stale(on: dg.DagsterInstance) -> bool:

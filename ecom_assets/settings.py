@@ -7,17 +7,18 @@ ECOM_MEMORY_LIMIT, ECOM_WEBHOOK.
 
 import datetime as dt
 import os
+import re
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from ecom_assets.days import Window
 from ecom_assets.errors import UserError
 
 PROJECT = Path(__file__).resolve().parent.parent
-_TRUTH = {"1": True, "true": True, "0": False, "false": False}
 FILE = "settings.toml"
 DEFAULT_START = dt.date(2024, 1, 1)
 
@@ -60,6 +61,31 @@ class Settings:
         return Window(self.start, self.end or dt.date.max)
 
 
+def _day(value: Any) -> dt.date:
+    return value if type(value) is dt.date else dt.date.fromisoformat(value)
+
+
+def _truth(value: Any) -> bool:
+    return value if isinstance(value, bool) else {"1": True, "true": True, "0": False, "false": False}[value]
+
+
+def _size(value: Any) -> str:
+    if not re.fullmatch(r"(?i)\d+(\.\d+)? ?([KMGT]i?B|%)", value):
+        raise ValueError(value)
+    return str(value)
+
+
+_KNOWN: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "start": (_day, "a day like 2024-01-31"),
+    "end": (_day, "a day like 2024-01-31"),
+    "time_zone": (lambda value: ZoneInfo(value).key, "a time zone like Europe/Berlin"),
+    "strict": (_truth, "true or false"),
+    "memory_limit": (_size, "a size like 2GB"),
+    "webhook": (str, "an address"),
+}
+"""Setting to how its value is read, and what is wanted where it cannot be."""
+
+
 def load(data: Path | None = None) -> Settings:
     """The settings in force. Raises SettingsError, naming the place of a bad value."""
     folder = Path(data or os.environ.get("ECOM_DATA") or PROJECT / "data").resolve()
@@ -67,24 +93,19 @@ def load(data: Path | None = None) -> Settings:
     given: dict[str, tuple[Any, str]] = {}
     if file.exists():
         try:
-            given = {name: (value, f"{file}: {name}") for name, value in tomllib.loads(file.read_text()).items()}
-        except tomllib.TOMLDecodeError as error:
-            raise SettingsError(f"{file}: {error}") from error
-    for variable, name in {
-        "ECOM_START": "start",
-        "ECOM_END": "end",
-        "ECOM_TIMEZONE": "time_zone",
-        "ECOM_STRICT": "strict",
-        "ECOM_MEMORY_LIMIT": "memory_limit",
-        "ECOM_WEBHOOK": "webhook",
-    }.items():
+            read = tomllib.loads(file.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise SettingsError(f"{file} cannot be read: {error}") from error
+        given = {name: (value, f"{file}: {name}") for name, value in read.items()}
+    for name in _KNOWN:
+        variable = "ECOM_" + name.upper().replace("TIME_ZONE", "TIMEZONE")
         if os.environ.get(variable):
             given[name] = (os.environ[variable], variable)
-    known = set(Settings.__dataclass_fields__) - {"data"}
-    for name, (_, place) in given.items():
-        if name not in known:
-            raise SettingsError(f"{place} is no setting. There are: {', '.join(sorted(known))}.")
-    return Settings(folder, **{name: _checked(name, value, place) for name, (value, place) in given.items()})
+    found = Settings(folder, **{name: _checked(name, value, place) for name, (value, place) in given.items()})
+    if found.end and found.end < found.start:
+        place = given["end"][1]
+        raise SettingsError(f"{place} is {found.end}, before the first day {found.start}.")
+    return found
 
 
 def stands(data: Path) -> bool:
@@ -102,20 +123,10 @@ def save(settings: Settings) -> None:
 
 
 def _checked(name: str, value: Any, place: str) -> Any:
+    if name not in _KNOWN:
+        raise SettingsError(f"{place} is no setting. There are: {', '.join(sorted(_KNOWN))}.")
+    read, wanted = _KNOWN[name]
     try:
-        match name:
-            case "start" | "end":
-                return value if isinstance(value, dt.date) else dt.date.fromisoformat(value)
-            case "strict":
-                return (
-                    value if isinstance(value, bool) else {"1": True, "true": True, "0": False, "false": False}[value]
-                )
-            case "time_zone":
-                return ZoneInfo(value).key
-            case _:
-                return str(value)
-    except (ValueError, KeyError, ZoneInfoNotFoundError) as error:
-        wanted = {"start": "a day like 2024-01-31", "end": "a day like 2024-01-31", "strict": "true or false"}
-        raise SettingsError(
-            f"{place} is “{value}”; write {wanted.get(name, 'a time zone like Europe/Berlin')}."
-        ) from error
+        return read(value)
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        raise SettingsError(f"{place} is “{value}”; write {wanted}.") from error

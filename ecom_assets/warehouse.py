@@ -97,7 +97,7 @@ class Warehouse(dg.ConfigurableIOManager):
 
     def days(self, context: dg.AssetExecutionContext) -> nw.LazyFrame[Any]:
         """The days of the run's window, for transforms that ask for them."""
-        session = self.session(context.run_id)
+        session = self.session(context.run.run_id)
         return nw.from_native(engine.days_relation(session.con, window_of(context)))
 
     def load_input(self, context: dg.InputContext) -> Any:

@@ -56,6 +56,10 @@ class FeedMapError(UserError):
     """A mistake in a feed map, with its file, line and, where there is one, a suggestion."""
 
 
+class NothingToLand(UserError, FileNotFoundError):
+    """A folder without a file that the map takes."""
+
+
 @dataclass(frozen=True)
 class Feed:
     """One feed of a map: which lines it takes and how its columns come about."""
@@ -148,13 +152,13 @@ def land(feed_map: FeedMap, folder: Path, zone: Zone) -> LandReport:
     """Turn the export in `folder` into files of the landing zone, one Parquet file per feed, source file and day.
 
     Landing the same files again changes nothing. A line that cannot be read goes, with its reason, to the feed
-    named by `unreadable`. Raises FeedMapError where the export lacks a column the map names, FileNotFoundError where
-    the folder holds no such file.
+    named by `unreadable`. Raises FeedMapError where the export lacks a column the map names, NothingToLand where the
+    folder holds no such file.
     """
     folder = Path(folder)
     paths = sorted(path for path in folder.glob(feed_map.files) if path.is_file())
     if not paths:
-        raise FileNotFoundError(f"{folder} holds no file like {feed_map.files}.")
+        raise NothingToLand(f"{folder} holds no file like {feed_map.files}.")
     files, skipped = [], []
     for path in paths:
         name = path.relative_to(folder).as_posix()
@@ -163,6 +167,8 @@ def land(feed_map: FeedMap, folder: Path, zone: Zone) -> LandReport:
             skipped.append(name)
         else:
             files.append(LandedFile("", day, _readable_name(feed_map, name), path, path.stat().st_size, ""))
+    if not files:
+        raise NothingToLand(f"None of the {len(skipped)} files in {folder} tells its arrival day by its name.")
     for feed in feed_map.feeds:
         zone.save_settings(feed.name, FeedSettings(feed_map.time_zone, feed_map.due))
     reports = [report for batch in _bounded(files) for report in _land_batch(feed_map, batch, zone)]

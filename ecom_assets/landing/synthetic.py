@@ -14,11 +14,16 @@ from pathlib import Path
 import polars as pl
 import polars.selectors as cs
 
+from ecom_assets.errors import UserError
 from ecom_assets.landing.zone import Zone
 from ecom_assets.shop import Scale, Shop
 
 SHOP_FILE = "shop.toml"
 _ISO = "%Y-%m-%dT%H:%M:%S%.fZ"
+
+
+class ShopFileError(UserError, ValueError):
+    """A shop.toml that cannot be used."""
 
 
 def land_shop(zone: Zone, shop: Shop, days: Iterable[dt.date]) -> None:
@@ -47,7 +52,7 @@ def save_shop(zone_root: Path, shop: Shop) -> None:
 
 
 def load_shop(zone_root: Path) -> Shop | None:
-    """The shop that lands its files below the root, or None. Raises ValueError where shop.toml cannot be used."""
+    """The shop that lands its files below the root, or None. Raises ShopFileError."""
     path = zone_root / SHOP_FILE
     if not path.exists():
         return None
@@ -58,7 +63,7 @@ def load_shop(zone_root: Path) -> Shop | None:
             return Shop(given["start"], given["seed"], given["preset"])
         return Shop(given["start"], given["seed"], Scale(**{**scale, "quiet_days": tuple(scale["quiet_days"])}))
     except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"{path} cannot be used: {error}") from error
+        raise ShopFileError(f"{path} cannot be used: {error}") from error
 
 
 def _csv(rows: pl.DataFrame) -> bytes:

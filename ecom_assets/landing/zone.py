@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from ecom_assets.errors import UserError
+
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -85,6 +87,10 @@ class _Seen(NamedTuple):
     digest: str
 
 
+class FeedSettingsError(UserError, ValueError):
+    """A feeds.toml that cannot be used."""
+
+
 class Zone:
     """The landing zone below `root`. Safe for several processes; writes are atomic."""
 
@@ -132,7 +138,7 @@ class Zone:
         return _is_due(self.settings(feed), self._day_folders(feed), day)
 
     def settings(self, feed: str) -> FeedSettings:
-        """The feed's settings; the defaults where none are saved. Raises ValueError where they cannot be read."""
+        """The feed's settings; the defaults where none are saved. Raises FeedSettingsError."""
         return self._all_settings().get(feed, FeedSettings())
 
     def save_settings(self, feed: str, settings: FeedSettings) -> None:
@@ -229,7 +235,7 @@ def _parse_settings(path: Path) -> Iterator[tuple[str, FeedSettings]]:
             due = frozenset(WEEKDAYS.index(day) for day in given.get("due", WEEKDAYS))
             yield feed, FeedSettings(given.get("time_zone", "UTC"), due)
     except (ValueError, AttributeError, TypeError) as error:
-        raise ValueError(f"{path} cannot be read: {error}") from error
+        raise FeedSettingsError(f"{path} cannot be read: {error}") from error
 
 
 def _is_day(name: str) -> bool:

@@ -1,0 +1,113 @@
+"""What readers do not get to see: rows set aside, and days without good rows. Read from the snapshot."""
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from ecom_assets.days import Window, stretches
+from ecom_assets.engine.duckdb import literal, quoted
+from ecom_assets.errors import UserError
+from ecom_assets.serving.publish import open_snapshot
+
+SCHEMA = "quarantine"
+_KEPT_ASIDE = {"arrived_on", "source_file", "record", "unknown_columns", "event_on", "read_on", "key_hash", "reasons"}
+
+
+class NoSuchTable(UserError):
+    """A table of which no rows are set aside here."""
+
+
+@dataclass(frozen=True)
+class BadDays:
+    """Days on which a table has no good rows. `why` says what broke, or which table they wait for."""
+
+    table: str
+    state: str
+    why: str
+    windows: Sequence[Window]
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """How many rows of a table were set aside for a reason. A row with several reasons counts under each."""
+
+    table: str
+    reason: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row that was set aside: where it stood, as it came, and why."""
+
+    arrived_on: dt.date
+    source_file: str
+    record: int
+    values: Mapping[str, str]
+    """Column to text as sent, without the columns left empty. A record that could not be read is under raw_record."""
+    reasons: Sequence[str]
+
+
+def bad_days(snapshot: Path) -> list[BadDays]:
+    """The days without good rows, by table and reason. Raises NothingPublished."""
+    with open_snapshot(snapshot) as con:
+        found = con.execute(r"""
+            select table_name, state, regexp_replace(note, ' (on|for) \d{4}-\d{2}-\d{2}', '') as why,
+                   list(day), state = 'blocked' as blocked
+            from ledger.days where state not in ('stored', 'provisional') group by all
+            order by blocked, table_name, min(day)""").fetchall()
+    return [BadDays(table, state, why, stretches(days)) for table, state, why, days, _ in found]
+
+
+def set_aside(snapshot: Path, table: str | None = None) -> list[SetAside]:
+    """Counts by table and reason, the most frequent first; of one table ("orders") or all.
+
+    Raises NothingPublished, NoSuchTable.
+    """
+    with open_snapshot(snapshot) as con:
+        tables = _tables(con) if table is None else [_known(con, table)]
+        return [SetAside(name, reason, n) for name in tables for reason, n in _reasons(con, name)]
+
+
+def rows(snapshot: Path, table: str, most: int) -> list[Row]:
+    """At most that many rows of one table ("orders"), by arrival, file and record.
+
+    Raises NothingPublished, NoSuchTable.
+    """
+    with open_snapshot(snapshot) as con:
+        name = quoted(f"{SCHEMA}.{_known(con, table)}")
+        found = con.execute(f"from {name} order by arrived_on, source_file, record limit {int(most)}")
+        columns = [column[0] for column in found.description or ()]
+        return [_row(dict(zip(columns, row, strict=True))) for row in found.fetchall()]
+
+
+def _row(sent: Mapping[str, object]) -> Row:
+    values = {name: str(value) for name, value in sent.items() if name not in _KEPT_ASIDE and value is not None}
+    return Row(sent["arrived_on"], sent["source_file"], sent["record"], values, sent["reasons"])  # type: ignore[arg-type]
+
+
+def _tables(con: duckdb.DuckDBPyConnection) -> list[str]:
+    return [
+        name
+        for (name,) in con.execute(
+            f"select table_name from duckdb_tables() where schema_name = {literal(SCHEMA)} "
+            "and database_name = current_database() order by table_name"
+        ).fetchall()
+    ]
+
+
+def _known(con: duckdb.DuckDBPyConnection, table: str) -> str:
+    name, tables = table.replace("/", ".").rpartition(".")[2], _tables(con)
+    if name not in tables:
+        raise NoSuchTable(f"No rows of “{table}” are set aside. There are: {', '.join(tables)}.")
+    return name
+
+
+def _reasons(con: duckdb.DuckDBPyConnection, table: str) -> Iterator[tuple[str, int]]:
+    yield from con.execute(
+        f"select reason, count(*) as n from (select unnest(reasons) as reason from {quoted(f'{SCHEMA}.{table}')}) "
+        "group by reason order by n desc, reason"
+    ).fetchall()

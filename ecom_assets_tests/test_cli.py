@@ -1,0 +1,336 @@
+"""The command line, as its users meet it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from click.testing import CliRunner, Result
+from dagster._core.test_utils import create_run_for_test
+
+from ecom_assets import catalog, proof, running, settings
+from ecom_assets.cli import main
+from ecom_assets.days import Window
+from ecom_assets.landing.synthetic import save_shop
+from ecom_assets.shop import Scale, Shop
+from ecom_assets.warehouse import open_session
+
+DAYS = Window(settings.DEFAULT_START, Window.parse("2024-01-02").first)
+TINY = Scale(orders_per_day=3, customers_at_start=10, customers_per_day=1, products_at_start=5, products_per_day=1)
+MAP = """\
+[source]
+files = "*.csv"
+arrival_day = { file_name = "{day}.csv" }
+
+[feed.customers]
+[feed.customers.columns]
+customer_id = "number"
+changed_at = "at"
+"""
+MOST_SECONDS = 240
+
+Ecom = Callable[..., Result]
+Process = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder and a Dagster home of the test's own."""
+    project = (settings.PROJECT / "dagster.yaml").read_text()
+    (tmp_path / "dagster.yaml").write_text(project.replace("data/dagster", f"{tmp_path}/dagster"))
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    monkeypatch.setenv("ECOM_DATA", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def ecom(data: Path) -> Ecom:
+    """Runs a command in this process. Its calendar has to be the default one, which this process knows by now."""
+
+    def run(*words: str) -> Result:
+        result = CliRunner().invoke(main, words)
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
+        return result
+
+    return run
+
+
+@pytest.fixture
+def process(data: Path) -> Process:
+    """Starts a command as a process of its own."""
+
+    def start(*words: str) -> "subprocess.Popen[str]":
+        program, *rest = words
+        return subprocess.Popen(
+            [Path(sys.executable).with_name(program), *rest],
+            env={**os.environ, "PYTHONPATH": str(settings.PROJECT)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return start
+
+
+@pytest.fixture
+def tiny_shop(data: Path) -> Shop:
+    """A small shop that opened on the first day of the default calendar."""
+    settings.save(settings.load())
+    shop = Shop(DAYS.first, preset=TINY)
+    save_shop(settings.load().landing, shop)
+    return shop
+
+
+def error(result: Result) -> str:
+    """The one line that a command ends with when it refuses."""
+    assert result.exit_code in (1, 2)
+    assert "Traceback" not in result.output
+    return result.stderr.strip().splitlines()[-1]
+
+
+def table_days() -> dict[tuple[str, str], str]:
+    with open_session(settings.load(), catalog.tables()) as session:
+        return proof.contents(session)
+
+
+def done(process: "subprocess.Popen[str]") -> None:
+    out, err = process.communicate(timeout=MOST_SECONDS)
+    assert process.returncode == 0, out + err
+
+
+def test_landed_days_run_are_reported_and_proven(ecom: Ecom, tiny_shop: Shop) -> None:
+    landed = ecom("shop", str(DAYS))
+    assert landed.exit_code == 0
+    assert "bronze.orders" in ecom("stale").stdout
+
+    run = ecom("run", str(DAYS))
+
+    assert run.exit_code == 0, run.stderr
+    lines = run.stderr.splitlines()
+    assert any(line.startswith(f"bronze.orders {DAYS}: ") for line in lines)
+    assert not [line for line in lines if len(line) > 120 or "INFO" in line]
+    assert {table.partition(".")[0] for table, _ in table_days()} == {"bronze", "silver", "gold", "kpi"}
+    assert ecom("stale").stdout == "Nothing is stale.\n"
+    assert ecom("bad").stdout == "Every day has good rows.\n"
+    assert "Net sales" in ecom("report").stdout
+    assert "Every table-day equals" in ecom("verify").stdout
+    with open_session(settings.load(), catalog.tables()) as session:
+        session.con.execute("update ledger.slices set content = content + 1 where table_name = 'kpi.daily_sales'")
+    assert error(ecom("verify")).startswith("`ecom stale` says what still has to run")
+
+
+def test_runs_of_a_selection_leave_the_rest(ecom: Ecom, tiny_shop: Shop) -> None:
+    ecom("shop", str(DAYS))
+
+    assert ecom("run", "2024-01-02", "--select", "bronze/orders").exit_code == 0
+
+    assert list(table_days()) == [("bronze.orders", "2024-01-02")]
+
+
+def test_rows_set_aside_are_counted_and_shown_with_their_place(ecom: Ecom, data: Path) -> None:
+    settings.save(settings.load())
+    day = data / "landing" / "customers" / str(DAYS.first)
+    day.mkdir(parents=True)
+    (day / "customers.csv").write_text("customer_id,changed_at\nC1,2024-01-01 10:00\n,2024-01-01 11:00\n")
+    ecom("run", str(DAYS.first), "--select", "bronze/customers,silver/customers")
+
+    counts = ecom("quarantine")
+    rows = ecom("quarantine", "silver/customers", "--rows", "5").stdout
+    bad = ecom("bad")
+
+    assert counts.stdout.startswith("customers             1  ")
+    assert "customer_id is present" in counts.stdout
+    assert "\n2024-01-01 customers.csv, record 2: " in rows
+    assert "\n  changed_at '2024-01-01 11:00'\n" in rows
+    assert bad.stdout.startswith("silver.customers")
+    assert "2024-01-01 failed: 1 of 2 rows are quarantined" in bad.stdout
+
+
+def test_a_map_lands_an_export_and_says_what_to_run(ecom: Ecom, data: Path) -> None:
+    (data / "mine.toml").write_text(MAP)
+    (data / "2024-03-05.csv").write_text("number,at\n1,2024-03-05 10:00\n")
+
+    landed = ecom("land", str(data / "mine.toml"), str(data))
+
+    assert landed.stdout.endswith("Next: ecom run 2024-03-05\n")
+    assert settings.load().start == Window.parse("2024-03-05").first
+
+
+def test_a_map_that_ships_is_known_by_its_name(ecom: Ecom, tmp_path: Path) -> None:
+    assert error(ecom("land", "online_retail", str(tmp_path))) == f"Error: {tmp_path} holds no file like **/*.csv.gz."
+
+
+def test_a_standing_calendar_is_not_replaced(ecom: Ecom, data: Path) -> None:
+    (data / settings.FILE).write_text('start = 2024-06-01\nmemory_limit = "1GB"\n')
+    (data / "mine.toml").write_text(MAP)
+    (data / "2024-03-05.csv").write_text("number,at\n1,2024-03-05 10:00\n")
+
+    refused = ecom("land", str(data / "mine.toml"), str(data))
+
+    assert "2024-03-05 in UTC does not fit the calendar: 2024-06-01 on in UTC" in error(refused)
+    assert settings.load().memory_limit == "1GB"
+    assert "does not fit the calendar" in error(ecom("shop", "2024-01-01"))
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["run"], "Say which days to run"),
+        (["run", "2024-01-01", "--stale"], "Say which days to run"),
+        (["run", "2024-01-32"], "“2024-01-32” is no window of days. Write 2024-01-01 or 2024-01-01..2024-01-31."),
+        (["run", "2024-01-02..2024-01-01"], "“2024-01-02..2024-01-01” is no window of days."),
+        (
+            ["run", "2023-12-31"],
+            "2023-12-31 is not within the days of the calendar that are over; those are 2024-01-01",
+        ),
+        (["run", "2024-01-01..9999-01-01"], "2024-01-01..9999-01-01 is not within the days of the calendar"),
+        (["run", "2024-01-01", "--select", "silver/no"], "“silver/no” selects no asset. Write it like silver/orders"),
+        (["run", "2024-01-01", "--select", "((("], "“(((” selects no asset."),
+        (["report"], "nothing has been published."),
+        (["bad"], "nothing has been published."),
+        (["quarantine"], "nothing has been published."),
+        (["quarantine", "--rows", "3"], "Say of which table to show rows"),
+        (["land", "no_such_map", "."], "There is no map no_such_map. Those that ship are: online_retail."),
+        (["land", "online_retail", "no_such_folder"], "'no_such_folder' does not exist."),
+        (["demo", "--days", "1"], "1 is not in the range x>=2."),
+    ],
+)
+def test_wrong_words_are_answered_in_a_line(ecom: Ecom, words: list[str], complaint: str) -> None:
+    assert complaint in error(ecom(*words))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words", "complaint"),
+    [
+        (settings.FILE, "start = soon", ["stale"], f"{settings.FILE} cannot be read: "),
+        ("landing/shop.toml", "seed = 1", ["shop", "2024-01-01"], "shop.toml cannot be used: 'start'"),
+        ("landing/feeds.toml", "orders = 1", ["stale"], "feeds.toml cannot be read: "),
+        ("mine.toml", MAP.replace("files", "flies"), ["land", "data/mine.toml", "."], "line 2: "),
+        ("mine.toml", "[source", ["land", "data/mine.toml", "."], "line 1: this is no TOML"),
+        ("mine.toml", MAP, ["land", "data/mine.toml", "data"], "holds no file like *.csv."),
+        ("other.csv", "number,at\n", ["land", "data/map", "data"], "None of the 1 files in data tells its arrival day"),
+    ],
+)
+def test_a_mistake_in_a_file_is_told_in_a_line(
+    ecom: Ecom, data: Path, name: str, text: str, words: list[str], complaint: str
+) -> None:
+    (data / "map").write_text(MAP)
+    for feed in ("orders", "landing"):
+        (data / "landing" / feed / "2024-01-01").mkdir(parents=True)
+    (data / name).write_text(text)
+
+    assert complaint in error(ecom(*words))
+
+
+def test_days_before_the_shop_opened_are_refused(ecom: Ecom, tiny_shop: Shop) -> None:
+    assert error(ecom("shop", "2023-12-31")) == "Error: The shop opened on 2024-01-01; there is nothing before."
+
+
+def test_a_step_that_breaks_is_told_in_a_line(
+    ecom: Ecom, tiny_shop: Shop, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ecom("shop", "2024-01-01")
+    (data / "landing" / "feeds.toml").write_text("orders = 1")
+
+    said = error(ecom("run", "2024-01-01", "--select", "bronze/orders"))
+
+    assert said.startswith(f"Error: bronze.orders stopped: {data}/landing/feeds.toml cannot be read: ")
+    assert "The traceback stands in the run " in said
+
+
+def test_the_dictionary_is_written_to_the_data_folder_of_the_project(
+    ecom: Ecom, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "PROJECT", tmp_path)
+
+    assert "Wrote data/README.md.\n" in ecom("dictionary").stdout
+    assert "silver.orders" in (tmp_path / "data" / "README.md").read_text()
+
+
+def test_runs_whose_process_is_gone_are_ended_by_the_next_one(ecom: Ecom, tiny_shop: Shop) -> None:
+    ecom("shop", "2024-01-01")
+    with subprocess.Popen(["true"]) as gone:
+        gone.wait()
+    started = dg.DagsterRunStatus.STARTED
+    with running.instance() as instance:
+        lost = create_run_for_test(instance, status=started, tags={running.PROCESS_TAG: str(gone.pid)})
+        ours = create_run_for_test(instance, status=started, tags={running.PROCESS_TAG: str(os.getpid())})
+        queued = create_run_for_test(instance, status=started)
+
+        ecom("run", "2024-01-01", "--select", "bronze/orders")
+
+        statuses = [instance.get_run_by_id(run.run_id).status for run in (lost, ours, queued)]  # type: ignore[union-attr]
+    assert statuses == [dg.DagsterRunStatus.FAILURE, started, started]
+
+
+@pytest.mark.long
+def test_a_run_that_was_killed_is_repaired_by_what_is_stale(process: Process, ecom: Ecom, tiny_shop: Shop) -> None:
+    ecom("shop", str(DAYS))
+    killed = process("ecom", "run", str(DAYS))
+    assert killed.stderr
+    for line in killed.stderr:
+        if line.startswith("silver"):
+            killed.send_signal(signal.SIGKILL)
+            break
+    killed.communicate(timeout=MOST_SECONDS)
+    assert killed.returncode == -signal.SIGKILL
+
+    assert ecom("run", "--stale").stdout == "Nothing is stale.\n"
+
+    with running.instance() as instance:
+        assert not instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
+    verified = ecom("verify")
+    assert verified.exit_code == 0, verified.stderr
+
+
+@pytest.mark.long
+def test_runs_at_once_wait_for_each_other(process: Process, ecom: Ecom, tiny_shop: Shop) -> None:
+    ecom("shop", str(DAYS))
+    both = [process("ecom", "run", str(DAYS), "--select", "group:bronze") for _ in range(2)]
+
+    for one in both:
+        done(one)
+
+    assert len(table_days()) == 2 * len([table for table in catalog.tables() if table.is_bronze])
+
+
+@pytest.mark.long
+def test_every_way_to_run_leaves_the_same_tables(
+    process: Process, ecom: Ecom, tiny_shop: Shop, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ecom("shop", str(DAYS))
+    chosen = "+silver/customers"
+    days = f"{DAYS.first}...{DAYS.last}"
+    ways = {
+        "ecom": ["ecom", "run", str(DAYS), "--select", chosen],
+        "dagster": ["dagster", "asset", "materialize", "--select", chosen, "--partition-range", days],
+        "dg": ["dg", "launch", "--assets", chosen, "--partition-range", days],
+    }
+    found = {}
+    for name, words in ways.items():
+        shutil.copytree(data, data.with_name(f"data-{name}"))
+        monkeypatch.setenv("ECOM_DATA", str(data.with_name(f"data-{name}")))
+        done(process(*words, *(["-m", "ecom_assets.definitions"] if name != "ecom" else [])))
+        found[name] = table_days()
+
+    assert found["ecom"]
+    assert found["dagster"] == found["dg"] == found["ecom"]
+
+
+@pytest.mark.long
+def test_the_demo_shows_the_first_page(process: Process, data: Path) -> None:
+    demo = process("ecom", "demo", "--days", "3")
+
+    out, err = demo.communicate(timeout=MOST_SECONDS)
+
+    assert "Net sales" in out
+    assert "make ui" in out
+    assert "Warning" not in err
+    assert "Traceback" not in err

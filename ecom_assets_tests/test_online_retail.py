@@ -1,0 +1,254 @@
+"""The proof on real data: Online Retail's files through every layer, and the figures others computed from them.
+
+The files stand beside the repository; without them these tests are skipped, and the feed map's own tests cover it.
+"""
+
+import csv
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ecom_assets.cli import MAPS
+from ecom_assets.days import Window
+from ecom_assets.landing.feed_map import land, load_map
+from ecom_assets.landing.zone import Zone
+from ecom_assets.writing import Session
+from ecom_assets_tests.warehouses import run_all, session_over
+
+SOURCE = Path(__file__).parents[2] / "shared" / "data" / "online_retail"
+DECEMBER = Window.parse("2010-12-01..2010-12-31")
+WHOLE_YEAR = Window.parse("2010-12-01..2011-12-09")
+
+pytestmark = pytest.mark.skipif(not SOURCE.is_dir(), reason=f"The real files are not at {SOURCE}.")
+only_whole_year = pytest.mark.parametrize("retail", [pytest.param(WHOLE_YEAR, marks=pytest.mark.long)], indirect=True)
+
+LINES = """
+create view lines as
+with orders as (
+    select order_id, customer_id, country from silver.orders
+    union all select order_id, customer_id, country from quarantine.orders),
+items as (
+    select arrived_on, source_file, record, order_id, product_id, ordered_at as sold_at, quantity, unit_price
+    from silver.order_items
+    union all
+    select arrived_on, source_file, record, order_id, product_id, ordered_at::timestamp, quantity::bigint,
+           unit_price::decimal(18, 4)
+    from quarantine.order_items),
+returned as (
+    select arrived_on, source_file, record, return_id, product_id, returned_at as sold_at, quantity, amount,
+           customer_id, country
+    from silver.returns
+    union all
+    select arrived_on, source_file, record, return_id, product_id, returned_at::timestamp, quantity::bigint,
+           amount::decimal(18, 4), customer_id, country
+    from quarantine.returns)
+select order_id as invoice, false as cancelled, product_id, sold_at, quantity, quantity * unit_price as amount,
+       customer_id, country
+from items join orders using (order_id)
+union all
+select split_part(return_id, '-', 1), true, product_id, sold_at, -quantity, -amount, customer_id, country from returned
+"""
+"""Accepted and quarantined rows together, as they were sold and taken back."""
+
+CLEAN = "create view clean as from gold.fact_sales where customer_id is not null and unit_price > 0"
+
+
+@dataclass
+class Retail:
+    """A window of the real files, landed and run through every layer."""
+
+    session: Session
+    days: Window
+    lines_landed: int
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        return self.session.con.execute(sql).fetchall()
+
+    def matches(self, name: str, sql: str) -> None:
+        """Assert that a query gives exactly the rows of an expected file that lie in the window.
+
+        The query names its columns as the file does. A column `d` or `month` places a row. An average order value is
+        the query's revenue by its orders, compared at the file's decimals.
+        """
+        relation = self.session.con.sql(sql)
+        columns, found = relation.columns, relation.fetchall()
+        with (SOURCE / "expected" / f"{name}.csv").open(newline="") as file:
+            rows = [row for row in csv.DictReader(file) if self._holds(row)]
+        expected = [tuple(_as_like(row[c], v) for c, v in zip(columns, found[0], strict=True)) for row in rows]
+        assert rows
+        assert sorted(found) == sorted(expected)
+        for row in rows:
+            if "aov" in row:
+                aov = Decimal(row["revenue"]) / int(row.get("orders") or row["invoices"])
+                assert aov.quantize(Decimal("0.000001")) == Decimal(row["aov"])
+
+    def _holds(self, row: dict[str, str]) -> bool:
+        day = row.get("d") or (f"{row['month']}-01" if "month" in row else str(self.days.first))
+        return dt.date.fromisoformat(day) in self.days
+
+
+def _as_like(text: str, value: Any) -> Any:
+    """The text as a value of the same type."""
+    if isinstance(value, dt.date):
+        return type(value).fromisoformat(text)
+    return type(value)(text)
+
+
+@pytest.fixture(
+    scope="module", params=[DECEMBER, pytest.param(WHOLE_YEAR, marks=pytest.mark.long)], ids=["december", "year"]
+)
+def retail(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Retail]:
+    days: Window = request.param
+    folder = tmp_path_factory.mktemp("online_retail")
+    export = SOURCE
+    if days != WHOLE_YEAR:
+        export = folder / "export"
+        export.mkdir()
+        for file in (SOURCE / "by-day").iterdir():
+            if dt.date.fromisoformat(file.name.partition(".")[0]) in days:
+                (export / file.name).symlink_to(file)
+    declared = load_map(MAPS / "online_retail.toml")
+    zone = Zone(folder / "landing")
+    report = land(declared, export, zone)
+    session = session_over(zone, folder / "warehouse.duckdb", time_zone=declared.time_zone)
+    assert declared.start
+    assert declared.end
+    session.calendar = Window(declared.start, declared.end)
+    with closing(session.con):
+        run_all(session, days)
+        session.con.execute(LINES)
+        session.con.execute(CLEAN)
+        yield Retail(session, days, report.lines)
+
+
+def test_every_line_ends_in_one_place(retail: Retail) -> None:
+    [(bronze, fates, places)] = retail.query("""
+        with fates as (
+            select 'order_items' as feed, arrived_on, source_file, record from silver.order_items
+            union all select 'order_items', arrived_on, source_file, record from quarantine.order_items
+            union all select 'order_items', arrived_on, source_file, record from superseded.order_items
+            union all select 'returns', arrived_on, source_file, record from silver.returns
+            union all select 'returns', arrived_on, source_file, record from quarantine.returns
+            union all select 'returns', arrived_on, source_file, record from superseded.returns),
+        bronze as (
+            select 'order_items' as feed, arrived_on, source_file, record from bronze.order_items
+            union all select 'returns', arrived_on, source_file, record from bronze.returns)
+        select (select count(*) from bronze), (select count(*) from fates),
+               (select count(*) from (from bronze intersect from fates))""")
+
+    assert bronze == fates == places == retail.lines_landed == (541_909 if retail.days == WHOLE_YEAR else 42_481)
+
+
+def test_the_lines_are_those_of_the_files(retail: Retail) -> None:
+    retail.query(f"""
+        create or replace temp view sent as
+        select InvoiceNo, StockCode, Quantity::bigint, Quantity::bigint * UnitPrice::decimal(18, 4),
+               replace(CustomerID, '.0', ''), Country
+        from read_csv('{SOURCE}/by-day/*.csv.gz', all_varchar = true, header = true)
+        where InvoiceDate::date between '{retail.days.first}' and '{retail.days.last}'""")
+    retail.query("""
+        create or replace temp view kept as
+        select invoice, product_id, quantity, amount, customer_id, country from lines""")
+
+    assert retail.query("from sent except all from kept") == []
+    assert retail.query("from kept except all from sent") == []
+
+
+def test_daily_figures(retail: Retail) -> None:
+    retail.matches(
+        "clean_daily_revenue",
+        """select ordered_on as d, count(distinct order_id) as orders, count(distinct customer_id) as customers,
+                  sum(net_amount) as revenue
+        from clean group by all""",
+    )
+    retail.matches(
+        "daily_revenue",
+        """select sold_at::date as d, count(*) as n_rows, count(distinct invoice) as invoices,
+                  sum(amount) as net_amount,
+                  sum(amount) filter (not cancelled) as gross_amount, sum(quantity)::bigint as quantity
+        from lines group by all""",
+    )
+
+
+def test_monthly_figures(retail: Retail) -> None:
+    retail.matches(
+        "clean_monthly",
+        """select strftime(ordered_on, '%Y-%m') as "month", count(distinct order_id) as orders,
+                  count(distinct customer_id) as customers, sum(net_amount) as revenue
+        from clean group by all""",
+    )
+    retail.matches(
+        "monthly",
+        """select strftime(sold_at, '%Y-%m') as "month", count(distinct invoice) as invoices, sum(amount) as net_amount,
+                  count(distinct invoice) filter (cancelled) as cancelled_invoices
+        from lines group by all""",
+    )
+
+
+@only_whole_year
+def test_totals_of_clean_sales(retail: Retail) -> None:
+    retail.matches(
+        "clean_totals",
+        """select count(*) as n_rows, count(distinct order_id) as invoices, count(distinct customer_id) as customers,
+                  sum(net_amount) as revenue
+        from clean""",
+    )
+
+
+@only_whole_year
+def test_clean_sales_by_country_product_and_customer(retail: Retail) -> None:
+    retail.matches(
+        "clean_revenue_by_country",
+        """select country, count(distinct customer_id) as customers, count(distinct order_id) as invoices,
+                  sum(net_amount) as revenue
+        from clean group by all""",
+    )
+    retail.matches(
+        "clean_top_products",
+        """select product_id as stock_code, count(distinct order_id) as orders, sum(quantity)::bigint as quantity,
+                  sum(net_amount) as revenue
+        from clean group by all order by revenue desc limit 50""",
+    )
+    retail.matches(
+        "clean_top_customers",
+        """select customer_id, count(distinct order_id) as orders, sum(net_amount) as revenue
+        from clean group by all order by revenue desc limit 50""",
+    )
+
+
+@only_whole_year
+def test_totals_of_all_lines(retail: Retail) -> None:
+    retail.matches(
+        "totals",
+        """select count(*) as n_rows, count(distinct invoice) as invoices, count(distinct product_id) as stock_codes,
+                  count(distinct customer_id) as customers, count(distinct country) as countries,
+                  min(sold_at) as first_ts, max(sold_at) as last_ts, sum(quantity)::bigint as quantity,
+                  sum(amount) as net_amount, sum(amount) filter (not cancelled) as amount_excl_cancelled_invoices,
+                  count(distinct sold_at::date) as n_days
+        from lines""",
+    )
+
+
+@only_whole_year
+def test_all_lines_by_country(retail: Retail) -> None:
+    retail.matches(
+        "revenue_by_country",
+        """select country, count(*) as n_rows, count(distinct invoice) as invoices, sum(amount) as net_amount
+        from lines group by all""",
+    )
+
+
+@only_whole_year
+def test_returns(retail: Retail) -> None:
+    retail.matches(
+        "returns",
+        """select count(*) as cancel_rows, count(distinct invoice) as cancel_invoices,
+                  count(distinct customer_id) as customers, sum(quantity)::bigint as quantity, sum(amount) as amount
+        from lines where cancelled""",
+    )
