@@ -96,7 +96,7 @@ def _row_check(function: Callable[[Any], nw.Expr], *, hard: bool) -> Any:
         return frame.select(function(cls).fill_null(value=False)).to_native()
 
     check.__name__, check.__doc__ = function.__name__, sentence
-    marked = pa.dataframe_check(check, name=function.__name__, error=sentence, raise_warning=not hard)
+    marked: Any = pa.dataframe_check(check, name=function.__name__, error=sentence, raise_warning=not hard)
     marked.business_rule = (sentence, function, hard)
     return marked
 
@@ -142,7 +142,7 @@ class Table(pa.DataFrameModel):
         the event day, `version_column` orders the versions of a key. `max_bad_share` (silver) is the
         share of bad rows above which a day fails. `name` defaults to the path.
         """
-        super().__init_subclass__(**kwargs)
+        super().__init_subclass__(**kwargs)  # type: ignore[no-untyped-call]  # pandera's has no types
         package, _, module = cls.__module__.rpartition(".")
         given = {
             "primary_key": (primary_key,) if isinstance(primary_key, str) else primary_key,

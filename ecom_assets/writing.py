@@ -522,18 +522,19 @@ def _judge_days(
                 note=note,
                 broken=dict(list(reasons.get(on, {}).items())[:20]),
                 warned={r.sentence: n for r, n in zip(promise.soft_rules, warned, strict=True) if n},
-                samples=_staged_samples(session, day, on) if bad else (),
+                samples=_staged_samples(session, declaration, on) if bad else (),
             )
         )
     return results
 
 
-def _staged_samples(session: Session, day: str, on: dt.date) -> list[dict[str, str | None]]:
-    found = session.con.sql(
-        f"select columns(* exclude (key, content, waits_for))::varchar from staged where {day} = date '{on}' "
+def _staged_samples(session: Session, declaration: Declaration, on: dt.date) -> list[dict[str, str | None]]:
+    names = [*engine.columns_of(declaration), "reasons"]
+    day = quoted(str(declaration.contract.partition_column))
+    found = session.con.execute(
+        f"select {', '.join(f'{quoted(name)}::varchar' for name in names)} from staged where {day} = date '{on}' "
         f"and reasons is not null order by arrived_on, source_file, record limit {SAMPLE_ROWS}"
     )
-    names = found.columns
     return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 

@@ -34,7 +34,7 @@ def window(days: int, start: dt.date = START) -> Window:
 def small_shop(root: Path, days: int) -> Zone:
     """A landing zone with a small shop's files of the first days."""
     zone = Zone(root)
-    land_shop(zone, Shop(START, seed=9, preset=SMALL), window(days))
+    land_shop(zone, Shop(START, seed=11, preset=SMALL), window(days))
     return zone
 
 

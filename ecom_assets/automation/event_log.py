@@ -4,8 +4,9 @@ Dagster's own class opens and closes a file for each event, and closing flushes 
 a run that materialises a thousand table-days would spend most of its time there.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import sqlalchemy as db
 from dagster._core.storage.event_log import SqliteEventLogStorage
@@ -28,7 +29,7 @@ class HeldOpenEventLogStorage(SqliteEventLogStorage):
 
     @classmethod
     def from_config_value(
-        cls, inst_data: ConfigurableClassData | None, config_value: dict[str, str]
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> "HeldOpenEventLogStorage":
         return cls(inst_data=inst_data, **config_value)
 

@@ -26,8 +26,8 @@ One flow, one direction. Each arrow has one module that is responsible for it:
 | the warehouse | the snapshot that everybody reads | `serving/publish.py` |
 
 A table is declared once, in one file: a contract, a transform, and how far each day reaches into its inputs.
-`table_asset.py` makes the Dagster asset of it, `catalog.py` finds them all. The contract knows neither Dagster nor DuckDB;
-what differs by engine is in `engine`.
+`table_asset.py` makes the Dagster asset of it, `catalog.py` finds them all. The contract knows neither Dagster nor
+DuckDB; what differs by engine is in `engine`.
 
 ## What is made of what
 
