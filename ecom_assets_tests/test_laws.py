@@ -1,6 +1,7 @@
 """The laws that hold for all tables at once."""
 
 import random
+from pathlib import Path
 
 import pytest
 
@@ -51,7 +52,8 @@ def test_the_generated_data_holds_what_makes_the_laws_hard(built: Session):
 
 
 @pytest.mark.parametrize("days", [4, pytest.param(DAYS, marks=pytest.mark.long)])
-def test_a_window_gives_what_its_days_give_one_by_one_in_any_order(zone: Zone, days: int):
+def test_a_window_gives_what_its_days_give_one_by_one_in_any_order(tmp_path: Path, days: int):
+    zone = small_shop(tmp_path, days)
     at_once, day_by_day = session_over(zone), session_over(zone)
     run_all(at_once, window(days))
     shuffled = list(window(days))
