@@ -1,8 +1,13 @@
 """A table-day is written wholly or not at all, and each day is judged on its own."""
 
 import gzip
+import multiprocessing
+import os
+import signal
 from collections.abc import Iterator
 from itertools import count
+from multiprocessing.context import ForkServerContext
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +21,8 @@ from ecom_assets.engine.duckdb import ShapeError
 from ecom_assets.landing.zone import FeedSettings
 from ecom_assets.ledger import State
 from ecom_assets.proof import settle, verify
+from ecom_assets.settings import Settings
+from ecom_assets.warehouse import open_session
 from ecom_assets.writing import RowsLost, Session
 from ecom_assets_tests import tiny_shop
 from ecom_assets_tests.tiny_shop import TinyShop, days, on, open_shop, order
@@ -401,3 +408,95 @@ def test_a_changed_type_is_refused_with_what_to_do(shop):
         changed.run("gold.sales", days(1))
 
     assert shop.everything() == before
+
+
+# -- other processes --------------------------------------------------------------------------------
+
+
+def settings(folder: Path) -> Settings:
+    return Settings(folder, start=tiny_shop.START)
+
+
+@pytest.fixture(scope="module")
+def processes() -> ForkServerContext:
+    """Starts processes that have everything imported."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A warehouse file of three days, and files that change all of them."""
+    with open_session(settings(tmp_path), tiny_shop.tables()) as session:
+        shop = TinyShop(tmp_path, session)
+        for day in range(3):
+            shop.land_customers(day, f"c{day}")
+            shop.land_orders(day, order(10 * day + 1, day, customer=f"c{day}"), order(10 * day + 2, day))
+        shop.run(days(0, 2))
+        for day in range(3):
+            shop.land_customers(day, f"c{day}", f"d{day}")
+            shop.land_orders(day, order(10 * day + 1, day, amount=77), order(10 * day + 3, day, amount=-day))
+    return tmp_path
+
+
+def settle_and_die(folder: Path, number: int) -> None:
+    """Repairs and is killed at the step of that number."""
+    steps = count()
+
+    def die(step: str) -> None:
+        if next(steps) == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    with open_session(settings(folder), tiny_shop.tables()) as session:
+        session.on_step = die
+        settle(session)
+
+
+@pytest.mark.parametrize(
+    "number",
+    [pytest.param(n, marks=[] if n in (9, 22) else pytest.mark.long) for n in (0, 3, 6, 9, 13, 17, 22, 27, 32, 37)],
+)
+def test_a_killed_repair_leaves_each_table_old_or_new_and_no_lock(folder, processes, number):
+    with open_session(settings(folder), tiny_shop.tables()) as session:
+        old = TinyShop(folder, session).everything()
+    killed = processes.Process(target=settle_and_die, args=(folder, number))
+    killed.start()
+    killed.join(60)
+    assert killed.exitcode == -signal.SIGKILL
+
+    with open_session(settings(folder), tiny_shop.tables()) as session:
+        shop = TinyShop(folder, session)
+        left = shop.everything()
+        settle(session)
+        new = shop.everything()
+        assert verify(session) is None
+    tables = [table for table in new if table.partition(".")[0] in ("bronze", "silver", "gold", "kpi", "quarantine")]
+    assert all(left[table] in (old[table], new[table]) for table in tables)
+    assert any(old[table] != new[table] for table in tables)
+
+
+def run_in_turn(folder: Path, start: Barrier) -> None:
+    """Runs all tables and notes when it comes in and goes out."""
+    start.wait(60)
+    with open_session(settings(folder), tiny_shop.tables()) as session, (folder / "turns").open("a") as turns:
+        turns.write(f"in {os.getpid()}\n")
+        turns.flush()
+        TinyShop(folder, session).run(days(0, 2))
+        turns.write(f"out {os.getpid()}\n")
+
+
+def test_two_processes_write_one_after_the_other(folder, processes):
+    start = processes.Barrier(2)
+    writers = [processes.Process(target=run_in_turn, args=(folder, start)) for _ in range(2)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+
+    assert [writer.exitcode for writer in writers] == [0, 0]
+    turns = [line.split() for line in (folder / "turns").read_text().splitlines()]
+    assert [way for way, _ in turns] == ["in", "out", "in", "out"]
+    assert [turns[0][1], turns[2][1]] == [turns[1][1], turns[3][1]]
+    with open_session(settings(folder), tiny_shop.tables()) as session:
+        assert session.stale() == []
