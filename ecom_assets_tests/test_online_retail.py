@@ -56,6 +56,20 @@ select split_part(return_id, '-', 1), true, product_id, sold_at, -quantity, -amo
 """
 """Accepted and quarantined rows together, as they were sold and taken back."""
 
+AS_SENT = """
+create view as_sent as
+select b.description from bronze.order_items b semi join (
+    select arrived_on, source_file, record from silver.order_items
+    union all select arrived_on, source_file, record from quarantine.order_items
+) using (arrived_on, source_file, record)
+union all
+select b.description from bronze.returns b semi join (
+    select arrived_on, source_file, record from silver.returns
+    union all select arrived_on, source_file, record from quarantine.returns
+) using (arrived_on, source_file, record)
+"""
+"""The descriptions of accepted and quarantined rows, with the blanks that silver strips."""
+
 CLEAN = "create view clean as from gold.fact_sales where customer_id is not null and unit_price > 0"
 
 
@@ -123,6 +137,7 @@ def retail(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     with closing(session.con):
         run_all(session, days)
         session.con.execute(LINES)
+        session.con.execute(AS_SENT)
         session.con.execute(CLEAN)
         yield Retail(session, days, report.lines)
 
@@ -199,6 +214,12 @@ def test_totals_of_clean_sales(retail: Retail) -> None:
                   sum(net_amount) as revenue
         from clean""",
     )
+    retail.matches(
+        "clean_totals_deduplicated",
+        """select count(*) as n_rows, count(distinct order_id) as invoices, sum(net_amount) as revenue
+        from (select distinct order_id, product_id, description, quantity, ordered_at, unit_price, net_amount,
+                              customer_id, country from clean)""",
+    )
 
 
 @only_whole_year
@@ -230,7 +251,8 @@ def test_totals_of_all_lines(retail: Retail) -> None:
                   count(distinct customer_id) as customers, count(distinct country) as countries,
                   min(sold_at) as first_ts, max(sold_at) as last_ts, sum(quantity)::bigint as quantity,
                   sum(amount) as net_amount, sum(amount) filter (not cancelled) as amount_excl_cancelled_invoices,
-                  count(distinct sold_at::date) as n_days
+                  count(distinct sold_at::date) as n_days,
+                  (select count(distinct description) from as_sent) as descriptions
         from lines""",
     )
 

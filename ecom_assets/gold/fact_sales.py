@@ -17,11 +17,12 @@ class FactSales(Table, primary_key=("order_id", "line_number"), partition_column
     order_id: str = key("Order number issued by the shop")
     line_number: int = key("Its place in the order", ge=1)
     ordered_on: Date = column("Business day on which the order was placed")
-    ordered_at: Timestamp = column("When the order was placed")
+    ordered_at: Timestamp = column("When the line was ordered")
     customer_id: str = column("Who placed it; null for guests", nullable=True)
     customer_key: str = column("The customer's version at that moment, if any stood", nullable=True)
     product_id: str = column("What was sold")
     product_key: str = column("The product's version at that moment, if any stood", nullable=True)
+    description: str = column("What the line calls the product, where it says", nullable=True)
     channel: str = column("Where it was sold: web, app, marketplace, …")
     country: str = column("Country it is shipped to", nullable=True)
     status: str = column("Where the order stands")
@@ -99,7 +100,14 @@ def transform(
     is_first_line = c("line_number") == c("first_line")
     lines = (
         silver_order_items.select(
-            *LINE, "product_id", "ordered_at", "ordered_on", "quantity", "unit_price", line_discount="discount"
+            *LINE,
+            "product_id",
+            "description",
+            "ordered_at",
+            "ordered_on",
+            "quantity",
+            "unit_price",
+            line_discount="discount",
         )
         .join(orders, on="order_id")
         .with_columns(

@@ -3,13 +3,16 @@
 from ecom_assets.contract import Decimal, Table, Timestamp, column, key, money
 
 
-class OrderItems(Table, primary_key=("order_id", "line_number"), event_column="ordered_at", version_column="updated_at"):
+class OrderItems(
+    Table, primary_key=("order_id", "line_number"), event_column="ordered_at", version_column="updated_at"
+):
     """One row per order line and state of it."""
 
     order_id: str = key("The order it belongs to", references="silver.orders", on_same_day=True)
     line_number: int = key("Its place in the order, from 1", ge=1)
     product_id: str = column("What was sold", references="silver.products")
-    ordered_at: Timestamp = column("When the order was placed")
+    description: str = column("What the line calls it, where it says", nullable=True)
+    ordered_at: Timestamp = column("When the line was ordered")
     updated_at: Timestamp = column("When the line last changed")
     quantity: int = column("Units sold", gt=0)
     unit_price: Decimal = money("Price of one unit before discount", ge=0)

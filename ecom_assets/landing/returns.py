@@ -10,6 +10,7 @@ class Returns(Table, primary_key="return_id", event_column="returned_at", versio
     order_id: str = column("The order it comes from, where known", references="silver.orders", nullable=True)
     line_number: int = column("The line of that order", nullable=True, ge=1)
     product_id: str = column("What came back", references="silver.products")
+    description: str = column("What the line calls it, where it says", nullable=True)
     customer_id: str = column("Who returned it; null for guests", references="silver.customers", nullable=True)
     returned_at: Timestamp = column("When it was refunded")
     updated_at: Timestamp = column("When the row last changed")
