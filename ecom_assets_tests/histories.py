@@ -235,11 +235,12 @@ class Again:
 
 
 @dataclass(frozen=True)
-class Clock:
-    """A feed is said to be written in another time zone."""
+class Feed:
+    """What is known of a feed changes. A day without a file is a good one until files are due."""
 
     feed: str
-    time_zone: str
+    time_zone: str = "UTC"
+    is_due: bool = False
 
 
 @dataclass(frozen=True)
@@ -264,7 +265,7 @@ class Reopen:
     """The warehouse is closed and opened again."""
 
 
-Step = Land | Again | Clock | Run | Repair | Reopen
+Step = Land | Again | Feed | Run | Repair | Reopen
 
 
 @dataclass(frozen=True)
@@ -338,6 +339,8 @@ class Replay:
         self.zone = Zone(self.folder / "landing")
         self.is_reopened = Reopen() in self.history.steps
         self.open()
+        for feed in ROWS:
+            self.take(Feed(feed))
 
     def open(self) -> None:
         con = duckdb.connect(self.folder / "warehouse.duckdb" if self.is_reopened else ":memory:")
@@ -359,8 +362,8 @@ class Replay:
                 for landed in self.zone.arrivals(feed, _day(arrived), _day(arrived))[_day(arrived)]:
                     if landed.name == file:
                         self.zone.write(feed, _day(on), f"again-{file}", landed.path.read_bytes())
-            case Clock(feed, time_zone):
-                self.zone.save_settings(feed, FeedSettings(time_zone))
+            case Feed(feed, time_zone, is_due):
+                self.zone.save_settings(feed, FeedSettings(time_zone, frozenset(range(7) if is_due else ())))
                 self.begin(self.session.con)
             case Run(tables, first, last, crash):
                 with _crash_at(self.session, crash):
@@ -505,6 +508,7 @@ _days = st.integers(0, DAYS - 1)
 _few = st.integers(1, 2)
 _versions = st.integers(0, 3)
 _faults = st.sampled_from(["", "", "", "", "", "", "rule", "moment"])
+_perhaps_repaired: st.SearchStrategy[tuple[Step, ...]] = st.sampled_from([(), (Repair(),)])
 _maybe_customer = st.sampled_from([None, 1, 2])
 _files = st.sampled_from(["a.csv", "b.jsonl"])
 _ROW_STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
@@ -530,10 +534,10 @@ _ROW_STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
 
 @st.composite
 def _landings(draw: st.DrawFn, feed: str) -> tuple[Step, ...]:
-    """A file of a feed: mostly of one day and on time, with a few rows of other days."""
+    """A file of a feed, mostly on time, with rows of its day and of days before."""
     rows = tuple(draw(st.lists(_ROW_STRATEGIES[feed], max_size=4)))
     first = max((row.on for row in rows), default=0)
-    return (Land(feed, first + draw(st.sampled_from([0, 0, 0, 1, 2])), draw(_files), rows),)
+    return (Land(feed, first + draw(st.sampled_from([0, 0, 0, 1, 2])), draw(_files), rows), *draw(_perhaps_repaired))
 
 
 @st.composite
@@ -559,6 +563,17 @@ def _purchases(draw: st.DrawFn, feeds: frozenset[str]) -> tuple[Step, ...]:
         for feed, of_feed in by_feed.items()
         if feed in feeds
     )
+
+
+@st.composite
+def _visits_over_midnight(draw: st.DrawFn) -> tuple[Step, ...]:
+    """Events on both sides of midnight, each side in a file of its day, perhaps with a repair between."""
+    on, visitor = draw(_days), draw(_few)
+    before, after = (
+        Land("events", on + late, f"{side}.csv", (Event(2 * on + late, on, minutes, visitor),))
+        for late, side, minutes in ((0, "before", 835), (1, "after", 850))
+    )
+    return (before, *draw(_perhaps_repaired), after)
 
 
 _crashes = st.one_of(st.none(), st.integers(0, 60))
@@ -592,16 +607,21 @@ def histories(draw: st.DrawFn, goals: Sequence[str], steps: int) -> History:
     feeds = frozenset(name.partition(".")[2] for name in names if name.startswith("bronze."))
     feed = st.sampled_from(sorted(feeds))
     once_more = st.builds(Again, feed, _days, _files, st.integers(0, ARRIVALS - 1))
-    clock = st.builds(Clock, feed, st.sampled_from(["UTC", "Asia/Tokyo"]))
+    known = st.builds(Feed, feed, st.sampled_from(["UTC", "Asia/Tokyo"]), st.booleans())
     some = [
         feed.flatmap(_landings),
         feed.flatmap(_landings),
         _runs(names),
         _runs(names),
         st.builds(Repair, _crashes).map(lambda step: (step,)),
-        st.one_of(once_more, clock, st.just(Reopen())).map(lambda step: (step,)),
+        st.one_of(once_more, known, st.just(Reopen())).map(lambda step: (step,)),
     ]
     if "order_items" in feeds or "payments" in feeds:
         some += [_purchases(feeds), _purchases(feeds)]
+    if "events" in feeds:
+        some += [_visits_over_midnight(), _visits_over_midnight()]
     groups = draw(st.lists(st.one_of(some), min_size=steps // 2, max_size=steps))
-    return History(goal, tuple(step for group in groups for step in group))
+    all_days = draw(
+        st.sampled_from([(), (Run(),), (Run(tuple(name for name in names if name.startswith("bronze."))),)])
+    )
+    return History(goal, (*all_days, *(step for group in groups for step in group)))

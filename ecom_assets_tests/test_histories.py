@@ -34,7 +34,7 @@ def check(history: History, by_row: bool = False) -> None:
 
 
 @settings(max_examples=10, suppress_health_check=SLOW)
-@given(histories(GOALS, steps=6))
+@given(histories(GOALS, steps=4))
 def test_a_few_histories_end_as_a_clean_run(history: History):
     check(history, by_row=True)
 
