@@ -64,7 +64,10 @@ def _read(con: duckdb.DuckDBPyConnection, declaration: Declaration, landing: Pat
     suffix = "." + files[0].name.removesuffix(".gz").rpartition(".")[2]
     texts = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in columns)
     reader = _READERS[suffix].format(files=f"[{', '.join(literal(str(file)) for file in files)}]", texts=texts)
-    listed = ", ".join(f"{quoted(column)}::varchar as {quoted(column)}" for column in columns)
+    landed = {name for name, *_ in con.execute(f"describe from {reader}").fetchall()}
+    listed = ", ".join(
+        f"{quoted(column) if column in landed else 'null'}::varchar as {quoted(column)}" for column in columns
+    )
     con.execute(f"""
         create table {quoted(declaration.name)} as
         select {listed}, split_part(filename, '/', -2)::date as arrived_on, split_part(filename, '/', -1) as source_file
