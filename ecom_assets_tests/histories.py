@@ -541,8 +541,30 @@ def _landings(draw: st.DrawFn, feed: str) -> tuple[Step, ...]:
 
 
 @st.composite
+def _changes(draw: st.DrawFn, feed: str) -> tuple[Step, ...]:
+    """A file that is read and then loses a row, is overruled by a later one, or turns out to be of another zone."""
+    landed = draw(_landings(feed))[0]
+    assert isinstance(landed, Land)
+    by = draw(st.integers(1, DAYS - 1))
+    later = tuple(
+        dataclasses.replace(row, on=(row.on + by) % DAYS, **({"version": 4} if hasattr(row, "version") else {}))
+        for row in landed.rows
+    )
+    change = draw(
+        st.sampled_from(
+            [
+                dataclasses.replace(landed, rows=landed.rows[1:]),
+                Land(feed, ARRIVALS - 1, "later.csv", later),
+                Feed(feed, "Asia/Tokyo"),
+            ]
+        )
+    )
+    return (landed, Repair(), change, *draw(_perhaps_repaired))
+
+
+@st.composite
 def _purchases(draw: st.DrawFn, feeds: frozenset[str]) -> tuple[Step, ...]:
-    """An order with its lines, payment and all that they refer to, each in a file of its own."""
+    """An order with its lines, payment and all that they refer to, a file each, one of which may lose its row."""
     on, order, version, customer = draw(_days), draw(_few), draw(_versions), draw(_maybe_customer)
     product = draw(_few)
     rows: list[Row] = [
@@ -558,11 +580,13 @@ def _purchases(draw: st.DrawFn, feeds: frozenset[str]) -> tuple[Step, ...]:
     by_feed: dict[str, list[Row]] = {}
     for row in rows:
         by_feed.setdefault(row.feed, []).append(row)
-    return tuple(
+    landed = tuple(
         Land(feed, on + late.get(feed, 0), f"{order}{file}", tuple(of_feed))
         for feed, of_feed in by_feed.items()
         if feed in feeds
     )
+    gone = tuple(dataclasses.replace(step, rows=()) for step in landed if step.feed in ("orders", "customers"))
+    return (*landed, *draw(st.sampled_from([(), (Repair(),), *((Repair(), step) for step in gone)])))
 
 
 @st.composite
@@ -584,7 +608,7 @@ def _runs(draw: st.DrawFn, names: Sequence[str]) -> tuple[Step, ...]:
     first = draw(st.integers(0, ARRIVALS - 1))
     last = draw(st.integers(first, ARRIVALS - 1))
     tables = draw(st.one_of(st.just(()), st.lists(st.sampled_from(names), min_size=1, max_size=4, unique=True)))
-    return (Run(tuple(name for name in names if name in tables), first, last, draw(_crashes)),)
+    return (*draw(_perhaps_repaired), Run(tuple(name for name in names if name in tables), first, last, draw(_crashes)))
 
 
 GOALS = [
@@ -610,7 +634,7 @@ def histories(draw: st.DrawFn, goals: Sequence[str], steps: int) -> History:
     known = st.builds(Feed, feed, st.sampled_from(["UTC", "Asia/Tokyo"]), st.booleans())
     some = [
         feed.flatmap(_landings),
-        feed.flatmap(_landings),
+        feed.flatmap(_changes),
         _runs(names),
         _runs(names),
         st.builds(Repair, _crashes).map(lambda step: (step,)),
@@ -625,3 +649,35 @@ def histories(draw: st.DrawFn, goals: Sequence[str], steps: int) -> History:
         st.sampled_from([(), (Run(),), (Run(tuple(name for name in names if name.startswith("bronze."))),)])
     )
     return History(goal, (*all_days, *(step for group in groups for step in group)))
+
+
+# -- histories to remember --------------------------------------------------------------------------
+
+_ONE_ORDER = (Land("orders", 1, "a.csv", (Order(1, on=1),)), Land("payments", 1, "a.csv", (Payment(1, on=1),)))
+REMEMBERED = {
+    "an order is gone after its payment was let in": History(
+        "gold.fact_payments", (Run(), *_ONE_ORDER, Repair(), Land("orders", 1, "a.csv"))
+    ),
+    "a moved payment waits for another order, which comes": History(
+        "gold.fact_payments",
+        (
+            Run(),
+            *_ONE_ORDER,
+            Land("payments", 2, "a.csv", (Payment(1, on=2, version=1, order=2),)),
+            Repair(),
+            Land("orders", 3, "a.csv", (Order(2, on=3),)),
+        ),
+    ),
+    "good days crash in every way when they run once more": History(
+        "gold.fact_payments",
+        (Run(), *_ONE_ORDER, Repair(), *(Run(("silver.orders", "gold.fact_payments"), crash=n) for n in range(14))),
+    ),
+    "a table runs on a day that one of its inputs does not know": History(
+        "gold.fact_returns",
+        (Run(("bronze.returns",), 0, 0), Run(("bronze.customers", "bronze.order_items", "gold.fact_returns"), 0, 0)),
+    ),
+    "a feed turns out to be of another time zone": History(
+        "gold.fact_payments", (Run(), *_ONE_ORDER, Repair(), Feed("orders", "Asia/Tokyo"))
+    ),
+}
+"""Histories that ended otherwise once, or that chance seldom finds."""

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from ecom_assets_tests.histories import (
     EVERYTHING,
     GOALS,
+    REMEMBERED,
     History,
     Land,
     Order,
@@ -36,6 +37,11 @@ def check(history: History, by_row: bool = False) -> None:
 @settings(max_examples=10, suppress_health_check=SLOW)
 @given(histories(GOALS, steps=4))
 def test_a_few_histories_end_as_a_clean_run(history: History):
+    check(history, by_row=True)
+
+
+@pytest.mark.parametrize("history", REMEMBERED.values(), ids=REMEMBERED)
+def test_a_remembered_history_ends_as_a_clean_run(history: History):
     check(history, by_row=True)
 
 
