@@ -83,6 +83,11 @@ class Session:
         self._ensured: set[str] = set()
         ledger.prepare(self.con)
 
+    def record(self, declaration: Declaration, entries: Sequence[Entry]) -> None:
+        """Write a table's days into the ledger, as of this run and code."""
+        name = declaration.name
+        ledger.record(self.con, name, self.codes[name], self.run_id, entries, self.now())
+
     def ensure(self, table: str, columns: Mapping[str, str]) -> None:
         """Make a table, or add the columns it lacks; looked at once in a session."""
         if table not in self._ensured:
@@ -97,7 +102,7 @@ class Session:
     @cached_property
     def codes(self) -> "_Codes":
         """Table to the hash of its code, worked out when asked for."""
-        return _Codes(self._code, self.catalog.names)
+        return _Codes(self._code)
 
     def _code(self, name: str) -> int:
         declaration = self.catalog[name]
@@ -161,12 +166,16 @@ class Session:
         return [recorded[day] for day in window if day in recorded]
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Everything inside, or nothing of it."""
+    def transaction(self) -> Iterator["_Attempt"]:
+        """Everything inside, or nothing of it: nothing too where another attempt is asked for."""
+        attempt = _Attempt()
         self.con.execute("begin")
         try:
-            yield
+            yield attempt
             self.on_step("before commit")
+            if attempt.again:
+                self.undo()
+                return
             self.con.execute("commit")
         except BaseException:
             self.undo()
@@ -174,20 +183,23 @@ class Session:
         self.on_step("after commit")
 
 
-class _Codes(Mapping[str, int]):
-    def __init__(self, work_out: Callable[[str], int], names: Sequence[str]) -> None:
-        self._work_out, self._names, self._known = work_out, names, dict[str, int]()
+@dataclass
+class _Attempt:
+    """A transaction under way; `again` undoes it without fuss."""
 
-    def __getitem__(self, name: str) -> int:
-        if name not in self._known:
-            self._known[name] = self._work_out(name)
-        return self._known[name]
+    again: bool = False
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
 
-    def __len__(self) -> int:
-        return len(self._names)
+class _Codes(dict[str, int]):
+    """Hashes of code by table, each worked out when first asked for."""
+
+    def __init__(self, work_out: Callable[[str], int]) -> None:
+        super().__init__()
+        self._work_out = work_out
+
+    def __missing__(self, name: str) -> int:
+        self[name] = self._work_out(name)
+        return self[name]
 
 
 def _feed(declaration: Declaration) -> str:
@@ -225,13 +237,12 @@ def _entry(result: DayResult, expected: Expectation, slices: tuple[Slice, ...]) 
 def _record(session: Session, declaration: Declaration, entries: Sequence[Entry]) -> None:
     """Write the ledger, and take from readers what is made of days without good rows."""
     session.on_step("before ledger")
-    name = declaration.name
-    ledger.record(session.con, name, session.codes[name], session.run_id, entries, session.now())
+    session.record(declaration, entries)
     session.on_step("ledger written")
     bad = [entry.day for entry in entries if not entry.state.is_good]
-    affected = session.catalog.same_day_downstream([name])
+    affected = session.catalog.same_day_downstream([declaration.name]) - {declaration.name}
     for other in session.catalog if bad else ():
-        if other.name in affected and other.name != name:
+        if other.name in affected:
             for window in stretches(bad):
                 _block(session, other, window)
 
@@ -250,9 +261,7 @@ def _block(session: Session, declaration: Declaration, window: Window) -> None:
                 session.con.execute(f"delete from {quoted(table)} where {among(quoted(column), closed)}")
     expected = ledger.expectations(session.con, declaration, window, session.calendar)
     entries = [Entry(day, State.BLOCKED, expected[day].inputs, note=why) for day, why in closed.items()]
-    ledger.record(
-        session.con, declaration.name, session.codes[declaration.name], session.run_id, entries, session.now()
-    )
+    session.record(declaration, entries)
 
 
 def _good(expected: Expectation) -> State:
@@ -286,7 +295,7 @@ def _write_table(
     closed = _gate(session, declaration, window)
     failed: dict[dt.date, DayResult] = {}
     while True:
-        with _attempt(session) as attempt:
+        with session.transaction() as attempt:
             verdicts = _replace_rows(session, declaration, relation, window, {*closed, *failed})
             bad = {day: result for day, (result, _) in verdicts.items() if result.broken}
             if bad:
@@ -309,29 +318,6 @@ def _write_table(
                 entries.append(_entry(result, expected[day], slices))
             _record(session, declaration, entries)
         return results
-
-
-@dataclass
-class _Attempt:
-    again: bool = False
-
-
-@contextmanager
-def _attempt(session: Session) -> Iterator[_Attempt]:
-    """A transaction that is undone without fuss when another attempt is needed."""
-    attempt = _Attempt()
-    session.con.execute("begin")
-    try:
-        yield attempt
-        session.on_step("before commit")
-        if attempt.again:
-            session.undo()
-            return
-        session.con.execute("commit")
-    except BaseException:
-        session.undo()
-        raise
-    session.on_step("after commit")
 
 
 def _replace_rows(
@@ -365,7 +351,7 @@ def _verdicts(session: Session, declaration: Declaration, window: Window) -> dic
     con, promise = session.con, declaration.contract
     day = quoted(str(promise.partition_column))
     stored = con.sql(
-        f"select *, {engine.row_hash(engine.columns_of(declaration))} as {quoted('row hash')} "
+        f"select *, {engine.content_hash(declaration)} as {quoted('row hash')} "
         f"from {quoted(declaration.name)} where {between(str(promise.partition_column), window)}"
     )
     hard, soft = promise.hard_rules, promise.soft_rules
@@ -443,7 +429,6 @@ def _stage(session: Session, declaration: Declaration, relation: duckdb.DuckDBPy
     """Temporary tables: `staged` with the reasons against each row, `losers` with who beat them."""
     con, promise = session.con, declaration.contract
     columns = engine.columns_of(declaration)
-    own = {name: sql_type for name, sql_type in columns.items() if name not in engine.PROVENANCE}
     day = quoted(str(promise.partition_column))
     tested = engine.judged(declaration, relation, session.catalog)
     broken = [(quoted(f"broken {n}"), literal(rule.complaint)) for n, rule in enumerate(promise.hard_rules)]
@@ -456,7 +441,7 @@ def _stage(session: Session, declaration: Declaration, relation: duckdb.DuckDBPy
         "incoming",
         f"""
         create or replace temp table staged as
-        select *, hash({keys}) as key, {engine.row_hash(own)} as content, null::varchar[] as waits_for
+        select *, hash({keys}) as key, {engine.content_hash(declaration)} as content, null::varchar[] as waits_for
         from (select {typed}{soft},
                      case when problems is not null then problems
                           when {some} then list_filter([{listed}], x -> x is not null) end as reasons
@@ -597,9 +582,8 @@ def _check_conservation(session: Session, declaration: Declaration, window: Wind
 
 def _accepted_contents(session: Session, declaration: Declaration, window: Window) -> dict[dt.date, Slice]:
     day = str(declaration.contract.partition_column)
-    own = {n: t for n, t in engine.columns_of(declaration).items() if n not in engine.PROVENANCE}
     rows = session.con.execute(
-        f"select {quoted(day)}, count(*), sum({engine.row_hash(own)})::hugeint "
+        f"select {quoted(day)}, count(*), sum({engine.content_hash(declaration)})::hugeint "
         f"from {quoted(declaration.name)} where {between(day, window)} group by all"
     ).fetchall()
     return {on: Slice(on, count, content) for on, count, content in rows}
@@ -746,9 +730,8 @@ def _note_files(session: Session, feed: str, files: Sequence[LandedFile]) -> lis
 def _bronze_slices(
     session: Session, declaration: Declaration, window: Window
 ) -> tuple[dict[dt.date, list[Slice]], dict[dt.date, int]]:
-    hashed = {n: t for n, t in engine.columns_of(declaration).items() if n not in ("event_on", "read_on", "key_hash")}
     rows = session.con.execute(
-        f"select arrived_on, read_on, count(*), sum({engine.row_hash(hashed)})::hugeint, count(problem) "
+        f"select arrived_on, read_on, count(*), sum({engine.content_hash(declaration)})::hugeint, count(problem) "
         f"from {quoted(declaration.name)} where {between('arrived_on', window)} group by all order by all"
     ).fetchall()
     slices: dict[dt.date, list[Slice]] = {}
@@ -772,10 +755,10 @@ def _watched_moves(session: Session, declaration: Declaration, window: Window) -
     con.execute(f"create or replace temp table old_moves as {moves} and {arrived}")
     con.execute(f"delete from ledger.moves where table_name = {name} and {arrived}")
     yield
-    hashed = {n: t for n, t in engine.columns_of(declaration).items() if n not in ("event_on", "read_on", "key_hash")}
     con.execute(f"""
         insert into ledger.moves
-        select {name}, key_hash, read_on, arrived_on, source_file, record, {engine.row_hash(hashed)} from {table}
+        select {name}, key_hash, read_on, arrived_on, source_file, record, {engine.content_hash(declaration)}
+        from {table}
         where key_hash in (
             select key_hash from {table} where key_hash in (select key_hash from {table} where {arrived})
             group by key_hash having min(read_on) <> max(read_on))

@@ -29,14 +29,13 @@ SQL_TYPES: Mapping[Kind, str] = {
     "boolean": "BOOLEAN",
 }
 PROVENANCE = {"arrived_on": "DATE", "source_file": "VARCHAR", "record": "BIGINT"}
+BRONZE_DERIVED = {"event_on": "DATE", "read_on": "DATE", "key_hash": "UBIGINT"}
 BRONZE_COLUMNS = {
     **PROVENANCE,
     "unknown_columns": "VARCHAR",
     "problem": "VARCHAR",
     "raw_record": "VARCHAR",
-    "event_on": "DATE",
-    "read_on": "DATE",
-    "key_hash": "UBIGINT",
+    **BRONZE_DERIVED,
 }
 _FITS: Mapping[str, str] = {
     "BIGINT": r"(U?(TINY|SMALL)INT|U?INTEGER|BIGINT|HUGEINT)",
@@ -292,6 +291,15 @@ def row_hash(columns: Mapping[str, str]) -> str:
         one = f"case when {quoted(name)} is null then 0::ubigint else hash({literal(name)}, {value}) end"
         combined = f"xor({combined}, {one})"
     return f"hash({combined})"
+
+
+def content_hash(declaration: Declaration) -> str:
+    """SQL: the hash of what counts as a row's content.
+
+    In bronze that is all but what is derived; in tables from a feed, all but where the row came from.
+    """
+    beside = BRONZE_DERIVED if declaration.is_bronze else PROVENANCE if declaration.from_feed else {}
+    return row_hash({name: kind for name, kind in columns_of(declaration).items() if name not in beside})
 
 
 @dataclass(frozen=True)
