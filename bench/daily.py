@@ -17,6 +17,7 @@ from ecom_assets.automation.executor import verdict_executor
 from ecom_assets.days import Window
 from ecom_assets.declaration import Declaration
 from ecom_assets.definitions import defs
+from ecom_assets.engine import compiling
 from ecom_assets.engine import duckdb as engine
 from ecom_assets.landing.assets import landing
 from ecom_assets.ledger import State
@@ -31,7 +32,7 @@ def platform(home: Path, days: str) -> dict[str, Any]:
     parts: dict[str, float] = {"compile": 0.0, "frames": 0.0, "publish": 0.0}
     tables: dict[str, float] = {}
     watched = [
-        (engine, "compiled", lambda args: (parts, "compile")),
+        (compiling, "compiled", lambda args: (parts, "compile")),
         (ledger, "compiled", lambda args: (parts, "compile")),
         (Session, "frame", lambda args: (parts, "frames")),
         (publish, "publish", lambda args: (parts, "publish")),

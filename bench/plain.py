@@ -17,16 +17,8 @@ from ecom_assets import catalog
 from ecom_assets.contract import Column
 from ecom_assets.days import Window
 from ecom_assets.declaration import DAYS_PARAMETER, Declaration
-from ecom_assets.engine.duckdb import (
-    PROVENANCE,
-    SQL_TYPES,
-    columns_of,
-    compiled,
-    days_relation,
-    literal,
-    quoted,
-    shapes_of,
-)
+from ecom_assets.engine.compiling import compiled
+from ecom_assets.engine.duckdb import PROVENANCE, SQL_TYPES, columns_of, days_query, literal, quoted
 
 _READERS = {
     ".csv": "read_csv({files}, header = true, all_varchar = true, delim = ',', quote = '\"', filename = true)",
@@ -38,11 +30,11 @@ _READERS = {
 def bronze_to_kpi(home: Path, days: str) -> dict[str, Any]:
     """Every table over one window in an empty database. Gives the time of each table."""
     tables = catalog.tables()
-    sql = {d.name: compiled(d, shapes_of(d, tables)).transform for d in tables if not d.is_bronze}
+    sql = {d.name: compiled(d, tables).transform for d in tables if not d.is_bronze}
     seconds = []
     with duckdb.connect(home / "plain.duckdb", config={"memory_limit": MEMORY_LIMIT}) as con, spending() as spent:
         con.execute("set TimeZone = 'UTC'")
-        days_relation(con, Window.parse(days)).create_view(DAYS_PARAMETER)
+        con.execute(f"create view {DAYS_PARAMETER} as {days_query(Window.parse(days))}")
         for schema in ("bronze", "silver", "gold", "kpi"):
             con.execute(f"create schema {schema}")
         for declaration in tables:

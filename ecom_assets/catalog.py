@@ -9,6 +9,7 @@ import dagster as dg
 
 from ecom_assets import bronze, gold, kpi, silver
 from ecom_assets.declaration import Catalog
+from ecom_assets.engine.compiling import may_keep
 from ecom_assets.table_asset import declaration_of
 
 LAYERS = (bronze, silver, gold, kpi)
@@ -34,4 +35,6 @@ def assets() -> list[dg.AssetsDefinition]:
 @cache
 def tables() -> Catalog:
     """All declarations."""
-    return Catalog(declaration_of(module.asset) for module in modules().values())
+    found = Catalog(declaration_of(module.asset) for module in modules().values())
+    may_keep(found)
+    return found

@@ -14,7 +14,8 @@ import duckdb
 
 from ecom_assets.days import Window
 from ecom_assets.declaration import Catalog, Declaration
-from ecom_assets.engine.duckdb import compiled, literal, shapes_of
+from ecom_assets.engine.compiling import compiled
+from ecom_assets.engine.duckdb import literal
 from ecom_assets.errors import UserError
 from ecom_assets.landing.zone import Zone
 
@@ -117,13 +118,13 @@ def prepare(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def code_hash(declaration: Declaration, catalog: Catalog, settings: str) -> int:
-    """A hash of what a table's SQL, rules, reaches and settings mean: 64 bits."""
+    """A hash of what a table's SQL, rules, reaches and settings mean: 64 bits.
+
+    `settings` holds all that is not of the declaration, the SQL that reads bronze included.
+    """
     parts = [settings, HASH_VERSION, declaration.name]
-    if declaration.is_bronze:
-        assert declaration.feed is not None
-        parts.append(f"{list(declaration.feed.columns)} {declaration.feed.event_column} {declaration.feed.primary_key}")
-    else:
-        parts.append(compiled(declaration, shapes_of(declaration, catalog)).meaning)
+    if not declaration.is_bronze:
+        parts.append(compiled(declaration, catalog).meaning)
         parts += [f"{read.table} {read.reach}" for read in declaration.reads]
         parts.append(f"{declaration.contract.primary_key} {declaration.contract.references}")
     if declaration.from_feed:

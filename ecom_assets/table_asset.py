@@ -12,7 +12,7 @@ from ecom_assets import pages, settings
 from ecom_assets.contract import Table, contract
 from ecom_assets.days import ONE_DAY, Reach
 from ecom_assets.declaration import DAYS_PARAMETER, Declaration, declare
-from ecom_assets.engine.duckdb import transformed
+from ecom_assets.engine.compiling import transformed
 
 # Both are in beta and without a stable twin; users need not read it at every command.
 _IN_BETA = r"(Parameter `backfill_policy`|Class `(LocalFileCodeReference|CodeReferencesMetadataValue)`)"
@@ -111,9 +111,10 @@ def _asset(declaration: Declaration, source: Callable[..., Any], deps: list[dg.A
         pool=IO_MANAGER,
     )
     def compute(context: dg.AssetExecutionContext, **frames: Any) -> Iterator[dg.Output[Any]]:
+        warehouse = getattr(context.resources, IO_MANAGER)
         if declaration.wants_days:
-            frames[DAYS_PARAMETER] = getattr(context.resources, IO_MANAGER).days(context)
-        result = transformed(declaration, frames)
+            frames[DAYS_PARAMETER] = warehouse.days(context)
+        result = transformed(declaration, frames, warehouse.tables())
         for name in sorted(context.op_execution_context.selected_output_names, reverse=True):
             yield dg.Output(result, name)
 

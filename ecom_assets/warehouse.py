@@ -12,7 +12,6 @@ from typing import Any
 
 import dagster as dg
 import duckdb
-import narwhals as nw
 from filelock import FileLock
 from pydantic import PrivateAttr
 
@@ -95,10 +94,9 @@ class Warehouse(dg.ConfigurableIOManager):
             if session is not None:
                 publish.publish(session, settings.load().snapshot)
 
-    def days(self, context: dg.AssetExecutionContext) -> nw.LazyFrame[Any]:
+    def days(self, context: dg.AssetExecutionContext) -> engine.Query:
         """The days of the run's window, for transforms that ask for them."""
-        session = self.session(context.run.run_id)
-        return nw.from_native(engine.days_relation(session.con, window_of(context)))
+        return self.session(context.run.run_id).days(window_of(context))
 
     def load_input(self, context: dg.InputContext) -> Any:
         """The rows of an upstream table that the window reaches, as the transform's annotation wants them."""

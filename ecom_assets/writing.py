@@ -12,14 +12,14 @@ from functools import cached_property
 from typing import Any
 
 import duckdb
-import narwhals as nw
 
 from ecom_assets import ledger
 from ecom_assets.contract import Column, Rule
 from ecom_assets.days import Window, stretches
 from ecom_assets.declaration import DAYS_PARAMETER, Catalog, Declaration, Read
 from ecom_assets.engine import duckdb as engine
-from ecom_assets.engine.duckdb import among, between, literal, quoted
+from ecom_assets.engine.compiling import judged, keep_compiled, transformed
+from ecom_assets.engine.duckdb import Query, among, between, literal, quoted
 from ecom_assets.landing import reading
 from ecom_assets.landing.zone import LandedFile, Zone
 from ecom_assets.ledger import Entry, Expectation, Slice, State
@@ -80,23 +80,31 @@ class Session:
     """Called with the name of each step of a write; tests make it fail there."""
 
     def __post_init__(self) -> None:
-        self._ensured: set[str] = set()
+        self._standing: dict[str, dict[str, str]] | None = None
         ledger.prepare(self.con)
+        keep_compiled(self.con, self.catalog)
 
     def record(self, declaration: Declaration, entries: Sequence[Entry]) -> None:
         """Write a table's days into the ledger, as of this run and code."""
         name = declaration.name
         ledger.record(self.con, name, self.codes[name], self.run_id, entries, self.now())
 
+    def stored_types(self, table: str) -> dict[str, str]:
+        """Column to SQL type of a table that stands in the warehouse; empty where there is none."""
+        if self._standing is None:
+            self._standing = engine.stored_types(self.con)
+        return self._standing.get(table, {})
+
     def ensure(self, table: str, columns: Mapping[str, str]) -> None:
-        """Make a table, or add the columns it lacks; looked at once in a session."""
-        if table not in self._ensured:
-            engine.ensure_table(self.con, table, columns)
-            self._ensured.add(table)
+        """Make a table, or add the columns it lacks. Raises ShapeError where a type has changed."""
+        standing = self.stored_types(table)
+        if standing != columns:
+            engine.ensure_table(self.con, table, columns, standing)
+            self._standing = None
 
     def undo(self) -> None:
         """Roll back, tables made meanwhile included."""
-        self._ensured.clear()
+        self._standing = None
         self.con.execute("rollback")
 
     @cached_property
@@ -107,9 +115,23 @@ class Session:
     def _code(self, name: str) -> int:
         declaration = self.catalog[name]
         settings = f"{self.time_zone} {self.calendar.first} {self.strict}"
-        if declaration.feed is not None:
-            settings += f" {self.zone.settings(_feed(declaration)).time_zone}"
+        if declaration.is_bronze:
+            settings += self.bronze_query(declaration)
+        elif declaration.from_feed:
+            first = Window(self.calendar.first, self.calendar.first)
+            settings += engine.parse_query(declaration, first, self._feed_zone(declaration))
         return ledger.code_hash(declaration, self.catalog, settings)
+
+    def _feed_zone(self, declaration: Declaration) -> str:
+        """The time zone of moments that a feed sends without offset."""
+        return self.zone.settings(_feed(declaration)).time_zone
+
+    def bronze_query(self, declaration: Declaration) -> str:
+        """SQL: the rows of bronze from those of `landed`."""
+        assert declaration.feed is not None
+        return engine.bronze_query(
+            "landed", declaration.feed, self._feed_zone(declaration), self.time_zone, self.calendar.first
+        )
 
     def stale(self, only: Collection[str] | None = None) -> list[ledger.StaleDay]:
         """The table-days that have to run again; only the first level of what follows from a change."""
@@ -120,35 +142,44 @@ class Session:
         """The frames that a table's transform takes, by parameter."""
         frames = {read.parameter: self.frame(declaration, read, window) for read in declaration.reads if read.parameter}
         if declaration.wants_days:
-            frames[DAYS_PARAMETER] = nw.from_native(engine.days_relation(self.con, window))
+            frames[DAYS_PARAMETER] = self.days(window)
         return frames
 
+    def days(self, window: Window) -> Query:
+        """The days of a window, for transforms that ask for them."""
+        return Query(self.con, engine.days_query(window))
+
     def frame(self, declaration: Declaration, read: Read, window: Window) -> Any:
-        """One input of a table as its window reaches it, in the frame that its transform wants. Bronze comes typed."""
+        """One input of a table as its window reaches it: a query, or the frame that the transform's annotation names.
+
+        Bronze comes typed.
+        """
         source = self.catalog[read.table]
         self.ensure(read.table, engine.columns_of(source))
-        if source.is_bronze:
-            relation = engine.parse(self.con, declaration, window, self.zone.settings(_feed(source)).time_zone)
-        else:
-            relation = engine.read_table(self.con, source, read, window, self.calendar)
-        return engine.as_wanted(relation, declaration.wanted_frame(read))
+        sql = (
+            engine.parse_query(declaration, window, self._feed_zone(source))
+            if source.is_bronze
+            else engine.read_query(source, read, window, self.calendar)
+        )
+        return engine.as_wanted(Query(self.con, sql), declaration.wanted_frame(read))
 
     def write(self, declaration: Declaration, frame: Any, window: Window) -> list[DayResult]:
         """Store a window of days and what is known of them. Raises ShapeError, RowsLost."""
         if declaration.is_bronze:
             return _write_bronze(self, declaration, window)
-        relation = engine.as_relation(self.con, frame)
-        engine.check_shape(declaration.name, relation, engine.columns_of(declaration))
+        rows = engine.as_query(self.con, frame)
+        if rows is not frame:
+            engine.check_shape(declaration.name, rows.relation(), engine.columns_of(declaration))
         if declaration.from_feed:
-            return _write_from_feed(self, declaration, relation, window)
-        return _write_table(self, declaration, relation, window)
+            return _write_from_feed(self, declaration, rows.sql, window)
+        return _write_table(self, declaration, rows.sql, window)
 
     def run(self, name: str, window: Window) -> list[DayResult]:
         """Read, transform and write one table over a window, without Dagster."""
         declaration = self.catalog[name]
         if declaration.is_bronze:
             return self.write(declaration, None, window)
-        return self.write(declaration, engine.transformed(declaration, self.inputs(declaration, window)), window)
+        return self.write(declaration, transformed(declaration, self.inputs(declaration, window), self.catalog), window)
 
     def repair(self, name: str, window: Window) -> list[DayResult]:
         """Run the days of a window that are stale; of the others, what is recorded, if anything is."""
@@ -257,7 +288,7 @@ def _block(session: Session, declaration: Declaration, window: Window) -> None:
         parts += [(declaration.quarantine, "read_on"), (declaration.superseded, "read_on")]
     with _watched_keys(session, declaration, window):
         for table, column in parts:
-            if engine.stored_types(session.con, table):
+            if session.stored_types(table):
                 session.con.execute(f"delete from {quoted(table)} where {among(quoted(column), closed)}")
     expected = ledger.expectations(session.con, declaration, window, session.calendar)
     entries = [Entry(day, State.BLOCKED, expected[day].inputs, note=why) for day, why in closed.items()]
@@ -280,7 +311,7 @@ def _hold_old_rows(session: Session, declaration: Declaration, days: Iterable[dt
     day = quoted(column)
     lost = among(day, days)
     good = f"from {table} where {lost}"
-    if not engine.stored_types(con, declaration.held) and not _count(session, f"select count(*) {good}"):
+    if not session.stored_types(declaration.held) and not _count(session, f"select count(*) {good}"):
         return
     session.ensure(declaration.held, engine.columns_of(declaration))
     newer = f"not {lost} or {day} in (select {day} {good})"
@@ -288,15 +319,13 @@ def _hold_old_rows(session: Session, declaration: Declaration, days: Iterable[dt
     con.execute(f"insert into {held} by name select * {good}")
 
 
-def _write_table(
-    session: Session, declaration: Declaration, relation: duckdb.DuckDBPyRelation, window: Window
-) -> list[DayResult]:
+def _write_table(session: Session, declaration: Declaration, rows: str, window: Window) -> list[DayResult]:
     """Rows are inserted and judged in place; when a day turns out bad, again without it."""
     closed = _gate(session, declaration, window)
     failed: dict[dt.date, DayResult] = {}
     while True:
         with session.transaction() as attempt:
-            verdicts = _replace_rows(session, declaration, relation, window, {*closed, *failed})
+            verdicts = _replace_rows(session, declaration, rows, window, {*closed, *failed})
             bad = {day: result for day, (result, _) in verdicts.items() if result.broken}
             if bad:
                 failed |= bad
@@ -323,7 +352,7 @@ def _write_table(
 def _replace_rows(
     session: Session,
     declaration: Declaration,
-    relation: duckdb.DuckDBPyRelation,
+    rows: str,
     window: Window,
     without: set[dt.date],
 ) -> dict[dt.date, tuple[DayResult, Slice]]:
@@ -337,7 +366,7 @@ def _replace_rows(
     session.on_step("rows deleted")
     wanted = f"{between(day, window)} and not {among(quoted(day), without)}"
     listed = ", ".join(quoted(column) for column in columns)
-    relation.query("incoming", f"insert into {quoted(name)} ({listed}) select {listed} from incoming where {wanted}")
+    con.execute(f"insert into {quoted(name)} ({listed}) select {listed} from ({rows}) where {wanted}")
     session.on_step("rows inserted")
     return _verdicts(session, declaration, window)
 
@@ -350,24 +379,24 @@ def _verdicts(session: Session, declaration: Declaration, window: Window) -> dic
     """Contract, counts and content of what now stands there: one aggregate over the window."""
     con, promise = session.con, declaration.contract
     day = quoted(str(promise.partition_column))
-    stored = con.sql(
+    stored = (
         f"select *, {engine.content_hash(declaration)} as {quoted('row hash')} "
         f"from {quoted(declaration.name)} where {between(str(promise.partition_column), window)}"
     )
     hard, soft = promise.hard_rules, promise.soft_rules
-    tested = engine.judged(declaration, stored, session.catalog)
+    tested = judged(declaration, stored, session.catalog)
     keys = ", ".join(quoted(column) for column in promise.primary_key)
     repeated = f"count(*) - count(distinct hash({keys}))" if keys else "0"
     content = f"count(*), sum({quoted('row hash')})::hugeint"
     sums = f"{_sums(hard, 'broken')}{_sums(soft, 'warned')}"
-    rows = tested.aggregate(f"{day}, {content}, {repeated}{sums}", day).fetchall()
+    rows = con.execute(f"select {day}, {content}, {repeated}{sums} from ({tested}) group by {day}").fetchall()
     found = {}
     for on, count, content, repeats, *counts in rows:
         broken = {rule.sentence: n for rule, n in zip(hard, counts, strict=False) if n}
         if repeats:
             broken[UNIQUE] = repeats
         warned = {rule.sentence: n for rule, n in zip(soft, counts[len(hard) :], strict=True) if n}
-        samples = _samples(tested, promise.primary_key, day, on, hard) if broken else ()
+        samples = _samples(con.sql(tested), promise.primary_key, day, on, hard) if broken else ()
         state = State.FAILED if broken else State.STORED
         note = "; ".join(f"{n} rows break: {sentence}" for sentence, n in broken.items())
         bad = max(broken.values(), default=0)
@@ -395,9 +424,7 @@ def _samples(
 # -- silver from bronze -----------------------------------------------------------------------------
 
 
-def _write_from_feed(
-    session: Session, declaration: Declaration, relation: duckdb.DuckDBPyRelation, window: Window
-) -> list[DayResult]:
+def _write_from_feed(session: Session, declaration: Declaration, rows: str, window: Window) -> list[DayResult]:
     """Each bronze row of the window ends in exactly one of accepted, quarantined, superseded."""
     con = session.con
     closed = _gate(session, declaration, window)
@@ -405,7 +432,7 @@ def _write_from_feed(
         session.ensure(declaration.name, engine.columns_of(declaration))
         session.ensure(declaration.quarantine, engine.quarantine_columns(session.catalog[declaration.bronze]))
         session.ensure(declaration.superseded, _SUPERSEDED_COLUMNS)
-        _stage(session, declaration, relation)
+        _stage(session, declaration, rows)
         session.on_step("rows staged")
         results = _judge_days(session, declaration, window, closed)
         accepted_days = [result.day for result in results if result.state.is_good]
@@ -417,36 +444,32 @@ def _write_from_feed(
         contents = _accepted_contents(session, declaration, window)
         for n, result in enumerate(results):
             if result.state.is_good:
-                rows = contents[result.day].row_count if result.day in contents else 0
-                results[n] = replace(result, state=_good(expected[result.day]), row_count=rows)
+                count = contents[result.day].row_count if result.day in contents else 0
+                results[n] = replace(result, state=_good(expected[result.day]), row_count=count)
         slices = {day: (contents.get(day, Slice(day, 0, 0)),) for day in window}
         _record(session, declaration, [_entry(r, expected[r.day], slices[r.day]) for r in results])
         con.execute("drop table staged; drop table losers")
     return results
 
 
-def _stage(session: Session, declaration: Declaration, relation: duckdb.DuckDBPyRelation) -> None:
+def _stage(session: Session, declaration: Declaration, rows: str) -> None:
     """Temporary tables: `staged` with the reasons against each row, `losers` with who beat them."""
     con, promise = session.con, declaration.contract
     columns = engine.columns_of(declaration)
     day = quoted(str(promise.partition_column))
-    tested = engine.judged(declaration, relation, session.catalog)
     broken = [(quoted(f"broken {n}"), literal(rule.complaint)) for n, rule in enumerate(promise.hard_rules)]
     some = " or ".join(flag for flag, _ in broken) or "false"
     listed = ", ".join(f"case when {flag} then {sentence} end" for flag, sentence in broken)
     typed = ", ".join(f"{quoted(name)}::{sql_type} as {quoted(name)}" for name, sql_type in columns.items())
     soft = "".join(f", {quoted(f'warned {n}')}" for n in range(len(promise.soft_rules)))
     keys = ", ".join(quoted(column) for column in promise.primary_key)
-    tested.query(
-        "incoming",
-        f"""
+    con.execute(f"""
         create or replace temp table staged as
         select *, hash({keys}) as key, {engine.content_hash(declaration)} as content, null::varchar[] as waits_for
         from (select {typed}{soft},
                      case when problems is not null then problems
                           when {some} then list_filter([{listed}], x -> x is not null) end as reasons
-              from incoming)""",
-    )
+              from ({judged(declaration, rows, session.catalog)}))""")
     for column in promise.references:
         target = session.catalog[str(column.references)]
         session.ensure(target.name, engine.columns_of(target))
@@ -612,7 +635,7 @@ def _watched_keys(session: Session, declaration: Declaration, window: Window) ->
         session.ensure(other.bronze, engine.columns_of(session.catalog[other.bronze]))
         # A row that was not let in before may win over one of another day, even where its own day has no rows.
         let_in = [f"{bronze} semi join ({moves}) using (arrived_on, source_file, record) where {value} in ({come})"]
-        if engine.stored_types(con, other.quarantine):
+        if session.stored_types(other.quarantine):
             waits = f"list_contains(reasons, {literal(missing_reference(column))})"
             let_in.append(f"{quoted(other.quarantine)} where {waits} and {value} in ({come})")
         _poke(session, other, f"a missing row of {declaration.name} came", let_in)
@@ -670,11 +693,9 @@ def _write_bronze(session: Session, declaration: Declaration, window: Window) ->
             session.on_step("rows deleted")
             if fresh := [file for file in files if file.duplicate_of is None]:
                 landed = reading.read(con, fresh, list(declaration.feed.columns))
-                rows = engine.as_bronze(
-                    landed, declaration.feed, zone.settings(feed).time_zone, session.time_zone, session.calendar
-                )
+                rows = session.bronze_query(declaration)
                 listed = ", ".join(map(quoted, columns))
-                rows.query("incoming", f"insert into {table} ({listed}) select {listed} from incoming")
+                landed.query("landed", f"insert into {table} ({listed}) select {listed} from ({rows})")
             session.on_step("rows inserted")
         slices, unread = _bronze_slices(session, declaration, window)
         results, entries = [], []

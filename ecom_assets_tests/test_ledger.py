@@ -12,6 +12,7 @@ import pytest
 
 from ecom_assets.contract import contract
 from ecom_assets.declaration import declare
+from ecom_assets.engine import duckdb as engine
 from ecom_assets.ledger import LedgerError, State
 from ecom_assets.money import MONEY, total
 from ecom_assets.proof import settle
@@ -60,6 +61,18 @@ def test_a_changed_expression_makes_all_days_of_its_table_stale(shop):
     changed = tiny_shop.tables(declare(contract(tiny_shop.Daily), daily_doubled))
 
     assert stale_with(shop, catalog=changed) == [("kpi.daily", 0), ("kpi.daily", 1), ("kpi.daily", 2)]
+
+
+def test_another_way_of_reading_text_makes_the_tables_that_read_it_stale(shop, monkeypatch):
+    typed = engine._typed
+    monkeypatch.setattr(engine, "_typed", lambda column, zone: f"lower({typed(column, zone)})")
+
+    assert {table for table, _ in stale_with(shop)} == {
+        "bronze.customers",
+        "bronze.orders",
+        "silver.customers",
+        "silver.orders",
+    }
 
 
 def test_another_way_of_judging_makes_all_days_stale(shop):

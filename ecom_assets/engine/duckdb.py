@@ -1,12 +1,10 @@
 """The verbs in DuckDB: typed tables, text made typed, row hashes, rows judged by rules."""
 
 import datetime as dt
-import inspect
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import duckdb
 import narwhals as nw
@@ -16,7 +14,7 @@ import pyarrow as pa
 
 from ecom_assets.contract import Column, Contract, Kind
 from ecom_assets.days import Window
-from ecom_assets.declaration import DAYS_PARAMETER, Catalog, Declaration, Read
+from ecom_assets.declaration import Declaration, Read
 from ecom_assets.errors import UserError
 
 SQL_TYPES: Mapping[Kind, str] = {
@@ -51,8 +49,19 @@ _KIND_WORDS: Mapping[Kind, str] = {
     "float": "no number",
     "boolean": "neither true nor false",
 }
-_RANDOM_NAME = re.compile(r"_[0-9a-f]{12,16}\b")
 _HASH_DIGITS = 9
+
+
+@dataclass(frozen=True)
+class Query:
+    """Rows that are still to be asked for: SQL, and the connection that can run it."""
+
+    con: duckdb.DuckDBPyConnection
+    sql: str
+
+    def relation(self) -> duckdb.DuckDBPyRelation:
+        """The rows as DuckDB's relation. Raises duckdb.Error where the SQL does not hold."""
+        return self.con.sql(self.sql)
 
 
 class ShapeError(UserError):
@@ -94,21 +103,22 @@ def quarantine_columns(bronze: Declaration) -> dict[str, str]:
     return {**columns_of(bronze), "reasons": "VARCHAR[]"}
 
 
-def stored_types(con: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
-    """Column to SQL type of a table that stands in the warehouse; empty where there is none."""
-    schema, _, name = table.partition(".")
-    return dict(
-        con.execute(
-            "select column_name, data_type from duckdb_columns() where schema_name = ? and table_name = ?"
-            " and database_name = current_database()",
-            [schema, name],
-        ).fetchall()
-    )
+def stored_types(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
+    """Table to its columns and their SQL types, of all tables of the database in use."""
+    found: dict[str, dict[str, str]] = {}
+    for table, column, sql_type in con.execute(
+        "select schema_name || '.' || table_name, column_name, data_type "
+        "from duckdb_columns() semi join duckdb_tables() using (database_oid, table_oid) "
+        "where database_name = current_database() order by table_oid, column_index"
+    ).fetchall():
+        found.setdefault(table, {})[column] = sql_type
+    return found
 
 
-def ensure_table(con: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, str]) -> None:
-    """Make the table, or add the columns it lacks. A changed type is refused with ShapeError."""
-    standing = stored_types(con, table)
+def ensure_table(
+    con: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, str], standing: Mapping[str, str] | None = None
+) -> None:
+    """Make the table, or add the columns it lacks to those standing. A changed type is refused with ShapeError."""
     if not standing:
         con.execute(f"create schema if not exists {quoted(table.partition('.')[0])}")
         con.execute(f"create table {quoted(table)} ({', '.join(f'{quoted(c)} {t}' for c, t in columns.items())})")
@@ -135,45 +145,43 @@ def check_shape(name: str, relation: duckdb.DuckDBPyRelation, columns: Mapping[s
             )
 
 
-def as_relation(con: duckdb.DuckDBPyConnection, frame: Any) -> duckdb.DuckDBPyRelation:
-    """A narwhals, Polars or pandas frame as a relation of this connection."""
+def as_query(con: duckdb.DuckDBPyConnection, frame: Any) -> Query:
+    """A query, or a narwhals, Polars or pandas frame, as a query of this connection."""
+    if isinstance(frame, Query):
+        return frame
     native = frame.to_native() if isinstance(frame, (nw.LazyFrame, nw.DataFrame)) else frame
     if isinstance(native, duckdb.DuckDBPyRelation):
-        return native
-    if hasattr(native, "collect"):
+        native = native.to_arrow_table()
+    elif hasattr(native, "collect"):
         native = native.collect()
     if isinstance(native, pd.DataFrame):
         native = pa.Table.from_pandas(native, preserve_index=False)
     elif hasattr(native, "to_arrow"):
         native = native.to_arrow()
-    return con.from_arrow(native)
+    con.register("transformed", native)
+    return Query(con, "select * from transformed")
 
 
-def as_wanted(relation: duckdb.DuckDBPyRelation, wanted: Any) -> Any:
-    """A relation as the frame that an annotation asks for: Polars, pandas on Arrow, else narwhals over the relation."""
+def as_wanted(query: Query, wanted: Any) -> Any:
+    """A query as the frame that an annotation asks for: Polars, pandas on Arrow, else the query itself."""
     if wanted is pl.DataFrame:
-        return relation.pl()
+        return query.relation().pl()
     if wanted is pd.DataFrame:
-        return relation.to_arrow_table().to_pandas(types_mapper=pd.ArrowDtype)  # days and amounts stay what they are
-    return nw.from_native(relation)
+        arrow = query.relation().to_arrow_table()
+        return arrow.to_pandas(types_mapper=pd.ArrowDtype)  # days and amounts stay what they are
+    return query
 
 
-def days_relation(con: duckdb.DuckDBPyConnection, window: Window) -> duckdb.DuckDBPyRelation:
-    """The days of a window, as the transform's parameter `days` gets them."""
-    return con.sql(
-        f"select unnest(generate_series(date '{window.first}', date '{window.last}', interval 1 day))::date as day"
-    )
+def days_query(window: Window) -> str:
+    """SQL: the days of a window, as the transform's parameter `days` gets them."""
+    return f"select unnest(generate_series(date '{window.first}', date '{window.last}', interval 1 day))::date as day"
 
 
-def read_table(
-    con: duckdb.DuckDBPyConnection, source: Declaration, read: Read, window: Window, calendar: Window
-) -> duckdb.DuckDBPyRelation:
-    """The rows of an input that a window reaches."""
+def read_query(source: Declaration, read: Read, window: Window, calendar: Window) -> str:
+    """SQL: the rows of an input that a window reaches."""
     reached = read.reach.window(window, calendar)
     names = ", ".join(quoted(column) for column in source.contract.columns)
-    return con.sql(
-        f"select {names} from {quoted(source.name)} where {between(str(source.contract.partition_column), reached)}"
-    )
+    return f"select {names} from {quoted(source.name)} where {between(str(source.contract.partition_column), reached)}"
 
 
 def _moment(text: str, time_zone: str) -> str:
@@ -215,31 +223,26 @@ def _spelled_alike(column: Column, feed_zone: str) -> str:
     return f"coalesce(({_typed(column, feed_zone)})::varchar, {quoted(column.name)})"
 
 
-def as_bronze(
-    landed: duckdb.DuckDBPyRelation, feed: Contract, feed_zone: str, shop_zone: str, calendar: Window
-) -> duckdb.DuckDBPyRelation:
-    """Landed records with the day on which they happened and a hash of their key.
+def bronze_query(landed: str, feed: Contract, feed_zone: str, shop_zone: str, first_day: dt.date) -> str:
+    """SQL: landed records with the day on which they happened and a hash of their key.
 
-    A record whose event day is unreadable, before the calendar or more than a day after its arrival
-    is read under its arrival day. Equal keys have equal hashes; the reverse need not hold.
+    A record whose event day is unreadable, before the calendar's first day or more than a day after its
+    arrival is read under its arrival day. Equal keys have equal hashes; the reverse need not hold.
     """
     moment = _typed(feed.columns[str(feed.event_column)], feed_zone)
     key = ", ".join(_spelled_alike(feed.columns[name], feed_zone) for name in feed.primary_key)
     named = ", ".join(quoted(column) for column in feed.columns)
     kept = "arrived_on, source_file, record, unknown_columns, problem, raw_record"
-    usable = f"happened_on between date '{calendar.first}' and arrived_on + 1"
-    return landed.select(
-        f"{named}, {kept}, {_business_day(f'({moment})', shop_zone)} as happened_on, hash({key}) as key_hash"
-    ).select(
-        f"{named}, {kept}, case when {usable} then happened_on end as event_on, "
-        f"coalesce(case when {usable} then happened_on end, arrived_on) as read_on, key_hash"
-    )
+    usable = f"happened_on between date '{first_day}' and arrived_on + 1"
+    return f"""
+        select {named}, {kept}, case when {usable} then happened_on end as event_on,
+               coalesce(case when {usable} then happened_on end, arrived_on) as read_on, key_hash
+        from (select {named}, {kept}, {_business_day(f"({moment})", shop_zone)} as happened_on,
+                     hash({key}) as key_hash from {landed})"""
 
 
-def parse(
-    con: duckdb.DuckDBPyConnection, declaration: Declaration, window: Window, feed_zone: str
-) -> duckdb.DuckDBPyRelation:
-    """Bronze rows by event day, typed, each with its origin and what could not be read of it.
+def parse_query(declaration: Declaration, window: Window, feed_zone: str) -> str:
+    """SQL: bronze rows by event day, typed, each with its origin and what could not be read of it.
 
     Rows of other days whose key stands in the window too come along: they may win over it.
     """
@@ -269,11 +272,11 @@ def parse(
     rows = f"select * from {bronze} where {between('read_on', window)}"
     if declaration.keys_can_move:
         rows = f"{rows} union all {rivals}"
-    return con.sql(f"""
+    return f"""
         select {typed}, read_on as {quoted(str(declaration.contract.partition_column))},
                arrived_on, source_file, record,
                case when {some} then list_filter([{cases}], x -> x is not null) end as problems
-        from (select {texts}, read_on, event_on, problem, arrived_on, source_file, record from ({rows}))""")
+        from (select {texts}, read_on, event_on, problem, arrived_on, source_file, record from ({rows}))"""
 
 
 def _named_between(column: str, window: Window) -> str:
@@ -300,100 +303,3 @@ def content_hash(declaration: Declaration) -> str:
     """
     beside = BRONZE_DERIVED if declaration.is_bronze else PROVENANCE if declaration.from_feed else {}
     return row_hash({name: kind for name, kind in columns_of(declaration).items() if name not in beside})
-
-
-@dataclass(frozen=True)
-class Compiled:
-    """A table's transform and rules as SQL: what is hashed is what runs.
-
-    `transform` reads views named after the transform's parameters; None where it is eager.
-    `judge` reads a view `rows_to_judge` and adds a boolean `broken <n>` per hard rule and `warned <n>`
-    per soft one, true where the rule is broken. `meaning` is the same text for the same meaning.
-    """
-
-    transform: str | None
-    judge: str
-    meaning: str
-
-
-_COMPILED: WeakKeyDictionary[Declaration, Compiled] = WeakKeyDictionary()
-
-
-def compiled(declaration: Declaration, shapes: Mapping[str, Mapping[str, str]]) -> Compiled:
-    """Transform and rules worked out once in a process, on empty inputs of these columns and types.
-
-    Building a query step by step costs tens of milliseconds, running its text again does not.
-    """
-    if declaration in _COMPILED:
-        return _COMPILED[declaration]
-    with duckdb.connect() as con:
-        inputs: dict[str, Any] = {}
-        for parameter, columns in shapes.items():
-            ensure_table(con, f"main.{parameter}", columns)
-            inputs[parameter] = as_wanted(con.sql(f"from {quoted(parameter)}"), declaration.annotation(parameter))
-        result = as_relation(con, declaration.transform(**inputs))
-        stored = columns_of(declaration)
-        check_shape(declaration.name, result, stored)
-        ensure_table(con, "main.rows_to_judge", {**stored, **_beside(declaration)})
-        judge = _judged(con.sql("from rows_to_judge"), declaration.contract).sql_query()
-        transform = None if declaration.is_eager else result.sql_query()
-    made = inspect.getsource(declaration.transform) if transform is None else transform
-    names: dict[str, str] = {}
-    stable = _RANDOM_NAME.sub(lambda found: names.setdefault(found[0], f"_{len(names)}"), f"{made}\n{judge}")
-    sentences = [f"{rule.sentence} {rule.hard}" for rule in declaration.contract.rules]
-    _COMPILED[declaration] = Compiled(transform, judge, "\n".join([stable, *sentences]))
-    return _COMPILED[declaration]
-
-
-def shapes_of(declaration: Declaration, catalog: Catalog) -> dict[str, dict[str, str]]:
-    """Parameter to the columns and types that its frame has."""
-    shapes = {}
-    for read in declaration.reads:
-        if read.parameter:
-            parsed = read.reach.by_event and declaration.from_feed
-            shapes[read.parameter] = (
-                {**columns_of(declaration), **_beside(declaration)}
-                if parsed
-                else {c.name: SQL_TYPES[c.kind] for c in catalog[read.table].contract.columns.values()}
-            )
-    if declaration.wants_days:
-        shapes[DAYS_PARAMETER] = {"day": "DATE"}
-    return shapes
-
-
-def _beside(declaration: Declaration) -> dict[str, str]:
-    """Columns that rows have beside the stored ones while they are judged."""
-    return {"problems": "VARCHAR[]"} if declaration.from_feed else {"row hash": "UBIGINT"}
-
-
-def transformed(declaration: Declaration, frames: Mapping[str, Any]) -> Any:
-    """The transform's result; from DuckDB relations by its compiled SQL, else by calling it."""
-    relations = {
-        name: frame.to_native()
-        for name, frame in frames.items()
-        if isinstance(frame, nw.LazyFrame) and isinstance(frame.to_native(), duckdb.DuckDBPyRelation)
-    }
-    if not relations or len(relations) < len(frames):
-        return declaration.transform(**frames)
-    shapes = {name: dict(zip(r.columns, map(str, r.types), strict=True)) for name, r in relations.items()}
-    sql = compiled(declaration, shapes).transform
-    if sql is None:
-        return declaration.transform(**frames)
-    *others, (last_name, last) = relations.items()
-    for name, relation in others:
-        relation.query(name, f"from {quoted(name)}")  # names the relation for this connection only, unlike create_view
-    return nw.from_native(last.query(last_name, sql))
-
-
-def judged(declaration: Declaration, rows: duckdb.DuckDBPyRelation, catalog: Catalog) -> duckdb.DuckDBPyRelation:
-    """The rows of a table with a boolean column per rule, true where it is broken."""
-    return rows.query("rows_to_judge", compiled(declaration, shapes_of(declaration, catalog)).judge)
-
-
-def _judged(rows: duckdb.DuckDBPyRelation, promise: Contract) -> duckdb.DuckDBPyRelation:
-    broken = {
-        f"{kind} {n}": ~rule.holds.fill_null(value=False)
-        for kind, rules in (("broken", promise.hard_rules), ("warned", promise.soft_rules))
-        for n, rule in enumerate(rules)
-    }
-    return nw.from_native(rows).with_columns(**broken).to_native() if broken else rows

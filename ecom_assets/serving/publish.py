@@ -214,34 +214,24 @@ def _days_query(session: Session, tables: list[_Published], warehouse: str) -> s
         f"select {literal(table.name)} as table_name, {quoted(table.day)} as day "
         f"from {warehouse}.{quoted(table.held)} group by all"
         for table in tables
-        if table.held and engine.stored_types(session.con, table.held)
+        if table.held and session.stored_types(table.held)
     ] or ["select null::varchar as table_name, null::date as day"]
     return f"""
         select d.*, state not in ('stored', 'provisional') and o.day is not null as shows_old_rows
         from {warehouse}.ledger.days d left join ({" union all ".join(old)}) o using (table_name, day)"""
 
 
-def _tables_of(con: duckdb.DuckDBPyConnection, kind: str) -> set[str]:
-    return {
-        f"{schema}.{name}"
-        for schema, name in con.execute(
-            f"select schema_name, {kind}_name from duckdb_{kind}s() "
-            "where database_name = current_database() and not internal"
-        ).fetchall()
-    }
-
-
 def _make_tables(con: duckdb.DuckDBPyConnection, tables: list[_Published], no_days: str) -> None:
     """Make what is missing, and anew what has other columns than declared; drop what nobody declares."""
-    standing = _tables_of(con, "table")
+    standing = engine.stored_types(con)
     con.execute("create schema if not exists ledger")
     if "ledger.days" not in standing:
         con.execute(f"create table ledger.days as {no_days}")
     wanted = {table.name for table in tables}
-    for name in standing - wanted - {"ledger.days", *_LEDGER}:
+    for name in set(standing) - wanted - {"ledger.days", *_LEDGER}:
         con.execute(f"drop table {quoted(name)}")
     for table in tables:
-        if engine.stored_types(con, table.name) != table.columns:
+        if standing.get(table.name) != table.columns:
             con.execute(f"drop table if exists {quoted(table.name)}")
             engine.ensure_table(con, table.name, table.columns)
             con.execute(f"delete from ledger.days where table_name = {literal(table.made_by)}")
@@ -259,7 +249,7 @@ def _replace_days(session: Session, con: duckdb.DuckDBPyConnection, table: _Publ
         f"delete from {quoted(table.name)} where {span} and {among(quoted(table.day), [day for day, _ in changed])}"
     )
     for source, is_old in ((table.name, False), (table.held, True)):
-        standing = engine.stored_types(session.con, source) if source else {}
+        standing = session.stored_types(source) if source else {}
         days = [day for day, shows_old in changed if shows_old is is_old]
         if standing and days:
             columns = ", ".join(quoted(column) for column in table.columns if column in standing)
@@ -271,8 +261,13 @@ def _replace_days(session: Session, con: duckdb.DuckDBPyConnection, table: _Publ
 
 def _make_views(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
     views = dict(declaration.view for declaration in catalog if declaration.view)
-    for name in _tables_of(con, "view") - set(views):
-        con.execute(f"drop view {quoted(name)}")
+    standing = con.execute(
+        "select schema_name || '.' || view_name from duckdb_views() "
+        "where database_name = current_database() and not internal"
+    ).fetchall()
+    for (name,) in standing:
+        if name not in views:
+            con.execute(f"drop view {quoted(name)}")
     for name, query in views.items():
         con.execute(f"create schema if not exists {quoted(name.partition('.')[0])}")
         con.execute(f"create or replace view {quoted(name)} as {query}")

@@ -35,7 +35,7 @@ def _parsed(session: Session, day: dt.date, column: str) -> tuple[object, list[s
     """A column of the one payment that is read on a day, and what is said against the row."""
     declaration = session.catalog["silver.payments"]
     (read,) = [read for read in declaration.reads if read.parameter]
-    rows = session.frame(declaration, read, Window(day, day)).to_native()
+    rows = session.frame(declaration, read, Window(day, day)).relation()
     ((value, problems),) = rows.select(f"{column}, problems").fetchall()
     return value, problems
 
@@ -109,7 +109,7 @@ def test_whole_numbers_are_never_rounded(tmp_path, text, value):
     declaration = session.catalog["silver.order_items"]
     (read,) = [read for read in declaration.reads if read.parameter]
 
-    rows = session.frame(declaration, read, Window(LAST, LAST)).to_native()
+    rows = session.frame(declaration, read, Window(LAST, LAST)).relation()
 
     wrong = None if value is not None else ["quantity is no whole number"]
     assert rows.select("quantity, problems").fetchall() == [(value, wrong)]

@@ -1,0 +1,169 @@
+"""Transforms and rules as SQL: worked out once, kept in the warehouse, run as text.
+
+Building a query step by step costs tens of milliseconds, running its text again does not.
+"""
+
+import hashlib
+import inspect
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary, WeakSet
+
+import duckdb
+import narwhals as nw
+
+from ecom_assets.contract import Contract
+from ecom_assets.declaration import DAYS_PARAMETER, Catalog, Declaration
+from ecom_assets.engine.duckdb import (
+    SQL_TYPES,
+    Query,
+    as_query,
+    as_wanted,
+    check_shape,
+    columns_of,
+    ensure_table,
+    quoted,
+)
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+_RANDOM_NAME = re.compile(r"_[0-9a-f]{12,16}\b")
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A table's transform and rules as SQL: what is hashed is what runs.
+
+    `transform` reads tables named after the transform's parameters; None where it is eager.
+    `judge` reads a table `rows_to_judge` and adds a boolean `broken <n>` per hard rule and `warned <n>`
+    per soft one, true where the rule is broken. `meaning` is the same text for the same meaning.
+    """
+
+    transform: str | None
+    judge: str
+    meaning: str
+
+
+SCHEMA = """
+create table if not exists ledger.compiled (
+    table_name varchar, made_of varchar, transform varchar, judge varchar, meaning varchar)"""
+_COMPILED: WeakKeyDictionary[Declaration, Compiled] = WeakKeyDictionary()
+_OURS: WeakSet[Declaration] = WeakSet()
+
+
+def may_keep(declarations: Iterable[Declaration]) -> None:
+    """What these tables compile to may be kept for later processes: files of this package alone make them."""
+    _OURS.update(declarations)
+
+
+def keep_compiled(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
+    """Take from the warehouse what tables compile to, and put there what it lacks."""
+    con.execute(SCHEMA)
+    ours = [declaration for declaration in catalog if declaration in _OURS and not declaration.is_bronze]
+    if not ours:
+        return
+    query = "select table_name, transform, judge, meaning from ledger.compiled where made_of = ?"
+    kept = {name: Compiled(*texts) for name, *texts in con.execute(query, [_made_of()]).fetchall()}
+    for declaration in ours:
+        if declaration.name in kept:
+            _COMPILED.setdefault(declaration, kept[declaration.name])
+        else:
+            row = [declaration.name, _made_of(), *astuple(compiled(declaration, catalog))]
+            con.execute("delete from ledger.compiled where table_name = ?", row[:1])
+            con.execute("insert into ledger.compiled values (?, ?, ?, ?, ?)", row)
+
+
+@cache
+def _made_of() -> str:
+    """A hash of all that the SQL may come from: this package and the libraries that write it."""
+    made_of = hashlib.blake2b(f"{duckdb.__version__} {nw.__version__}".encode(), digest_size=8)
+    for source in sorted(_PACKAGE.rglob("*.py")):
+        made_of.update(source.read_bytes())
+    return made_of.hexdigest()
+
+
+def compiled(declaration: Declaration, catalog: Catalog) -> Compiled:
+    """Transform and rules of a table. Raises ShapeError where the transform's columns are not the contract's."""
+    if declaration not in _COMPILED:
+        _COMPILED[declaration] = _compile(declaration, _shapes(declaration, catalog))
+    return _COMPILED[declaration]
+
+
+def _compile(declaration: Declaration, shapes: Mapping[str, Mapping[str, str]]) -> Compiled:
+    """Transform and rules worked out on empty inputs of these columns and types."""
+    with duckdb.connect() as con:
+        inputs: dict[str, Any] = {}
+        for parameter, columns in shapes.items():
+            ensure_table(con, f"main.{parameter}", columns)
+            empty = as_wanted(Query(con, f"from {quoted(parameter)}"), declaration.annotation(parameter))
+            inputs[parameter] = _frame(empty)
+        result = declaration.transform(**inputs)
+        native = result.to_native() if isinstance(result, nw.LazyFrame) else result
+        lazy = native if isinstance(native, duckdb.DuckDBPyRelation) and not declaration.is_eager else None
+        stored = columns_of(declaration)
+        check_shape(declaration.name, as_query(con, result).relation() if lazy is None else lazy, stored)
+        ensure_table(con, "main.rows_to_judge", {**stored, **_beside(declaration)})
+        judge = _judged(con.sql("from rows_to_judge"), declaration.contract).sql_query()
+        transform = None if lazy is None else lazy.sql_query()
+    made = inspect.getsource(declaration.transform) if transform is None else transform
+    names: dict[str, str] = {}
+    stable = _RANDOM_NAME.sub(lambda found: names.setdefault(found[0], f"_{len(names)}"), f"{made}\n{judge}")
+    sentences = [f"{rule.sentence} {rule.hard}" for rule in declaration.contract.rules]
+    return Compiled(transform, judge, "\n".join([stable, *sentences]))
+
+
+def _shapes(declaration: Declaration, catalog: Catalog) -> dict[str, dict[str, str]]:
+    """Parameter to the columns and types that its frame has."""
+    shapes = {}
+    for read in declaration.reads:
+        if read.parameter:
+            parsed = read.reach.by_event and declaration.from_feed
+            shapes[read.parameter] = (
+                {**columns_of(declaration), **_beside(declaration)}
+                if parsed
+                else {c.name: SQL_TYPES[c.kind] for c in catalog[read.table].contract.columns.values()}
+            )
+    if declaration.wants_days:
+        shapes[DAYS_PARAMETER] = {"day": "DATE"}
+    return shapes
+
+
+def _beside(declaration: Declaration) -> dict[str, str]:
+    """Columns that rows have beside the stored ones while they are judged."""
+    return {"problems": "VARCHAR[]"} if declaration.from_feed else {"row hash": "UBIGINT"}
+
+
+def _frame(given: Any) -> Any:
+    return nw.from_native(given.relation()) if isinstance(given, Query) else given
+
+
+def transformed(declaration: Declaration, inputs: Mapping[str, Any], catalog: Catalog) -> Any:
+    """The transform's result: a query where all inputs are queries and the transform is lazy, else a frame."""
+    queries = {name: given for name, given in inputs.items() if isinstance(given, Query)}
+    if queries and len(queries) == len(inputs) and (sql := compiled(declaration, catalog).transform):
+        con = next(iter(queries.values())).con
+        return Query(con, over({name: query.sql for name, query in queries.items()}, sql))
+    return declaration.transform(**{name: _frame(given) for name, given in inputs.items()})
+
+
+def judged(declaration: Declaration, rows: str, catalog: Catalog) -> str:
+    """SQL: the rows of a table with a boolean column per rule, true where it is broken."""
+    return over({"rows_to_judge": rows}, compiled(declaration, catalog).judge)
+
+
+def over(inputs: Mapping[str, str], sql: str) -> str:
+    """SQL that finds its inputs, SQL too, under their names. Each is read where it is needed, never stored before."""
+    named = ", ".join(f"{quoted(name)} as not materialized ({query})" for name, query in inputs.items())
+    return f"with {named} select * from ({sql})"
+
+
+def _judged(rows: duckdb.DuckDBPyRelation, promise: Contract) -> duckdb.DuckDBPyRelation:
+    broken = {
+        f"{kind} {n}": ~rule.holds.fill_null(value=False)
+        for kind, rules in (("broken", promise.hard_rules), ("warned", promise.soft_rules))
+        for n, rule in enumerate(rules)
+    }
+    return nw.from_native(rows).with_columns(**broken).to_native() if broken else rows

@@ -1,0 +1,67 @@
+"""What transforms compile to is kept in the warehouse, for as long as it is what the code says."""
+
+from collections.abc import Callable, Iterator
+
+import duckdb
+import pytest
+
+from ecom_assets import catalog
+from ecom_assets.declaration import Catalog
+from ecom_assets.engine import compiling
+
+TABLES = ("gold.dim_status", "kpi.daily_payments")
+
+
+@pytest.fixture
+def tables() -> Catalog:
+    """Two tables of the package, and what they are made of."""
+    found = catalog.tables()
+    return Catalog(found[name] for name in {*TABLES, *(up for name in TABLES for up in found.upstream(name))})
+
+
+@pytest.fixture
+def compiled_names(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[str]]]:
+    """The tables compiled since it was last asked, as a new process would."""
+    names: list[str] = []
+    compile_now = compiling._compile
+
+    def noted(declaration, shapes):
+        names.append(declaration.name)
+        return compile_now(declaration, shapes)
+
+    monkeypatch.setattr(compiling, "_compile", noted)
+
+    def since() -> list[str]:
+        found = sorted(names)
+        names.clear()
+        compiling._COMPILED.clear()
+        return found
+
+    since()
+    return since
+
+
+def test_a_later_process_compiles_nothing(tables, compiled_names):
+    con = duckdb.connect()
+    con.execute("create schema ledger")
+    compiling.keep_compiled(con, tables)
+    before = {name: compiling.compiled(tables[name], tables) for name in TABLES}
+    assert set(TABLES) <= set(compiled_names())
+
+    compiling.keep_compiled(con, tables)
+
+    assert {name: compiling.compiled(tables[name], tables) for name in TABLES} == before
+    assert compiled_names() == []
+
+
+def test_other_code_compiles_all_anew_and_leaves_nothing_old(tables, compiled_names, monkeypatch):
+    con = duckdb.connect()
+    con.execute("create schema ledger")
+    compiling.keep_compiled(con, tables)
+    first = compiled_names()
+    monkeypatch.setattr(compiling, "_made_of", lambda: "another version")
+
+    compiling.keep_compiled(con, tables)
+
+    assert compiled_names() == first
+    assert con.execute("select distinct made_of from ledger.compiled").fetchall() == [("another version",)]
