@@ -114,6 +114,7 @@ def shop(window: Window) -> None:
     if window.first < standing.start:
         raise click.ClickException(f"The shop opened on {standing.start}; there is nothing before.")
     synthetic.land_shop(Zone(known.landing), standing, window)
+    synthetic.write_truth(known.truth, standing, window)
     click.echo(f"Landed {window} in {known.landing}.")
 
 

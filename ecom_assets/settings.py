@@ -52,6 +52,11 @@ class Settings:
         return self.data / "snapshot.duckdb"
 
     @property
+    def truth(self) -> Path:
+        """What the synthetic shop knows about itself. No pipeline reads it."""
+        return self.data / "truth"
+
+    @property
     def alerts(self) -> Path:
         return self.data / "monitoring" / "alerts.jsonl"
 

@@ -6,11 +6,11 @@ import dagster as dg
 
 from ecom_assets import settings
 from ecom_assets.days import Window
-from ecom_assets.landing.synthetic import land_shop, load_shop
+from ecom_assets.landing.synthetic import land_shop, load_shop, write_truth
 from ecom_assets.landing.zone import Zone
 from ecom_assets.table_asset import OWNERS, partitions
 
-FEEDS = ("customers", "products", "orders", "order_items", "payments", "returns", "events")
+FEEDS = ("customers", "products", "orders", "order_items", "payments", "returns", "events", "campaigns", "ad_spend")
 
 
 @dg.multi_asset(
@@ -35,9 +35,11 @@ def landing(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]
     """Land the synthetic shop's arrivals of the window; without a shop, say what others have landed."""
     keys = context.partition_key_range
     window = Window.parse(f"{keys.start}..{keys.end}")
-    zone = Zone(settings.load().landing)
+    known = settings.load()
+    zone = Zone(known.landing)
     if shop := load_shop(zone.root):
         land_shop(zone, shop, window)
+        write_truth(known.truth, shop, window)
     for key in sorted(context.selected_asset_keys):
         arrivals = zone.arrivals(key.path[-1], window.first, window.last)
         files = [file for day in window for file in arrivals[day]]

@@ -37,6 +37,17 @@ def land_shop(zone: Zone, shop: Shop, days: Iterable[dt.date]) -> None:
             zone.write(feed, day, f"{feed}-{day}{suffix}", encode(rows))
 
 
+def write_truth(folder: Path, shop: Shop, days: Iterable[dt.date]) -> None:
+    """Write what the shop knows and its feeds do not tell, one Parquet file per kind and day. No pipeline reads it."""
+    for day in days:
+        for kind, rows in shop.truth(day).items():
+            file = folder / kind / f"{day}.parquet"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            part = file.with_suffix(".part")
+            rows.write_parquet(part)
+            os.replace(part, file)
+
+
 def save_shop(zone_root: Path, shop: Shop) -> None:
     """Remember which shop lands its files below the root."""
     lines = [f"seed = {shop.seed}", f"start = {shop.start}"]
@@ -92,4 +103,6 @@ _FORMATS: dict[str, tuple[str, Callable[[pl.DataFrame], bytes]]] = {
     "payments": (".jsonl.gz", partial(_gzipped, _json_lines)),
     "returns": (".csv", _csv),
     "events": (".parquet", _parquet),
+    "campaigns": (".jsonl", _json_lines),
+    "ad_spend": (".csv", _csv),
 }

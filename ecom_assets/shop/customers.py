@@ -7,7 +7,19 @@ import numpy as np
 import polars as pl
 
 from ecom_assets.shop.changes import Changes
-from ecom_assets.shop.draws import DAY, SECOND, Floats, Ints, below, choose, generator, pick, popularity, uniforms
+from ecom_assets.shop.draws import (
+    DAY,
+    SECOND,
+    Floats,
+    Ints,
+    below,
+    choose,
+    generator,
+    pick,
+    popularity,
+    uniforms,
+    weights,
+)
 from ecom_assets.shop.names import CITIES, COUNTRIES, COUNTRY_WEIGHTS, FIRST_NAMES, LAST_NAMES, names
 from ecom_assets.shop.rows import Rows, concat, frame, numbered, pool, send, take, texts, timestamps
 from ecom_assets.shop.timetable import Timetable
@@ -47,6 +59,10 @@ class Customers:
     def pick(self, rng: np.random.Generator, day: int, count: int) -> Ints:
         """Draws buyers among the customers known on the day; some of them buy much more than most."""
         return pick(rng, self._weights, self.known(day), count)
+
+    def weights(self, customer: Ints) -> Floats:
+        """How often each customer buys, compared with the others."""
+        return weights(self._weights, customer)
 
     def country(self, customer: Ints) -> Ints:
         return choose(uniforms(self.seed, "customer country", customer), COUNTRY_WEIGHTS)

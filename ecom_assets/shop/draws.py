@@ -63,6 +63,12 @@ def popularity(seed: int, stream: str, count: int, alpha: float) -> Floats:
     return np.cumsum((1 - uniforms(seed, stream, np.arange(count))) ** (-1 / alpha))
 
 
+def weights(running: Floats, numbers: Ints) -> Floats:
+    """The weights of some entities, of whose running sums `pick` draws."""
+    before = np.where(numbers > 0, running[numbers - 1], 0.0)
+    return running[numbers] - before
+
+
 def pick(rng: np.random.Generator, weights: Floats, known: int, count: int) -> Ints:
     """Draws `count` of the first `known` entities by their running weights."""
     places: Ints = np.searchsorted(weights[:known], rng.random(count) * weights[known - 1], side="right")

@@ -110,6 +110,8 @@ FAULTS: Mapping[str, tuple[Fault, ...]] = {
     "payments": (unknown_status, negative_amount),
     "returns": (negative_quantity, unknown_product),
     "events": (null_key, future_date),
+    "campaigns": (null_key, future_date),
+    "ad_spend": (null_key, negative_amount),
 }
 """What may be wrong with a single row of each feed."""
 

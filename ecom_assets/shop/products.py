@@ -7,7 +7,19 @@ import numpy as np
 import polars as pl
 
 from ecom_assets.shop.changes import Changes
-from ecom_assets.shop.draws import DAY, SECOND, Floats, Ints, below, choose, generator, pick, popularity, uniforms
+from ecom_assets.shop.draws import (
+    DAY,
+    SECOND,
+    Floats,
+    Ints,
+    below,
+    choose,
+    generator,
+    pick,
+    popularity,
+    uniforms,
+    weights,
+)
 from ecom_assets.shop.names import BRANDS, names
 from ecom_assets.shop.rows import Rows, amounts, concat, frame, numbered, pool, send, take, texts, timestamps
 from ecom_assets.shop.timetable import Timetable
@@ -77,6 +89,10 @@ class Products:
     def pick(self, rng: np.random.Generator, day: int, count: int) -> Ints:
         """Draws products known on the day; some of them sell much better than most."""
         return pick(rng, self._weights, self.known(day), count)
+
+    def weights(self, product: Ints) -> Floats:
+        """How well each product sells, compared with the others."""
+        return weights(self._weights, product)
 
     def price(self, product: Ints, at: Ints) -> Ints:
         """Cents for one unit at the given moments."""

@@ -79,6 +79,12 @@ def timestamps(microseconds: Ints) -> pl.Series:
     return pl.Series(microseconds).cast(pl.Datetime("us"))
 
 
+def days_of(numbers: Ints) -> pl.Series:
+    """Days since 1970 as dates; -1 gives null."""
+    days = pl.Series(numbers, dtype=pl.Int64).to_frame("day")
+    return days.select(pl.when(pl.col("day") >= 0).then(pl.col("day").cast(pl.Int32).cast(pl.Date))).to_series()
+
+
 def amounts(cents: Ints) -> pl.Series:
     """Cents as DECIMAL(18,4): a 128-bit integer of ten-thousandths."""
     words = np.empty((len(cents), 2), dtype=np.int64)

@@ -35,6 +35,8 @@ CANCELLED_REASON = 5
 RETURN_LAGS = (7, 10, 14, 21, 30)
 LONGEST_RETURN = max(RETURN_LAGS) + 1
 
+QUANTITY_ONE_SHARE = 0.75
+UNITS_PER_LINE = 1 / QUANTITY_ONE_SHARE
 GUEST_SHARE, ABROAD_SHARE, COUPON_SHARE = 0.12, 0.02, 0.1
 RETURN_SHARE, RETURNED_LINE_SHARE = 0.09, 0.6
 MOVED_SHARE, INSTANT_SHARE, RETRY_SHARE, RECLASSIFIED_SHARE = 0.002, 0.03, 0.06, 0.05
@@ -99,7 +101,7 @@ class Sales:
         lines = len(order)
         product = self.products.pick(rng, day, lines)
         price = self.products.price(product, at[order])
-        quantity = rng.geometric(0.75, lines)
+        quantity = rng.geometric(QUANTITY_ONE_SHARE, lines)
         percent = choose(rng.random(lines), [0.55, 0.2, 0.25] if is_campaign(day) else [0.88, 0.08, 0.04]) * 10
         gross = quantity * price
         line_discount = gross * percent // 100

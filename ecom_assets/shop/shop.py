@@ -10,6 +10,7 @@ import polars as pl
 from ecom_assets.shop.customers import Customers
 from ecom_assets.shop.draws import DAY, uniforms
 from ecom_assets.shop.faults import with_dirt
+from ecom_assets.shop.marketing import Marketing, ad_spend_frame
 from ecom_assets.shop.products import Products
 from ecom_assets.shop.rows import LAGS, LONGEST_LAG, Rows, concat, take
 from ecom_assets.shop.sales import (
@@ -22,6 +23,7 @@ from ecom_assets.shop.sales import (
 )
 from ecom_assets.shop.scale import PRESETS, Scale
 from ecom_assets.shop.timetable import Timetable
+from ecom_assets.shop.truth import truth
 from ecom_assets.shop.visits import Visits, events_frame
 
 LONGEST_WAIT = LONGEST_RETURN + LONGEST_LAG
@@ -49,6 +51,7 @@ class Shop:
         self._products = Products(self._timetable)
         self._sales = Sales(self._timetable, self._customers, self._products)
         self._visits = Visits(self._timetable, self._customers, self._products)
+        self._marketing = Marketing(self._timetable)
         self._begun = lru_cache(maxsize=LONGEST_WAIT + 3)(self._rows_begun)
         self._basket = lru_cache(maxsize=LONGEST_WAIT + 3)(self._sales.basket)
         self._batch = lru_cache(maxsize=4 * len(LAGS))(self._visits_begun)
@@ -59,6 +62,8 @@ class Shop:
             "order_items": order_items_frame,
             "payments": payments_frame,
             "returns": returns_frame,
+            "campaigns": self._marketing.campaigns_frame,
+            "ad_spend": ad_spend_frame,
         }
 
     def day(self, day: date) -> dict[str, pl.DataFrame]:
@@ -83,6 +88,16 @@ class Shop:
         share = self.scale.dirty_share
         return {feed: with_dirt(feed, rows, share, self.seed, number) for feed, rows in arrived_rows.items()}
 
+    def truth(self, day: date) -> dict[str, pl.DataFrame]:
+        """What the shop knows about a day and its feeds do not tell, by kind: see `ecom_assets.shop.truth`.
+
+        After the shop's last day there is nothing. Raises ValueError before its start.
+        """
+        number = self._number(day)
+        if number >= self._timetable.days:
+            return {kind: rows.clear() for kind, rows in self.truth(self.start).items()}
+        return truth(day, number, self._timetable, self._customers, self._products, self._basket(number))
+
     def _number(self, day: date) -> int:
         if day < self.start:
             raise ValueError(f"The shop opened on {self.start}; there is nothing on {day}.")
@@ -104,6 +119,8 @@ class Shop:
             "customers": self._customers.rows(day),
             "products": self._products.rows(day),
             **self._sales.rows(day, self._basket(day)),
+            "campaigns": self._marketing.campaigns(day),
+            "ad_spend": self._marketing.ad_spend(day, self._visits.clicks(day)),
         }
 
     def _visits_begun(self, day: int, lag: int) -> Rows:

@@ -8,6 +8,14 @@ import polars as pl
 
 from ecom_assets.shop.customers import Customers, customer_ids
 from ecom_assets.shop.draws import HOUR, Ints, below, choose, durations, generator, times_of_day, uniforms
+from ecom_assets.shop.marketing import (
+    SOURCES,
+    UTM_CAMPAIGNS,
+    UTM_MEDIUMS,
+    UTM_SOURCES,
+    buyer_shares,
+    visit_shares,
+)
 from ecom_assets.shop.products import Products, product_ids
 from ecom_assets.shop.rows import (
     LAG_WEIGHTS,
@@ -22,7 +30,7 @@ from ecom_assets.shop.rows import (
     timestamps,
 )
 from ecom_assets.shop.sales import Basket, order_ids
-from ecom_assets.shop.timetable import Timetable, is_campaign
+from ecom_assets.shop.timetable import Timetable
 
 EVENTS = {
     "p": "Page Viewed",
@@ -88,25 +96,6 @@ USER_AGENTS = pool(
     [agent.format(version) for agents in _AGENTS for version in (118, 119, 120) for agent in agents] + ROBOTS
 )
 FIRST_ROBOT = AGENTS_PER_DEVICE * len(_AGENTS)
-
-CAMPAIGN = "birthday-week"
-SOURCES = [
-    (None, None, None, 0.34),
-    ("google", "organic", None, 0.22),
-    ("google", "cpc", "brand", 0.1),
-    ("google", "cpc", "shopping", 0.08),
-    ("facebook", "paid_social", "prospecting", 0.07),
-    ("instagram", "paid_social", "retargeting", 0.06),
-    ("newsletter", "email", "weekly", 0.08),
-    ("partner", "affiliate", None, 0.05),
-    ("newsletter", "email", CAMPAIGN, 0.0),
-    ("facebook", "paid_social", CAMPAIGN, 0.0),
-]
-UTM_SOURCES, UTM_MEDIUMS, UTM_CAMPAIGNS = (
-    pl.Series([*(source[part] for source in SOURCES), None], dtype=pl.String) for part in range(3)
-)
-SOURCE_WEIGHTS = [weight for *_, weight in SOURCES]
-CAMPAIGN_SOURCE_WEIGHTS = [*SOURCE_WEIGHTS[:-2], 0.2, 0.15]
 
 LOGGED_IN_SHARE, LATE_LOGIN_SHARE, RECOVERED_SHARE = 0.25, 0.5, 0.12
 STRANGERS = 30
@@ -194,6 +183,22 @@ class Visits:
         per_purchase = buying + (1 / scale.conversion - 1) * browsing
         return min(scale.events_per_order / per_purchase, 1.0)
 
+    def _browsers(self, day: int, place: int) -> Ints:
+        """How many visits of the day that do not buy each source brings, of those sent with one lag."""
+        scale = self.timetable.scale
+        others = scale.orders_per_day * self.timetable.demand[day] * self.seen_share * (1 / scale.conversion - 1)
+        rng = generator(self.timetable.seed, f"browsers {LAGS[place]}", day)
+        browsers: Ints = rng.poisson(others * LAG_WEIGHTS[place] * visit_shares(day))
+        return browsers
+
+    def clicks(self, day: int) -> Ints:
+        """How many visits of the day each source is said to bring: the buyers among them are an estimate."""
+        browsers = np.sum([self._browsers(day, place) for place in range(len(LAGS))], axis=0)
+        buyers = self.timetable.scale.orders_per_day * self.timetable.demand[day] * self.seen_share
+        estimated = generator(self.timetable.seed, "clicks of buyers", day).poisson(buyers * buyer_shares(day))
+        clicks: Ints = browsers + estimated
+        return clicks
+
     def batch(self, day: int, lag: int, basket: Basket) -> Rows:
         """The events of the visits that end with an order of the day, or begin on it, and are sent `lag` days late."""
         place = LAGS.index(lag)
@@ -247,8 +252,8 @@ class Visits:
         of which the customer is known.
         """
         seed, scale = self.timetable.seed, self.timetable.scale
-        others = scale.orders_per_day * self.timetable.demand[day] * self.seen_share * (1 / scale.conversion - 1)
-        buyers, browsers = len(orders["number"]), int(rng.poisson(others * LAG_WEIGHTS[place]))
+        brought = self._browsers(day, place)
+        buyers, browsers = len(orders["number"]), int(brought.sum())
         count = buyers + browsers
         is_buyer = np.arange(count) < buyers
 
@@ -261,12 +266,14 @@ class Visits:
         is_logged_in = (rng.random(browsers) < LOGGED_IN_SHARE) & ~is_robot[buyers:]
         regular = np.where(is_logged_in, self.customers.pick(rng, day, browsers), -1)
         customer = np.concatenate([orders["customer"], regular])
-        stranger = rng.integers(0, STRANGERS * max(int(others), 1), count)
+        a_day = scale.orders_per_day * self.timetable.demand[day] * self.seen_share / scale.conversion
+        stranger = rng.integers(0, STRANGERS * max(int(a_day), 1), count)
         visitor = np.where(customer >= 0, 2 * customer + 1, 2 * stranger)
 
         device = np.where(is_robot, 0, choose(uniforms(seed, "device", visitor), DEVICE_WEIGHTS))
         agent = device * AGENTS_PER_DEVICE + below(seed, "agent", visitor, AGENTS_PER_DEVICE)
-        source = choose(rng.random(count), CAMPAIGN_SOURCE_WEIGHTS if is_campaign(day) else SOURCE_WEIGHTS)
+        of_browsers = rng.permutation(np.repeat(np.arange(len(SOURCES)), brought))
+        source = np.concatenate([choose(rng.random(buyers), list(buyer_shares(day))), of_browsers])
         return {
             "way": way,
             "anchor": np.concatenate([orders["at"], self.timetable.begins(day) + times_of_day(rng, browsers)]),

@@ -8,13 +8,13 @@ import polars as pl
 import pytest
 
 from ecom_assets.landing.reading import read
-from ecom_assets.landing.synthetic import land_shop, load_shop, save_shop
+from ecom_assets.landing.synthetic import land_shop, load_shop, save_shop, write_truth
 from ecom_assets.landing.zone import Zone
 from ecom_assets.shop import Scale, Shop
 
 START = date(2024, 1, 1)
 SMALL = Scale(orders_per_day=15, customers_at_start=40, products_at_start=30, products_per_day=6)
-FEEDS = ["customers", "products", "orders", "order_items", "payments", "returns", "events"]
+FEEDS = ["customers", "products", "orders", "order_items", "payments", "returns", "events", "campaigns", "ad_spend"]
 
 
 def landed(zone: Zone) -> dict[str, bytes]:
@@ -31,6 +31,8 @@ def test_each_feed_lands_one_file_a_day_in_its_own_format(tmp_path: Path) -> Non
     land_shop(zone, Shop(START, preset=SMALL), [START])
 
     assert sorted(landed(zone)) == [
+        "ad_spend/2024-01-01/ad_spend-2024-01-01.csv",
+        "campaigns/2024-01-01/campaigns-2024-01-01.jsonl",
         "customers/2024-01-01/customers-2024-01-01.jsonl",
         "events/2024-01-01/events-2024-01-01.parquet",
         "order_items/2024-01-01/order_items-2024-01-01.csv.gz",
@@ -54,7 +56,7 @@ def test_days_landed_in_any_order_have_the_same_bytes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("feed", FEEDS)
 def test_landed_files_are_read_back_as_they_were(feed: str, tmp_path: Path) -> None:
-    zone, shop, day = Zone(tmp_path), Shop(START, preset=SMALL), START + timedelta(days=20)
+    zone, shop, day = Zone(tmp_path), Shop(START, preset=SMALL), START + timedelta(days=14)
     land_shop(zone, shop, [day])
     rows = shop.arrivals(day)[feed]
 
@@ -69,6 +71,8 @@ def test_landed_files_are_read_back_as_they_were(feed: str, tmp_path: Path) -> N
         if feed == "events" and kind == pl.Datetime
         else pl.col(name).str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", time_unit="us")
         if kind == pl.Datetime
+        else pl.col(name).str.to_date()
+        if kind == pl.Date
         else (pl.col(name) == "true")
         if kind == pl.Boolean
         else pl.col(name).cast(kind)
@@ -111,3 +115,15 @@ def test_a_shop_file_with_a_mistake_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match=r"shop\.toml cannot be used"):
         load_shop(tmp_path)
+
+
+def test_the_truth_is_written_beside_the_landing_zone_by_kind_and_day(tmp_path: Path) -> None:
+    shop = Shop(START, preset=SMALL)
+
+    write_truth(tmp_path, shop, days(2))
+
+    kinds = ["channels", "customers", "days", "orders", "products"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == kinds
+    assert pl.read_parquet(tmp_path / "orders" / "2024-01-02.parquet").equals(
+        shop.truth(START + timedelta(days=1))["orders"]
+    )
