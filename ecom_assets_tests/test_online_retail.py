@@ -12,10 +12,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import narwhals as nw
 import pytest
 
 from ecom_assets.cli import MAPS
 from ecom_assets.days import Window
+from ecom_assets.gold import agg_customer_metrics
+from ecom_assets.kpi import customer_rfm, daily_repeat_rates, monthly_cohorts
 from ecom_assets.landing.feed_map import land, load_map
 from ecom_assets.landing.zone import Zone
 from ecom_assets.writing import Session
@@ -274,3 +277,48 @@ def test_returns(retail: Retail) -> None:
                   count(distinct customer_id) as customers, sum(quantity)::bigint as quantity, sum(amount) as amount
         from lines where cancelled""",
     )
+
+
+MEASURES_OF_CUSTOMERS = [customer_rfm, daily_repeat_rates, monthly_cohorts]
+
+
+@only_whole_year
+def test_customers_by_cohort_quintile_and_repeated_purchase(retail: Retail) -> None:
+    """The published cleaning leaves out lines without a price, and returns; our own tables keep them."""
+    con = retail.session.con
+
+    def frame(query: str) -> nw.LazyFrame[Any]:
+        return nw.from_native(con.sql(query))
+
+    all_days = frame(
+        "select unnest(generate_series(date '2010-12-01', date '2011-12-31', interval 1 day))::date as day"
+    )
+    first_line = "line_number = min(line_number) over (partition by order_id)"
+    sales = frame(f"select * replace ({first_line} as is_first_line) from clean")
+    no_returns = frame("from gold.fact_returns limit 0")
+    metrics = agg_customer_metrics.transform(sales, no_returns, all_days)
+    metrics.to_native().create("clean_metrics")
+    for module in MEASURES_OF_CUSTOMERS:
+        made = module.transform(frame("from clean_metrics"), all_days)
+        made.to_native().create(module.__name__.rpartition(".")[2])
+
+    retail.matches(
+        "cohort_retention",
+        """select strftime(cohort, '%Y-%m') as cohort, month_offset, active_customers as customers
+        from monthly_cohorts""",
+    )
+    retail.matches(
+        "rfm_quintiles",
+        """select recency_score as rs, frequency_score as fs, monetary_score as ms, count(*) as customers,
+                  sum(monetary) as monetary
+        from customer_rfm where snapshot_on = date '2011-12-31' group by all""",
+    )
+    retail.matches(
+        "repeat_purchase",
+        "select customers, repeat_customers from daily_repeat_rates where day = date '2011-12-09'",
+    )
+    [(rate, value)] = retail.query("""
+        select round(100 * repeat_purchase_rate, 6),
+               (select sum(net_sales_to_date) from monthly_cohorts where month_end = date '2011-12-31')
+        from daily_repeat_rates where day = date '2011-12-09'""")
+    assert (rate, value) == (65.583218, Decimal("8911407.9040"))

@@ -4,6 +4,7 @@ import narwhals as nw
 
 from ecom_assets import measures
 from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
+from ecom_assets.dates import days_between
 from ecom_assets.money import MONEY, ratio, total, total_count
 from ecom_assets.table_asset import table_asset
 
@@ -27,6 +28,11 @@ class DailyCustomers(Table, primary_key="day", partition_column="day"):
     returning_buyers: int = column("Buyers who had a valid order on an earlier day", ge=0)
     returning_customer_rate: float = column(
         "Returning buyers per buyer; null without buyers", nullable=True, ge=0, le=1
+    )
+    median_days_between_orders: float = column(
+        "Median over the returning buyers of the days since the day of their previous order; null without any",
+        nullable=True,
+        ge=1,
     )
 
     @rule
@@ -55,6 +61,7 @@ def transform(gold_agg_customer_metrics: nw.LazyFrame, gold_fact_sales: nw.LazyF
         returning_sales=(c("gross_sales") - c("discounts") - c("new_sales")).cast(MONEY),
         buyers=nw.lit(1, nw.Int64),
         returning_buyers=(~c("previous_order_on").is_null()).cast(nw.Int64),
+        days_between_orders=days_between(c("previous_order_on"), c("day")),
     )
     order = c("is_first_line").cast(nw.Int64)
     guests = gold_fact_sales.filter(c("is_valid"), c("customer_id").is_null()).select(
@@ -63,7 +70,11 @@ def transform(gold_agg_customer_metrics: nw.LazyFrame, gold_fact_sales: nw.LazyF
     return (
         nw.concat([known, guests], how="diagonal")
         .group_by("day")
-        .agg(*map(total_count, COUNTS), *map(total, AMOUNTS))
+        .agg(
+            *map(total_count, COUNTS),
+            *map(total, AMOUNTS),
+            c("days_between_orders").median().alias("median_days_between_orders"),
+        )
         .with_columns(returning_customer_rate=ratio("returning_buyers", "buyers"))
         .select(*contract(DailyCustomers).columns)
     )

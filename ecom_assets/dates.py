@@ -1,0 +1,27 @@
+"""Days as columns: months, and how far apart two days are."""
+
+import narwhals as nw
+
+_SECONDS_PER_DAY = 86_400
+
+
+def days_between(earlier: nw.Expr, later: nw.Expr) -> nw.Expr:
+    """Whole days from one date to another, as an integer; null where either is."""
+    apart = later.cast(nw.Datetime("us")) - earlier.cast(nw.Datetime("us"))
+    return (apart.dt.total_seconds() // _SECONDS_PER_DAY).cast(nw.Int64)
+
+
+def month_of(day: nw.Expr) -> nw.Expr:
+    """The first day of a date's month."""
+    return day.dt.truncate("1mo").cast(nw.Date)
+
+
+def months_between(earlier: nw.Expr, later: nw.Expr) -> nw.Expr:
+    """From how many months before the month of `later` the date `earlier` is, as an integer."""
+    years = later.dt.year().cast(nw.Int64) - earlier.dt.year().cast(nw.Int64)
+    return years * 12 + later.dt.month().cast(nw.Int64) - earlier.dt.month().cast(nw.Int64)
+
+
+def is_month_end(day: nw.Expr) -> nw.Expr:
+    """Whether a date is the last day of its month."""
+    return day.cast(nw.Datetime("us")).dt.offset_by("1d").dt.day() == 1
