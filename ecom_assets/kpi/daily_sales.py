@@ -29,9 +29,7 @@ class DailySales(Table, primary_key=("day", "channel"), partition_column="day"):
         "Average order value: gross sales less discounts, per order; null without orders", nullable=True
     )
     units_per_order: float = column("Units per order; null without orders", nullable=True, ge=0)
-    asp: float = column(
-        "Average selling price: gross sales less discounts, per unit; null without units", nullable=True
-    )
+    asp: float = column(measures.ASP, nullable=True)
     cancel_rate: float = column("Cancelled orders per order; null without orders", nullable=True, ge=0, le=1)
 
     @rule

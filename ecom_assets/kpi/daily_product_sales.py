@@ -1,0 +1,38 @@
+"""Sales by day and product, with what a unit brings and how much of it comes back."""
+
+import narwhals as nw
+
+from ecom_assets import measures
+from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
+from ecom_assets.money import ratio
+from ecom_assets.table_asset import table_asset
+
+
+class DailyProductSales(Table, primary_key=("day", "product_id"), partition_column="day"):
+    """One row per day and product with a valid sale or a refund."""
+
+    day: Date = key("Business day")
+    product_id: str = key("Stock code; codes are case-sensitive")
+    orders: int = column("Valid orders with the product", ge=0)
+    units: int = column(measures.UNITS, ge=0)
+    gross_sales: Decimal = money(measures.GROSS_SALES, ge=0)
+    discounts: Decimal = money(measures.DISCOUNTS, ge=0)
+    returned_units: int = column("Units returned, on the refund day", ge=0)
+    returns: Decimal = money(measures.RETURNS, ge=0)
+    net_sales: Decimal = money(measures.NET_SALES)
+    asp: float = column(measures.ASP, nullable=True)
+
+    @rule
+    def net_sales_adds_up(cls) -> nw.Expr:
+        """Gross sales less discounts less returns make the net sales."""
+        return nw.col("net_sales") == nw.col("gross_sales") - nw.col("discounts") - nw.col("returns")
+
+
+def transform(gold_agg_product_performance: nw.LazyFrame) -> nw.LazyFrame:
+    sold = nw.col("gross_sales") - nw.col("discounts")
+    return gold_agg_product_performance.with_columns(asp=ratio(sold, "units")).select(
+        *contract(DailyProductSales).columns
+    )
+
+
+asset = table_asset(DailyProductSales, transform)

@@ -1,0 +1,63 @@
+import datetime as dt
+
+from ecom_assets.gold.fact_carts import FactCarts, transform
+from ecom_assets.silver.events import Events
+from ecom_assets.silver.sessions import Sessions
+from ecom_assets_tests.samples import collected, rows, run, sample
+
+DAY = dt.date(2024, 1, 1)
+
+
+def event(number: int, moment: str, name: str = "Product Added", **facts):
+    return {
+        "event_id": str(number),
+        "event": name,
+        "occurred_at": moment,
+        "occurred_on": moment[:10],
+        "cart_id": "B",
+        "anonymous_id": "V",
+        **facts,
+    }
+
+
+SESSION = {"anonymous_id": "V", "started_at": "2024-01-01 09:00", "ended_at": "2024-01-01 11:00", "channel": "email"}
+
+
+def test_a_cart_bought_within_24_hours_is_not_abandoned():
+    events = sample(
+        Events,
+        event(1, "2024-01-01 10:00"),
+        event(2, "2024-01-01 10:30"),
+        event(3, "2024-01-02 09:59:59", "Order Completed"),
+        event(4, "2024-01-01 10:00", cart_id="late"),
+        event(5, "2024-01-02 10:00", "Order Completed", cart_id="late"),
+        event(6, "2024-01-01 10:00", "Product Viewed", cart_id="seen"),
+    )
+
+    made = run(transform, events, sample(Sessions, SESSION))
+
+    assert rows(made, "cart_id", "created_at", "channel", "is_purchased") == [
+        ("B", dt.datetime.fromisoformat("2024-01-01 10:00"), "email", True),
+        ("late", dt.datetime.fromisoformat("2024-01-01 10:00"), "email", False),
+    ]
+    FactCarts.validate(collected(made))
+
+
+def test_a_cart_in_use_the_day_before_is_no_new_one():
+    events = sample(
+        Events,
+        event(1, "2023-12-31 23:50"),
+        event(2, "2024-01-01 10:00"),
+        event(3, "2024-01-01 10:00", cart_id="rested"),
+        event(4, "2023-12-30 10:00", cart_id="rested"),
+    )
+
+    made = run(transform, events, sample(Sessions, SESSION))
+
+    assert [key for key in rows(made, "created_on", "cart_id") if key[0] == DAY] == [(DAY, "rested")]
+
+
+def test_bots_have_no_session_and_no_cart():
+    made = run(transform, sample(Events, event(1, "2024-01-01 10:00", anonymous_id="bot")), sample(Sessions, SESSION))
+
+    assert rows(made, "cart_id") == []
