@@ -10,7 +10,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null && echo $$p && break; done)
 VENV ?= .venv
 BIN = $(VENV)/bin
-PYTEST = $(BIN)/pytest -n 2
+# Each file's tests stay together, so that what they share is made once.
+PYTEST = $(BIN)/pytest -n 2 --dist loadfile
 # By uv where it is and by pip otherwise. The lock is complete, so nothing is left to resolve.
 PIP_INSTALL = $$(uv --version >/dev/null 2>&1 \
 	&& echo "uv pip install --quiet --no-deps --python $(VENV)" \
@@ -42,19 +43,19 @@ ui: install ## Dagster on http://127.0.0.1:3000, web server and daemon
 	@$(BIN)/dagster dev --host 127.0.0.1 --port 3000
 
 .PHONY: test
-test: install ## All tests but the long ones, with coverage
+test: install ## All tests but the long ones, with coverage: under ten minutes
 	@$(PYTEST) -m "not long" --cov
 
 .PHONY: test-long
-test-long: install ## The long tests: kills, histories, real daemons
+test-long: install ## The long tests: histories, mutants, a real year, real daemons
 	@$(BIN)/pytest -m long
 
 .PHONY: check
-check: install ## Lint, format, types, quick tests
+check: install ## Lint, format, types, and the tests that are quick: under a minute
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
-	@$(PYTEST) -q -m "not long"
+	@$(PYTEST) -q -m "not slow and not long"
 
 .PHONY: format
 format: install ## Format, and fix what can be fixed
@@ -66,7 +67,7 @@ bench: install ## Measure; figures and machine go to bench/
 	@$(BIN)/python -m bench
 
 .PHONY: test-duckdb2
-test-duckdb2: ## The quick tests on DuckDB 2.0, in a venv of their own
+test-duckdb2: ## All tests but the long ones on DuckDB 2.0, in a venv of their own
 	@$(MAKE) .venv-duckdb2/.duckdb2 VENV=.venv-duckdb2
 	@.venv-duckdb2/bin/pytest -n 2 -m "not long"
 

@@ -105,6 +105,7 @@ def done(process: "subprocess.Popen[str]") -> None:
     assert process.returncode == 0, out + err
 
 
+@pytest.mark.slow
 def test_landed_days_run_are_reported_and_proven(ecom: Ecom, tiny_shop: Shop) -> None:
     landed = ecom("shop", str(DAYS))
     assert landed.exit_code == 0

@@ -105,6 +105,7 @@ def run_together(folder: Path, writers: int, readers: int, seconds: float) -> di
     return done
 
 
+@pytest.mark.slow
 def test_two_runs_and_three_readers_do_not_disturb_each_other(tmp_path: Path) -> None:
     done = run_together(tmp_path, writers=2, readers=3, seconds=3)
 

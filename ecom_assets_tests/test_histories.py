@@ -34,12 +34,14 @@ def check(history: History, by_row: bool = False) -> None:
     assert not broken, f"{broken}\nafter\n{history}"
 
 
+@pytest.mark.slow
 @settings(max_examples=10, suppress_health_check=SLOW)
 @given(histories(GOALS, steps=4))
 def test_a_few_histories_end_as_a_clean_run(history: History):
     check(history, by_row=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("history", REMEMBERED.values(), ids=REMEMBERED)
 def test_a_remembered_history_ends_as_a_clean_run(history: History):
     check(history, by_row=True)

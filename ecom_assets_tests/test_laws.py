@@ -51,7 +51,7 @@ def test_the_generated_data_holds_what_makes_the_laws_hard(built: Session):
     assert _one(built, f"select count(*) from ledger.days where day = date '{quiet}' and row_count = 0") > 0
 
 
-@pytest.mark.parametrize("days", [4, pytest.param(DAYS, marks=pytest.mark.long)])
+@pytest.mark.parametrize("days", [pytest.param(4, marks=pytest.mark.slow), pytest.param(DAYS, marks=pytest.mark.long)])
 def test_a_window_gives_what_its_days_give_one_by_one_in_any_order(tmp_path: Path, days: int):
     zone = small_shop(tmp_path, days)
     at_once, day_by_day = session_over(zone), session_over(zone)

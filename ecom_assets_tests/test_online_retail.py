@@ -28,7 +28,10 @@ SOURCE = Path(__file__).parents[2] / "shared" / "data" / "online_retail"
 DECEMBER = Window.parse("2010-12-01..2010-12-31")
 WHOLE_YEAR = Window.parse("2010-12-01..2011-12-09")
 
-pytestmark = pytest.mark.skipif(not SOURCE.is_dir(), reason=f"The real files are not at {SOURCE}.")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not SOURCE.is_dir(), reason=f"The real files are not at {SOURCE}."),
+]
 only_whole_year = pytest.mark.parametrize("retail", [pytest.param(WHOLE_YEAR, marks=pytest.mark.long)], indirect=True)
 
 LINES = """

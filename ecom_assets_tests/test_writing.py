@@ -63,6 +63,7 @@ def failed_at(shop: TinyShop, number: int, table: str) -> str | None:
     return None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ["bronze.orders", "silver.customers", "silver.orders", "gold.sales"])
 def test_a_write_that_fails_at_any_step_leaves_all_as_it_was(shop, table):
     shop.land_customers(1, "c1", "c7")
@@ -453,10 +454,8 @@ def settle_and_die(folder: Path, number: int) -> None:
         settle(session)
 
 
-@pytest.mark.parametrize(
-    "number",
-    [pytest.param(n, marks=[] if n in (9, 22) else pytest.mark.long) for n in (0, 3, 6, 9, 13, 17, 22, 27, 32, 37)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [0, 3, 6, 9, 13, 17, 22, 27, 32, 37])
 def test_a_killed_repair_leaves_each_table_old_or_new_and_no_lock(folder, processes, number):
     with open_session(settings(folder), tiny_shop.tables()) as session:
         old = TinyShop(folder, session).everything()

@@ -149,6 +149,7 @@ def test_a_run_that_failed_for_refused_days_is_not_started_again(after_refusal: 
     assert refused.tags["dagster/will_retry"] == "false"
 
 
+@pytest.mark.slow
 def test_a_mended_day_turns_green_again(instance: dg.DagsterInstance, zone: Zone) -> None:
     land(zone, BAD_DAY, amount="-10.00")
     run(instance)

@@ -141,6 +141,7 @@ def test_the_zone_learns_time_zone_and_weekdays(tmp_path: Path, zone: Zone) -> N
     assert (load_map(MAP).start, load_map(MAP).end) == (dt.date(2010, 12, 1), dt.date(2011, 12, 9))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not EXPORT.is_dir(), reason=f"Online Retail is not at {EXPORT}.")
 def test_every_line_of_online_retail_becomes_an_item_or_a_return(tmp_path: Path) -> None:
     zone = Zone(tmp_path)

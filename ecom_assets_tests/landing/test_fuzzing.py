@@ -164,6 +164,7 @@ def patient_rows(file: LandedFile) -> list[tuple[Any, ...]]:
     return [tuple(row.values()) for batch in batches for row in batch.to_pylist()]
 
 
+@pytest.mark.slow
 def test_hostile_files_are_read_alike_by_both_ways(tmp_path: Path) -> None:
     check_cases(tmp_path, range(300))
 
@@ -212,7 +213,7 @@ def test_ten_thousand_columns_are_kept(tmp_path: Path) -> None:
     assert json.loads(row[6]) == dict.fromkeys(names, "x")
 
 
-@pytest.mark.parametrize("content", [b"0" * (64 << 20), b"\n" * (64 << 20)])
+@pytest.mark.parametrize("content", [b"0" * (64 << 20), pytest.param(b"\n" * (64 << 20), marks=pytest.mark.slow)])
 def test_a_gzip_bomb_costs_little_memory(tmp_path: Path, content: bytes) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     found = read_all(tmp_path, {"a.csv.gz": gzip.compress(b"order_id,note,price\n" + content)})

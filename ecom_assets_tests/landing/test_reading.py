@@ -129,6 +129,7 @@ def test_both_ways_read_json_lines_alike(
     assert quick_rows(file, folder / "unpacked") in (None, patient_rows(file))
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(
     lines=st.lists(

@@ -264,16 +264,17 @@ def publish_and_die(folder: Path, step: str) -> None:
         publish(killed, folder / "snapshot.duckdb")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("step", "runs_before"),
     [
         ("snapshot committed", 2),
-        pytest.param("snapshot rows written", 1, marks=pytest.mark.long),
-        pytest.param("snapshot attached", 2, marks=pytest.mark.long),
-        pytest.param("snapshot rows written", 2, marks=pytest.mark.long),
-        pytest.param("snapshot written", 2, marks=pytest.mark.long),
-        pytest.param("snapshot linked", 2, marks=pytest.mark.long),
-        pytest.param("snapshot published", 2, marks=pytest.mark.long),
+        ("snapshot rows written", 1),
+        ("snapshot attached", 2),
+        ("snapshot rows written", 2),
+        ("snapshot written", 2),
+        ("snapshot linked", 2),
+        ("snapshot published", 2),
     ],
 )
 def test_a_killed_publish_leaves_a_whole_snapshot_that_the_next_one_replaces(folder, step, runs_before):

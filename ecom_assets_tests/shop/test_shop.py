@@ -109,6 +109,7 @@ def test_another_seed_gives_another_shop() -> None:
     assert [feed for feed in CONTRACTS if one[feed].equals(other[feed])] == ["campaigns"]
 
 
+@pytest.mark.slow
 def test_every_row_about_a_day_arrives_and_no_other() -> None:
     shop = Shop(START, preset=Scale(orders_per_day=80, events_per_order=25, days=12))
     everything = range(12 + LONGEST_WAIT + 1)
@@ -150,6 +151,7 @@ def test_a_quiet_day_has_no_order_and_no_registration() -> None:
     assert not shop.day(on(4))["orders"].is_empty()
 
 
+@pytest.mark.slow
 def test_seed003_has_exactly_its_numbers(seed003: Frames) -> None:
     keys = {
         "customers": ["customer_id"],
@@ -164,6 +166,7 @@ def test_seed003_has_exactly_its_numbers(seed003: Frames) -> None:
     assert counts == {"customers": 2_000, "products": 600, "orders": 4_000, "order_items": 10_000, "payments": 4_000}
 
 
+@pytest.mark.slow
 def test_seed003_begins_everything_within_its_sixty_days(seed003: Frames) -> None:
     assert seed003["orders"]["ordered_at"].max() < datetime.combine(on(60), time())
     assert seed003["customers"]["changed_at"].max() < datetime.combine(on(60), time())

@@ -164,6 +164,7 @@ pauses = st.tuples(st.sampled_from([5, 29, 30, 31, 400]), st.integers(1, 100))
 evenings = st.sampled_from(["2024-03-29 22:10", "2024-03-30 23:00", "2024-10-25 21:40", "2024-10-26 22:00"])
 
 
+@pytest.mark.slow
 @settings(max_examples=8)
 @given(evening=evenings, runs=st.lists(pauses, min_size=1, max_size=5), length=st.integers(2, 3))
 @example(evening="2024-03-29 22:10", runs=[(30, 200)], length=2)
