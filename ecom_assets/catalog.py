@@ -7,12 +7,12 @@ from types import ModuleType
 
 import dagster as dg
 
-from ecom_assets import bronze, gold, kpi, silver
+from ecom_assets import bronze, features, gold, kpi, silver
 from ecom_assets.declaration import Catalog
 from ecom_assets.engine.compiling import may_keep
 from ecom_assets.table_asset import declaration_of
 
-LAYERS = (bronze, silver, gold, kpi)
+LAYERS = (bronze, silver, gold, kpi, features)
 
 
 @cache

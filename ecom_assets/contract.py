@@ -22,7 +22,7 @@ Timestamp = dt.datetime
 Decimal = Annotated[pl.Decimal, 18, 4]
 
 Kind = Literal["text", "integer", "decimal", "date", "timestamp", "float", "boolean"]
-Layer = Literal["bronze", "silver", "gold", "kpi"]
+Layer = Literal["bronze", "silver", "gold", "kpi", "features"]
 
 _KINDS: Mapping[Any, Kind] = {
     pl.String: "text",

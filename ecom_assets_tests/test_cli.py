@@ -117,7 +117,7 @@ def test_landed_days_run_are_reported_and_proven(ecom: Ecom, tiny_shop: Shop) ->
     lines = run.stderr.splitlines()
     assert any(line.startswith(f"bronze.orders {DAYS}: ") for line in lines)
     assert not [line for line in lines if len(line) > 120 or "INFO" in line]
-    assert {table.partition(".")[0] for table, _ in table_days()} == {"bronze", "silver", "gold", "kpi"}
+    assert {table.partition(".")[0] for table, _ in table_days()} == {"bronze", "silver", "gold", "kpi", "features"}
     assert ecom("stale").stdout == "Nothing is stale.\n"
     assert ecom("bad").stdout == "Every day has good rows.\n"
     assert "Net sales" in ecom("report").stdout

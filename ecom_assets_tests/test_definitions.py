@@ -36,11 +36,12 @@ def test_each_table_is_an_asset_and_the_pipeline_runs_them_all() -> None:
 
 
 def test_the_parts_of_the_pipeline_are_the_layers_that_they_are_called_after() -> None:
-    first, second = assets_of("bronze_to_silver"), assets_of("silver_to_gold")
+    first, second, third = map(assets_of, ("bronze_to_silver", "silver_to_gold", "ml_feature_generation"))
 
     assert {asset.partition("/")[0] for asset in first} == {"bronze", "silver", "quarantine"}
     assert {asset.partition("/")[0] for asset in second} == {"gold", "kpi"}
-    assert {asset for asset in assets_of("pipeline") if not asset.startswith("landing/")} == first | second
+    assert {asset.partition("/")[0] for asset in third} == {"features"}
+    assert {asset for asset in assets_of("pipeline") if not asset.startswith("landing/")} == first | second | third
 
 
 def test_all_that_runs_by_itself_is_switched_on() -> None:

@@ -22,11 +22,12 @@ def _job(name: str, description: str, *groups: str) -> UnresolvedAssetJobDefinit
 pipeline = _job(
     "pipeline",
     "Everything of the days given: from landed files to measures.",
-    *("landing", "bronze", "silver", "quarantine", "gold", "kpi"),
+    *("landing", "bronze", "silver", "quarantine", "gold", "kpi", "features"),
 )
 bronze_to_silver = _job(
     "bronze_to_silver", "Read landed files, and make typed rows of them.", "bronze", "silver", "quarantine"
 )
 silver_to_gold = _job("silver_to_gold", "The star schema and the measures, from silver as it stands.", "gold", "kpi")
+ml_feature_generation = _job("ml_feature_generation", "What models learn from, from gold as it stands.", "features")
 
-JOBS = [pipeline, bronze_to_silver, silver_to_gold]
+JOBS = [pipeline, bronze_to_silver, silver_to_gold, ml_feature_generation]

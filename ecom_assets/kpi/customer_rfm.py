@@ -29,10 +29,10 @@ class CustomerRfm(Table, primary_key=("snapshot_on", "customer_id"), partition_c
 
     snapshot_on: Date = key("Last day of a month")
     customer_id: str = key("Customer number issued by the shop")
+    monetary: Decimal = money("Gross sales less discounts of valid orders to date")
     last_order_on: Date = column("Day of the last valid order")
     recency_days: int = column("Days since the last valid order", ge=0)
     frequency: int = column("Valid orders to date", ge=1)
-    monetary: Decimal = money("Gross sales less discounts of valid orders to date")
     recency_score: int = column("Quintile by last order: 5 is the latest", ge=1, le=QUINTILES)
     frequency_score: int = column("Quintile by frequency: 5 is the most frequent", ge=1, le=QUINTILES)
     monetary_score: int = column("Quintile by monetary value: 5 is the highest", ge=1, le=QUINTILES)

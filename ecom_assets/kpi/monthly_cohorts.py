@@ -17,10 +17,10 @@ class MonthlyCohorts(Table, primary_key=("month_end", "cohort"), partition_colum
 
     month_end: Date = key("Last day of the month")
     cohort: Date = key("First day of the month of the first order")
-    month_offset: int = column("Months since that of the first order", ge=0)
     customers: int = column("Customers of the cohort", ge=0)
     active_customers: int = column("Those with a valid order in the month", ge=0)
     retention_rate: float = column("Active customers per customer", ge=0, le=1)
+    month_offset: int = column("Months since that of the first order", ge=0)
     net_sales: Decimal = money("Net sales to the cohort in the month")
     net_sales_to_date: Decimal = money("Net sales to the cohort up to the month's end")
     net_sales_per_customer: float = column("Lifetime value so far: net sales to date per customer of the cohort")

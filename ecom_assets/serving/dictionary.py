@@ -21,7 +21,7 @@ of silver that come from it, also say where they came from: `arrived_on`, `sourc
 BESIDE = """\
 ## Beside the tables
 
-Readers open `snapshot.duckdb`, which holds gold, kpi, their views, and:
+Readers open `snapshot.duckdb`, which holds gold, kpi, features, their views, and:
 
 | table | one row is |
 | --- | --- |

@@ -1,0 +1,52 @@
+"""Which categories a customer likes, by what was viewed, put into the cart and bought in the last 90 days."""
+
+import narwhals as nw
+
+from ecom_assets.contract import Date, Table, column, contract, key
+from ecom_assets.dates import days_between
+from ecom_assets.days import trailing
+from ecom_assets.money import ratio, total_count
+from ecom_assets.table_asset import table_asset
+
+TRAILING_DAYS = 90
+WEIGHTS = {"views": 1, "cart_additions": 3, "units_purchased": 5}
+"""What one of each says about a liking. A judgement, not a measurement."""
+
+
+class CategoryAffinity(Table, primary_key=("day", "customer_id", "category"), partition_column="day"):
+    """One row per day, customer who did something with a product on it, and category of the last 90 days.
+
+    It holds at the end of the day. The affinities of a customer on any day are those of the latest day up to it.
+    """
+
+    day: Date = key("Business day")
+    customer_id: str = key("Customer number issued by the shop")
+    category: str = key("Category of the catalogue; unknown where the product stood in none")
+    score: int = column("Views, three times the cart additions and five times the units bought, in 90 days", ge=1)
+    affinity: float = column("Share of the category in the customer's scores of the day", gt=0, le=1)
+
+
+def transform(features_customer_product_interactions: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame:
+    c = nw.col
+    interactions = features_customer_product_interactions
+    active = interactions.join(days, on="day", how="semi").select("day", "customer_id").unique()
+    weighed = interactions.select(
+        "customer_id",
+        "category",
+        interacted_on="day",
+        score=nw.sum_horizontal(*(c(name) * weight for name, weight in WEIGHTS.items())),
+    )
+    return (
+        weighed.join(active, on="customer_id")
+        .filter(days_between(c("interacted_on"), c("day")).is_between(0, TRAILING_DAYS - 1))
+        .group_by("day", "customer_id", "category")
+        .agg(total_count("score"))
+        .with_columns(all_scores=c("score").sum().over("day", "customer_id").cast(nw.Int64))
+        .with_columns(affinity=ratio("score", "all_scores"))
+        .select(*contract(CategoryAffinity).columns)
+    )
+
+
+asset = table_asset(
+    CategoryAffinity, transform, reads={"features_customer_product_interactions": trailing(TRAILING_DAYS)}
+)

@@ -1,0 +1,123 @@
+"""Customers as a model sees them: recency, frequency, monetary value and behaviour at the end of a day."""
+
+import narwhals as nw
+
+from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
+from ecom_assets.dates import days_between
+from ecom_assets.days import history, trailing
+from ecom_assets.money import MONEY, no_amount, ratio, total, total_count
+from ecom_assets.table_asset import table_asset
+
+TRAILING_DAYS = 30
+
+
+class CustomerFeatures(Table, primary_key=("day", "customer_id"), partition_column="day"):
+    """One row per day and customer who did something with a product on it, ordered, or was refunded.
+
+    It holds at the end of the day. The features of a customer on any day are those of the latest row up to it, with
+    the days since then added to what is counted in days.
+    """
+
+    day: Date = key("Business day")
+    customer_id: str = key("Customer number issued by the shop")
+    recency_days: int = column("Days since the last valid order; null before the first", nullable=True, ge=0)
+    tenure_days: int = column("Days since the first valid order; null before it", nullable=True, ge=0)
+    frequency: int = column("Valid orders to date", ge=0)
+    monetary: Decimal = money("Gross sales less discounts of valid orders to date", ge=0)
+    average_order_value: float = column("Monetary value per order; null without orders", nullable=True, ge=0)
+    mean_days_between_orders: float = column(
+        "Mean days from one day with an order to the next; null with less than two such days", nullable=True, ge=1
+    )
+    returns_to_date: Decimal = money("Refunded merchandise value to date", ge=0)
+    refunded_share: float = column("Returns to date per monetary value; null where it is zero", nullable=True, ge=0)
+    views_30d: int = column("Views of products in 30 days", ge=0)
+    cart_additions_30d: int = column("Times a product was put into the cart in 30 days", ge=0)
+    units_purchased_30d: int = column("Units bought in 30 days", ge=0)
+    products_30d: int = column("Different products viewed, put into the cart or bought in 30 days", ge=0)
+    active_days_30d: int = column("Days in 30 on which something was done with a product", ge=0, le=TRAILING_DAYS)
+
+    @rule
+    def orders_have_a_day(cls) -> nw.Expr:
+        """A customer with orders has a first and a last one, and no other has."""
+        has_orders = nw.col("frequency") > 0
+        return (has_orders != nw.col("recency_days").is_null()) & (has_orders != nw.col("tenure_days").is_null())
+
+
+BEHAVIOUR = ["views", "cart_additions", "units_purchased"]
+ACTIVE = ["day", "customer_id"]
+
+
+def orders_to_date(metrics: nw.LazyFrame, active: nw.LazyFrame) -> nw.LazyFrame:
+    """What each active customer had ordered and given back by the end of the day."""
+    c = nw.col
+    ordered_on = nw.when(c("orders") > 0).then(c("done_on"))
+    return (
+        metrics.select(
+            "customer_id", "orders", "returns", spent=(c("gross_sales") - c("discounts")).cast(MONEY), done_on="day"
+        )
+        .join(active, on="customer_id")
+        .filter(c("done_on") <= c("day"))
+        .with_columns(ordered_on=ordered_on)
+        .group_by(ACTIVE)
+        .agg(
+            c("ordered_on").min().alias("first_order_on"),
+            c("ordered_on").max().alias("last_order_on"),
+            c("ordered_on").count().cast(nw.Int64).alias("order_days"),
+            total_count("orders").alias("frequency"),
+            total("spent").alias("monetary"),
+            total("returns").alias("returns_to_date"),
+        )
+    )
+
+
+def behaviour(interactions: nw.LazyFrame, active: nw.LazyFrame) -> nw.LazyFrame:
+    """What each active customer did with products in the days up to the day."""
+    c = nw.col
+    return (
+        interactions.select("customer_id", "product_id", *BEHAVIOUR, done_on="day")
+        .join(active, on="customer_id")
+        .filter(days_between(c("done_on"), c("day")).is_between(0, TRAILING_DAYS - 1))
+        .group_by(ACTIVE)
+        .agg(
+            *(total_count(name).alias(f"{name}_30d") for name in BEHAVIOUR),
+            c("product_id").n_unique().cast(nw.Int64).alias("products_30d"),
+            c("done_on").n_unique().cast(nw.Int64).alias("active_days_30d"),
+        )
+    )
+
+
+def transform(
+    gold_agg_customer_metrics: nw.LazyFrame, features_customer_product_interactions: nw.LazyFrame, days: nw.LazyFrame
+) -> nw.LazyFrame:
+    c = nw.col
+    seen = [
+        frame.join(days, on="day", how="semi").select(ACTIVE)
+        for frame in (gold_agg_customer_metrics, features_customer_product_interactions)
+    ]
+    active = nw.concat(seen).unique()
+    counts = ["frequency", *(f"{name}_30d" for name in [*BEHAVIOUR, "products", "active_days"])]
+    features = (
+        active.join(orders_to_date(gold_agg_customer_metrics, active), on=ACTIVE, how="left")
+        .join(behaviour(features_customer_product_interactions, active), on=ACTIVE, how="left")
+        .with_columns(
+            c(counts).fill_null(0),
+            *(nw.coalesce(c(name), no_amount()).cast(MONEY).alias(name) for name in ("monetary", "returns_to_date")),
+        )
+    )
+    return features.with_columns(
+        recency_days=days_between(c("last_order_on"), c("day")),
+        tenure_days=days_between(c("first_order_on"), c("day")),
+        average_order_value=ratio("monetary", "frequency"),
+        mean_days_between_orders=ratio(days_between(c("first_order_on"), c("last_order_on")), c("order_days") - 1),
+        refunded_share=ratio("returns_to_date", "monetary"),
+    ).select(*contract(CustomerFeatures).columns)
+
+
+asset = table_asset(
+    CustomerFeatures,
+    transform,
+    reads={
+        "gold_agg_customer_metrics": history,
+        "features_customer_product_interactions": trailing(TRAILING_DAYS),
+    },
+)

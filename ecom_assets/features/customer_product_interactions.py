@@ -1,0 +1,72 @@
+"""What customers do with products: what they look at, put into the cart and buy, by day."""
+
+import narwhals as nw
+
+from ecom_assets.contract import Date, Table, column, contract, key
+from ecom_assets.days import history
+from ecom_assets.money import total_count
+from ecom_assets.table_asset import table_asset
+
+UNKNOWN = "unknown"
+
+
+class CustomerProductInteractions(Table, primary_key=("day", "customer_id", "product_id"), partition_column="day"):
+    """One row per day, known customer and product with a view, an addition to the cart or a purchase.
+
+    What a visitor does before the customer is known counts for nobody: it becomes known later.
+    """
+
+    day: Date = key("Business day")
+    customer_id: str = key("Customer number issued by the shop")
+    product_id: str = key("Stock code; codes are case-sensitive")
+    category: str = column("Where the product stood in the catalogue at the end of the day; unknown if nowhere")
+    views: int = column("Views of the product", ge=0)
+    cart_additions: int = column("Times it was put into the cart", ge=0)
+    units_purchased: int = column("Units on the lines of valid orders", ge=0)
+
+
+COUNTS = ["views", "cart_additions", "units_purchased"]
+KEY = ["day", "customer_id", "product_id"]
+
+
+def categories_of(interactions: nw.LazyFrame, versions: nw.LazyFrame) -> nw.LazyFrame:
+    """The category of each product and day of the interactions: that of its latest version up to then."""
+    wanted = interactions.select("day", "product_id").unique()
+    return (
+        versions.select("product_id", "effective_on", "effective_from", "category")
+        .join(wanted, on="product_id")
+        .filter(nw.col("effective_on") <= nw.col("day"))
+        .with_columns(nw.col("category").fill_null(UNKNOWN))
+        .group_by("day", "product_id")
+        .agg(nw.col("category").last(order_by="effective_from"))
+    )
+
+
+def transform(
+    silver_events: nw.LazyFrame, gold_fact_sales: nw.LazyFrame, gold_dim_product_versions: nw.LazyFrame
+) -> nw.LazyFrame:
+    c = nw.col
+    looked = silver_events.filter(c("event").is_in(["Product Viewed", "Product Added"])).select(
+        "customer_id",
+        "product_id",
+        day="occurred_on",
+        views=(c("event") == "Product Viewed").cast(nw.Int64),
+        cart_additions=(c("event") == "Product Added").cast(nw.Int64),
+    )
+    bought = gold_fact_sales.filter(c("is_valid")).select(
+        "customer_id", "product_id", day="ordered_on", units_purchased="quantity"
+    )
+    interactions = (
+        nw.concat([looked, bought], how="diagonal")
+        .filter(~c("customer_id").is_null(), ~c("product_id").is_null())
+        .group_by(KEY)
+        .agg(*map(total_count, COUNTS))
+    )
+    return (
+        interactions.join(categories_of(interactions, gold_dim_product_versions), on=["day", "product_id"], how="left")
+        .with_columns(c("category").fill_null(UNKNOWN))
+        .select(*contract(CustomerProductInteractions).columns)
+    )
+
+
+asset = table_asset(CustomerProductInteractions, transform, reads={"gold_dim_product_versions": history})

@@ -1,0 +1,57 @@
+import datetime as dt
+from decimal import Decimal
+
+from ecom_assets.features.customer_features import CustomerFeatures, transform
+from ecom_assets.features.customer_product_interactions import CustomerProductInteractions
+from ecom_assets.gold.agg_customer_metrics import AggCustomerMetrics
+from ecom_assets_tests.samples import collected, days, rows, run, sample
+
+DAY = dt.date(2024, 4, 1)
+
+
+def before(number: int) -> dt.date:
+    return DAY - dt.timedelta(days=number)
+
+
+def ordered(day: dt.date, gross_sales: str, **facts):
+    return {"customer_id": "C", "day": day, "orders": 1, "gross_sales": gross_sales, **facts}
+
+
+METRICS = [
+    ordered(before(50), "10", discounts="2"),
+    ordered(before(10), "20", orders=2),
+    {"customer_id": "C", "day": before(5), "returns": "7"},
+    {**ordered(before(1), "5"), "customer_id": "inactive"},
+]
+
+
+def seen(day: dt.date, **counts):
+    return {"customer_id": "C", "product_id": str(day), "day": day, **counts}
+
+
+INTERACTIONS = [seen(DAY, views=2), seen(before(29), cart_additions=1), seen(before(30), views=9)]
+
+
+def test_features_hold_what_happened_up_to_the_end_of_the_day():
+    made = run(
+        transform,
+        sample(AggCustomerMetrics, *METRICS),
+        sample(CustomerProductInteractions, *INTERACTIONS),
+        days(DAY),
+    )
+
+    bought = ["customer_id", "recency_days", "tenure_days", "frequency", "monetary", "returns_to_date"]
+    assert rows(made, *bought) == [("C", 10, 50, 3, Decimal(28), Decimal(7))]
+    assert rows(made, "average_order_value", "mean_days_between_orders", "refunded_share") == [(28 / 3, 40.0, 0.25)]
+    done = ["views_30d", "cart_additions_30d", "units_purchased_30d", "products_30d", "active_days_30d"]
+    assert rows(made, *done) == [(2, 1, 0, 2, 2)]
+    CustomerFeatures.validate(collected(made))
+
+
+def test_a_visitor_without_orders_has_none():
+    made = run(
+        transform, sample(AggCustomerMetrics), sample(CustomerProductInteractions, seen(DAY, views=1)), days(DAY)
+    )
+
+    assert rows(made, "frequency", "monetary", "recency_days", "average_order_value") == [(0, Decimal(0), None, None)]
+    CustomerFeatures.validate(collected(made))

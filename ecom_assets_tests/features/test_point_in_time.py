@@ -1,0 +1,66 @@
+"""A feature of a day uses nothing that happens after it."""
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from polars.testing import assert_frame_equal
+
+from ecom_assets import catalog
+from ecom_assets.features import category_affinity, customer_features, customer_product_interactions
+from ecom_assets.features.customer_product_interactions import CustomerProductInteractions
+from ecom_assets.gold.agg_customer_metrics import AggCustomerMetrics
+from ecom_assets.gold.dim_product_versions import DimProductVersions
+from ecom_assets.gold.fact_sales import FactSales
+from ecom_assets.silver.events import Events
+from ecom_assets_tests.features.test_customer_features import DAY, INTERACTIONS, METRICS, before
+from ecom_assets_tests.samples import collected, days, sample
+
+FEATURES = [name for name in catalog.tables().names if name.startswith("features.")]
+NEXT_DAY = DAY + dt.timedelta(days=1)
+PRESENT: dict[str, tuple[Any, list[dict[str, Any]]]] = {
+    "gold_agg_customer_metrics": (AggCustomerMetrics, METRICS),
+    "features_customer_product_interactions": (CustomerProductInteractions, INTERACTIONS),
+    "silver_events": (Events, [{"event": "Product Viewed", "customer_id": "C", "product_id": "P", "occurred_on": DAY}]),
+    "gold_fact_sales": (FactSales, []),
+    "gold_dim_product_versions": (
+        DimProductVersions,
+        [{"product_id": "P", "category": "a", "effective_on": before(9)}],
+    ),
+}
+FUTURE: dict[str, dict[str, Any]] = {
+    "gold_agg_customer_metrics": {"customer_id": "C", "day": NEXT_DAY, "orders": 1, "gross_sales": "99"},
+    "features_customer_product_interactions": {"customer_id": "C", "product_id": "Q", "day": NEXT_DAY, "views": 9},
+    "silver_events": {"event": "Product Added", "customer_id": "C", "product_id": "P", "occurred_on": NEXT_DAY},
+    "gold_fact_sales": {"customer_id": "C", "product_id": "P", "ordered_on": NEXT_DAY, "is_valid": True, "quantity": 9},
+    "gold_dim_product_versions": {"product_id": "P", "category": "b", "effective_on": NEXT_DAY},
+}
+
+
+@pytest.mark.parametrize("module", [category_affinity, customer_features, customer_product_interactions])
+def test_a_future_row_changes_nothing(module):
+    name = module.__name__.removeprefix("ecom_assets.")
+    parameters = [str(read.parameter) for read in catalog.tables()[name].reads]
+    wants_days = catalog.tables()[name].wants_days
+
+    def of_the_day(with_future: bool):
+        frames = {
+            parameter: sample(model, *present, *([FUTURE[parameter]] if with_future else []))
+            for parameter in parameters
+            for model, present in [PRESENT[parameter]]
+        }
+        made = collected(module.transform(**frames, **({"days": days(DAY, NEXT_DAY)} if wants_days else {})))
+        return made.filter(made["day"] == DAY)
+
+    without = of_the_day(with_future=False)
+
+    assert not without.is_empty()
+    assert_frame_equal(of_the_day(with_future=True), without, check_row_order=False)
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_nothing_that_a_feature_is_made_of_looks_ahead(name):
+    tables = catalog.tables()
+
+    for table in {name, *tables.upstream(name)}:
+        assert all(read.reach.by_event or read.reach.after == 0 for read in tables[table].reads), table
