@@ -14,7 +14,7 @@ def row(day: dt.date, category: str, **counts):
 def test_an_affinity_is_the_share_of_the_weighed_interactions():
     interactions = sample(
         CustomerProductInteractions,
-        row(DAY, "toys", views=2, units_purchased=1),
+        row(DAY, "toys", views=4, units_purchased=1),
         row(DAY - dt.timedelta(days=89), "games", cart_additions=1),
         row(DAY - dt.timedelta(days=90), "books", views=9),
         {**row(DAY - dt.timedelta(days=1), "toys", views=1), "customer_id": "inactive"},
@@ -23,7 +23,7 @@ def test_an_affinity_is_the_share_of_the_weighed_interactions():
     made = run(transform, interactions, days(DAY))
 
     assert rows(made, "customer_id", "category", "score", "affinity") == [
-        ("C", "games", 3, 0.3),
-        ("C", "toys", 7, 0.7),
+        ("C", "games", 3, 0.25),
+        ("C", "toys", 9, 0.75),
     ]
     CategoryAffinity.validate(collected(made))
