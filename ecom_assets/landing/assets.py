@@ -10,7 +10,22 @@ from ecom_assets.landing.synthetic import land_shop, load_shop, write_truth
 from ecom_assets.landing.zone import Zone
 from ecom_assets.table_asset import OWNERS, partitions
 
-FEEDS = ("customers", "products", "orders", "order_items", "payments", "returns", "events", "campaigns", "ad_spend")
+FEEDS = (
+    "customers",
+    "products",
+    "suppliers",
+    "orders",
+    "order_items",
+    "payments",
+    "shipments",
+    "returns",
+    "reviews",
+    "purchase_receipts",
+    "inventory_movements",
+    "events",
+    "campaigns",
+    "ad_spend",
+)
 
 
 @dg.multi_asset(

@@ -1,5 +1,6 @@
 """Random numbers that can be drawn again: by (seed, stream, day), or by (seed, stream, entity)."""
 
+from functools import cache
 from zlib import crc32
 
 import numpy as np
@@ -25,10 +26,14 @@ def generator(seed: int, stream: str, day: int = 0) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=key, counter=[0, 0, day, 0]))
 
 
+@cache
+def _salt(seed: int, stream: str) -> np.uint64:
+    return generator(seed, stream).integers(2**64, dtype=np.uint64)
+
+
 def uniforms(seed: int, stream: str, numbers: Ints) -> Floats:
     """A fixed number in [0, 1) for each entity number: splitmix64's finaliser over (seed, stream, number)."""
-    salt = generator(seed, stream).integers(2**64, dtype=np.uint64)
-    x = (numbers.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) ^ salt
+    x = (numbers.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) ^ _salt(seed, stream)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     x ^= x >> np.uint64(31)

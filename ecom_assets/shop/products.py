@@ -94,6 +94,29 @@ class Products:
         """How well each product sells, compared with the others."""
         return weights(self._weights, product)
 
+    @cached_property
+    def share(self) -> Floats:
+        """Each product's share of all units sold, at the time when it is new."""
+        product = np.arange(len(self._weights))
+        known = np.maximum(product + 1, self.timetable.products[0])
+        shares: Floats = self.weights(product) / self._weights[known - 1]
+        return shares
+
+    def listed(self, day: int) -> Ints:
+        """The products that enter the catalogue on a day."""
+        listed = self.timetable.products
+        return np.arange(listed[day] if day else 0, listed[day + 1])
+
+    def listed_at(self, product: Ints) -> Ints:
+        """When each product entered the catalogue."""
+        moments: Ints = self._born[product]
+        return moments
+
+    def cost(self, product: Ints) -> Ints:
+        """Cents that one unit costs the shop."""
+        cost_share = 0.4 + 0.3 * uniforms(self.seed, "cost share", product)
+        return np.rint(self._first_price[product] * cost_share).astype(np.int64)
+
     def price(self, product: Ints, at: Ints) -> Ints:
         """Cents for one unit at the given moments."""
         return self._price_of(product, self._changes.version(product, self._born[product], at))
@@ -106,9 +129,8 @@ class Products:
     def rows(self, day: int) -> Rows:
         """Products listed on the day, and prices changed on it."""
         begins = self.timetable.begins(day)
-        listed = self.timetable.products
-        new = np.arange(listed[day] if day else 0, listed[day + 1])
-        old = self._changes.changing(begins // DAY, int(listed[day]) if day else 0)
+        new = self.listed(day)
+        old = self._changes.changing(begins // DAY, int(self.timetable.products[day]) if day else 0)
         born_at = self._born[old]
         version = self._changes.version(old, born_at, begins + DAY - 1)
         made = {"product": new, "at": self._born[new], "version": np.zeros_like(new)}
@@ -122,7 +144,6 @@ class Products:
         category = choose(uniforms(self.seed, "category", product), CATEGORY_WEIGHTS)
         noun = category * 4 + below(self.seed, "noun", product, 4)
         style = texts(STYLES, below(self.seed, "style", product, len(STYLES) - 1))
-        cost_share = 0.4 + 0.3 * uniforms(self.seed, "cost share", product)
         return frame(
             {
                 "product_id": product_ids(product),
@@ -131,7 +152,7 @@ class Products:
                 "category": texts(CATEGORY_NAMES, category),
                 "brand": texts(names(self.seed).brands, below(self.seed, "brand", product, BRANDS)),
                 "price": amounts(self._price_of(product, rows["version"])),
-                "cost": amounts(np.rint(self._first_price[product] * cost_share).astype(np.int64)),
+                "cost": amounts(self.cost(product)),
                 "is_active": pl.Series(np.ones(len(product), dtype=bool)),
             }
         )

@@ -79,6 +79,12 @@ def timestamps(microseconds: Ints) -> pl.Series:
     return pl.Series(microseconds).cast(pl.Datetime("us"))
 
 
+def timestamps_or_null(microseconds: Ints) -> pl.Series:
+    """Timestamps; -1 gives null."""
+    moments = timestamps(microseconds)
+    return moments.set(pl.Series(microseconds < 0), None)
+
+
 def days_of(numbers: Ints) -> pl.Series:
     """Days since 1970 as dates; -1 gives null."""
     days = pl.Series(numbers, dtype=pl.Int64).to_frame("day")

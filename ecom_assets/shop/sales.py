@@ -1,4 +1,4 @@
-"""A day's orders with all that follows from them: lines, states, payments, returns."""
+"""A day's orders with all that follows from them: lines, states, payments, shipments, returns."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,20 @@ from ecom_assets.shop.customers import COUNTRY_NAMES, Customers, customer_ids
 from ecom_assets.shop.draws import DAY, HOUR, MINUTE, SECOND, Ints, choose, durations, generator, times_of_day
 from ecom_assets.shop.names import COUNTRY_WEIGHTS
 from ecom_assets.shop.products import Products, product_ids
-from ecom_assets.shop.rows import Rows, amounts, concat, frame, numbered, pool, send, take, texts, timestamps
+from ecom_assets.shop.rows import (
+    Rows,
+    amounts,
+    concat,
+    days_of,
+    frame,
+    numbered,
+    pool,
+    send,
+    take,
+    texts,
+    timestamps,
+    timestamps_or_null,
+)
 from ecom_assets.shop.timetable import Timetable, is_campaign
 
 CHANNELS, CHANNEL_WEIGHTS = pool(["web", "app"]), [0.68, 0.32]
@@ -29,9 +42,17 @@ PAYMENT_STATUSES = pool(["authorised", "captured", "failed", "refunded"])
 AUTHORISED, CAPTURED, FAILED, REFUNDED = range(4)
 MOST_ATTEMPTS, REFUND = 3, 9
 
+SHIPMENT_STATUSES = pool(["open", "shipped", "delivered", "cancelled"])
+OPEN, SENT, HANDED_OVER, CALLED_OFF = range(4)
+CARRIERS, CARRIER_WEIGHTS = pool(["dhl", "dpd", "ups"]), [0.5, 0.3, 0.2]
+SERVICES = pool(["standard", "express"])
+EXPRESS_SHARE, SLIP_SHARE = 0.15, 0.02
+LONGEST_HANDLING = 9
+"""Days after which an order whose goods are in stock has been paid, shipped and delivered."""
+
 TAX_RATES = np.array([1900, 2000, 2000, 2100, 2300])
 RETURN_REASONS = pool(["too small", "damaged", "not as described", "changed mind", "arrived late", "cancelled"])
-CANCELLED_REASON = 5
+DAMAGED, CANCELLED_REASON = 1, 5
 RETURN_LAGS = (7, 10, 14, 21, 30)
 LONGEST_RETURN = max(RETURN_LAGS) + 1
 
@@ -44,6 +65,14 @@ MOVED_SHARE, INSTANT_SHARE, RETRY_SHARE, RECLASSIFIED_SHARE = 0.002, 0.03, 0.06,
 
 def order_ids(numbers: Ints) -> pl.Series:
     return numbered("O", numbers, 8)
+
+
+def shipment_ids(numbers: Ints) -> pl.Series:
+    return numbered("H", numbers, 8)
+
+
+def return_ids(numbers: Ints, line_numbers: Ints) -> pl.Series:
+    return numbered("R", numbers * 100 + line_numbers, 12)
 
 
 def shared_out(totals: Ints, weights: Ints, order: Ints) -> Ints:
@@ -74,8 +103,27 @@ class Basket:
 
 
 @dataclass(frozen=True)
+class Course:
+    """What becomes of the orders placed on a day: one value per order, and the lines that come back.
+
+    Moments are in microseconds since 1970. What does not happen to an order has a moment all the same.
+    """
+
+    method: Ints
+    attempts: Ints
+    pause: Ints
+    paid_at: Ints
+    is_express: np.ndarray
+    shipped_at: Ints
+    delivered_at: Ints
+    cancelled_at: Ints
+    is_moved: np.ndarray
+    returns: Rows
+
+
+@dataclass(frozen=True)
 class Sales:
-    """What is ordered, paid and returned."""
+    """What is ordered, paid, shipped and returned."""
 
     timetable: Timetable
     customers: Customers
@@ -142,12 +190,10 @@ class Sales:
             },
         )
 
-    def rows(self, day: int, basket: Basket) -> Mapping[str, Rows]:
-        """The day's orders and all their later states, with the days on which they arrive, by feed."""
-        rng = generator(self.timetable.seed, "sales", day)
+    def course(self, day: int, basket: Basket, stocked_at: Ints) -> Course:
+        """What becomes of the day's orders. `stocked_at` is when each one's goods are all in stock."""
+        rng = generator(self.timetable.seed, "aftermath", day)
         orders, count = basket.orders, len(basket.orders["number"])
-        placed_at, fate = orders["at"], orders["fate"]
-
         method = choose(rng.random(count), METHOD_WEIGHTS)
         attempts = 1 + rng.binomial(MOST_ATTEMPTS - 1, RETRY_SHARE, count)
         if self.timetable.scale.one_payment_per_order:
@@ -155,36 +201,56 @@ class Sales:
         wait = durations(rng, 20 * SECOND, 4 * MINUTE, count)
         wait += np.where(method == TRANSFER, durations(rng, HOUR, 20 * HOUR, count), 0)
         pause = durations(rng, MINUTE, 10 * MINUTE, count)
-        paid_at = placed_at + wait + (attempts - 1) * pause
-        is_instant = rng.random(count) < INSTANT_SHARE
-        shipped_at = paid_at + durations(rng, 4 * HOUR, 44 * HOUR, count)
+        paid_at = orders["at"] + wait + (attempts - 1) * pause
+        is_express = rng.random(count) < EXPRESS_SHARE
+        handling = durations(rng, 4 * HOUR, 44 * HOUR, count) // np.where(is_express, 2, 1) // SECOND * SECOND
+        handling += np.where(rng.random(count) < SLIP_SHARE, durations(rng, DAY, 3 * DAY, count), 0)
+        shipped_at = np.maximum(paid_at, stocked_at) + handling
         delivered_at = shipped_at + durations(rng, 20 * HOUR, 70 * HOUR, count)
         cancelled_at = paid_at + durations(rng, HOUR, 40 * HOUR, count)
-        is_paid = fate > TEST
         was_empty = day == 0 or self.timetable.demand[day - 1] == 0
-        is_moved = (rng.random(count) < MOVED_SHARE) & (not was_empty)
+        return Course(
+            method=method,
+            attempts=attempts,
+            pause=pause,
+            paid_at=paid_at,
+            is_express=is_express,
+            shipped_at=shipped_at,
+            delivered_at=delivered_at,
+            cancelled_at=cancelled_at,
+            is_moved=(rng.random(count) < MOVED_SHARE) & (not was_empty),
+            returns=self._returns(rng, day, basket, cancelled_at, delivered_at),
+        )
 
-        is_kept = fate == KEPT
+    def rows(self, day: int, basket: Basket, course: Course) -> Mapping[str, Rows]:
+        """The day's orders and all their later states, with the days on which they arrive, by feed."""
+        rng = generator(self.timetable.seed, "sales", day)
+        orders, count = basket.orders, len(basket.orders["number"])
+        placed_at, fate = orders["at"], orders["fate"]
+        is_instant = rng.random(count) < INSTANT_SHARE
+        is_paid, is_kept = fate > TEST, fate == KEPT
         stages = np.column_stack([np.ones(count, dtype=bool), is_paid, is_kept, is_kept, ~is_kept])
-        known_at = np.column_stack([placed_at, paid_at, shipped_at, delivered_at, cancelled_at])
+        known_at = np.column_stack(
+            [placed_at, course.paid_at, course.shipped_at, course.delivered_at, course.cancelled_at]
+        )
         updated_at = known_at.copy()
         updated_at[is_instant, PAID] = placed_at[is_instant]
         order, status = np.nonzero(stages)
         states = {
             **{name: orders[name][order] for name in _ORDER_FACTS},
-            "at": placed_at[order] - np.where(is_moved[order] & (status > PLACED), DAY, 0),
+            "at": placed_at[order] - np.where(course.is_moved[order] & (status > PLACED), DAY, 0),
             "updated_at": updated_at[order, status],
             "status": status,
             "reason": np.where(status == CANCELLED, fate[order], -1),
         }
-
-        moved_at = np.where(is_paid, paid_at, cancelled_at)
-        returns = self._returns(rng, day, basket, cancelled_at)
+        moved_at = np.where(is_paid, course.paid_at, course.cancelled_at)
+        returns = self._reclassified(rng, course.returns)
         return {
             "orders": send(rng, states, known_at[order, status]),
-            "order_items": self._items(rng, basket, is_moved, moved_at),
+            "order_items": self._items(rng, basket, course.is_moved, moved_at),
             "returns": send(rng, returns, returns["updated_at"]),
-            "payments": self._payments(rng, basket, method, attempts, paid_at, pause, returns),
+            "payments": self._payments(rng, basket, course),
+            "shipments": self._shipments(rng, basket, course),
         }
 
     def _items(self, rng: np.random.Generator, basket: Basket, is_moved: np.ndarray, moved_at: Ints) -> Rows:
@@ -201,17 +267,9 @@ class Sales:
         items = concat([items, corrected])
         return send(rng, items, items["updated_at"])
 
-    def _payments(
-        self,
-        rng: np.random.Generator,
-        basket: Basket,
-        method: Ints,
-        attempts: Ints,
-        paid_at: Ints,
-        pause: Ints,
-        returns: Rows,
-    ) -> Rows:
-        orders = basket.orders
+    def _payments(self, rng: np.random.Generator, basket: Basket, course: Course) -> Rows:
+        orders, method = basket.orders, course.method
+        attempts, paid_at = course.attempts, course.paid_at
         fate, number, total = orders["fate"], orders["number"], orders["total"]
         fee = (total * 14 + 500) // 1_000 + 25
         capture = durations(rng, HOUR, 30 * HOUR, len(number))
@@ -238,7 +296,7 @@ class Sales:
             payments(
                 (attempt < attempts) | ((attempt == attempts) & (fate == UNPAYABLE)),
                 attempt,
-                at := paid_at - (attempts - attempt) * pause,
+                at := paid_at - (attempts - attempt) * course.pause,
                 at,
                 FAILED,
             )
@@ -249,20 +307,18 @@ class Sales:
                 *fails,
                 payments(is_authorised, attempts, paid_at, paid_at, AUTHORISED),
                 payments(fate > TEST, attempts, paid_at, captured_at, CAPTURED),
-                self._refunds(basket, method, returns),
+                self._refunds(basket, course),
             ]
         )
         return send(rng, sent, sent["updated_at"])
 
-    def _refunds(self, basket: Basket, method: Ints, returns: Rows) -> Rows:
+    def _refunds(self, basket: Basket, course: Course) -> Rows:
         """One refund payment for what an order gives back."""
-        count = len(basket.orders["number"])
-        first = returns["updated_at"] == returns["at"]
-        order = returns["order"][first]
-        given_back = returns["amount"] + returns["shipping"] + returns["tax"]
-        amount = _summed(given_back[first], order, count)
+        count, returns = len(basket.orders["number"]), course.returns
+        order = returns["order"]
+        amount = _summed(returns["amount"] + returns["shipping"] + returns["tax"], order, count)
         at = np.zeros(count, dtype=np.int64)
-        at[order] = returns["at"][first]
+        at[order] = returns["at"]
         refunded = np.flatnonzero(at > 0)
         if self.timetable.scale.one_payment_per_order:
             refunded = refunded[:0]
@@ -272,13 +328,41 @@ class Sales:
             "attempt": np.full_like(number, REFUND),
             "at": at[refunded],
             "updated_at": at[refunded],
-            "method": method[refunded],
+            "method": course.method[refunded],
             "status": np.full_like(number, REFUNDED),
             "amount": amount[refunded],
             "fee": np.zeros_like(number),
         }
 
-    def _returns(self, rng: np.random.Generator, day: int, basket: Basket, cancelled_at: Ints) -> Rows:
+    def _shipments(self, rng: np.random.Generator, basket: Basket, course: Course) -> Rows:
+        """One shipment for each order that is paid: asked for, then shipped and delivered, or called off."""
+        orders, fate = basket.orders, basket.orders["fate"]
+        count = len(fate)
+        is_paid, is_kept = fate > TEST, fate == KEPT
+        units = _summed(basket.lines["quantity"], basket.lines["order"], count)
+        known_at = np.column_stack([course.paid_at, course.shipped_at, course.delivered_at, course.cancelled_at])
+        order, status = np.nonzero(np.column_stack([is_paid, is_kept, is_kept, is_paid & ~is_kept]))
+        placed_at = orders["at"] - np.where(course.is_moved, DAY, 0)
+        is_shipped, is_delivered = (status == SENT) | (status == HANDED_OVER), status == HANDED_OVER
+        promise = np.where(course.is_express, 1, 2)
+        cost = np.where(course.is_express, 750, 380) + 35 * units
+        shipments = {
+            "number": orders["number"][order],
+            "at": placed_at[order],
+            "updated_at": known_at[order, status],
+            "status": status,
+            "carrier": choose(rng.random(count), CARRIER_WEIGHTS)[order],
+            "service": course.is_express[order].astype(np.int64),
+            "promised": orders["at"][order] // DAY + promise[order],
+            "shipped_at": np.where(is_shipped, course.shipped_at[order], -1),
+            "delivered_at": np.where(is_delivered, course.delivered_at[order], -1),
+            "cost": np.where(is_shipped, cost[order], 0),
+        }
+        return send(rng, shipments, shipments["updated_at"])
+
+    def _returns(
+        self, rng: np.random.Generator, day: int, basket: Basket, cancelled_at: Ints, delivered_at: Ints
+    ) -> Rows:
         orders, lines = basket.orders, basket.lines
         count, order = len(orders["number"]), lines["order"]
         fate = orders["fate"]
@@ -286,6 +370,7 @@ class Sales:
         gives_back = (fate == KEPT) & (rng.random(count) < RETURN_SHARE)
         lag = rng.choice(RETURN_LAGS, count)
         returned_at = self.timetable.begins(day) + lag * DAY + times_of_day(rng, count)
+        returned_at = np.maximum(returned_at, delivered_at + durations(rng, DAY, 3 * DAY, count))
         comes_back = gives_back[order] & (rng.random(len(order)) < RETURNED_LINE_SHARE)
         some = 1 + (rng.random(len(order)) * lines["quantity"]).astype(np.int64)
         quantity = np.where(comes_back, some, lines["quantity"])
@@ -310,7 +395,10 @@ class Sales:
             },
             comes_back | is_called_off[order],
         )
-        returns = {**returns, "updated_at": returns["at"]}
+        return {**returns, "updated_at": returns["at"]}
+
+    def _reclassified(self, rng: np.random.Generator, returns: Rows) -> Rows:
+        """The returns, and a few of them once more, with another reason."""
         again = (rng.random(len(returns["at"])) < RECLASSIFIED_SHARE) & (returns["reason"] != CANCELLED_REASON)
         reclassified = take(returns, again)
         later = reclassified["at"] + durations(rng, HOUR, 24 * HOUR, len(reclassified["at"]))
@@ -372,7 +460,7 @@ def payments_frame(rows: Rows) -> pl.DataFrame:
 def returns_frame(rows: Rows) -> pl.DataFrame:
     return frame(
         {
-            "return_id": numbered("R", rows["number"] * 100 + rows["line_number"], 12),
+            "return_id": return_ids(rows["number"], rows["line_number"]),
             "order_id": order_ids(rows["number"]),
             "line_number": pl.Series(rows["line_number"]),
             "product_id": product_ids(rows["product"]),
@@ -385,5 +473,23 @@ def returns_frame(rows: Rows) -> pl.DataFrame:
             "quantity": pl.Series(rows["quantity"]),
             **{name: amounts(rows[name]) for name in ("amount", "shipping", "tax")},
             "reason": texts(RETURN_REASONS, rows["reason"]),
+        }
+    )
+
+
+def shipments_frame(rows: Rows) -> pl.DataFrame:
+    return frame(
+        {
+            "shipment_id": shipment_ids(rows["number"]),
+            "order_id": order_ids(rows["number"]),
+            "ordered_at": timestamps(rows["at"]),
+            "updated_at": timestamps(rows["updated_at"]),
+            "status": texts(SHIPMENT_STATUSES, rows["status"]),
+            "carrier": texts(CARRIERS, rows["carrier"]),
+            "service": texts(SERVICES, rows["service"]),
+            "promised_on": days_of(rows["promised"]),
+            "shipped_at": timestamps_or_null(rows["shipped_at"]),
+            "delivered_at": timestamps_or_null(rows["delivered_at"]),
+            "cost": amounts(rows["cost"]),
         }
     )

@@ -12,16 +12,22 @@ from ecom_assets.shop.draws import DAY, uniforms
 from ecom_assets.shop.faults import with_dirt
 from ecom_assets.shop.marketing import Marketing, ad_spend_frame
 from ecom_assets.shop.products import Products
+from ecom_assets.shop.reviews import Reviews, reviews_frame
 from ecom_assets.shop.rows import LAGS, LONGEST_LAG, Rows, concat, take
 from ecom_assets.shop.sales import (
     LONGEST_RETURN,
+    Basket,
+    Course,
     Sales,
     order_items_frame,
     orders_frame,
     payments_frame,
     returns_frame,
+    shipments_frame,
 )
 from ecom_assets.shop.scale import PRESETS, Scale
+from ecom_assets.shop.stock import Stock, movements_frame
+from ecom_assets.shop.suppliers import Suppliers
 from ecom_assets.shop.timetable import Timetable
 from ecom_assets.shop.truth import truth
 from ecom_assets.shop.visits import Visits, events_frame
@@ -49,21 +55,31 @@ class Shop:
         self._timetable = Timetable(start, seed, self.scale)
         self._customers = Customers(self._timetable)
         self._products = Products(self._timetable)
+        self._suppliers = Suppliers(self._timetable)
         self._sales = Sales(self._timetable, self._customers, self._products)
+        self._reviews = Reviews(self._timetable)
         self._visits = Visits(self._timetable, self._customers, self._products)
         self._marketing = Marketing(self._timetable)
         self._begun = lru_cache(maxsize=LONGEST_WAIT + 3)(self._rows_begun)
-        self._basket = lru_cache(maxsize=LONGEST_WAIT + 3)(self._sales.basket)
+        self._basket = lru_cache(maxsize=2 * LONGEST_WAIT)(self._orders_placed)
+        self._course = lru_cache(maxsize=2 * LONGEST_WAIT)(self._course_taken)
+        self._stock = Stock(self._timetable, self._products, self._suppliers, self._basket, self._course)
+        self._moved = lru_cache(maxsize=LONGEST_LAG + 3)(self._stock.rows)
         self._batch = lru_cache(maxsize=4 * len(LAGS))(self._visits_begun)
         self._frames: Mapping[str, Callable[[Rows], pl.DataFrame]] = {
             "customers": self._customers.frame,
             "products": self._products.frame,
+            "suppliers": self._suppliers.frame,
             "orders": orders_frame,
             "order_items": order_items_frame,
             "payments": payments_frame,
             "returns": returns_frame,
             "campaigns": self._marketing.campaigns_frame,
             "ad_spend": ad_spend_frame,
+            "shipments": shipments_frame,
+            "reviews": reviews_frame,
+            "purchase_receipts": self._stock.receipts_frame,
+            "inventory_movements": movements_frame,
         }
 
     def day(self, day: date) -> dict[str, pl.DataFrame]:
@@ -106,22 +122,43 @@ class Shop:
     def _written(self, number: int, belongs: Callable[[Rows], np.ndarray]) -> dict[str, pl.DataFrame]:
         """The frames of all feeds but events: the rows that belong, of all days on which they may have begun."""
         begun = [self._begun(day) for day in range(max(number - LONGEST_WAIT, 0), number + 2)]
+        begun += [self._moved(day) for day in range(max(number - LONGEST_LAG, 0), number + 1)]
         return {
-            feed: write(concat([take(rows[feed], belongs(rows[feed])) for rows in begun]))
+            feed: write(
+                concat([take(rows[feed], np.flatnonzero(belongs(rows[feed]))) for rows in begun if feed in rows])
+            )
             for feed, write in self._frames.items()
         }
 
     def _rows_begun(self, day: int) -> Mapping[str, Rows]:
-        """All rows that follow from what began on a day, by feed; none after the shop's last day."""
+        """All rows that follow from what began on a day, by feed; none after the shop's last day.
+
+        What a day moves in stock beside what it sells begins and ends on that day: `Stock.rows`.
+        """
         if day >= self._timetable.days:
             return {feed: take(rows, np.array([], dtype=np.int64)) for feed, rows in self._begun(0).items()}
+        basket, course = self._basket(day), self._course(day)
         return {
             "customers": self._customers.rows(day),
             "products": self._products.rows(day),
-            **self._sales.rows(day, self._basket(day)),
+            "suppliers": self._suppliers.rows(day),
+            **self._sales.rows(day, basket, course),
+            "reviews": self._reviews.rows(day, basket, course),
             "campaigns": self._marketing.campaigns(day),
             "ad_spend": self._marketing.ad_spend(day, self._visits.clicks(day)),
+            "inventory_movements": self._stock.sales(day, basket, course),
         }
+
+    def _orders_placed(self, day: int) -> Basket:
+        """The orders of a day; none on days on which the shop does not sell."""
+        if 0 <= day < self._timetable.days:
+            return self._sales.basket(day)
+        none = np.array([], dtype=np.int64)
+        first = self._basket(0)
+        return Basket(take(first.orders, none), take(first.lines, none))
+
+    def _course_taken(self, day: int) -> Course:
+        return self._sales.course(day, self._basket(day), self._stock.stocked_at(day))
 
     def _visits_begun(self, day: int, lag: int) -> Rows:
         if 0 <= day < self._timetable.days:
@@ -135,3 +172,7 @@ class Shop:
         events = concat([take(part, part["at"] // DAY == about) for part in parts])
         is_resent = uniforms(self.seed, "resent", events["event"]) < (RESENT_VISIT_SHARE if lag == 1 else 0)
         return events, take(events, is_resent)
+
+
+def _of(feed: str, days: Sequence[Mapping[str, Rows]]) -> Sequence[Rows]:
+    return [rows[feed] for rows in days if feed in rows]

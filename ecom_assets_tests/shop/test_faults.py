@@ -13,7 +13,8 @@ FRAME_FAULTS = {(fault, feed) for feed, listed in faults.FAULTS.items() for faul
 
 @pytest.fixture(scope="module")
 def day() -> dict[str, pl.DataFrame]:
-    return Shop(START).day(START + timedelta(days=14))
+    shop = Shop(START)
+    return {**shop.day(START + timedelta(days=14)), "suppliers": shop.day(START)["suppliers"]}
 
 
 @pytest.mark.parametrize(("fault", "feed"), sorted(FRAME_FAULTS, key=lambda each: (each[0].__name__, each[1])))

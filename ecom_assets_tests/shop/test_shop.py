@@ -7,7 +7,22 @@ import polars as pl
 import pytest
 
 from ecom_assets.contract import Table, contract
-from ecom_assets.landing import ad_spend, campaigns, customers, events, order_items, orders, payments, products, returns
+from ecom_assets.landing import (
+    ad_spend,
+    campaigns,
+    customers,
+    events,
+    inventory_movements,
+    order_items,
+    orders,
+    payments,
+    products,
+    purchase_receipts,
+    returns,
+    reviews,
+    shipments,
+    suppliers,
+)
 from ecom_assets.shop import PRESETS, Scale, Shop
 from ecom_assets.shop.marketing import CAMPAIGN, INVALID_CLICK_SHARE
 from ecom_assets.shop.shop import LONGEST_WAIT
@@ -22,6 +37,11 @@ CONTRACTS: Mapping[str, type[Table]] = {
     "order_items": order_items.OrderItems,
     "payments": payments.Payments,
     "returns": returns.Returns,
+    "shipments": shipments.Shipments,
+    "suppliers": suppliers.Suppliers,
+    "purchase_receipts": purchase_receipts.PurchaseReceipts,
+    "inventory_movements": inventory_movements.InventoryMovements,
+    "reviews": reviews.Reviews,
     "events": events.Events,
     "campaigns": campaigns.Campaigns,
     "ad_spend": ad_spend.AdSpend,
@@ -67,12 +87,13 @@ def seed003() -> Frames:
 
 @pytest.fixture(scope="module")
 def latest(about: Frames) -> Frames:
-    """Orders, lines, payments and returns in their latest state."""
+    """Orders, lines, payments, shipments and returns in their latest state."""
     keys = {
         "orders": ["order_id"],
         "order_items": ["order_id", "line_number"],
         "payments": ["payment_id"],
         "returns": ["return_id"],
+        "shipments": ["shipment_id"],
     }
     return {
         feed: about[feed].sort("updated_at", maintain_order=True).unique(key, keep="last", maintain_order=True)
@@ -104,7 +125,7 @@ def test_a_late_day_alone_equals_the_same_day_after_many_others(clean: Shop, arr
 
 
 def test_another_seed_gives_another_shop() -> None:
-    one, other = Shop(START, seed=7).day(START), Shop(START, seed=8).day(START)
+    one, other = (together(Shop(START, seed=seed), "day", range(9)) for seed in (7, 8))
 
     assert [feed for feed in CONTRACTS if one[feed].equals(other[feed])] == ["campaigns"]
 
@@ -183,12 +204,13 @@ def test_every_reference_holds(about: Frames) -> None:
     placed = about["orders"]["order_id"].unique().implode()
     known = about["customers"]["customer_id"].unique().implode()
     listed = about["products"]["product_id"].unique().implode()
-    for feed in ("order_items", "payments", "returns", "events"):
+    for feed in ("order_items", "payments", "shipments", "returns", "reviews", "events"):
         assert about[feed]["order_id"].drop_nulls().is_in(placed).all(), feed
-    for feed in ("orders", "returns", "events"):
+    for feed in ("orders", "returns", "reviews", "events"):
         assert about[feed]["customer_id"].drop_nulls().is_in(known).all(), feed
-    for feed in ("order_items", "returns", "events"):
+    for feed in ("order_items", "returns", "reviews", "purchase_receipts", "inventory_movements", "events"):
         assert about[feed]["product_id"].drop_nulls().is_in(listed).all(), feed
+    assert about["purchase_receipts"]["supplier_id"].is_in(about["suppliers"]["supplier_id"].unique().implode()).all()
 
 
 def test_customers_exist_before_they_buy(about: Frames) -> None:

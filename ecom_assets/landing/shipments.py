@@ -1,0 +1,21 @@
+"""Shipments: a row when an order is handed to the warehouse, and each time its parcel gets further."""
+
+from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, key, money
+
+SHIPMENT_STATUSES = ["open", "shipped", "delivered", "cancelled"]
+
+
+class Shipments(Table, primary_key="shipment_id", event_column="ordered_at", version_column="updated_at"):
+    """One row per shipment and state of it."""
+
+    shipment_id: str = key("Shipment number issued by the warehouse")
+    order_id: str = column("The order it carries", references="silver.orders")
+    ordered_at: Timestamp = column("When the order was placed")
+    updated_at: Timestamp = column("When the row last changed")
+    status: str = column("Where it stands", isin=SHIPMENT_STATUSES)
+    carrier: str = column("Who carries it", nullable=True)
+    service: str = column("How fast it is to go: standard, express, …", nullable=True)
+    promised_on: Date = column("Day by which it is to leave the warehouse", nullable=True)
+    shipped_at: Timestamp = column("When it left the warehouse", nullable=True)
+    delivered_at: Timestamp = column("When the customer got it", nullable=True)
+    cost: Decimal = money("What the carrier charges", ge=0)

@@ -1,0 +1,76 @@
+"""Who supplies the shop, and in how many days."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+
+from ecom_assets.shop.changes import Changes
+from ecom_assets.shop.customers import COUNTRY_NAMES
+from ecom_assets.shop.draws import DAY, Ints, below, choose, generator, uniforms
+from ecom_assets.shop.names import CITIES, COUNTRY_WEIGHTS, names
+from ecom_assets.shop.rows import Rows, concat, frame, numbered, send, take, texts, timestamps
+from ecom_assets.shop.timetable import Timetable
+
+SUPPLIERS = 16
+SHORTEST_LEAD, LEADS = 2, 5
+LONGEST_LEAD = SHORTEST_LEAD + LEADS - 1
+
+
+def supplier_ids(numbers: Ints) -> pl.Series:
+    return numbered("S", numbers, 4)
+
+
+@dataclass(frozen=True)
+class Suppliers:
+    """All suppliers are there when the shop opens. Now and then one moves, or delivers faster or slower than before."""
+
+    timetable: Timetable
+
+    @property
+    def seed(self) -> int:
+        return self.timetable.seed
+
+    @cached_property
+    def _changes(self) -> Changes:
+        return Changes(self.seed, "supplier", periods=(120, 240, 365))
+
+    def of(self, product: Ints) -> Ints:
+        """The supplier of each product."""
+        return below(self.seed, "supplier of", product, SUPPLIERS)
+
+    def lead_days(self, supplier: Ints, at: Ints | int) -> Ints:
+        """Days from an order at the moment `at` until the goods come, as the supplier's profile says."""
+        born_at = np.full_like(supplier, self.timetable.begins(0))
+        return self._lead_days(supplier, self._changes.version(supplier, born_at, at))
+
+    def _lead_days(self, supplier: Ints, version: Ints) -> Ints:
+        return SHORTEST_LEAD + below(self.seed, "lead time", supplier * 4096 + (version + 1) // 2, LEADS)
+
+    def rows(self, day: int) -> Rows:
+        """Profiles made or changed on the day."""
+        begins, opens = self.timetable.begins(day), self.timetable.begins(0)
+        new = np.arange(SUPPLIERS if day == 0 else 0)
+        old = self._changes.changing(begins // DAY, SUPPLIERS if day else 0)
+        version = self._changes.version(old, np.full_like(old, opens), begins + DAY - 1)
+        changed_at = self._changes.changed_at(old, np.full_like(old, opens), version)
+        made = {"supplier": new, "at": np.full_like(new, opens), "version": np.zeros_like(new)}
+        rows = concat([made, {"supplier": old, "at": changed_at, "version": version}])
+        rows = take(rows, np.argsort(rows["at"], kind="stable"))
+        return send(generator(self.seed, "suppliers sent", day), rows, rows["at"])
+
+    def frame(self, rows: Rows) -> pl.DataFrame:
+        supplier, version = rows["supplier"], rows["version"]
+        country = choose(uniforms(self.seed, "supplier country", supplier), COUNTRY_WEIGHTS)
+        city = country * CITIES + below(self.seed, "supplier city", supplier * 4096 + version // 2, CITIES)
+        return frame(
+            {
+                "supplier_id": supplier_ids(supplier),
+                "changed_at": timestamps(rows["at"]),
+                "name": texts(names(self.seed).brands, supplier) + " Wholesale",
+                "city": texts(names(self.seed).cities, city),
+                "country": texts(COUNTRY_NAMES, country),
+                "lead_time_days": pl.Series(self._lead_days(supplier, version)),
+            }
+        )

@@ -1,0 +1,29 @@
+"""Inventory movements, cleaned: what came into the stock and what left it."""
+
+import narwhals as nw
+
+from ecom_assets.contract import Date, column, rule
+from ecom_assets.days import by_event_day
+from ecom_assets.landing import inventory_movements as feed
+from ecom_assets.table_asset import table_asset
+
+COMING = ["opening", "receipt", "return"]
+
+
+class InventoryMovements(feed.InventoryMovements, partition_column="moved_on"):
+    """One row per movement of a product."""
+
+    moved_on: Date = column("Business day on which it moved")
+
+    @rule
+    def sign_of_its_kind(cls) -> nw.Expr:
+        """Openings, receipts and returns add units, sales take units away, adjustments do either."""
+        kind, quantity = nw.col("kind"), nw.col("quantity")
+        return (~kind.is_in(COMING) | (quantity >= 0)) & ((kind != "sale") | (quantity <= 0))
+
+
+def transform(bronze_inventory_movements: nw.LazyFrame) -> nw.LazyFrame:
+    return bronze_inventory_movements.with_columns(nw.col("kind").str.strip_chars().str.to_lowercase())
+
+
+asset = table_asset(InventoryMovements, transform, reads={"bronze_inventory_movements": by_event_day})

@@ -1,0 +1,26 @@
+"""Purchase receipts, cleaned: goods that suppliers delivered."""
+
+import narwhals as nw
+
+from ecom_assets.contract import Date, column, rule
+from ecom_assets.days import by_event_day
+from ecom_assets.landing import purchase_receipts as feed
+from ecom_assets.table_asset import table_asset
+
+
+class PurchaseReceipts(feed.PurchaseReceipts, partition_column="received_on", max_bad_share=0.25):
+    """One row per product that came with a delivery."""
+
+    received_on: Date = column("Business day on which it came")
+
+    @rule
+    def received_after_ordered(cls) -> nw.Expr:
+        """Goods do not come before they are ordered."""
+        return nw.col("ordered_on").is_null() | (nw.col("ordered_on") <= nw.col("received_on"))
+
+
+def transform(bronze_purchase_receipts: nw.LazyFrame) -> nw.LazyFrame:
+    return bronze_purchase_receipts
+
+
+asset = table_asset(PurchaseReceipts, transform, reads={"bronze_purchase_receipts": by_event_day})

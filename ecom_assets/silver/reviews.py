@@ -1,0 +1,21 @@
+"""Reviews, cleaned: what customers say of products."""
+
+import narwhals as nw
+
+from ecom_assets.contract import Date, column
+from ecom_assets.days import by_event_day
+from ecom_assets.landing import reviews as feed
+from ecom_assets.table_asset import table_asset
+
+
+class Reviews(feed.Reviews, partition_column="reviewed_on", max_bad_share=0.25):
+    """One row per review."""
+
+    reviewed_on: Date = column("Business day on which it was written")
+
+
+def transform(bronze_reviews: nw.LazyFrame) -> nw.LazyFrame:
+    return bronze_reviews.with_columns(nw.col("title", "text").str.strip_chars())
+
+
+asset = table_asset(Reviews, transform, reads={"bronze_reviews": by_event_day})

@@ -1,0 +1,45 @@
+"""Shipments, cleaned: the parcels of the orders, in their latest valid state."""
+
+import narwhals as nw
+
+from ecom_assets.contract import Date, column, rule
+from ecom_assets.days import by_event_day
+from ecom_assets.landing import shipments as feed
+from ecom_assets.table_asset import table_asset
+
+NOT_SENT = ["open", "cancelled"]
+
+
+class Shipments(feed.Shipments, partition_column="ordered_on"):
+    """One row per shipment, in its latest valid state."""
+
+    ordered_on: Date = column("Business day on which the order was placed")
+
+    @rule
+    def shipped_if_it_says_so(cls) -> nw.Expr:
+        """A shipment that is shipped or delivered says when it was shipped, and no other does."""
+        return nw.col("status").is_in(NOT_SENT) == nw.col("shipped_at").is_null()
+
+    @rule
+    def delivered_if_it_says_so(cls) -> nw.Expr:
+        """A shipment that is delivered says when, and no other does."""
+        return (nw.col("status") == "delivered") != nw.col("delivered_at").is_null()
+
+    @rule
+    def milestones_in_order(cls) -> nw.Expr:
+        """A shipment is not shipped before it is ordered, nor delivered before it is shipped."""
+        shipped_at, delivered_at = nw.col("shipped_at"), nw.col("delivered_at")
+        is_shipped_later = shipped_at.is_null() | (shipped_at >= nw.col("ordered_at"))
+        return is_shipped_later & (delivered_at.is_null() | (delivered_at >= shipped_at))
+
+    @rule
+    def promised_after_ordered(cls) -> nw.Expr:
+        """A shipment is not promised for a day before it is ordered."""
+        return nw.col("promised_on").is_null() | (nw.col("promised_on") >= nw.col("ordered_on"))
+
+
+def transform(bronze_shipments: nw.LazyFrame) -> nw.LazyFrame:
+    return bronze_shipments.with_columns(nw.col("status", "carrier", "service").str.strip_chars().str.to_lowercase())
+
+
+asset = table_asset(Shipments, transform, reads={"bronze_shipments": by_event_day})
