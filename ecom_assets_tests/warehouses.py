@@ -21,6 +21,7 @@ SMALL = Scale(
     customers_per_day=4,
     products_at_start=25,
     products_per_day=1,
+    marketplace_share=0.2,
     dirty_share=0.01,
     quiet_days=(4,),
 )

@@ -10,14 +10,17 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import polars as pl
 import polars.selectors as cs
 
 from ecom_assets.errors import UserError
+from ecom_assets.landing.feed_map import land, load_map
 from ecom_assets.landing.zone import Zone
 from ecom_assets.shop import Scale, Shop
 
+MARKETPLACE = Path(__file__).parent / "maps" / "marketplace.toml"
 SHOP_FILE = "shop.toml"
 _ISO = "%Y-%m-%dT%H:%M:%S%.fZ"
 
@@ -29,12 +32,19 @@ class ShopFileError(UserError, ValueError):
 def land_shop(zone: Zone, shop: Shop, days: Iterable[dt.date]) -> None:
     """Land what arrives on the given days, one file per feed and day. The same day gives the same bytes again.
 
-    A feed without rows that day lands a file with a header only, or an empty one where the format has none.
+    A feed without rows that day lands a file with a header only, or an empty one where the format has none. What a
+    marketplace sold lands in files beside those, by way of its own feed map.
     """
+    days = list(days)
     for day in days:
         for feed, rows in shop.arrivals(day).items():
             suffix, encode = _FORMATS[feed]
             zone.write(feed, day, f"{feed}-{day}{suffix}", encode(rows))
+    if shop.scale.marketplace_share and days:
+        with TemporaryDirectory() as folder:
+            for day in days:
+                Path(folder, f"settlement-{day}.csv").write_bytes(_csv(shop.settlement(day)))
+            land(load_map(MARKETPLACE), Path(folder), zone)
 
 
 def write_truth(folder: Path, shop: Shop, days: Iterable[dt.date]) -> None:

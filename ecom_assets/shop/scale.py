@@ -15,6 +15,7 @@ class Scale:
     late, arrives up to `LONGEST_WAIT` (63) days after the last day.
     `one_payment_per_order` leaves out retries and refund payments; refunds then stand in returns alone.
     `quiet_days` are days, counted from 0, on which nobody visits, registers or buys.
+    `marketplace_share` adds the orders that a marketplace sells, as a share of the shop's own; it settles by itself.
     `dirty_share` is the share of rows that arrive once more, spoiled.
     """
 
@@ -29,6 +30,7 @@ class Scale:
     days: int | None = None
     one_payment_per_order: bool = False
     quiet_days: tuple[int, ...] = ()
+    marketplace_share: float = 0.0
     dirty_share: float = 0.0
 
     def __post_init__(self) -> None:
@@ -43,7 +45,7 @@ class Scale:
 
 
 PRESETS: Mapping[str, Scale] = {
-    "demo": Scale(dirty_share=0.002),
+    "demo": Scale(marketplace_share=0.08, dirty_share=0.002),
     "seed003": Scale(
         orders_per_day=4_000 / 60,
         customers_at_start=1_400,

@@ -11,6 +11,7 @@ from ecom_assets.shop.customers import Customers
 from ecom_assets.shop.draws import DAY, uniforms
 from ecom_assets.shop.faults import with_dirt
 from ecom_assets.shop.marketing import Marketing, ad_spend_frame
+from ecom_assets.shop.marketplace import Marketplace
 from ecom_assets.shop.products import Products
 from ecom_assets.shop.reviews import Reviews, reviews_frame
 from ecom_assets.shop.rows import LAGS, LONGEST_LAG, Rows, concat, take
@@ -60,6 +61,7 @@ class Shop:
         self._reviews = Reviews(self._timetable)
         self._visits = Visits(self._timetable, self._customers, self._products)
         self._marketing = Marketing(self._timetable)
+        self._marketplace = Marketplace(self._timetable, self._products)
         self._begun = lru_cache(maxsize=LONGEST_WAIT + 3)(self._rows_begun)
         self._basket = lru_cache(maxsize=2 * LONGEST_WAIT)(self._orders_placed)
         self._course = lru_cache(maxsize=2 * LONGEST_WAIT)(self._course_taken)
@@ -103,6 +105,10 @@ class Shop:
         arrived_rows = {**frames, "events": events_frame(concat(sent))}
         share = self.scale.dirty_share
         return {feed: with_dirt(feed, rows, share, self.seed, number) for feed, rows in arrived_rows.items()}
+
+    def settlement(self, day: date) -> pl.DataFrame:
+        """The report of a day that a marketplace sends to the shop. Raises ValueError before the shop's start."""
+        return self._marketplace.settlement(self._number(day))
 
     def truth(self, day: date) -> dict[str, pl.DataFrame]:
         """What the shop knows about a day and its feeds do not tell, by kind: see `ecom_assets.shop.truth`.

@@ -1,3 +1,4 @@
+import dataclasses
 import gzip
 import random
 from datetime import date, timedelta
@@ -121,6 +122,31 @@ def test_a_shop_file_with_a_mistake_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match=r"shop\.toml cannot be used"):
         load_shop(tmp_path)
+
+
+def test_what_a_marketplace_sold_lands_as_orders_lines_payments_and_returns(tmp_path: Path) -> None:
+    zone, day = Zone(tmp_path), START + timedelta(days=20)
+    shop = Shop(START, preset=dataclasses.replace(SMALL, orders_per_day=300, marketplace_share=0.5))
+
+    land_shop(zone, shop, [day])
+
+    report = shop.settlement(day)
+    of_type = {kind: report.filter(pl.col("type") == kind) for kind in ("Order", "Refund")}
+    feeds = {
+        feed: pl.read_parquet(tmp_path / feed / f"{day}" / f"settlement-{day}.csv.parquet")
+        for feed in ("orders", "order_items", "payments", "returns")
+    }
+    amount = pl.col("amount").cast(pl.Decimal(18, 4)).sum()
+    assert feeds["orders"].height == of_type["Order"]["order-id"].n_unique()
+    assert set(feeds["orders"]["channel"]) == {"marketplace"}
+    assert feeds["orders"]["order_id"].str.starts_with("MP-").all()
+    assert feeds["order_items"].height == of_type["Order"].height
+    assert feeds["returns"].height == of_type["Refund"].height > 0
+    paid, given_back = (of_type[kind]["buyer-total"].sum() for kind in ("Order", "Refund"))
+    by_status = dict(feeds["payments"].group_by("status").agg(amount).iter_rows())
+    assert by_status == {"captured": paid, "refunded": -given_back}
+    fees = feeds["payments"].select(pl.col("fee").cast(pl.Decimal(18, 4)).sum()).item()
+    assert fees == report["fees"].sum() > 0
 
 
 def test_the_truth_is_written_beside_the_landing_zone_by_kind_and_day(tmp_path: Path) -> None:
