@@ -5,10 +5,9 @@ import narwhals as nw
 from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money, rule
 from ecom_assets.days import history
 from ecom_assets.gold._versions import with_version
+from ecom_assets.landing.orders import NEVER_SOLD
 from ecom_assets.money import MONEY, extended, no_amount, share_by_largest_remainder
 from ecom_assets.table_asset import table_asset
-
-NEVER_SOLD = ["void", "test"]
 
 
 class FactSales(Table, primary_key=("order_id", "line_number"), partition_column="ordered_on"):

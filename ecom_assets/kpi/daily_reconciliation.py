@@ -1,0 +1,111 @@
+"""Money conserved: what silver says of a day is what each table made of it says, to the last decimal."""
+
+from collections.abc import Iterator, Sequence
+
+import narwhals as nw
+
+from ecom_assets.contract import Date, Decimal, Table, contract, key, money, rule
+from ecom_assets.landing.orders import NEVER_SOLD
+from ecom_assets.money import MONEY, extended, no_amount, total
+from ecom_assets.table_asset import table_asset
+
+SALES = ["gross_sales", "discounts", "returns", "net_sales"]
+CAPTURED = "captured"
+
+
+class DailyReconciliation(Table, primary_key=("day", "measure", "table_name"), partition_column="day"):
+    """One row per day, amount and table that holds it.
+
+    The amounts of silver are worked out anew from the lines, orders, returns and payments. A day on which one table
+    differs fails here, and the rows that differ are shown.
+    """
+
+    day: Date = key("Business day")
+    measure: str = key("What is compared", isin=[*SALES, CAPTURED])
+    table_name: str = key("The table that holds it")
+    amount: Decimal = money("The amount in that table")
+    amount_in_silver: Decimal = money("The amount in silver")
+
+    @rule
+    def same_in_every_table(cls) -> nw.Expr:
+        """A table made of silver has the amount that silver has."""
+        return nw.col("amount") == nw.col("amount_in_silver")
+
+
+AMOUNT = ["day", "measure", "amount"]
+
+
+def amounts(rows: nw.LazyFrame, measures: Sequence[str]) -> nw.LazyFrame:
+    """The sums of columns by day, one row each."""
+    one_each = [rows.select("day", measure=nw.lit(name), amount=nw.col(name)) for name in measures]
+    return nw.concat(one_each).group_by("day", "measure").agg(total("amount")).select(AMOUNT)
+
+
+def in_silver(
+    items: nw.LazyFrame, orders: nw.LazyFrame, returns: nw.LazyFrame, payments: nw.LazyFrame
+) -> Iterator[nw.LazyFrame]:
+    """The amounts that a day's rows of silver come to."""
+    c = nw.col
+    valid = orders.filter(~c("cancel_reason").is_in(NEVER_SOLD).fill_null(value=False))
+    lines = items.join(valid, on="order_id", how="semi").select(
+        day="ordered_on", gross_sales=extended("quantity", "unit_price"), discounts="discount"
+    )
+    shared = valid.join(items, on="order_id", how="semi").select(day="ordered_on", discounts="discount")
+    refunds = returns.select(day="returned_on", returns="amount")
+    captured = payments.filter(c("status") == CAPTURED).select(day="paid_on", captured="amount")
+    sales = nw.concat([lines, shared, refunds], how="diagonal").with_columns(
+        nw.coalesce(c(name), no_amount()).alias(name) for name in SALES[:-1]
+    )
+    net_sales = (c("gross_sales") - c("discounts") - c("returns")).cast(MONEY)
+    yield amounts(sales.with_columns(net_sales=net_sales), SALES)
+    yield amounts(captured, [CAPTURED])
+
+
+def transform(
+    silver_order_items: nw.LazyFrame,
+    silver_orders: nw.LazyFrame,
+    silver_returns: nw.LazyFrame,
+    silver_payments: nw.LazyFrame,
+    gold_fact_sales: nw.LazyFrame,
+    gold_fact_returns: nw.LazyFrame,
+    gold_fact_payments: nw.LazyFrame,
+    gold_agg_daily_sales: nw.LazyFrame,
+    gold_agg_product_performance: nw.LazyFrame,
+    kpi_daily_sales: nw.LazyFrame,
+    kpi_daily_product_sales: nw.LazyFrame,
+    kpi_daily_category_sales: nw.LazyFrame,
+    kpi_daily_payments: nw.LazyFrame,
+) -> nw.LazyFrame:
+    c = nw.col
+    sold = gold_fact_sales.filter(c("is_valid")).with_columns(day=c("ordered_on"))
+    refunded = gold_fact_returns.select(day="returned_on", returns="amount")
+    received = gold_fact_payments.filter(c("received") > 0).select(day="paid_on", captured="received")
+    paid = kpi_daily_payments.select("day", captured="captured_amount")
+    tables = {
+        "gold.fact_sales": (sold, ["gross_sales", "discounts"]),
+        "gold.fact_returns": (refunded, ["returns"]),
+        "gold.fact_payments": (received, [CAPTURED]),
+        "gold.agg_daily_sales": (gold_agg_daily_sales, SALES),
+        "gold.agg_product_performance": (gold_agg_product_performance, SALES),
+        "kpi.daily_sales": (kpi_daily_sales, SALES),
+        "kpi.daily_product_sales": (kpi_daily_product_sales, SALES),
+        "kpi.daily_category_sales": (kpi_daily_category_sales, SALES),
+        "kpi.daily_payments": (paid, [CAPTURED]),
+    }
+    silver = nw.concat(list(in_silver(silver_order_items, silver_orders, silver_returns, silver_payments)))
+    found = []
+    for name, (rows, measures) in tables.items():
+        theirs = amounts(rows, measures).with_columns(amount_in_silver=no_amount())
+        ours = silver.filter(c("measure").is_in(measures)).select(
+            "day", "measure", amount=no_amount(), amount_in_silver="amount"
+        )
+        found.append(nw.concat([theirs, ours]).with_columns(table_name=nw.lit(name)))
+    return (
+        nw.concat(found)
+        .group_by("day", "measure", "table_name")
+        .agg(total("amount"), total("amount_in_silver"))
+        .select(*contract(DailyReconciliation).columns)
+    )
+
+
+asset = table_asset(DailyReconciliation, transform)

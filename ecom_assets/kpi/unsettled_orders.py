@@ -1,0 +1,64 @@
+"""Orders whose payments do not come to what they cost, a week after they were placed."""
+
+import narwhals as nw
+
+from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
+from ecom_assets.dates import days_between
+from ecom_assets.days import around
+from ecom_assets.money import MONEY, no_amount, total
+from ecom_assets.table_asset import table_asset
+
+DAYS_TO_PAY = 7
+
+
+class UnsettledOrders(Table, primary_key="order_id", partition_column="ordered_on"):
+    """One row per order for which more or less was captured within 7 days than is due.
+
+    Nothing is due for a cancelled order: what was captured for it has to be refunded. A day is provisional until the
+    7 days are over.
+    """
+
+    order_id: str = key("Order number issued by the shop")
+    difference: Decimal = money("Captured less due: below zero where the customer owes, above where the shop does")
+    ordered_on: Date = column("Business day on which it was placed")
+    customer_id: str = column("Who placed it; null for guests", nullable=True)
+    channel: str = column("Where it was sold")
+    status: str = column("Where the order stands")
+    due: Decimal = money("Its lines after discounts with shipping and tax; zero for a cancelled order", ge=0)
+    captured: Decimal = money("Captured within 7 days; of a cancelled order less what was refunded")
+
+    @rule
+    def captured_less_due(cls) -> nw.Expr:
+        """What is captured less what is due makes the difference."""
+        return nw.col("difference") == nw.col("captured") - nw.col("due")
+
+
+def transform(gold_fact_sales: nw.LazyFrame, gold_fact_payments: nw.LazyFrame) -> nw.LazyFrame:
+    c = nw.col
+    is_cancelled = c("status") == "cancelled"
+    orders = (
+        gold_fact_sales.with_columns(due=(c("net_amount") + c("shipping") + c("tax")).cast(MONEY))
+        .group_by("order_id", "ordered_on", "customer_id", "channel", "status")
+        .agg(total("due"))
+        .with_columns(due=nw.when(is_cancelled).then(no_amount()).otherwise(c("due")))
+    )
+    counts = is_cancelled | (c("received") > 0)
+    in_time = days_between(c("ordered_on"), c("paid_on")).is_between(0, DAYS_TO_PAY)
+    paid = (
+        gold_fact_payments.select("order_id", "paid_on", "received")
+        .join(orders, on="order_id")
+        .filter(in_time, counts)
+        .group_by("order_id")
+        .agg(total("received").alias("captured"))
+    )
+    settled = orders.join(paid, on="order_id", how="left").with_columns(
+        captured=nw.coalesce(c("captured"), no_amount()).cast(MONEY)
+    )
+    return (
+        settled.with_columns(difference=(c("captured") - c("due")).cast(MONEY))
+        .filter(c("difference") != 0)
+        .select(*contract(UnsettledOrders).columns)
+    )
+
+
+asset = table_asset(UnsettledOrders, transform, reads={"gold_fact_payments": around(0, DAYS_TO_PAY)})

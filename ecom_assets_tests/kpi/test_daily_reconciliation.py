@@ -1,0 +1,87 @@
+import inspect
+from decimal import Decimal
+
+from ecom_assets.gold.agg_daily_sales import AggDailySales
+from ecom_assets.gold.agg_product_performance import AggProductPerformance
+from ecom_assets.gold.fact_payments import FactPayments
+from ecom_assets.gold.fact_returns import FactReturns
+from ecom_assets.gold.fact_sales import FactSales
+from ecom_assets.kpi.daily_category_sales import DailyCategorySales
+from ecom_assets.kpi.daily_payments import DailyPayments
+from ecom_assets.kpi.daily_product_sales import DailyProductSales
+from ecom_assets.kpi.daily_reconciliation import DailyReconciliation, transform
+from ecom_assets.kpi.daily_sales import DailySales
+from ecom_assets.silver.order_items import OrderItems
+from ecom_assets.silver.orders import Orders
+from ecom_assets.silver.payments import Payments
+from ecom_assets.silver.returns import Returns
+from ecom_assets_tests.samples import broken_rules, collected, rows, run, sample
+
+SUMS = {"gross_sales": "20", "discounts": "5", "returns": "4", "net_sales": "11"}
+SAME = {
+    "silver_order_items": (
+        OrderItems,
+        [
+            {"order_id": "1", "quantity": 2, "unit_price": "10", "discount": "2"},
+            {"order_id": "test", "quantity": 1, "unit_price": "9"},
+        ],
+    ),
+    "silver_orders": (
+        Orders,
+        [
+            {"order_id": "1", "discount": "3"},
+            {"order_id": "test", "discount": "1", "cancel_reason": "test"},
+            {"order_id": "without lines", "discount": "7"},
+        ],
+    ),
+    "silver_returns": (Returns, [{"amount": "4"}]),
+    "silver_payments": (Payments, [{"amount": "15", "status": "captured"}, {"amount": "9", "status": "failed"}]),
+    "gold_fact_sales": (
+        FactSales,
+        [{"gross_sales": "20", "discounts": "5", "is_valid": True}, {"gross_sales": "9", "discounts": "1"}],
+    ),
+    "gold_fact_returns": (FactReturns, [{"amount": "4"}]),
+    "gold_fact_payments": (FactPayments, [{"received": "15"}, {"received": "-3"}]),
+    "gold_agg_daily_sales": (AggDailySales, [SUMS]),
+    "gold_agg_product_performance": (AggProductPerformance, [SUMS]),
+    "kpi_daily_sales": (DailySales, [SUMS]),
+    "kpi_daily_product_sales": (DailyProductSales, [SUMS]),
+    "kpi_daily_category_sales": (DailyCategorySales, [SUMS]),
+    "kpi_daily_payments": (DailyPayments, [{"captured_amount": "15"}]),
+}
+
+
+def reconciled(**other):
+    frames = {**SAME, **other}
+    return run(transform, *(sample(model, *frames[name][1]) for name, (model, _) in SAME.items()))
+
+
+def test_the_frames_are_those_of_the_transform():
+    assert list(SAME) == list(inspect.signature(transform).parameters)
+
+
+def test_each_table_is_held_against_silver():
+    made = reconciled()
+
+    assert set(rows(made, "measure", "amount_in_silver")) == {
+        ("gross_sales", Decimal(20)),
+        ("discounts", Decimal(5)),
+        ("returns", Decimal(4)),
+        ("net_sales", Decimal(11)),
+        ("captured", Decimal(15)),
+    }
+    DailyReconciliation.validate(collected(made))
+
+
+def test_a_cent_that_is_lost_and_a_day_that_is_missing_are_found():
+    made = collected(
+        reconciled(
+            kpi_daily_sales=(DailySales, [{**SUMS, "discounts": "5.01"}]), kpi_daily_payments=(DailyPayments, [])
+        )
+    )
+
+    broken = [row for row in made.iter_rows(named=True) if broken_rules(DailyReconciliation, row)]
+    assert sorted((row["table_name"], row["measure"], row["amount"]) for row in broken) == [
+        ("kpi.daily_payments", "captured", Decimal(0)),
+        ("kpi.daily_sales", "discounts", Decimal("5.01")),
+    ]
