@@ -72,3 +72,32 @@ def with_version(
         .with_columns(nw.when(has_begun).then(c(column)).alias(column) for column in columns)
         .drop("effective_from", "effective_to", "is_first")
     )
+
+
+def with_version_of_day(
+    rows: nw.LazyFrame, versions: nw.LazyFrame, *, identity: str, day: str, columns: Sequence[str]
+) -> nw.LazyFrame:
+    """Adds columns of the version that stood at the end of the row's day; null where none stood yet.
+
+    Args:
+        rows: Rows with the columns `identity` and `day`, at most one per both.
+        versions: All versions of what the rows are about, with `identity`, `effective_from`, `effective_on` and
+            the columns to add.
+        identity: What the row is about.
+        day: The column with the row's day.
+        columns: The columns of the version to add.
+    """
+    c = nw.col
+    spans = versions.select(
+        identity,
+        "effective_on",
+        *columns,
+        replaced_on=c("effective_on").shift(-1).over(identity, order_by="effective_from"),
+    )
+    stood = (
+        rows.select(identity, day)
+        .join(spans, on=identity)
+        .filter(c("effective_on") <= c(day), c("replaced_on").is_null() | (c(day) < c("replaced_on")))
+        .drop("effective_on", "replaced_on")
+    )
+    return rows.join(stood, on=[identity, day], how="left")

@@ -1,0 +1,94 @@
+"""Stock at the end of each day: what lay there in the morning, what came, what left, what is left and what it is worth.
+
+A periodic snapshot, dense on purpose: on a day without movements there is stock all the same.
+"""
+
+import narwhals as nw
+
+from ecom_assets.contract import Date, Decimal, Table, column, contract, expectation, key, money, rule
+from ecom_assets.days import history
+from ecom_assets.gold._versions import with_version_of_day
+from ecom_assets.money import extended, total_count
+from ecom_assets.table_asset import table_asset
+
+
+class FactInventoryDaily(Table, primary_key=("day", "product_id"), partition_column="day"):
+    """One row per product and day, from the product's first movement on."""
+
+    day: Date = key("Business day")
+    product_id: str = key("Stock code; codes are case-sensitive")
+    product_key: str = column("The product's version at the day's end, if any stood", nullable=True)
+    opening: int = column("Units on hand as the day begins: all movements of earlier days")
+    opened: int = column("Units that lay there when the stock was first recorded, on the day that records them", ge=0)
+    received: int = column("Units received from suppliers", ge=0)
+    sold: int = column("Units that left for customers", ge=0)
+    returned: int = column("Units put back after a return", ge=0)
+    adjusted: int = column("Units found, less those lost")
+    on_hand: int = column("Units on hand as the day ends: all movements to date")
+    unit_cost: Decimal = money("What one unit costs the shop, where the product's version says", nullable=True, ge=0)
+    stock_value: Decimal = money("Units on hand times unit cost", nullable=True)
+
+    @rule
+    def units_add_up(cls) -> nw.Expr:
+        """What lay there and what came, less what left, is on hand."""
+        c = nw.col
+        came = c("opened") + c("received") + c("returned") + c("adjusted")
+        return c("on_hand") == c("opening") + came - c("sold")
+
+    @rule
+    def stock_value_of_units(cls) -> nw.Expr:
+        """Units on hand times unit cost make the stock value, and an unknown cost an unknown value."""
+        both_unknown = nw.col("unit_cost").is_null() & nw.col("stock_value").is_null()
+        return both_unknown | (nw.col("stock_value") == extended("on_hand", "unit_cost"))
+
+    @expectation
+    def no_less_than_nothing(cls) -> nw.Expr:
+        """There are never less than no units on hand."""
+        return nw.col("on_hand") >= 0
+
+
+KINDS = {"opened": "opening", "received": "receipt", "sold": "sale", "returned": "return", "adjusted": "adjustment"}
+
+
+def transform(
+    silver_inventory_movements: nw.LazyFrame, gold_dim_product_versions: nw.LazyFrame, days: nw.LazyFrame
+) -> nw.LazyFrame:
+    c = nw.col
+    units = nw.when(c("kind") == "sale").then(-c("quantity")).otherwise(c("quantity"))
+    by_kind = {name: nw.when(c("kind") == kind).then(units).otherwise(0) for name, kind in KINDS.items()}
+    moved = (
+        silver_inventory_movements.select("product_id", "quantity", day="moved_on", **by_kind)
+        .group_by("product_id", "day")
+        .agg(*map(total_count, ["quantity", *KINDS]))
+    )
+    first_day = days.select(c("day").min().alias("first_day"))
+    brought_forward = (
+        moved.join(first_day, how="cross")
+        .filter(c("day") < c("first_day"))
+        .group_by("product_id")
+        .agg(total_count("quantity").alias("brought_forward"))
+    )
+    stocked = moved.group_by("product_id").agg(c("day").min().alias("first_moved_on"))
+    snapshot = (
+        stocked.join(days, how="cross")
+        .filter(c("day") >= c("first_moved_on"))
+        .join(moved, on=["product_id", "day"], how="left")
+        .join(brought_forward, on="product_id", how="left")
+        .with_columns(c("quantity", "brought_forward", *KINDS).fill_null(0))
+        .with_columns(moved_so_far=c("quantity").cum_sum().over("product_id", order_by="day").cast(nw.Int64))
+        .with_columns(on_hand=c("brought_forward") + c("moved_so_far"))
+        .with_columns(opening=c("on_hand") - c("quantity"))
+    )
+    products = gold_dim_product_versions.select("product_id", "product_key", "effective_from", "effective_on", "cost")
+    return (
+        with_version_of_day(snapshot, products, identity="product_id", day="day", columns=["product_key", "cost"])
+        .with_columns(unit_cost="cost", stock_value=extended("on_hand", "cost"))
+        .select(*contract(FactInventoryDaily).columns)
+    )
+
+
+asset = table_asset(
+    FactInventoryDaily,
+    transform,
+    reads={"silver_inventory_movements": history, "gold_dim_product_versions": history},
+)

@@ -1,0 +1,46 @@
+"""Reviews: what was said of products, by whom."""
+
+import narwhals as nw
+
+from ecom_assets.contract import Date, Table, Timestamp, column, contract, key
+from ecom_assets.days import history
+from ecom_assets.gold._versions import with_version
+from ecom_assets.table_asset import table_asset
+
+
+class FactReviews(Table, primary_key="review_id", partition_column="reviewed_on"):
+    """One row per review."""
+
+    review_id: str = key("Number of the review")
+    reviewed_on: Date = column("Business day on which it was written")
+    reviewed_at: Timestamp = column("When it was written")
+    product_id: str = column("What it is about")
+    product_key: str = column("The product's version at that moment, if any stood", nullable=True)
+    customer_id: str = column("Who wrote it; null for guests", nullable=True)
+    customer_key: str = column("The customer's version at that moment, if any stood", nullable=True)
+    order_id: str = column("The order it was bought with, where known", nullable=True)
+    rating: int = column("Stars, from 1 to 5", ge=1, le=5)
+    has_text: bool = column("Whether it says something in words")
+
+
+def transform(
+    silver_reviews: nw.LazyFrame,
+    gold_dim_customer_versions: nw.LazyFrame,
+    gold_dim_product_versions: nw.LazyFrame,
+) -> nw.LazyFrame:
+    customers = gold_dim_customer_versions.join(silver_reviews, on="customer_id", how="semi")
+    products = gold_dim_product_versions.join(silver_reviews, on="product_id", how="semi")
+    of_products = with_version(
+        silver_reviews, products, identity="product_id", moment="reviewed_at", columns=["product_key"]
+    )
+    of_customers = with_version(
+        of_products, customers, identity="customer_id", moment="reviewed_at", columns=["customer_key"]
+    )
+    return of_customers.with_columns(has_text=~nw.col("text").is_null()).select(*contract(FactReviews).columns)
+
+
+asset = table_asset(
+    FactReviews,
+    transform,
+    reads={"gold_dim_customer_versions": history, "gold_dim_product_versions": history},
+)

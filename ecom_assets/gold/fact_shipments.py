@@ -1,0 +1,52 @@
+"""Shipments: each parcel with its milestones, as far as it has come (an accumulating snapshot)."""
+
+import narwhals as nw
+
+from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money, rule
+from ecom_assets.table_asset import table_asset
+
+
+class FactShipments(Table, primary_key="shipment_id", partition_column="ordered_on"):
+    """One row per shipment."""
+
+    shipment_id: str = key("Shipment number issued by the warehouse")
+    order_id: str = column("The order it carries")
+    ordered_on: Date = column("Business day on which the order was placed")
+    ordered_at: Timestamp = column("When the order was placed")
+    promised_on: Date = column("Day by which it is to leave the warehouse", nullable=True)
+    shipped_at: Timestamp = column("When it left the warehouse", nullable=True)
+    delivered_at: Timestamp = column("When the customer got it", nullable=True)
+    status: str = column("Where it stands")
+    carrier: str = column("Who carries it", nullable=True)
+    service: str = column("How fast it is to go: standard, express, …", nullable=True)
+    is_on_time: bool = column(
+        "Whether it left by the promised day, which ends at midnight UTC; null if cancelled or without promise",
+        nullable=True,
+    )
+    hours_to_ship: float = column("Hours from order to shipment", nullable=True, ge=0)
+    hours_to_deliver: float = column("Hours from shipment to delivery", nullable=True, ge=0)
+    cost: Decimal = money("What the carrier charges", ge=0)
+
+    @rule
+    def on_time_if_shipped(cls) -> nw.Expr:
+        """A shipment that has not left is not on time."""
+        return ~nw.col("shipped_at").is_null() | ~nw.col("is_on_time").fill_null(value=False)
+
+
+def hours(earlier: str, later: str) -> nw.Expr:
+    """Hours from one moment to another; null where either is."""
+    return (nw.col(later) - nw.col(earlier)).dt.total_seconds().cast(nw.Float64) / 3600
+
+
+def transform(silver_shipments: nw.LazyFrame) -> nw.LazyFrame:
+    c = nw.col
+    left_in_time = (c("shipped_at").cast(nw.Date) <= c("promised_on")).fill_null(value=False)
+    is_due = (c("status") != "cancelled") & ~c("promised_on").is_null()
+    return silver_shipments.with_columns(
+        is_on_time=nw.when(is_due).then(left_in_time),
+        hours_to_ship=hours("ordered_at", "shipped_at"),
+        hours_to_deliver=hours("shipped_at", "delivered_at"),
+    ).select(*contract(FactShipments).columns)
+
+
+asset = table_asset(FactShipments, transform)
