@@ -6,6 +6,34 @@ from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contra
 from ecom_assets.money import MONEY, no_amount
 from ecom_assets.table_asset import table_asset
 
+TRANSACTIONS = (
+    "gold.transactions",
+    """
+WITH orders AS (
+    SELECT
+        order_id, customer_id, channel, country, status, ordered_on, min(ordered_at) AS ordered_at,
+        count(*) AS item_count, sum(quantity)::BIGINT AS units,
+        sum(gross_sales)::DECIMAL(18,4) AS subtotal, sum(discounts)::DECIMAL(18,4) AS discount,
+        sum(shipping)::DECIMAL(18,4) AS shipping, sum(tax)::DECIMAL(18,4) AS tax,
+        sum(net_amount + shipping + tax)::DECIMAL(18,4) AS total
+    FROM gold.fact_sales
+    GROUP BY ALL
+), payments AS (
+    SELECT
+        order_id, arg_max(method, (received > 0, paid_at, payment_id)) AS payment_method,
+        sum(received)::DECIMAL(18,4) AS received
+    FROM gold.fact_payments
+    GROUP BY order_id
+)
+SELECT
+    order_id AS transaction_id, ordered_on AS transaction_date, ordered_at AS transaction_at, customer_id, channel,
+    country, status, payment_method, item_count, units, subtotal, discount, shipping, tax, total,
+    coalesce(received, 0) AS received
+FROM orders LEFT JOIN payments USING (order_id)
+""",
+)
+"""Orders with the means of their last payment, the captured ones first, and what was received less refunds."""
+
 
 class FactPayments(Table, primary_key="payment_id", partition_column="paid_on"):
     """One row per payment or refund."""
@@ -34,4 +62,4 @@ def transform(silver_payments: nw.LazyFrame) -> nw.LazyFrame:
     return silver_payments.with_columns(received=received.cast(MONEY)).select(*contract(FactPayments).columns)
 
 
-asset = table_asset(FactPayments, transform)
+asset = table_asset(FactPayments, transform, view=TRANSACTIONS)

@@ -9,6 +9,16 @@ from ecom_assets.landing.orders import NEVER_SOLD
 from ecom_assets.money import MONEY, extended, no_amount, share_by_largest_remainder
 from ecom_assets.table_asset import table_asset
 
+TRANSACTION_ITEMS = (
+    "gold.transaction_items",
+    """
+SELECT
+    order_id AS transaction_id, line_number, product_id, quantity, unit_price, discounts AS discount,
+    net_amount AS total
+FROM gold.fact_sales
+""",
+)
+
 
 class FactSales(Table, primary_key=("order_id", "line_number"), partition_column="ordered_on"):
     """One row per order line."""
@@ -139,4 +149,5 @@ asset = table_asset(
     FactSales,
     transform,
     reads={"gold_dim_customer_versions": history, "gold_dim_product_versions": history},
+    view=TRANSACTION_ITEMS,
 )
