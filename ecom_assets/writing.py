@@ -1,6 +1,6 @@
 """The one way in which table-days are written: gate, rows, contract, ledger, commit.
 
-A write covers a window of days and is one transaction: old state or new state, never neither. Each
+A write is one transaction: each of its days has its old state or its new one, never neither. Each
 day is judged and stored on its own, so that one bad day of ninety leaves eighty-nine published.
 """
 
@@ -15,7 +15,7 @@ import duckdb
 
 from ecom_assets import ledger
 from ecom_assets.contract import Column, Rule
-from ecom_assets.days import Window, stretches
+from ecom_assets.days import ONE_DAY, Window, stretches
 from ecom_assets.declaration import DAYS_PARAMETER, Catalog, Declaration, Read
 from ecom_assets.engine import duckdb as engine
 from ecom_assets.engine.compiling import judged, keep_compiled, transformed
@@ -25,6 +25,7 @@ from ecom_assets.landing.zone import LandedFile, Zone
 from ecom_assets.ledger import Entry, Expectation, Slice, State
 
 SAMPLE_ROWS = 5
+STAGED_ROWS = 1_000_000
 HELD_LAYERS = ("gold", "kpi")
 UNIQUE = "The primary key is unique."
 _SUPERSEDED_COLUMNS = {
@@ -164,15 +165,38 @@ class Session:
         return engine.as_wanted(Query(self.con, sql), declaration.wanted_frame(read))
 
     def write(self, declaration: Declaration, frame: Any, window: Window) -> list[DayResult]:
-        """Store a window of days and what is known of them. Raises ShapeError, RowsLost."""
+        """Store a window of days and what is known of them. Raises ShapeError, RowsLost.
+
+        Rows from a feed are staged, so a window with many of them is written in parts, a transaction each.
+        """
         if declaration.is_bronze:
             return _write_bronze(self, declaration, window)
+        parts = self._parts(declaration, window) if declaration.from_feed and isinstance(frame, Query) else [window]
+        if len(parts) > 1:
+            return [result for part in parts for result in self.run(declaration.name, part)]
         rows = engine.as_query(self.con, frame)
         if rows is not frame:
             engine.check_shape(declaration.name, rows.relation(), engine.columns_of(declaration))
         if declaration.from_feed:
             return _write_from_feed(self, declaration, rows.sql, window)
         return _write_table(self, declaration, rows.sql, window)
+
+    def _parts(self, declaration: Declaration, window: Window) -> list[Window]:
+        """The window cut where more than STAGED_ROWS bronze rows would be staged at once."""
+        counts = dict(
+            self.con.execute(
+                "select read_day, sum(row_count)::bigint from ledger.slices "
+                "where table_name = ? and read_day between ? and ? group by all",
+                [declaration.bronze, window.first, window.last],
+            ).fetchall()
+        )
+        parts, first, rows = [], window.first, 0
+        for day in window:
+            if rows and rows + counts.get(day, 0) > STAGED_ROWS:
+                parts.append(Window(first, day - ONE_DAY))
+                first, rows = day, 0
+            rows += counts.get(day, 0)
+        return [*parts, Window(first, window.last)]
 
     def run(self, name: str, window: Window) -> list[DayResult]:
         """Read, transform and write one table over a window, without Dagster."""
@@ -465,7 +489,8 @@ def _stage(session: Session, declaration: Declaration, rows: str) -> None:
     keys = ", ".join(quoted(column) for column in promise.primary_key)
     con.execute(f"""
         create or replace temp table staged as
-        select *, hash({keys}) as key, {engine.content_hash(declaration)} as content, null::varchar[] as waits_for
+        select *, hash({keys}) as key, {engine.content_hash(declaration)} as content, null::varchar[] as waits_for,
+               false as is_beaten
         from (select {typed}{soft},
                      case when problems is not null then problems
                           when {some} then list_filter([{listed}], x -> x is not null) end as reasons
@@ -486,13 +511,15 @@ def _stage(session: Session, declaration: Declaration, rows: str) -> None:
     con.execute(f"""
         create or replace temp table losers as
         select * from (
-            select arrived_on, source_file, record, {day} as day, content, row_number() over best as place,
+            select rowid as staged_row, arrived_on, source_file, record, {day} as day, content,
+                   row_number() over best as place,
                    first_value({{'a': arrived_on, 'f': source_file, 'r': record, 'c': content}}) over best as winner
             from staged
             where reasons is null and key in (
                 select key from staged where reasons is null group by key having count(*) > 1)
             window best as (partition by {keys} order by {version}arrived_on desc, source_file desc, record desc))
         where place > 1""")
+    con.execute("update staged set is_beaten = true where rowid in (select staged_row from losers)")
 
 
 def _judge_days(
@@ -509,10 +536,11 @@ def _judge_days(
     }
     reasons: dict[dt.date, dict[str, int]] = {}
     for on, reason, count in con.execute(
-        f"select day, reason, count(*) as n from (select {day} as day, unnest(reasons) as reason from staged) "
-        "group by all order by n desc, reason"
+        f"select day, reason, count(*) as n from (select {day} as day, unnest(reasons) as reason from staged "
+        "where reasons is not null) group by all order by n desc, reason"
     ).fetchall():
         reasons.setdefault(on, {})[reason] = count
+    samples = _staged_samples(session, declaration)
     tolerated = 0.0 if session.strict else promise.max_bad_share
     results = []
     for on in window:
@@ -530,20 +558,25 @@ def _judge_days(
                 note=note,
                 broken=dict(list(reasons.get(on, {}).items())[:20]),
                 warned={r.sentence: n for r, n in zip(promise.soft_rules, warned, strict=True) if n},
-                samples=_staged_samples(session, declaration, on) if bad else (),
+                samples=samples.get(on, ()),
             )
         )
     return results
 
 
-def _staged_samples(session: Session, declaration: Declaration, on: dt.date) -> list[dict[str, str | None]]:
+def _staged_samples(session: Session, declaration: Declaration) -> dict[dt.date, list[dict[str, str | None]]]:
+    """A few bad rows of each day that has some."""
     names = [*engine.columns_of(declaration), "reasons"]
-    day = quoted(str(declaration.contract.partition_column))
+    day, place = quoted(str(declaration.contract.partition_column)), "arrived_on, source_file, record"
     found = session.con.execute(
-        f"select {', '.join(f'{quoted(name)}::varchar' for name in names)} from staged where {day} = date '{on}' "
-        f"and reasons is not null order by arrived_on, source_file, record limit {SAMPLE_ROWS}"
+        f"select {day}, {', '.join(f'{quoted(name)}::varchar' for name in names)} from staged "
+        f"where reasons is not null qualify row_number() over (partition by {day} order by {place}) <= {SAMPLE_ROWS} "
+        f"order by {place}"
     )
-    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    samples: dict[dt.date, list[dict[str, str | None]]] = {}
+    for on, *row in found.fetchall():
+        samples.setdefault(on, []).append(dict(zip(names, row, strict=True)))
+    return samples
 
 
 def _place_rows(
@@ -558,8 +591,8 @@ def _place_rows(
     listed = ", ".join(quoted(column) for column in engine.columns_of(declaration))
     con.execute(
         f"insert into {quoted(declaration.name)} ({listed}) select {listed} from staged "
-        f"anti join losers using (arrived_on, source_file, record) "
-        f"where reasons is null and {between(day, window)} and {among(quoted(day), accepted)}"
+        f"where reasons is null and not is_beaten "
+        f"and {between(day, window)} and {among(quoted(day), accepted)}"
     )
     session.on_step("accepted rows inserted")
     con.execute(f"""

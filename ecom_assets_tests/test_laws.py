@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ecom_assets import writing
 from ecom_assets.days import ONE_DAY, Window
 from ecom_assets.landing.zone import Zone
 from ecom_assets.proof import contents, settle
@@ -63,6 +64,19 @@ def test_a_window_gives_what_its_days_give_one_by_one_in_any_order(tmp_path: Pat
     settle(day_by_day)
 
     assert contents(day_by_day) == contents(at_once)
+
+
+def test_a_window_of_many_rows_is_written_in_parts_and_gives_the_same(
+    zone: Zone, built: Session, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(writing, "STAGED_ROWS", 100)
+    in_parts, commits = session_over(zone), []
+    in_parts.on_step = lambda step: commits.append(step) if step == "after commit" else None
+    run_all(in_parts, window(DAYS))
+
+    assert len(commits) > len(in_parts.catalog)
+    settle(in_parts)
+    assert contents(in_parts) == contents(built)
 
 
 def test_running_a_window_again_changes_nothing(built: Session):

@@ -5,6 +5,7 @@ DuckDB refuses, so that one broken line costs one row. For good records both giv
 What the rows mean does not belong here.
 """
 
+import csv
 import gzip
 import io
 import json
@@ -53,6 +54,7 @@ _UNPACKED_BYTES = 256 << 20
 """Files are unpacked together until they hold about this much."""
 
 _UNPACK_FACTOR = 8
+_LOOKED_THROUGH_BYTES = 1 << 20
 
 
 def read(
@@ -85,7 +87,7 @@ def read(
             groups.setdefault(shape, []).append(file)
     relations = []
     for shape, group in groups.items():
-        sound, damaged = _sound(group, _query(shape, columns))
+        sound, damaged = _sound(group)
         streamed += damaged
         if sound:
             relations.append(con.sql(_parquet_rows(shape, sound, columns)))
@@ -94,19 +96,19 @@ def read(
     return reduce(lambda some, more: some.union(more), relations)
 
 
-def _sound(files: list[LandedFile], query: str) -> tuple[list[LandedFile], list[LandedFile]]:
+def _sound(files: list[LandedFile]) -> tuple[list[LandedFile], list[LandedFile]]:
     """The Parquet files that can be decoded to the end, and those that cannot."""
     with _parser() as parser:
-        if _decodes(parser, query, files):
+        if _decodes(parser, files):
             return files, []
-        sound = [file for file in files if _decodes(parser, query, [file])]
+        sound = [file for file in files if _decodes(parser, [file])]
     return sound, [file for file in files if file not in sound]
 
 
-def _decodes(parser: duckdb.DuckDBPyConnection, query: str, files: Sequence[LandedFile], limit: int = 2**62) -> bool:
+def _decodes(parser: duckdb.DuckDBPyConnection, files: Sequence[LandedFile], limit: int = 2**62) -> bool:
+    rows = f"select * from read_parquet($files, hive_partitioning = false) limit {limit}"
     try:
-        paths = {"files": [str(file.path) for file in files]}
-        parser.execute(f"select bit_xor(hash(t)) from ({query} limit {limit}) t", paths).fetchall()
+        parser.execute(f"select bit_xor(hash(t)) from ({rows}) t", {"files": [str(file.path) for file in files]})
     except duckdb.Error:
         return False
     return True
@@ -166,7 +168,7 @@ class _Csv(NamedTuple):
     delimiter: str
     alone: Path | None
     """The file, where it has to be read by a statement of its own: among several, DuckDB 1.5 takes a quote that
-    never closes for the end of its file, and says nothing."""
+    never closes for the end of its file, and says nothing. A large file is not looked through for one."""
 
 
 class _JsonLines(NamedTuple):
@@ -235,10 +237,23 @@ def _prepare(
         if content.find(b"\0") >= 0:
             return source, None
         first_line = content.readline()
-        alone = source.path if content.find(b'"', len(first_line)) >= 0 else None
+        has_quotes = content.find(b'"', len(first_line)) >= 0
     if name.endswith(".csv"):
-        return source, _csv_shape(first_line, columns, dialect.delimiter, alone)
+        alone = has_quotes and not _closes_quotes(source.path, dialect.delimiter)
+        return source, _csv_shape(first_line, columns, dialect.delimiter, source.path if alone else None)
     return source, _json_shape(first_line)
+
+
+def _closes_quotes(path: Path, delimiter: str) -> bool:
+    """Whether a file that is not large has no quote that stays open or stands where it should not."""
+    if path.stat().st_size > _LOOKED_THROUGH_BYTES:
+        return False
+    try:
+        with path.open(newline="", encoding=_OURS.encoding) as text:
+            deque(csv.reader(text, delimiter=delimiter, strict=True), maxlen=0)
+    except (csv.Error, UnicodeDecodeError):
+        return False
+    return True
 
 
 def _json_shape(first_line: bytes) -> _JsonLines | None:
@@ -767,7 +782,7 @@ def _parquet_records(file: LandedFile, columns: Sequence[str]) -> Iterator[_Reco
     else:
         query = _query(shape, columns)
         with _parser() as parser:
-            rows = _readable_rows(parser, query, file)
+            rows = _readable_rows(parser, file)
             result = parser.execute(f"{query} limit {rows}", {"files": [str(file.path)]})
             while some := result.fetchmany(_BATCH_ROWS):
                 for _, _, *values, unknown, noted, raw in some:
@@ -776,12 +791,12 @@ def _parquet_records(file: LandedFile, columns: Sequence[str]) -> Iterator[_Reco
     yield _Record((), problem=problem, raw=f"{file.name} ({file.size} bytes)")
 
 
-def _readable_rows(parser: duckdb.DuckDBPyConnection, query: str, file: LandedFile) -> int:
+def _readable_rows(parser: duckdb.DuckDBPyConnection, file: LandedFile) -> int:
     """How many rows can be decoded before the damage."""
     low, high = 0, pq.read_metadata(file.path).num_rows
     while low < high:
         middle = (low + high + 1) // 2
-        if _decodes(parser, query, [file], middle):
+        if _decodes(parser, [file], middle):
             low = middle
         else:
             high = middle - 1
