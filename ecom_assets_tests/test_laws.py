@@ -100,6 +100,23 @@ def test_each_bronze_row_ends_in_exactly_one_place(built: Session):
             assert _one(built, f"select count(*) from (({fates}) except all {everywhere})") == 0, declaration.name
 
 
+def test_amounts_come_from_bronze_as_they_are(built: Session):
+    for declaration in built.catalog:
+        if not declaration.from_feed:
+            continue
+        for column in declaration.contract.columns.values():
+            if column.kind == "decimal":
+                sent = f"select sum(try_cast({column.name} as decimal(18, 4))) from {declaration.bronze}"
+                elsewhere = " union all ".join(
+                    f"select arrived_on, source_file, record from {table}"
+                    for table in (declaration.quarantine, declaration.superseded)
+                )
+                aside = f"{sent} semi join ({elsewhere}) using (arrived_on, source_file, record)"
+                kept = f"select sum({column.name}) from {declaration.name}"
+                lost = f"select (coalesce(({sent}), 0) - coalesce(({aside}), 0) - coalesce(({kept}), 0)) <> 0"
+                assert not _one(built, lost), f"{declaration.name}.{column.name}"
+
+
 def test_an_empty_day_gives_typed_empty_tables(tmp_path):
     session = session_over(Zone(tmp_path))
     for feed in ("customers", "orders"):

@@ -29,5 +29,6 @@ bronze_to_silver = _job(
 )
 silver_to_gold = _job("silver_to_gold", "The star schema and the measures, from silver as it stands.", "gold", "kpi")
 ml_feature_generation = _job("ml_feature_generation", "What models learn from, from gold as it stands.", "features")
+data_quality = _job("data_quality", "How good the published tables are, against the target.", "quality")
 
-JOBS = [pipeline, bronze_to_silver, silver_to_gold, ml_feature_generation]
+JOBS = [pipeline, bronze_to_silver, silver_to_gold, ml_feature_generation, data_quality]

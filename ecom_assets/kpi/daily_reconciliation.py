@@ -11,6 +11,30 @@ from ecom_assets.table_asset import table_asset
 
 SALES = ["gross_sales", "discounts", "returns", "net_sales"]
 CAPTURED = "captured"
+QUALITY = (
+    "kpi.daily_quality",
+    """
+WITH counted AS (
+    SELECT
+        table_name, day, state, state IN ('stored', 'provisional') AS is_good, bad_count,
+        row_count + CASE WHEN table_name LIKE 'bronze.%' THEN 0 ELSE bad_count END AS rows_checked
+    FROM ledger.days
+)
+SELECT
+    table_name, day, state, rows_checked,
+    CASE WHEN is_good THEN rows_checked - bad_count ELSE 0 END AS rows_passed,
+    bad_count / nullif(rows_checked, 0) AS bad_share,
+    state = 'stored' AS is_complete,
+    CASE WHEN is_good THEN coalesce(1 - bad_count / nullif(rows_checked, 0), 1) ELSE 0 END AS quality_score
+FROM counted
+""",
+)
+"""How good each table-day is, from the ledger.
+
+Rows are checked when they are read (bronze: are they readable?) and when their table is made; superseded versions and
+duplicates are not counted. The score is the rows that passed per row checked: 1 where there was nothing to check, 0
+where the day failed or is blocked. A day is complete when nothing in its reach is missing or still to come.
+"""
 
 
 class DailyReconciliation(Table, primary_key=("day", "measure", "table_name"), partition_column="day"):
@@ -108,4 +132,4 @@ def transform(
     )
 
 
-asset = table_asset(DailyReconciliation, transform)
+asset = table_asset(DailyReconciliation, transform, view=QUALITY)

@@ -1,0 +1,68 @@
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+import pytest
+
+from ecom_assets.checks.data_quality import data_quality, quality
+from ecom_assets.kpi.daily_reconciliation import QUALITY
+
+GOOD = [("bronze.orders", "2024-01-01", "stored", 1000, 0), ("gold.fact_sales", "2024-01-02", "provisional", 1000, 0)]
+LATE = ("silver.orders", "2024-01-02", "stored", 990, 10)
+
+
+def ledger(con: duckdb.DuckDBPyConnection, *days: tuple[str, str, str, int, int]) -> duckdb.DuckDBPyConnection:
+    """A snapshot with nothing but a ledger: table, day, state, rows and bad rows."""
+    con.execute("create schema ledger; create schema kpi")
+    con.execute("create table ledger.days (table_name text, day date, state text, row_count bigint, bad_count bigint)")
+    con.executemany("insert into ledger.days values (?, ?, ?, ?, ?)", days)
+    con.execute(f"create view {QUALITY[0]} as {QUALITY[1]}")
+    return con
+
+
+def scores(*days: tuple[str, str, str, int, int]) -> list[tuple[int, int, float]]:
+    with duckdb.connect() as con:
+        query = "select rows_checked, rows_passed, quality_score from kpi.daily_quality"
+        return ledger(con, *days).execute(query).fetchall()
+
+
+@pytest.mark.parametrize(
+    ("table", "state", "row_count", "bad_count", "expected"),
+    [
+        ("silver.orders", "stored", 99, 1, (100, 99, 0.99)),
+        ("bronze.orders", "stored", 100, 1, (100, 99, 0.99)),
+        ("silver.orders", "stored", 0, 0, (0, 0, 1)),
+        ("silver.orders", "failed", 0, 40, (40, 0, 0)),
+        ("gold.fact_sales", "blocked", 0, 0, (0, 0, 0)),
+    ],
+)
+def test_the_score_is_what_passed_of_what_was_checked(table, state, row_count, bad_count, expected):
+    assert scores((table, "2024-01-01", state, row_count, bad_count)) == [expected]
+
+
+def test_the_worst_table_comes_first_and_old_days_do_not_count():
+    with duckdb.connect() as con:
+        found = quality(ledger(con, *GOOD, LATE, ("silver.orders", "2023-11-01", "failed", 0, 9)))
+
+    assert [(q.name, q.rows_checked, q.score, q.complete) for q in found] == [
+        ("silver.orders", 1000, 0.99, 1.0),
+        ("gold.fact_sales", 1000, 1.0, 0.0),
+        ("bronze.orders", 1000, 1.0, 1.0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("days", "passed"),
+    [(GOOD, True), ([*GOOD, LATE], False), ([*GOOD, ("gold.fact_sales", "2024-01-01", "blocked", 0, 0)], False)],
+)
+def test_the_check_holds_the_last_days_against_the_target(tmp_path: Path, monkeypatch, days, passed):
+    monkeypatch.setenv("ECOM_DATA", str(tmp_path))
+    with duckdb.connect(tmp_path / "snapshot.duckdb") as con:
+        ledger(con, *days)
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = dg.materialize([data_quality], instance=instance)
+
+    [check] = result.get_asset_check_evaluations()
+    assert (check.passed, check.severity) == (passed, dg.AssetCheckSeverity.WARN)
+    assert "rows checked" in result.asset_materializations_for_node("quality__data_quality")[0].metadata["tables"].value
