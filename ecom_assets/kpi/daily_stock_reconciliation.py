@@ -1,0 +1,57 @@
+"""Stock conserved: silver's movements explain each day's change, and each day opens as the day before ended."""
+
+import narwhals as nw
+
+from ecom_assets.contract import Date, Table, column, contract, key, rule
+from ecom_assets.dates import days_between
+from ecom_assets.days import trailing
+from ecom_assets.money import total_count
+from ecom_assets.table_asset import table_asset
+
+
+class DailyStockReconciliation(Table, primary_key="day", partition_column="day"):
+    """One row per day with stock. A day on which units come from nowhere, or go there, fails here."""
+
+    day: Date = key("Business day")
+    opening: int = column("Units on hand as the day begins")
+    on_hand: int = column("Units on hand as the day ends")
+    units_moved: int = column("Units that came less those that left, by the movements in silver")
+    broken_chains: int = column("Products that do not open with what was on hand as the day before ended", ge=0)
+
+    @rule
+    def movements_explain_the_change(cls) -> nw.Expr:
+        """What has moved makes the difference between the day's beginning and its end."""
+        return nw.col("on_hand") == nw.col("opening") + nw.col("units_moved")
+
+    @rule
+    def opens_as_the_day_before_ended(cls) -> nw.Expr:
+        """Each product opens with what was on hand as the day before ended."""
+        return nw.col("broken_chains") == 0
+
+
+COUNTS = ["opening", "on_hand", "units_moved", "broken_chains"]
+
+
+def transform(
+    gold_fact_inventory_daily: nw.LazyFrame, silver_inventory_movements: nw.LazyFrame, days: nw.LazyFrame
+) -> nw.LazyFrame:
+    c = nw.col
+    stock = gold_fact_inventory_daily.select("day", "product_id", "opening", "on_hand")
+    day_before = stock.select("product_id", day_before="day", left="on_hand")
+    breaks = (
+        stock.join(day_before, on="product_id")
+        .filter(days_between(c("day_before"), c("day")) == 1, c("opening") != c("left"))
+        .select("day", broken_chains=nw.lit(1, nw.Int64))
+    )
+    moved = silver_inventory_movements.select(day="moved_on", units_moved="quantity")
+    return (
+        nw.concat([stock.drop("product_id"), moved, breaks], how="diagonal")
+        .join(days, on="day", how="semi")
+        .with_columns(c(COUNTS).fill_null(0))
+        .group_by("day")
+        .agg(*map(total_count, COUNTS))
+        .select(*contract(DailyStockReconciliation).columns)
+    )
+
+
+asset = table_asset(DailyStockReconciliation, transform, reads={"gold_fact_inventory_daily": trailing(2)})
