@@ -99,7 +99,7 @@ def land(feed_map: Path, folder: Path) -> None:
     landed = Window(days[0], days[-1])
     start, end = declared.start or landed.first, declared.end
     _keep_calendar(dataclasses.replace(known, start=start, end=end, time_zone=declared.time_zone), landed)
-    click.echo(f"Next: ecom run {landed}")
+    click.echo(f"Next: ecom run {Window(start, landed.last)}")
 
 
 @main.command()

@@ -198,7 +198,10 @@ def test_a_standing_calendar_is_not_replaced(ecom: Ecom, data: Path) -> None:
         (["bad"], "nothing has been published."),
         (["quarantine"], "nothing has been published."),
         (["quarantine", "--rows", "3"], "Say of which table to show rows"),
-        (["land", "no_such_map", "."], "There is no map no_such_map. Those that ship are: marketplace, online_retail."),
+        (
+            ["land", "no_such_map", "."],
+            "There is no map no_such_map. Those that ship are: cdnow, marketplace,",
+        ),
         (["land", "online_retail", "no_such_folder"], "'no_such_folder' does not exist."),
         (["demo", "--days", "1"], "1 is not in the range x>=2."),
     ],

@@ -1,37 +1,23 @@
-"""The proof on real data: Online Retail's files through every layer, and the figures others computed from them.
+"""The proof on real data: Online Retail's files through every layer, and the figures others computed from them."""
 
-The files stand beside the repository; without them these tests are skipped, and the feed map's own tests cover it.
-"""
-
-import csv
 import datetime as dt
 from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import narwhals as nw
 import pytest
 
-from ecom_assets.cli import MAPS
 from ecom_assets.days import Window
 from ecom_assets.gold import agg_customer_metrics
 from ecom_assets.kpi import customer_rfm, daily_repeat_rates, monthly_cohorts
-from ecom_assets.landing.feed_map import land, load_map
-from ecom_assets.landing.zone import Zone
-from ecom_assets.writing import Session
-from ecom_assets_tests.warehouses import run_all, session_over
+from ecom_assets_tests.real_data import RealData, only_with, run_through, source
 
-SOURCE = Path(__file__).parents[2] / "shared" / "data" / "online_retail"
+SOURCE = source("online_retail")
 DECEMBER = Window.parse("2010-12-01..2010-12-31")
 WHOLE_YEAR = Window.parse("2010-12-01..2011-12-09")
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not SOURCE.is_dir(), reason=f"The real files are not at {SOURCE}."),
-]
+pytestmark = [pytest.mark.slow, only_with("online_retail")]
 only_whole_year = pytest.mark.parametrize("retail", [pytest.param(WHOLE_YEAR, marks=pytest.mark.long)], indirect=True)
 
 LINES = """
@@ -79,51 +65,10 @@ select b.description from bronze.returns b semi join (
 CLEAN = "create view clean as from gold.fact_sales where customer_id is not null and unit_price > 0"
 
 
-@dataclass
-class Retail:
-    """A window of the real files, landed and run through every layer."""
-
-    session: Session
-    days: Window
-    lines_landed: int
-
-    def query(self, sql: str) -> list[tuple[Any, ...]]:
-        return self.session.con.execute(sql).fetchall()
-
-    def matches(self, name: str, sql: str) -> None:
-        """Assert that a query gives exactly the rows of an expected file that lie in the window.
-
-        The query names its columns as the file does. A column `d` or `month` places a row. An average order value is
-        the query's revenue by its orders, compared at the file's decimals.
-        """
-        relation = self.session.con.sql(sql)
-        columns, found = relation.columns, relation.fetchall()
-        with (SOURCE / "expected" / f"{name}.csv").open(newline="") as file:
-            rows = [row for row in csv.DictReader(file) if self._holds(row)]
-        expected = [tuple(_as_like(row[c], v) for c, v in zip(columns, found[0], strict=True)) for row in rows]
-        assert rows
-        assert sorted(found) == sorted(expected)
-        for row in rows:
-            if "aov" in row:
-                aov = Decimal(row["revenue"]) / int(row.get("orders") or row["invoices"])
-                assert aov.quantize(Decimal("0.000001")) == Decimal(row["aov"])
-
-    def _holds(self, row: dict[str, str]) -> bool:
-        day = row.get("d") or (f"{row['month']}-01" if "month" in row else str(self.days.first))
-        return dt.date.fromisoformat(day) in self.days
-
-
-def _as_like(text: str, value: Any) -> Any:
-    """The text as a value of the same type."""
-    if isinstance(value, dt.date):
-        return type(value).fromisoformat(text)
-    return type(value)(text)
-
-
 @pytest.fixture(
     scope="module", params=[DECEMBER, pytest.param(WHOLE_YEAR, marks=pytest.mark.long)], ids=["december", "year"]
 )
-def retail(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Retail]:
+def retail(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealData]:
     days: Window = request.param
     folder = tmp_path_factory.mktemp("online_retail")
     export = SOURCE
@@ -133,22 +78,13 @@ def retail(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         for file in (SOURCE / "by-day").iterdir():
             if dt.date.fromisoformat(file.name.partition(".")[0]) in days:
                 (export / file.name).symlink_to(file)
-    declared = load_map(MAPS / "online_retail.toml")
-    zone = Zone(folder / "landing")
-    report = land(declared, export, zone)
-    session = session_over(zone, folder / "warehouse.duckdb", time_zone=declared.time_zone)
-    assert declared.start
-    assert declared.end
-    session.calendar = Window(declared.start, declared.end)
-    with closing(session.con):
-        run_all(session, days)
-        session.con.execute(LINES)
-        session.con.execute(AS_SENT)
-        session.con.execute(CLEAN)
-        yield Retail(session, days, report.lines)
+    with run_through("online_retail", folder, days, export) as retail:
+        for view in (LINES, AS_SENT, CLEAN):
+            retail.query(view)
+        yield retail
 
 
-def test_every_line_ends_in_one_place(retail: Retail) -> None:
+def test_every_line_ends_in_one_place(retail: RealData) -> None:
     [(bronze, fates, places)] = retail.query("""
         with fates as (
             select 'order_items' as feed, arrived_on, source_file, record from silver.order_items
@@ -163,10 +99,10 @@ def test_every_line_ends_in_one_place(retail: Retail) -> None:
         select (select count(*) from bronze), (select count(*) from fates),
                (select count(*) from (from bronze intersect from fates))""")
 
-    assert bronze == fates == places == retail.lines_landed == (541_909 if retail.days == WHOLE_YEAR else 42_481)
+    assert bronze == fates == places == retail.report.lines == (541_909 if retail.days == WHOLE_YEAR else 42_481)
 
 
-def test_the_lines_are_those_of_the_files(retail: Retail) -> None:
+def test_the_lines_are_those_of_the_files(retail: RealData) -> None:
     retail.query(f"""
         create or replace temp view sent as
         select InvoiceNo, StockCode, Quantity::bigint, Quantity::bigint * UnitPrice::decimal(18, 4),
@@ -181,7 +117,7 @@ def test_the_lines_are_those_of_the_files(retail: Retail) -> None:
     assert retail.query("from kept except all from sent") == []
 
 
-def test_daily_figures(retail: Retail) -> None:
+def test_daily_figures(retail: RealData) -> None:
     retail.matches(
         "clean_daily_revenue",
         """select ordered_on as d, count(distinct order_id) as orders, count(distinct customer_id) as customers,
@@ -197,7 +133,7 @@ def test_daily_figures(retail: Retail) -> None:
     )
 
 
-def test_monthly_figures(retail: Retail) -> None:
+def test_monthly_figures(retail: RealData) -> None:
     retail.matches(
         "clean_monthly",
         """select strftime(ordered_on, '%Y-%m') as "month", count(distinct order_id) as orders,
@@ -213,7 +149,7 @@ def test_monthly_figures(retail: Retail) -> None:
 
 
 @only_whole_year
-def test_totals_of_clean_sales(retail: Retail) -> None:
+def test_totals_of_clean_sales(retail: RealData) -> None:
     retail.matches(
         "clean_totals",
         """select count(*) as n_rows, count(distinct order_id) as invoices, count(distinct customer_id) as customers,
@@ -229,7 +165,7 @@ def test_totals_of_clean_sales(retail: Retail) -> None:
 
 
 @only_whole_year
-def test_clean_sales_by_country_product_and_customer(retail: Retail) -> None:
+def test_clean_sales_by_country_product_and_customer(retail: RealData) -> None:
     retail.matches(
         "clean_revenue_by_country",
         """select country, count(distinct customer_id) as customers, count(distinct order_id) as invoices,
@@ -250,7 +186,7 @@ def test_clean_sales_by_country_product_and_customer(retail: Retail) -> None:
 
 
 @only_whole_year
-def test_totals_of_all_lines(retail: Retail) -> None:
+def test_totals_of_all_lines(retail: RealData) -> None:
     retail.matches(
         "totals",
         """select count(*) as n_rows, count(distinct invoice) as invoices, count(distinct product_id) as stock_codes,
@@ -264,7 +200,7 @@ def test_totals_of_all_lines(retail: Retail) -> None:
 
 
 @only_whole_year
-def test_all_lines_by_country(retail: Retail) -> None:
+def test_all_lines_by_country(retail: RealData) -> None:
     retail.matches(
         "revenue_by_country",
         """select country, count(*) as n_rows, count(distinct invoice) as invoices, sum(amount) as net_amount
@@ -273,7 +209,7 @@ def test_all_lines_by_country(retail: Retail) -> None:
 
 
 @only_whole_year
-def test_returns(retail: Retail) -> None:
+def test_returns(retail: RealData) -> None:
     retail.matches(
         "returns",
         """select count(*) as cancel_rows, count(distinct invoice) as cancel_invoices,
@@ -286,7 +222,7 @@ MEASURES_OF_CUSTOMERS = [customer_rfm, daily_repeat_rates, monthly_cohorts]
 
 
 @only_whole_year
-def test_customers_by_cohort_quintile_and_repeated_purchase(retail: Retail) -> None:
+def test_customers_by_cohort_quintile_and_repeated_purchase(retail: RealData) -> None:
     """The published cleaning leaves out lines without a price, and returns; our own tables keep them."""
     con = retail.session.con
 

@@ -15,10 +15,29 @@
 
 A value starts as a source column (`from`), a `constant`, a product (`multiply`), joined text (`concat`; its parts are
 column names, or { text = "-" }) or an ordinal (`ordinal`: the line's place among all readable lines of the file with
-equal values in those columns, so that changing a condition renumbers nothing). Then, in this order, it may be
-changed by `strip_suffix`, `time_format`, `values`, `negate`, `abs`, and replaced by the first `when` that holds.
+equal values in those columns, so that changing a condition renumbers nothing). Where an export tells what a line costs
+but not a unit, `price_of = [amount, quantity]` is the least price with four decimals at which the units cost no less,
+and `rounding_of` the same two what they cost more: the line's discount. Then, in this order, a value may be changed by
+`strip_suffix`, `time_format`, `values`, `negate`, `abs`, and replaced by the first `when` that holds.
 In a group, or `over` columns, `take` picks one of the values: first (the first that is not null), min, max, sum, count.
 Numbers are exact decimals. What is no number or time where one is wanted passes as it was sent.
+
+A feed may take `files` of its own. Columns of other files come beside those of a line by a lookup, and are null where
+it finds nothing:
+
+    [lookup.categories]
+    files = "categories.csv"
+    on = { category = "id" }                  # the line's column = the lookup's, which no two of its lines share
+
+    [feed.products.columns]
+    category = "categories.name"
+
+A file of fixed width needs the places of its columns, the first and last character of each, counted from 1:
+
+    [source]
+    format = "fixed"
+    heading_lines = 1
+    places = { customer = [2, 6], day = [8, 15] }
 """
 
 import datetime as dt
@@ -29,8 +48,10 @@ import pkgutil
 import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
 import duckdb
@@ -38,15 +59,20 @@ import duckdb
 import ecom_assets.landing
 from ecom_assets.contract import Contract, Table, contract
 from ecom_assets.errors import UserError
+from ecom_assets.landing import fixed_width
+from ecom_assets.landing.fixed_width import Layout
 from ecom_assets.landing.reading import PROBLEM, PROVENANCE, RAW, Dialect, read
 from ecom_assets.landing.zone import WEEKDAYS, FeedSettings, LandedFile, Zone
 
-_FORMATS = ("csv", "jsonl", "parquet")
-_SOURCE_KEYS = ("files", "arrival_day", "format", "delimiter", "encoding", "time_zone", "currency", "unreadable")
+_FORMATS = ("csv", "jsonl", "parquet", "fixed")
+_SOURCE_TEXTS = ("files", "format", "delimiter", "encoding", "time_zone", "currency", "unreadable")
+_SOURCE_KEYS = (*_SOURCE_TEXTS, "arrival_day", "places", "heading_lines")
 _ARRIVAL_KEYS = ("file_name", "fixed", "first", "column")
 _CALENDAR_KEYS = ("start", "end", "due")
-_FEED_KEYS = ("where", "group_by", "columns")
-_STARTS = ("from", "constant", "multiply", "concat", "ordinal")
+_LOOKUP_KEYS = ("files", "on")
+_FEED_KEYS = ("files", "where", "group_by", "columns")
+_STARTS = ("from", "constant", "multiply", "concat", "ordinal", "price_of", "rounding_of")
+_NAMING = ("from", "multiply", "concat", "ordinal", "price_of", "rounding_of", "over")
 _CHANGES = ("strip_suffix", "time_format", "values", "negate", "abs", "when", "take", "over")
 _TAKES = ("first", "min", "max", "sum", "count")
 _BATCH_BYTES = 64 << 20
@@ -62,12 +88,26 @@ class NothingToLand(UserError, FileNotFoundError):
 
 @dataclass(frozen=True)
 class Feed:
-    """One feed of a map: which lines it takes and how its columns come about."""
+    """One feed of a map: which lines of which files it takes and how its columns come about."""
 
     name: str
+    files: str
     where: tuple[Mapping[str, Any], ...]
     group_by: tuple[str, ...]
     columns: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """Files whose columns stand beside those of a line, found by equal values: the line's columns to the lookup's."""
+
+    name: str
+    files: str
+    on: Mapping[str, str]
+
+    def columns_of(self, names: Collection[str]) -> list[str]:
+        """Its own columns among those that are named with the lookup before them."""
+        return [name.removeprefix(f"{self.name}.") for name in names if name.startswith(f"{self.name}.")]
 
 
 @dataclass(frozen=True)
@@ -75,25 +115,48 @@ class FeedMap:
     """A map that has been read and checked. `start` and `end` are the first and last business day, where given."""
 
     path: Path
-    files: str
     arrival_day: Mapping[str, Any]
     format: str | None
     dialect: Dialect
+    layout: Layout | None
     time_zone: str
     currency: str | None
     start: dt.date | None
     end: dt.date | None
     due: frozenset[int]
-    unreadable: str
+    unreadable: str | None
+    lookups: tuple[Lookup, ...]
     feeds: tuple[Feed, ...]
 
+    def by_files(self) -> Iterator[tuple[str, "FeedMap"]]:
+        """Each pattern of files, with the map of the feeds that take them."""
+        for files in dict.fromkeys(feed.files for feed in self.feeds):
+            feeds = tuple(feed for feed in self.feeds if feed.files == files)
+            named = [feed.name for feed in feeds if feed.name == self.unreadable]
+            of_lines = [feed.name for feed in feeds if not feed.group_by]
+            yield files, replace(self, feeds=feeds, unreadable=[*named, *of_lines, feeds[0].name][0])
+
     def source_columns(self) -> list[str]:
-        """Every column of the export that the map names."""
+        """Every column that the map names of the files themselves."""
+        names = self._columns_named()
+        looked_up = [lookup for lookup in self.lookups if lookup.columns_of(names)]
+        others = {f"{lookup.name}.{column}" for lookup in looked_up for column in lookup.columns_of(names)}
+        keys = [column for lookup in looked_up for column in lookup.on]
+        return [name for name in dict.fromkeys([*names, *keys]) if name not in others]
+
+    def lookups_used(self) -> Iterator[tuple[Lookup, list[str]]]:
+        """The lookups that the feeds name, with the columns that they need of each."""
+        names = self._columns_named()
+        for lookup in self.lookups:
+            if columns := lookup.columns_of(names):
+                yield lookup, list(dict.fromkeys([*lookup.on.values(), *columns]))
+
+    def _columns_named(self) -> list[str]:
         names = dict.fromkeys(_columns_named(self.arrival_day, ("first", "column")))
         for feed in self.feeds:
             names |= dict.fromkeys([*feed.group_by, *(condition["column"] for condition in feed.where)])
             for value in feed.columns.values():
-                names |= dict.fromkeys(_columns_named(value, ("from", "multiply", "concat", "ordinal", "over")))
+                names |= dict.fromkeys(_columns_named(value, _NAMING))
                 names |= dict.fromkeys(condition["column"] for condition in value.get("when", ()))
         return list(names)
 
@@ -133,7 +196,7 @@ class LandReport:
     @property
     def rows(self) -> Mapping[str, int]:
         """Rows landed per feed, without the unreadable ones."""
-        return {feed: sum(file.rows[feed] for file in self.files) for feed in self.feeds}
+        return {feed: sum(file.rows.get(feed, 0) for file in self.files) for feed in self.feeds}
 
     def __str__(self) -> str:
         said = [f"{self.lines:,} lines in {len(self.files):,} files"]
@@ -156,31 +219,43 @@ def land(feed_map: FeedMap, folder: Path, zone: Zone) -> LandReport:
     folder holds no such file.
     """
     folder = Path(folder)
-    paths = sorted(path for path in folder.glob(feed_map.files) if path.is_file())
-    if not paths:
-        raise NothingToLand(f"{folder} holds no file like {feed_map.files}.")
-    files, skipped = [], []
-    for path in paths:
-        name = path.relative_to(folder).as_posix()
-        day = _arrival_day(feed_map, name)
-        if day is None:
-            skipped.append(name)
-        else:
-            files.append(LandedFile("", day, _readable_name(feed_map, name), path, path.stat().st_size, ""))
-    if not files:
-        raise NothingToLand(f"None of the {len(skipped)} files in {folder} tells its arrival day by its name.")
+    reports: list[FileReport] = []
+    skipped: list[str] = []
     for feed in feed_map.feeds:
         zone.save_settings(feed.name, FeedSettings(feed_map.time_zone, feed_map.due))
-    reports = [report for batch in _bounded(files) for report in _land_batch(feed_map, batch, zone)]
+    for pattern, part in feed_map.by_files():
+        files = []
+        for path in _paths(folder, pattern):
+            name = path.relative_to(folder).as_posix()
+            day = _arrival_day(feed_map, name)
+            if day is None:
+                skipped.append(name)
+            else:
+                files.append(_landed_file(feed_map, name, path, day))
+        if not files:
+            raise NothingToLand(f"None of the {len(skipped)} files in {folder} tells its arrival day by its name.")
+        reports += [report for batch in _bounded(files) for report in _land_batch(part, batch, folder, zone)]
     return LandReport(tuple(feed.name for feed in feed_map.feeds), tuple(reports), tuple(skipped))
 
 
-def _land_batch(feed_map: FeedMap, files: Sequence[LandedFile], zone: Zone) -> Iterator[FileReport]:
+def _paths(folder: Path, pattern: str) -> list[Path]:
+    paths = sorted(path for path in folder.glob(pattern) if path.is_file())
+    if not paths:
+        raise NothingToLand(f"{folder} holds no file like {pattern}.")
+    return paths
+
+
+def _landed_file(feed_map: FeedMap, name: str, path: Path, day: dt.date) -> LandedFile:
+    return LandedFile("", day, _readable_name(feed_map, name), path, path.stat().st_size, "")
+
+
+def _land_batch(feed_map: FeedMap, files: Sequence[LandedFile], folder: Path, zone: Zone) -> Iterator[FileReport]:
     with duckdb.connect() as con:
         columns = feed_map.source_columns()
-        read(con, files, columns, feed_map.dialect).create("sent")
-        _refuse_missing_columns(con, feed_map, columns)
-        con.execute(f"create table lines as select * replace ({_day_of_line(feed_map)} as arrived_on) from sent")
+        _read(con, feed_map, files, columns, "sent")
+        looked_up = [_join(con, feed_map, lookup, wanted, folder) for lookup, wanted in feed_map.lookups_used()]
+        lines = " ".join(["sent", *looked_up])
+        con.execute(f"create table lines as select * replace ({_day_of_line(feed_map)} as arrived_on) from {lines}")
         landed = {feed.name: _land_feed(con, feed_map, feed, files, zone) for feed in feed_map.feeds}
         taken = " or ".join(_condition_of_all(feed.where) for feed in feed_map.feeds)
         counted = con.execute(f"""
@@ -190,6 +265,45 @@ def _land_batch(feed_map: FeedMap, files: Sequence[LandedFile], zone: Zone) -> I
     for file in files:
         rows = {feed: landed[feed].get(file.name, 0) for feed in landed}
         yield FileReport(file.name, *counts.get(file.name, (0, 0, 0)), rows)
+
+
+def _read(
+    con: duckdb.DuckDBPyConnection, feed_map: FeedMap, files: Sequence[LandedFile], columns: Sequence[str], table: str
+) -> None:
+    """Make a table of the files' records. Raises FeedMapError for a column that they seem to call otherwise."""
+    with TemporaryDirectory(prefix="feed-map-") as scratch:
+        if feed_map.layout:
+            unpacked = [replace(file, path=Path(scratch) / str(number)) for number, file in enumerate(files)]
+            for file, text in zip(unpacked, files, strict=True):
+                fixed_width.write_parquet(text.path, file.path, feed_map.layout, feed_map.dialect.encoding)
+            files = unpacked
+        read(con, files, columns, feed_map.dialect).create(table)
+    _refuse_missing_columns(con, feed_map, columns, table)
+
+
+def _join(
+    con: duckdb.DuckDBPyConnection, feed_map: FeedMap, lookup: Lookup, columns: Sequence[str], folder: Path
+) -> str:
+    """Make a table of a lookup's files, and give the SQL that joins it to the lines.
+
+    Raises FeedMapError where two of its lines share a key, or one cannot be read.
+    """
+    line = _line_of(feed_map.path.read_text("utf-8"), ["lookup", lookup.name])
+    place = f"{feed_map.path}, line {line}: {lookup.name}"
+    table, keys = _identifier(f"lookup {lookup.name}"), _names(list(lookup.on.values()))
+    paths = _paths(folder, lookup.files)
+    files = [_landed_file(feed_map, path.relative_to(folder).as_posix(), path, _UNTOLD) for path in paths]
+    _read(con, feed_map, files, columns, f"lookup {lookup.name}")
+    for name, problem in con.execute(f"select source_file, problem from {table} where problem is not null").fetchall():
+        raise FeedMapError(f"{place} cannot be read: {name}, {problem}")
+    for *key, many in con.execute(f"select {keys}, count(*) from {table} group by all having count(*) > 1").fetchall():
+        raise FeedMapError(f"{place} has {many} lines for {', '.join(lookup.on.values())} {', '.join(map(str, key))}.")
+    named = ", ".join(f"{_identifier(column)} as {_identifier(f'{lookup.name}.{column}')}" for column in columns)
+    equal = " and ".join(
+        f"sent.{_identifier(ours)} = {_identifier(lookup.name)}.{_identifier(f'{lookup.name}.{theirs}')}"
+        for ours, theirs in lookup.on.items()
+    )
+    return f"left join (select {named} from {table}) {_identifier(lookup.name)} on {equal}"
 
 
 def _land_feed(
@@ -208,7 +322,7 @@ def _land_feed(
     for (day, source_file), part in parts.items():
         content = io.BytesIO()
         part.write_parquet(content, compression="zstd", statistics=False)
-        name = source_file.replace("/", "-") + ".parquet"
+        name = source_file.replace("/", "-").removesuffix(".parquet") + ".parquet"
         path = zone.root / feed.name / day.isoformat() / name
         if not (path.exists() and path.read_bytes() == content.getvalue()):
             zone.write(feed.name, day, name, content.getvalue())
@@ -290,6 +404,13 @@ def _text_of_line(value: Mapping[str, Any]) -> str:
         )
     elif "ordinal" in value:
         sql = f"{_ordinal(value['ordinal'])}::VARCHAR"
+    elif "price_of" in value:
+        amount, quantity = map(_identifier, value["price_of"])
+        sql = f"coalesce({_plain(_price(amount, quantity))}, {amount} || ' / ' || {quantity})"
+    elif "rounding_of" in value:
+        amount, quantity = map(_identifier, value["rounding_of"])
+        rounding = f"{_price(amount, quantity)} * {_decimal(quantity)} - {_decimal(amount)}"
+        sql = f"coalesce({_plain(rounding)}, {amount} || ' / ' || {quantity})"
     if suffix := value.get("strip_suffix"):
         sql = f"case when ends_with({sql}, {_literal(suffix)}) then {sql}[:-{len(suffix) + 1}] else {sql} end"
     if time_format := value.get("time_format"):
@@ -342,6 +463,13 @@ def _decimal(text: str) -> str:
     return f"try_cast({text} as DECIMAL(18, 6))"
 
 
+def _price(amount: str, quantity: str) -> str:
+    """The SQL of the least price in ten-thousandths at which so many units cost no less than the amount."""
+    units, parts = f"try_cast({quantity} as INTEGER)", f"(try_cast({amount} as DECIMAL(18, 4)) * 10000)::HUGEINT"
+    price = f"case when {units} > 0 and {parts} >= 0 then ({parts} + {units} - 1) // {units} end"
+    return f"({price})::DECIMAL(18, 0) * 0.0001"
+
+
 def _plain(number: str) -> str:
     """The text of a decimal without idle zeros."""
     return f"regexp_replace(({number})::VARCHAR, '\\.?0*$', '')"
@@ -379,6 +507,8 @@ def _readable_name(feed_map: FeedMap, name: str) -> str:
     """The file's name with the suffix of its format, by which it is read."""
     if feed_map.format is None:
         return name
+    if feed_map.layout:
+        return f"{name}.parquet"
     packed = ".gz" if name.endswith(".gz") else ""
     stem = name.removesuffix(packed)
     suffix = f".{feed_map.format}"
@@ -425,16 +555,18 @@ def _day_of_line(feed_map: FeedMap) -> str:
     )
 
 
-def _refuse_missing_columns(con: duckdb.DuckDBPyConnection, feed_map: FeedMap, columns: Sequence[str]) -> None:
+def _refuse_missing_columns(
+    con: duckdb.DuckDBPyConnection, feed_map: FeedMap, columns: Sequence[str], table: str
+) -> None:
     """Raise FeedMapError for a column that no line has, where the export has columns the map does not know."""
     counts = ", ".join(f"count({_identifier(name)})" for name in columns)
-    found = con.execute(f"select {counts} from sent").fetchall()[0]
+    found = con.execute(f"select {counts} from {_identifier(table)}").fetchall()[0]
     missing = [name for name, count in zip(columns, found, strict=True) if not count]
     if not missing:
         return
-    others = con.execute(
-        "select distinct unnest(json_keys(unknown_columns)) from sent where unknown_columns is not null"
-    )
+    others = con.execute(f"""
+        select distinct unnest(json_keys(unknown_columns)) from {_identifier(table)}
+        where unknown_columns is not null""")
     unknown = [name for (name,) in others.fetchall()]
     for name in missing:
         if close := difflib.get_close_matches(name, unknown, 1):
@@ -445,8 +577,8 @@ def _refuse_missing_columns(con: duckdb.DuckDBPyConnection, feed_map: FeedMap, c
 
 
 def _line_with(text: str, value: str) -> int:
-    """The first line that holds the value in quotes, from 1."""
-    quoted = re.compile(f"[\"']{re.escape(value)}[\"']")
+    """The first line that holds the value in quotes, alone or behind a lookup's name, from 1."""
+    quoted = re.compile(f"[\"'.]{re.escape(value)}[\"']")
     return next((number for number, line in enumerate(text.splitlines(), 1) if quoted.search(line)), 1)
 
 
@@ -489,12 +621,12 @@ class _Reader:
             at = re.search(r"line (\d+)", str(error))
             line = at[1] if at else self.text.count("\n") + 1
             raise FeedMapError(f"{self.path}, line {line}: this is no TOML: {error}") from error
-        self.known(given, ("source", "calendar", "feed"), [])
+        self.known(given, ("source", "calendar", "lookup", "feed"), [])
         source = self.table(given, "source", [])
         calendar = self.table(given, "calendar", []) if "calendar" in given else {}
         self.known(source, _SOURCE_KEYS, ["source"])
         self.known(calendar, _CALENDAR_KEYS, ["calendar"])
-        texts = {key: self.text_at(source, key, ["source"]) for key in _SOURCE_KEYS if key != "arrival_day"}
+        texts = {key: self.text_at(source, key, ["source"]) for key in _SOURCE_TEXTS}
         if texts["format"]:
             self.one_of(texts["format"], _FORMATS, ["source", "format"])
         delimiter, encoding = texts["delimiter"] or ",", texts["encoding"] or "utf-8"
@@ -512,29 +644,77 @@ class _Reader:
             FeedSettings(texts["time_zone"] or "UTC")
         except ValueError as error:
             self.fail(["source", "time_zone"], str(error))
-        feeds = self.feeds(self.table(given, "feed", []))
-        of_lines = [feed.name for feed in feeds if not feed.group_by] or [feed.name for feed in feeds]
+        feeds = self.feeds(self.table(given, "feed", []), texts["files"])
         if texts["unreadable"]:
             self.one_of(texts["unreadable"], [feed.name for feed in feeds], ["source", "unreadable"])
         made = FeedMap(
             path=self.path,
-            files=texts["files"] or self.fail(["source"], '[source] needs files, a pattern such as "*.csv".'),
             arrival_day=self.arrival_day(source),
             format=texts["format"],
             dialect=Dialect(delimiter, encoding),
+            layout=self.layout(source),
             time_zone=texts["time_zone"] or "UTC",
             currency=texts["currency"],
             start=self.date_at(calendar, "start", ["calendar"]),
             end=self.date_at(calendar, "end", ["calendar"]),
             due=due,
-            unreadable=texts["unreadable"] or of_lines[0],
+            unreadable=texts["unreadable"],
+            lookups=self.lookups(self.table(given, "lookup", []) if "lookup" in given else {}),
             feeds=feeds,
         )
-        for name in made.source_columns():
-            if name.lower() in PROVENANCE:
-                line = _line_with(self.text, name)
-                raise FeedMapError(f"{self.path}, line {line}: {name!r} is a name of ours; rename it in the export.")
+        self.names(made)
         return made
+
+    def names(self, made: FeedMap) -> None:
+        """Refuse source columns that cannot be meant."""
+        looked_up = [column for _, columns in made.lookups_used() for column in columns]
+        lookups = [lookup.name for lookup in made.lookups]
+        for name in [*made.source_columns(), *looked_up]:
+            where = f"{self.path}, line {_line_with(self.text, name)}: {name!r}"
+            if name.lower() in PROVENANCE:
+                raise FeedMapError(f"{where} is a name of ours; rename it in the export.")
+            if made.layout and name not in made.layout.places:
+                raise FeedMapError(f"{where} has no place{_suggestion(name, made.layout.places)}")
+            before, dot, _ = name.partition(".")
+            if dot and (close := difflib.get_close_matches(before, lookups, 1)):
+                raise FeedMapError(f"{where} names no lookup; did you mean {close[0]!r}?")
+
+    def layout(self, source: Mapping[str, Any]) -> Layout | None:
+        place = ["source", "places"]
+        if source.get("format") != "fixed":
+            for key in ("places", "heading_lines"):
+                if key in source:
+                    self.fail(["source", key], f'{key} is for format = "fixed".')
+            return None
+        places: dict[str, tuple[int, int]] = {}
+        for name, span in self.table(source, "places", ["source"]).items():
+            match span:
+                case [int(first), int(last)] if 1 <= first <= last:
+                    places[name] = first, last
+                case _:
+                    self.fail([*place, name], "a place is the first and last character, from 1, such as [1, 8].")
+        in_order = sorted(places, key=places.__getitem__)
+        for before, name in pairwise(in_order):
+            if places[name][0] <= places[before][1]:
+                self.fail([*place, name], f"{name} begins at {places[name][0]}, before the end of {before}.")
+        heading_lines = source.get("heading_lines", 0)
+        if type(heading_lines) is not int or heading_lines < 0:
+            self.fail(["source", "heading_lines"], "heading_lines is the number of lines before the first record.")
+        return Layout(places, heading_lines)
+
+    def lookups(self, given: Mapping[str, Any]) -> tuple[Lookup, ...]:
+        found = []
+        for name in given:
+            place = ["lookup", name]
+            lookup = self.table(given, name, ["lookup"])
+            self.known(lookup, _LOOKUP_KEYS, place)
+            on = self.table(lookup, "on", place)
+            for column in on:
+                self.required_text(on, column, [*place, "on"])
+            if not on:
+                self.fail([*place, "on"], 'on needs a column of the line and its like here, as { category = "id" }.')
+            found.append(Lookup(name, self.required_text(lookup, "files", place), on))
+        return tuple(found)
 
     def arrival_day(self, source: Mapping[str, Any]) -> Mapping[str, Any]:
         place = ["source", "arrival_day"]
@@ -548,14 +728,14 @@ class _Reader:
         self.date_at(given, "fixed", place)
         return given
 
-    def feeds(self, given: Mapping[str, Any]) -> tuple[Feed, ...]:
+    def feeds(self, given: Mapping[str, Any], files: str | None) -> tuple[Feed, ...]:
         contracts = feed_contracts()
         self.known(given, list(contracts), ["feed"], "feed")
         if not given:
             self.fail(["feed"], "the map has no feed; add a table such as [feed.orders].")
-        return tuple(self.feed(name, self.table(given, name, ["feed"]), contracts[name]) for name in given)
+        return tuple(self.feed(name, self.table(given, name, ["feed"]), files, contracts[name]) for name in given)
 
-    def feed(self, name: str, given: Mapping[str, Any], promised: Contract) -> Feed:
+    def feed(self, name: str, given: Mapping[str, Any], files: str | None, promised: Contract) -> Feed:
         place = ["feed", name]
         self.known(given, _FEED_KEYS, place)
         columns = self.table(given, "columns", place)
@@ -567,7 +747,10 @@ class _Reader:
         values = {}
         for column_name, value in columns.items():
             values[column_name] = self.value(value, [*place, "columns", column_name], grouped=bool(group_by))
-        return Feed(name, self.conditions(given.get("where", []), [*place, "where"]), group_by, values)
+        taken = self.text_at(given, "files", place) or files
+        if not taken:
+            self.fail(["source"], '[source] needs files, a pattern such as "*.csv".')
+        return Feed(name, taken, self.conditions(given.get("where", []), [*place, "where"]), group_by, values)
 
     def value(self, given: Any, place: list[str], *, grouped: bool) -> Mapping[str, Any]:
         if isinstance(given, str):
@@ -582,6 +765,9 @@ class _Reader:
             self.text_at(given, key, place)
         for key in ("multiply", "ordinal", "over"):
             self.names_at(given, key, place)
+        for key in ("price_of", "rounding_of"):
+            if key in given and len(self.names_at(given, key, place)) != 2:
+                self.fail(place, f"{key} takes two source columns: the amount and the quantity.")
         for part in given.get("concat", []):
             if isinstance(part, dict):
                 self.known(part, ("text", "ordinal"), place)

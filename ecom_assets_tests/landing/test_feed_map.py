@@ -8,12 +8,14 @@ from typing import Any
 import duckdb
 import pytest
 
+from ecom_assets.cli import MAPS
 from ecom_assets.landing.feed_map import FeedMapError, LandReport, land, load_map
 from ecom_assets.landing.reading import read
 from ecom_assets.landing.zone import FeedSettings, Zone
+from ecom_assets_tests.real_data import only_with, source
 
-MAP = Path(__file__).parents[2] / "ecom_assets" / "landing" / "maps" / "online_retail.toml"
-EXPORT = Path(__file__).parents[2].parent / "shared" / "data" / "online_retail"
+MAP = MAPS / "online_retail.toml"
+EXPORT = source("online_retail")
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
 EXCERPT = """\
@@ -142,7 +144,7 @@ def test_the_zone_learns_time_zone_and_weekdays(tmp_path: Path, zone: Zone) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not EXPORT.is_dir(), reason=f"Online Retail is not at {EXPORT}.")
+@only_with("online_retail")
 def test_every_line_of_online_retail_becomes_an_item_or_a_return(tmp_path: Path) -> None:
     zone = Zone(tmp_path)
 
@@ -293,3 +295,200 @@ def test_hostile_texts_in_a_map_are_only_texts(tmp_path: Path, zone: Zone) -> No
         "a,b,'); --\nc,d,e'",
         header='id,at,"x""; drop table lines; --"',
     ) == ["'", "e"]
+
+
+FIXED = """\
+[source]
+files = "*.txt"
+format = "fixed"
+heading_lines = 1
+places = { id = [2, 4], at = [5, 14], first = [16, 20] }
+arrival_day = { column = "at" }
+
+[feed.customers]
+[feed.customers.columns]
+customer_id = "id"
+changed_at = "at"
+name = "first"
+"""
+HEADING = " id at         first\n"
+ANNE, BEN = " 1  2024-01-05 Anne ", "   22024-01-06   Ben"
+
+
+def land_fixed(tmp_path: Path, zone: Zone, content: bytes, name: str = "a.txt", text: str = FIXED) -> LandReport:
+    (tmp_path / "map.toml").write_text(text)
+    (tmp_path / name).write_bytes(content)
+    return land(load_map(tmp_path / "map.toml"), tmp_path, zone)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_fields_of_fixed_width_stand_where_the_map_says(tmp_path: Path, zone: Zone, end: str) -> None:
+    land_fixed(tmp_path, zone, f"{HEADING}{ANNE}\n\n{BEN}".replace("\n", end).encode())
+
+    assert rows(zone, "customers", "customer_id", "changed_at", "name") == [
+        ("1", "2024-01-05", "Anne"),
+        ("2", "2024-01-06", "Ben"),
+    ]
+    assert [path.name for path in zone.root.rglob("*.parquet")] == ["a.txt.parquet"] * 2
+
+
+def test_packed_and_encoded_fixed_width_is_read(tmp_path: Path, zone: Zone) -> None:
+    text = FIXED.replace("*.txt", "*.gz").replace("[source]", '[source]\nencoding = "cp1252"')
+
+    land_fixed(tmp_path, zone, gzip.compress((HEADING + ANNE.replace("Anne", "Zoë ")).encode("cp1252")), "a.gz", text)
+
+    assert rows(zone, "customers", "name") == [("Zoë",)]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (BEN[:-1], "line 3: ends at character 19, where the map's places go to 20"),
+        (f"{BEN}jamin", "line 3: holds 'jamin' where the map places nothing"),
+        (f"x{BEN[1:]}", "line 3: holds 'x' where the map places nothing"),
+        (BEN.replace("Ben", "B\udce9n"), "line 3: holds bytes that are not utf-8 text"),
+    ],
+)
+def test_a_line_beside_its_places_is_landed_with_its_reason(tmp_path: Path, zone: Zone, line: str, told: str) -> None:
+    report = land_fixed(tmp_path, zone, f"{HEADING}{ANNE}\n{line}\n".encode("utf-8", "surrogateescape"))
+
+    assert (report.lines, report.unreadable, report.rows) == (2, 1, {"customers": 1})
+    [(_, problem)] = [row for row in rows(zone, "customers", "name") if len(row) > 1]
+    assert problem.startswith(told)
+
+
+def test_a_packed_file_that_breaks_off_says_so(tmp_path: Path, zone: Zone) -> None:
+    text = FIXED.replace("*.txt", "*.gz")
+    packed = gzip.compress((HEADING + f"{ANNE}\n" * 1000).encode())
+
+    report = land_fixed(tmp_path, zone, packed[:-9], "a.gz", text)
+
+    assert report.unreadable == 1
+    assert any("breaks off" in problem for *_, problem in rows(zone, "customers", "name"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('"first"', '"frist"', "line 12: 'frist' has no place; did you mean 'first'?"),
+        ("[2, 4]", "[4, 2]", "line 5: a place is the first and last character"),
+        ("[2, 4]", "[2, 5]", "line 5: at begins at 5, before the end of id."),
+        ("[2, 4]", '"2-4"', "line 5: a place is the first and last character"),
+        ("heading_lines = 1", "heading_lines = -1", "line 4: heading_lines is the number of lines"),
+        ('"fixed"', '"csv"', 'line 5: places is for format = "fixed".'),
+        ('"fixed"', '"fixd"', "line 3: 'fixd' is none of csv, jsonl, parquet, fixed; did you mean 'fixed'?"),
+    ],
+)
+def test_a_mistake_in_places_is_told_with_its_line(tmp_path: Path, old: str, new: str, told: str) -> None:
+    assert mistake(tmp_path, FIXED.replace(old, new)).startswith(told)
+
+
+def test_cdnow_is_read_from_an_excerpt(tmp_path: Path, zone: Zone) -> None:
+    (tmp_path / "CDNOW_master.txt").write_text(
+        " customer_id  date number_of_cds  dollar_value\n 00001 19970101  3   10.00\n 00001 19970101  1   12.00\n"
+    )
+
+    report = land(load_map(MAPS / "cdnow.toml"), tmp_path, zone)
+
+    assert report.rows == {"customers": 1, "products": 1, "orders": 2, "order_items": 2}
+    assert rows(zone, "order_items", "order_id", "ordered_at", "quantity", "unit_price", "discount") == [
+        ("00001-19970101-1", "1997-01-01 00:00:00", "3", "3.3334", "0.0002"),
+        ("00001-19970101-2", "1997-01-01 00:00:00", "1", "12", "0"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("amount", "quantity", "price", "rounding"),
+    [("10", "3", "3.3334", "0.0002"), ("9", "3", "3", "0"), ("0", "2", "0", "0"), ("9", "0", "9 / 0", "9 / 0")],
+)
+def test_a_price_is_told_by_the_amount(
+    tmp_path: Path, zone: Zone, amount: str, quantity: str, price: str, rounding: str
+) -> None:
+    line = f"a,2024-01-02,{amount},{quantity}"
+
+    assert land_names(tmp_path, zone, '{ price_of = ["first", "second"] }', line) == [price]
+    assert land_names(tmp_path, zone, '{ rounding_of = ["first", "second"] }', line) == [rounding]
+
+
+LOOKUP = """\
+[source]
+files = "lines.csv"
+arrival_day = { fixed = 2024-01-03 }
+
+[lookup.cities]
+files = "cities*.csv"
+on = { city = "code", land = "land" }
+
+[feed.customers]
+[feed.customers.columns]
+customer_id = "id"
+changed_at = { constant = "2024-01-03" }
+city = "cities.name"
+
+[feed.products]
+files = "goods.csv"
+[feed.products.columns]
+product_id = "code"
+changed_at = { constant = "2024-01-03" }
+price = "price"
+"""
+LINES = "id,city,land\n1,o,no\n2,o,se\n3,,no\n4,x,no\n"
+
+
+def land_with_cities(tmp_path: Path, zone: Zone, cities: str, text: str = LOOKUP) -> LandReport:
+    (tmp_path / "map.toml").write_text(text)
+    for name, content in (("lines", LINES), ("cities-1", cities), ("goods", "code,price\nP1,9.50\n")):
+        (tmp_path / f"{name}.csv").write_text(content)
+    return land(load_map(tmp_path / "map.toml"), tmp_path, zone)
+
+
+def test_columns_of_other_files_come_beside_a_line_and_each_feed_has_its_files(tmp_path: Path, zone: Zone) -> None:
+    report = land_with_cities(tmp_path, zone, "code,land,name\no,no,Oslo\no,se,Örebro\n")
+
+    assert rows(zone, "customers", "customer_id", "city") == [("1", "Oslo"), ("2", "Örebro"), ("3", None), ("4", None)]
+    assert rows(zone, "products", "product_id", "price") == [("P1", "9.50")]
+    assert (report.lines, report.unused, report.rows) == (5, 0, {"customers": 4, "products": 1})
+
+
+@pytest.mark.parametrize(
+    ("cities", "told"),
+    [
+        ("code,land,name\no,no,Oslo\no,no,Oslo\n", r"line 5: cities has 2 lines for code, land o, no\."),
+        ("code,land,name\no,no\n", r"line 5: cities cannot be read: cities-1\.csv, line 2: has 2 fields"),
+        ("code,land,nam\no,no,Oslo\n", r"line 13: the export has no column 'name'; did you mean 'nam'\?"),
+    ],
+)
+def test_a_lookup_that_cannot_tell_is_refused(tmp_path: Path, zone: Zone, cities: str, told: str) -> None:
+    with pytest.raises(FeedMapError, match=told):
+        land_with_cities(tmp_path, zone, cities)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("on = {", "onn = {", "line 7: 'onn' is no key; did you mean 'on'?"),
+        ('{ city = "code", land = "land" }', "{}", "line 7: on needs a column of the line"),
+        ('files = "cities*.csv"', "", "line 5: files is missing."),
+        ("cities.name", "citys.name", "line 13: 'citys.name' names no lookup; did you mean 'cities'?"),
+        ("price = ", 'cost = { price_of = ["price"] }\nprice = ', "line 20: price_of takes two source columns"),
+    ],
+)
+def test_a_mistake_in_a_lookup_is_told_with_its_line(tmp_path: Path, old: str, new: str, told: str) -> None:
+    assert mistake(tmp_path, LOOKUP.replace(old, new)).startswith(told)
+
+
+def test_northwind_is_read_from_an_excerpt(tmp_path: Path, zone: Zone) -> None:
+    for name, text in {
+        "customers": "customerid,companyname,city,country\nVINET,Vins et alcools,Reims,France\n",
+        "products": "productid,productname,categoryid,unitprice,discontinued\n11,Queso Cabrales,4,21,0\n",
+        "categories": "categoryid,categoryname\n4,Dairy Products\n",
+        "orders_shifted": "order_id,customer_id,order_date,shipped_date,poids\n10248,VINET,2020-01-04,,32.38\n",
+        "orders_details": "orderid,productid,unitprice,quantity,discount\n10248,11,14,12,0.05\n",
+    }.items():
+        (tmp_path / f"{name}.csv").write_text(text)
+
+    land(load_map(MAPS / "northwind.toml"), tmp_path, zone)
+
+    assert rows(zone, "products", "product_id", "category", "is_active") == [("11", "Dairy Products", "true")]
+    assert rows(zone, "orders", "ordered_at", "status", "shipping") == [("2020-01-04", "paid", "32.38")]
+    assert rows(zone, "order_items", "line_number", "ordered_at", "discount") == [("1", "2020-01-04", "8.4")]
