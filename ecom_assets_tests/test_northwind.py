@@ -1,10 +1,11 @@
 """The proof on real data: Northwind's tables through every layer, and the figures that SQL gives on the raw files."""
 
+import csv
 from collections.abc import Iterator
 
 import pytest
 
-from ecom_assets_tests.real_data import RealData, only_with, run_through
+from ecom_assets_tests.real_data import RealData, only_with, run_through, source
 
 HALF_A_CENT = "0.005"
 
@@ -67,11 +68,43 @@ def test_best_sellers(northwind: RealData) -> None:
     )
 
 
-def test_defects(northwind: RealData) -> None:
-    found = northwind.query("""
-        select (select count(*) from gold.dim_customer_versions where customer_id not in (
-                    select customer_id from gold.fact_sales)),
-               count(distinct order_id) filter (status <> 'shipped')
-        from gold.fact_sales""")
+def test_stock(northwind: RealData) -> None:
+    northwind.matches(
+        "inventory",
+        """select count(*) as products, sum(on_hand)::bigint as units_in_stock,
+                  count(*) filter (on_hand = 0) as out_of_stock, sum(on_hand * price) as stock_value
+        from gold.fact_inventory_daily join gold.dim_product_versions using (product_key) where day = '2021-11-06'""",
+    )
 
-    assert found == [(2, 21)]
+
+def test_suppliers_and_shippers(northwind: RealData) -> None:
+    assert northwind.query("select count(*) from gold.dim_supplier_versions") == [(29,)]
+    assert northwind.query("select carrier from gold.fact_shipments group by all order by all") == [
+        ("federal shipping",),
+        ("speedy express",),
+        ("united package",),
+    ]
+
+
+def test_defects(northwind: RealData) -> None:
+    found = dict(
+        northwind.query("""
+        select 'orders not shipped', count(*) filter (shipped_at is null) from gold.fact_shipments
+        union all
+        select 'shipped after required', count(*) filter (shipped_at::date > promised_on) from gold.fact_shipments
+        union all
+        select 'customers without order', count(*) from gold.dim_customer_versions
+        anti join gold.fact_sales using (customer_id)
+        union all
+        select 'orders with unknown customer', count(*) from quarantine.orders
+        union all
+        select 'lines without order', count(*) from quarantine.order_items
+        union all
+        select 'lines below list price', count(*)
+        from gold.fact_sales join gold.dim_product_versions using (product_key) where unit_price < price
+        union all
+        select 'discontinued products', count(*) from gold.dim_product_versions where not is_active""")
+    )
+
+    with (source("northwind") / "expected" / "defects.csv").open(newline="") as file:
+        assert found == {row["check_name"]: int(row["n"]) for row in csv.DictReader(file)}

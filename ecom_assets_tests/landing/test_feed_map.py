@@ -480,10 +480,13 @@ def test_a_mistake_in_a_lookup_is_told_with_its_line(tmp_path: Path, old: str, n
 def test_northwind_is_read_from_an_excerpt(tmp_path: Path, zone: Zone) -> None:
     for name, text in {
         "customers": "customerid,companyname,city,country\nVINET,Vins et alcools,Reims,France\n",
-        "products": "productid,productname,categoryid,unitprice,discontinued\n11,Queso Cabrales,4,21,0\n",
+        "products": "productid,productname,categoryid,unitprice,unitsinstock,discontinued\n11,Queso,4,21,22,0\n",
         "categories": "categoryid,categoryname\n4,Dairy Products\n",
-        "orders_shifted": "order_id,customer_id,order_date,shipped_date,poids\n10248,VINET,2020-01-04,,32.38\n",
+        "orders_shifted": "order_id,customer_id,order_date,required_date,shipped_date,ship_via,poids\n"
+        "10248,VINET,2020-01-04,2020-02-01,,3,32.38\n",
         "orders_details": "orderid,productid,unitprice,quantity,discount\n10248,11,14,12,0.05\n",
+        "shippers": "shipperid,companyname\n3,Federal Shipping\n",
+        "suppliers": "supplierid,companyname,city,country\n5,Cooperativa de Quesos,Oviedo,Spain\n",
     }.items():
         (tmp_path / f"{name}.csv").write_text(text)
 
@@ -492,3 +495,6 @@ def test_northwind_is_read_from_an_excerpt(tmp_path: Path, zone: Zone) -> None:
     assert rows(zone, "products", "product_id", "category", "is_active") == [("11", "Dairy Products", "true")]
     assert rows(zone, "orders", "ordered_at", "status", "shipping") == [("2020-01-04", "paid", "32.38")]
     assert rows(zone, "order_items", "line_number", "ordered_at", "discount") == [("1", "2020-01-04", "8.4")]
+    assert rows(zone, "shipments", "status", "carrier") == [("open", "Federal Shipping")]
+    assert rows(zone, "suppliers", "name", "country") == [("Cooperativa de Quesos", "Spain")]
+    assert rows(zone, "inventory_movements", "product_id", "quantity") == [("11", "22")]
