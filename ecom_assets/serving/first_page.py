@@ -63,25 +63,20 @@ MEASURES = [
     Measure(
         "Repeat purchase rate to date",
         Unit.SHARE,
-        "gold.agg_customer_metrics",
+        "kpi.daily_repeat_rates",
         """
-        select count(*) filter (orders_to_date >= 2), count(*) filter (orders_to_date >= 1)
-        from (select arg_max(orders_to_date, day) as orders_to_date from gold.agg_customer_metrics
-              where day <= $last group by customer_id)""",
+        select max_by(repeat_customers, day), max_by(customers, day) from kpi.daily_repeat_rates
+        where day <= $last""",
     ),
     Measure("Conversion rate", Unit.SHARE, "kpi.daily_funnel", _sums("kpi.daily_funnel", "open_purchase", "sessions")),
     Measure(
         "Refund rate of the orders",
         Unit.SHARE,
-        "gold.fact_sales",
-        """
-        with sales as (
-            select order_id, sum(net_amount) as amount from gold.fact_sales
-            where is_valid and ordered_on between $first and $last group by order_id)
-        select (select coalesce(sum(amount), 0) from gold.fact_returns
-                where returned_on >= $first and order_id in (select order_id from sales)),
-               (select sum(amount) from sales)""",
+        "kpi.daily_refund_rates",
+        _sums("kpi.daily_refund_rates", "refunded", "sold"),
     ),
+    Measure("Contribution margin", Unit.MONEY, "kpi.daily_margin", _sums("kpi.daily_margin", "contribution_margin")),
+    Measure("Cart abandonment", Unit.SHARE, "kpi.daily_carts", _sums("kpi.daily_carts", "abandoned_carts", "carts")),
     Measure(
         "Payment failure rate",
         Unit.SHARE,

@@ -12,12 +12,13 @@ from ecom_assets.errors import UserError
 from ecom_assets.serving.first_page import Figure, FirstPage, Trust, Unit, figures, render
 
 TABLES = [
-    "gold.agg_customer_metrics",
-    "gold.fact_returns",
-    "gold.fact_sales",
+    "kpi.daily_carts",
     "kpi.daily_customers",
     "kpi.daily_funnel",
+    "kpi.daily_margin",
     "kpi.daily_payments",
+    "kpi.daily_refund_rates",
+    "kpi.daily_repeat_rates",
     "kpi.daily_sales",
 ]
 ROWS = """
@@ -30,14 +31,15 @@ insert into kpi.daily_funnel by name from (values
     ('2024-01-01'::date, 10, 1), ('2024-01-03', 10, 1), ('2024-01-04', 30, 1)) t (day, sessions, open_purchase);
 insert into kpi.daily_payments by name from (values
     ('2024-01-03'::date, 4, 1), ('2024-01-04', 4, 0)) t (day, attempts, failed_count);
-insert into gold.agg_customer_metrics by name from (values
-    ('2024-01-01'::date, 'ann', 1), ('2024-01-02', 'bob', 1), ('2024-01-03', 'ann', 2), ('2024-01-05', 'bob', 2))
-    t (day, customer_id, orders_to_date);
-insert into gold.fact_sales by name from (values
-    ('2024-01-01'::date, 'o1', 10, true), ('2024-01-03', 'o2', 30, true), ('2024-01-03', 'o2', 10, true),
-    ('2024-01-03', 'o3', 99, false)) t (ordered_on, order_id, net_amount, is_valid);
-insert into gold.fact_returns by name from (values
-    ('2024-01-03'::date, 'o1', 10), ('2024-01-09', 'o2', 8), ('2024-01-09', 'o3', 7)) t (returned_on, order_id, amount);
+insert into kpi.daily_repeat_rates by name from (values
+    ('2024-01-01'::date, 1, 0), ('2024-01-02', 2, 0), ('2024-01-03', 2, 1), ('2024-01-05', 2, 2))
+    t (day, customers, repeat_customers);
+insert into kpi.daily_refund_rates by name from (values
+    ('2024-01-01'::date, 10, 10), ('2024-01-03', 30, 8), ('2024-01-04', 10, 0)) t (day, sold, refunded);
+insert into kpi.daily_margin by name from (values
+    ('2024-01-03'::date, 20.5), ('2024-01-04', -0.5)) t (day, contribution_margin);
+insert into kpi.daily_carts by name from (values
+    ('2024-01-03'::date, 5, 1), ('2024-01-04', 3, 3)) t (day, carts, abandoned_carts);
 """
 
 
@@ -84,7 +86,7 @@ def test_ratios_are_those_of_the_sums_not_means_of_days(snapshot):
     assert figure(page, "Average order value").before == Decimal(35) / 3
 
 
-def test_refunds_count_against_the_orders_they_belong_to_on_whatever_day(snapshot):
+def test_refunds_count_against_the_orders_they_belong_to(snapshot):
     page = figures(snapshot, days=2)
 
     assert (figure(page, "Refund rate of the orders").value, figure(page, "Refund rate of the orders").before) == (
@@ -98,6 +100,13 @@ def test_a_customer_repeats_from_the_second_order_on(snapshot):
 
     assert figure(page, "Repeat purchase rate to date").value == Decimal("0.5")
     assert figure(page, "Repeat purchase rate to date").before == 0
+
+
+def test_costs_and_abandoned_carts_are_those_of_the_days(snapshot):
+    page = figures(snapshot, days=2)
+
+    assert figure(page, "Contribution margin").value == 20
+    assert figure(page, "Cart abandonment").value == Decimal("0.5")
 
 
 def test_with_few_days_half_of_them_are_compared_with_the_other_half(snapshot):
@@ -161,7 +170,7 @@ def test_it_says_how_far_to_trust_the_tables(snapshot):
 
     page = figures(snapshot)
 
-    assert page.trust == Trust({"stored": 21, "failed": 7}, 7, 1, 2, [("late", 2), ("odd", 1)])
+    assert page.trust == Trust({"stored": 24, "failed": 8}, 8, 1, 2, [("late", 2), ("odd", 1)])
 
 
 def test_before_any_day_of_sales_it_says_what_to_do(snapshot):

@@ -1,0 +1,72 @@
+"""What a day contributes once goods, shipping, payments and marketing are paid for."""
+
+import narwhals as nw
+
+from ecom_assets import measures
+from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
+from ecom_assets.money import MONEY, ratio, total, total_count
+from ecom_assets.table_asset import table_asset
+
+
+class DailyMargin(Table, primary_key="day", partition_column="day"):
+    """One row per day with a valid order, a refund or a cost.
+
+    Costs are those of the day on which they arise: goods and shipping on the order day, fees on the payment day,
+    marketing on the day on which it was shown. Goods that come back do not bring their cost back.
+    """
+
+    day: Date = key("Business day")
+    net_sales: Decimal = money(measures.NET_SALES)
+    cost_of_goods: Decimal = money("What the units of valid orders cost the shop, where it is known", ge=0)
+    shipping_cost: Decimal = money("What the carriers charge for the shipments of the day's orders", ge=0)
+    payment_fees: Decimal = money("What the payment providers charge", ge=0)
+    marketing: Decimal = money("Ad spend", ge=0)
+    contribution_margin: Decimal = money(
+        "Net sales less cost of goods, shipping cost, payment fees and marketing; too high by the goods of unknown cost"
+    )
+    units_of_unknown_cost: int = column("Units of valid orders whose product has no known cost", ge=0)
+    contribution_margin_share: float = column(
+        "Contribution margin per net sales; null where these are zero", nullable=True
+    )
+
+    @rule
+    def margin_adds_up(cls) -> nw.Expr:
+        """Net sales less all costs make the contribution margin."""
+        costs = nw.col("cost_of_goods") + nw.col("shipping_cost") + nw.col("payment_fees") + nw.col("marketing")
+        return nw.col("contribution_margin") == nw.col("net_sales") - costs
+
+
+COSTS = ["cost_of_goods", "shipping_cost", "payment_fees", "marketing"]
+
+
+def transform(
+    kpi_daily_sales: nw.LazyFrame,
+    gold_fact_sales: nw.LazyFrame,
+    gold_fact_shipments: nw.LazyFrame,
+    kpi_daily_payments: nw.LazyFrame,
+    silver_ad_spend: nw.LazyFrame,
+) -> nw.LazyFrame:
+    c = nw.col
+    parts = [
+        kpi_daily_sales.select("day", "net_sales"),
+        gold_fact_sales.filter(c("is_valid")).select(
+            day="ordered_on",
+            cost_of_goods="cost",
+            units_of_unknown_cost=nw.when(c("cost").is_null()).then(c("quantity")),
+        ),
+        gold_fact_shipments.select(day="ordered_on", shipping_cost="cost"),
+        kpi_daily_payments.select("day", payment_fees="fees"),
+        silver_ad_spend.select(day="shown_on", marketing="spend"),
+    ]
+    margin = c("net_sales") - c("cost_of_goods") - c("shipping_cost") - c("payment_fees") - c("marketing")
+    return (
+        nw.concat(parts, how="diagonal")
+        .group_by("day")
+        .agg(*map(total, ["net_sales", *COSTS]), total_count("units_of_unknown_cost"))
+        .with_columns(contribution_margin=margin.cast(MONEY))
+        .with_columns(contribution_margin_share=ratio("contribution_margin", "net_sales"))
+        .select(*contract(DailyMargin).columns)
+    )
+
+
+asset = table_asset(DailyMargin, transform)
