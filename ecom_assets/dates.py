@@ -25,3 +25,8 @@ def months_between(earlier: nw.Expr, later: nw.Expr) -> nw.Expr:
 def is_month_end(day: nw.Expr) -> nw.Expr:
     """Whether a date is the last day of its month."""
     return day.cast(nw.Datetime("us")).dt.offset_by("1d").dt.day() == 1
+
+
+def is_week_end(day: nw.Expr) -> nw.Expr:
+    """Whether a date is a Sunday, the last day of an ISO week."""
+    return day.dt.weekday() == 7

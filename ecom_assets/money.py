@@ -4,6 +4,7 @@ Amounts are DECIMAL(18,4) in shop currency and never pass through a float. Ratio
 """
 
 import decimal
+from collections.abc import Sequence
 
 import narwhals as nw
 
@@ -49,7 +50,7 @@ def _amount(units: nw.Expr) -> nw.Expr:
 
 
 def share_by_largest_remainder(
-    lines: nw.LazyFrame, amount: str, *, by: str, within: str, order_by: str, name: str
+    lines: nw.LazyFrame, amount: str, *, by: str, within: str | Sequence[str], order_by: str, name: str
 ) -> nw.LazyFrame:
     """Adds the column `name`: the line's share of its group's `amount`, in proportion to `by`.
 
@@ -63,7 +64,7 @@ def share_by_largest_remainder(
         lines: One row per line.
         amount: Money, at least zero, the same on all lines of a group.
         by: Money, at least zero: the weight of the line.
-        within: The group.
+        within: The column or columns of the group.
         order_by: Decides ties; unique in its group.
         name: The new column, money.
     """

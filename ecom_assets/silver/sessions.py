@@ -2,6 +2,7 @@
 
 import narwhals as nw
 
+from ecom_assets.channels import CHANNELS, channel
 from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, expectation, key, money, rule
 from ecom_assets.days import around
 from ecom_assets.keys import key_at
@@ -10,19 +11,6 @@ from ecom_assets.table_asset import table_asset
 FUNNEL = ["Product Viewed", "Product Added", "Checkout Started", "Payment Info Entered", "Order Completed"]
 FLAGS = ["has_view", "has_cart", "has_checkout", "has_payment", "has_purchase"]
 BOT = "(?i)bot|crawl|spider"
-CHANNEL_OF_MEDIUM = {
-    "organic": "organic",
-    "cpc": "paid search",
-    "ppc": "paid search",
-    "paid": "paid search",
-    "paid_search": "paid search",
-    "social": "social",
-    "paid_social": "social",
-    "email": "email",
-    "newsletter": "email",
-    "affiliate": "affiliate",
-}
-CHANNELS = ["direct", *dict.fromkeys(CHANNEL_OF_MEDIUM.values()), "referral"]
 
 
 class Sessions(Table, primary_key="session_id", partition_column="started_on"):
@@ -130,13 +118,6 @@ def funnel_steps(events: nw.LazyFrame) -> nw.LazyFrame:
         taken = of_this_step.filter(nw.col("occurred_at") >= nw.col("taken_at")).group_by(SESSION).agg(taken_at)
         steps.append(taken)
     return nw.concat(steps).group_by(SESSION).agg(nw.len().cast(nw.Int64).alias("funnel_step"))
-
-
-def channel() -> nw.Expr:
-    """What brought a session, from its source and medium."""
-    named = nw.col("utm_medium").replace_strict(CHANNEL_OF_MEDIUM, default="referral")
-    is_direct = nw.col("utm_source").is_null() & nw.col("utm_medium").is_null()
-    return nw.when(is_direct).then(nw.lit("direct")).otherwise(named)
 
 
 def transform(silver_events: nw.LazyFrame) -> nw.LazyFrame:

@@ -1,0 +1,41 @@
+"""Campaigns through time: a version each time something about a campaign changes."""
+
+import narwhals as nw
+
+from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money
+from ecom_assets.days import history
+from ecom_assets.gold._versions import versions, view_of
+from ecom_assets.keys import key_at
+from ecom_assets.table_asset import table_asset
+
+ATTRIBUTES = ["name", "channel", "objective", "starts_on", "ends_on", "daily_budget"]
+VIEW = ("gold.dim_campaign", view_of("gold.dim_campaign_versions", "campaign_id"))
+
+
+class DimCampaignVersions(Table, primary_key="campaign_key", partition_column="effective_on"):
+    """One row per campaign and version, stored on the day on which it starts."""
+
+    campaign_key: str = key("The campaign and the start of the version")
+    campaign_id: str = column("Campaign number issued by whoever runs it")
+    effective_from: Timestamp = column("Since when the campaign was so")
+    effective_on: Date = column("Business day on which the version starts")
+    name: str = column("What links call it: their utm_campaign")
+    channel: str = column("What it works through: paid search, social, email, …")
+    objective: str = column("What it is for", nullable=True)
+    starts_on: Date = column("Its first day")
+    ends_on: Date = column("Its last day; null while no end is set", nullable=True)
+    daily_budget: Decimal = money("What it may spend on a day", nullable=True, ge=0)
+
+
+def transform(silver_campaigns: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame:
+    changes = silver_campaigns.rename({"updated_at": "changed_at", "updated_on": "changed_on"})
+    return (
+        versions(changes, days, identity="campaign_id", attributes=ATTRIBUTES)
+        .with_columns(
+            campaign_key=key_at("campaign_id", "changed_at"), effective_from="changed_at", effective_on="changed_on"
+        )
+        .select(*contract(DimCampaignVersions).columns)
+    )
+
+
+asset = table_asset(DimCampaignVersions, transform, reads={"silver_campaigns": history}, view=VIEW)

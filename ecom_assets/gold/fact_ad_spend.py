@@ -1,0 +1,49 @@
+"""Ad spend: what each campaign showed and cost on a day, with its name and channel."""
+
+import narwhals as nw
+
+from ecom_assets import measures
+from ecom_assets.channels import UNKNOWN
+from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money
+from ecom_assets.days import history
+from ecom_assets.table_asset import table_asset
+
+
+class FactAdSpend(Table, primary_key=("spend_on", "campaign_id"), partition_column="spend_on"):
+    """One row per day and campaign that was shown.
+
+    Name and channel are those of the campaign's latest version up to the day. Spend on a campaign that comes to be
+    known only later has the campaign's number for a name, and an unknown channel.
+    """
+
+    spend_on: Date = key("Business day on which it was shown")
+    campaign_id: str = key("Campaign number issued by whoever runs it")
+    campaign_key: str = column("The campaign's version on that day, if any stood", nullable=True)
+    channel: str = column("What the campaign works through; unknown where it does not say")
+    campaign: str = column("The campaign's name, as links call it")
+    impressions: int = column(measures.IMPRESSIONS, ge=0)
+    clicks: int = column(measures.CLICKS, ge=0)
+    spend: Decimal = money(measures.SPEND, ge=0)
+
+
+def transform(silver_ad_spend: nw.LazyFrame, gold_dim_campaign_versions: nw.LazyFrame) -> nw.LazyFrame:
+    c = nw.col
+    spend = silver_ad_spend.select("campaign_id", "impressions", "clicks", "spend", spend_on="shown_on")
+    in_force = (
+        spend.select("spend_on", "campaign_id")
+        .join(gold_dim_campaign_versions, on="campaign_id")
+        .filter(c("effective_on") <= c("spend_on"))
+        .group_by("spend_on", "campaign_id")
+        .agg(c("campaign_key", "channel", "name").last(order_by=["effective_from"]))
+    )
+    return (
+        spend.join(in_force, on=["spend_on", "campaign_id"], how="left")
+        .with_columns(
+            channel=c("channel").fill_null(UNKNOWN),
+            campaign=nw.coalesce(c("name"), c("campaign_id")),
+        )
+        .select(*contract(FactAdSpend).columns)
+    )
+
+
+asset = table_asset(FactAdSpend, transform, reads={"gold_dim_campaign_versions": history})

@@ -1,0 +1,113 @@
+"""Touchpoints: the visits of a buyer before each order."""
+
+import narwhals as nw
+
+from ecom_assets import measures
+from ecom_assets.channels import CHANNELS, NO_CAMPAIGN, UNKNOWN
+from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money, rule
+from ecom_assets.dates import days_between
+from ecom_assets.days import trailing
+from ecom_assets.money import total
+from ecom_assets.table_asset import table_asset
+
+LOOK_BACK_DAYS = 30
+MOST_TOUCHPOINTS = 30
+
+
+class FactTouchpoints(Table, primary_key=("order_id", "position"), partition_column="ordered_on"):
+    """One row per valid order and session of its buyer before it, in the 30 days up to and with the order's.
+
+    Of more than 30 sessions, the last 30 count. The buyer of a guest's order is known by the session that completed it
+    only. An order without a known session is kept as one touchpoint of an unknown channel.
+    """
+
+    order_id: str = key("The order")
+    position: int = key("The touchpoint's place before the order, from 1, the earliest", ge=1)
+    touchpoints: int = column("How many the order has", ge=1)
+    ordered_on: Date = column("Business day on which the order was placed")
+    ordered_at: Timestamp = column("When the order was placed")
+    customer_id: str = column("Who placed it; null for guests", nullable=True)
+    is_new: bool = column("Whether the order is its customer's first valid one")
+    revenue: Decimal = money(f"The order's whole revenue: {measures.REVENUE[0].lower()}{measures.REVENUE[1:]}")
+    session_id: str = column("The session; null where none is known", nullable=True)
+    touched_at: Timestamp = column("When the session started", nullable=True)
+    channel: str = column("What brought the session; unknown where none is known", isin=[UNKNOWN, *CHANNELS])
+    campaign: str = column("The campaign that brought it; none where there is none")
+
+    @rule
+    def within_the_touchpoints(cls) -> nw.Expr:
+        """A touchpoint's place is not beyond the last one."""
+        return nw.col("position") <= nw.col("touchpoints")
+
+    @rule
+    def unknown_without_session(cls) -> nw.Expr:
+        """The channel is unknown where no session is known, and only there."""
+        return nw.col("session_id").is_null() == (nw.col("channel") == UNKNOWN)
+
+    @rule
+    def touched_before_ordered(cls) -> nw.Expr:
+        """A session starts before the order it leads to."""
+        return nw.col("touched_at").is_null() | (nw.col("touched_at") <= nw.col("ordered_at"))
+
+
+def orders(sales: nw.LazyFrame, customers: nw.LazyFrame) -> nw.LazyFrame:
+    """The valid orders with their revenue, and whether each is its customer's first."""
+    c = nw.col
+    placed = (
+        sales.filter(c("is_valid"))
+        .group_by("order_id", "ordered_on", "customer_id")
+        .agg(c("ordered_at").min(), total("net_amount").alias("revenue"))
+    )
+    on_first_day = customers.filter(c("new_orders") > 0).select("customer_id", ordered_on="day", has_new=nw.lit(True))
+    first_of_day = c("order_id").first().over("customer_id", "ordered_on", order_by=["ordered_at", "order_id"])
+    return (
+        placed.with_columns(is_first_of_day=c("order_id") == first_of_day)
+        .join(on_first_day, on=["customer_id", "ordered_on"], how="left")
+        .with_columns(is_new=(c("has_new") & c("is_first_of_day")).fill_null(value=False))
+    )
+
+
+def transform(
+    gold_fact_sales: nw.LazyFrame, gold_agg_customer_metrics: nw.LazyFrame, gold_fact_sessions: nw.LazyFrame
+) -> nw.LazyFrame:
+    c = nw.col
+    placed = orders(gold_fact_sales, gold_agg_customer_metrics)
+    sessions = gold_fact_sessions.select(
+        "session_id",
+        "customer_id",
+        "order_id",
+        "started_on",
+        "channel",
+        campaign="utm_campaign",
+        touched_at="started_at",
+    )
+    touch = ["order_id", "session_id", "touched_at", "started_on", "ordered_on", "ordered_at", "channel", "campaign"]
+    by_customer = placed.join(sessions.drop("order_id"), on="customer_id").select(*touch)
+    by_order = placed.join(sessions.drop("customer_id"), on="order_id").select(*touch)
+    touched = (
+        nw.concat([by_customer, by_order])
+        .filter(
+            c("touched_at") <= c("ordered_at"),
+            days_between(c("started_on"), c("ordered_on")) < LOOK_BACK_DAYS,
+        )
+        .unique(["order_id", "session_id"])
+        .drop("ordered_on", "ordered_at", "started_on")
+    )
+    return (
+        placed.join(touched, on="order_id", how="left")
+        .with_columns(
+            channel=c("channel").fill_null(UNKNOWN),
+            campaign=c("campaign").fill_null(NO_CAMPAIGN),
+            sessions=nw.len().over("order_id").cast(nw.Int64),
+            place=c("order_id").cum_count().over("order_id", order_by=["touched_at", "session_id"]).cast(nw.Int64),
+        )
+        .with_columns(
+            touchpoints=nw.min_horizontal("sessions", nw.lit(MOST_TOUCHPOINTS, nw.Int64)),
+            position=c("place") - nw.max_horizontal(c("sessions") - MOST_TOUCHPOINTS, nw.lit(0, nw.Int64)),
+        )
+        .filter(c("position") > 0)
+        .select(*contract(FactTouchpoints).columns)
+    )
+
+
+asset = table_asset(FactTouchpoints, transform, reads={"gold_fact_sessions": trailing(LOOK_BACK_DAYS)})

@@ -1,0 +1,67 @@
+"""Marketing by day, channel and campaign: what was spent, and what it brought."""
+
+import narwhals as nw
+
+from ecom_assets import measures
+from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
+from ecom_assets.money import ratio, total, total_count
+from ecom_assets.table_asset import table_asset
+
+MODEL = "last_non_direct"
+
+
+class DailyMarketing(Table, primary_key=("day", "channel", "campaign"), partition_column="day"):
+    """One row per day, channel and campaign with spend or an order.
+
+    An order falls to the last touchpoint that is not direct. What other models say is in `kpi.attribution`.
+    """
+
+    day: Date = key("Business day")
+    channel: str = key("Marketing channel; unknown where no session is known")
+    campaign: str = key("Name of the campaign; none where there is none")
+    spend: Decimal = money(measures.SPEND, ge=0)
+    impressions: int = column(measures.IMPRESSIONS, ge=0)
+    clicks: int = column(measures.CLICKS, ge=0)
+    ctr: float = column("Click-through rate: clicks per impression; null without impressions", nullable=True, ge=0)
+    cpc: float = column("Cost per click; null without clicks", nullable=True, ge=0)
+    cpm: float = column("Cost of a thousand impressions; null without impressions", nullable=True, ge=0)
+    orders: Decimal = money("Orders that fall to it", ge=0)
+    revenue: Decimal = money("Attributed revenue: gross sales less discounts of the orders that fall to it")
+    new_customers: Decimal = money("Customers whose first order falls to it", ge=0)
+    new_revenue: Decimal = money("Attributed revenue of first orders")
+    cac: float = column("Customer acquisition cost: spend per new customer; null without", nullable=True, ge=0)
+    roas: float = column("Return on advertising spend: attributed revenue per spend; null without", nullable=True)
+    new_roas: float = column("The same for the revenue of first orders", nullable=True)
+
+    @rule
+    def new_customers_are_orders(cls) -> nw.Expr:
+        """There are no more new customers than orders."""
+        return nw.col("new_customers") <= nw.col("orders")
+
+
+COUNTS = ["impressions", "clicks"]
+AMOUNTS = ["spend", "orders", "revenue", "new_customers", "new_revenue"]
+
+
+def transform(gold_fact_ad_spend: nw.LazyFrame, kpi_attribution: nw.LazyFrame) -> nw.LazyFrame:
+    spent = gold_fact_ad_spend.select("channel", "campaign", "spend", "impressions", "clicks", day="spend_on")
+    brought = kpi_attribution.filter(nw.col("model") == MODEL).select(
+        "day", "channel", "campaign", "orders", "revenue", "new_revenue", new_customers="new_orders"
+    )
+    return (
+        nw.concat([spent, brought], how="diagonal")
+        .group_by("day", "channel", "campaign")
+        .agg(*map(total_count, COUNTS), *map(total, AMOUNTS))
+        .with_columns(
+            ctr=ratio("clicks", "impressions"),
+            cpc=ratio("spend", "clicks"),
+            cpm=ratio("spend", "impressions") * 1_000,
+            cac=ratio("spend", "new_customers"),
+            roas=ratio("revenue", "spend"),
+            new_roas=ratio("new_revenue", "spend"),
+        )
+        .select(*contract(DailyMarketing).columns)
+    )
+
+
+asset = table_asset(DailyMarketing, transform)

@@ -1,0 +1,153 @@
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ecom_assets.gold.fact_touchpoints import FactTouchpoints
+from ecom_assets.kpi.attribution import MODELS, transform
+from ecom_assets.kpi.channel_weights import ChannelWeights
+from ecom_assets_tests.samples import days, rows, run, sample
+
+DAY = "2024-03-10"
+
+
+def touchpoints(*channels, order_id="O", revenue="100", moments=None, **facts):
+    """The touchpoints of an order, by channel; the last one at the moment of the order."""
+    return [
+        {
+            "order_id": order_id,
+            "position": position,
+            "touchpoints": len(channels),
+            "ordered_on": DAY,
+            "ordered_at": f"{DAY} 12:00",
+            "touched_at": moments[position - 1] if moments else f"{DAY} 12:00",
+            "session_id": f"{order_id}{position}",
+            "revenue": revenue,
+            "channel": channel,
+            "campaign": "none",
+            **facts,
+        }
+        for position, channel in enumerate(channels, start=1)
+    ]
+
+
+def weight(channel, removal_effect, shapley_value=0.0, week_end=DAY):
+    return {
+        "week_end": week_end,
+        "channel": channel,
+        "removal_effect": removal_effect,
+        "shapley_value": shapley_value,
+    }
+
+
+def attributed(touched, weights=()):
+    return run(transform, sample(FactTouchpoints, *touched), sample(ChannelWeights, *weights), days(DAY))
+
+
+def revenue(made, model):
+    return {
+        channel: amount for of, channel, amount in rows(made, "model", "channel", "revenue") if of == model and amount
+    }
+
+
+PATH = ["social", "organic", "email", "direct"]
+
+
+@pytest.mark.parametrize(
+    ("model", "shares"),
+    [
+        ("first", {"social": "100"}),
+        ("last", {"direct": "100"}),
+        ("last_non_direct", {"email": "100"}),
+        ("linear", {"social": "25", "organic": "25", "email": "25", "direct": "25"}),
+        ("position_based", {"social": "40", "organic": "10", "email": "10", "direct": "40"}),
+    ],
+)
+def test_four_touchpoints_share_as_the_rule_says(model, shares):
+    assert revenue(attributed(touchpoints(*PATH)), model) == {name: Decimal(share) for name, share in shares.items()}
+
+
+@pytest.mark.parametrize(
+    ("path", "shares"), [(["email"], {"email": 100}), (["email", "direct"], {"email": 50, "direct": 50})]
+)
+def test_one_touchpoint_has_all_and_two_have_half_each_by_their_position(path, shares):
+    assert revenue(attributed(touchpoints(*path)), "position_based") == shares
+
+
+def test_each_week_before_the_order_halves_the_weight():
+    moments = [f"{day} 12:00" for day in ("2024-02-25", "2024-03-03", "2024-03-10")]
+
+    made = attributed(touchpoints("social", "email", "direct", revenue="70", moments=moments))
+
+    assert revenue(made, "time_decay") == {"social": 10, "email": 20, "direct": 40}
+
+
+def test_channels_share_by_their_removal_effects_and_shapley_values():
+    """The worked example of test_channel_weights: google ads 0.75 and mailing 0.5 share four orders as 2.4 and 1.6."""
+    weights = [weight("paid search", 0.75, 2.5), weight("email", 0.5, 1.5)]
+
+    made = attributed(touchpoints("paid search", "email", revenue="4"), weights)
+
+    assert revenue(made, "markov") == {"paid search": Decimal("2.4"), "email": Decimal("1.6")}
+    assert revenue(made, "shapley") == {"paid search": Decimal("2.5"), "email": Decimal("1.5")}
+
+
+def test_a_channel_does_not_gain_by_coming_twice():
+    made = attributed(
+        touchpoints("email", "email", "social", revenue="3"), [weight("email", 0.4), weight("social", 0.2)]
+    )
+
+    assert revenue(made, "markov") == {"email": 2, "social": 1}
+
+
+def test_the_weights_of_the_last_sunday_count():
+    weights = [weight("email", 0.9), weight("social", 0.1), weight("email", 0.1, week_end="2024-03-03")]
+
+    assert revenue(attributed(touchpoints("email", "social"), weights), "markov") == {"email": 90, "social": 10}
+
+
+def test_without_weights_all_parts_are_equal():
+    assert revenue(attributed(touchpoints("email", "social")), "markov") == {"email": 50, "social": 50}
+
+
+def test_only_direct_visits_and_unknown_ones_keep_their_order_in_every_model():
+    orders = touchpoints("direct", "direct") + touchpoints("unknown", order_id="P", revenue="7")
+
+    made = attributed(orders)
+
+    for model in MODELS:
+        assert revenue(made, model) == {"direct": 100, "unknown": 7}
+
+
+def test_orders_of_new_customers_are_counted_apart():
+    orders = touchpoints("email", "direct", is_new=True) + touchpoints("email", order_id="P", revenue="7")
+
+    made = attributed(orders)
+
+    columns = ["model", "channel", "orders", "new_orders", "new_revenue"]
+    linear = [row[1:] for row in rows(made, *columns) if row[0] == "linear"]
+    half = Decimal("0.5")
+    assert linear == [("direct", half, half, Decimal(50)), ("email", 1 + half, half, Decimal(50))]
+
+
+paths = st.lists(
+    st.tuples(st.lists(st.sampled_from(["direct", "email", "social"]), min_size=1, max_size=6), st.integers(0, 99_999)),
+    min_size=1,
+    max_size=4,
+)
+
+
+@settings(max_examples=15)
+@given(paths)
+def test_the_credits_of_all_orders_sum_to_their_revenue_in_every_model(given_paths):
+    orders = [
+        touchpoints(*path, order_id=str(number), revenue=Decimal(cents) / 100)
+        for number, (path, cents) in enumerate(given_paths)
+    ]
+    weights = [weight("direct", 1 / 3, 0.7), weight("email", 0.1, 2.9)]
+
+    made = attributed([touch for order in orders for touch in order], weights)
+
+    by_model = {model: sum(revenue(made, model).values()) for model in MODELS}
+    assert set(by_model.values()) == {Decimal(sum(cents for _, cents in given_paths)) / 100}
