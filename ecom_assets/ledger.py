@@ -254,21 +254,34 @@ def recorded_inputs(con: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> di
 
 
 def unread(
-    zone: Zone, tables: Iterable[str], recorded: Mapping[tuple[str, dt.date], int], calendar: Window
+    zone: Zone,
+    tables: Collection[str],
+    recorded: Mapping[tuple[str, dt.date], int],
+    calendar: Window,
+    only: Collection[str] | None = None,
 ) -> list[StaleDay]:
     """The arrival days of bronze tables whose files are not those that were read.
 
+    A day on which files of any of the tables landed concerns all of them, for what is made of several waits for
+    each. On the newest day, files that are due may still be on their way.
     `recorded` gives the fingerprint of the files that were read for a table and day.
     """
+    feeds = {table: table.partition(".")[2] for table in tables}
+    landed = {table: {day for day in zone.days(feed) if day in calendar} for table, feed in feeds.items()}
+    every = set().union(*landed.values())
+    newest = max(every, default=None)
     found = []
-    for table in tables:
-        feed = table.partition(".")[2]
-        days = {day for day in zone.days(feed) if day in calendar}
-        days |= {day for name, day in recorded if name == table and day in calendar}
+    for table in tables if only is None else only:
+        feed = feeds[table]
+        days = every | {day for name, day in recorded if name == table and day in calendar}
+        if newest and newest not in landed[table] and (table, newest) not in recorded and zone.is_due(feed, newest):
+            days.discard(newest)
         prints = zone.fingerprint(feed, min(days), max(days)) if days else {}
         for day in sorted(days):
             if recorded.get((table, day)) != prints[day]:
                 why = "its files changed" if (table, day) in recorded else "its files have not been read"
+                if day not in landed[table]:
+                    why = "its files are gone" if (table, day) in recorded else "others landed, and none of its own"
                 found.append(StaleDay(table, day, f"{why} ({prints[day]:016x})"))
     return found
 

@@ -695,8 +695,12 @@ def _poke(session: Session, declaration: Declaration, why: str, sources: Sequenc
 
 def _stale_bronze(session: Session, only: Collection[str] | None) -> list[ledger.StaleDay]:
     """Arrival days whose files, or the code that reads them, are not those of the last attempt."""
-    tables = [d.name for d in session.catalog if d.is_bronze and (only is None or d.name in only)]
-    found = ledger.unread(session.zone, tables, ledger.recorded_inputs(session.con, tables), session.calendar)
+    bronze = [declaration.name for declaration in session.catalog if declaration.is_bronze]
+    tables = [name for name in bronze if only is None or name in only]
+    if not tables:
+        return []
+    recorded = ledger.recorded_inputs(session.con, tables)
+    found = ledger.unread(session.zone, bronze, recorded, session.calendar, tables)
     known = {(stale.table, stale.day) for stale in found}
     for table in tables:
         days = session.con.execute(

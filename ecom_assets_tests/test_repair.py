@@ -110,3 +110,17 @@ def test_days_outside_the_calendar_are_never_asked_for(tmp_path: Path) -> None:
     zone.write("orders", dt.date(2024, 2, 1), "orders.csv", b"order_id\n1\n")
 
     assert unread(zone, ["bronze.orders"], {}, JANUARY) == []
+
+
+def test_a_day_on_which_only_others_landed_is_unread_unless_files_may_still_come(tmp_path: Path) -> None:
+    zone = Zone(tmp_path)
+    for day in (1, 2, 3):
+        zone.write("orders", on(day), "orders.csv", b"order_id\n1\n")
+    zone.write("returns", on(1), "returns.csv", b"return_id\n1\n")
+    both = ["bronze.orders", "bronze.returns", "bronze.visits"]
+
+    assert [(found.table, found.day) for found in unread(zone, both, {}, JANUARY, ["bronze.returns"])] == [
+        ("bronze.returns", on(1)),
+        ("bronze.returns", on(2)),
+    ]
+    assert [found.day for found in unread(zone, both, {}, JANUARY, ["bronze.visits"])] == [on(1), on(2), on(3)]
