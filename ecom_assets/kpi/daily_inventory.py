@@ -51,17 +51,15 @@ class DailyInventory(Table, primary_key=("day", "category"), partition_column="d
         return nw.col("units_sold") <= nw.col("units_sold_28d")
 
 
-def out_of_stock(stock: nw.LazyFrame) -> nw.LazyFrame:
-    """The products and days with nothing on hand that sold on the day or in the 27 days before."""
-    sales = stock.filter(nw.col("sold") > 0).select("product_id", sold_on="day")
-    return (
-        stock.filter(nw.col("on_hand") <= 0)
-        .select("day", "product_id")
-        .join(sales, on="product_id")
-        .filter(days_between(nw.col("sold_on"), nw.col("day")).is_between(0, TRAILING_DAYS - 1))
-        .select("day", "product_id", is_out=nw.lit(1, nw.Int64))
-        .unique()
+def is_out_of_stock(stock: nw.LazyFrame) -> nw.LazyFrame:
+    """Adds whether there is nothing on hand of a product that sold on the day or in the 27 days before."""
+    c = nw.col
+    sold_on = nw.when(c("sold") > 0).then(c("day"))
+    last_sold = stock.with_columns(sold_on=sold_on).with_columns(
+        last_sold_on=c("sold_on").fill_null(strategy="forward").over("product_id", order_by="day")
     )
+    sold_lately = (days_between(c("last_sold_on"), c("day")) < TRAILING_DAYS).fill_null(value=False)
+    return last_sold.with_columns(is_out_of_stock=(c("on_hand") <= 0) & sold_lately)
 
 
 def transform(
@@ -69,10 +67,8 @@ def transform(
 ) -> nw.LazyFrame:
     c = nw.col
     by_category = (
-        gold_fact_inventory_daily.join(
-            gold_dim_product_versions.select("product_key", "category"), on="product_key", how="left"
-        )
-        .join(out_of_stock(gold_fact_inventory_daily), on=["day", "product_id"], how="left")
+        is_out_of_stock(gold_fact_inventory_daily)
+        .join(gold_dim_product_versions.select("product_key", "category"), on="product_key", how="left")
         .select(
             "day",
             "on_hand",
@@ -80,7 +76,7 @@ def transform(
             "opening",
             category=c("category").fill_null(UNKNOWN),
             products=nw.lit(1, nw.Int64),
-            stock_outs=c("is_out").fill_null(0),
+            stock_outs=c("is_out_of_stock").cast(nw.Int64),
             units_sold="sold",
             came=c("opened") + c("received"),
             cost_of_goods=extended("sold", "unit_cost"),

@@ -36,16 +36,14 @@ def transform(
     gold_fact_inventory_daily: nw.LazyFrame, silver_inventory_movements: nw.LazyFrame, days: nw.LazyFrame
 ) -> nw.LazyFrame:
     c = nw.col
-    stock = gold_fact_inventory_daily.select("day", "product_id", "opening", "on_hand")
-    day_before = stock.select("product_id", day_before="day", left="on_hand")
-    breaks = (
-        stock.join(day_before, on="product_id")
-        .filter(days_between(c("day_before"), c("day")) == 1, c("opening") != c("left"))
-        .select("day", broken_chains=nw.lit(1, nw.Int64))
+    stock = gold_fact_inventory_daily.with_columns(
+        c("day", "on_hand").shift(1).over("product_id", order_by="day").name.suffix("_before")
     )
+    is_broken = (days_between(c("day_before"), c("day")) == 1) & (c("opening") != c("on_hand_before"))
+    chains = stock.select("day", "opening", "on_hand", broken_chains=is_broken.fill_null(value=False).cast(nw.Int64))
     moved = silver_inventory_movements.select(day="moved_on", units_moved="quantity")
     return (
-        nw.concat([stock.drop("product_id"), moved, breaks], how="diagonal")
+        nw.concat([chains, moved], how="diagonal")
         .join(days, on="day", how="semi")
         .with_columns(c(COUNTS).fill_null(0))
         .group_by("day")

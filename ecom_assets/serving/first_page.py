@@ -83,6 +83,12 @@ MEASURES = [
         "kpi.daily_payments",
         _sums("kpi.daily_payments", "failed_count", "attempts"),
     ),
+    Measure(
+        "On-time shipping",
+        Unit.SHARE,
+        "kpi.daily_fulfilment",
+        _sums("kpi.daily_fulfilment", "shipped_on_time", "due"),
+    ),
 ]
 
 

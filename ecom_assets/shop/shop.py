@@ -130,9 +130,7 @@ class Shop:
         begun = [self._begun(day) for day in range(max(number - LONGEST_WAIT, 0), number + 2)]
         begun += [self._moved(day) for day in range(max(number - LONGEST_LAG, 0), number + 1)]
         return {
-            feed: write(
-                concat([take(rows[feed], np.flatnonzero(belongs(rows[feed]))) for rows in begun if feed in rows])
-            )
+            feed: write(_chosen([rows[feed] for rows in begun if feed in rows], belongs))
             for feed, write in self._frames.items()
         }
 
@@ -182,3 +180,10 @@ class Shop:
 
 def _of(feed: str, days: Sequence[Mapping[str, Rows]]) -> Sequence[Rows]:
     return [rows[feed] for rows in days if feed in rows]
+
+
+def _chosen(parts: Sequence[Rows], belongs: Callable[[Rows], np.ndarray]) -> Rows:
+    """The rows that belong, of all parts. Most parts have none, and are not worth a copy of every column."""
+    places = [np.flatnonzero(belongs(rows)) for rows in parts]
+    some = [take(rows, chosen) for rows, chosen in zip(parts, places, strict=True) if len(chosen)]
+    return concat(some) if some else take(parts[0], places[0])

@@ -41,7 +41,7 @@ LONGEST_SUPPLY = LONGEST_LEAD + int(DELAYS.max())
 
 SQUARED_UNITS_PER_LINE = 20 / 9
 """The mean square of a line's units, which are geometric with p = 0.75."""
-LOWEST_COVER, COVERS = 0.95, 0.65
+LOWEST_COVER, COVERS = 1.0, 0.7
 SAFETY = 1.0
 
 COUNTED = np.array([-2, -1, 0, 1])

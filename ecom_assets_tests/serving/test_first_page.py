@@ -14,6 +14,7 @@ from ecom_assets.serving.first_page import Figure, FirstPage, Trust, Unit, figur
 TABLES = [
     "kpi.daily_carts",
     "kpi.daily_customers",
+    "kpi.daily_fulfilment",
     "kpi.daily_funnel",
     "kpi.daily_margin",
     "kpi.daily_payments",
@@ -40,6 +41,8 @@ insert into kpi.daily_margin by name from (values
     ('2024-01-03'::date, 20.5), ('2024-01-04', -0.5)) t (day, contribution_margin);
 insert into kpi.daily_carts by name from (values
     ('2024-01-03'::date, 5, 1), ('2024-01-04', 3, 3)) t (day, carts, abandoned_carts);
+insert into kpi.daily_fulfilment by name from (values
+    ('2024-01-03'::date, 3, 3), ('2024-01-04', 1, 0)) t (day, due, shipped_on_time);
 """
 
 
@@ -82,6 +85,7 @@ def test_ratios_are_those_of_the_sums_not_means_of_days(snapshot):
 
     assert figure(page, "Conversion rate").value == Decimal("0.05")
     assert figure(page, "Payment failure rate").value == Decimal("0.125")
+    assert figure(page, "On-time shipping").value == Decimal("0.75")
     assert figure(page, "Average order value").value == Decimal(70) / 3
     assert figure(page, "Average order value").before == Decimal(35) / 3
 
@@ -170,7 +174,7 @@ def test_it_says_how_far_to_trust_the_tables(snapshot):
 
     page = figures(snapshot)
 
-    assert page.trust == Trust({"stored": 24, "failed": 8}, 8, 1, 2, [("late", 2), ("odd", 1)])
+    assert page.trust == Trust({"stored": 27, "failed": 9}, 9, 1, 2, [("late", 2), ("odd", 1)])
 
 
 def test_before_any_day_of_sales_it_says_what_to_do(snapshot):
