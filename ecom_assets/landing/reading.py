@@ -11,7 +11,6 @@ import io
 import json
 import mmap
 import re
-import shutil
 import zlib
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, getincrementaldecoder
 from collections import deque
@@ -32,6 +31,9 @@ from ecom_assets.landing.zone import LandedFile
 
 RECORD_LIMIT = 1 << 20
 """Bytes a record may have; a longer one is set aside."""
+
+UNPACKED_LIMIT, UNPACKED_RATIO = 64 << 20, 250
+"""A gzip file is read until it has given this many bytes, and this many times its own. Exports give a tenth of that."""
 
 PROVENANCE = ("arrived_on", "source_file", "record", "unknown_columns", "problem", "raw_record")
 """Columns that stand beside those of the file."""
@@ -228,8 +230,11 @@ def _prepare(
         source = _Source(file, unpacked)
         try:
             with pa.input_stream(str(file.path), compression="gzip") as packed, unpacked.open("wb") as plain:
-                shutil.copyfileobj(packed, plain, 1 << 20)
+                while (piece := packed.read(1 << 20)) and plain.tell() <= _unpacked_limit(file):
+                    plain.write(piece)
         except (OSError, pa.ArrowException):
+            return source, None
+        if source.path.stat().st_size > _unpacked_limit(file):
             return source, None
     if source.path.stat().st_size == 0:
         return source, None
@@ -254,6 +259,10 @@ def _closes_quotes(path: Path, delimiter: str) -> bool:
     except (csv.Error, UnicodeDecodeError):
         return False
     return True
+
+
+def _unpacked_limit(file: LandedFile) -> int:
+    return max(UNPACKED_LIMIT, file.size * UNPACKED_RATIO)
 
 
 def _json_shape(first_line: bytes) -> _JsonLines | None:
@@ -544,8 +553,14 @@ def _chunks(file: LandedFile, encoding: str) -> Iterator[bytes]:
         assert isinstance(stream, gzip.GzipFile | io.BufferedReader)
 
         def pieces() -> Iterator[bytes]:
+            room = _unpacked_limit(file)
             try:
                 while piece := stream.read1(1 << 18):
+                    room -= len(piece)
+                    if room < 0 and isinstance(stream, gzip.GzipFile):
+                        raise _Unreadable(
+                            f"the gzip file unpacks to more than {UNPACKED_RATIO} times its size; land it in parts"
+                        )
                     yield piece
             except (EOFError, gzip.BadGzipFile, zlib.error) as error:
                 raise _Unreadable(f"the gzip file is cut off or damaged here ({error}); land the whole file") from error

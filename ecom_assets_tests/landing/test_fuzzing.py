@@ -223,6 +223,20 @@ def test_a_gzip_bomb_costs_little_memory(tmp_path: Path, content: bytes) -> None
     assert grown < 64 << 20
 
 
+def test_a_gzip_bomb_is_read_to_a_limit_and_the_rest_is_set_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "UNPACKED_LIMIT", 1 << 16)
+    rows = b"1,x,2\n" * (1 << 17)
+
+    found = read_all(tmp_path, {"a.csv.gz": gzip.compress(b"order_id,note,price\n" + rows)})
+
+    *read, (*_, problem, _) = found
+    assert 1 << 12 < len(read) < 1 << 17
+    assert {row[7] for row in read} == {None}
+    assert "more than 250 times its size" in problem
+
+
 def check_warehouse(folder: Path, cases: range) -> None:
     """Land the files under hostile names, run bronze and silver, and find each record in exactly one place."""
     zone, day = Zone(folder / "landing"), START
