@@ -3,7 +3,7 @@
 import dataclasses
 import datetime as dt
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 from zoneinfo import ZoneInfo
 
 import click
@@ -183,6 +183,24 @@ def quarantine(table: str | None, most: int | None) -> None:
     for row in aside.rows(snapshot, table, most) if table and most else ():
         click.echo(f"\n{row.arrived_on} {row.source_file}, record {row.record}: {'; '.join(row.reasons)}")
         click.echo("  " + ", ".join(f"{name} {value!r}" for name, value in row.values.items()))
+
+
+@main.command()
+@click.argument("file", metavar="FILE", type=click.File())
+@click.option("--warehouse", is_flag=True, help="Ask the warehouse itself, while no run has it open.")
+def query(file: TextIO, warehouse: bool) -> None:
+    """Answer the SQL in FILE from what was last published, as analyses/shop/best_sellers.sql."""
+    import duckdb
+
+    from ecom_assets.serving.publish import open_snapshot
+
+    known = settings.load()
+    opened = duckdb.connect(known.warehouse, read_only=True) if warehouse else open_snapshot(known.snapshot)
+    try:
+        with opened as con:
+            con.sql(file.read()).show(max_rows=1_000, max_width=1_000)
+    except duckdb.Error as error:
+        raise click.ClickException(str(error)) from error
 
 
 @main.command()

@@ -1,0 +1,9 @@
+-- Which twenty products have brought the most in the last 28 days?
+-- Columns: product_id, name, units, net_sales
+
+select product_id, name, sum(units)::bigint as units, sum(s.net_sales) as net_sales
+from kpi.daily_product_sales s join gold.dim_product p using (product_id)
+where p.is_current and s.day > (select max(day) from kpi.daily_product_sales) - 28
+group by all
+order by net_sales desc, product_id
+limit 20

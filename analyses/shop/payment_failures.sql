@@ -1,0 +1,13 @@
+-- Which means of payment fail most, and what was at stake?
+-- Columns: method, attempts, failed, failure_rate, failed_amount, fees
+
+select
+    method,
+    sum(attempts)::bigint as attempts,
+    sum(failed_count)::bigint as failed,
+    round(sum(failed_count) / sum(attempts), 4) as failure_rate,
+    sum(failed_amount) as failed_amount,
+    sum(fees) as fees
+from kpi.daily_payments
+group by all
+order by failure_rate desc, method

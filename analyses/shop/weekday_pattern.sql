@@ -1,0 +1,17 @@
+-- On which weekdays do customers buy, compared with the average day?
+-- Columns: weekday_name, mean_orders, mean_net_sales, index_to_average
+
+with days as (
+    select
+        d.day, d.weekday, d.weekday_name,
+        coalesce(sum(s.orders), 0) as orders, coalesce(sum(s.net_sales), 0) as net_sales
+    from gold.dim_date d left join kpi.daily_sales s using (day)
+    group by all)
+select
+    weekday_name,
+    round(avg(orders), 1) as mean_orders,
+    round(avg(net_sales), 2) as mean_net_sales,
+    round(avg(net_sales) / (select avg(net_sales) from days), 2) as index_to_average
+from days
+group by weekday, weekday_name
+order by weekday
