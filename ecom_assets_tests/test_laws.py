@@ -66,6 +66,7 @@ def test_a_window_gives_what_its_days_give_one_by_one_in_any_order(tmp_path: Pat
     assert contents(day_by_day) == contents(at_once)
 
 
+@pytest.mark.slow
 def test_a_window_of_many_rows_is_written_in_parts_and_gives_the_same(
     zone: Zone, built: Session, monkeypatch: pytest.MonkeyPatch
 ):

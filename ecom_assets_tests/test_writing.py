@@ -485,6 +485,7 @@ def run_in_turn(folder: Path, start: Barrier) -> None:
         turns.write(f"out {os.getpid()}\n")
 
 
+@pytest.mark.slow
 def test_two_processes_write_one_after_the_other(folder, processes):
     start = processes.Barrier(2)
     writers = [processes.Process(target=run_in_turn, args=(folder, start)) for _ in range(2)]

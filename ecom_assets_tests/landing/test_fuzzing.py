@@ -271,6 +271,7 @@ def _each_record_is_in_one_place(session: Session, zone: Zone, columns: Sequence
             assert con.execute(f"select count(*) from ({union})").fetchall()[0][0] == sum(n for _, n in stored)
 
 
+@pytest.mark.slow
 def test_hostile_files_go_through_bronze_and_silver(tmp_path: Path) -> None:
     check_warehouse(tmp_path, range(40))
 
