@@ -28,6 +28,8 @@ class Unit(StrEnum):
     COUNT = "count"
     SHARE = "share"
     """0 to 1, shown in percent."""
+    RATIO = "ratio"
+    """One amount as a multiple of another."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,18 @@ MEASURES = [
         _sums("kpi.daily_refund_rates", "refunded", "sold"),
     ),
     Measure("Contribution margin", Unit.MONEY, "kpi.daily_margin", _sums("kpi.daily_margin", "contribution_margin")),
+    Measure(
+        "Customer acquisition cost",
+        Unit.MONEY,
+        "kpi.daily_acquisition",
+        _sums("kpi.daily_acquisition", "spend", "new_customers"),
+    ),
+    Measure(
+        "Marketing efficiency ratio",
+        Unit.RATIO,
+        "kpi.daily_acquisition",
+        _sums("kpi.daily_acquisition", "revenue", "spend"),
+    ),
     Measure("Cart abandonment", Unit.SHARE, "kpi.daily_carts", _sums("kpi.daily_carts", "abandoned_carts", "carts")),
     Measure(
         "Payment failure rate",
@@ -261,7 +275,7 @@ def _written(value: Decimal | None, unit: Unit) -> str:
     if value is None:
         return _NOTHING
     match unit:
-        case Unit.MONEY:
+        case Unit.MONEY | Unit.RATIO:
             return f"{_rounded(value, '0.01'):,}"
         case Unit.COUNT:
             return f"{_rounded(value, '1'):,}"

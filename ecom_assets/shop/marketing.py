@@ -35,14 +35,14 @@ CAMPAIGN = "birthday-week"
 SOURCES = [
     Source(None, None, None, 0.34, 0.34, 1.1),
     Source("google", "organic", None, 0.22, 0.22, 1.0),
-    Source("google", "cpc", "brand", 0.1, 0.1, 1.6, 45, 0.08),
-    Source("google", "cpc", "shopping", 0.08, 0.08, 1.2, 85, 0.02),
-    Source("facebook", "paid_social", "prospecting", 0.07, 0.07, 0.4, 110, 0.008),
-    Source("instagram", "paid_social", "retargeting", 0.06, 0.06, 1.3, 70, 0.012),
-    Source("newsletter", "email", "weekly", 0.08, 0.08, 1.5, 4, 0.03),
+    Source("google", "cpc", "brand", 0.1, 0.1, 1.6, 120, 0.08),
+    Source("google", "cpc", "shopping", 0.08, 0.08, 1.2, 220, 0.02),
+    Source("facebook", "paid_social", "prospecting", 0.07, 0.07, 0.4, 290, 0.008),
+    Source("instagram", "paid_social", "retargeting", 0.06, 0.06, 1.3, 190, 0.012),
+    Source("newsletter", "email", "weekly", 0.08, 0.08, 1.5, 12, 0.03),
     Source("partner", "affiliate", None, 0.05, 0.05, 0.8),
-    Source("newsletter", "email", CAMPAIGN, 0.0, 0.2, 1.7, 4, 0.05),
-    Source("facebook", "paid_social", CAMPAIGN, 0.0, 0.15, 0.7, 95, 0.01),
+    Source("newsletter", "email", CAMPAIGN, 0.0, 0.2, 1.7, 12, 0.05),
+    Source("facebook", "paid_social", CAMPAIGN, 0.0, 0.15, 0.7, 250, 0.01),
 ]
 UTM_SOURCES, UTM_MEDIUMS, UTM_CAMPAIGNS = (
     pl.Series([*(source[part] for source in SOURCES), None], dtype=pl.String) for part in range(3)
@@ -54,7 +54,7 @@ YEARLY = [place for place, source in enumerate(SOURCES) if source.campaign == CA
 CAMPAIGN_NAMES = pool([str(SOURCES[place].campaign) for place in EVERGREEN + YEARLY])
 CHANNELS = pool(["paid search", "paid search", "social", "social", "email", "email", "social"])
 OBJECTIVES = pool(["awareness", "sales", "acquisition", "retention", "retention", "sales", "sales"])
-DAILY_BUDGETS = np.array([6_000, 8_000, 9_000, 6_000, 1_000, 2_500, 15_000])
+DAILY_BUDGETS = np.array([16_000, 22_000, 25_000, 15_000, 2_500, 7_000, 50_000])
 PREPARED = 14
 """Days before its start on which a yearly campaign is set up."""
 BUDGET_STEP = 0.1

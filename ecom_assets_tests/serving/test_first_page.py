@@ -12,6 +12,7 @@ from ecom_assets.errors import UserError
 from ecom_assets.serving.first_page import Figure, FirstPage, Trust, Unit, figures, render
 
 TABLES = [
+    "kpi.daily_acquisition",
     "kpi.daily_carts",
     "kpi.daily_customers",
     "kpi.daily_fulfilment",
@@ -23,6 +24,8 @@ TABLES = [
     "kpi.daily_sales",
 ]
 ROWS = """
+insert into kpi.daily_acquisition by name from (values
+    ('2024-01-03'::date, 100, 8, 1), ('2024-01-04', 20, 12, 3)) t (day, revenue, spend, new_customers);
 insert into kpi.daily_sales by name from (values
     ('2024-01-01'::date, 2, 30, 5, 20), ('2024-01-02', 1, 11, 1, 10), ('2024-01-03', 1, 40, 0, 30.5),
     ('2024-01-04', 2, 30, 0, 29.5)) t (day, orders, gross_sales, discounts, net_sales);
@@ -86,6 +89,8 @@ def test_ratios_are_those_of_the_sums_not_means_of_days(snapshot):
     assert figure(page, "Conversion rate").value == Decimal("0.05")
     assert figure(page, "Payment failure rate").value == Decimal("0.125")
     assert figure(page, "On-time shipping").value == Decimal("0.75")
+    assert figure(page, "Customer acquisition cost").value == 5
+    assert figure(page, "Marketing efficiency ratio").value == 6
     assert figure(page, "Average order value").value == Decimal(70) / 3
     assert figure(page, "Average order value").before == Decimal(35) / 3
 
@@ -174,7 +179,7 @@ def test_it_says_how_far_to_trust_the_tables(snapshot):
 
     page = figures(snapshot)
 
-    assert page.trust == Trust({"stored": 27, "failed": 9}, 9, 1, 2, [("late", 2), ("odd", 1)])
+    assert page.trust == Trust({"stored": 30, "failed": 10}, 10, 1, 2, [("late", 2), ("odd", 1)])
 
 
 def test_before_any_day_of_sales_it_says_what_to_do(snapshot):
@@ -190,6 +195,7 @@ def test_amounts_are_rounded_half_up_to_the_cent_at_the_end():
         Figure("Orders", Unit.COUNT, Decimal(12345), None, None),
         Figure("Conversion rate", Unit.SHARE, Decimal("0.03125"), Decimal("0.03"), None),
         Figure("Refund rate", Unit.SHARE, None, Decimal(0), None),
+        Figure("Efficiency", Unit.RATIO, Decimal("4.255"), Decimal(4), None),
     ]
     day = dt.date(2024, 1, 1)
     page = FirstPage(Window(day, day), [], lines, Trust({"stored": 1200, "provisional": 1}, 0, 0, 1, [("odd", 1)]))
@@ -202,6 +208,7 @@ def test_amounts_are_rounded_half_up_to_the_cent_at_the_end():
         "Orders              12,345              -             -",
         "Conversion rate     3.13 %         3.00 %   +0.1 points",
         "Refund rate              -         0.00 %             -",
+        "Efficiency            4.26           4.00        +6.4 %",
         "",
         "Table-days: 1,200 good, 1 provisional, 0 failed, 0 blocked; 0 have to run again.",
         "Rows in quarantine: 1, because:",
