@@ -20,7 +20,8 @@ class FactShipments(Table, primary_key="shipment_id", partition_column="ordered_
     carrier: str = column("Who carries it", nullable=True)
     service: str = column("How fast it is to go: standard, express, …", nullable=True)
     is_on_time: bool = column(
-        "Whether it left by the promised day, which ends at midnight UTC; null if cancelled or without promise",
+        "Whether it left by the promised day, which ends at midnight UTC; not as long as it has not left; "
+        "null if cancelled or without promise",
         nullable=True,
     )
     hours_to_ship: float = column("Hours from order to shipment", nullable=True, ge=0)
