@@ -1,4 +1,3 @@
-import dataclasses
 import datetime as dt
 import os
 import shutil
@@ -20,6 +19,7 @@ from ecom_assets.declaration import Catalog, Declaration, declare
 from ecom_assets.landing.zone import Zone
 from ecom_assets.serving.publish import NothingPublished, open_snapshot, publish
 from ecom_assets.writing import Session
+from ecom_assets_tests.tiny_shop import of_feed
 
 MONDAY, TUESDAY = dt.date(2024, 1, 1), dt.date(2024, 1, 2)
 DAYS = Window(MONDAY, TUESDAY)
@@ -71,15 +71,13 @@ def facts_with_currency(silver_sales: nw.LazyFrame) -> nw.LazyFrame:
 
 
 def catalog(gold: Declaration | None = None) -> Catalog:
-    landed = contract(Feed)
-    bronze = dataclasses.replace(landed, name="bronze.sales", partition_column="arrived_on")
     fact_sales = gold or declare(
         contract(FactSales),
         facts,
         view=("gold.dear_sales", "select * from gold.fact_sales where amount >= 100"),
     )
-    silver = declare(contract(Sales), as_they_are, {"bronze_sales": by_event_day}, feed=landed)
-    return Catalog([Declaration(bronze, lambda: None, feed=landed), silver, fact_sales])
+    silver = declare(contract(Sales), as_they_are, {"bronze_sales": by_event_day}, feed=contract(Feed))
+    return Catalog([*of_feed(Feed, silver), fact_sales])
 
 
 @contextmanager
