@@ -57,26 +57,22 @@ def transform(
     units = nw.when(c("kind") == "sale").then(-c("quantity")).otherwise(c("quantity"))
     by_kind = {name: nw.when(c("kind") == kind).then(units).otherwise(0) for name, kind in KINDS.items()}
     moved = (
-        silver_inventory_movements.select("product_id", "quantity", day="moved_on", **by_kind)
+        silver_inventory_movements.join(days, left_on="moved_on", right_on="day", how="semi")
+        .select("product_id", "quantity", day="moved_on", **by_kind)
         .group_by("product_id", "day")
         .agg(*map(total_count, ["quantity", *KINDS]))
     )
-    first_day = days.select(c("day").min().alias("first_day"))
-    brought_forward = (
-        moved.join(first_day, how="cross")
-        .filter(c("day") < c("first_day"))
-        .group_by("product_id")
-        .agg(total_count("quantity").alias("brought_forward"))
+    # One plain sum over all history. What lay there before the window is that less what moved in the window.
+    to_date = silver_inventory_movements.group_by("product_id").agg(
+        c("moved_on").min().alias("first_moved_on"), total_count("quantity").alias("on_hand_at_last")
     )
-    stocked = moved.group_by("product_id").agg(c("day").min().alias("first_moved_on"))
+    moved_later = c("quantity").sum().over("product_id") - c("quantity").cum_sum().over("product_id", order_by="day")
     snapshot = (
-        stocked.join(days, how="cross")
+        to_date.join(days, how="cross")
         .filter(c("day") >= c("first_moved_on"))
         .join(moved, on=["product_id", "day"], how="left")
-        .join(brought_forward, on="product_id", how="left")
-        .with_columns(c("quantity", "brought_forward", *KINDS).fill_null(0))
-        .with_columns(moved_so_far=c("quantity").cum_sum().over("product_id", order_by="day").cast(nw.Int64))
-        .with_columns(on_hand=c("brought_forward") + c("moved_so_far"))
+        .with_columns(c("quantity", *KINDS).fill_null(0))
+        .with_columns(on_hand=(c("on_hand_at_last") - moved_later).cast(nw.Int64))
         .with_columns(opening=c("on_hand") - c("quantity"))
     )
     products = gold_dim_product_versions.select("product_id", "product_key", "effective_from", "effective_on", "cost")
