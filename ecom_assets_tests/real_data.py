@@ -46,6 +46,10 @@ class RealData:
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         return self.session.con.execute(sql).fetchall()
 
+    def refused_days(self) -> list[tuple[Any, ...]]:
+        """Table, day and reason where a day has no good rows."""
+        return self.query("select table_name, day, note from ledger.days where state in ('failed', 'blocked')")
+
     def matches(self, name: str, sql: str, within: str = "0") -> None:
         """Assert that a query gives exactly the rows of an expected file that lie in the window.
 

@@ -30,7 +30,8 @@ def cdnow(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield cdnow
 
 
-def test_every_line_is_an_order(cdnow: RealData) -> None:
+def test_every_line_is_an_order_and_every_day_good(cdnow: RealData) -> None:
+    assert cdnow.refused_days() == []
     assert cdnow.query("select count(*) from gold.fact_sales where is_valid") == [(cdnow.report.lines,)]
 
 

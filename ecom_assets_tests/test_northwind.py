@@ -18,6 +18,10 @@ def northwind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealData]:
         yield northwind
 
 
+def test_every_day_is_good(northwind: RealData) -> None:
+    assert northwind.refused_days() == []
+
+
 def test_totals(northwind: RealData) -> None:
     northwind.matches(
         "totals",
