@@ -107,14 +107,14 @@ def credits(touchpoints: nw.LazyFrame, models: nw.LazyFrame) -> nw.LazyFrame:
 
 
 def transform(
-    gold_fact_touchpoints: nw.LazyFrame, kpi_channel_weights: nw.LazyFrame, days: nw.LazyFrame
+    gold_fact_touchpoints: nw.LazyFrame, kpi_weekly_channel_weights: nw.LazyFrame, days: nw.LazyFrame
 ) -> nw.LazyFrame:
     c = nw.col
     models = nw.concat([days.select(model=nw.lit(model)) for model in MODELS]).unique()
     days_since = days_between(c("week_end"), c("ordered_on"))
     latest_weights = (
         days.select(ordered_on="day")
-        .join(kpi_channel_weights, how="cross")
+        .join(kpi_weekly_channel_weights, how="cross")
         .filter(days_since.is_between(0, DAYS_PER_WEEK - 1))
         .select("ordered_on", "channel", "removal_effect", "shapley_value")
     )
@@ -133,4 +133,4 @@ def transform(
     )
 
 
-asset = table_asset(Attribution, transform, reads={"kpi_channel_weights": trailing(DAYS_PER_WEEK)})
+asset = table_asset(Attribution, transform, reads={"kpi_weekly_channel_weights": trailing(DAYS_PER_WEEK)})

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ecom_assets.gold.fact_touchpoints import FactTouchpoints
 from ecom_assets.kpi.attribution import MODELS, transform
-from ecom_assets.kpi.channel_weights import ChannelWeights
+from ecom_assets.kpi.weekly_channel_weights import WeeklyChannelWeights
 from ecom_assets_tests.samples import days, rows, run, sample
 
 DAY = "2024-03-10"
@@ -42,7 +42,7 @@ def weight(channel, removal_effect, shapley_value=0.0, week_end=DAY):
 
 
 def attributed(touched, weights=()):
-    return run(transform, sample(FactTouchpoints, *touched), sample(ChannelWeights, *weights), days(DAY))
+    return run(transform, sample(FactTouchpoints, *touched), sample(WeeklyChannelWeights, *weights), days(DAY))
 
 
 def revenue(made, model):
@@ -84,7 +84,7 @@ def test_each_week_before_the_order_halves_the_weight():
 
 
 def test_channels_share_by_their_removal_effects_and_shapley_values():
-    """The worked example of test_channel_weights: google ads 0.75 and mailing 0.5 share four orders as 2.4 and 1.6."""
+    """Puzyrov (2019), as in test_weekly_channel_weights: 0.75 and 0.5 share four orders as 2.4 and 1.6."""
     weights = [weight("paid search", 0.75, 2.5), weight("email", 0.5, 1.5)]
 
     made = attributed(touchpoints("paid search", "email", revenue="4"), weights)

@@ -8,7 +8,7 @@ import pytest
 
 from ecom_assets.gold.agg_channel_steps import AggChannelSteps
 from ecom_assets.kpi._attribution import conversion_probability, removal_effects, shapley_values
-from ecom_assets.kpi.channel_weights import ChannelWeights, transform
+from ecom_assets.kpi.weekly_channel_weights import WeeklyChannelWeights, transform
 from ecom_assets_tests.samples import collected, sample
 
 ENDS = {"start": "start", "conversion": "conversion"}
@@ -91,7 +91,7 @@ def test_weights_are_made_of_the_steps_of_a_week_end():
 
     made = transform(collected(steps))
 
-    ChannelWeights.validate(made)
+    WeeklyChannelWeights.validate(made)
     columns = ["week_end", "channel", "journeys", "converted_journeys", "removal_effect", "shapley_value"]
     assert made.select(columns).sort("channel").rows() == [
         (dt.date(2024, 3, 10), "direct", 4, 3, 0.75, 2.5),

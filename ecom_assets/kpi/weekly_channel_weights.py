@@ -11,7 +11,7 @@ from ecom_assets.table_asset import table_asset
 DECIMALS = 9
 
 
-class ChannelWeights(Table, primary_key=("week_end", "channel"), partition_column="week_end"):
+class WeeklyChannelWeights(Table, primary_key=("week_end", "channel"), partition_column="week_end"):
     """One row per Sunday and channel with a touchpoint in the 30 days up to it.
 
     They are exact for the journeys of these days, those without an order included.
@@ -61,8 +61,8 @@ def weights(steps: pl.DataFrame) -> pl.DataFrame:
 def transform(gold_agg_channel_steps: pl.DataFrame) -> pl.DataFrame:
     week_ends = gold_agg_channel_steps.partition_by("week_end", as_dict=True)
     made = [weights(steps).with_columns(week_end=pl.lit(day)) for (day,), steps in sorted(week_ends.items())]
-    schema = {name: kind.dtype.type for name, kind in ChannelWeights.to_schema().columns.items()}
+    schema = {name: kind.dtype.type for name, kind in WeeklyChannelWeights.to_schema().columns.items()}
     return pl.concat([pl.DataFrame(schema=schema), *(each.select(*schema) for each in made)])
 
 
-asset = table_asset(ChannelWeights, transform)
+asset = table_asset(WeeklyChannelWeights, transform)
