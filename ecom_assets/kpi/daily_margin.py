@@ -20,7 +20,7 @@ class DailyMargin(Table, primary_key="day", partition_column="day"):
     cost_of_goods: Decimal = money("What the units of valid orders cost the shop, where it is known", ge=0)
     shipping_cost: Decimal = money("What the carriers charge for the shipments of the day's orders", ge=0)
     payment_fees: Decimal = money("What the payment providers charge", ge=0)
-    marketing: Decimal = money("Ad spend", ge=0)
+    marketing: Decimal = money(measures.SPEND, ge=0)
     contribution_margin: Decimal = money(
         "Net sales less cost of goods, shipping cost, payment fees and marketing; too high by the goods of unknown cost"
     )
@@ -44,7 +44,7 @@ def transform(
     gold_fact_sales: nw.LazyFrame,
     gold_fact_shipments: nw.LazyFrame,
     kpi_daily_payments: nw.LazyFrame,
-    silver_ad_spend: nw.LazyFrame,
+    gold_fact_ad_spend: nw.LazyFrame,
 ) -> nw.LazyFrame:
     c = nw.col
     parts = [
@@ -56,7 +56,7 @@ def transform(
         ),
         gold_fact_shipments.select(day="ordered_on", shipping_cost="cost"),
         kpi_daily_payments.select("day", payment_fees="fees"),
-        silver_ad_spend.select(day="shown_on", marketing="spend"),
+        gold_fact_ad_spend.select(day="spend_on", marketing="spend"),
     ]
     margin = c("net_sales") - c("cost_of_goods") - c("shipping_cost") - c("payment_fees") - c("marketing")
     return (

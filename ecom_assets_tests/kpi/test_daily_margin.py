@@ -1,12 +1,12 @@
 import datetime as dt
 from decimal import Decimal
 
+from ecom_assets.gold.fact_ad_spend import FactAdSpend
 from ecom_assets.gold.fact_sales import FactSales
 from ecom_assets.gold.fact_shipments import FactShipments
 from ecom_assets.kpi.daily_margin import DailyMargin, transform
 from ecom_assets.kpi.daily_payments import DailyPayments
 from ecom_assets.kpi.daily_sales import DailySales
-from ecom_assets.silver.ad_spend import AdSpend
 from ecom_assets_tests.samples import collected, rows, run, sample
 
 FIRST, SECOND = dt.date(2024, 1, 1), dt.date(2024, 1, 2)
@@ -24,7 +24,7 @@ def test_what_is_left_after_all_costs_of_the_day():
         ),
         sample(FactShipments, {"cost": "7"}, {"cost": "3"}),
         sample(DailyPayments, {"method": "card", "fees": "2"}, {"method": "paypal", "fees": "3"}),
-        sample(AdSpend, {"shown_on": "2024-01-01", "spend": "5"}, {"shown_on": "2024-01-02", "spend": "4"}),
+        sample(FactAdSpend, {"spend_on": "2024-01-01", "spend": "5"}, {"spend_on": "2024-01-02", "spend": "4"}),
     )
 
     costs = ["day", "cost_of_goods", "shipping_cost", "payment_fees", "marketing", "units_of_unknown_cost"]
