@@ -30,14 +30,14 @@ def concat(parts: Sequence[Rows]) -> Rows:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def send(rng: np.random.Generator, rows: Rows, known_at: Ints) -> Rows:
+def send(rng: np.random.Generator, rows: Rows, known_at: Ints, longest_lag: int = max(LAGS)) -> Rows:
     """Adds the arrival day: most rows arrive on the day they are known, some later, a few once more.
 
-    `known_at` is in microseconds since 1970.
+    `known_at` is in microseconds since 1970. No row is sent more than `longest_lag` days late.
     """
     count = len(known_at)
     lag = np.array(LAGS)[np.searchsorted(np.cumsum(LAG_WEIGHTS)[:-1], rng.random(count), side="right")]
-    sent = {**rows, "arrives": known_at // DAY + lag}
+    sent = {**rows, "arrives": known_at // DAY + np.minimum(lag, longest_lag)}
     again = np.flatnonzero(rng.random(count) < RESENT_SHARE)
     resent = take(sent, again)
     later = rng.choice(RESENT_LAGS, len(again))

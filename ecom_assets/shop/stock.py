@@ -22,6 +22,7 @@ from ecom_assets.shop.sales import (
     FATE_WEIGHTS,
     KEPT,
     LONGEST_RETURN,
+    QUANTITY_ONE_SHARE,
     UNITS_PER_LINE,
     Basket,
     Course,
@@ -39,18 +40,22 @@ DELAYS, DELAY_WEIGHTS = np.array([0, 1, 2, 4]), [0.8, 0.12, 0.05, 0.03]
 LONGEST_SUPPLY = LONGEST_LEAD + int(DELAYS.max())
 """Days from an order to a supplier until the goods come. Less than two reviews, so that two orders at most are open."""
 
-SQUARED_UNITS_PER_LINE = 20 / 9
-"""The mean square of a line's units, which are geometric with p = 0.75."""
+SQUARED_UNITS_PER_LINE = (2 - QUANTITY_ONE_SHARE) / QUANTITY_ONE_SHARE**2
+"""The mean square of a line's units, which are geometric."""
 LOWEST_COVER, COVERS = 1.0, 0.7
+"""How much of its mean demand each product's level covers: from the lowest, up to that much more."""
 SAFETY = 1.0
+"""Standard deviations of the demand that the level covers beside."""
 
-COUNTED = np.array([-2, -1, 0, 1])
-COUNTED_WEIGHTS = [0.08, 0.17, 0.65, 0.1]
-
+COUNTED, COUNTED_WEIGHTS = np.array([-2, -1, 0, 1]), [0.08, 0.17, 0.65, 0.1]
+"""How far counts are off."""
 
 REVIEWS = 100_000
 """More than there are days: what a product and a day are numbered by."""
 DAYS_KEPT = 128
+
+BOOKED_WITHIN = 2
+"""Days within which the warehouse has sent all that it booked on a day."""
 
 
 def receipt_ids(numbers: Ints) -> pl.Series:
@@ -298,8 +303,8 @@ class Stock:
             ]
         )
         return {
-            "purchase_receipts": send(rng, received, received["at"]),
-            "inventory_movements": send(rng, moved, moved["at"]),
+            "purchase_receipts": send(rng, received, received["at"], BOOKED_WITHIN),
+            "inventory_movements": send(rng, moved, moved["at"], BOOKED_WITHIN),
         }
 
     def sales(self, day: int, basket: Basket, course: Course) -> Rows:
@@ -308,7 +313,7 @@ class Stock:
         line_number = basket.lines["line_number"][basket.orders["fate"][basket.lines["order"]] == KEPT]
         number = basket.orders["number"][order] * 100 + line_number
         sold = _movements(SALE, product, -quantity, course.shipped_at[order], number)
-        return send(generator(self._timetable.seed, "units sold", day), sold, sold["at"])
+        return send(generator(self._timetable.seed, "units sold", day), sold, sold["at"], BOOKED_WITHIN)
 
     def receipts_frame(self, rows: Rows) -> pl.DataFrame:
         product, number = rows["product"], rows["number"]
