@@ -1,32 +1,17 @@
 """The proof on real data: CDNOW's purchases through every layer, and the figures of its published totals."""
 
-import datetime as dt
 from collections.abc import Iterator
 
 import pytest
 
-from ecom_assets.days import Window
-from ecom_assets_tests.real_data import RealData, only_with, run_through, source
-
-JANUARY = Window.parse("1997-01-01..1997-01-31")
-EVERYTHING = Window.parse("1997-01-01..1998-06-30")
+from ecom_assets_tests.real_data import RealData, only_with, run_through
 
 pytestmark = [pytest.mark.slow, only_with("cdnow")]
-only_everything = pytest.mark.parametrize("cdnow", [pytest.param(EVERYTHING, marks=pytest.mark.long)], indirect=True)
 
 
-@pytest.fixture(
-    scope="module", params=[JANUARY, pytest.param(EVERYTHING, marks=pytest.mark.long)], ids=["january", "everything"]
-)
-def cdnow(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealData]:
-    days: Window = request.param
-    folder = tmp_path_factory.mktemp("cdnow")
-    export = folder / "export"
-    export.mkdir()
-    heading, *lines = (source("cdnow") / "CDNOW_master.txt").read_text().splitlines(keepends=True)
-    of_days = [line for line in lines if dt.date.fromisoformat(line[7:15]) in days]
-    (export / "CDNOW_master.txt").write_text(heading + "".join(of_days))
-    with run_through("cdnow", folder, days, export) as cdnow:
+@pytest.fixture(scope="module")
+def cdnow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealData]:
+    with run_through("cdnow", tmp_path_factory.mktemp("cdnow")) as cdnow:
         yield cdnow
 
 
@@ -48,7 +33,6 @@ def test_monthly_figures(cdnow: RealData) -> None:
     )
 
 
-@only_everything
 def test_totals(cdnow: RealData) -> None:
     cdnow.matches(
         "master_totals",
@@ -59,7 +43,6 @@ def test_totals(cdnow: RealData) -> None:
     )
 
 
-@only_everything
 def test_customers_who_bought_on_more_than_one_day(cdnow: RealData) -> None:
     cdnow.matches(
         "master_repeat",
@@ -69,7 +52,6 @@ def test_customers_who_bought_on_more_than_one_day(cdnow: RealData) -> None:
     )
 
 
-@only_everything
 def test_cohorts(cdnow: RealData) -> None:
     cdnow.matches(
         "cohort_retention",
