@@ -69,9 +69,14 @@ def test_four_touchpoints_share_as_the_rule_says(model, shares):
 
 
 @pytest.mark.parametrize(
-    ("path", "shares"), [(["email"], {"email": 100}), (["email", "direct"], {"email": 50, "direct": 50})]
+    ("path", "shares"),
+    [
+        (["email"], {"email": 100}),
+        (["email", "direct"], {"email": 50, "direct": 50}),
+        (["email", "social", "direct"], {"email": 40, "social": 20, "direct": 40}),
+    ],
 )
-def test_one_touchpoint_has_all_and_two_have_half_each_by_their_position(path, shares):
+def test_up_to_three_touchpoints_share_by_their_position(path, shares):
     assert revenue(attributed(touchpoints(*path)), "position_based") == shares
 
 
