@@ -82,7 +82,7 @@ MEASURES = [
         "Customer acquisition cost",
         Unit.MONEY,
         "kpi.daily_acquisition",
-        _sums("kpi.daily_acquisition", "spend", "new_customers"),
+        _sums("kpi.daily_acquisition", "nullif(spend, 0)", "new_customers"),
     ),
     Measure(
         "Marketing efficiency ratio",

@@ -95,6 +95,15 @@ def test_ratios_are_those_of_the_sums_not_means_of_days(snapshot):
     assert figure(page, "Average order value").before == Decimal(35) / 3
 
 
+def test_without_any_spend_customers_do_not_cost_nothing_but_something_unknown(snapshot):
+    change(snapshot, "update kpi.daily_acquisition set spend = 0")
+
+    page = figures(snapshot, days=2)
+
+    assert figure(page, "Customer acquisition cost").value is None
+    assert figure(page, "Marketing efficiency ratio").value is None
+
+
 def test_refunds_count_against_the_orders_they_belong_to(snapshot):
     page = figures(snapshot, days=2)
 
