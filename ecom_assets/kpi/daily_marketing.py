@@ -29,8 +29,8 @@ class DailyMarketing(Table, primary_key=("day", "channel", "campaign"), partitio
     revenue: Decimal = money("Attributed revenue: gross sales less discounts of the orders that fall to it")
     new_customers: Decimal = money("Customers whose first order falls to it", ge=0)
     new_revenue: Decimal = money("Attributed revenue of first orders")
-    cac: float = column("Customer acquisition cost: spend per new customer; null without", nullable=True, ge=0)
-    roas: float = column("Return on advertising spend: attributed revenue per spend; null without", nullable=True)
+    cac: float = column(measures.CAC, nullable=True, ge=0)
+    roas: float = column("Return on advertising spend: attributed revenue per spend; null without spend", nullable=True)
     new_roas: float = column("The same for the revenue of first orders", nullable=True)
 
     @rule

@@ -36,8 +36,18 @@ WHERE = {
     "refunded_amount": {"daily_payments"},
     "fees": {"daily_payments"},
     "payment_failure_rate": {"daily_payments"},
+    "spend": {"daily_marketing", "daily_acquisition"},
+    "impressions": {"daily_marketing"},
+    "clicks": {"daily_marketing"},
+    "ctr": {"daily_marketing"},
+    "cpc": {"daily_marketing"},
+    "cpm": {"daily_marketing"},
+    "cac": {"daily_marketing", "daily_acquisition"},
+    "roas": {"daily_marketing"},
+    "new_roas": {"daily_marketing"},
+    "mer": {"daily_acquisition"},
 }
-ONE_DEFINITION = {"gross_sales", "discounts", "returns", "asp"}
+ONE_DEFINITION = {"gross_sales", "discounts", "returns", "asp", "spend", "cac"}
 
 
 TABLES = [table for table in catalog.tables() if table.contract.layer == "kpi"]
