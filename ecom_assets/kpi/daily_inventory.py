@@ -62,13 +62,16 @@ def is_out_of_stock(stock: nw.LazyFrame) -> nw.LazyFrame:
     return last_sold.with_columns(is_out_of_stock=(c("on_hand") <= 0) & sold_lately)
 
 
-def transform(
-    gold_fact_inventory_daily: nw.LazyFrame, gold_dim_product_versions: nw.LazyFrame, days: nw.LazyFrame
-) -> nw.LazyFrame:
+COUNTS = ["products", "on_hand", "stock_outs", "units_sold", "opening", "came"]
+AMOUNTS = ["stock_value", "cost_of_goods"]
+
+
+def by_category(stock: nw.LazyFrame, products: nw.LazyFrame) -> nw.LazyFrame:
+    """The stock of each day, summed over the products of a category."""
     c = nw.col
-    by_category = (
-        is_out_of_stock(gold_fact_inventory_daily)
-        .join(gold_dim_product_versions.select("product_key", "category"), on="product_key", how="left")
+    return (
+        is_out_of_stock(stock)
+        .join(products.select("product_key", "category"), on="product_key", how="left")
         .select(
             "day",
             "on_hand",
@@ -82,49 +85,51 @@ def transform(
             cost_of_goods=extended("sold", "unit_cost"),
         )
         .group_by("day", "category")
-        .agg(
-            *map(total_count, ["products", "on_hand", "stock_outs", "units_sold", "opening", "came"]),
-            *map(total, ["stock_value", "cost_of_goods"]),
-        )
-        .with_columns(c("stock_value", "cost_of_goods").fill_null(0).cast(MONEY))
+        .agg(*map(total_count, COUNTS), *map(total, AMOUNTS))
+        .with_columns(c(AMOUNTS).fill_null(0).cast(MONEY))
     )
-    then = by_category.select(
-        "category",
-        "opening",
-        "came",
-        "cost_of_goods",
-        stocked_on="day",
-        sold_then="units_sold",
-        value_then="stock_value",
-        one=nw.lit(1, nw.Int64),
+
+
+def in_28_days(categories: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame:
+    """For each of the days, what the 28 days up to it come to."""
+    c = nw.col
+    that_day = categories.select(
+        "category", "opening", "came", "units_sold", "stock_value", "cost_of_goods", stocked_on="day"
     )
-    today = by_category.join(days, on="day", how="semi").select(
-        "day", "category", "products", "on_hand", "stock_value", "units_sold", "stock_outs"
-    )
-    in_28_days = (
-        today.select("day", "category")
-        .join(then, on="category")
+    is_first_day = c("stocked_on") == c("stocked_on").min().over("day", "category")
+    return (
+        categories.join(days, on="day", how="semi")
+        .select("day", "category")
+        .join(that_day, on="category")
         .filter(days_between(c("stocked_on"), c("day")).is_between(0, TRAILING_DAYS - 1))
-        .with_columns(first_on=c("stocked_on").min().over("day", "category"))
-        .with_columns(available=c("came") + nw.when(c("stocked_on") == c("first_on")).then(c("opening")).otherwise(0))
+        .with_columns(
+            days_stocked_28d=nw.lit(1, nw.Int64),
+            units_available_28d=c("came") + nw.when(is_first_day).then(c("opening")).otherwise(0),
+        )
         .group_by("day", "category")
         .agg(
-            total_count("one").alias("days_stocked_28d"),
-            total_count("sold_then").alias("units_sold_28d"),
-            total_count("available").alias("units_available_28d"),
+            total_count("days_stocked_28d"),
+            total_count("units_available_28d"),
+            total_count("units_sold").alias("units_sold_28d"),
             total("cost_of_goods").alias("cost_of_goods_28d"),
-            total("value_then").alias("summed_value"),
+            total("stock_value").alias("summed_stock_value"),
         )
+        .with_columns(mean_stock_value_28d=ratio("summed_stock_value", "days_stocked_28d"))
     )
+
+
+def transform(
+    gold_fact_inventory_daily: nw.LazyFrame, gold_dim_product_versions: nw.LazyFrame, days: nw.LazyFrame
+) -> nw.LazyFrame:
+    categories = by_category(gold_fact_inventory_daily, gold_dim_product_versions)
     return (
-        today.join(in_28_days, on=["day", "category"])
+        categories.join(in_28_days(categories, days), on=["day", "category"])
         .with_columns(
             stock_out_rate=ratio("stock_outs", "products"),
-            mean_stock_value_28d=ratio("summed_value", "days_stocked_28d"),
             sell_through_28d=ratio("units_sold_28d", "units_available_28d"),
-            days_of_supply=ratio(c("on_hand") * c("days_stocked_28d"), "units_sold_28d"),
+            days_of_supply=ratio(nw.col("on_hand") * nw.col("days_stocked_28d"), "units_sold_28d"),
+            turnover_28d=ratio("cost_of_goods_28d", "mean_stock_value_28d"),
         )
-        .with_columns(turnover_28d=ratio("cost_of_goods_28d", "mean_stock_value_28d"))
         .select(*contract(DailyInventory).columns)
     )
 
