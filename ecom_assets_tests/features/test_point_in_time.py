@@ -33,7 +33,12 @@ FUTURE: dict[str, dict[str, Any]] = {
     "features_customer_product_interactions": {"customer_id": "C", "product_id": "Q", "day": NEXT_DAY, "views": 9},
     "silver_events": {"event": "Product Added", "customer_id": "C", "product_id": "P", "occurred_on": NEXT_DAY},
     "gold_fact_sales": {"customer_id": "C", "product_id": "P", "ordered_on": NEXT_DAY, "is_valid": True, "quantity": 9},
-    "gold_dim_product_versions": {"product_id": "P", "category": "b", "effective_on": NEXT_DAY},
+    "gold_dim_product_versions": {
+        "product_id": "P",
+        "effective_from": f"{NEXT_DAY} 09:00",
+        "effective_on": NEXT_DAY,
+        "category": "b",
+    },
 }
 
 

@@ -22,7 +22,7 @@ CALENDAR = Window(dt.date(2023, 1, 1), dt.date(2024, 4, 15))
 WINDOW = Window(dt.date(2024, 1, 30), dt.date(2024, 3, 31))
 MONTH_ENDS = [dt.date(2024, 1, 31), dt.date(2024, 2, 29), dt.date(2024, 3, 31)]
 DRAW = random.Random(5)
-BOUGHT = sorted((DRAW.choice(list(CALENDAR)), DRAW.choice("ABCDEFG")) for _ in range(120))
+BOUGHT = sorted((DRAW.choice(list(CALENDAR)), DRAW.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZ")) for _ in range(120))
 
 
 def _metrics() -> nw.LazyFrame:
