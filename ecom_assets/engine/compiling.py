@@ -3,13 +3,16 @@
 Building a query step by step costs tens of milliseconds, running its text again does not.
 """
 
+import ast
 import hashlib
 import inspect
 import re
-from collections.abc import Iterable, Mapping
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass
 from functools import cache
 from pathlib import Path
+from types import CodeType
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -108,11 +111,34 @@ def _compile(declaration: Declaration, shapes: Mapping[str, Mapping[str, str]]) 
         ensure_table(con, "main.rows_to_judge", {**stored, **_beside(declaration)})
         judge = _judged(con.sql("from rows_to_judge"), declaration.contract).sql_query()
         transform = None if lazy is None else lazy.sql_query()
-    made = inspect.getsource(declaration.transform) if transform is None else transform
+    made = _source(declaration.transform) if transform is None else transform
     names: dict[str, str] = {}
     stable = _RANDOM_NAME.sub(lambda found: names.setdefault(found[0], f"_{len(names)}"), f"{made}\n{judge}")
     sentences = [f"{rule.sentence} {rule.hard}" for rule in declaration.contract.rules]
     return Compiled(transform, judge, "\n".join([stable, *sentences]))
+
+
+def _source(function: Callable[..., Any]) -> str:
+    """What a function says, with the functions of this package and the constants that it uses; without comments."""
+    todo, found = [function], dict[str, str]()
+    while todo:
+        one = todo.pop()
+        name = f"{one.__module__}.{one.__qualname__}"
+        if name not in found:
+            used = {name: one.__globals__[name] for name in _names(one.__code__) if name in one.__globals__}
+            constants = {name: value for name, value in used.items() if isinstance(value, str | int | float | tuple)}
+            found[name] = f"{ast.dump(ast.parse(textwrap.dedent(inspect.getsource(one))))} {sorted(constants.items())}"
+            ours = (other for other in used.values() if inspect.isfunction(other))
+            todo += [other for other in ours if other.__module__.startswith(_PACKAGE.name)]
+    return "\n".join(f"{name} {found[name]}" for name in sorted(found))
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    """The names that code looks up outside of itself, those of functions within it included."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)
 
 
 def _shapes(declaration: Declaration, catalog: Catalog) -> dict[str, dict[str, str]]:

@@ -229,7 +229,9 @@ def bronze_query(landed: str, feed: Contract, feed_zone: str, shop_zone: str, fi
     A record whose event day is unreadable, before the calendar's first day or more than a day after its
     arrival is read under its arrival day. Equal keys have equal hashes; the reverse need not hold.
     """
-    moment = _typed(feed.columns[str(feed.event_column)], feed_zone)
+    event = feed.columns[str(feed.event_column)]
+    happened = _typed(event, feed_zone)
+    happened_on = happened if event.kind == "date" else _business_day(f"({happened})", shop_zone)
     key = ", ".join(_spelled_alike(feed.columns[name], feed_zone) for name in feed.primary_key)
     named = ", ".join(quoted(column) for column in feed.columns)
     kept = "arrived_on, source_file, record, unknown_columns, problem, raw_record"
@@ -237,7 +239,7 @@ def bronze_query(landed: str, feed: Contract, feed_zone: str, shop_zone: str, fi
     return f"""
         select {named}, {kept}, case when {usable} then happened_on end as event_on,
                coalesce(case when {usable} then happened_on end, arrived_on) as read_on, key_hash
-        from (select {named}, {kept}, {_business_day(f"({moment})", shop_zone)} as happened_on,
+        from (select {named}, {kept}, {happened_on} as happened_on,
                      hash({key}) as key_hash from {landed})"""
 
 

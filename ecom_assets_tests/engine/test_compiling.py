@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator
 
 import duckdb
+import polars as pl
 import pytest
 
 from ecom_assets import catalog
 from ecom_assets.declaration import Catalog
 from ecom_assets.engine import compiling
 
+FACTOR = 2
 TABLES = ("gold.dim_status", "kpi.daily_payments")
 
 
@@ -65,3 +67,24 @@ def test_other_code_compiles_all_anew_and_leaves_nothing_old(tables, compiled_na
 
     assert compiled_names() == first
     assert con.execute("select distinct made_of from ledger.compiled").fetchall() == [("another version",)]
+
+
+def doubled(sales: pl.DataFrame) -> pl.DataFrame:
+    return sales.with_columns(pl.col("amount") * FACTOR)
+
+
+def thrice(sales: pl.DataFrame) -> pl.DataFrame:
+    return sales.with_columns(pl.col("amount") * 3)
+
+
+def eager(gold_sales: pl.DataFrame) -> pl.DataFrame:
+    return doubled(gold_sales)
+
+
+@pytest.mark.parametrize(("name", "other"), [("doubled", thrice), ("FACTOR", 3)])
+def test_what_an_eager_transform_uses_is_part_of_its_meaning(monkeypatch, name, other):
+    before = compiling._source(eager)
+
+    monkeypatch.setitem(eager.__globals__, name, other)
+
+    assert compiling._source(eager) != before

@@ -113,3 +113,13 @@ def test_whole_numbers_are_never_rounded(tmp_path, text, value):
 
     wrong = None if value is not None else ["quantity is no whole number"]
     assert rows.select("quantity, problems").fetchall() == [(value, wrong)]
+
+
+def test_a_day_without_a_time_is_that_day_in_every_time_zone(tmp_path):
+    zone = Zone(tmp_path)
+    zone.write("ad_spend", LAST, "spend.csv", f"spend_on,campaign_id\n{LAST},c1\n".encode())
+    session = session_over(zone, time_zone="America/New_York", tables=Catalog([catalog.tables()["bronze.ad_spend"]]))
+
+    session.run("bronze.ad_spend", Window(LAST, LAST))
+
+    assert session.con.execute("select event_on from bronze.ad_spend").fetchall() == [(LAST,)]
