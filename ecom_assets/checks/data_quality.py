@@ -52,7 +52,7 @@ def table_of(found: list[Quality]) -> str:
     key=KEY,
     group_name="quality",
     owners=OWNERS,
-    kinds={"duckdb"},
+    kinds={"duckdb", "quality"},
     check_specs=[
         dg.AssetCheckSpec(
             MEETS_TARGET,
