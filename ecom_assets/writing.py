@@ -26,7 +26,7 @@ from ecom_assets.ledger import Entry, Expectation, Slice, State
 
 SAMPLE_ROWS = 5
 STAGED_ROWS = 1_000_000
-HELD_LAYERS = ("gold", "kpi")
+HELD_LAYERS = ("gold", "kpi", "features")
 UNIQUE = "The primary key is unique."
 _SUPERSEDED_COLUMNS = {
     **engine.PROVENANCE,

@@ -19,14 +19,23 @@ WITH counted AS (
         table_name, day, state, state IN ('stored', 'provisional') AS is_good, bad_count,
         row_count + CASE WHEN table_name LIKE 'bronze.%' THEN 0 ELSE bad_count END AS rows_checked
     FROM ledger.days
+), late AS (
+    SELECT
+        table_name, arrived_on AS day, sum(row_count) AS arrived,
+        coalesce(sum(row_count) FILTER (arrived_on - event_on = 1), 0) AS by_1_day,
+        coalesce(sum(row_count) FILTER (arrived_on - event_on = 2), 0) AS by_2_days,
+        coalesce(sum(row_count) FILTER (arrived_on - event_on > 2), 0) AS by_more
+    FROM ledger.arrivals GROUP BY ALL
 )
 SELECT
     table_name, day, state, rows_checked,
     CASE WHEN is_good THEN rows_checked - bad_count ELSE 0 END AS rows_passed,
     bad_count / nullif(rows_checked, 0) AS bad_share,
     state = 'stored' AS is_complete,
-    CASE WHEN is_good THEN coalesce(1 - bad_count / nullif(rows_checked, 0), 1) ELSE 0 END AS quality_score
-FROM counted
+    CASE WHEN is_good THEN coalesce(1 - bad_count / nullif(rows_checked, 0), 1) ELSE 0 END AS quality_score,
+    by_1_day / arrived AS late_share_1_day, by_2_days / arrived AS late_share_2_days,
+    by_more / arrived AS late_share_over_2_days
+FROM counted LEFT JOIN late USING (table_name, day)
 """,
 )
 """How good each table-day is, from the ledger.
@@ -34,6 +43,7 @@ FROM counted
 Rows are checked when they are read (bronze: are they readable?) and when their table is made; superseded versions and
 duplicates are not counted. The score is the rows that passed per row checked: 1 where there was nothing to check, 0
 where the day failed or is blocked. A day is complete when nothing in its reach is missing or still to come.
+Late shares are of the rows that arrived in bronze on a day: those whose event was one, two or more days before.
 """
 
 

@@ -29,6 +29,7 @@ Readers open `snapshot.duckdb`, which holds gold, kpi, features, their views, an
 see what it held before |
 | ledger.stale | a table-day that has to run again, and why |
 | ledger.files | a landed file that has been read |
+| ledger.arrivals | rows of a bronze table that arrived on one day and are of one event day, and how many |
 | ledger.published | the run that published the snapshot, and when |
 | quarantine.* | a row of bronze that could not be accepted, as it came, with the reasons |
 """

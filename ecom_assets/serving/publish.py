@@ -26,6 +26,8 @@ from ecom_assets.writing import HELD_LAYERS, Session
 ALIAS = "publishing"
 _LEDGER = {
     "ledger.files": "select * from {warehouse}.ledger.files",
+    "ledger.arrivals": "select table_name, day as arrived_on, read_day as event_on, row_count "
+    "from {warehouse}.ledger.slices where starts_with(table_name, 'bronze.')",
     "ledger.stale": "select * from (values {stale}) as s (table_name, day, why) where day is not null",
     "ledger.published": "select {run_id} as run_id, {now} as published_at",
 }

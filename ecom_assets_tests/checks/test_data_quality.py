@@ -15,6 +15,7 @@ def ledger(con: duckdb.DuckDBPyConnection, *days: tuple[str, str, str, int, int]
     """A snapshot with nothing but a ledger: table, day, state, rows and bad rows."""
     con.execute("create schema ledger; create schema kpi")
     con.execute("create table ledger.days (table_name text, day date, state text, row_count bigint, bad_count bigint)")
+    con.execute("create table ledger.arrivals (table_name text, arrived_on date, event_on date, row_count bigint)")
     con.executemany("insert into ledger.days values (?, ?, ?, ?, ?)", days)
     con.execute(f"create view {QUALITY[0]} as {QUALITY[1]}")
     return con
@@ -38,6 +39,18 @@ def scores(*days: tuple[str, str, str, int, int]) -> list[tuple[int, int, float]
 )
 def test_the_score_is_what_passed_of_what_was_checked(table, state, row_count, bad_count, expected):
     assert scores((table, "2024-01-01", state, row_count, bad_count)) == [expected]
+
+
+def test_late_shares_are_of_what_arrived_on_the_day():
+    with duckdb.connect() as con:
+        ledger(con, *GOOD)
+        for happened_on, count in [("2024-01-01", 70), ("2023-12-31", 20), ("2023-12-30", 8), ("2023-11-01", 2)]:
+            con.execute(
+                "insert into ledger.arrivals values ('bronze.orders', '2024-01-01', ?, ?)", [happened_on, count]
+            )
+        query = "select columns('late_share.*') from kpi.daily_quality order by table_name"
+
+        assert con.execute(query).fetchall() == [(0.2, 0.08, 0.02), (None, None, None)]
 
 
 def test_the_worst_table_comes_first_and_old_days_do_not_count():
