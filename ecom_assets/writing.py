@@ -18,7 +18,7 @@ from ecom_assets.contract import Column, Rule
 from ecom_assets.days import ONE_DAY, Window, stretches
 from ecom_assets.declaration import DAYS_PARAMETER, Catalog, Declaration, Read
 from ecom_assets.engine import duckdb as engine
-from ecom_assets.engine.compiling import judged, keep_compiled, transformed
+from ecom_assets.engine.compiling import judged, keep_compiled, take_compiled, transformed
 from ecom_assets.engine.duckdb import Query, among, between, literal, quoted
 from ecom_assets.landing import reading
 from ecom_assets.landing.zone import LandedFile, Zone
@@ -83,7 +83,7 @@ class Session:
     def __post_init__(self) -> None:
         self._standing: dict[str, dict[str, str]] | None = None
         ledger.prepare(self.con)
-        keep_compiled(self.con, self.catalog)
+        self._kept = take_compiled(self.con, self.catalog)
 
     def record(self, declaration: Declaration, entries: Sequence[Entry]) -> None:
         """Write a table's days into the ledger, as of this run and code."""
@@ -121,6 +121,9 @@ class Session:
         elif declaration.from_feed:
             first = Window(self.calendar.first, self.calendar.first)
             settings += engine.parse_query(declaration, first, self._feed_zone(declaration))
+        if not declaration.is_bronze and name not in self._kept:
+            keep_compiled(self.con, declaration, self.catalog)
+            self._kept.add(name)
         return ledger.code_hash(declaration, self.catalog, settings)
 
     def _feed_zone(self, declaration: Declaration) -> str:

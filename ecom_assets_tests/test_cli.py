@@ -127,6 +127,7 @@ def test_landed_days_run_are_reported_and_proven(ecom: Ecom, tiny_shop: Shop) ->
     assert error(ecom("verify")).startswith("`ecom stale` says what still has to run")
 
 
+@pytest.mark.slow
 def test_runs_of_a_selection_leave_the_rest(ecom: Ecom, tiny_shop: Shop) -> None:
     ecom("shop", str(DAYS))
 
@@ -135,6 +136,7 @@ def test_runs_of_a_selection_leave_the_rest(ecom: Ecom, tiny_shop: Shop) -> None
     assert list(table_days()) == [("bronze.orders", "2024-01-02")]
 
 
+@pytest.mark.slow
 def test_rows_set_aside_are_counted_and_shown_with_their_place(ecom: Ecom, data: Path) -> None:
     settings.save(settings.load())
     day = data / "landing" / "customers" / str(DAYS.first)
@@ -258,6 +260,7 @@ def test_the_dictionary_is_written_to_the_data_folder_of_the_project(
     assert "silver.orders" in (tmp_path / "data" / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_runs_whose_process_is_gone_are_ended_by_the_next_one(ecom: Ecom, tiny_shop: Shop) -> None:
     ecom("shop", "2024-01-01")
     with subprocess.Popen(["true"]) as gone:

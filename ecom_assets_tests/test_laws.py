@@ -12,6 +12,7 @@ from ecom_assets.proof import contents, settle
 from ecom_assets.writing import Session
 from ecom_assets_tests.warehouses import START, run_all, session_over, small_shop, window
 
+pytestmark = pytest.mark.slow
 DAYS = 9
 
 
@@ -52,7 +53,7 @@ def test_the_generated_data_holds_what_makes_the_laws_hard(built: Session):
     assert _one(built, f"select count(*) from ledger.days where day = date '{quiet}' and row_count = 0") > 0
 
 
-@pytest.mark.parametrize("days", [pytest.param(4, marks=pytest.mark.slow), pytest.param(DAYS, marks=pytest.mark.long)])
+@pytest.mark.parametrize("days", [4, pytest.param(DAYS, marks=pytest.mark.long)])
 def test_a_window_gives_what_its_days_give_one_by_one_in_any_order(tmp_path: Path, days: int):
     zone = small_shop(tmp_path, days)
     at_once, day_by_day = session_over(zone), session_over(zone)
@@ -66,7 +67,6 @@ def test_a_window_gives_what_its_days_give_one_by_one_in_any_order(tmp_path: Pat
     assert contents(day_by_day) == contents(at_once)
 
 
-@pytest.mark.slow
 def test_a_window_of_many_rows_is_written_in_parts_and_gives_the_same(
     zone: Zone, built: Session, monkeypatch: pytest.MonkeyPatch
 ):

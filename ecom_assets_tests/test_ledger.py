@@ -79,6 +79,7 @@ def test_another_way_of_judging_makes_all_days_stale(shop):
     assert len(stale_with(shop, strict=True)) == len(shop.session.catalog) * 3
 
 
+@pytest.mark.slow
 def test_a_hash_of_code_is_the_same_in_every_process(shop):
     say = (
         "from ecom_assets_tests.tiny_shop import *\n"

@@ -23,6 +23,7 @@ HEADER = (
 )
 BAD, GOOD = "lost", "placed"
 SALES = "gold.fact_sales"
+pytestmark = pytest.mark.slow
 
 
 def order(number: int, status: str, updated: str = "10:00", total: str = "13") -> str:

@@ -123,6 +123,7 @@ def test_the_picture_goes_as_far_as_the_table_though_an_old_day_runs(instance: d
     assert "2024-01-01 to 2024-01-03" in told[str(BAD_DAY)]["amount of the last days"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asset", ["silver/receipts", "quarantine/receipts"])
 def test_a_table_and_its_quarantine_run_each_without_the_other(
     asset: str, instance: dg.DagsterInstance, zone: Zone
@@ -139,6 +140,7 @@ def test_a_table_and_its_quarantine_run_each_without_the_other(
     } == {asset}
 
 
+@pytest.mark.slow
 def test_a_repair_runs_only_the_days_that_are_stale(instance: dg.DagsterInstance, zone: Zone) -> None:
     first = run(instance)
     land(zone, BAD_DAY, amount="11.00")
@@ -267,6 +269,7 @@ def summed_in_pandas(silver_receipts: pd.DataFrame) -> pd.DataFrame:
     return days.groupby("day", as_index=False).agg(amount=("amount", "sum"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transform", [summed_in_polars, summed_in_pandas])
 def test_a_transform_gets_and_gives_whole_frames_where_it_says_so(
     transform: Callable[..., Any], instance: dg.DagsterInstance, zone: Zone

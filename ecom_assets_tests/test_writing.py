@@ -183,6 +183,7 @@ def test_orders_of_a_customer_who_is_gone_wait_again(shop):
     assert shop.rows("select order_id from quarantine.orders") == [("11",)]
 
 
+@pytest.mark.slow
 def test_an_order_that_moves_to_another_day_stands_there_only(shop):
     for arrived, moved_to in ((3, 2), (4, 0)):
         shop.land_orders(arrived, order(11, moved_to, version=arrived), file="moved.csv")
@@ -193,6 +194,7 @@ def test_an_order_that_moves_to_another_day_stands_there_only(shop):
         assert verify(shop.session) is None
 
 
+@pytest.mark.slow
 def test_a_moved_order_that_waits_leaves_its_old_day_when_it_is_let_in(shop):
     shop.land_orders(3, order(11, 2, version=1, customer="late"), file="moved.csv")
     settle(shop.session)
@@ -205,6 +207,7 @@ def test_a_moved_order_that_waits_leaves_its_old_day_when_it_is_let_in(shop):
     assert verify(shop.session) is None
 
 
+@pytest.mark.slow
 def test_a_moved_order_comes_back_to_its_old_day_when_its_customer_is_gone(shop):
     shop.land_orders(3, order(11, 2, version=1, customer="c0"), file="moved.csv")
     settle(shop.session)
@@ -241,6 +244,7 @@ def test_a_failed_day_is_counted_anew_when_a_customer_is_gone(shop):
     assert shop.rows("select bad_count from ledger.days where table_name = 'silver.orders' and bad_count > 1") == [(3,)]
 
 
+@pytest.mark.slow
 def test_orders_wait_when_the_day_of_their_customers_is_blocked(shop):
     shop.land_customers(3)
     shop.land_customers(4, "late", joined=3)

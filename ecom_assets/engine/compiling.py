@@ -62,21 +62,23 @@ def may_keep(declarations: Iterable[Declaration]) -> None:
     _OURS.update(declarations)
 
 
-def keep_compiled(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
-    """Take from the warehouse what tables compile to, and put there what it lacks."""
+def take_compiled(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> set[str]:
+    """Take from the warehouse what tables compile to. Gives the names of those that it has."""
     con.execute(SCHEMA)
-    ours = [declaration for declaration in catalog if declaration in _OURS and not declaration.is_bronze]
-    if not ours:
-        return
     query = "select table_name, transform, judge, meaning from ledger.compiled where made_of = ?"
     kept = {name: Compiled(*texts) for name, *texts in con.execute(query, [_made_of()]).fetchall()}
-    for declaration in ours:
-        if declaration.name in kept:
+    for declaration in catalog:
+        if declaration in _OURS and declaration.name in kept:
             _COMPILED.setdefault(declaration, kept[declaration.name])
-        else:
-            row = [declaration.name, _made_of(), *astuple(compiled(declaration, catalog))]
-            con.execute("delete from ledger.compiled where table_name = ?", row[:1])
-            con.execute("insert into ledger.compiled values (?, ?, ?, ?, ?)", row)
+    return set(kept)
+
+
+def keep_compiled(con: duckdb.DuckDBPyConnection, declaration: Declaration, catalog: Catalog) -> None:
+    """Put into the warehouse what a table compiles to, if it may be kept."""
+    if declaration in _OURS:
+        row = [declaration.name, _made_of(), *astuple(compiled(declaration, catalog))]
+        con.execute("delete from ledger.compiled where table_name = ?", row[:1])
+        con.execute("insert into ledger.compiled values (?, ?, ?, ?, ?)", row)
 
 
 @cache

@@ -163,6 +163,7 @@ def test_a_day_that_is_not_over_waits(zone: Zone, new_files: Ticks) -> None:
     assert new_files() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTED])
 def test_nothing_is_asked_for_while_a_run_is_under_way(
     zone: Zone, instance: dg.DagsterInstance, new_files: Ticks, stale_days: Ticks, status: dg.DagsterRunStatus

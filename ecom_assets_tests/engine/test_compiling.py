@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Iterator
 
-import duckdb
 import polars as pl
 import pytest
 
 from ecom_assets import catalog
 from ecom_assets.declaration import Catalog
 from ecom_assets.engine import compiling
+from ecom_assets.landing.zone import Zone
+from ecom_assets.writing import Session
+from ecom_assets_tests.warehouses import session_over
 
 FACTOR = 2
 TABLES = ("gold.dim_status", "kpi.daily_payments")
@@ -43,30 +45,28 @@ def compiled_names(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], lis
     return since
 
 
-def test_a_later_process_compiles_nothing(tables, compiled_names):
-    con = duckdb.connect()
-    con.execute("create schema ledger")
-    compiling.keep_compiled(con, tables)
-    before = {name: compiling.compiled(tables[name], tables) for name in TABLES}
-    assert set(TABLES) <= set(compiled_names())
+def test_a_later_process_compiles_nothing(tables, compiled_names, tmp_path):
+    first = session_over(Zone(tmp_path), tables=tables)
+    before = {name: first.codes[name] for name in TABLES}
+    assert compiled_names() == sorted(TABLES)
 
-    compiling.keep_compiled(con, tables)
+    later = Session(first.con, tables, first.zone, first.calendar)
 
-    assert {name: compiling.compiled(tables[name], tables) for name in TABLES} == before
+    assert {name: later.codes[name] for name in TABLES} == before
     assert compiled_names() == []
 
 
-def test_other_code_compiles_all_anew_and_leaves_nothing_old(tables, compiled_names, monkeypatch):
-    con = duckdb.connect()
-    con.execute("create schema ledger")
-    compiling.keep_compiled(con, tables)
-    first = compiled_names()
+def test_other_code_compiles_anew_and_leaves_nothing_old(tables, compiled_names, monkeypatch, tmp_path):
+    first = session_over(Zone(tmp_path), tables=tables)
+    assert [first.codes[name] for name in TABLES]
+    compiled_names()
     monkeypatch.setattr(compiling, "_made_of", lambda: "another version")
 
-    compiling.keep_compiled(con, tables)
+    later = Session(first.con, tables, first.zone, first.calendar)
 
-    assert compiled_names() == first
-    assert con.execute("select distinct made_of from ledger.compiled").fetchall() == [("another version",)]
+    assert [later.codes[name] for name in TABLES]
+    assert compiled_names() == sorted(TABLES)
+    assert first.con.execute("select distinct made_of from ledger.compiled").fetchall() == [("another version",)]
 
 
 def doubled(sales: pl.DataFrame) -> pl.DataFrame:

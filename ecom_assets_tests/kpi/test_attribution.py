@@ -143,6 +143,7 @@ paths = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=15)
 @given(paths)
 def test_the_credits_of_all_orders_sum_to_their_revenue_in_every_model(given_paths):

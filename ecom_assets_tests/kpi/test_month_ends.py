@@ -53,6 +53,7 @@ INPUTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", [customer_rfm, monthly_cohorts, monthly_insights, monthly_repeat_rates])
 def test_a_window_of_months_gives_what_the_last_days_give(module):
     declaration = catalog.tables()[module.__name__.removeprefix("ecom_assets.")]

@@ -60,9 +60,14 @@ def test_days_landed_in_any_order_have_the_same_bytes(tmp_path: Path) -> None:
     assert landed(in_order) == landed(shuffled)
 
 
+@pytest.fixture(scope="module")
+def shop() -> Shop:
+    return Shop(START, preset=SMALL)
+
+
 @pytest.mark.parametrize("feed", FEEDS)
-def test_landed_files_are_read_back_as_they_were(feed: str, tmp_path: Path) -> None:
-    zone, shop = Zone(tmp_path), Shop(START, preset=SMALL)
+def test_landed_files_are_read_back_as_they_were(shop: Shop, feed: str, tmp_path: Path) -> None:
+    zone = Zone(tmp_path)
     day = START + timedelta(days={"suppliers": 0, "campaigns": 14}.get(feed, 20))
     land_shop(zone, shop, [day])
     rows = shop.arrivals(day)[feed]

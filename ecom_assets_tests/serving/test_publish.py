@@ -140,6 +140,7 @@ def test_readers_see_tables_views_and_the_ledger(folder):
     assert read(folder, "from ledger.stale") == []
 
 
+@pytest.mark.slow
 def test_a_changed_day_replaces_its_rows_run_after_run(folder):
     for amount in (11, 12, 13):
         land(folder, MONDAY, str(amount))
@@ -239,6 +240,7 @@ for line in sys.stdin:
 """
 
 
+@pytest.mark.slow
 def test_a_foreign_reader_of_another_process_keeps_its_run(folder):
     command = [sys.executable, "-c", READER, str(folder / "snapshot.duckdb")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as reader:
@@ -304,6 +306,7 @@ def test_a_killed_publish_leaves_a_whole_snapshot_that_the_next_one_replaces(fol
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", [".snapshot-a.duckdb", ".snapshot-b.duckdb", "snapshot.duckdb"])
 @pytest.mark.parametrize("content", [None, b"not a database"])
 def test_a_lost_or_broken_file_is_made_anew(folder, file, content):

@@ -105,6 +105,7 @@ def same(left: pl.DataFrame, right: pl.DataFrame) -> bool:
     return left.sort(left.columns).equals(right.sort(right.columns))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["day", "arrivals"])
 def test_days_in_any_order_give_the_same_rows(kind: str) -> None:
     numbers = list(range(12))
@@ -117,6 +118,7 @@ def test_days_in_any_order_give_the_same_rows(kind: str) -> None:
             assert rows.equals(in_order[n][feed]), (n, feed)
 
 
+@pytest.mark.slow
 def test_a_late_day_alone_equals_the_same_day_after_many_others(clean: Shop, arrived: Frames) -> None:
     alone = Shop(START, preset=clean.scale).arrivals(on(DAYS - 1))
 

@@ -84,9 +84,8 @@ def test_bots_have_no_sessions():
     assert rows(run(transform, events), "session_id") == []
 
 
-@pytest.mark.parametrize(
-    ("source", "medium", "channel"),
-    [
+def test_the_first_event_says_which_channel_brought_the_visit():
+    brought = [
         (None, None, "direct"),
         ("google", "organic", "organic"),
         ("google", "cpc", "paid search"),
@@ -95,15 +94,16 @@ def test_bots_have_no_sessions():
         ("partner", "affiliate", "affiliate"),
         ("a-blog", None, "referral"),
         ("a-blog", "banner", "referral"),
-    ],
-)
-def test_the_first_event_says_which_channel_brought_the_visit(source, medium, channel):
-    events = visit(
-        ("2024-01-01 10:00:00", {"utm_source": source, "utm_medium": medium}),
-        ("2024-01-01 10:01:00", {"utm_source": "other", "utm_medium": "other"}),
-    )
+    ]
+    events = []
+    for device, (source, medium, _) in enumerate(brought):
+        by = {"anonymous_id": f"device {device}"}
+        events.append(("2024-01-01 10:00:00", {"utm_source": source, "utm_medium": medium, **by}))
+        events.append(("2024-01-01 10:01:00", {"utm_source": "other", "utm_medium": "other", **by}))
 
-    assert rows(run(transform, events), "channel") == [channel]
+    found = dict(rows(run(transform, visit(*events)), "anonymous_id", "channel"))
+
+    assert [found[f"device {device}"] for device in range(len(brought))] == [channel for *_, channel in brought]
 
 
 def test_the_closed_funnel_counts_steps_in_their_order_only():
