@@ -15,7 +15,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 import duckdb
 from hypothesis import strategies as st
@@ -28,7 +28,8 @@ from ecom_assets.landing.zone import FeedSettings, Zone
 from ecom_assets.proof import contents, rebuild, settle
 from ecom_assets.writing import Session
 
-START = dt.date(2024, 3, 1)
+START = dt.date(2024, 2, 27)
+"""Two days on a month ends, three days after that a week."""
 DAYS = 4
 """Days on which something happens; things arrive up to two days later."""
 ARRIVALS = DAYS + 2
@@ -38,7 +39,7 @@ TOLERATED = 0.5
 
 def moment(day: int, minutes: int = 0) -> str:
     """A moment without offset, that many minutes after ten o'clock of a day."""
-    return (dt.datetime.fromisoformat("2024-03-01 10:00") + dt.timedelta(days=day, minutes=minutes)).isoformat()
+    return (dt.datetime.combine(START, dt.time(10)) + dt.timedelta(days=day, minutes=minutes)).isoformat()
 
 
 # -- rows -------------------------------------------------------------------------------------------
@@ -191,8 +192,160 @@ class Event:
         }
 
 
-Row = Customer | Product | Order | Item | Payment | Return | Event
-ROWS: dict[str, type] = {row.feed: row for row in (Customer, Product, Order, Item, Payment, Return, Event)}
+@dataclass(frozen=True)
+class Shipment:
+    feed: ClassVar[str] = "shipments"
+    number: int
+    on: int
+    version: int = 0
+    order: int = 1
+    after: int | None = None
+    fault: str = ""
+
+    def record(self) -> dict[str, str]:
+        shipped = "" if self.after is None else moment(self.on + self.after)
+        return {
+            "shipment_id": f"S{self.number}",
+            "order_id": f"O{self.order}",
+            "ordered_at": _when(self, 60 * self.order),
+            "updated_at": moment(ARRIVALS, self.version),
+            "status": "shipped" if shipped else "open",
+            "promised_on": moment(self.on + 1)[:10],
+            "shipped_at": shipped,
+            "cost": "-1" if self.fault == "rule" else "3",
+        }
+
+
+@dataclass(frozen=True)
+class Supplier:
+    feed: ClassVar[str] = "suppliers"
+    supplier: int
+    on: int
+    days: int = 7
+    fault: str = ""
+
+    def record(self) -> dict[str, str]:
+        lead_time = -1 if self.fault == "rule" else self.days
+        return {"supplier_id": f"U{self.supplier}", "changed_at": _when(self), "lead_time_days": str(lead_time)}
+
+
+@dataclass(frozen=True)
+class Receipt:
+    feed: ClassVar[str] = "purchase_receipts"
+    number: int
+    on: int
+    supplier: int = 1
+    product: int = 1
+    fault: str = ""
+
+    def record(self) -> dict[str, str]:
+        return {
+            "receipt_id": f"I{self.number}",
+            "supplier_id": f"U{self.supplier}",
+            "product_id": f"P{self.product}",
+            "ordered_on": moment(self.on - 3)[:10],
+            "received_at": _when(self),
+            "quantity": "0" if self.fault == "rule" else "9",
+            "unit_cost": "4",
+        }
+
+
+@dataclass(frozen=True)
+class Movement:
+    feed: ClassVar[str] = "inventory_movements"
+    number: int
+    on: int
+    product: int = 1
+    kind: str = "receipt"
+    fault: str = ""
+
+    def record(self) -> dict[str, str]:
+        return {
+            "movement_id": f"M{self.number}",
+            "product_id": f"P{self.product}",
+            "kind": "theft" if self.fault == "rule" else self.kind,
+            "quantity": "-2" if self.kind == "sale" else "5",
+            "moved_at": _when(self, 40),
+        }
+
+
+@dataclass(frozen=True)
+class Review:
+    feed: ClassVar[str] = "reviews"
+    number: int
+    on: int
+    product: int = 1
+    customer: int | None = None
+    order: int | None = None
+    fault: str = ""
+
+    def record(self) -> dict[str, str]:
+        return {
+            "review_id": f"W{self.number}",
+            "product_id": f"P{self.product}",
+            "customer_id": f"C{self.customer}" if self.customer else "",
+            "order_id": f"O{self.order}" if self.order else "",
+            "reviewed_at": _when(self),
+            "rating": "6" if self.fault == "rule" else "4",
+        }
+
+
+@dataclass(frozen=True)
+class Campaign:
+    feed: ClassVar[str] = "campaigns"
+    campaign: int
+    on: int
+    name: str = "spring"
+    fault: str = ""
+
+    def record(self) -> dict[str, str]:
+        return {
+            "campaign_id": f"A{self.campaign}",
+            "name": self.name,
+            "channel": "social",
+            "starts_on": moment(0)[:10],
+            "daily_budget": "-1" if self.fault == "rule" else "10",
+            "updated_at": _when(self),
+        }
+
+
+@dataclass(frozen=True)
+class Spend:
+    feed: ClassVar[str] = "ad_spend"
+    campaign: int
+    on: int
+    version: int = 0
+    amount: int = 5
+    fault: str = ""
+
+    def record(self) -> dict[str, str]:
+        return {
+            "spend_on": _when(self)[:10],
+            "campaign_id": f"A{self.campaign}",
+            "updated_at": moment(ARRIVALS, self.version),
+            "impressions": "100",
+            "clicks": "7",
+            "spend": str(-1 if self.fault == "rule" else self.amount),
+        }
+
+
+Row = (
+    Customer
+    | Product
+    | Order
+    | Item
+    | Payment
+    | Return
+    | Event
+    | Shipment
+    | Supplier
+    | Receipt
+    | Movement
+    | Review
+    | Campaign
+    | Spend
+)
+ROWS: dict[str, type] = {row.feed: row for row in get_args(Row)}
 
 
 def _when(row: Any, minutes: int = 0) -> str:
@@ -529,6 +682,15 @@ _ROW_STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
         st.sampled_from(["Product Viewed", "Product Added", "Order Completed"]),
         _faults,
     ),
+    "shipments": st.builds(Shipment, _few, _days, _versions, _few, st.sampled_from([None, 0, 2]), _faults),
+    "suppliers": st.builds(Supplier, _few, _days, _few, _faults),
+    "purchase_receipts": st.builds(Receipt, _few, _days, _few, _few, _faults),
+    "inventory_movements": st.builds(
+        Movement, st.integers(1, 4), _days, _few, st.sampled_from(["opening", "receipt", "sale"]), _faults
+    ),
+    "reviews": st.builds(Review, _few, _days, _few, _maybe_customer, st.sampled_from([None, 1]), _faults),
+    "campaigns": st.builds(Campaign, _few, _days, st.sampled_from(["spring", "sale"]), _faults),
+    "ad_spend": st.builds(Spend, _few, _days, _versions, _few, _faults),
 }
 
 
@@ -620,6 +782,10 @@ GOALS = [
     "silver.order_items",
     "kpi.daily_funnel",
     "gold.dim_customer_versions",
+    "gold.fact_shipments",
+    "gold.fact_inventory_daily",
+    "gold.fact_ad_spend",
+    "kpi.customer_rfm",
 ]
 
 
