@@ -125,10 +125,8 @@ class Warehouse(dg.ConfigurableIOManager):
         results = self._written[declaration.name]
         is_quarantine = context.asset_key != asset_key(declaration.name)
         for result in results:
-            rows = result.bad_count if is_quarantine else result.row_count
-            step.add_asset_metadata(
-                {"dagster/partition_row_count": rows, "state": str(result.state)}, context.asset_key, str(result.day)
-            )
+            about = _about_quarantined(result) if is_quarantine else {"dagster/partition_row_count": result.row_count}
+            step.add_asset_metadata({**about, "state": str(result.state)}, context.asset_key, str(result.day))
         good = [str(result.day) for result in results if result.state.is_good]
         if not good:
             why = results[0].note if results else "nothing of it is stale, and it never ran"
@@ -198,6 +196,15 @@ def _evaluations(step: Any, declaration: Declaration, result: DayResult) -> Iter
         about = {**found, "missed": dg.MetadataValue.json(missed)} if missed else {}
         said = _counts("Rows, by what they miss:", missed)
         yield evaluation(EXPECTATIONS, not missed, dg.AssetCheckSeverity.WARN, about, said)
+
+
+def _about_quarantined(result: DayResult) -> dict[str, Any]:
+    """What is shown of the rows that a day has set aside: how many, by which reasons, and some of them."""
+    about: dict[str, Any] = {"dagster/partition_row_count": result.bad_count}
+    if result.broken and result.samples:
+        about["reasons"] = dg.MetadataValue.md(_counts("Rows, by what they break:", result.broken))
+        about["sample_rows"] = _sample_table(result)
+    return about
 
 
 def _counts(head: str, rules: Mapping[str, int]) -> str:

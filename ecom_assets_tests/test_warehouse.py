@@ -13,13 +13,13 @@ import pytest
 from filelock import FileLock
 
 from ecom_assets import settings
-from ecom_assets.contract import Date, Decimal, Table, key, money
+from ecom_assets.contract import Date, Decimal, Table, column, key, money
 from ecom_assets.days import Window, by_event_day
 from ecom_assets.declaration import Catalog
 from ecom_assets.landing.zone import Zone
 from ecom_assets.table_asset import declaration_of, table_asset
 from ecom_assets.warehouse import REPAIR_TAG, Warehouse, open_session
-from ecom_assets_tests.automation.till import ASSETS, CleanReceipts, TillWarehouse
+from ecom_assets_tests.automation.till import ASSETS, CleanReceipts, Receipts, TillWarehouse, clean
 
 THREE_DAYS = Window.parse("2024-01-01..2024-01-03")
 BAD_DAY = dt.date(2024, 1, 2)
@@ -106,6 +106,30 @@ def test_each_day_reports_its_own_row_count_and_state(instance: dg.DagsterInstan
 
     assert [about["dagster/partition_row_count"] for about in told.values()] == [1, 2, 1]
     assert {about["state"] for about in told.values()} == {"stored"}
+
+
+class LenientReceipts(Receipts, name="silver.receipts", partition_column="paid_on", max_bad_share=1.0):
+    """One row per receipt; a day may consist of bad ones."""
+
+    paid_on: Date = column("Business day")
+
+
+def test_a_quarantine_lists_its_rows_by_reason(instance: dg.DagsterInstance, zone: Zone) -> None:
+    land(zone, BAD_DAY, amount="ten")
+    lenient = [ASSETS[0], table_asset(LenientReceipts, clean, reads={"bronze_receipts": by_event_day})]
+
+    result = run(instance, assets=lenient, warehouse=warehouse_of(lenient))
+
+    told = {
+        str(one.partition): one.metadata
+        for one in result.asset_materializations_for_node("silver__receipts")
+        if one.asset_key.to_user_string() == "quarantine/receipts"
+    }
+    assert [day for day, about in told.items() if "reasons" in about] == [str(BAD_DAY)]
+    assert "- 1: amount is no amount" in str(told[str(BAD_DAY)]["reasons"].value)
+    sample = told[str(BAD_DAY)]["sample_rows"]
+    assert isinstance(sample, dg.TableMetadataValue)
+    assert [row.data["source_file"] for row in sample.records] == ["till.csv"]
 
 
 def test_only_the_last_day_of_a_measure_carries_a_picture(instance: dg.DagsterInstance, zone: Zone) -> None:

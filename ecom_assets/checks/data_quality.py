@@ -7,7 +7,7 @@ import duckdb
 
 from ecom_assets import settings
 from ecom_assets.serving.publish import open_snapshot
-from ecom_assets.table_asset import OWNERS
+from ecom_assets.table_asset import OWNERS, asset_key
 
 TARGET = 0.999
 """Rows that pass, per row checked."""
@@ -51,6 +51,7 @@ def table_of(found: list[Quality]) -> str:
 @dg.asset(
     key=KEY,
     group_name="quality",
+    deps=[asset_key("kpi.daily_reconciliation")],
     owners=OWNERS,
     kinds={"duckdb", "quality"},
     check_specs=[
