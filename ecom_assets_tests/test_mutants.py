@@ -84,8 +84,8 @@ BREAKS_THE_LAW = [
     Mutant(
         "a feed's time zone is no code",
         "writing.py",
-        "if declaration.feed is not None:\n            settings",
-        "if False:\n            settings",
+        "settings += engine.parse_query(declaration, first, self._feed_zone(declaration))",
+        "pass",
     ),
     Mutant("replaced rows stay", "writing.py", 'con.execute(f"delete from {table} where {ours}")', "pass"),
     Mutant(

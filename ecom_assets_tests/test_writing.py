@@ -9,6 +9,7 @@ from itertools import count
 from multiprocessing.context import ForkServerContext
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import narwhals as nw
@@ -21,6 +22,7 @@ from ecom_assets.engine.duckdb import ShapeError
 from ecom_assets.landing.zone import FeedSettings
 from ecom_assets.ledger import State
 from ecom_assets.proof import settle, verify
+from ecom_assets.serving import publish
 from ecom_assets.settings import Settings
 from ecom_assets.warehouse import open_session
 from ecom_assets.writing import RowsLost, Session
@@ -477,6 +479,34 @@ def test_a_killed_repair_leaves_each_table_old_or_new_and_no_lock(folder, proces
     tables = [table for table in new if table.partition(".")[0] in ("bronze", "silver", "gold", "kpi", "quarantine")]
     assert all(left[table] in (old[table], new[table]) for table in tables)
     assert any(old[table] != new[table] for table in tables)
+
+
+def land_repair_publish(folder: Path, number: int) -> None:
+    """Lands an order anew, repairs what it touches, and publishes."""
+    with open_session(settings(folder), tiny_shop.tables()) as session:
+        day = number % 3
+        TinyShop(folder, session).land_orders(day, order(10 * day + 1, day, amount=number), order(10 * day + 2, day))
+        settle(session)
+        publish.publish(session, folder / "snapshot.duckdb")
+
+
+@pytest.mark.long
+def test_a_hundred_kills_at_any_moment_lose_nothing_and_leave_a_snapshot(folder, processes):
+    draw = Random(7)
+    land_repair_publish(folder, 0)
+    kills = 0
+    while kills < 100:
+        worker = processes.Process(target=land_repair_publish, args=(folder, kills + 1))
+        worker.start()
+        worker.join(draw.uniform(0, 1.5))
+        worker.kill()
+        worker.join()
+        kills += worker.exitcode == -signal.SIGKILL
+        with publish.open_snapshot(folder / "snapshot.duckdb") as readers:
+            assert readers.execute("select count(*) from gold.sales").fetchall()[0][0] > 0
+        with open_session(settings(folder), tiny_shop.tables()) as session:
+            settle(session)
+            assert verify(session) is None
 
 
 def run_in_turn(folder: Path, start: Barrier) -> None:
