@@ -496,7 +496,7 @@ def _stage(session: Session, declaration: Declaration, rows: str) -> None:
                false as is_beaten
         from (select {typed}{soft},
                      case when problems is not null then problems
-                          when {some} then list_filter([{listed}], x -> x is not null) end as reasons
+                          when {some} then list_filter([{listed}], lambda x: x is not null) end as reasons
               from ({judged(declaration, rows, session.catalog)}))""")
     for column in promise.references:
         target = session.catalog[str(column.references)]

@@ -277,7 +277,7 @@ def parse_query(declaration: Declaration, window: Window, feed_zone: str) -> str
     return f"""
         select {typed}, read_on as {quoted(str(declaration.contract.partition_column))},
                arrived_on, source_file, record,
-               case when {some} then list_filter([{cases}], x -> x is not null) end as problems
+               case when {some} then list_filter([{cases}], lambda x: x is not null) end as problems
         from (select {texts}, read_on, event_on, problem, arrived_on, source_file, record from ({rows}))"""
 
 

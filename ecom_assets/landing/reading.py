@@ -354,7 +354,7 @@ def _quick(
     days = pa.array([source.file.arrived_on for source in sources], pa.date32())
     paths = [str(source.path) for source in sources]
     with _parser() as parser:
-        for batch in parser.execute(_query(shape, columns), {"files": paths}).to_arrow_reader(_BATCH_ROWS):
+        for batch in parser.sql(_query(shape, columns), params={"files": paths}).to_arrow_reader(_BATCH_ROWS):
             source = batch.column(0).to_numpy().astype(np.int32)
             record = np.arange(1, len(source) + 1) - np.searchsorted(source, source)
             record[source == progress.source] += progress.records
