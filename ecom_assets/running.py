@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import click
 import dagster as dg
+from filelock import FileLock
 
 from ecom_assets import catalog, settings
 from ecom_assets.automation.jobs import RETRY_LOST_RUNS, pipeline
@@ -59,10 +60,13 @@ def instance() -> dg.DagsterInstance:
 
     Changes into Dagster's home, from where the paths in dagster.yaml are counted.
     """
+    data = settings.load().data
     if "ECOM_DATA" in os.environ:
-        os.environ["ECOM_DATA"] = str(settings.load().data)
+        os.environ["ECOM_DATA"] = str(data)
     os.chdir(os.environ.setdefault("DAGSTER_HOME", str(settings.PROJECT)))
-    return dg.DagsterInstance.get()
+    data.mkdir(parents=True, exist_ok=True)
+    with FileLock(data / "dagster.lock"):  # two processes that make Dagster's tables at once disturb each other
+        return dg.DagsterInstance.get()
 
 
 def run(window: Window, selection: str | None = None, *, on: dg.DagsterInstance) -> bool:
