@@ -19,7 +19,7 @@ from ecom_assets.warehouse import open_session
 from ecom_assets_tests.warehouses import START, small_shop
 
 DAYS = 3
-SECONDS = float(os.environ.get("ECOM_TEST_SECONDS", "30"))
+SECONDS = float(os.environ.get("ECOM_TEST_SECONDS", "120"))
 
 
 def _write(known: Settings, worker: int, seconds: float, published: Any) -> int:
