@@ -18,7 +18,17 @@ from ecom_assets.contract import Column
 from ecom_assets.days import Window
 from ecom_assets.declaration import DAYS_PARAMETER, Declaration
 from ecom_assets.engine.compiling import compiled
-from ecom_assets.engine.duckdb import PROVENANCE, SQL_TYPES, columns_of, days_query, literal, quoted
+from ecom_assets.engine.duckdb import (
+    PROVENANCE,
+    SQL_TYPES,
+    Query,
+    as_query,
+    as_wanted,
+    columns_of,
+    days_query,
+    literal,
+    quoted,
+)
 
 _READERS = {
     ".csv": "read_csv({files}, header = true, all_varchar = true, delim = ',', quote = '\"', filename = true)",
@@ -35,14 +45,14 @@ def bronze_to_kpi(home: Path, days: str) -> dict[str, Any]:
     with duckdb.connect(home / "plain.duckdb", config={"memory_limit": MEMORY_LIMIT}) as con, spending() as spent:
         con.execute("set TimeZone = 'UTC'")
         con.execute(f"create view {DAYS_PARAMETER} as {days_query(Window.parse(days))}")
-        for schema in ("bronze", "silver", "gold", "kpi"):
+        for schema in {declaration.contract.layer for declaration in tables}:
             con.execute(f"create schema {schema}")
         for declaration in tables:
             with spending() as on_table:
                 if declaration.is_bronze:
                     _read(con, declaration, home / "data" / "landing")
                 else:
-                    _transform(con, declaration, str(sql[declaration.name]))
+                    _transform(con, declaration, sql[declaration.name])
             seconds.append((declaration.name, on_table.wall))
     with duckdb.connect(home / "plain.duckdb", read_only=True) as con:
         rows = {name: con.execute(f"select count(*) from {quoted(name)}").fetchall()[0][0] for name in tables.names}
@@ -66,11 +76,20 @@ def _read(con: duckdb.DuckDBPyConnection, declaration: Declaration, landing: Pat
         from {reader}""")
 
 
-def _transform(con: duckdb.DuckDBPyConnection, declaration: Declaration, sql: str) -> None:
+def _transform(con: duckdb.DuckDBPyConnection, declaration: Declaration, sql: str | None) -> None:
+    """By the compiled SQL; a transform that is eager has none and is called."""
     for read in declaration.reads:
         if read.parameter:
             rows = _latest(declaration) if declaration.from_feed else f"from {quoted(read.table)}"
             con.execute(f"create or replace temp view {quoted(read.parameter)} as {rows}")
+    if sql is None:
+        frames = {
+            str(read.parameter): as_wanted(
+                Query(con, f"from {quoted(str(read.parameter))}"), declaration.wanted_frame(read)
+            )
+            for read in declaration.reads
+        }
+        sql = as_query(con, declaration.transform(**frames)).sql
     listed = ", ".join(quoted(column) for column in columns_of(declaration))
     con.execute(f"create table {quoted(declaration.name)} as select {listed} from ({sql})")
 
