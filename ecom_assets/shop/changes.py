@@ -1,10 +1,12 @@
 """Things that change now and then, so that the version in force at any moment can be computed by itself."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from ecom_assets.shop.draws import DAY, SECOND, Ints, below
+from ecom_assets.shop.rows import Rows
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,16 @@ class Changes:
         """How often each entity has changed up to the moment `at`."""
         first, period = self._rhythm(numbers, born_at)
         return ((at - first) // period + 1).clip(min=0)
+
+    def rows(self, entity: str, known: int, born_at: Callable[[Ints], Ints], begins: int) -> Rows:
+        """The versions that the first `known` entities become on the day that begins at that moment.
+
+        Gives the columns `entity`, `at` and `version`; `born_at` says when entities were born.
+        """
+        numbers = self.changing(begins // DAY, known)
+        born = born_at(numbers)
+        version = self.version(numbers, born, begins + DAY - 1)
+        return {entity: numbers, "at": self.changed_at(numbers, born, version), "version": version}
 
     def changed_at(self, numbers: Ints, born_at: Ints, version: Ints) -> Ints:
         """When each entity became the given version, which is 1 or more."""

@@ -82,11 +82,8 @@ class Customers:
         begins = self.timetable.begins(day)
         registered = self.timetable.customers
         new = np.arange(registered[day] if day else 0, registered[day + 1])
-        old = self._changes.changing(begins // DAY, int(registered[day]) if day else 0)
-        born_at = self._born_at(old)
-        version = self._changes.version(old, born_at, begins + DAY - 1)
         made = {"customer": new, "at": self._born_at(new), "version": np.zeros_like(new)}
-        edited = {"customer": old, "at": self._changes.changed_at(old, born_at, version), "version": version}
+        edited = self._changes.rows("customer", int(registered[day]) if day else 0, self._born_at, begins)
         rows = concat([made, edited])
         rows = take(rows, np.argsort(rows["at"], kind="stable"))
         return send(generator(self.seed, "customers sent", day), rows, rows["at"])

@@ -97,17 +97,17 @@ class Marketing:
     def _budget_changes(self) -> Changes:
         return Changes(self.seed, "budget", periods=(30, 60, 90))
 
+    def _opened_at(self, campaign: Ints) -> Ints:
+        return np.full_like(campaign, self.timetable.begins(0))
+
     def campaigns(self, day: int) -> Rows:
         """Campaigns set up on the day, and budgets changed on it."""
         begins, year = self.timetable.begins(day), day // 365
         new = np.arange(len(EVERGREEN)) if day == 0 else np.array([], dtype=np.int64)
         if day % 365 == CAMPAIGN_DAYS.start - PREPARED:
             new = len(EVERGREEN) + year * len(YEARLY) + np.arange(len(YEARLY))
-        old = self._budget_changes.changing(begins // DAY, len(EVERGREEN) if day else 0)
-        opened = np.full_like(old, self.timetable.begins(0))
-        version = self._budget_changes.version(old, opened, begins + DAY - 1)
         made = {"campaign": new, "at": np.full_like(new, begins), "version": np.zeros_like(new)}
-        changed = {"campaign": old, "at": self._budget_changes.changed_at(old, opened, version), "version": version}
+        changed = self._budget_changes.rows("campaign", len(EVERGREEN) if day else 0, self._opened_at, begins)
         rows = concat([made, changed])
         return send(generator(self.seed, "campaigns sent", day), rows, rows["at"])
 

@@ -128,13 +128,9 @@ class Products:
 
     def rows(self, day: int) -> Rows:
         """Products listed on the day, and prices changed on it."""
-        begins = self.timetable.begins(day)
-        new = self.listed(day)
-        old = self._changes.changing(begins // DAY, int(self.timetable.products[day]) if day else 0)
-        born_at = self._born[old]
-        version = self._changes.version(old, born_at, begins + DAY - 1)
-        made = {"product": new, "at": self._born[new], "version": np.zeros_like(new)}
-        priced = {"product": old, "at": self._changes.changed_at(old, born_at, version), "version": version}
+        new, known = self.listed(day), int(self.timetable.products[day]) if day else 0
+        made = {"product": new, "at": self.listed_at(new), "version": np.zeros_like(new)}
+        priced = self._changes.rows("product", known, self.listed_at, self.timetable.begins(day))
         rows = concat([made, priced])
         rows = take(rows, np.argsort(rows["at"], kind="stable"))
         return send(generator(self.seed, "products sent", day), rows, rows["at"])

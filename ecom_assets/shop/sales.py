@@ -47,8 +47,6 @@ OPEN, SENT, HANDED_OVER, CALLED_OFF = range(4)
 CARRIERS, CARRIER_WEIGHTS = pool(["dhl", "dpd", "ups"]), [0.5, 0.3, 0.2]
 SERVICES = pool(["standard", "express"])
 EXPRESS_SHARE, SLIP_SHARE = 0.15, 0.02
-LONGEST_HANDLING = 9
-"""Days after which an order whose goods are in stock has been paid, shipped and delivered."""
 
 TAX_RATES = np.array([1900, 2000, 2000, 2100, 2300])
 RETURN_REASONS = pool(["too small", "damaged", "not as described", "changed mind", "arrived late", "cancelled"])

@@ -178,10 +178,6 @@ class Shop:
         return events, take(events, is_resent)
 
 
-def _of(feed: str, days: Sequence[Mapping[str, Rows]]) -> Sequence[Rows]:
-    return [rows[feed] for rows in days if feed in rows]
-
-
 def _chosen(parts: Sequence[Rows], belongs: Callable[[Rows], np.ndarray]) -> Rows:
     """The rows that belong, of all parts. Most parts have none, and are not worth a copy of every column."""
     places = [np.flatnonzero(belongs(rows)) for rows in parts]

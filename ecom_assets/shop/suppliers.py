@@ -8,7 +8,7 @@ import polars as pl
 
 from ecom_assets.shop.changes import Changes
 from ecom_assets.shop.customers import COUNTRY_NAMES
-from ecom_assets.shop.draws import DAY, Ints, below, choose, generator, uniforms
+from ecom_assets.shop.draws import Ints, below, choose, generator, uniforms
 from ecom_assets.shop.names import CITIES, COUNTRY_WEIGHTS, names
 from ecom_assets.shop.rows import Rows, concat, frame, numbered, send, take, texts, timestamps
 from ecom_assets.shop.timetable import Timetable
@@ -42,21 +42,20 @@ class Suppliers:
 
     def lead_days(self, supplier: Ints, at: Ints | int) -> Ints:
         """Days from an order at the moment `at` until the goods come, as the supplier's profile says."""
-        born_at = np.full_like(supplier, self.timetable.begins(0))
-        return self._lead_days(supplier, self._changes.version(supplier, born_at, at))
+        return self._lead_days(supplier, self._changes.version(supplier, self._born_at(supplier), at))
+
+    def _born_at(self, supplier: Ints) -> Ints:
+        return np.full_like(supplier, self.timetable.begins(0))
 
     def _lead_days(self, supplier: Ints, version: Ints) -> Ints:
         return SHORTEST_LEAD + below(self.seed, "lead time", supplier * 4096 + (version + 1) // 2, LEADS)
 
     def rows(self, day: int) -> Rows:
         """Profiles made or changed on the day."""
-        begins, opens = self.timetable.begins(day), self.timetable.begins(0)
         new = np.arange(SUPPLIERS if day == 0 else 0)
-        old = self._changes.changing(begins // DAY, SUPPLIERS if day else 0)
-        version = self._changes.version(old, np.full_like(old, opens), begins + DAY - 1)
-        changed_at = self._changes.changed_at(old, np.full_like(old, opens), version)
-        made = {"supplier": new, "at": np.full_like(new, opens), "version": np.zeros_like(new)}
-        rows = concat([made, {"supplier": old, "at": changed_at, "version": version}])
+        made = {"supplier": new, "at": self._born_at(new), "version": np.zeros_like(new)}
+        changed = self._changes.rows("supplier", SUPPLIERS if day else 0, self._born_at, self.timetable.begins(day))
+        rows = concat([made, changed])
         rows = take(rows, np.argsort(rows["at"], kind="stable"))
         return send(generator(self.seed, "suppliers sent", day), rows, rows["at"])
 
