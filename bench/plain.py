@@ -103,11 +103,12 @@ def _latest(declaration: Declaration) -> str:
     keys = ", ".join(quoted(column) for column in promise.primary_key)
     version = f"{quoted(promise.version_column)} desc nulls last, " if promise.version_column else ""
     day = quoted(str(promise.partition_column))
+    days_of = [f"{quoted(c.day_of)}::date as {quoted(c.name)}" for c in promise.columns.values() if c.day_of]
     no_more = {"record": "null::bigint", "problems": "null::varchar[]"}
     kept = ", ".join(column for column in PROVENANCE if column not in no_more)
     return f"""
         select *, coalesce({event}::date, arrived_on) as {day},
-               {", ".join(f"{value} as {name}" for name, value in no_more.items())}
+               {", ".join([*days_of, *(f"{value} as {name}" for name, value in no_more.items())])}
         from (select {typed}, {kept} from {quoted(declaration.bronze)})
         qualify row_number() over (partition by {keys} order by {version}arrived_on desc, source_file desc) = 1"""
 

@@ -45,6 +45,7 @@ class Column:
     description: str
     references: str | None = None
     on_same_day: bool = False
+    day_of: str | None = None
 
 
 @dataclass(frozen=True)
@@ -65,14 +66,21 @@ class Rule:
 
 
 def column(
-    description: str, *, references: str | None = None, on_same_day: bool = False, nullable: bool = False, **checks: Any
+    description: str,
+    *,
+    references: str | None = None,
+    on_same_day: bool = False,
+    day_of: str | None = None,
+    nullable: bool = False,
+    **checks: Any,
 ) -> Any:
     """A column. `checks` are pandera's (`ge=`, `isin=`, …).
 
     `references` names the table ("silver.orders") in which the value has to stand as its key, on any
-    day or, with `on_same_day`, on the day of the row.
+    day or, with `on_same_day`, on the day of the row. `day_of` (silver) names a moment of the feed:
+    the column comes with the rows from bronze and holds the business day of it in the shop's time zone.
     """
-    facts = {"references": references, "on_same_day": on_same_day}
+    facts = {"references": references, "on_same_day": on_same_day, "day_of": day_of}
     return pa.Field(description=description, metadata=facts, nullable=nullable, **checks)
 
 
@@ -263,6 +271,9 @@ def contract(model: type[Table]) -> Contract:
     for named in (*facts["primary_key"], facts["partition_column"], facts["version_column"], facts["event_column"]):
         if named and named not in columns:
             raise TypeError(f"{facts['name']}: the header names {named}, which is not a column.")
+    for made in columns.values():
+        if made.day_of and (made.day_of not in columns or columns[made.day_of].kind != "timestamp"):
+            raise TypeError(f"{facts['name']}.{made.name} is to be the day of {made.day_of}, which is no moment.")
     return Contract(
         name=facts["name"],
         description=inspect.cleandoc(model.__doc__ or ""),

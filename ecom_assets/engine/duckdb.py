@@ -243,8 +243,10 @@ def bronze_query(landed: str, feed: Contract, feed_zone: str, shop_zone: str, fi
                      hash({key}) as key_hash from {landed})"""
 
 
-def parse_query(declaration: Declaration, window: Window, feed_zone: str) -> str:
+def parse_query(declaration: Declaration, window: Window, feed_zone: str, shop_zone: str) -> str:
     """SQL: bronze rows by event day, typed, each with its origin and what could not be read of it.
+
+    Business days of moments come along, by the shop's time zone.
 
     Rows of other days whose key stands in the window too come along: they may win over it.
     """
@@ -254,6 +256,9 @@ def parse_query(declaration: Declaration, window: Window, feed_zone: str) -> str
     bronze = quoted(declaration.bronze)
     texts = ", ".join(f"{quoted(c.name)}, {_typed(c, feed_zone)} as {quoted('typed ' + c.name)}" for c in columns)
     typed = ", ".join(f"{quoted('typed ' + c.name)} as {quoted(c.name)}" for c in columns)
+    for c in declaration.contract.columns.values():
+        if c.day_of:
+            typed += f", {_business_day(quoted('typed ' + c.day_of), shop_zone)} as {quoted(c.name)}"
     complaints = {
         "problem is not null": "problem",
         "problem is null and event_on is null": literal(f"{feed.event_column} gives no usable day"),

@@ -20,8 +20,7 @@ class FactShipments(Table, primary_key="shipment_id", partition_column="ordered_
     carrier: str = column("Who carries it", nullable=True)
     service: str = column("How fast it is to go: standard, express, …", nullable=True)
     is_on_time: bool = column(
-        "Whether it left by the promised day, which ends at midnight UTC; not as long as it has not left; "
-        "null if cancelled or without promise",
+        "Whether it left by the promised day; not as long as it has not left; null if cancelled or without promise",
         nullable=True,
     )
     hours_to_ship: float = column("Hours from order to shipment", nullable=True, ge=0)
@@ -41,7 +40,7 @@ def hours(earlier: str, later: str) -> nw.Expr:
 
 def transform(silver_shipments: nw.LazyFrame) -> nw.LazyFrame:
     c = nw.col
-    left_in_time = (c("shipped_at").cast(nw.Date) <= c("promised_on")).fill_null(value=False)
+    left_in_time = (c("shipped_on") <= c("promised_on")).fill_null(value=False)
     is_due = (c("status") != "cancelled") & ~c("promised_on").is_null()
     return silver_shipments.with_columns(
         is_on_time=nw.when(is_due).then(left_in_time),

@@ -14,6 +14,7 @@ class Shipments(feed.Shipments, partition_column="ordered_on"):
     """One row per shipment, in its latest valid state."""
 
     ordered_on: Date = column("Business day on which the order was placed")
+    shipped_on: Date = column("Business day on which it left the warehouse", day_of="shipped_at", nullable=True)
 
     @rule
     def shipped_if_it_says_so(cls) -> nw.Expr:

@@ -123,3 +123,17 @@ def test_a_day_without_a_time_is_that_day_in_every_time_zone(tmp_path):
     session.run("bronze.ad_spend", Window(LAST, LAST))
 
     assert session.con.execute("select event_on from bronze.ad_spend").fetchall() == [(LAST,)]
+
+
+def test_the_business_day_of_a_moment_is_the_shops(tmp_path):
+    zone = Zone(tmp_path)
+    row = f"shipment_id,order_id,ordered_at,shipped_at\nh1,o1,{LAST}T12:00:00Z,2024-12-03T02:00:00Z\n"
+    zone.write("shipments", LAST, "shipments.csv", row.encode())
+    session = session_over(zone, time_zone="America/New_York")
+    session.run("bronze.shipments", Window(LAST, LAST))
+    declaration = session.catalog["silver.shipments"]
+    (read,) = [read for read in declaration.reads if read.parameter]
+
+    rows = session.frame(declaration, read, Window(LAST, LAST)).relation()
+
+    assert rows.select("shipped_at::varchar, shipped_on::varchar").fetchall() == [("2024-12-03 02:00:00", "2024-12-02")]

@@ -19,11 +19,11 @@ def test_hours_run_from_milestone_to_milestone():
 def test_on_time_is_what_left_by_the_promised_day_of_all_that_is_due():
     promise = {"promised_on": "2024-01-02"}
     parcels = [
-        {**promise, "shipment_id": "in time", "status": "shipped", "shipped_at": "2024-01-02 23:59"},
-        {**promise, "shipment_id": "late", "status": "shipped", "shipped_at": "2024-01-03 00:00"},
+        {**promise, "shipment_id": "in time", "status": "shipped", "shipped_on": "2024-01-02"},
+        {**promise, "shipment_id": "late", "status": "shipped", "shipped_on": "2024-01-03"},
         {**promise, "shipment_id": "open"},
         {**promise, "shipment_id": "cancelled", "status": "cancelled"},
-        {"shipment_id": "no promise", "status": "shipped", "shipped_at": "2024-01-03 00:00"},
+        {"shipment_id": "no promise", "status": "shipped", "shipped_on": "2024-01-03"},
     ]
 
     made = run(transform, sample(Shipments, *parcels))
