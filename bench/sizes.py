@@ -46,14 +46,18 @@ class Size:
     shop: Scale
 
     def scaled(self, scale: float) -> "Size":
-        """A part of it: the number of days and that of rows a day each shrink by the root of `scale`."""
+        """A part of it: the number of days and that of rows a day each shrink by the root of `scale`.
+
+        So does the share of bad rows: one of them among few rows fails a day.
+        """
         root = math.sqrt(scale)
         smaller = {
             name: max(type(value)(value * root), 1)
             for name, value in dataclasses.asdict(self.shop).items()
             if name in _A_DAY
         }
-        return Size(max(round(self.days * root), 2), dataclasses.replace(self.shop, **smaller))
+        shop = dataclasses.replace(self.shop, **smaller, dirty_share=self.shop.dirty_share * root)
+        return Size(max(round(self.days * root), 2), shop)
 
     def __str__(self) -> str:
         return f"{self.days:,} days of {self.shop.orders_per_day:,.0f} orders"

@@ -97,6 +97,8 @@ create table if not exists ledger.pokes (table_name varchar, day date, because v
 create table if not exists ledger.files (
     feed varchar, arrived_on date, source_file varchar, digest varchar, duplicate_of varchar, replaced_at timestamp);
 create table if not exists ledger.facts (name varchar, value varchar);
+create table if not exists ledger.compiled (
+    table_name varchar, made_of varchar, transform varchar, judge varchar, meaning varchar);
 """
 
 

@@ -1,5 +1,9 @@
 """What the measures mean, said once for all tables that hold them."""
 
+import narwhals as nw
+
+from ecom_assets.money import MONEY
+
 VALID_ORDERS = "Orders placed, except those cancelled as void or test"
 UNITS = "Units on the lines of valid orders"
 GROSS_SALES = "Quantity times unit price of valid orders, before discounts, on the order day"
@@ -20,3 +24,13 @@ SPEND = "What advertising cost, as last reported"
 IMPRESSIONS = "How often advertisements were shown"
 CLICKS = "How often advertisements were clicked"
 CAC = "Customer acquisition cost: spend per new customer; null without new customers"
+
+
+def revenue() -> nw.Expr:
+    """Gross sales less discounts, an amount; of the columns of these names."""
+    return (nw.col("gross_sales") - nw.col("discounts")).cast(MONEY)
+
+
+def net_sales() -> nw.Expr:
+    """Gross sales less discounts less returns, an amount; of the columns of these names."""
+    return (revenue() - nw.col("returns")).cast(MONEY)

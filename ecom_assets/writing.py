@@ -120,7 +120,7 @@ class Session:
             settings += self.bronze_query(declaration)
         elif declaration.from_feed:
             first = Window(self.calendar.first, self.calendar.first)
-            settings += engine.parse_query(declaration, first, self._feed_zone(declaration))
+            settings += self.parse_query(declaration, first)
         if not declaration.is_bronze and name not in self._kept:
             keep_compiled(self.con, declaration, self.catalog)
             self._kept.add(name)
@@ -136,6 +136,10 @@ class Session:
         return engine.bronze_query(
             "landed", declaration.feed, self._feed_zone(declaration), self.time_zone, self.calendar.first
         )
+
+    def parse_query(self, declaration: Declaration, window: Window) -> str:
+        """SQL: the rows of bronze that a window of a table from a feed is made of, typed."""
+        return engine.parse_query(declaration, window, self._feed_zone(declaration), self.time_zone)
 
     def stale(self, only: Collection[str] | None = None) -> list[ledger.StaleDay]:
         """The table-days that have to run again; only the first level of what follows from a change."""
@@ -161,7 +165,7 @@ class Session:
         source = self.catalog[read.table]
         self.ensure(read.table, engine.columns_of(source))
         sql = (
-            engine.parse_query(declaration, window, self._feed_zone(source))
+            self.parse_query(declaration, window)
             if source.is_bronze
             else engine.read_query(source, read, window, self.calendar)
         )
@@ -186,6 +190,8 @@ class Session:
 
     def _parts(self, declaration: Declaration, window: Window) -> list[Window]:
         """The window cut where more than STAGED_ROWS bronze rows would be staged at once."""
+        if len(window) == 1:
+            return [window]
         counts = dict(
             self.con.execute(
                 "select read_day, sum(row_count)::bigint from ledger.slices "

@@ -52,21 +52,32 @@ def test_all_that_runs_by_itself_is_switched_on() -> None:
     assert {sensor.default_status.value for sensor in repository.sensor_defs} == {"RUNNING"}
 
 
-def requests_of(night: str) -> list[dg.RunRequest]:
-    tick = dt.datetime.fromisoformat(f"{night}T02:00:00+00:00")
+def requests_of(moment: str, schedule: str = "yesterday_every_night") -> list[dg.RunRequest]:
+    tick = dt.datetime.fromisoformat(f"{moment}+00:00")
     with dg.build_schedule_context(scheduled_execution_time=tick, repository_def=defs.get_repository_def()) as context:
-        return list(defs.resolve_schedule_def("yesterday_every_night").evaluate_tick(context).run_requests or [])
+        return list(defs.resolve_schedule_def(schedule).evaluate_tick(context).run_requests or [])
 
 
 @pytest.mark.parametrize(("night", "day"), [("2024-01-03", DAY), ("2024-03-01", "2024-02-29")])
 def test_the_night_runs_the_day_before(night: str, day: str) -> None:
-    [request] = requests_of(night)
+    [request] = requests_of(f"{night} 02:00")
 
     assert request.partition_key == day
 
 
 def test_nothing_runs_on_nights_before_the_first_day() -> None:
-    assert requests_of("2023-12-31") == []
+    assert requests_of("2023-12-31 02:00") == []
+
+
+def test_quality_is_judged_each_morning_once_something_is_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ECOM_DATA", str(tmp_path))
+    assert requests_of("2024-01-03 06:00", "quality_every_morning") == []
+
+    Settings(tmp_path).snapshot.touch()
+
+    assert len(requests_of("2024-01-03 06:00", "quality_every_morning")) == 1
 
 
 @pytest.fixture

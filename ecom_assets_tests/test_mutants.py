@@ -84,7 +84,7 @@ BREAKS_THE_LAW = [
     Mutant(
         "a feed's time zone is no code",
         "writing.py",
-        "settings += engine.parse_query(declaration, first, self._feed_zone(declaration))",
+        "settings += self.parse_query(declaration, first)",
         "pass",
     ),
     Mutant("replaced rows stay", "writing.py", 'con.execute(f"delete from {table} where {ours}")', "pass"),

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from ecom_assets import settings
-from ecom_assets.automation.jobs import pipeline
+from ecom_assets.automation.jobs import data_quality, pipeline
 from ecom_assets.days import ONE_DAY
 
 
@@ -21,4 +21,17 @@ def yesterday_every_night(context: dg.ScheduleEvaluationContext) -> dg.RunReques
     return dg.RunRequest(run_key=str(yesterday), partition_key=str(yesterday))
 
 
-SCHEDULES = [yesterday_every_night]
+@dg.schedule(
+    job=data_quality,
+    cron_schedule="0 6 * * *",
+    execution_timezone=settings.load().time_zone,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+def quality_every_morning(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """Hold what is published against the target, at six o'clock in the shop's time zone."""
+    if not settings.load().snapshot.exists():
+        return dg.SkipReason("Nothing is published yet.")
+    return dg.RunRequest(run_key=str(context.scheduled_execution_time.date()))
+
+
+SCHEDULES = [yesterday_every_night, quality_every_morning]

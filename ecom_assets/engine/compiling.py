@@ -50,9 +50,6 @@ class Compiled:
     meaning: str
 
 
-SCHEMA = """
-create table if not exists ledger.compiled (
-    table_name varchar, made_of varchar, transform varchar, judge varchar, meaning varchar)"""
 _COMPILED: WeakKeyDictionary[Declaration, Compiled] = WeakKeyDictionary()
 _OURS: WeakSet[Declaration] = WeakSet()
 
@@ -64,7 +61,6 @@ def may_keep(declarations: Iterable[Declaration]) -> None:
 
 def take_compiled(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> set[str]:
     """Take from the warehouse what tables compile to. Gives the names of those that it has."""
-    con.execute(SCHEMA)
     query = "select table_name, transform, judge, meaning from ledger.compiled where made_of = ?"
     kept = {name: Compiled(*texts) for name, *texts in con.execute(query, [_made_of()]).fetchall()}
     for declaration in catalog:

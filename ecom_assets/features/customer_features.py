@@ -2,6 +2,7 @@
 
 import narwhals as nw
 
+from ecom_assets import measures
 from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
 from ecom_assets.dates import days_between
 from ecom_assets.days import history, trailing
@@ -52,9 +53,7 @@ def orders_to_date(metrics: nw.LazyFrame, active: nw.LazyFrame) -> nw.LazyFrame:
     c = nw.col
     ordered_on = nw.when(c("orders") > 0).then(c("done_on"))
     return (
-        metrics.select(
-            "customer_id", "orders", "returns", spent=(c("gross_sales") - c("discounts")).cast(MONEY), done_on="day"
-        )
+        metrics.select("customer_id", "orders", "returns", spent=measures.revenue(), done_on="day")
         .join(active, on="customer_id")
         .filter(c("done_on") <= c("day"))
         .with_columns(ordered_on=ordered_on)

@@ -4,10 +4,10 @@ import narwhals as nw
 
 from ecom_assets.contract import Date, Table, column, contract, key
 from ecom_assets.days import history
+from ecom_assets.gold.dim_product_versions import UNKNOWN_CATEGORY
 from ecom_assets.money import total_count
 from ecom_assets.table_asset import table_asset
-
-UNKNOWN = "unknown"
+from ecom_assets.versions import with_version_of_day
 
 
 class CustomerProductInteractions(Table, primary_key=("day", "customer_id", "product_id"), partition_column="day"):
@@ -27,19 +27,6 @@ class CustomerProductInteractions(Table, primary_key=("day", "customer_id", "pro
 
 COUNTS = ["views", "cart_additions", "units_purchased"]
 KEY = ["day", "customer_id", "product_id"]
-
-
-def categories_of(interactions: nw.LazyFrame, versions: nw.LazyFrame) -> nw.LazyFrame:
-    """The category of each product and day of the interactions: that of its latest version up to then."""
-    wanted = interactions.select("day", "product_id").unique()
-    return (
-        versions.select("product_id", "effective_on", "effective_from", "category")
-        .join(wanted, on="product_id")
-        .filter(nw.col("effective_on") <= nw.col("day"))
-        .with_columns(nw.col("category").fill_null(UNKNOWN))
-        .group_by("day", "product_id")
-        .agg(nw.col("category").last(order_by="effective_from"))
-    )
 
 
 def transform(
@@ -62,9 +49,16 @@ def transform(
         .group_by(KEY)
         .agg(*map(total_count, COUNTS))
     )
+    categories = with_version_of_day(
+        interactions.select("day", "product_id").unique(),
+        gold_dim_product_versions,
+        identity="product_id",
+        day="day",
+        columns=["category"],
+    )
     return (
-        interactions.join(categories_of(interactions, gold_dim_product_versions), on=["day", "product_id"], how="left")
-        .with_columns(c("category").fill_null(UNKNOWN))
+        interactions.join(categories, on=["day", "product_id"], how="left")
+        .with_columns(c("category").fill_null(UNKNOWN_CATEGORY))
         .select(*contract(CustomerProductInteractions).columns)
     )
 

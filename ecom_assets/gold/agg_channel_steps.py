@@ -1,11 +1,14 @@
 """The ways of customers from channel to channel, at the end of each week."""
 
+from collections.abc import Sequence
+
 import narwhals as nw
 
 from ecom_assets.channels import CHANNELS, CONVERSION, NO_CONVERSION, START, UNKNOWN
 from ecom_assets.contract import Date, Table, column, contract, key
 from ecom_assets.dates import days_between, is_week_end
 from ecom_assets.days import trailing
+from ecom_assets.money import total_count
 from ecom_assets.table_asset import table_asset
 
 WINDOW_DAYS = 30
@@ -25,31 +28,42 @@ class AggChannelSteps(Table, primary_key=("week_end", "channels", "step_from", "
     steps: int = column("How often journeys take it", ge=1)
 
 
-JOURNEY = ["week_end", "ending", "journey"]
 IN_ORDER = ["touched_at", "session_id"]
+STEP = ["channels", "step_from", "step_to"]
 
 
-def journeys(touchpoints: nw.LazyFrame, sessions: nw.LazyFrame, week_ends: nw.LazyFrame) -> nw.LazyFrame:
-    """Every touch of the journeys of each week end's window."""
+def within(rows: nw.LazyFrame, day: str, week_ends: nw.LazyFrame) -> nw.LazyFrame:
+    """Rows whose day is one of the 30 up to a week's end, once for each such end."""
+    age = days_between(nw.col(day), nw.col("week_end"))
+    return rows.join(week_ends, how="cross").filter(age >= 0, age < WINDOW_DAYS)
+
+
+def steps(touches: nw.LazyFrame, journey: Sequence[str], ending: str) -> nw.LazyFrame:
+    """Every step of the journeys, with the channels of the whole journey."""
     c = nw.col
-    touch = [*JOURNEY, *IN_ORDER, "channel"]
+    sets = touches.group_by(*journey).agg((c("channel") == name).any().alias(name) for name in CHANNELS)
+    named = nw.concat_str([nw.when(c(name)).then(nw.lit(name)) for name in CHANNELS], separator=", ", ignore_nulls=True)
+    taken = touches.with_columns(
+        step_from=c("channel").shift(1).over(*journey, order_by=IN_ORDER).fill_null(START),
+        is_last=c("session_id").shift(-1).over(*journey, order_by=IN_ORDER).is_null(),
+    )
+    between = taken.select(*journey, "step_from", step_to="channel")
+    ends = taken.filter(c("is_last")).select(*journey, step_from="channel", step_to=nw.lit(ending))
+    return nw.concat([between, ends]).join(sets.select(*journey, channels=named), on=list(journey))
 
-    def within(frame: nw.LazyFrame, day: str) -> nw.LazyFrame:
-        return frame.join(week_ends, how="cross").filter(
-            days_between(c(day), c("week_end")) >= 0, days_between(c(day), c("week_end")) < WINDOW_DAYS
-        )
 
-    orders = within(touchpoints, "ordered_on")
-    converted = orders.filter(c("channel") != UNKNOWN).with_columns(ending=nw.lit(CONVERSION), journey="order_id")
+def open_ended(touchpoints: nw.LazyFrame, sessions: nw.LazyFrame, week_ends: nw.LazyFrame) -> nw.LazyFrame:
+    """The sessions of customers within each week end's days that no order has followed yet."""
+    c = nw.col
+    orders = within(touchpoints.select("customer_id", "ordered_on", "ordered_at"), "ordered_on", week_ends)
     last_orders = orders.group_by("week_end", "customer_id").agg(c("ordered_at").max().alias("last_ordered_at"))
-    known = within(sessions.filter(~c("customer_id").is_null()), "started_on")
+    known = within(sessions.filter(~c("customer_id").is_null()), "started_on", week_ends)
     no_order_since = c("last_ordered_at").is_null() | (c("started_at") > c("last_ordered_at"))
-    open_ended = (
+    return (
         known.join(last_orders, on=["week_end", "customer_id"], how="left")
         .filter(no_order_since)
-        .with_columns(ending=nw.lit(NO_CONVERSION), journey="customer_id", touched_at="started_at")
+        .select("week_end", "customer_id", "session_id", "channel", touched_at="started_at")
     )
-    return nw.concat([converted.select(*touch), open_ended.select(*touch)])
 
 
 def transform(
@@ -57,20 +71,25 @@ def transform(
 ) -> nw.LazyFrame:
     c = nw.col
     week_ends = days.filter(is_week_end(c("day"))).select(week_end="day")
-    touches = journeys(gold_fact_touchpoints, gold_fact_sessions, week_ends)
-    sets = touches.group_by(JOURNEY).agg((c("channel") == name).any().alias(name) for name in CHANNELS)
-    named = nw.concat_str([nw.when(c(name)).then(nw.lit(name)) for name in CHANNELS], separator=", ", ignore_nulls=True)
-    steps = touches.with_columns(
-        step_from=c("channel").shift(1).over(*JOURNEY, order_by=IN_ORDER).fill_null(START),
-        is_last=c("session_id").shift(-1).over(*JOURNEY, order_by=IN_ORDER).is_null(),
-    )
-    between = steps.select(*JOURNEY, "step_from", step_to="channel")
-    ends = steps.filter(c("is_last")).select(*JOURNEY, step_from="channel", step_to="ending")
-    return (
-        nw.concat([between, ends])
-        .join(sets.select(*JOURNEY, channels=named), on=JOURNEY)
-        .group_by("week_end", "channels", "step_from", "step_to")
+    order_days = within(gold_fact_touchpoints.select("ordered_on").unique(), "ordered_on", week_ends)
+    touched = gold_fact_touchpoints.filter(c("channel") != UNKNOWN).join(order_days, on="ordered_on", how="semi")
+    # An order's journey is the same at each week's end, so its steps are counted by day first.
+    converted = (
+        steps(touched.select("ordered_on", "order_id", "channel", *IN_ORDER), ["ordered_on", "order_id"], CONVERSION)
+        .group_by("ordered_on", *STEP)
         .agg(nw.len().cast(nw.Int64).alias("steps"))
+    )
+    unconverted = steps(
+        open_ended(gold_fact_touchpoints, gold_fact_sessions, week_ends), ["week_end", "customer_id"], NO_CONVERSION
+    )
+    counted = [
+        within(converted, "ordered_on", week_ends).select("week_end", *STEP, "steps"),
+        unconverted.select("week_end", *STEP, steps=nw.lit(1, nw.Int64)),
+    ]
+    return (
+        nw.concat(counted)
+        .group_by("week_end", *STEP)
+        .agg(total_count("steps"))
         .select(*contract(AggChannelSteps).columns)
     )
 

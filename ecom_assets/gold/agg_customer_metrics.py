@@ -86,7 +86,7 @@ def transform(gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame, da
         .group_by("day", "customer_id")
         .agg(*map(total_count, COUNTS), *map(total, AMOUNTS))
         .with_columns(
-            net_sales=(c("gross_sales") - c("discounts") - c("returns")).cast(MONEY),
+            net_sales=measures.net_sales(),
             order_day=nw.when(c("orders") > 0).then(c("day")),
         )
     )

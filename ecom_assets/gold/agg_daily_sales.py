@@ -68,9 +68,8 @@ def transform(gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame) ->
         .group_by("day", "channel")
         .agg(*map(total_count, COUNTS), *map(total, AMOUNTS))
     )
-    net_sales = c("gross_sales") - c("discounts") - c("returns")
-    total_sales = net_sales + c("shipping") + c("tax") - c("refunded_shipping") - c("refunded_tax")
-    return sums.with_columns(net_sales=net_sales.cast(MONEY), total_sales=total_sales.cast(MONEY)).select(
+    total_sales = measures.net_sales() + c("shipping") + c("tax") - c("refunded_shipping") - c("refunded_tax")
+    return sums.with_columns(net_sales=measures.net_sales(), total_sales=total_sales.cast(MONEY)).select(
         *contract(AggDailySales).columns
     )
 

@@ -65,9 +65,8 @@ def transform(gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame) ->
         .group_by("day", "product_id")
         .agg(*map(total_count, COUNTS), *map(total, AMOUNTS))
     )
-    net_sales = c("gross_sales") - c("discounts") - c("returns")
     return (
-        sums.with_columns(net_sales=net_sales.cast(MONEY), cost=nw.when(c("unknown_costs") == 0).then(c("cost")))
+        sums.with_columns(net_sales=measures.net_sales(), cost=nw.when(c("unknown_costs") == 0).then(c("cost")))
         .with_columns(margin=(c("net_sales") - c("cost")).cast(MONEY))
         .select(*contract(AggProductPerformance).columns)
     )

@@ -4,10 +4,12 @@ import narwhals as nw
 
 from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money
 from ecom_assets.days import history
-from ecom_assets.gold._versions import versions, view_of
 from ecom_assets.keys import key_at
 from ecom_assets.table_asset import table_asset
+from ecom_assets.versions import versions, view_of
 
+UNKNOWN_CATEGORY = "unknown"
+"""Stands for the category of a product whose version names none, or that had no version yet."""
 ATTRIBUTES = ["name", "category", "brand", "price", "cost", "is_active"]
 VIEW = ("gold.dim_product", view_of("gold.dim_product_versions", "product_id"))
 

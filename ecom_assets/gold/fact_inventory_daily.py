@@ -7,9 +7,9 @@ import narwhals as nw
 
 from ecom_assets.contract import Date, Decimal, Table, column, contract, expectation, key, money, rule
 from ecom_assets.days import history
-from ecom_assets.gold._versions import with_version_of_day
 from ecom_assets.money import extended, total_count
 from ecom_assets.table_asset import table_asset
+from ecom_assets.versions import with_version_of_day
 
 
 class FactInventoryDaily(Table, primary_key=("day", "product_id"), partition_column="day"):

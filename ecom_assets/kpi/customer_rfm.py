@@ -2,10 +2,11 @@
 
 import narwhals as nw
 
+from ecom_assets import measures
 from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
 from ecom_assets.dates import days_between, is_month_end
 from ecom_assets.days import history
-from ecom_assets.money import MONEY, total, total_count
+from ecom_assets.money import total, total_count
 from ecom_assets.table_asset import table_asset
 
 QUINTILES = 5
@@ -68,7 +69,7 @@ def transform(gold_agg_customer_metrics: nw.LazyFrame, days: nw.LazyFrame) -> nw
     c = nw.col
     month_ends = days.filter(is_month_end(c("day"))).select(snapshot_on="day")
     orders = gold_agg_customer_metrics.filter(c("orders") > 0).select(
-        "day", "customer_id", "orders", spent=(c("gross_sales") - c("discounts")).cast(MONEY)
+        "day", "customer_id", "orders", spent=measures.revenue()
     )
     return (
         orders.join(month_ends, how="cross")

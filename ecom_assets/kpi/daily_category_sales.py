@@ -5,10 +5,9 @@ import narwhals as nw
 from ecom_assets import measures
 from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
 from ecom_assets.days import history
-from ecom_assets.money import MONEY, ratio, total, total_count
+from ecom_assets.gold.dim_product_versions import UNKNOWN_CATEGORY
+from ecom_assets.money import ratio, total, total_count
 from ecom_assets.table_asset import table_asset
-
-UNKNOWN = "unknown"
 
 
 class DailyCategorySales(Table, primary_key=("day", "category"), partition_column="day"):
@@ -43,14 +42,13 @@ def transform(
     )
     refunded = gold_fact_returns.select("product_key", day="returned_on", returned_units="quantity", returns="amount")
     categories = gold_dim_product_versions.select("product_key", "category")
-    net_sales = c("gross_sales") - c("discounts") - c("returns")
     return (
         nw.concat([sold, refunded], how="diagonal")
         .join(categories, on="product_key", how="left")
-        .with_columns(category=c("category").fill_null(UNKNOWN))
+        .with_columns(category=c("category").fill_null(UNKNOWN_CATEGORY))
         .group_by("day", "category")
         .agg(*map(total_count, COUNTS), *map(total, AMOUNTS))
-        .with_columns(net_sales=net_sales.cast(MONEY), asp=ratio(c("gross_sales") - c("discounts"), "units"))
+        .with_columns(net_sales=measures.net_sales(), asp=ratio(measures.revenue(), "units"))
         .select(*contract(DailyCategorySales).columns)
     )
 

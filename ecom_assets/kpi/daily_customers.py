@@ -58,7 +58,7 @@ def transform(gold_agg_customer_metrics: nw.LazyFrame, gold_fact_sales: nw.LazyF
         "new_orders",
         "new_sales",
         returning_orders=c("orders") - c("new_orders"),
-        returning_sales=(c("gross_sales") - c("discounts") - c("new_sales")).cast(MONEY),
+        returning_sales=(measures.revenue() - c("new_sales")).cast(MONEY),
         buyers=nw.lit(1, nw.Int64),
         returning_buyers=(~c("previous_order_on").is_null()).cast(nw.Int64),
         days_between_orders=days_between(c("previous_order_on"), c("day")),

@@ -5,11 +5,11 @@ import narwhals as nw
 from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
 from ecom_assets.dates import days_between
 from ecom_assets.days import history, trailing
+from ecom_assets.gold.dim_product_versions import UNKNOWN_CATEGORY
 from ecom_assets.money import MONEY, extended, ratio, total, total_count
 from ecom_assets.table_asset import table_asset
 
 TRAILING_DAYS = 28
-UNKNOWN = "unknown"
 
 
 class DailyInventory(Table, primary_key=("day", "category"), partition_column="day"):
@@ -77,7 +77,7 @@ def by_category(stock: nw.LazyFrame, products: nw.LazyFrame) -> nw.LazyFrame:
             "on_hand",
             "stock_value",
             "opening",
-            category=c("category").fill_null(UNKNOWN),
+            category=c("category").fill_null(UNKNOWN_CATEGORY),
             products=nw.lit(1, nw.Int64),
             stock_outs=c("is_out_of_stock").cast(nw.Int64),
             units_sold="sold",

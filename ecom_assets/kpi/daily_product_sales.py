@@ -29,8 +29,7 @@ class DailyProductSales(Table, primary_key=("day", "product_id"), partition_colu
 
 
 def transform(gold_agg_product_performance: nw.LazyFrame) -> nw.LazyFrame:
-    sold = nw.col("gross_sales") - nw.col("discounts")
-    return gold_agg_product_performance.with_columns(asp=ratio(sold, "units")).select(
+    return gold_agg_product_performance.with_columns(asp=ratio(measures.revenue(), "units")).select(
         *contract(DailyProductSales).columns
     )
 

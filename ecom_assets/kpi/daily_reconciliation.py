@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 
 import narwhals as nw
 
+from ecom_assets import measures
 from ecom_assets.contract import Date, Decimal, Table, contract, key, money, rule
 from ecom_assets.landing.orders import NEVER_SOLD
-from ecom_assets.money import MONEY, extended, no_amount, total
+from ecom_assets.money import extended, no_amount, total
 from ecom_assets.table_asset import table_asset
 
 SALES = ["gross_sales", "discounts", "returns", "net_sales"]
@@ -90,8 +91,7 @@ def in_silver(
     sales = nw.concat([lines, shared, refunds], how="diagonal").with_columns(
         nw.coalesce(c(name), no_amount()).alias(name) for name in SALES[:-1]
     )
-    net_sales = (c("gross_sales") - c("discounts") - c("returns")).cast(MONEY)
-    yield amounts(sales.with_columns(net_sales=net_sales), SALES)
+    yield amounts(sales.with_columns(net_sales=measures.net_sales()), SALES)
     yield amounts(captured, [CAPTURED])
 
 
@@ -128,9 +128,9 @@ def transform(
     }
     silver = nw.concat(list(in_silver(silver_order_items, silver_orders, silver_returns, silver_payments)))
     found = []
-    for name, (rows, measures) in tables.items():
-        theirs = amounts(rows, measures).with_columns(amount_in_silver=no_amount())
-        ours = silver.filter(c("measure").is_in(measures)).select(
+    for name, (rows, names) in tables.items():
+        theirs = amounts(rows, names).with_columns(amount_in_silver=no_amount())
+        ours = silver.filter(c("measure").is_in(names)).select(
             "day", "measure", amount=no_amount(), amount_in_silver="amount"
         )
         found.append(nw.concat([theirs, ours]).with_columns(table_name=nw.lit(name)))

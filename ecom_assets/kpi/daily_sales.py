@@ -52,11 +52,10 @@ class DailySales(Table, primary_key=("day", "channel"), partition_column="day"):
 
 
 def transform(gold_agg_daily_sales: nw.LazyFrame) -> nw.LazyFrame:
-    sold = nw.col("gross_sales") - nw.col("discounts")
     return gold_agg_daily_sales.with_columns(
-        aov=ratio(sold, "orders"),
+        aov=ratio(measures.revenue(), "orders"),
         units_per_order=ratio("units", "orders"),
-        asp=ratio(sold, "units"),
+        asp=ratio(measures.revenue(), "units"),
         cancel_rate=ratio("cancelled_orders", "orders"),
     ).select(*contract(DailySales).columns)
 

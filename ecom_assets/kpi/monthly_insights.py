@@ -2,6 +2,7 @@
 
 import narwhals as nw
 
+from ecom_assets import measures
 from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money
 from ecom_assets.dates import days_between, is_month_end, month_of
 from ecom_assets.days import trailing
@@ -36,11 +37,6 @@ class MonthlyInsights(Table, primary_key=("month_end", "insight", "item"), parti
 WHOLE = ["month_end", "insight"]
 
 
-def spent() -> nw.Expr:
-    """Gross sales less discounts."""
-    return (nw.col("gross_sales") - nw.col("discounts")).cast(MONEY)
-
-
 def in_month(rows: nw.LazyFrame, month_ends: nw.LazyFrame) -> nw.LazyFrame:
     """The rows of the months that end."""
     same_month = month_of(nw.col("day")) == month_of(nw.col("month_end"))
@@ -51,7 +47,7 @@ def best_customers(metrics: nw.LazyFrame, month_ends: nw.LazyFrame) -> nw.LazyFr
     """What the top fifth of a month's customers spent, and what the others did."""
     c = nw.col
     customers = (
-        in_month(metrics.filter(c("orders") > 0).select("day", "customer_id", amount=spent()), month_ends)
+        in_month(metrics.filter(c("orders") > 0).select("day", "customer_id", amount=measures.revenue()), month_ends)
         .group_by("month_end", "customer_id")
         .agg(total("amount"))
     )
@@ -73,12 +69,12 @@ def transform(
     month_ends = days.filter(is_month_end(c("day"))).select(month_end="day")
     sales = kpi_daily_sales.group_by("day").agg(total("gross_sales"), total("discounts"))
     dates = gold_dim_date.join(sales, on="day", how="left").select(
-        "day", "is_weekend", amount=nw.coalesce(spent(), no_amount()), days=nw.lit(1, nw.Int64)
+        "day", "is_weekend", amount=nw.coalesce(measures.revenue(), no_amount()), days=nw.lit(1, nw.Int64)
     )
     is_this_month = month_of(c("day")) == month_of(c("month_end"))
     year = dates.join(month_ends, how="cross").filter(days_between(c("day"), c("month_end")).is_between(0, YEAR - 1))
     parts = [
-        in_month(kpi_daily_category_sales.select("day", item="category", amount=spent()), month_ends).select(
+        in_month(kpi_daily_category_sales.select("day", item="category", amount=measures.revenue()), month_ends).select(
             "month_end", "item", "amount", insight=nw.lit(CATEGORIES)
         ),
         in_month(kpi_daily_payments.select("day", item="method", amount="captured_amount"), month_ends).select(

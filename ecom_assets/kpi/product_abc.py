@@ -2,6 +2,7 @@
 
 import narwhals as nw
 
+from ecom_assets import measures
 from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
 from ecom_assets.dates import is_month_end, month_of
 from ecom_assets.days import trailing
@@ -37,9 +38,7 @@ def transform(gold_agg_product_performance: nw.LazyFrame, days: nw.LazyFrame) ->
     c = nw.col
     month_ends = days.filter(is_month_end(c("day"))).select(month=month_of(c("day")), month_end="day")
     sold = (
-        gold_agg_product_performance.select(
-            "product_id", month=month_of(c("day")), sales=(c("gross_sales") - c("discounts")).cast(MONEY)
-        )
+        gold_agg_product_performance.select("product_id", month=month_of(c("day")), sales=measures.revenue())
         .join(month_ends, on="month")
         .group_by("month_end", "product_id")
         .agg(total("sales"))
