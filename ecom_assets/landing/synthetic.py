@@ -22,6 +22,7 @@ from ecom_assets.shop import Scale, Shop
 
 MARKETPLACE = Path(__file__).parent / "maps" / "marketplace.toml"
 SHOP_FILE = "shop.toml"
+DEFECTS = "defects"
 _ISO = "%Y-%m-%dT%H:%M:%S%.fZ"
 
 
@@ -38,8 +39,8 @@ def land_shop(zone: Zone, shop: Shop, days: Iterable[dt.date]) -> None:
     days = list(days)
     for day in days:
         for feed, rows in shop.arrivals(day).items():
-            suffix, encode = _FORMATS[feed]
-            zone.write(feed, day, f"{feed}-{day}{suffix}", encode(rows))
+            _, encode = _FORMATS[feed]
+            zone.write(feed, day, _file_name(feed, day), encode(rows))
     if shop.scale.marketplace_share and days:
         with TemporaryDirectory() as folder:
             for day in days:
@@ -48,14 +49,33 @@ def land_shop(zone: Zone, shop: Shop, days: Iterable[dt.date]) -> None:
 
 
 def write_truth(folder: Path, shop: Shop, days: Iterable[dt.date]) -> None:
-    """Write what the shop knows and its feeds do not tell, one Parquet file per kind and day. No pipeline reads it."""
+    """Write what the shop knows and its feeds do not tell, one Parquet file per kind and day. No pipeline reads it.
+
+    The kind `defects` is by arrival day, and names records as they are landed: feed, arrived_on, source_file, record.
+    """
     for day in days:
-        for kind, rows in shop.truth(day).items():
+        for kind, rows in {**shop.truth(day), DEFECTS: _landed_defects(shop, day)}.items():
             file = folder / kind / f"{day}.parquet"
             file.parent.mkdir(parents=True, exist_ok=True)
             part = file.with_suffix(".part")
             rows.write_parquet(part)
             os.replace(part, file)
+
+
+def _file_name(feed: str, day: dt.date) -> str:
+    suffix, _ = _FORMATS[feed]
+    return f"{feed}-{day}{suffix}"
+
+
+def _landed_defects(shop: Shop, day: dt.date) -> pl.DataFrame:
+    """The defects among a day's arrivals, under the names of the records that hold them."""
+    files = {feed: _file_name(feed, day) for feed in _FORMATS}
+    source_file = pl.col("feed").replace_strict(files, return_dtype=pl.String)
+    return (
+        shop.defects(day)
+        .select("feed", "record", "kind", arrived_on=pl.lit(day), source_file=source_file)
+        .select("feed", "arrived_on", "source_file", "record", "kind")
+    )
 
 
 def save_shop(zone_root: Path, shop: Shop) -> None:

@@ -1,6 +1,6 @@
 """Named ways to spoil rows or the text of a file. Each says what it spoiled, so that detection can be measured."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -121,17 +121,25 @@ FAULTS: Mapping[str, tuple[Fault, ...]] = {
 """What may be wrong with a single row of each feed."""
 
 
-def with_dirt(feed: str, rows: pl.DataFrame, share: float, seed: int, day: int) -> pl.DataFrame:
-    """Adds spoiled copies of a share of the rows; the good rows stay."""
+def with_dirt(feed: str, rows: pl.DataFrame, share: float, seed: int, day: int) -> tuple[pl.DataFrame, Sequence[str]]:
+    """Adds spoiled copies of a share of the rows; the good rows stay. Gives the fault of each copy, in their order.
+
+    A copy that has nothing where the fault would be stays as it is: a `duplicate_row`.
+    """
     rng = generator(seed, f"dirt in {feed}", day)
     chosen = np.flatnonzero(rng.random(rows.height) < share)
     faults = rng.integers(0, len(FAULTS[feed]), len(chosen))
     copies = [
-        fault(rows[chosen[faults == place]], 1.0, seed).rows
+        fault(rows[chosen[faults == place]], 1.0, seed)
         for place, fault in enumerate(FAULTS[feed])
         if (faults == place).any()
     ]
-    return pl.concat([rows, *copies])
+    kinds = [
+        spoiled.fault if place in spoiled.places else duplicate_row.__name__
+        for spoiled in copies
+        for place in range(spoiled.rows.height)
+    ]
+    return pl.concat([rows, *(spoiled.rows for spoiled in copies)]), kinds
 
 
 def _chosen(fault: str, count: int, share: float, seed: int) -> np.ndarray:

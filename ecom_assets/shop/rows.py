@@ -10,7 +10,7 @@ from ecom_assets.shop.draws import DAY, Ints
 
 Rows = Mapping[str, Ints]
 """Columns of equal length. `at` is the moment that decides the event day, `arrives` the arrival day,
-both since 1970, in microseconds and days."""
+both since 1970, in microseconds and days. `is_resent` is 1 where a row arrives once more, as it was."""
 
 LAGS = (0, 1, 2, 7, 30)
 LAG_WEIGHTS = [0.964, 0.025, 0.008, 0.002, 0.001]
@@ -30,6 +30,11 @@ def concat(parts: Sequence[Rows]) -> Rows:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
+def marked(rows: Rows, is_resent: int) -> Rows:
+    """The rows with `is_resent` set."""
+    return {**rows, "is_resent": np.full(len(rows["at"]), is_resent)}
+
+
 def send(rng: np.random.Generator, rows: Rows, known_at: Ints, longest_lag: int = max(LAGS)) -> Rows:
     """Adds the arrival day: most rows arrive on the day they are known, some later, a few once more.
 
@@ -37,9 +42,9 @@ def send(rng: np.random.Generator, rows: Rows, known_at: Ints, longest_lag: int 
     """
     count = len(known_at)
     lag = np.array(LAGS)[np.searchsorted(np.cumsum(LAG_WEIGHTS)[:-1], rng.random(count), side="right")]
-    sent = {**rows, "arrives": known_at // DAY + np.minimum(lag, longest_lag)}
+    sent = {**marked(rows, is_resent=0), "arrives": known_at // DAY + np.minimum(lag, longest_lag)}
     again = np.flatnonzero(rng.random(count) < RESENT_SHARE)
-    resent = take(sent, again)
+    resent = marked(take(sent, again), is_resent=1)
     later = rng.choice(RESENT_LAGS, len(again))
     return concat([sent, {**resent, "arrives": resent["arrives"] + later}])
 

@@ -9,12 +9,12 @@ import polars as pl
 
 from ecom_assets.shop.customers import Customers
 from ecom_assets.shop.draws import DAY, uniforms
-from ecom_assets.shop.faults import with_dirt
+from ecom_assets.shop.faults import duplicate_row, with_dirt
 from ecom_assets.shop.marketing import Marketing, ad_spend_frame
 from ecom_assets.shop.marketplace import Marketplace
 from ecom_assets.shop.products import Products
 from ecom_assets.shop.reviews import Reviews, reviews_frame
-from ecom_assets.shop.rows import LAGS, LONGEST_LAG, Rows, concat, take
+from ecom_assets.shop.rows import LAGS, LONGEST_LAG, Rows, concat, marked, take
 from ecom_assets.shop.sales import (
     LONGEST_RETURN,
     Basket,
@@ -38,6 +38,8 @@ LONGEST_WAIT = LONGEST_RETURN + LONGEST_LAG
 
 RESENT_VISIT_SHARE = 0.04
 """Share of the events sent a day late that are sent once more the day after."""
+
+_DEFECT = {"feed": pl.String, "record": pl.Int64, "kind": pl.String}
 
 
 class Shop:
@@ -82,15 +84,17 @@ class Shop:
             "reviews": reviews_frame,
             "purchase_receipts": self._stock.receipts_frame,
             "inventory_movements": movements_frame,
+            "events": events_frame,
         }
+        self._defects: dict[int, pl.DataFrame] = {}
 
     def day(self, day: date) -> dict[str, pl.DataFrame]:
         """All good rows about a day, whenever they arrive, by feed. Raises ValueError before the shop's start."""
         number = self._number(day)
         about = self._timetable.begins(number)
-        frames = self._written(number, lambda rows: rows["at"] // DAY == about // DAY)
-        sent = [part for lag in LAGS for part in self._sent(number, lag)]
-        return {**frames, "events": events_frame(concat(sent))}
+        rows = self._belonging(number, lambda rows: rows["at"] // DAY == about // DAY)
+        rows["events"] = concat([part for lag in LAGS for part in self._sent(number, lag)])
+        return {feed: self._frames[feed](some) for feed, some in rows.items()}
 
     def arrivals(self, day: date) -> dict[str, pl.DataFrame]:
         """All rows that arrive on a day, by feed; among them the spoiled copies.
@@ -99,12 +103,28 @@ class Shop:
         """
         number = self._number(day)
         arrived = self._timetable.begins(number) // DAY
-        frames = self._written(number, lambda rows: rows["arrives"] == arrived)
+        rows = self._belonging(number, lambda rows: rows["arrives"] == arrived)
         sent = [self._sent(number - lag, lag)[0] for lag in LAGS]
-        sent.append(self._sent(number - 2, 1)[1])
-        arrived_rows = {**frames, "events": events_frame(concat(sent))}
-        share = self.scale.dirty_share
-        return {feed: with_dirt(feed, rows, share, self.seed, number) for feed, rows in arrived_rows.items()}
+        rows["events"] = concat([*sent, self._sent(number - 2, 1)[1]])
+        frames, defects = {}, []
+        for feed, some in rows.items():
+            good = self._frames[feed](some)
+            frames[feed], faults = with_dirt(feed, good, self.scale.dirty_share, self.seed, number)
+            defects += [(feed, int(place) + 1, duplicate_row.__name__) for place in np.flatnonzero(some["is_resent"])]
+            defects += [(feed, record, fault) for record, fault in enumerate(faults, good.height + 1)]
+        self._defects[number] = pl.DataFrame(defects, _DEFECT, orient="row")
+        return frames
+
+    def defects(self, day: date) -> pl.DataFrame:
+        """What is wrong with which of the rows that arrive on a day: feed, ordinal among the feed's rows, and kind.
+
+        The kind is the name of one of `ecom_assets.shop.faults`; rows that are sent once more are a `duplicate_row`.
+        Raises ValueError before the shop's start.
+        """
+        number = self._number(day)
+        if number not in self._defects:
+            self.arrivals(day)
+        return self._defects[number]
 
     def settlement(self, day: date) -> pl.DataFrame:
         """The report of a day that a marketplace sends to the shop. Raises ValueError before the shop's start."""
@@ -125,13 +145,14 @@ class Shop:
             raise ValueError(f"The shop opened on {self.start}; there is nothing on {day}.")
         return (day - self.start).days
 
-    def _written(self, number: int, belongs: Callable[[Rows], np.ndarray]) -> dict[str, pl.DataFrame]:
-        """The frames of all feeds but events: the rows that belong, of all days on which they may have begun."""
+    def _belonging(self, number: int, belongs: Callable[[Rows], np.ndarray]) -> dict[str, Rows]:
+        """The rows of all feeds but events that belong, of all days on which they may have begun."""
         begun = [self._begun(day) for day in range(max(number - LONGEST_WAIT, 0), number + 2)]
         begun += [self._moved(day) for day in range(max(number - LONGEST_LAG, 0), number + 1)]
         return {
-            feed: write(_chosen([rows[feed] for rows in begun if feed in rows], belongs))
-            for feed, write in self._frames.items()
+            feed: _chosen([rows[feed] for rows in begun if feed in rows], belongs)
+            for feed in self._frames
+            if feed != "events"
         }
 
     def _rows_begun(self, day: int) -> Mapping[str, Rows]:
@@ -173,9 +194,9 @@ class Shop:
         """The events about a day that are sent `lag` days late, and those of them sent once more."""
         about = self._timetable.begins(day) // DAY if day >= 0 else -1
         parts = [self._batch(begun, lag) for begun in (day - 1, day, day + 1)]
-        events = concat([take(part, part["at"] // DAY == about) for part in parts])
+        events = marked(concat([take(part, part["at"] // DAY == about) for part in parts]), is_resent=0)
         is_resent = uniforms(self.seed, "resent", events["event"]) < (RESENT_VISIT_SHARE if lag == 1 else 0)
-        return events, take(events, is_resent)
+        return events, marked(take(events, is_resent), is_resent=1)
 
 
 def _chosen(parts: Sequence[Rows], belongs: Callable[[Rows], np.ndarray]) -> Rows:

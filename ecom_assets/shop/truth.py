@@ -9,6 +9,8 @@ No pipeline reads it. Each of these is a frame per day:
 - `products`: how many units of each product are expected to be sold on the day.
 - `days`: orders expected on the day, and the sum of the weights of the customers who may place them. So a customer is
   expected to place `expected_orders` times their weight over `customer_weights` orders on a day, those of guests apart.
+
+Beside these, `Shop.defects` tells what is wrong with which rows, by the day on which they arrive.
 """
 
 from datetime import date

@@ -159,8 +159,31 @@ def test_the_truth_is_written_beside_the_landing_zone_by_kind_and_day(tmp_path: 
 
     write_truth(tmp_path, shop, days(2))
 
-    kinds = ["channels", "customers", "days", "orders", "products"]
+    kinds = ["channels", "customers", "days", "defects", "orders", "products"]
     assert sorted(path.name for path in tmp_path.iterdir()) == kinds
     assert pl.read_parquet(tmp_path / "orders" / "2024-01-02.parquet").equals(
         shop.truth(START + timedelta(days=1))["orders"]
     )
+
+
+@pytest.mark.parametrize("feed", ["order_items", "payments", "events"])
+def test_a_defect_is_named_as_the_record_is_when_it_is_read(feed: str, tmp_path: Path) -> None:
+    zone, day = Zone(tmp_path / "landing"), START + timedelta(days=4)
+    dirty = Shop(START, preset=dataclasses.replace(SMALL, orders_per_day=60, dirty_share=0.1))
+    land_shop(zone, dirty, [day])
+
+    write_truth(tmp_path / "truth", dirty, [day])
+
+    named = pl.read_parquet(tmp_path / "truth" / "defects" / f"{day}.parquet").filter(pl.col("feed") == feed)
+    with duckdb.connect() as con:
+        records = read(con, zone.arrivals(feed, day, day)[day], ["quantity", "status", "event_id"]).pl()
+    both = named.join(records, on=["arrived_on", "source_file", "record"])
+    is_so = {
+        "order_items": pl.col("quantity").cast(pl.Int64) < 0,
+        "payments": pl.col("status") == "lost",
+        "events": pl.col("event_id").is_null(),
+    }
+    kind = {"order_items": "negative_quantity", "payments": "unknown_status", "events": "null_key"}[feed]
+    assert both.height == named.height > 0
+    assert both.filter(pl.col("kind") == kind).height == records.filter(is_so[feed]).height > 0
+    assert both.filter(is_so[feed])["kind"].unique().to_list() == [kind]

@@ -23,7 +23,7 @@ from ecom_assets.landing import (
     shipments,
     suppliers,
 )
-from ecom_assets.shop import PRESETS, Scale, Shop
+from ecom_assets.shop import PRESETS, Scale, Shop, faults
 from ecom_assets.shop.marketing import CAMPAIGN, INVALID_CLICK_SHARE
 from ecom_assets.shop.shop import LONGEST_WAIT
 from ecom_assets.shop.timetable import CAMPAIGN_DAYS
@@ -511,6 +511,40 @@ def test_dirt_is_well_under_a_hundredth_and_leaves_the_good_rows(clean: Shop) ->
             total += good[feed].height
 
     assert 0.001 < extra / total < 0.004
+
+
+def test_defects_are_the_rows_that_a_clean_shop_would_not_send_on_that_day(clean: Shop) -> None:
+    day, shop = on(16), Shop(START)
+
+    defects = shop.defects(day)
+
+    sent, sent_before = shop.arrivals(day), [clean.arrivals(on(n)) for n in (14, 15)]
+    for feed, good in clean.arrivals(day).items():
+        of_feed = defects.filter(pl.col("feed") == feed)
+        again = of_feed.filter(pl.col("kind") == "duplicate_row")["record"] - 1
+        spoiled = of_feed.filter(pl.col("kind") != "duplicate_row")["record"] - 1
+        assert list(spoiled) == list(range(good.height, sent[feed].height)), feed
+        before = pl.concat([arrived[feed] for arrived in sent_before])
+        assert sent[feed][again].join(before, on=good.columns, how="anti", nulls_equal=True).is_empty(), feed
+    assert {"duplicate_row", "null_key"} < set(defects["kind"])
+
+
+def test_the_defects_of_a_day_alone_are_those_after_many_others() -> None:
+    shop = Shop(START)
+    for n in range(9):
+        shop.arrivals(on(n))
+
+    assert shop.defects(on(8)).equals(Shop(START).defects(on(8)))
+
+
+def test_a_copy_with_nothing_to_spoil_is_a_duplicate() -> None:
+    rows = pl.DataFrame({"product_id": [None, "P1"]}, schema={"product_id": pl.String})
+
+    spoiled, kinds = faults.with_dirt("reviews", rows, 1.0, 3, 0)
+
+    is_same = spoiled[rows.height :]["product_id"].is_null() & (pl.Series(kinds) == "duplicate_row")
+    assert len(kinds) == spoiled.height - rows.height == 2
+    assert is_same.any()
 
 
 def test_a_day_before_the_opening_is_refused() -> None:
