@@ -11,6 +11,11 @@ def days_between(earlier: nw.Expr, later: nw.Expr) -> nw.Expr:
     return (apart.dt.total_seconds() // _SECONDS_PER_DAY).cast(nw.Int64)
 
 
+def days_later(day: nw.Expr, days: int) -> nw.Expr:
+    """The date a number of days after a date."""
+    return day.cast(nw.Datetime("us")).dt.offset_by(f"{days}d").cast(nw.Date)
+
+
 def month_of(day: nw.Expr) -> nw.Expr:
     """The first day of a date's month."""
     return day.dt.truncate("1mo").cast(nw.Date)
@@ -24,7 +29,7 @@ def months_between(earlier: nw.Expr, later: nw.Expr) -> nw.Expr:
 
 def is_month_end(day: nw.Expr) -> nw.Expr:
     """Whether a date is the last day of its month."""
-    return day.cast(nw.Datetime("us")).dt.offset_by("1d").dt.day() == 1
+    return days_later(day, 1).dt.day() == 1
 
 
 def is_week_end(day: nw.Expr) -> nw.Expr:

@@ -3,10 +3,10 @@
 import narwhals as nw
 
 from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
-from ecom_assets.dates import days_between
+from ecom_assets.dates import days_later
 from ecom_assets.days import history, trailing
 from ecom_assets.gold.dim_product_versions import UNKNOWN_CATEGORY
-from ecom_assets.money import MONEY, extended, ratio, total, total_count
+from ecom_assets.money import MONEY, extended, no_amount, ratio, total, total_count
 from ecom_assets.table_asset import table_asset
 
 TRAILING_DAYS = 28
@@ -15,8 +15,9 @@ TRAILING_DAYS = 28
 class DailyInventory(Table, primary_key=("day", "category"), partition_column="day"):
     """One row per day and category with stock.
 
-    What is of 28 days is of the day and the 27 before it, as far as there was stock. Counts, units and amounts add up
-    over categories; a ratio of all is the ratio of the sums. Units without a known cost are worth nothing here.
+    What is of 28 days is of the day and the 27 before it, as far as there was stock, and of the products that stand in
+    the category as the day ends, wherever they stood before. Counts, units and amounts add up over categories; a ratio
+    of all is the ratio of the sums. Units without a known cost are worth nothing here.
     """
 
     day: Date = key("Business day")
@@ -51,83 +52,70 @@ class DailyInventory(Table, primary_key=("day", "category"), partition_column="d
         return nw.col("units_sold") <= nw.col("units_sold_28d")
 
 
-def is_out_of_stock(stock: nw.LazyFrame) -> nw.LazyFrame:
-    """Adds whether there is nothing on hand of a product that sold on the day or in the 27 days before."""
+OF_28_DAYS = ["days_stocked_28d", "units_sold_28d", "units_gone_28d"]
+AMOUNTS_OF_28_DAYS = ["cost_of_goods_28d", "summed_stock_value"]
+
+
+def in_28_days(stock: nw.LazyFrame) -> nw.LazyFrame:
+    """Adds for each product and day what its 28 days come to: a running sum that each day enters, and later leaves."""
     c = nw.col
-    sold_on = nw.when(c("sold") > 0).then(c("day"))
-    last_sold = stock.with_columns(sold_on=sold_on).with_columns(
-        last_sold_on=c("sold_on").fill_null(strategy="forward").over("product_id", order_by="day")
+    enters = stock.with_columns(
+        enters=nw.lit(1, nw.Int64),
+        days_stocked_28d=nw.lit(1, nw.Int64),
+        units_sold_28d=c("sold"),
+        units_gone_28d=c("sold") - c("returned") - c("adjusted"),
+        cost_of_goods_28d=nw.coalesce(extended("sold", "unit_cost"), no_amount()),
+        summed_stock_value=nw.coalesce(c("stock_value"), no_amount()),
     )
-    sold_lately = (days_between(c("last_sold_on"), c("day")) < TRAILING_DAYS).fill_null(value=False)
-    return last_sold.with_columns(is_out_of_stock=(c("on_hand") <= 0) & sold_lately)
+    leaves = enters.select(
+        "product_id",
+        *(-c(name) for name in OF_28_DAYS),
+        *((-c(name)).cast(MONEY) for name in AMOUNTS_OF_28_DAYS),
+        day=days_later(c("day"), TRAILING_DAYS),
+        enters=nw.lit(0, nw.Int64),
+    )
 
+    def to_date(name: str) -> nw.Expr:
+        return c(name).cum_sum().over("product_id", order_by=["day", "enters"])
 
-COUNTS = ["products", "on_hand", "stock_outs", "units_sold", "opening", "came"]
-AMOUNTS = ["stock_value", "cost_of_goods"]
-
-
-def by_category(stock: nw.LazyFrame, products: nw.LazyFrame) -> nw.LazyFrame:
-    """The stock of each day, summed over the products of a category."""
-    c = nw.col
     return (
-        is_out_of_stock(stock)
-        .join(products.select("product_key", "category"), on="product_key", how="left")
-        .select(
-            "day",
-            "on_hand",
-            "stock_value",
-            "opening",
-            category=c("category").fill_null(UNKNOWN_CATEGORY),
-            products=nw.lit(1, nw.Int64),
-            stock_outs=c("is_out_of_stock").cast(nw.Int64),
-            units_sold="sold",
-            came=c("opened") + c("received"),
-            cost_of_goods=extended("sold", "unit_cost"),
-        )
-        .group_by("day", "category")
-        .agg(*map(total_count, COUNTS), *map(total, AMOUNTS))
-        .with_columns(c(AMOUNTS).fill_null(0).cast(MONEY))
-    )
-
-
-def in_28_days(categories: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame:
-    """For each of the days, what the 28 days up to it come to."""
-    c = nw.col
-    that_day = categories.select(
-        "category", "opening", "came", "units_sold", "stock_value", "cost_of_goods", stocked_on="day"
-    )
-    is_first_day = c("stocked_on") == c("stocked_on").min().over("day", "category")
-    return (
-        categories.join(days, on="day", how="semi")
-        .select("day", "category")
-        .join(that_day, on="category")
-        .filter(days_between(c("stocked_on"), c("day")).is_between(0, TRAILING_DAYS - 1))
+        nw.concat([enters, leaves], how="diagonal")
         .with_columns(
-            days_stocked_28d=nw.lit(1, nw.Int64),
-            units_available_28d=c("came") + nw.when(is_first_day).then(c("opening")).otherwise(0),
+            *(to_date(name).cast(nw.Int64) for name in OF_28_DAYS),
+            *(to_date(name).cast(MONEY) for name in AMOUNTS_OF_28_DAYS),
         )
-        .group_by("day", "category")
-        .agg(
-            total_count("days_stocked_28d"),
-            total_count("units_available_28d"),
-            total_count("units_sold").alias("units_sold_28d"),
-            total("cost_of_goods").alias("cost_of_goods_28d"),
-            total("stock_value").alias("summed_stock_value"),
-        )
-        .with_columns(mean_stock_value_28d=ratio("summed_stock_value", "days_stocked_28d"))
+        .filter(c("enters") == 1)
     )
+
+
+COUNTS = ["products", "on_hand", "units_sold", "stock_outs", "units_sold_28d", "units_available_28d"]
+AMOUNTS = ["stock_value", "cost_of_goods_28d", "summed_stock_value"]
 
 
 def transform(
     gold_fact_inventory_daily: nw.LazyFrame, gold_dim_product_versions: nw.LazyFrame, days: nw.LazyFrame
 ) -> nw.LazyFrame:
-    categories = by_category(gold_fact_inventory_daily, gold_dim_product_versions)
+    c = nw.col
+    is_out_of_stock = (c("on_hand") <= 0) & (c("units_sold_28d") > 0)
     return (
-        categories.join(in_28_days(categories, days), on=["day", "category"])
+        in_28_days(gold_fact_inventory_daily)
+        .join(days, on="day", how="semi")
+        .join(gold_dim_product_versions.select("product_key", "category"), on="product_key", how="left")
+        .with_columns(
+            category=c("category").fill_null(UNKNOWN_CATEGORY),
+            products=nw.lit(1, nw.Int64),
+            units_sold="sold",
+            stock_outs=is_out_of_stock.cast(nw.Int64),
+            units_available_28d=c("on_hand") + c("units_gone_28d"),
+        )
+        .group_by("day", "category")
+        .agg(*map(total_count, COUNTS), *map(total, AMOUNTS), c("days_stocked_28d").max())
+        .with_columns(c("stock_value").fill_null(0).cast(MONEY))
+        .with_columns(mean_stock_value_28d=ratio("summed_stock_value", "days_stocked_28d"))
         .with_columns(
             stock_out_rate=ratio("stock_outs", "products"),
             sell_through_28d=ratio("units_sold_28d", "units_available_28d"),
-            days_of_supply=ratio(nw.col("on_hand") * nw.col("days_stocked_28d"), "units_sold_28d"),
+            days_of_supply=ratio(c("on_hand") * c("days_stocked_28d"), "units_sold_28d"),
             turnover_28d=ratio("cost_of_goods_28d", "mean_stock_value_28d"),
         )
         .select(*contract(DailyInventory).columns)

@@ -49,6 +49,42 @@ def test_28_days_open_with_what_was_on_hand_as_they_began():
     assert rows(made, "units_sold_28d", "units_available_28d") == [(2, 41)]
 
 
+def test_28_days_of_a_category_are_those_of_the_products_that_stand_in_it_now():
+    products = sample(
+        DimProductVersions,
+        {"product_key": "P1", "product_id": "P", "category": "a"},
+        {"product_key": "P2", "product_id": "P", "category": "b"},
+        {"product_key": "Q1", "product_id": "Q", "category": "b"},
+    )
+    cost = {"unit_cost": "2"}
+    stock = sample(
+        FactInventoryDaily,
+        {**P, **cost, "day": "2024-01-01", "opened": 100, "on_hand": 100, "stock_value": "200"},
+        {**Q, **cost, "day": "2024-01-01", "opened": 10, "on_hand": 10, "stock_value": "20"},
+        {**P, **cost, "product_key": "P2", "day": "2024-01-02", "opening": 100, "sold": 100, "stock_value": "0"},
+        {**Q, **cost, "day": "2024-01-02", "opening": 10, "on_hand": 10, "stock_value": "20"},
+    )
+
+    made = run(transform, stock, products, days("2024-01-02"))
+
+    assert rows(made, "category", "units_sold_28d", "units_available_28d", "sell_through_28d") == [
+        ("b", 100, 110, 100 / 110)
+    ]
+    assert rows(made, "mean_stock_value_28d", "turnover_28d", "days_of_supply") == [(120.0, 200 / 120, 10 / 50)]
+
+
+def test_what_came_back_and_what_was_found_was_not_there_to_be_sold():
+    stock = sample(
+        FactInventoryDaily,
+        {**P, "day": "2024-01-01", "opened": 10, "sold": 8, "returned": 3, "adjusted": -1, "on_hand": 4},
+        {**P, "day": "2024-01-02", "opening": 4, "received": 6, "on_hand": 10},
+    )
+
+    made = run(transform, stock, PRODUCTS, days("2024-01-02"))
+
+    assert rows(made, "units_sold_28d", "units_available_28d") == [(8, 16)]
+
+
 def test_a_product_at_zero_that_has_not_sold_for_28_days_is_no_stock_out():
     def stock_outs(sold_on: str) -> list[int]:
         stock = sample(
