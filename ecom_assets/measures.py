@@ -25,6 +25,9 @@ IMPRESSIONS = "How often advertisements were shown"
 CLICKS = "How often advertisements were clicked"
 CAC = "Customer acquisition cost: spend per new customer; null without new customers"
 
+UNKNOWN_CATEGORY = "unknown"
+"""Stands for the category of a product whose version names none, or that had no version yet."""
+
 
 def revenue() -> nw.Expr:
     """Gross sales less discounts, an amount; of the columns of these names."""

@@ -11,7 +11,7 @@ from ecom_assets.table_asset import asset_key
 
 ROOT = Path(ecom_assets.__file__).parent
 TABLES = ("bronze", "silver", "gold", "kpi", "features")
-LANGUAGE = {"channels", "contract", "dates", "days", "keys", "measures", "money", "table_asset"}
+LANGUAGE = {"channels", "contract", "dates", "days", "keys", "measures", "money", "table_asset", "versions"}
 """What table files may use, beside the feeds and the named steps of their own layer."""
 
 MAY_IMPORT = {

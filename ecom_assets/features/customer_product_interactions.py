@@ -2,9 +2,9 @@
 
 import narwhals as nw
 
+from ecom_assets import measures
 from ecom_assets.contract import Date, Table, column, contract, key
 from ecom_assets.days import history
-from ecom_assets.gold.dim_product_versions import UNKNOWN_CATEGORY
 from ecom_assets.money import total_count
 from ecom_assets.table_asset import table_asset
 from ecom_assets.versions import with_version_of_day
@@ -58,7 +58,7 @@ def transform(
     )
     return (
         interactions.join(categories, on=["day", "product_id"], how="left")
-        .with_columns(c("category").fill_null(UNKNOWN_CATEGORY))
+        .with_columns(c("category").fill_null(measures.UNKNOWN_CATEGORY))
         .select(*contract(CustomerProductInteractions).columns)
     )
 

@@ -8,8 +8,6 @@ from ecom_assets.keys import key_at
 from ecom_assets.table_asset import table_asset
 from ecom_assets.versions import versions, view_of
 
-UNKNOWN_CATEGORY = "unknown"
-"""Stands for the category of a product whose version names none, or that had no version yet."""
 ATTRIBUTES = ["name", "category", "brand", "price", "cost", "is_active"]
 VIEW = ("gold.dim_product", view_of("gold.dim_product_versions", "product_id"))
 

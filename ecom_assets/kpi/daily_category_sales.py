@@ -5,7 +5,6 @@ import narwhals as nw
 from ecom_assets import measures
 from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
 from ecom_assets.days import history
-from ecom_assets.gold.dim_product_versions import UNKNOWN_CATEGORY
 from ecom_assets.money import ratio, total, total_count
 from ecom_assets.table_asset import table_asset
 
@@ -45,7 +44,7 @@ def transform(
     return (
         nw.concat([sold, refunded], how="diagonal")
         .join(categories, on="product_key", how="left")
-        .with_columns(category=c("category").fill_null(UNKNOWN_CATEGORY))
+        .with_columns(category=c("category").fill_null(measures.UNKNOWN_CATEGORY))
         .group_by("day", "category")
         .agg(*map(total_count, COUNTS), *map(total, AMOUNTS))
         .with_columns(net_sales=measures.net_sales(), asp=ratio(measures.revenue(), "units"))

@@ -2,10 +2,10 @@
 
 import narwhals as nw
 
+from ecom_assets import measures
 from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
 from ecom_assets.dates import days_later
 from ecom_assets.days import history, trailing
-from ecom_assets.gold.dim_product_versions import UNKNOWN_CATEGORY
 from ecom_assets.money import MONEY, extended, no_amount, ratio, total, total_count
 from ecom_assets.table_asset import table_asset
 
@@ -102,7 +102,7 @@ def transform(
         .join(days, on="day", how="semi")
         .join(gold_dim_product_versions.select("product_key", "category"), on="product_key", how="left")
         .with_columns(
-            category=c("category").fill_null(UNKNOWN_CATEGORY),
+            category=c("category").fill_null(measures.UNKNOWN_CATEGORY),
             products=nw.lit(1, nw.Int64),
             units_sold="sold",
             stock_outs=is_out_of_stock.cast(nw.Int64),
