@@ -278,7 +278,7 @@ def unread(
         days = every | {day for name, day in recorded if name == table and day in calendar}
         if newest and newest not in landed[table] and (table, newest) not in recorded and zone.is_due(feed, newest):
             days.discard(newest)
-        prints = zone.fingerprint(feed, min(days), max(days)) if days else {}
+        prints = zone.fingerprint(feed, min(days), max(days), calendar.first) if days else {}
         for day in sorted(days):
             if recorded.get((table, day)) != prints[day]:
                 why = "its files changed" if (table, day) in recorded else "its files have not been read"

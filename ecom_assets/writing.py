@@ -724,8 +724,9 @@ def _write_bronze(session: Session, declaration: Declaration, window: Window) ->
     con, zone, feed = session.con, session.zone, _feed(declaration)
     assert declaration.feed is not None
     columns = engine.columns_of(declaration)
-    prints = zone.fingerprint(feed, window.first, window.last)  # first: a file that comes in between is seen as new
-    arrivals = zone.arrivals(feed, window.first, window.last)
+    since = session.calendar.first
+    prints = zone.fingerprint(feed, window.first, window.last, since)  # first: a file in between is seen as new
+    arrivals = zone.arrivals(feed, window.first, window.last, since)
     files = [file for day in window for file in arrivals[day]]
     table = quoted(declaration.name)
     with session.transaction():

@@ -356,6 +356,18 @@ def test_a_file_that_comes_twice_counts_once(shop):
     assert shop.orders() == before
 
 
+def test_a_file_counts_though_the_same_stood_there_before_the_calendar_or_under_a_name_of_no_kind(shop):
+    shop.land_customers(3)
+    for day in (-1, 3):
+        shop.land_orders(day, order(31, 3))
+    shop.land_customers(4)
+    for name in ("orders.bak", "orders.csv"):
+        shop.land_orders(4, order(41, 4), file=name)
+    settle(shop.session)
+
+    assert [found for found in shop.orders() if found[1] > 30] == [(3, 31), (4, 41)]
+
+
 def test_a_truncated_file_is_read_as_far_as_it_goes_and_said(shop):
     whole = shop.land_orders(1, *(order(number, 1) for number in range(100, 300))).read_bytes()
     shop.session.zone.write("orders", on(1), "orders.csv.gz", gzip.compress(whole)[:-200])

@@ -27,7 +27,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ecom_assets.landing.zone import LandedFile
+from ecom_assets.landing.zone import PARQUET, LandedFile, kind_of
 
 RECORD_LIMIT = 1 << 20
 """Bytes a record may have; a longer one is set aside."""
@@ -82,7 +82,7 @@ def read(
             continue
         if not file.path.exists():
             raise FileNotFoundError(f"{file.path} is no longer there.")
-        shape = _parquet_shape(file.path, columns) if file.name.endswith(".parquet") else None
+        shape = _parquet_shape(file.path, columns) if kind_of(file.name) == PARQUET else None
         if shape is None:
             streamed.append(file)
         else:
@@ -223,10 +223,10 @@ def _prepare(
     DuckDB takes a truncated gzip for a whole one, hence the unpacking; and it keeps NUL bytes.
     """
     source = _Source(file, file.path)
-    name = file.name.removesuffix(".gz")
-    if not name.endswith((".csv", ".jsonl", ".ndjson")) or dialect.encoding != _OURS.encoding:
+    kind = kind_of(file.name)
+    if kind is None or kind == PARQUET or dialect.encoding != _OURS.encoding:
         return source, None
-    if name != file.name:
+    if kind.is_packed:
         source = _Source(file, unpacked)
         try:
             with pa.input_stream(str(file.path), compression="gzip") as packed, unpacked.open("wb") as plain:
@@ -243,7 +243,7 @@ def _prepare(
             return source, None
         first_line = content.readline()
         has_quotes = content.find(b'"', len(first_line)) >= 0
-    if name.endswith(".csv"):
+    if kind.format == "csv":
         alone = has_quotes and not _closes_quotes(source.path, dialect.delimiter)
         return source, _csv_shape(first_line, columns, dialect.delimiter, source.path if alone else None)
     return source, _json_shape(first_line)
@@ -513,20 +513,20 @@ def _patient(
 
 def _records(file: LandedFile, columns: Sequence[str], dialect: Dialect) -> Iterator[_Record]:
     nothing = (None,) * len(columns)
-    name = file.name.removesuffix(".gz")
-    if name.endswith(".csv"):
-        records = _csv_records(_lines(file, dialect.encoding), columns, dialect.delimiter)
-    elif name.endswith((".jsonl", ".ndjson")):
-        records = _json_records(_lines(file, dialect.encoding), columns)
-    elif name.endswith(".parquet") and name == file.name:
+    kind = kind_of(file.name)
+    if kind is None:
+        records = iter([_Record(nothing, problem=_UNKNOWN_KIND, raw=file.name)])
+    elif kind == PARQUET:
         records = _parquet_records(file, columns)
+    elif kind.format == "csv":
+        records = _csv_records(_lines(file, dialect.encoding), columns, dialect.delimiter)
     else:
-        records = iter([_Record(nothing, problem=_UNKNOWN_SUFFIX, raw=file.name)])
+        records = _json_records(_lines(file, dialect.encoding), columns)
     for record in records:
         yield record if record.problem is None else record._replace(values=nothing)
 
 
-_UNKNOWN_SUFFIX = (
+_UNKNOWN_KIND = (
     "the file is of no known kind: the name has to end in .csv, .jsonl, .ndjson (each also with .gz) or .parquet"
 )
 

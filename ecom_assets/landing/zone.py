@@ -1,7 +1,7 @@
 """The landing zone: one folder per feed and arrival day, and nothing else that bronze reads.
 
-Here belong the listing of files, what makes one a repetition of another, and the settings of the feeds.
-What is in the files does not: that is `reading`'s.
+Here belong the listing of files, what their names tell, what makes one a repetition of another, and the settings
+of the feeds. What is in the files does not: that is `reading`'s.
 """
 
 import datetime as dt
@@ -13,7 +13,7 @@ import secrets
 import sqlite3
 import time
 import tomllib
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
@@ -30,6 +30,8 @@ _IGNORED = (".", "_")
 _SETTLED_NS = 2_000_000_000
 """A file or folder touched less than two seconds before it was looked at may change again within one clock tick."""
 
+_FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+
 _INDEX = """
 create table if not exists files (
     feed text, day text, folder_mtime_ns integer, name text,
@@ -39,12 +41,30 @@ create table if not exists files (
 """
 
 
+class Kind(NamedTuple):
+    """How a file is read. Its format is csv, jsonl or parquet."""
+
+    format: str
+    is_packed: bool = False
+
+
+PARQUET = Kind("parquet")
+
+
+def kind_of(name: str) -> Kind | None:
+    """What a file's name tells of how to read it; None where it tells nothing, and the file cannot be read."""
+    stem = name.removesuffix(".gz")
+    format = next((format for suffix, format in _FORMATS.items() if stem.endswith(suffix)), None)
+    kind = Kind(format, is_packed=stem != name) if format else None
+    return None if kind == Kind("parquet", is_packed=True) else kind
+
+
 @dataclass(frozen=True)
 class LandedFile:
     """One file as it arrived.
 
-    `digest` is the SHA-256 of its bytes in hex. `duplicate_of` is "<arrival day>/<name>" of the feed's
-    first file with the same bytes, by arrival day and name, or None where this is the first.
+    `digest` is the SHA-256 of its bytes in hex. `duplicate_of` is "<arrival day>/<name>" of the feed's first file
+    of the same kind with the same bytes, by arrival day and name, or None where this is the first or of no kind.
     """
 
     feed: str
@@ -108,26 +128,33 @@ class Zone:
         """Arrival days of the feed that have a folder, sorted."""
         return [dt.date.fromisoformat(day) for day in self._day_folders(feed)]
 
-    def arrivals(self, feed: str, first: dt.date, last: dt.date) -> dict[dt.date, list[LandedFile]]:
-        """The files of each arrival day from `first` to `last`; days without files have an empty list."""
+    def arrivals(
+        self, feed: str, first: dt.date, last: dt.date, since: dt.date = dt.date.min
+    ) -> dict[dt.date, list[LandedFile]]:
+        """The files of each arrival day from `first` to `last`; days without files have an empty list.
+
+        `since` is the first day of the calendar. What arrived before is never read, so it is not listed, and nothing
+        is a duplicate of it.
+        """
         arrivals: dict[dt.date, list[LandedFile]] = {day: [] for day in _days(first, last)}
-        first_with: dict[str, str] = {}
-        for day_text, seen in self._listing(feed, last).items():
+        first_with: dict[tuple[str, Kind], str] = {}
+        for day_text, seen in self._listing(feed, since, last).items():
             day = dt.date.fromisoformat(day_text)
             for file in seen:
                 place = f"{day_text}/{file.name}"
-                original = first_with.setdefault(file.digest, place)
+                kind = kind_of(file.name)
+                original = first_with.setdefault((file.digest, kind), place) if kind else place
                 if day >= first:
                     path = Path(f"{self.root}/{feed}/{day_text}/{file.name}")
                     duplicate_of = None if original == place else original
                     arrivals[day].append(LandedFile(feed, day, file.name, path, file.size, file.digest, duplicate_of))
         return arrivals
 
-    def fingerprint(self, feed: str, first: dt.date, last: dt.date) -> dict[dt.date, int]:
-        """An unsigned 64-bit hash per arrival day of what it holds, whether it was due, and the time zone."""
+    def fingerprint(self, feed: str, first: dt.date, last: dt.date, since: dt.date = dt.date.min) -> dict[dt.date, int]:
+        """An unsigned 64-bit hash per arrival day of its `arrivals`, whether it was due, and the time zone."""
         settings, days = self.settings(feed), self._day_folders(feed)
         prints = {}
-        for day, files in self.arrivals(feed, first, last).items():
+        for day, files in self.arrivals(feed, first, last, since).items():
             held = [(file.name, file.digest, file.duplicate_of) for file in files]
             content = json.dumps([held, _is_due(settings, days, day), settings.time_zone])
             prints[day] = int.from_bytes(hashlib.blake2b(content.encode(), digest_size=8).digest(), "big")
@@ -167,10 +194,10 @@ class Zone:
             return sorted(name for name in os.listdir(self.root / feed) if _is_day(name))
         return []
 
-    def _listing(self, feed: str, last: dt.date) -> dict[str, list[_Seen]]:
-        """Every arrival day of the feed up to `last`, with its files by name."""
+    def _listing(self, feed: str, since: dt.date, last: dt.date) -> dict[str, list[_Seen]]:
+        """Every arrival day of the feed from `since` to `last`, with its files by name."""
         days = self._day_folders(feed)
-        days = days[: bisect_right(days, last.isoformat())]
+        days = days[bisect_left(days, since.isoformat()) : bisect_right(days, last.isoformat())]
         with closing(self._index()) as index:
             known: dict[str, dict[str, _Seen]] = {}
             query = "select day, folder_mtime_ns, name, size, mtime_ns, inode, digest from files where feed = ?"

@@ -71,6 +71,29 @@ def test_the_same_bytes_landed_again_point_to_the_first(zone: Zone) -> None:
     assert zone.arrivals("payments", MONDAY, MONDAY)[MONDAY][0].duplicate_of is None
 
 
+def test_nothing_repeats_a_file_that_arrived_before_the_calendar(zone: Zone) -> None:
+    zone.write("orders", MONDAY, "a.csv", b"same")
+    zone.write("orders", TUESDAY, "a.csv", b"same")
+    zone.write("orders", WEDNESDAY, "a.csv", b"same")
+
+    found = zone.arrivals("orders", MONDAY, WEDNESDAY, since=TUESDAY)
+
+    assert [[file.duplicate_of for file in files] for files in found.values()] == [[], [None], ["2024-01-02/a.csv"]]
+    assert zone.fingerprint("orders", TUESDAY, TUESDAY, TUESDAY) != zone.fingerprint("orders", TUESDAY, TUESDAY)
+
+
+def test_a_file_repeats_only_what_is_read_in_the_same_way(zone: Zone) -> None:
+    for name in ("a.bak", "a.csv", "a.csv.gz", "a.json", "a.jsonl", "a.ndjson", "b.bak", "b.csv"):
+        zone.write("orders", MONDAY, name, b"same")
+
+    found = {file.name: file.duplicate_of for file in zone.arrivals("orders", MONDAY, MONDAY)[MONDAY]}
+
+    assert {name: original for name, original in found.items() if original} == {
+        "a.ndjson": "2024-01-01/a.jsonl",
+        "b.csv": "2024-01-01/a.csv",
+    }
+
+
 @pytest.mark.parametrize("settled", [True, False])
 def test_a_file_changed_in_place_has_another_digest(zone: Zone, settled: bool) -> None:
     path = zone.write("orders", MONDAY, "a.csv", b"1")
