@@ -265,11 +265,11 @@ def _keep_calendar(wanted: settings.Settings, days: Window) -> None:
     if not settings.stands(wanted.data):
         settings.save(wanted)
     known = settings.load()
-    if days.first not in known.calendar or days.last not in known.calendar or known.time_zone != wanted.time_zone:
+    if days.first not in known.calendar or days.last not in known.calendar:
         until = f"..{known.end}" if known.end else " on"
         raise click.ClickException(
-            f"{days} in {wanted.time_zone} does not fit the calendar: {known.start}{until} in {known.time_zone}, as "
-            f"{known.data / settings.FILE} or the environment says. Mend that, or take another folder: ECOM_DATA."
+            f"{days} does not fit the calendar: {known.start}{until}, as {known.data / settings.FILE} or the "
+            "environment says. Mend that, or take another folder: ECOM_DATA."
         )
 
 

@@ -166,6 +166,15 @@ def test_a_map_lands_an_export_and_says_what_to_run(ecom: Ecom, data: Path) -> N
     assert settings.load().start == Window.parse("2024-03-05").first
 
 
+def test_exports_of_another_time_zone_than_the_shops_are_landed(ecom: Ecom, data: Path) -> None:
+    (data / settings.FILE).write_text('start = 2024-03-01\ntime_zone = "Europe/Berlin"\n')
+    (data / "mine.toml").write_text(MAP.replace("[source]", '[source]\ntime_zone = "America/New_York"'))
+    (data / "2024-03-05.csv").write_text("number,at\n1,2024-03-05 10:00\n")
+
+    assert ecom("land", str(data / "mine.toml"), str(data)).exit_code == 0
+    assert settings.load().time_zone == "Europe/Berlin"
+
+
 def test_a_map_that_ships_is_known_by_its_name(ecom: Ecom, tmp_path: Path) -> None:
     assert error(ecom("land", "online_retail", str(tmp_path))) == f"Error: {tmp_path} holds no file like **/*.csv.gz."
 
@@ -177,7 +186,7 @@ def test_a_standing_calendar_is_not_replaced(ecom: Ecom, data: Path) -> None:
 
     refused = ecom("land", str(data / "mine.toml"), str(data))
 
-    assert "2024-03-05 in UTC does not fit the calendar: 2024-06-01 on in UTC" in error(refused)
+    assert "2024-03-05 does not fit the calendar: 2024-06-01 on, as" in error(refused)
     assert settings.load().memory_limit == "1GB"
     assert "does not fit the calendar" in error(ecom("shop", "2024-01-01"))
 

@@ -200,6 +200,15 @@ def _business_day(moment: str, time_zone: str) -> str:
     return f"timezone({literal(time_zone)}, timezone('UTC', {moment}))::date"
 
 
+def moment_text(text: str, time_zone: str) -> str:
+    """SQL: the text of a moment in UTC, with its offset; the text itself where that is no moment.
+
+    Texts without offset are in the time zone.
+    """
+    moment = _moment(f"trim({text})", time_zone)
+    return f"coalesce({moment}::varchar || '+00', {text})"
+
+
 def _typed(column: Column, feed_zone: str) -> str:
     """SQL: the text of a column made typed, null where it cannot be read."""
     text = f"nullif(trim({quoted(column.name)}), '')"

@@ -22,6 +22,9 @@ and `rounding_of` the same two what they cost more: the line's discount. Then, i
 In a group, or `over` columns, `take` picks one of the values: first (the first that is not null), min, max, sum, count.
 Numbers are exact decimals. What is no number or time where one is wanted passes as it was sent.
 
+Moments land in UTC, with their offset. Those that are sent without one are of the time zone that [source] names, as
+`time_zone = "Europe/Berlin"`, else of UTC: exports of several zones may go into one feed.
+
 A feed may take `files` of its own. Columns of other files come beside those of a line by a lookup, and are null where
 it finds nothing:
 
@@ -31,6 +34,14 @@ it finds nothing:
 
     [feed.products.columns]
     category = "categories.name"
+
+The calendar tells the first and last business day, where none stands yet, and the weekdays on which the feeds are due,
+where feeds.toml in the landing zone says nothing of them; without `due` that is every day:
+
+    [calendar]
+    start = 2024-01-01
+    end = 2024-12-31
+    due = ["mon", "tue", "wed", "thu", "fri"]
 
 A file of fixed width needs the places of its columns, the first and last character of each, counted from 1:
 
@@ -58,6 +69,7 @@ import duckdb
 
 import ecom_assets.landing
 from ecom_assets.contract import Contract, Table, contract
+from ecom_assets.engine.duckdb import moment_text
 from ecom_assets.errors import UserError
 from ecom_assets.landing import fixed_width
 from ecom_assets.landing.fixed_width import Layout
@@ -88,13 +100,14 @@ class NothingToLand(UserError, FileNotFoundError):
 
 @dataclass(frozen=True)
 class Feed:
-    """One feed of a map: which lines of which files it takes and how its columns come about."""
+    """One feed of a map: which lines of which files it takes and how its columns come about; which are moments."""
 
     name: str
     files: str
     where: tuple[Mapping[str, Any], ...]
     group_by: tuple[str, ...]
     columns: Mapping[str, Mapping[str, Any]]
+    moments: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -112,7 +125,11 @@ class Lookup:
 
 @dataclass(frozen=True)
 class FeedMap:
-    """A map that has been read and checked. `start` and `end` are the first and last business day, where given."""
+    """A map that has been read and checked.
+
+    `time_zone` (IANA name) is that of moments without offset. `start` and `end` are the first and last business day,
+    `due` the weekdays, Monday 0 to Sunday 6, on which the feeds are due, each where given.
+    """
 
     path: Path
     arrival_day: Mapping[str, Any]
@@ -123,7 +140,7 @@ class FeedMap:
     currency: str | None
     start: dt.date | None
     end: dt.date | None
-    due: frozenset[int]
+    due: frozenset[int] | None
     unreadable: str | None
     lookups: tuple[Lookup, ...]
     feeds: tuple[Feed, ...]
@@ -174,11 +191,16 @@ class FileReport:
 
 @dataclass(frozen=True)
 class LandReport:
-    """What became of each source file; `skipped` are those whose arrival day could not be told."""
+    """What became of each source file.
+
+    `skipped` are those whose arrival day could not be told; `due_otherwise` the feeds that stay due on other days than
+    the map says.
+    """
 
     feeds: tuple[str, ...]
     files: tuple[FileReport, ...]
     skipped: tuple[str, ...] = ()
+    due_otherwise: tuple[str, ...] = ()
 
     @property
     def lines(self) -> int:
@@ -203,6 +225,7 @@ class LandReport:
         said += [f"  {rows:>12,} rows of {feed}" for feed, rows in self.rows.items()]
         said += [f"  {self.unreadable:>12,} lines that cannot be read", f"  {self.unused:>12,} lines no feed takes"]
         said += [f"  skipped, for its name tells no arrival day: {name}" for name in self.skipped]
+        said += [f"  {feed} stays due on the days that feeds.toml says, not the map" for feed in self.due_otherwise]
         return "\n".join(said)
 
 
@@ -221,8 +244,6 @@ def land(feed_map: FeedMap, folder: Path, zone: Zone) -> LandReport:
     folder = Path(folder)
     reports: list[FileReport] = []
     skipped: list[str] = []
-    for feed in feed_map.feeds:
-        zone.save_settings(feed.name, FeedSettings(feed_map.time_zone, feed_map.due))
     for pattern, part in feed_map.by_files():
         files = []
         for path in _paths(folder, pattern):
@@ -235,7 +256,19 @@ def land(feed_map: FeedMap, folder: Path, zone: Zone) -> LandReport:
         if not files:
             raise NothingToLand(f"None of the {len(skipped)} files in {folder} tells its arrival day by its name.")
         reports += [report for batch in _bounded(files) for report in _land_batch(part, batch, folder, zone)]
-    return LandReport(tuple(feed.name for feed in feed_map.feeds), tuple(reports), tuple(skipped))
+    feeds = tuple(feed.name for feed in feed_map.feeds)
+    return LandReport(feeds, tuple(reports), tuple(skipped), tuple(_due_otherwise(feed_map, zone)))
+
+
+def _due_otherwise(feed_map: FeedMap, zone: Zone) -> Iterator[str]:
+    """Let the feeds without settings be due as the map says. Gives those whose settings say otherwise, and stay."""
+    if feed_map.due is None:
+        return
+    for feed in feed_map.feeds:
+        if not zone.has_settings(feed.name):
+            zone.save_settings(feed.name, FeedSettings(due=feed_map.due))
+        elif zone.settings(feed.name).due != feed_map.due:
+            yield feed.name
 
 
 def _paths(folder: Path, pattern: str) -> list[Path]:
@@ -251,6 +284,7 @@ def _landed_file(feed_map: FeedMap, name: str, path: Path, day: dt.date) -> Land
 
 def _land_batch(feed_map: FeedMap, files: Sequence[LandedFile], folder: Path, zone: Zone) -> Iterator[FileReport]:
     with duckdb.connect() as con:
+        con.execute("set TimeZone = 'UTC'")
         columns = feed_map.source_columns()
         _read(con, feed_map, files, columns, "sent")
         looked_up = [_join(con, feed_map, lookup, wanted, folder) for lookup, wanted in feed_map.lookups_used()]
@@ -310,7 +344,8 @@ def _land_feed(
     con: duckdb.DuckDBPyConnection, feed_map: FeedMap, feed: Feed, files: Sequence[LandedFile], zone: Zone
 ) -> dict[str, int]:
     """Write one feed's files. Gives the number of readable rows per source file."""
-    frame = con.sql(_statement(feed, with_unreadable=feed.name == feed_map.unreadable)).pl()
+    unreadable = feed.name == feed_map.unreadable
+    frame = con.sql(_statement(feed, feed_map.time_zone, with_unreadable=unreadable)).pl()
     parts = frame.partition_by("arrived_on", "source_file", as_dict=True, include_key=False, maintain_order=True)
     if "column" not in feed_map.arrival_day:
         whole = dict(con.execute("select source_file, min(arrived_on) from lines group by all").fetchall())
@@ -330,7 +365,7 @@ def _land_feed(
     return rows
 
 
-def _statement(feed: Feed, *, with_unreadable: bool) -> str:
+def _statement(feed: Feed, time_zone: str, *, with_unreadable: bool) -> str:
     """The SQL that makes a feed's rows from the lines."""
     ordinals = {
         tuple(part["ordinal"])
@@ -347,6 +382,7 @@ def _statement(feed: Feed, *, with_unreadable: bool) -> str:
     )
     group = f"group by arrived_on, source_file, {_names(feed.group_by)}" if feed.group_by else ""
     record = "min(record)" if feed.group_by else "record"
+    moments = ", ".join(f"{moment_text(_identifier(name), time_zone)} as {_identifier(name)}" for name in feed.moments)
     unreadable = f"""
         union all by name
         select arrived_on, source_file, record, problem as {PROBLEM}, raw_record as {RAW}
@@ -359,7 +395,8 @@ def _statement(feed: Feed, *, with_unreadable: bool) -> str:
             from readable where {_condition_of_all(feed.where)} {group}
             {unreadable if with_unreadable else ""}
         )
-        select * exclude (record) from rows_made order by source_file, record"""
+        select * exclude (record) {f"replace ({moments})" if moments else ""} from rows_made
+        order by source_file, record"""
 
 
 def _taken(value: Mapping[str, Any], grouped: bool) -> str:
@@ -636,10 +673,10 @@ class _Reader:
             "".encode(encoding)
         except LookupError:
             self.fail(["source", "encoding"], f"{encoding!r} is no encoding; write it like latin-1 or cp1252.")
-        weekdays = calendar.get("due", list(WEEKDAYS))
+        weekdays = calendar.get("due", [])
         for weekday in weekdays:
             self.one_of(weekday, WEEKDAYS, ["calendar", "due"])
-        due = frozenset(WEEKDAYS.index(weekday) for weekday in weekdays)
+        due = frozenset(WEEKDAYS.index(weekday) for weekday in weekdays) if "due" in calendar else None
         try:
             FeedSettings(texts["time_zone"] or "UTC")
         except ValueError as error:
@@ -750,7 +787,9 @@ class _Reader:
         taken = self.text_at(given, "files", place) or files
         if not taken:
             self.fail(["source"], '[source] needs files, a pattern such as "*.csv".')
-        return Feed(name, taken, self.conditions(given.get("where", []), [*place, "where"]), group_by, values)
+        where = self.conditions(given.get("where", []), [*place, "where"])
+        moments = tuple(column for column in values if promised.columns[column].kind == "timestamp")
+        return Feed(name, taken, where, group_by, values, moments)
 
     def value(self, given: Any, place: list[str], *, grouped: bool) -> Mapping[str, Any]:
         if isinstance(given, str):

@@ -168,6 +168,10 @@ class Zone:
         """The feed's settings; the defaults where none are saved. Raises FeedSettingsError."""
         return self._all_settings().get(feed, FeedSettings())
 
+    def has_settings(self, feed: str) -> bool:
+        """Whether settings are saved for the feed. Raises FeedSettingsError."""
+        return feed in self._all_settings()
+
     def save_settings(self, feed: str, settings: FeedSettings) -> None:
         """Keep the settings of one feed in feeds.toml; the others stay."""
         every = {**self._all_settings(), feed: settings}

@@ -87,8 +87,8 @@ def test_equal_lines_are_items_of_their_own(tmp_path: Path, zone: Zone) -> None:
     land_excerpt(tmp_path, zone)
 
     assert rows(zone, "order_items", "order_id", "line_number", "ordered_at", "quantity", "unit_price")[:2] == [
-        ("536365", "1", "2010-12-01 08:27:00", "6", "2.55"),
-        ("536365", "2", "2010-12-01 08:26:00", "6", "2.55"),
+        ("536365", "1", "2010-12-01 08:27:00+00", "6", "2.55"),
+        ("536365", "2", "2010-12-01 08:26:00+00", "6", "2.55"),
     ]
 
 
@@ -96,9 +96,9 @@ def test_an_order_comes_from_its_lines_and_is_of_their_earliest_time(tmp_path: P
     land_excerpt(tmp_path, zone)
 
     assert rows(zone, "orders", "order_id", "customer_id", "ordered_at", "status", "cancel_reason", "subtotal") == [
-        ("536365", "17850", "2010-12-01 08:26:00", "paid", None, None),
-        ("536414", None, "2010-12-01 11:52:00", "paid", None, None),
-        ("A563186", None, "2010-12-01 14:51:00", "cancelled", "void", None),
+        ("536365", "17850", "2010-12-01 08:26:00+00", "paid", None, None),
+        ("536414", None, "2010-12-01 11:52:00+00", "paid", None, None),
+        ("A563186", None, "2010-12-01 14:51:00+00", "cancelled", "void", None),
     ]
 
 
@@ -136,10 +136,39 @@ def test_a_day_without_returns_is_a_quiet_day(tmp_path: Path, zone: Zone) -> Non
     assert rows(zone, "returns", "return_id") == []
 
 
-def test_the_zone_learns_time_zone_and_weekdays(tmp_path: Path, zone: Zone) -> None:
-    land_excerpt(tmp_path, zone)
+def test_moments_land_in_utc_so_that_exports_of_several_zones_share_a_feed(tmp_path: Path, zone: Zone) -> None:
+    sent = ["2024-03-31 00:30", "2024-07-01T00:30:00", "2024-07-01 00:30:00+03:00", "2024-07-01", "soon"]
+    for name, time_zone in (("b", "Europe/Berlin"), ("n", "America/New_York")):
+        text = SMALL.replace("[source]", f'[source]\ntime_zone = "{time_zone}"').replace("{day}", f"{name}-{{day}}")
+        (tmp_path / "map.toml").write_text(text.replace("NAME", '"at"'))
+        lines = "".join(f"{name}{number},{at}\n" for number, at in enumerate(sent))
+        (tmp_path / f"{name}-2024-07-02.csv").write_text(f"id,at\n{lines}")
+        land(load_map(tmp_path / "map.toml"), tmp_path, zone)
 
-    assert zone.settings("orders") == FeedSettings("Europe/London", frozenset())
+    landed = rows(zone, "customers", "customer_id", "changed_at", "name")
+
+    assert [changed_at for _, changed_at, _ in landed] == [
+        *("2024-03-30 23:30:00+00", "2024-06-30 22:30:00+00", "2024-06-30 21:30:00+00", "2024-06-30 22:00:00+00"),
+        "soon",
+        *("2024-03-31 04:30:00+00", "2024-07-01 04:30:00+00", "2024-06-30 21:30:00+00", "2024-07-01 04:00:00+00"),
+        "soon",
+    ]
+    assert [name for *_, name in landed] == sent * 2
+    assert not zone.has_settings("customers")
+
+
+def test_the_first_map_says_when_a_feed_is_due_and_feeds_toml_from_then_on(tmp_path: Path, zone: Zone) -> None:
+    zone.save_settings("orders", FeedSettings("Asia/Tokyo", frozenset({0})))
+
+    report = land_excerpt(tmp_path, zone)
+
+    assert zone.settings("customers") == FeedSettings("UTC", frozenset())
+    assert zone.settings("orders") == FeedSettings("Asia/Tokyo", frozenset({0}))
+    assert report.due_otherwise == ("orders",)
+    assert "orders stays due on the days that feeds.toml says" in str(report)
+
+
+def test_a_map_may_tell_the_first_and_last_day() -> None:
     assert (load_map(MAP).start, load_map(MAP).end) == (dt.date(2010, 12, 1), dt.date(2011, 12, 9))
 
 
@@ -326,8 +355,8 @@ def test_fields_of_fixed_width_stand_where_the_map_says(tmp_path: Path, zone: Zo
     land_fixed(tmp_path, zone, f"{HEADING}{ANNE}\n\n{BEN}".replace("\n", end).encode())
 
     assert rows(zone, "customers", "customer_id", "changed_at", "name") == [
-        ("1", "2024-01-05", "Anne"),
-        ("2", "2024-01-06", "Ben"),
+        ("1", "2024-01-05 00:00:00+00", "Anne"),
+        ("2", "2024-01-06 00:00:00+00", "Ben"),
     ]
     assert [path.name for path in zone.root.rglob("*.parquet")] == ["a.txt.parquet"] * 2
 
@@ -392,8 +421,8 @@ def test_cdnow_is_read_from_an_excerpt(tmp_path: Path, zone: Zone) -> None:
 
     assert report.rows == {"customers": 1, "products": 1, "orders": 2, "order_items": 2}
     assert rows(zone, "order_items", "order_id", "ordered_at", "quantity", "unit_price", "discount") == [
-        ("00001-19970101-1", "1997-01-01 00:00:00", "3", "3.3334", "0.0002"),
-        ("00001-19970101-2", "1997-01-01 00:00:00", "1", "12", "0"),
+        ("00001-19970101-1", "1997-01-01 05:00:00+00", "3", "3.3334", "0.0002"),
+        ("00001-19970101-2", "1997-01-01 05:00:00+00", "1", "12", "0"),
     ]
 
 
@@ -493,8 +522,9 @@ def test_northwind_is_read_from_an_excerpt(tmp_path: Path, zone: Zone) -> None:
     land(load_map(MAPS / "northwind.toml"), tmp_path, zone)
 
     assert rows(zone, "products", "product_id", "category", "is_active") == [("11", "Dairy Products", "true")]
-    assert rows(zone, "orders", "ordered_at", "status", "shipping") == [("2020-01-04", "paid", "32.38")]
-    assert rows(zone, "order_items", "line_number", "ordered_at", "discount") == [("1", "2020-01-04", "8.4")]
+    assert rows(zone, "orders", "ordered_at", "status", "shipping") == [("2020-01-04 00:00:00+00", "paid", "32.38")]
+    assert rows(zone, "order_items", "line_number", "ordered_at") == [("1", "2020-01-04 00:00:00+00")]
+    assert rows(zone, "order_items", "discount") == [("8.4",)]
     assert rows(zone, "shipments", "status", "carrier") == [("open", "Federal Shipping")]
     assert rows(zone, "suppliers", "name", "country") == [("Cooperativa de Quesos", "Spain")]
     assert rows(zone, "inventory_movements", "product_id", "quantity") == [("11", "22")]
