@@ -20,6 +20,8 @@ from pandera.api.polars.types import PolarsData
 Date = dt.date
 Timestamp = dt.datetime
 Decimal = Annotated[pl.Decimal, 18, 4]
+AMOUNT_DIGITS = 10
+"""Digits before the point of the largest amount in a row from a feed: sums hold at least ten thousand of these."""
 
 Kind = Literal["text", "integer", "decimal", "date", "timestamp", "float", "boolean"]
 Layer = Literal["bronze", "silver", "gold", "kpi", "features"]

@@ -1,12 +1,15 @@
 """Money and ratios, exact and equal on every engine.
 
 Amounts are DECIMAL(18,4) in shop currency and never pass through a float. Ratios are floats.
+What a row says is less than ten billion, so that sums over many rows can be held.
 """
 
 import decimal
 from collections.abc import Sequence
 
 import narwhals as nw
+
+from ecom_assets.contract import AMOUNT_DIGITS
 
 MONEY = nw.Decimal(18, 4)
 _WIDE = nw.Decimal(38, 4)
@@ -15,8 +18,12 @@ _UNITS_PER_AMOUNT = 10_000
 
 
 def extended(quantity: str, price: str) -> nw.Expr:
-    """The column `quantity` (integer) times the column `price` (money): an exact amount, null where either is."""
-    return (nw.col(quantity) * nw.col(price)).cast(MONEY)
+    """The column `quantity` (integer) times the column `price` (money): an exact amount.
+
+    Null where either is, and where the product is ten billion or more, which no amount of a row is.
+    """
+    product = nw.col(quantity) * nw.col(price)
+    return nw.when(product.abs() < 10**AMOUNT_DIGITS).then(product).cast(MONEY)
 
 
 def total(column: str) -> nw.Expr:

@@ -75,6 +75,14 @@ def test_quantity_times_price_keeps_every_decimal():
     assert rows(run(lambda frame: frame.select(x=extended("line_number", "price")), lines), "x") == [Decimal("2.5525")]
 
 
+def test_a_product_that_no_row_may_hold_is_unknown():
+    lines = orders(("0", ["9999999999.9999", "5000000000"]))
+
+    made = run(lambda frame: frame.select("line_number", x=extended("line_number", "price")), lines)
+
+    assert rows(made, "line_number", "x") == [(1, Decimal("9999999999.9999")), (2, None)]
+
+
 def test_a_ratio_over_nothing_is_unknown():
     lines = orders(("1", ["4"]), ("1", ["0"]))
 

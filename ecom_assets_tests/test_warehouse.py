@@ -253,7 +253,7 @@ def test_a_warning_names_rules_and_counts_and_shows_the_reasons_first(instance: 
         one for one in verdicts if one.check_name == "contract" and one.description and "quarantined" in one.description
     ]
     assert failed.description
-    assert "- 1: amount is no amount with at most four decimals" in failed.description
+    assert "- 1: amount is no amount with at most 10 digits before and 4 after the point" in failed.description
     sample = failed.metadata["sample_rows"]
     assert isinstance(sample, dg.TableMetadataValue)
     assert next(iter(sample.records[0].data)) == "reasons"

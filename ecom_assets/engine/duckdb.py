@@ -12,7 +12,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 
-from ecom_assets.contract import Column, Contract, Kind
+from ecom_assets.contract import AMOUNT_DIGITS, Column, Contract, Kind
 from ecom_assets.days import Window
 from ecom_assets.declaration import Declaration, Read
 from ecom_assets.errors import UserError
@@ -41,11 +41,15 @@ _FITS: Mapping[str, str] = {
     "DOUBLE": r"(DOUBLE|FLOAT)",
     "TIMESTAMP": r"TIMESTAMP(_S|_MS)?",
 }
+_INTEGER_DIGITS = 9
+_DAYS = ("date '1000-01-01'", "date '9999-12-31'")
+_MOMENTS = ("timestamp '1000-01-02'", "timestamp '9999-12-30'")
+"""Such that the business day of each is one of the days, in every time zone."""
 _KIND_WORDS: Mapping[Kind, str] = {
-    "integer": "no whole number",
-    "decimal": "no amount with at most four decimals",
-    "date": "no day like 2024-01-31",
-    "timestamp": "no moment like 2024-01-31T10:00:00Z",
+    "integer": f"no whole number of at most {_INTEGER_DIGITS} digits",
+    "decimal": f"no amount with at most {AMOUNT_DIGITS} digits before and 4 after the point",
+    "date": "no day like 2024-01-31 of the years 1000 to 9999",
+    "timestamp": "no moment like 2024-01-31T10:00:00Z of the years 1000 to 9999",
     "float": "no number",
     "boolean": "neither true nor false",
 }
@@ -184,13 +188,22 @@ def read_query(source: Declaration, read: Read, window: Window, calendar: Window
     return f"select {names} from {quoted(source.name)} where {between(str(source.contract.partition_column), reached)}"
 
 
+def _within(value: str, first: str, last: str) -> str:
+    """SQL: a value that lies between two others, else null."""
+    return f"case when {value} between {first} and {last} then {value} end"
+
+
 def _moment(text: str, time_zone: str) -> str:
-    """SQL: text to a naive UTC timestamp; texts without offset are in the time zone."""
-    with_zone = f"(try_cast({text} as timestamptz) at time zone 'UTC')"
+    """SQL: text to a naive UTC timestamp; texts without offset are in the time zone.
+
+    Infinity and years without four digits are no moments: what is computed from them overflows.
+    """
+    with_zone = _within(f"(try_cast({text} as timestamptz) at time zone 'UTC')", *_MOMENTS)
     if time_zone == "UTC":
         return with_zone
     offset = rf"regexp_matches({text}, ':\d\d(\.\d+)?\s*(Z|[+-]\d\d(:?\d\d)?|[A-Z][A-Za-z_/]+)$')"
-    local = f"(timezone({literal(time_zone)}, try_cast({text} as timestamp)) at time zone 'UTC')"
+    plain = _within(f"try_cast({text} as timestamp)", *_MOMENTS)
+    local = f"(timezone({literal(time_zone)}, {plain}) at time zone 'UTC')"
     return f"case when {offset} then {with_zone} else {local} end"
 
 
@@ -216,11 +229,14 @@ def _typed(column: Column, feed_zone: str) -> str:
         case "text":
             return text
         case "integer":
-            whole = f"regexp_full_match({text}, '[+-]?\\d+(\\.0*)?')"
+            whole = f"regexp_full_match({text}, '[+-]?0*\\d{{1,{_INTEGER_DIGITS}}}(\\.0*)?')"
             return f"case when {whole} then try_cast(split_part({text}, '.', 1) as bigint) end"
         case "decimal":
-            exact = f"regexp_full_match({text}, '[+-]?(\\d+\\.?|\\d*\\.\\d{{1,4}}0*)')"
+            before, after = f"\\d{{1,{AMOUNT_DIGITS}}}", "\\.\\d{1,4}0*"
+            exact = f"regexp_full_match({text}, '[+-]?0*({before}\\.?|({before})?{after})')"
             return f"case when {exact} then try_cast({text} as decimal(18,4)) end"
+        case "date":
+            return _within(f"try_cast({text} as date)", *_DAYS)
         case "timestamp":
             return _moment(text, feed_zone)
         case _:

@@ -26,7 +26,7 @@ class FactInventoryDaily(Table, primary_key=("day", "product_id"), partition_col
     adjusted: int = column("Units found, less those lost")
     on_hand: int = column("Units on hand as the day ends: all movements to date")
     unit_cost: Decimal = money("What one unit costs the shop, where the product's version says", nullable=True, ge=0)
-    stock_value: Decimal = money("Units on hand times unit cost", nullable=True)
+    stock_value: Decimal = money("Units on hand times unit cost; null from ten billion on", nullable=True)
 
     @rule
     def units_add_up(cls) -> nw.Expr:
@@ -37,9 +37,10 @@ class FactInventoryDaily(Table, primary_key=("day", "product_id"), partition_col
 
     @rule
     def stock_value_of_units(cls) -> nw.Expr:
-        """Units on hand times unit cost make the stock value, and an unknown cost an unknown value."""
-        both_unknown = nw.col("unit_cost").is_null() & nw.col("stock_value").is_null()
-        return both_unknown | (nw.col("stock_value") == extended("on_hand", "unit_cost"))
+        """Units on hand times unit cost make the stock value; it is unknown with the cost, and from ten billion on."""
+        value = extended("on_hand", "unit_cost")
+        both_unknown = value.is_null() & nw.col("stock_value").is_null()
+        return both_unknown | (nw.col("stock_value") == value)
 
     @expectation
     def no_less_than_nothing(cls) -> nw.Expr:

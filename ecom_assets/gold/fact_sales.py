@@ -46,7 +46,9 @@ class FactSales(Table, primary_key=("order_id", "line_number"), partition_column
     )
     discounts: Decimal = money("Line discount and share of the order's discount", ge=0)
     net_amount: Decimal = money("Gross sales less discounts")
-    cost: Decimal = money("What the units cost the shop, where the product's version says", nullable=True, ge=0)
+    cost: Decimal = money(
+        "What the units cost the shop, where the product's version says; null from ten billion on", nullable=True, ge=0
+    )
     shipping: Decimal = money("The order's shipping fee, on its first line", ge=0)
     tax: Decimal = money("The order's tax, on its first line", ge=0)
 

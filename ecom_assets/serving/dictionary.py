@@ -17,6 +17,9 @@ Generated from the declarations by `ecom dictionary`; changes belong there.
 Amounts are DECIMAL(18,4) in shop currency, moments are UTC, days are the shop's business days. Every table
 is stored by day: a day's rows are all there and keep the contract, or there are none. Rows of bronze, and those
 of silver that come from it, also say where they came from: `arrived_on`, `source_file` and `record`.
+
+A landed row is set aside where it holds an amount of ten billion or more, a whole number of a billion or more, or a
+day or moment that is not of the years 1000 to 9999, so that whatever is computed from silver can be held.
 """
 BESIDE = """\
 ## Beside the tables

@@ -15,9 +15,14 @@ class OrderItems(feed.OrderItems, partition_column="ordered_on"):
     ordered_on: Date = column("Business day on which the order was placed")
 
     @rule
+    def price_is_an_amount(cls) -> nw.Expr:
+        """Quantity times price is less than ten billion."""
+        return ~extended("quantity", "unit_price").is_null()
+
+    @rule
     def discount_within_price(cls) -> nw.Expr:
         """The discount on a line does not exceed its quantity times its price."""
-        return nw.col("discount") <= extended("quantity", "unit_price")
+        return nw.col("discount") <= nw.col("quantity") * nw.col("unit_price")
 
     @rule
     def updated_after_ordered(cls) -> nw.Expr:

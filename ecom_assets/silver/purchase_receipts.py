@@ -5,6 +5,7 @@ import narwhals as nw
 from ecom_assets.contract import Date, column, rule
 from ecom_assets.days import by_event_day
 from ecom_assets.landing import purchase_receipts as feed
+from ecom_assets.money import extended
 from ecom_assets.table_asset import table_asset
 
 
@@ -12,6 +13,11 @@ class PurchaseReceipts(feed.PurchaseReceipts, partition_column="received_on", ma
     """One row per product that came with a delivery."""
 
     received_on: Date = column("Business day on which it came")
+
+    @rule
+    def cost_is_an_amount(cls) -> nw.Expr:
+        """Quantity times unit cost is less than ten billion."""
+        return ~extended("quantity", "unit_cost").is_null()
 
     @rule
     def received_after_ordered(cls) -> nw.Expr:

@@ -9,3 +9,10 @@ def test_a_line_discount_may_be_the_whole_line_and_no_more():
     assert broken_rules(OrderItems, {**line, "discount": "1"}) == [
         "The discount on a line does not exceed its quantity times its price."
     ]
+
+
+def test_a_line_costs_less_than_ten_billion():
+    assert broken_rules(OrderItems, {"quantity": 2, "unit_price": "4999999999.9999"}) == []
+    assert broken_rules(OrderItems, {"quantity": 999_999_999, "unit_price": "99999999"}) == [
+        "Quantity times price is less than ten billion."
+    ]
