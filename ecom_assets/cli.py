@@ -93,13 +93,16 @@ def land(feed_map: Path, folder: Path) -> None:
 
     known = settings.load()
     declared = maps.load_map(_map_file(feed_map))
-    zone = Zone(known.landing)
-    click.echo(maps.land(declared, folder, zone))
-    days = sorted({day for feed in declared.feeds for day in zone.days(feed.name)})
-    landed = Window(days[0], days[-1])
-    start, end = declared.start or landed.first, declared.end
-    _keep_calendar(dataclasses.replace(known, start=start, end=end, time_zone=declared.time_zone), landed)
-    click.echo(f"Next: ecom run {Window(start, landed.last)}")
+
+    def keep_calendar(days: Window) -> None:
+        start, end = declared.start or days.first, declared.end
+        _keep_calendar(dataclasses.replace(known, start=start, end=end, time_zone=declared.time_zone), days)
+
+    report = maps.land(declared, folder, Zone(known.landing), check=keep_calendar)
+    click.echo(report)
+    if report.days:
+        start = max(declared.start or report.days.first, settings.load().start)
+        click.echo(f"Next: ecom run {Window(start, report.days.last)}")
 
 
 @main.command()
@@ -261,16 +264,17 @@ def _standing_shop(window: Window) -> "Shop":
 
 
 def _keep_calendar(wanted: settings.Settings, days: Window) -> None:
-    """Save the calendar where none stands. One that stands, or that the environment sets, has to hold the days."""
-    if not settings.stands(wanted.data):
-        settings.save(wanted)
-    known = settings.load()
+    """Save the calendar where none stands. This one, or what stands or the environment sets, has to hold the days."""
+    stands = settings.stands(wanted.data)
+    known = settings.load() if stands else settings.load(otherwise=wanted)
     if days.first not in known.calendar or days.last not in known.calendar:
         until = f"..{known.end}" if known.end else " on"
         raise click.ClickException(
-            f"{days} does not fit the calendar: {known.start}{until}, as {known.data / settings.FILE} or the "
+            f"{days} does not fit the calendar: {known.start}{until}, as {known.data / settings.FILE}, the map or the "
             "environment says. Mend that, or take another folder: ECOM_DATA."
         )
+    if not stands:
+        settings.save(wanted)
 
 
 def _show_first_page() -> None:

@@ -5,6 +5,7 @@ an environment variable: ECOM_DATA, ECOM_START, ECOM_END, ECOM_TIMEZONE, ECOM_ST
 ECOM_MEMORY_LIMIT, ECOM_WEBHOOK.
 """
 
+import dataclasses
 import datetime as dt
 import os
 import re
@@ -91,8 +92,8 @@ _KNOWN: dict[str, tuple[Callable[[Any], Any], str]] = {
 """Setting to how its value is read, and what is wanted where it cannot be."""
 
 
-def load(data: Path | None = None) -> Settings:
-    """The settings in force. Raises SettingsError, naming the place of a bad value."""
+def load(data: Path | None = None, otherwise: Settings | None = None) -> Settings:
+    """The settings in force; `otherwise` stands for the defaults. Raises SettingsError, naming a bad value's place."""
     folder = Path(data or os.environ.get("ECOM_DATA") or PROJECT / "data").resolve()
     file = folder / FILE
     given: dict[str, tuple[Any, str]] = {}
@@ -106,9 +107,10 @@ def load(data: Path | None = None) -> Settings:
         variable = "ECOM_" + name.upper().replace("TIME_ZONE", "TIMEZONE")
         if os.environ.get(variable):
             given[name] = (os.environ[variable], variable)
-    found = Settings(folder, **{name: _checked(name, value, place) for name, (value, place) in given.items()})
+    values = {name: _checked(name, value, place) for name, (value, place) in given.items()}
+    found = dataclasses.replace(otherwise or Settings(folder), data=folder, **values)
     if found.end and found.end < found.start:
-        place = given["end"][1]
+        place = given["end"][1] if "end" in given else "The last day"
         raise SettingsError(f"{place} is {found.end}, before the first day {found.start}.")
     return found
 

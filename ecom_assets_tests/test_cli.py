@@ -166,6 +166,27 @@ def test_a_map_lands_an_export_and_says_what_to_run(ecom: Ecom, data: Path) -> N
     assert settings.load().start == Window.parse("2024-03-05").first
 
 
+def test_a_map_whose_calendar_does_not_hold_its_files_may_be_corrected(ecom: Ecom, data: Path) -> None:
+    (data / "2024-03-05.csv").write_text("number,at\n1,2024-03-05 10:00\n")
+    (data / "mine.toml").write_text(f"[calendar]\nstart = 2024-03-06\n{MAP}")
+
+    assert "2024-03-05 does not fit the calendar: 2024-03-06 on" in error(ecom("land", "data/mine.toml", "data"))
+    assert not settings.stands(data)
+    assert not (data / "landing").exists()
+
+    (data / "mine.toml").write_text(f"[calendar]\nstart = 2024-03-01\n{MAP}")
+    assert ecom("land", "data/mine.toml", "data").stdout.endswith("Next: ecom run 2024-03-01..2024-03-05\n")
+
+
+def test_the_environment_overrules_a_maps_calendar(ecom: Ecom, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (data / "2024-03-05.csv").write_text("number,at\n1,2024-03-05 10:00\n")
+    (data / "mine.toml").write_text(f"[calendar]\nstart = 2024-03-01\n{MAP}")
+    monkeypatch.setenv("ECOM_END", "2024-03-04")
+
+    assert "does not fit the calendar: 2024-03-01..2024-03-04" in error(ecom("land", "data/mine.toml", "data"))
+    assert not settings.stands(data)
+
+
 def test_exports_of_another_time_zone_than_the_shops_are_landed(ecom: Ecom, data: Path) -> None:
     (data / settings.FILE).write_text('start = 2024-03-01\ntime_zone = "Europe/Berlin"\n')
     (data / "mine.toml").write_text(MAP.replace("[source]", '[source]\ntime_zone = "America/New_York"'))
@@ -188,6 +209,7 @@ def test_a_standing_calendar_is_not_replaced(ecom: Ecom, data: Path) -> None:
 
     assert "2024-03-05 does not fit the calendar: 2024-06-01 on, as" in error(refused)
     assert settings.load().memory_limit == "1GB"
+    assert not (data / "landing").exists()
     assert "does not fit the calendar" in error(ecom("shop", "2024-01-01"))
 
 

@@ -53,13 +53,15 @@ A file of fixed width needs the places of its columns, the first and last charac
 
 import datetime as dt
 import difflib
+import filecmp
 import importlib
-import io
 import pkgutil
 import re
+import shutil
 import tomllib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -69,6 +71,7 @@ import duckdb
 
 import ecom_assets.landing
 from ecom_assets.contract import Contract, Table, contract
+from ecom_assets.days import Window
 from ecom_assets.engine.duckdb import moment_text
 from ecom_assets.errors import UserError
 from ecom_assets.landing import fixed_width
@@ -180,9 +183,10 @@ class FeedMap:
 
 @dataclass(frozen=True)
 class FileReport:
-    """What became of one source file. `lines` counts the unreadable ones too."""
+    """What became of one source file. `lines` counts the unreadable ones too; without an arrival day nothing lands."""
 
     name: str
+    has_arrival_day: bool
     lines: int
     unreadable: int
     unused: int
@@ -193,12 +197,13 @@ class FileReport:
 class LandReport:
     """What became of each source file.
 
-    `skipped` are those whose arrival day could not be told; `due_otherwise` the feeds that stay due on other days than
-    the map says.
+    `days` are the first and last arrival day, where there is one; `skipped` the files whose arrival day could not be
+    told; `due_otherwise` the feeds that stay due on other days than the map says.
     """
 
     feeds: tuple[str, ...]
     files: tuple[FileReport, ...]
+    days: Window | None
     skipped: tuple[str, ...] = ()
     due_otherwise: tuple[str, ...] = ()
 
@@ -224,7 +229,7 @@ class LandReport:
         said = [f"{self.lines:,} lines in {len(self.files):,} files"]
         said += [f"  {rows:>12,} rows of {feed}" for feed, rows in self.rows.items()]
         said += [f"  {self.unreadable:>12,} lines that cannot be read", f"  {self.unused:>12,} lines no feed takes"]
-        said += [f"  skipped, for its name tells no arrival day: {name}" for name in self.skipped]
+        said += [f"  skipped, for it tells no arrival day: {name}" for name in self.skipped]
         said += [f"  {feed} stays due on the days that feeds.toml says, not the map" for feed in self.due_otherwise]
         return "\n".join(said)
 
@@ -234,30 +239,52 @@ def load_map(path: Path) -> FeedMap:
     return _Reader(Path(path)).feed_map()
 
 
-def land(feed_map: FeedMap, folder: Path, zone: Zone) -> LandReport:
+def land(
+    feed_map: FeedMap, folder: Path, zone: Zone, check: Callable[[Window], object] = lambda days: None
+) -> LandReport:
     """Turn the export in `folder` into files of the landing zone, one Parquet file per feed, source file and day.
 
     Landing the same files again changes nothing. A line that cannot be read goes, with its reason, to the feed
-    named by `unreadable`. Raises FeedMapError where the export lacks a column the map names, NothingToLand where the
-    folder holds no such file.
+    named by `unreadable`. Nothing is written before all has been read and `check`, which gets the first and last
+    arrival day, has not raised. Raises FeedMapError where the export lacks a column the map names, NothingToLand where
+    the folder holds no such file.
     """
     folder = Path(folder)
     reports: list[FileReport] = []
     skipped: list[str] = []
-    for pattern, part in feed_map.by_files():
-        files = []
-        for path in _paths(folder, pattern):
-            name = path.relative_to(folder).as_posix()
-            day = _arrival_day(feed_map, name)
-            if day is None:
-                skipped.append(name)
-            else:
-                files.append(_landed_file(feed_map, name, path, day))
-        if not files:
-            raise NothingToLand(f"None of the {len(skipped)} files in {folder} tells its arrival day by its name.")
-        reports += [report for batch in _bounded(files) for report in _land_batch(part, batch, folder, zone)]
+    with TemporaryDirectory(prefix="feed-map-") as scratch:
+        staged = Zone(Path(scratch))
+        for pattern, part in feed_map.by_files():
+            files = []
+            for path in _paths(folder, pattern):
+                name = path.relative_to(folder).as_posix()
+                day = _arrival_day(feed_map, name)
+                if day is None:
+                    skipped.append(name)
+                else:
+                    files.append(_landed_file(feed_map, name, path, day))
+            if not files:
+                raise NothingToLand(f"None of the {len(skipped)} files in {folder} tells its arrival day by its name.")
+            for batch in _bounded(files):
+                reports += _land_batch(part, batch, folder, staged)
+        arrived_on = sorted(day for feed in staged.feeds() for day in staged.days(feed))
+        days = Window(arrived_on[0], arrived_on[-1]) if arrived_on else None
+        if days:
+            check(days)
+        _publish(staged, zone)
     feeds = tuple(feed.name for feed in feed_map.feeds)
-    return LandReport(feeds, tuple(reports), tuple(skipped), tuple(_due_otherwise(feed_map, zone)))
+    skipped += [report.name for report in reports if not report.has_arrival_day]
+    landed = tuple(report for report in reports if report.has_arrival_day)
+    return LandReport(feeds, landed, days, tuple(skipped), tuple(_due_otherwise(feed_map, zone)))
+
+
+def _publish(staged: Zone, zone: Zone) -> None:
+    """Write the staged files to the landing zone, but for those that stand there already."""
+    for path in sorted(staged.root.glob("*/*/*")):
+        feed, day, name = path.relative_to(staged.root).parts
+        standing = zone.root / feed / day / name
+        if not (standing.exists() and filecmp.cmp(path, standing, shallow=False)):
+            zone.write(feed, dt.date.fromisoformat(day), name, partial(shutil.copyfile, path))
 
 
 def _due_otherwise(feed_map: FeedMap, zone: Zone) -> Iterator[str]:
@@ -292,13 +319,17 @@ def _land_batch(feed_map: FeedMap, files: Sequence[LandedFile], folder: Path, zo
         con.execute(f"create table lines as select * replace ({_day_of_line(feed_map)} as arrived_on) from {lines}")
         landed = {feed.name: _land_feed(con, feed_map, feed, files, zone) for feed in feed_map.feeds}
         taken = " or ".join(_condition_of_all(feed.where) for feed in feed_map.feeds)
-        counted = con.execute(f"""
-            select source_file, count(*), count(problem), count(*) filter (problem is null and not ({taken}))
-            from lines group by all""").fetchall()
-    counts = {name: (lines, unreadable, unused) for name, lines, unreadable, unused in counted}
+        counted = con.execute(
+            f"""
+            select source_file, min(arrived_on) > $1, count(*), count(problem),
+                count(*) filter (problem is null and not ({taken}))
+            from lines group by all""",
+            [_UNTOLD],
+        ).fetchall()
+    counts = {name: (told, lines, unreadable, unused) for name, told, lines, unreadable, unused in counted}
     for file in files:
         rows = {feed: landed[feed].get(file.name, 0) for feed in landed}
-        yield FileReport(file.name, *counts.get(file.name, (0, 0, 0)), rows)
+        yield FileReport(file.name, *counts.get(file.name, (True, 0, 0, 0)), rows)
 
 
 def _read(
@@ -355,12 +386,10 @@ def _land_feed(
             )
     rows: dict[str, int] = {}
     for (day, source_file), part in parts.items():
-        content = io.BytesIO()
-        part.write_parquet(content, compression="zstd", statistics=False)
+        if day == _UNTOLD:
+            continue
         name = source_file.replace("/", "-").removesuffix(".parquet") + ".parquet"
-        path = zone.root / feed.name / day.isoformat() / name
-        if not (path.exists() and path.read_bytes() == content.getvalue()):
-            zone.write(feed.name, day, name, content.getvalue())
+        zone.write(feed.name, day, name, partial(part.write_parquet, compression="zstd", statistics=False))
         rows[source_file] = rows.get(source_file, 0) + part[PROBLEM].null_count()
     return rows
 
@@ -684,6 +713,9 @@ class _Reader:
         feeds = self.feeds(self.table(given, "feed", []), texts["files"])
         if texts["unreadable"]:
             self.one_of(texts["unreadable"], [feed.name for feed in feeds], ["source", "unreadable"])
+        start, end = (self.date_at(calendar, key, ["calendar"]) for key in ("start", "end"))
+        if start and end and end < start:
+            self.fail(["calendar", "end"], f"the last day {end} is before the first, {start}.")
         made = FeedMap(
             path=self.path,
             arrival_day=self.arrival_day(source),
@@ -692,8 +724,8 @@ class _Reader:
             layout=self.layout(source),
             time_zone=texts["time_zone"] or "UTC",
             currency=texts["currency"],
-            start=self.date_at(calendar, "start", ["calendar"]),
-            end=self.date_at(calendar, "end", ["calendar"]),
+            start=start,
+            end=end,
             due=due,
             unreadable=texts["unreadable"],
             lookups=self.lookups(self.table(given, "lookup", []) if "lookup" in given else {}),

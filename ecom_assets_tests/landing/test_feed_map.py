@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from ecom_assets.cli import MAPS
+from ecom_assets.days import Window
 from ecom_assets.landing.feed_map import FeedMapError, LandReport, land, load_map
 from ecom_assets.landing.reading import read
 from ecom_assets.landing.zone import FeedSettings, Zone
@@ -249,6 +250,35 @@ def test_the_arrival_day_is_told_by_name_or_lines(
     assert report.rows == {"customers": 3}
 
 
+@pytest.mark.parametrize("arrival_day", ['{ column = "at" }', '{ first = "at" }'])
+def test_a_file_none_of_whose_lines_tells_a_day_is_said_to_be_skipped(
+    tmp_path: Path, zone: Zone, arrival_day: str
+) -> None:
+    text = SMALL.replace('{ file_name = "{day}.csv" }', arrival_day).replace("NAME", '"id"')
+    (tmp_path / "map.toml").write_text(text)
+    (tmp_path / "a.csv").write_text("id,at\n1,2024-01-05\n")
+    (tmp_path / "b.csv").write_text("id,at\n2,sometime\n")
+    (tmp_path / "c.csv").write_text("id,at\n")
+
+    report = land(load_map(tmp_path / "map.toml"), tmp_path, zone)
+
+    assert zone.days("customers") == [dt.date(2024, 1, 5)]
+    assert (report.lines, report.skipped) == (1, ("b.csv",))
+
+
+def test_nothing_lands_where_a_file_or_its_day_is_refused(tmp_path: Path, zone: Zone) -> None:
+    def refuse(days: Window) -> None:
+        raise FeedMapError(str(days))
+
+    for day in ("2024-01-03", "2024-01-05"):
+        (tmp_path / f"{day}.csv").write_text("id,at\n1,2\n")
+    (tmp_path / "map.toml").write_text(SMALL.replace("NAME", '"id"') + "[calendar]\ndue = []\n")
+
+    with pytest.raises(FeedMapError, match=r"^2024-01-03\.\.2024-01-05$"):
+        land(load_map(tmp_path / "map.toml"), tmp_path, zone, check=refuse)
+    assert not zone.root.exists()
+
+
 def test_a_file_whose_name_tells_no_day_is_said_to_be_skipped(tmp_path: Path, zone: Zone) -> None:
     (tmp_path / "notes.csv").write_text("id,at\n1,2\n")
     (tmp_path / "2024-02-30.csv").write_text("id,at\n1,2\n")
@@ -308,6 +338,11 @@ def test_a_folder_without_files_is_told(tmp_path: Path, zone: Zone) -> None:
         ("[source]", '[source]\nencoding = "utf-9"', "line 2: 'utf-9' is no encoding"),
         ("[source]", '[calendar]\ndue = ["mon", "thue"]\n[source]', "line 2: 'thue' is none of mon, tue"),
         ("[source]", '[calendar]\nstart = "2024"\n[source]', "line 2: start has to be a day"),
+        (
+            "[source]",
+            "[calendar]\nstart = 2024-03-02\nend = 2024-03-01\n[source]",
+            "line 3: the last day 2024-03-01 is before the first, 2024-03-02.",
+        ),
     ],
 )
 def test_a_mistake_is_told_with_its_line_and_a_suggestion(tmp_path: Path, old: str, new: str, told: str) -> None:
