@@ -6,6 +6,7 @@ What the rows mean does not belong here.
 """
 
 import csv
+import glob
 import gzip
 import io
 import json
@@ -101,16 +102,16 @@ def read(
 def _sound(files: list[LandedFile]) -> tuple[list[LandedFile], list[LandedFile]]:
     """The Parquet files that can be decoded to the end, and those that cannot."""
     with _parser() as parser:
-        if _decodes(parser, files):
+        if _decodes(parser, [file.path for file in files]):
             return files, []
-        sound = [file for file in files if _decodes(parser, [file])]
+        sound = [file for file in files if _decodes(parser, [file.path])]
     return sound, [file for file in files if file not in sound]
 
 
-def _decodes(parser: duckdb.DuckDBPyConnection, files: Sequence[LandedFile], limit: int = 2**62) -> bool:
+def _decodes(parser: duckdb.DuckDBPyConnection, paths: Sequence[Path], limit: int = 2**62) -> bool:
     rows = f"select * from read_parquet($files, hive_partitioning = false) limit {limit}"
     try:
-        parser.execute(f"select bit_xor(hash(t)) from ({rows}) t", {"files": [str(file.path) for file in files]})
+        parser.execute(f"select bit_xor(hash(t)) from ({rows}) t", {"files": [_exactly(path) for path in paths]})
     except duckdb.Error:
         return False
     return True
@@ -122,7 +123,7 @@ def _parser() -> duckdb.DuckDBPyConnection:
 
 
 def _parquet_rows(shape: "_Parquet", files: Sequence[LandedFile], columns: Sequence[str]) -> str:
-    paths = ", ".join(_text(str(file.path)) for file in files)
+    paths = ", ".join(_text(_exactly(file.path)) for file in files)
     names = ", ".join(_text(file.name) for file in files)
     days = ", ".join(f"DATE {_text(file.arrived_on.isoformat())}" for file in files)
     given = ", ".join(_identifier(name) for name in columns)
@@ -352,7 +353,7 @@ def _quick(
     """One statement over all sources. DuckDB gives the rows in the order of the files and within them."""
     names = pa.array([source.file.name for source in sources])
     days = pa.array([source.file.arrived_on for source in sources], pa.date32())
-    paths = [str(source.path) for source in sources]
+    paths = [_exactly(source.path) for source in sources]
     with _parser() as parser:
         for batch in parser.sql(_query(shape, columns), params={"files": paths}).to_arrow_reader(_BATCH_ROWS):
             source = batch.column(0).to_numpy().astype(np.int32)
@@ -467,6 +468,11 @@ def _json_query(usual_keys: Sequence[str], columns: Sequence[str]) -> str:
         from picked"""
 
 
+def _exactly(path: Path) -> str:
+    """A path for DuckDB, which takes one with * ? or [ for a pattern. It finds none where a backslash stands too."""
+    return glob.escape(str(path))
+
+
 def _identifier(name: str) -> str:
     """A name as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
@@ -527,7 +533,8 @@ def _records(file: LandedFile, columns: Sequence[str], dialect: Dialect) -> Iter
 
 
 _UNKNOWN_KIND = (
-    "the file is of no known kind: the name has to end in .csv, .jsonl, .ndjson (each also with .gz) or .parquet"
+    "the file is of no known kind: its name has to be UTF-8 and to end in .csv, .jsonl, .ndjson (each also with .gz) "
+    "or .parquet; rename it"
 )
 
 
@@ -788,7 +795,7 @@ def _json_record(text: str, columns: Sequence[str]) -> _Record:
 
 
 def _parquet_records(file: LandedFile, columns: Sequence[str]) -> Iterator[_Record]:
-    """The rows before the damage, then one unreadable record for what follows."""
+    """The rows before the damage, then one unreadable record for what follows; all rows where there is none."""
     problem = "the Parquet file is damaged; land it again"
     shape = _parquet_shape(file.path, columns)
     if shape is None:
@@ -796,22 +803,27 @@ def _parquet_records(file: LandedFile, columns: Sequence[str]) -> Iterator[_Reco
             problem = _no_known_column(pq.read_schema(file.path).names, columns)
     else:
         query = _query(shape, columns)
-        with _parser() as parser:
-            rows = _readable_rows(parser, file)
-            result = parser.execute(f"{query} limit {rows}", {"files": [str(file.path)]})
+        with TemporaryDirectory(prefix="landing-") as scratch, _parser() as parser:
+            link = Path(scratch) / "file"  # for DuckDB may find none under its own path
+            link.symlink_to(file.path.absolute())
+            there = pq.read_metadata(link).num_rows
+            rows = _readable_rows(parser, link, there)
+            result = parser.execute(f"{query} limit {rows}", {"files": [_exactly(link)]})
             while some := result.fetchmany(_BATCH_ROWS):
                 for _, _, *values, unknown, noted, raw in some:
                     yield _Record(values, unknown, noted, raw)
+        if rows == there:
+            return
         problem = f"the Parquet file is damaged after {rows} rows; land it again"
     yield _Record((), problem=problem, raw=f"{file.name} ({file.size} bytes)")
 
 
-def _readable_rows(parser: duckdb.DuckDBPyConnection, file: LandedFile) -> int:
-    """How many rows can be decoded before the damage."""
-    low, high = 0, pq.read_metadata(file.path).num_rows
+def _readable_rows(parser: duckdb.DuckDBPyConnection, path: Path, high: int) -> int:
+    """How many rows, of `high`, can be decoded before the damage."""
+    low = 0
     while low < high:
         middle = (low + high + 1) // 2
-        if _decodes(parser, [file], middle):
+        if _decodes(parser, [path], middle):
             low = middle
         else:
             high = middle - 1

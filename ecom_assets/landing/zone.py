@@ -63,8 +63,9 @@ def kind_of(name: str) -> Kind | None:
 class LandedFile:
     """One file as it arrived.
 
-    `digest` is the SHA-256 of its bytes in hex. `duplicate_of` is "<arrival day>/<name>" of the feed's first file
-    of the same kind with the same bytes, by arrival day and name, or None where this is the first or of no kind.
+    A `name` that is not UTF-8 is told as Python writes its bytes, and so is of no kind. `digest` is the SHA-256 of
+    the file's bytes in hex. `duplicate_of` is "<arrival day>/<name>" of the feed's first file of the same kind with
+    the same bytes, by arrival day and name, or None where this is the first or of no kind.
     """
 
     feed: str
@@ -141,13 +142,14 @@ class Zone:
         for day_text, seen in self._listing(feed, since, last).items():
             day = dt.date.fromisoformat(day_text)
             for file in seen:
-                place = f"{day_text}/{file.name}"
-                kind = kind_of(file.name)
+                name = _text_of(file.name)
+                place = f"{day_text}/{name}"
+                kind = kind_of(name)
                 original = first_with.setdefault((file.digest, kind), place) if kind else place
                 if day >= first:
                     path = Path(f"{self.root}/{feed}/{day_text}/{file.name}")
                     duplicate_of = None if original == place else original
-                    arrivals[day].append(LandedFile(feed, day, file.name, path, file.size, file.digest, duplicate_of))
+                    arrivals[day].append(LandedFile(feed, day, name, path, file.size, file.digest, duplicate_of))
         return arrivals
 
     def fingerprint(self, feed: str, first: dt.date, last: dt.date, since: dt.date = dt.date.min) -> dict[dt.date, int]:
@@ -203,6 +205,7 @@ class Zone:
         days = self._day_folders(feed)
         days = days[bisect_left(days, since.isoformat()) : bisect_right(days, last.isoformat())]
         with closing(self._index()) as index:
+            index.text_factory = os.fsdecode
             known: dict[str, dict[str, _Seen]] = {}
             query = "select day, folder_mtime_ns, name, size, mtime_ns, inode, digest from files where feed = ?"
             for day, *seen in index.execute(query, [feed]):
@@ -226,11 +229,11 @@ class Zone:
         for day, seen in changed.items():
             complete = all(file.folder_mtime_ns < settled and file.mtime_ns < settled for file in seen)
             rows += [
-                (feed, day, file.folder_mtime_ns if complete else -1, *file[1:])
+                (feed, day, file.folder_mtime_ns if complete else -1, os.fsencode(file.name), *file[2:])
                 for file in seen
                 if file.mtime_ns < settled
             ]
-        index.executemany("insert or replace into files values (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        index.executemany("insert or replace into files values (?, ?, ?, cast(? as text), ?, ?, ?, ?)", rows)
 
     def _index(self) -> sqlite3.Connection:
         """The index of digests; one in memory where none can be kept."""
@@ -267,6 +270,15 @@ def _parse_settings(path: Path) -> Iterator[tuple[str, FeedSettings]]:
             yield feed, FeedSettings(given.get("time_zone", "UTC"), due)
     except (ValueError, AttributeError, TypeError) as error:
         raise FeedSettingsError(f"{path} cannot be read: {error}") from error
+
+
+def _text_of(name: str) -> str:
+    """A file's name as text that can be stored."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return repr(os.fsencode(name))
+    return name
 
 
 def _is_day(name: str) -> bool:

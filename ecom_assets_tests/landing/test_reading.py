@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -361,6 +362,24 @@ def test_hostile_names_are_only_names(tmp_path: Path) -> None:
     found = rows(file, landed(tmp_path / "b'.parquet"), line, columns=columns)
 
     assert [row[:2] for row in found] == [("1", "2"), ("3", "4"), ("5", "6")]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_names_that_look_like_patterns_are_only_names(tmp_path: Path, suffix: str) -> None:
+    names = [f"{stem}{suffix}" for stem in ("a1", "a[1]", "a*", "a?", "[!b]", "a\\1", "a\\*")]
+    for name in names:
+        table = pa.table({"order_id": [name], "note": ["x"]})
+        content = io.BytesIO()
+        if suffix == ".parquet":
+            pq.write_table(table, content)
+        else:
+            frame = pl.DataFrame(table)
+            content.write((frame.write_ndjson() if suffix == ".jsonl" else frame.write_csv()).encode())
+        land(tmp_path, name, content.getvalue())
+
+    found = rows(*(landed(tmp_path / name) for name in names))
+
+    assert [(row[0], row[4], row[7]) for row in found] == [(name, name, None) for name in sorted(names)]
 
 
 def test_a_file_that_is_gone_is_no_broken_file(tmp_path: Path) -> None:

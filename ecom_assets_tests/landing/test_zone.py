@@ -2,11 +2,12 @@
 
 import datetime as dt
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
-from ecom_assets.landing.zone import FeedSettings, Zone
+from ecom_assets.landing.zone import FeedSettings, Zone, kind_of
 
 MONDAY = dt.date(2024, 1, 1)
 TUESDAY = dt.date(2024, 1, 2)
@@ -92,6 +93,19 @@ def test_a_file_repeats_only_what_is_read_in_the_same_way(zone: Zone) -> None:
         "a.ndjson": "2024-01-01/a.jsonl",
         "b.csv": "2024-01-01/a.csv",
     }
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="Names of files are always UTF-8 there.")
+def test_a_name_that_is_not_utf_8_is_text_and_of_no_kind(zone: Zone) -> None:
+    for name in (b"caf\xe9.csv", "café.csv".encode()):
+        zone.write("orders", MONDAY, os.fsdecode(name), b"same")
+    settle(zone)
+
+    for _ in ("looked at", "remembered"):
+        found = zone.arrivals("orders", MONDAY, MONDAY)[MONDAY]
+        assert [(file.name, file.duplicate_of) for file in found] == [("café.csv", None), (r"b'caf\xe9.csv'", None)]
+        assert all(file.path.exists() for file in found)
+    assert kind_of(found[1].name) is None
 
 
 @pytest.mark.parametrize("settled", [True, False])
