@@ -189,6 +189,35 @@ def quarantine(table: str | None, most: int | None) -> None:
 
 
 @main.command()
+def detection() -> None:
+    """Count the synthetic shop's planted defects, and those that the checks caught, as last published."""
+    from ecom_assets import catalog
+    from ecom_assets.checks.detection import NO_TRUTH, measured
+    from ecom_assets.serving.publish import open_snapshot
+
+    known = settings.load()
+    with open_snapshot(known.snapshot) as con:
+        found = measured(con, known.truth, catalog.tables())
+    if found is None:
+        click.echo(NO_TRUTH)
+        return
+    click.echo(f"{'defect':20} {'planted':>9} {'caught':>9} {'recall':>9}")
+    for kind in found.kinds:
+        click.echo(f"{kind.name:20} {kind.planted:>9,} {kind.caught:>9,} {kind.recall:>9.1%}")
+    click.echo(
+        f"\nSet aside: {found.defects_set_aside:,} records with a defect, {found.consequences:,} that refer to one set "
+        f"aside, {found.false_alarm_count:,} other good ones."
+    )
+    if found.precision is not None:
+        click.echo(
+            f"Precision {found.precision:.1%}, {found.false_alarms_per_thousand:.2f} false alarms per 1,000 good rows"
+            f"{':' if found.false_alarms else '.'}"
+        )
+    for why, rows in found.false_alarms.items():
+        click.echo(f"{rows:>9,}  {why}")
+
+
+@main.command()
 @click.argument("file", metavar="FILE", type=click.File())
 @click.option("--warehouse", is_flag=True, help="Ask the warehouse itself, while no run has it open.")
 def query(file: TextIO, warehouse: bool) -> None:

@@ -28,7 +28,7 @@ SAMPLE_ROWS = 5
 STAGED_ROWS = 1_000_000
 HELD_LAYERS = ("gold", "kpi", "features")
 UNIQUE = "The primary key is unique."
-_SUPERSEDED_COLUMNS = {
+SUPERSEDED_COLUMNS = {
     **engine.PROVENANCE,
     "read_on": "DATE",
     "kind": "VARCHAR",
@@ -464,7 +464,7 @@ def _write_from_feed(session: Session, declaration: Declaration, rows: str, wind
     with session.transaction():
         session.ensure(declaration.name, engine.columns_of(declaration))
         session.ensure(declaration.quarantine, engine.quarantine_columns(session.catalog[declaration.bronze]))
-        session.ensure(declaration.superseded, _SUPERSEDED_COLUMNS)
+        session.ensure(declaration.superseded, SUPERSEDED_COLUMNS)
         _stage(session, declaration, rows)
         session.on_step("rows staged")
         results = _judge_days(session, declaration, window, closed)

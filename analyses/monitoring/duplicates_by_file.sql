@@ -1,6 +1,5 @@
 -- Which files send rows that stood already, or were replaced by a later version?
 -- Columns: feed, source_file, arrived_on, kind, row_count
--- Reads: the warehouse
 
 with replaced as (
     select 'ad_spend' as feed, source_file, arrived_on, kind from superseded.ad_spend

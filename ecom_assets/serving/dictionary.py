@@ -35,6 +35,8 @@ see what it held before |
 | ledger.arrivals | rows of a bronze table that arrived on one day and are of one event day, and how many |
 | ledger.published | the run that published the snapshot, and when |
 | quarantine.* | a row of bronze that could not be accepted, as it came, with the reasons |
+| superseded.* | where a row of bronze stood that gave way to another of its key, and which: the same once more \
+(`duplicate`) or a later version |
 """
 
 

@@ -21,7 +21,7 @@ from ecom_assets.declaration import Catalog
 from ecom_assets.engine import duckdb as engine
 from ecom_assets.engine.duckdb import among, between, literal, quoted
 from ecom_assets.errors import UserError
-from ecom_assets.writing import HELD_LAYERS, Session
+from ecom_assets.writing import HELD_LAYERS, SUPERSEDED_COLUMNS, Session
 
 ALIAS = "publishing"
 _LEDGER = {
@@ -166,6 +166,7 @@ def _published(catalog: Catalog) -> list[_Published]:
         elif declaration.from_feed:
             rejected = engine.quarantine_columns(catalog[declaration.bronze])
             tables.append(_Published(declaration.quarantine, "read_on", rejected, name))
+            tables.append(_Published(declaration.superseded, "read_on", SUPERSEDED_COLUMNS, name))
     return tables
 
 

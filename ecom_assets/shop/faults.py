@@ -78,6 +78,12 @@ def unreadable_number(rows: pl.DataFrame, share: float, seed: int) -> SpoiledRow
     return _replaced("unreadable_number", as_text, column, share, seed, pl.col(column).str.replace(r"\.", "O"))
 
 
+def raised_amount(rows: pl.DataFrame, share: float, seed: int) -> SpoiledRows:
+    """The first amount of the row, a tenth higher: wrong, and plausible where nothing else depends on it."""
+    column = rows.select(cs.decimal()).columns[0]
+    return _replaced("raised_amount", rows, column, share, seed, (pl.col(column) * 11 / 10).cast(pl.Decimal(18, 4)))
+
+
 def duplicate_row(rows: pl.DataFrame, share: float, seed: int) -> SpoiledRows:
     """Rows that stand once more, at the end."""
     chosen = _chosen("duplicate_row", rows.height, share, seed)

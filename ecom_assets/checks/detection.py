@@ -1,0 +1,220 @@
+"""What our checks find of what is wrong, where it is known what is wrong: in the synthetic shop's own feeds.
+
+A defect that the shop plants is caught when the landed record that holds it is set aside. A row that is only sent once
+more (`duplicate_row`) is caught too when it counts once: it gave way to another row, or its twin to it.
+
+A record that is set aside and holds no planted defect is a false alarm, but for a consequence: a good row that is set
+aside only because what it refers to is set aside. A row that waits for one that has not arrived is a false alarm until
+that one comes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+
+from ecom_assets import catalog, settings
+from ecom_assets.declaration import Catalog, Declaration
+from ecom_assets.engine.duckdb import among, literal, quoted
+from ecom_assets.landing.synthetic import DEFECTS
+from ecom_assets.serving.publish import open_snapshot
+from ecom_assets.shop import faults
+from ecom_assets.table_asset import OWNERS, asset_key
+from ecom_assets.writing import missing_reference
+
+PRECISION_TARGET = 0.9
+"""Defects per record set aside. Rows that wait for others make up most of the rest."""
+UNSEEN = {faults.raised_amount.__name__}
+"""Kinds of defects that no check can see: the row is as plausible as a good one."""
+KEY = dg.AssetKey(["quality", "detection"])
+FINDS_DEFECTS = "finds_defects"
+NO_TRUTH = "Nobody knows here which rows are wrong: only the synthetic shop tells, in truth/defects."
+_RECORD = "feed, arrived_on, source_file, record"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How many defects of a kind were planted in files that have been read, and how many of them were caught."""
+
+    name: str
+    planted: int
+    caught: int
+
+    @property
+    def recall(self) -> float:
+        """Caught per planted, 0 to 1."""
+        return self.caught / self.planted
+
+
+@dataclass(frozen=True)
+class Detection:
+    """What was found of what was planted, and what was set aside beside it."""
+
+    kinds: Sequence[Kind]
+    defects_set_aside: int
+    """Records set aside that hold a planted defect."""
+    consequences: int
+    """Good records set aside only because what they refer to is set aside."""
+    false_alarms: Mapping[str, int]
+    """Other good records set aside, by feed and reason."""
+    good_rows: int
+    """Records read that hold no planted defect."""
+
+    @property
+    def false_alarm_count(self) -> int:
+        """How many records the false alarms are."""
+        return sum(self.false_alarms.values())
+
+    @property
+    def precision(self) -> float | None:
+        """Defects per record set aside, consequences apart, 0 to 1. None where nothing is set aside."""
+        aside = self.defects_set_aside + self.false_alarm_count
+        return self.defects_set_aside / aside if aside else None
+
+    @property
+    def false_alarms_per_thousand(self) -> float | None:
+        """False alarms per 1,000 good rows. None where there are no good rows."""
+        return 1_000 * self.false_alarm_count / self.good_rows if self.good_rows else None
+
+    @property
+    def missed(self) -> Sequence[Kind]:
+        """The kinds that are meant to be caught, and of which some were not."""
+        return [kind for kind in self.kinds if kind.recall < 1 and kind.name not in UNSEEN]
+
+    @property
+    def meets_target(self) -> bool:
+        """Whether every defect that can be seen was caught, and few good rows with them."""
+        return not self.missed and (self.precision is None or self.precision >= PRECISION_TARGET)
+
+
+def measured(con: duckdb.DuckDBPyConnection, truth: Path, tables: Catalog) -> Detection | None:
+    """What a snapshot's checks found of the defects that the truth names; None where it names no day.
+
+    Counts the records of arrival days of which the truth tells, and of files that have been read.
+    """
+    files = sorted((truth / DEFECTS).glob("*.parquet"))
+    if not files:
+        return None
+    days = among("arrived_on", [date.fromisoformat(file.stem) for file in files])
+    from_feed = [declaration for declaration in tables if declaration.from_feed]
+    records = f"""
+        with planted as (
+            select {_RECORD}, kind from read_parquet([{", ".join(literal(str(file)) for file in files)}])
+            semi join ledger.files using (feed, arrived_on, source_file)),
+        aside as ({" union all ".join(_set_aside(declaration, tables) for declaration in from_feed)}),
+        counted_once as ({" union ".join(_counted_once(declaration) for declaration in from_feed)})"""
+    kinds = con.execute(f"""
+        {records}
+        select kind, count(*), count(*) filter (
+            aside.record is not null
+            or counted_once.record is not null and kind = {literal(faults.duplicate_row.__name__)})
+        from planted left join aside using ({_RECORD}) left join counted_once using ({_RECORD})
+        group by kind order by kind""").fetchall()
+    reasons = con.execute(f"""
+        {records}
+        select kind is not null as is_defect, is_consequence, feed || ': ' || array_to_string(reasons, '; ') as why,
+               count(*) as rows
+        from aside left join planted using ({_RECORD}) where {days}
+        group by all order by rows desc, why""").fetchall()
+    [(read,)] = con.execute(f"""
+        select coalesce(sum(row_count), 0)::bigint from ledger.arrivals where {days}""").fetchall()
+    return Detection(
+        [Kind(*kind) for kind in kinds],
+        sum(rows for is_defect, _, _, rows in reasons if is_defect),
+        sum(rows for is_defect, is_consequence, _, rows in reasons if is_consequence and not is_defect),
+        {why: rows for is_defect, is_consequence, why, rows in reasons if not is_defect and not is_consequence},
+        read - sum(planted for _, planted, _ in kinds),
+    )
+
+
+def _feed(declaration: Declaration) -> str:
+    return literal(declaration.name.partition(".")[2])
+
+
+def _set_aside(declaration: Declaration, tables: Catalog) -> str:
+    """SQL: a table's records that are set aside, and whether only since what they refer to is."""
+    explained = "0"
+    for column in declaration.contract.references:
+        target = tables[str(column.references)]
+        if target.from_feed:
+            key = f"trim({quoted(target.contract.primary_key[0])})"
+            refused = f"select {key} from {quoted(target.quarantine)} where {key} is not null"
+            waits = f"list_contains(reasons, {literal(missing_reference(column))})"
+            explained += f" + ({waits} and trim({quoted(column.name)}) in ({refused}))::int"
+    return (
+        f"select {_feed(declaration)} as feed, arrived_on, source_file, record, reasons, "
+        f"{explained} = len(reasons) as is_consequence from {quoted(declaration.quarantine)}"
+    )
+
+
+def _counted_once(declaration: Declaration) -> str:
+    """SQL: a table's records that gave way to another, or to which the same row sent before gave way."""
+    feed, superseded = _feed(declaration), quoted(declaration.superseded)
+    return (
+        f"select {feed} as feed, arrived_on, source_file, record from {superseded} "
+        f"union select {feed}, by_arrived_on, by_source_file, by_record from {superseded} where kind = 'duplicate'"
+    )
+
+
+def kinds_table(found: Detection) -> str:
+    """The kinds as a Markdown table."""
+    lines = [f"| {kind.name} | {kind.planted:,} | {kind.caught:,} | {kind.recall:.1%} |" for kind in found.kinds]
+    return "\n".join(["| defect | planted | caught | recall |", "| --- | --: | --: | --: |", *lines])
+
+
+def alarms_table(found: Detection) -> str:
+    """The false alarms as a Markdown table."""
+    lines = [f"| {why} | {rows:,} |" for why, rows in found.false_alarms.items()]
+    return "\n".join(["| good rows set aside | rows |", "| --- | --: |", *lines])
+
+
+@dg.asset(
+    key=KEY,
+    group_name="quality",
+    deps=[asset_key(declaration.quarantine) for declaration in catalog.tables() if declaration.from_feed],
+    owners=OWNERS,
+    kinds={"duckdb", "quality"},
+    check_specs=[
+        dg.AssetCheckSpec(
+            FINDS_DEFECTS,
+            asset=KEY,
+            description="Every planted defect that can be seen is caught, and of the records set aside "
+            f"{PRECISION_TARGET:.0%} hold one.",
+        )
+    ],
+)
+def detection() -> dg.MaterializeResult:
+    """How many of the defects that the synthetic shop planted our checks have caught, by kind.
+
+    Looks at the snapshot and at the shop's truth, which no table reads. Without a synthetic shop nothing is known, and
+    the check passes.
+    """
+    known = settings.load()
+    with open_snapshot(known.snapshot) as con:
+        found = measured(con, known.truth, catalog.tables())
+    if found is None:
+        return _judged({"truth": NO_TRUTH}, {"truth": NO_TRUTH}, passed=True)
+    figures = {
+        "precision": found.precision,
+        "precision_target": PRECISION_TARGET,
+        "false_alarms_per_thousand": found.false_alarms_per_thousand,
+    }
+    told = {
+        **figures,
+        "kinds": dg.MetadataValue.md(kinds_table(found)),
+        "false_alarms": dg.MetadataValue.md(alarms_table(found)),
+        "consequences": found.consequences,
+    }
+    missed = ", ".join(kind.name for kind in found.missed)
+    return _judged(told, {**figures, "missed": missed}, passed=found.meets_target)
+
+
+def _judged(told: Mapping[str, Any], of_check: Mapping[str, Any], *, passed: bool) -> dg.MaterializeResult:
+    check = dg.AssetCheckResult(
+        check_name=FINDS_DEFECTS, passed=passed, severity=dg.AssetCheckSeverity.WARN, metadata=of_check
+    )
+    return dg.MaterializeResult(metadata=told, check_results=[check])
