@@ -3,6 +3,7 @@
 import narwhals as nw
 
 from ecom_assets.contract import Date, Table, Timestamp, column, contract, key, rule
+from ecom_assets.dates import days_later
 from ecom_assets.days import around
 from ecom_assets.table_asset import table_asset
 
@@ -10,8 +11,9 @@ from ecom_assets.table_asset import table_asset
 class FactCarts(Table, primary_key=("cart_id", "created_on"), partition_column="created_on"):
     """One row per cart, on the day on which the first product was put into it.
 
-    A cart that rests for a whole business day counts as a new one when it is used again. Carts of bots do not count.
-    A day is provisional until the next one is over.
+    A cart into which nothing is put for a whole business day counts as a new one when something is put into it again.
+    A completed order that does not name its cart buys the one into which the visitor last put something. Carts of bots
+    do not count. A day is provisional until the next one is over.
     """
 
     cart_id: str = key("Number of the cart")
@@ -37,17 +39,30 @@ class FactCarts(Table, primary_key=("cart_id", "created_on"), partition_column="
         return nw.col("is_purchased") != nw.col("purchased_at").is_null()
 
 
+ADDED, COMPLETED = "Product Added", "Order Completed"
+
+
+def bought(events: nw.LazyFrame) -> nw.LazyFrame:
+    """The completed orders, each with the cart that it names, or else the one the visitor last put something into."""
+    c = nw.col
+    is_completion = c("event") == COMPLETED
+    last_added_to = nw.when(~is_completion).then(c("cart_id")).fill_null(strategy="forward")
+    in_order = ["occurred_at", "is_completion", "event_id"]
+    return (
+        events.filter(is_completion | ((c("event") == ADDED) & ~c("cart_id").is_null()))
+        .with_columns(is_completion=is_completion)
+        .with_columns(last_added_to=last_added_to.over("anonymous_id", order_by=in_order))
+        .filter(c("is_completion"))
+        .select(cart_id=nw.coalesce(c("cart_id"), c("last_added_to")), bought_at="occurred_at")
+    )
+
+
 def transform(silver_events: nw.LazyFrame, silver_sessions: nw.LazyFrame) -> nw.LazyFrame:
     c = nw.col
-    events = silver_events.filter(~c("cart_id").is_null()).select(
-        "cart_id", "event_id", "event", "anonymous_id", "occurred_at", "occurred_on"
-    )
-    used_before = events.select(
-        "cart_id", occurred_on=c("occurred_on").cast(nw.Datetime("us")).dt.offset_by("1d").cast(nw.Date)
-    )
+    added = silver_events.filter(c("event") == ADDED, ~c("cart_id").is_null())
+    in_use_since_yesterday = added.select("cart_id", occurred_on=days_later(c("occurred_on"), 1))
     created = (
-        events.filter(c("event") == "Product Added")
-        .join(used_before, on=["cart_id", "occurred_on"], how="anti")
+        added.join(in_use_since_yesterday, on=["cart_id", "occurred_on"], how="anti")
         .group_by("cart_id", "occurred_on")
         .agg(c("occurred_at", "anonymous_id").first(order_by=["occurred_at", "event_id"]))
         .rename({"occurred_at": "created_at", "occurred_on": "created_on"})
@@ -57,8 +72,7 @@ def transform(silver_events: nw.LazyFrame, silver_sessions: nw.LazyFrame) -> nw.
         c("created_at").is_between(c("started_at"), c("ended_at"))
     )
     purchases = (
-        events.filter(c("event") == "Order Completed")
-        .select("cart_id", bought_at="occurred_at")
+        bought(silver_events)
         .join(created, on="cart_id")
         .filter(c("bought_at") >= c("created_at"), c("bought_at") < c("created_at").dt.offset_by("24h"))
         .group_by("cart_id", "created_on")

@@ -57,6 +57,35 @@ def test_a_cart_in_use_the_day_before_is_no_new_one():
     assert [key for key in rows(made, "created_on", "cart_id") if key[0] == DAY] == [(DAY, "rested")]
 
 
+def test_a_cart_that_is_only_looked_at_before_midnight_is_created_by_what_is_put_into_it():
+    events = sample(Events, event(1, "2023-12-31 23:58", "Cart Viewed"), event(2, "2024-01-01 10:00"))
+
+    made = run(transform, events, sample(Sessions, SESSION))
+
+    assert rows(made, "cart_id", "created_on") == [("B", DAY)]
+
+
+def test_an_order_that_names_no_cart_buys_the_one_its_visitor_last_put_something_into():
+    events = sample(
+        Events,
+        event(1, "2024-01-01 10:00", cart_id="left"),
+        event(2, "2024-01-01 10:10", cart_id="bought"),
+        event(3, "2024-01-01 10:20", cart_id=None),
+        event(4, "2024-01-01 10:20", cart_id="another's", anonymous_id="W"),
+        event(5, "2024-01-01 10:30", "Order Completed", cart_id=None),
+        event(6, "2024-01-01 10:40", cart_id="later"),
+    )
+
+    made = run(transform, events, sample(Sessions, SESSION, {**SESSION, "anonymous_id": "W"}))
+
+    assert rows(made, "cart_id", "is_purchased") == [
+        ("another's", False),
+        ("bought", True),
+        ("later", False),
+        ("left", False),
+    ]
+
+
 def test_bots_have_no_session_and_no_cart():
     made = run(transform, sample(Events, event(1, "2024-01-01 10:00", anonymous_id="bot")), sample(Sessions, SESSION))
 
