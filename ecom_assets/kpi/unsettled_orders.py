@@ -1,4 +1,4 @@
-"""Orders whose payments do not come to what they cost, a week after they were placed."""
+"""Orders whose payments do not come to what they cost, a week after they were placed; cancelled ones after 45 days."""
 
 import narwhals as nw
 
@@ -8,14 +8,15 @@ from ecom_assets.days import around
 from ecom_assets.money import MONEY, no_amount, total
 from ecom_assets.table_asset import table_asset
 
-DAYS_TO_PAY = 7
+DAYS_TO_PAY, DAYS_TO_PAY_BACK = 7, 45
 
 
 class UnsettledOrders(Table, primary_key="order_id", partition_column="ordered_on"):
     """One row per order for which more or less was captured within 7 days than is due.
 
-    Nothing is due for a cancelled order: what was captured for it has to be refunded. A day is provisional until the
-    7 days are over.
+    Nothing is due for a cancelled order: what was captured for it has to be refunded within 45 days. A payment of the
+    day before counts, since one clock may be behind the other at midnight. A day is provisional until the 45 days are
+    over.
     """
 
     order_id: str = key("Order number issued by the shop")
@@ -25,7 +26,7 @@ class UnsettledOrders(Table, primary_key="order_id", partition_column="ordered_o
     channel: str = column("Where it was sold")
     status: str = column("Where the order stands")
     due: Decimal = money("Its lines after discounts with shipping and tax; zero for a cancelled order", ge=0)
-    captured: Decimal = money("Captured within 7 days; of a cancelled order less what was refunded")
+    captured: Decimal = money("Captured within 7 days; for a cancelled order captured less refunded within 45 days")
 
     @rule
     def captured_less_due(cls) -> nw.Expr:
@@ -42,12 +43,13 @@ def transform(gold_fact_sales: nw.LazyFrame, gold_fact_payments: nw.LazyFrame) -
         .agg(total("due"))
         .with_columns(due=nw.when(is_cancelled).then(no_amount()).otherwise(c("due")))
     )
-    counts = is_cancelled | (c("received") > 0)
-    in_time = days_between(c("ordered_on"), c("paid_on")).is_between(0, DAYS_TO_PAY)
+    age = days_between(c("ordered_on"), c("paid_on"))
+    settles_cancelled = is_cancelled & age.is_between(-1, DAYS_TO_PAY_BACK)
+    pays = ~is_cancelled & (c("received") > 0) & age.is_between(-1, DAYS_TO_PAY)
     paid = (
         gold_fact_payments.select("order_id", "paid_on", "received")
         .join(orders, on="order_id")
-        .filter(in_time, counts)
+        .filter(settles_cancelled | pays)
         .group_by("order_id")
         .agg(total("received").alias("captured"))
     )
@@ -61,4 +63,4 @@ def transform(gold_fact_sales: nw.LazyFrame, gold_fact_payments: nw.LazyFrame) -
     )
 
 
-asset = table_asset(UnsettledOrders, transform, reads={"gold_fact_payments": around(0, DAYS_TO_PAY)})
+asset = table_asset(UnsettledOrders, transform, reads={"gold_fact_payments": around(1, DAYS_TO_PAY_BACK)})

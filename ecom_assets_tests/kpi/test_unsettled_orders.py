@@ -17,6 +17,9 @@ def test_an_order_that_is_not_paid_in_full_or_paid_back_is_listed():
         {**line, "order_id": "returned"},
         {**line, "order_id": "paid back", "status": "cancelled"},
         {**line, "order_id": "kept", "status": "cancelled"},
+        {**line, "order_id": "paid back late", "status": "cancelled"},
+        {**line, "order_id": "paid back too late", "status": "cancelled"},
+        {**line, "order_id": "paid before midnight"},
         {**line, "order_id": "open", "status": "placed"},
     )
     payments = sample(
@@ -30,6 +33,11 @@ def test_an_order_that_is_not_paid_in_full_or_paid_back_is_listed():
         {"order_id": "paid back", "received": "10"},
         {"order_id": "paid back", "received": "-10", "paid_on": "2024-01-02"},
         {"order_id": "kept", "received": "10"},
+        {"order_id": "paid back late", "received": "10"},
+        {"order_id": "paid back late", "received": "-10", "paid_on": "2024-02-15"},
+        {"order_id": "paid back too late", "received": "10"},
+        {"order_id": "paid back too late", "received": "-10", "paid_on": "2024-02-16"},
+        {"order_id": "paid before midnight", "received": "10", "paid_on": "2023-12-31"},
     )
 
     made = run(transform, sales, payments)
@@ -38,6 +46,7 @@ def test_an_order_that_is_not_paid_in_full_or_paid_back_is_listed():
         ("kept", Decimal(10)),
         ("late", Decimal(-10)),
         ("open", Decimal(-10)),
+        ("paid back too late", Decimal(10)),
         ("short", Decimal(-1)),
     ]
     UnsettledOrders.validate(collected(made))
