@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from filelock import FileLock
+
 from ecom_assets.errors import UserError
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -176,13 +178,13 @@ class Zone:
 
     def save_settings(self, feed: str, settings: FeedSettings) -> None:
         """Keep the settings of one feed in feeds.toml; the others stay."""
-        every = {**self._all_settings(), feed: settings}
-        lines = []
-        for name, kept in sorted(every.items()):
-            due = ", ".join(f'"{WEEKDAYS[weekday]}"' for weekday in sorted(kept.due))
-            lines += [f"[{json.dumps(name)}]", f'time_zone = "{kept.time_zone}"', f"due = [{due}]", ""]
         self.root.mkdir(parents=True, exist_ok=True)
-        _replace(self.root / "feeds.toml", "\n".join(lines).encode())
+        with FileLock(self.root / ".feeds.lock"):
+            lines = []
+            for name, kept in sorted({**self._all_settings(), feed: settings}.items()):
+                due = ", ".join(f'"{WEEKDAYS[weekday]}"' for weekday in sorted(kept.due))
+                lines += [f"[{json.dumps(name)}]", f'time_zone = "{kept.time_zone}"', f"due = [{due}]", ""]
+            _replace(self.root / "feeds.toml", "\n".join(lines).encode())
 
     def write(self, feed: str, day: dt.date, name: str, data: bytes | Callable[[Path], object]) -> Path:
         """Land one file: the bytes, or what `data` writes to the path it is given. Gives the file's path.

@@ -3,6 +3,7 @@
 import datetime as dt
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -199,6 +200,14 @@ def test_settings_are_kept_per_feed(zone: Zone) -> None:
     assert Zone(zone.root).settings("orders") == FeedSettings("Europe/London", frozenset({0, 6}))
     assert zone.settings("events") == FeedSettings("Asia/Tokyo")
     assert zone.settings("payments") == FeedSettings()
+
+
+def test_settings_saved_at_the_same_time_are_all_kept(zone: Zone) -> None:
+    feeds = [f"feed {number}" for number in range(80)]
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda feed: Zone(zone.root).save_settings(feed, FeedSettings("Asia/Tokyo")), feeds))
+
+    assert {zone.settings(feed).time_zone for feed in feeds} == {"Asia/Tokyo"}
 
 
 @pytest.mark.parametrize(("time_zone", "due"), [("Europe/Londn", {0}), ("../etc/passwd", {0}), ("UTC", {7})])
