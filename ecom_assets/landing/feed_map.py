@@ -25,6 +25,9 @@ Numbers are exact decimals. What is no number or time where one is wanted passes
 Moments land in UTC, with their offset. Those that are sent without one are of the time zone that [source] names, as
 `time_zone = "Europe/Berlin"`, else of UTC: exports of several zones may go into one feed.
 
+A source file, told by its path below the folder, replaces whatever it gave when it was landed before, on every day:
+exports that hold the latest lines only need a name of their own each time.
+
 A feed may take `files` of its own. Columns of other files come beside those of a line by a lookup, and are null where
 it finds nothing:
 
@@ -55,6 +58,7 @@ import datetime as dt
 import difflib
 import filecmp
 import importlib
+import os
 import pkgutil
 import re
 import shutil
@@ -68,6 +72,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
 import duckdb
+import polars as pl
 
 import ecom_assets.landing
 from ecom_assets.contract import Contract, Table, contract
@@ -197,13 +202,15 @@ class FileReport:
 class LandReport:
     """What became of each source file.
 
-    `days` are the first and last arrival day, where there is one; `skipped` the files whose arrival day could not be
-    told; `due_otherwise` the feeds that stay due on other days than the map says.
+    `days` are the first and last arrival day, where there is one; `emptied` counts the files of earlier landings whose
+    source has no such lines any more; `skipped` are the files whose arrival day could not be told; `due_otherwise` the
+    feeds that stay due on other days than the map says.
     """
 
     feeds: tuple[str, ...]
     files: tuple[FileReport, ...]
     days: Window | None
+    emptied: int = 0
     skipped: tuple[str, ...] = ()
     due_otherwise: tuple[str, ...] = ()
 
@@ -229,6 +236,8 @@ class LandReport:
         said = [f"{self.lines:,} lines in {len(self.files):,} files"]
         said += [f"  {rows:>12,} rows of {feed}" for feed, rows in self.rows.items()]
         said += [f"  {self.unreadable:>12,} lines that cannot be read", f"  {self.unused:>12,} lines no feed takes"]
+        if self.emptied:
+            said.append(f"  {self.emptied:>12,} files landed before are now empty: their source has no such lines")
         said += [f"  skipped, for it tells no arrival day: {name}" for name in self.skipped]
         said += [f"  {feed} stays due on the days that feeds.toml says, not the map" for feed in self.due_otherwise]
         return "\n".join(said)
@@ -257,25 +266,39 @@ def land(
         for pattern, part in feed_map.by_files():
             files = []
             for path in _paths(folder, pattern):
-                name = path.relative_to(folder).as_posix()
-                day = _arrival_day(feed_map, name)
+                day = _arrival_day(feed_map, path.name)
                 if day is None:
-                    skipped.append(name)
+                    skipped.append(path.relative_to(folder).as_posix())
                 else:
-                    files.append(_landed_file(feed_map, name, path, day))
+                    files.append(_source_file(feed_map, path, day, folder))
             if not files:
                 raise NothingToLand(f"None of the {len(skipped)} files in {folder} tells its arrival day by its name.")
             for batch in _bounded(files):
                 reports += _land_batch(part, batch, folder, staged)
+        skipped += [report.name for report in reports if not report.has_arrival_day]
+        reports = [report for report in reports if report.has_arrival_day]
         arrived_on = sorted(day for feed in staged.feeds() for day in staged.days(feed))
         days = Window(arrived_on[0], arrived_on[-1]) if arrived_on else None
         if days:
             check(days)
+        emptied = sum(_stage_emptied(feed, reports, staged, zone) for feed in feed_map.feeds)
         _publish(staged, zone)
     feeds = tuple(feed.name for feed in feed_map.feeds)
-    skipped += [report.name for report in reports if not report.has_arrival_day]
-    landed = tuple(report for report in reports if report.has_arrival_day)
-    return LandReport(feeds, landed, days, tuple(skipped), tuple(_due_otherwise(feed_map, zone)))
+    return LandReport(feeds, tuple(reports), days, emptied, tuple(skipped), tuple(_due_otherwise(feed_map, zone)))
+
+
+def _stage_emptied(feed: Feed, reports: Sequence[FileReport], staged: Zone, zone: Zone) -> int:
+    """Stage a file without rows wherever a source file stands that now gives none there. Gives how many had rows."""
+    empty = pl.DataFrame(schema=dict.fromkeys((*feed.columns, PROBLEM, RAW), pl.String))
+    names = {_landed_name(report.name) for report in reports if feed.name in report.rows}
+    emptied = 0
+    for day in zone.days(feed.name):
+        place = Path(feed.name, day.isoformat())
+        for name in names.intersection(os.listdir(zone.root / place)):
+            if not (staged.root / place / name).exists():
+                _write(staged, feed.name, day, name, empty)
+                emptied += not filecmp.cmp(staged.root / place / name, zone.root / place / name, shallow=False)
+    return emptied
 
 
 def _publish(staged: Zone, zone: Zone) -> None:
@@ -305,11 +328,35 @@ def _paths(folder: Path, pattern: str) -> list[Path]:
     return paths
 
 
-def _landed_file(feed_map: FeedMap, name: str, path: Path, day: dt.date) -> LandedFile:
-    return LandedFile("", day, _readable_name(feed_map, name), path, path.stat().st_size, "")
+@dataclass(frozen=True, kw_only=True)
+class _SourceFile(LandedFile):
+    """A file of the export, under a name by which it can be read. `source` is its path below the folder."""
+
+    source: str
 
 
-def _land_batch(feed_map: FeedMap, files: Sequence[LandedFile], folder: Path, zone: Zone) -> Iterator[FileReport]:
+def _source_file(feed_map: FeedMap, path: Path, day: dt.date, folder: Path) -> _SourceFile:
+    source = path.relative_to(folder).as_posix()
+    name = _readable_name(feed_map, _one_name(source))
+    return _SourceFile("", day, name, path, path.stat().st_size, "", source=source)
+
+
+def _landed_name(source: str) -> str:
+    """The name under which a source file's rows land; that of no other."""
+    return f"{_one_name(source)}.parquet"
+
+
+def _one_name(source: str) -> str:
+    """A path as one name. Separators, and what such a name may not begin with or hold, stand as %XX, as in an URL."""
+    escaped = r"^[._]|[%/*?\[\udc80-\udcff]"
+    return re.sub(escaped, lambda found: "".join(f"%{byte:02X}" for byte in os.fsencode(found[0])), source)
+
+
+def _write(zone: Zone, feed: str, day: dt.date, name: str, rows: pl.DataFrame) -> None:
+    zone.write(feed, day, name, partial(rows.write_parquet, compression="zstd", statistics=False))
+
+
+def _land_batch(feed_map: FeedMap, files: Sequence[_SourceFile], folder: Path, zone: Zone) -> Iterator[FileReport]:
     with duckdb.connect() as con:
         con.execute("set TimeZone = 'UTC'")
         columns = feed_map.source_columns()
@@ -329,11 +376,11 @@ def _land_batch(feed_map: FeedMap, files: Sequence[LandedFile], folder: Path, zo
     counts = {name: (told, lines, unreadable, unused) for name, told, lines, unreadable, unused in counted}
     for file in files:
         rows = {feed: landed[feed].get(file.name, 0) for feed in landed}
-        yield FileReport(file.name, *counts.get(file.name, (True, 0, 0, 0)), rows)
+        yield FileReport(file.source, *counts.get(file.name, (True, 0, 0, 0)), rows)
 
 
 def _read(
-    con: duckdb.DuckDBPyConnection, feed_map: FeedMap, files: Sequence[LandedFile], columns: Sequence[str], table: str
+    con: duckdb.DuckDBPyConnection, feed_map: FeedMap, files: Sequence[_SourceFile], columns: Sequence[str], table: str
 ) -> None:
     """Make a table of the files' records. Raises FeedMapError for a column that they seem to call otherwise."""
     with TemporaryDirectory(prefix="feed-map-") as scratch:
@@ -357,7 +404,7 @@ def _join(
     place = f"{feed_map.path}, line {line}: {lookup.name}"
     table, keys = _identifier(f"lookup {lookup.name}"), _names(list(lookup.on.values()))
     paths = _paths(folder, lookup.files)
-    files = [_landed_file(feed_map, path.relative_to(folder).as_posix(), path, _UNTOLD) for path in paths]
+    files = [_source_file(feed_map, path, _UNTOLD, folder) for path in paths]
     _read(con, feed_map, files, columns, f"lookup {lookup.name}")
     for name, problem in con.execute(f"select source_file, problem from {table} where problem is not null").fetchall():
         raise FeedMapError(f"{place} cannot be read: {name}, {problem}")
@@ -372,7 +419,7 @@ def _join(
 
 
 def _land_feed(
-    con: duckdb.DuckDBPyConnection, feed_map: FeedMap, feed: Feed, files: Sequence[LandedFile], zone: Zone
+    con: duckdb.DuckDBPyConnection, feed_map: FeedMap, feed: Feed, files: Sequence[_SourceFile], zone: Zone
 ) -> dict[str, int]:
     """Write one feed's files. Gives the number of readable rows per source file."""
     unreadable = feed.name == feed_map.unreadable
@@ -384,12 +431,12 @@ def _land_feed(
             parts.setdefault(
                 (whole.get(file.name, file.arrived_on), file.name), frame.drop("arrived_on", "source_file").clear()
             )
+    names = {file.name: _landed_name(file.source) for file in files}
     rows: dict[str, int] = {}
     for (day, source_file), part in parts.items():
         if day == _UNTOLD:
             continue
-        name = source_file.replace("/", "-").removesuffix(".parquet") + ".parquet"
-        zone.write(feed.name, day, name, partial(part.write_parquet, compression="zstd", statistics=False))
+        _write(zone, feed.name, day, names[source_file], part)
         rows[source_file] = rows.get(source_file, 0) + part[PROBLEM].null_count()
     return rows
 
@@ -557,9 +604,9 @@ def _identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _bounded(files: Sequence[LandedFile]) -> Iterator[list[LandedFile]]:
+def _bounded(files: Sequence[_SourceFile]) -> Iterator[list[_SourceFile]]:
     """The files in batches that fit in memory together."""
-    batch: list[LandedFile] = []
+    batch: list[_SourceFile] = []
     for file in files:
         if batch and sum(one.size for one in batch) + file.size > _BATCH_BYTES:
             yield batch
@@ -570,7 +617,7 @@ def _bounded(files: Sequence[LandedFile]) -> Iterator[list[LandedFile]]:
 
 
 def _readable_name(feed_map: FeedMap, name: str) -> str:
-    """The file's name with the suffix of its format, by which it is read."""
+    """The file's name with the suffix of its format, by which it is read; that of no other."""
     if feed_map.format is None:
         return name
     if feed_map.layout:
@@ -578,7 +625,7 @@ def _readable_name(feed_map: FeedMap, name: str) -> str:
     packed = ".gz" if name.endswith(".gz") else ""
     stem = name.removesuffix(packed)
     suffix = f".{feed_map.format}"
-    return name if stem.endswith(suffix) else f"{stem}{suffix}{packed}"
+    return name if stem.endswith(suffix) else f"{stem}/{suffix}{packed}"
 
 
 _UNTOLD = dt.date.min
@@ -594,7 +641,7 @@ def _arrival_day(feed_map: FeedMap, name: str) -> dt.date | None:
         return _UNTOLD
     before, _, after = feed_map.arrival_day["file_name"].partition("{day}")
     day = r"(\d{4})[-_.]?(\d{2})[-_.]?(\d{2})"
-    found = re.fullmatch(_as_regex(before) + day + _as_regex(after), name.rpartition("/")[2])
+    found = re.fullmatch(_as_regex(before) + day + _as_regex(after), name)
     try:
         return dt.date(*map(int, found.groups())) if found else None
     except ValueError:

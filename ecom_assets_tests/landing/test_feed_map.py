@@ -266,6 +266,49 @@ def test_a_file_none_of_whose_lines_tells_a_day_is_said_to_be_skipped(
     assert (report.lines, report.skipped) == (1, ("b.csv",))
 
 
+LISTED_BY_DAY = SMALL.replace('{ file_name = "{day}.csv" }', '{ column = "at" }').replace("NAME", '"name"')
+
+
+def land_text(tmp_path: Path, zone: Zone, text: str, **files: str) -> LandReport:
+    """Land files, given by name with their lines, by a map."""
+    (tmp_path / "map.toml").write_text(text)
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content)
+    return land(load_map(tmp_path / "map.toml"), tmp_path, zone)
+
+
+def test_each_source_file_lands_under_a_name_of_its_own(tmp_path: Path, zone: Zone) -> None:
+    names = ["2024/01.txt", "2024-01.txt", "2024%2F01.txt", "_a.txt", "%5Fa.txt", "a.txt", "a.txt.csv"]
+    text = LISTED_BY_DAY.replace("*.csv", "**/*.*").replace("[source]", '[source]\nformat = "csv"')
+    export = tmp_path / "export"
+    for number, name in enumerate(names):
+        (export / name).parent.mkdir(parents=True, exist_ok=True)
+        (export / name).write_text(f"id,at\n{number},2024-01-05\n")
+    (tmp_path / "map.toml").write_text(text.replace('name = "name"', ""))
+
+    report = land(load_map(tmp_path / "map.toml"), export, zone)
+
+    assert sorted(file.name for file in report.files) == sorted(names)
+    assert sorted(rows(zone, "customers", "customer_id")) == [(str(number),) for number in range(len(names))]
+
+
+def test_a_corrected_file_replaces_its_rows_on_days_that_it_no_longer_has(tmp_path: Path, zone: Zone) -> None:
+    header = "id,at,name\n"
+    land_text(tmp_path, zone, LISTED_BY_DAY, **{"a.csv": f"{header}1,2024-01-05,x\n2,2024-01-06,y\n"})
+    land_text(tmp_path, zone, LISTED_BY_DAY, **{"b.csv": f"{header}9,2024-01-06,z\n"})
+
+    report = land_text(tmp_path, zone, LISTED_BY_DAY, **{"a.csv": f"{header}1,2024-01-05,x\n2,2024-01-07,y\n"})
+
+    assert rows(zone, "customers", "customer_id") == [("1",), ("9",), ("2",)]
+    assert report.emptied == 1
+    assert "1 files landed before are now empty" in str(report)
+    assert land_text(tmp_path, zone, LISTED_BY_DAY).emptied == 0
+
+    land_text(tmp_path, zone, LISTED_BY_DAY, **{"a.csv": header})
+    assert rows(zone, "customers", "customer_id") == [("9",)]
+
+
 def test_nothing_lands_where_a_file_or_its_day_is_refused(tmp_path: Path, zone: Zone) -> None:
     def refuse(days: Window) -> None:
         raise FeedMapError(str(days))
