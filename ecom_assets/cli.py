@@ -131,6 +131,8 @@ def run(window: Window | None, select: str | None, stale: bool) -> None:
 
     if stale is (window is not None):
         raise click.UsageError("Say which days to run, as 2024-01-01..2024-01-31, or --stale.")
+    if stale and select:
+        raise click.UsageError("--stale runs all that is stale; with --select, say which days to run.")
     with running.instance() as instance:
         good = running.run(window, select, on=instance) if window else running.run_stale(instance)
     if not good:
@@ -141,13 +143,15 @@ def run(window: Window | None, select: str | None, stale: bool) -> None:
 
 @main.command()
 def stale() -> None:
-    """List the table-days that have to run again, and why."""
+    """List the table-days that have to run again, and why. Days that are not over yet have time."""
     from ecom_assets import catalog
     from ecom_assets.days import stretches
+    from ecom_assets.table_asset import past_days
     from ecom_assets.warehouse import open_session
 
+    over = past_days()
     with open_session(settings.load(), catalog.tables()) as session:
-        found = session.stale()
+        found = [item for item in session.stale() if over and item.day in over]
     reasons: dict[tuple[str, str], list[dt.date]] = {}
     for item in found:
         reasons.setdefault((item.table, item.why), []).append(item.day)

@@ -69,6 +69,11 @@ class Reach:
         """Whether a day depends on nothing but its own day of the input."""
         return self.before == 0 and self.after == 0
 
+    @property
+    def length(self) -> int | None:
+        """How many days it reaches; None without end."""
+        return None if self.before is None or self.after is None else self.before + 1 + self.after
+
     def window(self, of: Window, calendar: Window) -> Window:
         """What has to be read for all days of a window, within the calendar."""
         first = calendar.first if self.before is None else of.first - dt.timedelta(days=self.before)

@@ -163,10 +163,10 @@ class Catalog:
 
     @cached_property
     def referring(self) -> Mapping[str, list[tuple[Declaration, Column]]]:
-        """Table to the columns of other tables that may be fulfilled by it on any day."""
+        """Table to the columns of other tables that refer to it."""
         found: dict[str, list[tuple[Declaration, Column]]] = {}
         for declaration in self:
-            for column in declaration.loose_references:
+            for column in declaration.contract.references:
                 found.setdefault(str(column.references), []).append((declaration, column))
         return found
 

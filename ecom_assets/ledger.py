@@ -40,6 +40,10 @@ class State(StrEnum):
         return self in (State.STORED, State.PROVISIONAL)
 
 
+GOOD = "('stored', 'provisional')"
+"""SQL: the states of table-days with good rows."""
+
+
 @dataclass(frozen=True)
 class Slice:
     """Rows of one table-day that are read on one day, and the sum of their hashes."""
@@ -76,11 +80,15 @@ class Expectation:
 
 @dataclass(frozen=True, order=True)
 class StaleDay:
-    """A table-day that has to run again, and why."""
+    """A table-day that has to run again, and why.
+
+    `landed` is the fingerprint of the files that wait to be read; None where none do.
+    """
 
     table: str
     day: dt.date
     why: str
+    landed: int | None = None
 
 
 SCHEMA = """
@@ -153,7 +161,7 @@ def _content(reads: Sequence[Sequence[str]]) -> str:
               from ledger.slices where table_name in (select input from reads)
               union all
               select table_name, day, (hash(table_name, day, state) >> 8)::hugeint, 1, (state = 'provisional')::int
-              from ledger.days where state in ('stored', 'provisional') and table_name in (select input from reads))
+              from ledger.days where state in {GOOD} and table_name in (select input from reads))
         group by all)"""
 
 
@@ -248,11 +256,34 @@ def states(con: duckdb.DuckDBPyConnection, tables: Iterable[str], window: Window
     return {(table, day): State(state) for table, day, state in rows}
 
 
+def good_days(con: duckdb.DuckDBPyConnection) -> set[tuple[str, dt.date]]:
+    """The table-days that have good rows."""
+    return set(con.execute(f"select table_name, day from ledger.days where state in {GOOD}").fetchall())
+
+
+def most_rows(con: duckdb.DuckDBPyConnection, tables: Iterable[str], window: Window) -> dict[dt.date, int]:
+    """How many rows are read on each day of a window from that of these tables which has most."""
+    named = ", ".join(literal(table) for table in tables) or "null"
+    rows = con.execute(
+        f"select read_day, max(n) from (select table_name, read_day, sum(row_count)::bigint as n from ledger.slices "
+        f"where table_name in ({named}) and read_day between ? and ? group by all) group by all",
+        [window.first, window.last],
+    ).fetchall()
+    return dict(rows)
+
+
 def recorded_inputs(con: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> dict[tuple[str, dt.date], int]:
     """The fingerprint of the inputs of each table-day that has one."""
     named = ", ".join(literal(table) for table in tables) or "null"
     rows = con.execute(f"select table_name, day, inputs from ledger.days where table_name in ({named})").fetchall()
     return {(table, day): inputs for table, day, inputs in rows}
+
+
+def happened(con: duckdb.DuckDBPyConnection, bronze: Iterable[str]) -> set[dt.date]:
+    """The days on which rows of bronze tables happened, whenever they arrived."""
+    named = ", ".join(literal(table) for table in bronze) or "null"
+    rows = con.execute(f"select distinct read_day from ledger.slices where table_name in ({named})").fetchall()
+    return {day for (day,) in rows}
 
 
 def unread(
@@ -261,17 +292,22 @@ def unread(
     recorded: Mapping[tuple[str, dt.date], int],
     calendar: Window,
     only: Collection[str] | None = None,
+    *,
+    happened: Collection[dt.date] = (),
 ) -> list[StaleDay]:
     """The arrival days of bronze tables whose files are not those that were read.
 
     A day on which files of any of the tables landed concerns all of them, for what is made of several waits for
-    each. On the newest day, files that are due may still be on their way.
-    `recorded` gives the fingerprint of the files that were read for a table and day.
+    each. On the newest day, files that are due may still be on their way. A day on which nothing landed concerns
+    them once a later file has brought rows of it.
+    `recorded` gives the fingerprint of the files that were read for a table and day; `happened` the days whose rows
+    have been read.
     """
     feeds = {table: table.partition(".")[2] for table in tables}
     landed = {table: {day for day in zone.days(feed) if day in calendar} for table, feed in feeds.items()}
     every = set().union(*landed.values())
     newest = max(every, default=None)
+    every |= {day for day in happened if newest and day < newest and day in calendar}
     found = []
     for table in tables if only is None else only:
         feed = feeds[table]
@@ -284,7 +320,7 @@ def unread(
                 why = "its files changed" if (table, day) in recorded else "its files have not been read"
                 if day not in landed[table]:
                     why = "its files are gone" if (table, day) in recorded else "others landed, and none of its own"
-                found.append(StaleDay(table, day, f"{why} ({prints[day]:016x})"))
+                found.append(StaleDay(table, day, why, prints[day]))
     return found
 
 
@@ -343,26 +379,31 @@ def stale(
         join (select table_name, count(distinct input) as found from reads group by all) using (table_name, found)
         union
         select table_name, day from ledger.days where table_name in (select table_name from reads)"""
+    wanted = f"select * from ({wanted}) where day between {_day(calendar.first)} and {_day(calendar.last)}"
     rootless = [declaration.name for declaration in tables if not declaration.reads]
     code_rows = _values([literal(d.name), str(codes[d.name])] for d in tables)
+    turned = f"d.state in {GOOD} and (d.state = 'provisional') <> e.is_open"
     query = f"""
         with code (table_name, hash) as (values {code_rows}),
         expected as (
-            select table_name, day, inputs from ({_expected_of_all(_reads(reading) or [_NO_READ], wanted, calendar)})
+            select table_name, day, inputs, missing + unsettled > 0 as is_open
+            from ({_expected_of_all(_reads(reading) or [_NO_READ], wanted, calendar)})
             union all
-            select t.table_name, d.day, 0::hugeint
+            select t.table_name, d.day, 0::hugeint, false
             from (select unnest([{", ".join(map(literal, rootless))}]::varchar[]) as table_name) t,
                  (select distinct day from ledger.days
-                  where table_name in ({", ".join(map(literal, bronze)) or "null"})) d),
+                  where table_name in ({", ".join(map(literal, bronze)) or "null"})
+                    and day between {_day(calendar.first)} and {_day(calendar.last)}) d),
         poked as (select table_name, day, min(because) as because from ledger.pokes group by all)
         select e.table_name, e.day,
                case when d.day is null then 'it has not run since its inputs came'
                     when d.code <> c.hash then {literal(CODE_CHANGED)}
                     when d.inputs <> e.inputs then 'its inputs changed'
+                    when {turned} then 'the calendar''s end moved'
                     else p.because end as why
         from expected e join code c using (table_name)
         left join ledger.days d using (table_name, day)
         left join poked p using (table_name, day)
-        where d.day is null or d.code <> c.hash or d.inputs <> e.inputs or p.because is not null
+        where d.day is null or d.code <> c.hash or d.inputs <> e.inputs or {turned} or p.because is not null
         order by all"""
     return [StaleDay(*row) for row in con.execute(query).fetchall()]

@@ -26,13 +26,13 @@ class Repair:
 
 
 def plan(
-    stale: Iterable[StaleDay], catalog: Catalog, recorded: Container[tuple[str, dt.date]] = frozenset()
+    stale: Iterable[StaleDay], catalog: Catalog, good: Container[tuple[str, dt.date]] = frozenset()
 ) -> list[Repair]:
     """The runs of the next round, oldest days first: one per stretch of consecutive days.
 
     A table that is made of a stale one waits for its turn, because only then is it known which of its days
-    changed: it comes along where all that it reads is in the same run or, for every day of the window,
-    `recorded` as (table, day); otherwise in a later round.
+    changed: it comes along where all that it reads is in the same run or, for every day of the window, stands
+    in `good` as (table, day); otherwise in a later round.
     """
     days: dict[str, set[dt.date]] = {}
     for found in stale:
@@ -44,7 +44,7 @@ def plan(
         for declaration in catalog:
             inputs = {read.table for read in declaration.reads} - {declaration.name}
             others = inputs - tables
-            if others != inputs and all((table, day) in recorded for table in others for day in window):
+            if others != inputs and all((table, day) in good for table in others for day in window):
                 tables.add(declaration.name)
         repairs.append(Repair(frozenset(tables), window))
     return repairs

@@ -1,5 +1,6 @@
 """Runs started from the command line: the same jobs in this process, recorded where the UI sees them."""
 
+import datetime as dt
 import logging
 import os
 from collections.abc import Iterable
@@ -13,8 +14,9 @@ from ecom_assets.automation.jobs import RETRY_LOST_RUNS, pipeline
 from ecom_assets.days import Window
 from ecom_assets.definitions import defs
 from ecom_assets.errors import UserError
+from ecom_assets.ledger import GOOD, good_days
 from ecom_assets.repair import Repair, RepairStuck, plan
-from ecom_assets.table_asset import asset_key, partitions
+from ecom_assets.table_asset import asset_key, partitions, past_days
 from ecom_assets.warehouse import REPAIR_TAG, open_session
 
 PROCESS_TAG = "ecom/process"
@@ -158,22 +160,26 @@ def _is_alive(process: int) -> bool:
 
 
 def stale_repairs() -> list[Repair]:
-    """The runs that repair what is stale now; what follows from them shows once they have run."""
+    """The runs that repair what is stale of the days that are over; what follows from them shows once they have run."""
+    days = past_days()
     with open_session(settings.load(), catalog.tables()) as session:
-        recorded = session.con.execute("select table_name, day from ledger.days").fetchall()
-        return plan(session.stale(), session.catalog, set(recorded))
+        stale = [found for found in session.stale() if days and found.day in days]
+        return plan(stale, session.catalog, good_days(session.con))
 
 
 def run_stale(on: dg.DagsterInstance) -> bool:
-    """Repair until nothing is stale. Gives whether all days run are good. Raises RepairStuck."""
-    good, last = True, None
+    """Repair until nothing is stale. Gives whether all days run are good in the end. Raises RepairStuck."""
+    last, ran = None, set[tuple[str, dt.date]]()
     while repairs := stale_repairs():
         if repairs == last:
             raise RepairStuck(f"{repairs[0].window} of {', '.join(sorted(repairs[0].tables))} stays stale after a run.")
         last = repairs
         for repair in repairs:
-            good &= _execute(_keys(repair.tables), repair.window, on, repair=True)
-    return good
+            _execute(_keys(repair.tables), repair.window, on, repair=True)
+            ran |= {(table, day) for table in repair.tables for day in repair.window}
+    with open_session(settings.load(), catalog.tables()) as session:
+        bad = session.con.execute(f"select table_name, day from ledger.days where state not in {GOOD}").fetchall()
+        return ran.isdisjoint(bad)
 
 
 def _keys(tables: Iterable[str]) -> frozenset[dg.AssetKey]:

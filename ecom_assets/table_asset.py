@@ -1,6 +1,7 @@
 """Contract and transform become an asset with checks: the only glue between tables and Dagster."""
 
 import dataclasses
+import datetime as dt
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
@@ -10,7 +11,7 @@ import dagster as dg
 
 from ecom_assets import pages, settings
 from ecom_assets.contract import Table, contract
-from ecom_assets.days import ONE_DAY, Reach
+from ecom_assets.days import ONE_DAY, Reach, Window
 from ecom_assets.declaration import DAYS_PARAMETER, Declaration, declare
 from ecom_assets.engine.compiling import transformed
 
@@ -29,6 +30,12 @@ def partitions() -> dg.DailyPartitionsDefinition:
     known = settings.load()
     end = (known.end + ONE_DAY).isoformat() if known.end else None
     return dg.DailyPartitionsDefinition(known.start.isoformat(), end_date=end, timezone=known.time_zone)
+
+
+def past_days() -> Window | None:
+    """The days that are over, for only they can be run. None before the first is."""
+    last = partitions().get_last_partition_key()
+    return Window(settings.load().start, dt.date.fromisoformat(last)) if last else None
 
 
 def asset_key(table: str) -> dg.AssetKey:

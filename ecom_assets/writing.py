@@ -25,7 +25,7 @@ from ecom_assets.landing.zone import LandedFile, Zone
 from ecom_assets.ledger import Entry, Expectation, Slice, State
 
 SAMPLE_ROWS = 5
-STAGED_ROWS = 1_000_000
+PART_ROWS = 1_000_000
 HELD_LAYERS = ("gold", "kpi", "features")
 UNIQUE = "The primary key is unique."
 SUPERSEDED_COLUMNS = {
@@ -130,11 +130,11 @@ class Session:
         """The time zone of moments that a feed sends without offset."""
         return self.zone.settings(_feed(declaration)).time_zone
 
-    def bronze_query(self, declaration: Declaration) -> str:
-        """SQL: the rows of bronze from those of `landed`."""
+    def bronze_query(self, declaration: Declaration, landed: str = "landed") -> str:
+        """SQL: the rows of bronze from landed records."""
         assert declaration.feed is not None
         return engine.bronze_query(
-            "landed", declaration.feed, self._feed_zone(declaration), self.time_zone, self.calendar.first
+            landed, declaration.feed, self._feed_zone(declaration), self.time_zone, self.calendar
         )
 
     def parse_query(self, declaration: Declaration, window: Window) -> str:
@@ -174,11 +174,11 @@ class Session:
     def write(self, declaration: Declaration, frame: Any, window: Window) -> list[DayResult]:
         """Store a window of days and what is known of them. Raises ShapeError, RowsLost.
 
-        Rows from a feed are staged, so a window with many of them is written in parts, a transaction each.
+        A window of many rows is written in parts, a transaction each, so that memory does not grow with it.
         """
         if declaration.is_bronze:
             return _write_bronze(self, declaration, window)
-        parts = self._parts(declaration, window) if declaration.from_feed and isinstance(frame, Query) else [window]
+        parts = self._parts(declaration, window) if isinstance(frame, Query) else [window]
         if len(parts) > 1:
             return [result for part in parts for result in self.run(declaration.name, part)]
         rows = engine.as_query(self.con, frame)
@@ -189,19 +189,19 @@ class Session:
         return _write_table(self, declaration, rows.sql, window)
 
     def _parts(self, declaration: Declaration, window: Window) -> list[Window]:
-        """The window cut where more than STAGED_ROWS bronze rows would be staged at once."""
+        """The window cut where it comes to more than PART_ROWS rows of an input.
+
+        No part is shorter than the table's reach, for then it would read more days around it than its own. Inputs
+        that are read without end do not count.
+        """
         if len(window) == 1:
             return [window]
-        counts = dict(
-            self.con.execute(
-                "select read_day, sum(row_count)::bigint from ledger.slices "
-                "where table_name = ? and read_day between ? and ? group by all",
-                [declaration.bronze, window.first, window.last],
-            ).fetchall()
-        )
+        bounded = [read for read in declaration.reads if read.parameter and read.reach.length is not None]
+        counts = ledger.most_rows(self.con, [read.table for read in bounded], window)
+        shortest = max((read.reach.length or 1 for read in bounded), default=1)
         parts, first, rows = [], window.first, 0
         for day in window:
-            if rows and rows + counts.get(day, 0) > STAGED_ROWS:
+            if rows + counts.get(day, 0) > PART_ROWS and (day - first).days >= shortest:
                 parts.append(Window(first, day - ONE_DAY))
                 first, rows = day, 0
             rows += counts.get(day, 0)
@@ -349,7 +349,8 @@ def _hold_old_rows(session: Session, declaration: Declaration, days: Iterable[dt
     session.ensure(declaration.held, engine.columns_of(declaration))
     newer = f"not {lost} or {day} in (select {day} {good})"
     con.execute(f"delete from {held} where {between(column, window)} and ({newer})")
-    con.execute(f"insert into {held} by name select * {good}")
+    listed = ", ".join(quoted(name) for name in engine.columns_of(declaration))
+    con.execute(f"insert into {held} by name select {listed} {good}")
 
 
 def _write_table(session: Session, declaration: Declaration, rows: str, window: Window) -> list[DayResult]:
@@ -656,17 +657,23 @@ def _accepted_contents(session: Session, declaration: Declaration, window: Windo
 
 @contextmanager
 def _watched_keys(session: Session, declaration: Declaration, window: Window) -> Iterator[None]:
-    """Rows elsewhere that wait for a key that comes, or lean on one that goes, have to run again."""
+    """Rows elsewhere that wait for a key that comes, or lean on one that goes, have to run again.
+
+    Where a key has to stand on the row's own day, the ledger sees to that day; but the row may also win or lose
+    against one of another day.
+    """
     referring = session.catalog.referring.get(declaration.name, [])
     if not referring:
         yield
         return
     con, table = session.con, quoted(declaration.name)
     wanted = quoted(declaration.contract.primary_key[0])
-    days = between(str(declaration.contract.partition_column), window)
-    con.execute(f"create or replace temp table old_keys as select distinct {wanted} as k from {table} where {days}")
+    day = str(declaration.contract.partition_column)
+    keys = f"select distinct {wanted} as k, {quoted(day)} as on_day from {table} where {between(day, window)}"
+    con.execute(f"create or replace temp table old_keys as {keys}")
     yield
-    con.execute(f"create or replace temp table new_keys as select distinct {wanted} as k from {table} where {days}")
+    con.execute(f"create or replace temp table new_keys as {keys}")
+    moved = "(from new_keys except from old_keys) union all (from old_keys except from new_keys)"
     come = "select k from new_keys except select k from old_keys"
     still = f"select {wanted} from {table} where {wanted} in (select k from old_keys)"
     gone = f"select k from old_keys where k not in ({still})"
@@ -675,8 +682,13 @@ def _watched_keys(session: Session, declaration: Declaration, window: Window) ->
         value, bronze = f"trim({quoted(column.name)})", quoted(other.bronze)
         moves = f"select * from ledger.moves where table_name = {literal(other.bronze)}"
         session.ensure(other.bronze, engine.columns_of(session.catalog[other.bronze]))
+        movable = f"{bronze} semi join ({moves}) using (arrived_on, source_file, record)"
+        if column.on_same_day:
+            touched = f"{movable} where {between('read_on', window)} and ({value}, read_on) in ({moved})"
+            _poke(session, other, f"a row of {declaration.name} came or went", [touched])
+            continue
         # A row that was not let in before may win over one of another day, even where its own day has no rows.
-        let_in = [f"{bronze} semi join ({moves}) using (arrived_on, source_file, record) where {value} in ({come})"]
+        let_in = [f"{movable} where {value} in ({come})"]
         if session.stored_types(other.quarantine):
             waits = f"list_contains(reasons, {literal(missing_reference(column))})"
             let_in.append(f"{quoted(other.quarantine)} where {waits} and {value} in ({come})")
@@ -709,18 +721,20 @@ def _stale_bronze(session: Session, only: Collection[str] | None) -> list[ledger
     if not tables:
         return []
     recorded = ledger.recorded_inputs(session.con, tables)
-    found = ledger.unread(session.zone, bronze, recorded, session.calendar, tables)
+    happened = ledger.happened(session.con, bronze)
+    found = ledger.unread(session.zone, bronze, recorded, session.calendar, tables, happened=happened)
     known = {(stale.table, stale.day) for stale in found}
     for table in tables:
         days = session.con.execute(
-            "select day from ledger.days where table_name = ? and code <> ?", [table, session.codes[table]]
+            "select day from ledger.days where table_name = ? and code <> ? and day between ? and ?",
+            [table, session.codes[table], session.calendar.first, session.calendar.last],
         ).fetchall()
         found += [ledger.StaleDay(table, day, ledger.CODE_CHANGED) for (day,) in days if (table, day) not in known]
     return found
 
 
 def _write_bronze(session: Session, declaration: Declaration, window: Window) -> list[DayResult]:
-    """Read the files of the arrival days. Rows of files that vanished stay."""
+    """Read the files of the arrival days. Rows of files that vanished stay, and are derived anew."""
     con, zone, feed = session.con, session.zone, _feed(declaration)
     assert declaration.feed is not None
     columns = engine.columns_of(declaration)
@@ -733,11 +747,12 @@ def _write_bronze(session: Session, declaration: Declaration, window: Window) ->
         session.ensure(declaration.name, columns)
         replaced = _note_files(session, feed, files)
         with _watched_moves(session, declaration, window):
+            ours = between("arrived_on", window)
             present = ", ".join(f"(date '{file.arrived_on}', {literal(file.name)})" for file in files)
             if present:
-                ours = f"{between('arrived_on', window)} and (arrived_on, source_file) in ({present})"
-                con.execute(f"delete from {table} where {ours}")
+                con.execute(f"delete from {table} where {ours} and (arrived_on, source_file) in ({present})")
             session.on_step("rows deleted")
+            _derive_anew(session, declaration, ours)
             if fresh := [file for file in files if file.duplicate_of is None]:
                 landed = reading.read(con, fresh, list(declaration.feed.columns))
                 rows = session.bronze_query(declaration)
@@ -765,6 +780,17 @@ def _write_bronze(session: Session, declaration: Declaration, window: Window) ->
             entries.append(_entry(result, Expectation(prints[day], 0, 0), parts))
         _record(session, declaration, entries)
     return results
+
+
+def _derive_anew(session: Session, declaration: Declaration, which: str) -> None:
+    """Work out again, by the settings of now, when rows happened whose file is gone."""
+    table = quoted(declaration.name)
+    if not _count(session, f"select count(*) from {table} where {which}"):
+        return
+    derived = ", ".join(f"{name} = anew.{name}" for name in engine.BRONZE_DERIVED)
+    same = " and ".join(f"standing.{name} = anew.{name}" for name in ("arrived_on", "source_file", "record"))
+    rows = session.bronze_query(declaration, f"(from {table} where {which})")
+    session.con.execute(f"update {table} as standing set {derived} from ({rows}) as anew where {same}")
 
 
 def _note_files(session: Session, feed: str, files: Sequence[LandedFile]) -> list[tuple[dt.date, str]]:

@@ -70,7 +70,7 @@ def test_a_window_gives_what_its_days_give_one_by_one_in_any_order(tmp_path: Pat
 def test_a_window_of_many_rows_is_written_in_parts_and_gives_the_same(
     zone: Zone, built: Session, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(writing, "STAGED_ROWS", 100)
+    monkeypatch.setattr(writing, "PART_ROWS", 100)
     in_parts, commits = session_over(zone), []
     in_parts.on_step = lambda step: commits.append(step) if step == "after commit" else None
     run_all(in_parts, window(DAYS))

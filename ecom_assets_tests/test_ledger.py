@@ -11,6 +11,7 @@ import narwhals as nw
 import pytest
 
 from ecom_assets.contract import contract
+from ecom_assets.days import Window, since
 from ecom_assets.declaration import declare
 from ecom_assets.engine import duckdb as engine
 from ecom_assets.ledger import LedgerError, State
@@ -112,6 +113,36 @@ def test_a_late_order_touches_the_day_on_which_it_was_placed(shop):
     shop.run(days(3), "bronze.orders")
 
     assert [found for found in shop.stale() if found[1] < 3] == [("silver.orders", 0)]
+
+
+def test_records_that_lack_their_key_have_nothing_to_do_with_one_another(shop):
+    shop.land_orders(3, order(4, 3), order(5, 3).replace("5,", ",", 1))
+    shop.run(days(3))
+    shop.land_orders(4, order(6, 4), order(7, 4).replace("7,", ",", 1))
+    shop.run(days(4), "bronze.orders")
+
+    assert [found for found in shop.stale() if found[0] == "silver.orders"] == [("silver.orders", 4)]
+
+
+def test_days_before_the_calendar_are_left_alone_when_its_start_moves(shop):
+    later = Window(on(1), shop.session.calendar.last)
+
+    assert {day for _, day in stale_with(shop, calendar=later)} == {1, 2}
+
+
+def test_days_become_final_or_provisional_when_the_end_of_the_calendar_moves(tmp_path):
+    ahead = declare(contract(tiny_shop.Daily), tiny_shop.daily, {"gold_sales": since})
+    with open_shop(tmp_path, tiny_shop.tables(ahead)) as shop:
+        shop.land_orders(0, order(1, 0))
+        shop.run(days(0))
+        assert shop.states("kpi.daily") == [State.PROVISIONAL]
+
+        closed = Session(shop.con, shop.session.catalog, shop.session.zone, days(0))
+        settle(closed)
+        assert shop.states("kpi.daily") == [State.STORED]
+
+        settle(Session(shop.con, shop.session.catalog, shop.session.zone, shop.session.calendar))
+        assert shop.states("kpi.daily") == [State.PROVISIONAL]
 
 
 def test_a_refused_day_is_not_tried_again_until_something_changes(shop):

@@ -87,7 +87,19 @@ BREAKS_THE_LAW = [
         "settings += self.parse_query(declaration, first)",
         "pass",
     ),
-    Mutant("replaced rows stay", "writing.py", 'con.execute(f"delete from {table} where {ours}")', "pass"),
+    Mutant(
+        "replaced rows stay",
+        "writing.py",
+        'con.execute(f"delete from {table} where {ours} and (arrived_on, source_file) in ({present})")',
+        "pass",
+    ),
+    Mutant(
+        "lines do not follow an order that leaves their day",
+        "writing.py",
+        '_poke(session, other, f"a row of {declaration.name} came or went", [touched])',
+        "pass",
+        "silver.order_items",
+    ),
     Mutant(
         "quarantined rows stay",
         "writing.py",

@@ -96,6 +96,18 @@ def test_days_are_unread_when_their_files_are_new_or_changed(tmp_path: Path) -> 
     ]
 
 
+def test_a_day_on_which_nothing_landed_is_unread_once_later_files_brought_rows_of_it(tmp_path: Path) -> None:
+    zone = Zone(tmp_path)
+    zone.write("orders", on(1), "orders.csv", b"order_id\n1\n")
+    zone.write("orders", on(4), "orders.csv", b"order_id\n2\n3\n")
+    recorded = {("bronze.orders", day): read for day, read in zone.fingerprint("orders", on(1), on(4)).items()}
+    del recorded["bronze.orders", on(2)], recorded["bronze.orders", on(3)]
+
+    found = unread(zone, ["bronze.orders"], recorded, JANUARY, happened={on(1), on(3), on(4), on(5)})
+
+    assert [stale.day for stale in found] == [on(3)]
+
+
 def test_a_day_whose_files_vanished_is_unread(tmp_path: Path) -> None:
     zone = Zone(tmp_path)
     landed = zone.write("orders", on(1), "orders.csv", b"order_id\n1\n")

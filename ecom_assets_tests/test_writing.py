@@ -345,6 +345,38 @@ def test_the_rows_of_a_file_that_vanished_stay(shop):
     assert shop.orders() == before
 
 
+def test_rows_of_a_file_that_vanished_follow_the_time_zone_too(shop):
+    (shop.folder / "landing" / "orders" / str(on(1)) / "orders.csv").unlink()
+    settle(shop.session)
+
+    far_east = Session(shop.con, shop.session.catalog, shop.session.zone, shop.session.calendar, "Pacific/Auckland")
+    settle(far_east)
+
+    assert [number for day, number in shop.orders() if day == 2] == [11, 12]
+
+
+def test_rows_of_the_day_after_the_calendar_are_set_aside(tmp_path):
+    with open_shop(tmp_path) as shop:
+        last = Session(shop.con, shop.session.catalog, shop.session.zone, days(0, 1))
+        shop.land_orders(1, order(1, 1), order(2, 2), order(3, 1), order(4, 1))
+        settle(last)
+
+        assert shop.orders() == [(1, 1), (1, 3), (1, 4)]
+        assert shop.rows("select order_id from quarantine.orders") == [("2",)]
+
+
+def test_days_without_good_rows_are_held_without_the_columns_that_are_no_more(shop):
+    with_currency = declare(contract(tiny_shop.SalesWithCurrency), tiny_shop.sales_with_currency)
+    before = Session(shop.con, tiny_shop.tables(with_currency), shop.session.zone, shop.session.calendar)
+    before.run("gold.sales", days(0, 2))
+    after = Session(shop.con, shop.session.catalog, shop.session.zone, shop.session.calendar)
+    shop.land_orders(1, order(11, 1, amount=5000), order(12, 1))
+
+    settle(after)
+
+    assert shop.rows("select order_id from held.gold_sales order by all") == [("11",), ("12",)]
+
+
 def test_a_file_that_comes_twice_counts_once(shop):
     before = shop.orders()
     shop.land_orders(3, order(11, 1, customer="c1"), order(12, 1))

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +11,11 @@ import dagster as dg
 from ecom_assets import catalog, settings
 from ecom_assets.automation.alerts import report_failures
 from ecom_assets.automation.jobs import pipeline
-from ecom_assets.days import Window
 from ecom_assets.landing.zone import Zone
-from ecom_assets.ledger import StaleDay, unread
+from ecom_assets.ledger import StaleDay, good_days, unread
 from ecom_assets.repair import Repair, plan
 from ecom_assets.serving import publish
-from ecom_assets.table_asset import asset_key, partitions
+from ecom_assets.table_asset import asset_key, past_days
 from ecom_assets.warehouse import REPAIR_TAG
 
 MOST_RUNS_PER_TICK = 10
@@ -31,9 +30,15 @@ _UNFINISHED = [
 
 @dataclass(frozen=True)
 class Published:
-    """What the snapshot's ledger says: what each table-day was made of, what is stale, when was last written."""
+    """What the snapshot's ledger says.
+
+    What each table-day was made of, which are good, the days on which rows happened, what is stale, when was last
+    written.
+    """
 
     recorded: Mapping[tuple[str, dt.date], int]
+    good: Collection[tuple[str, dt.date]]
+    happened: Collection[dt.date]
     stale: Sequence[StaleDay]
     written_at: dt.datetime | None
 
@@ -43,18 +48,14 @@ def published(snapshot: Path) -> Published:
     try:
         with publish.open_snapshot(snapshot) as con:
             days = con.execute("select table_name, day, inputs from ledger.days").fetchall()
+            good = good_days(con)
+            happened = {day for (day,) in con.execute("select distinct event_on from ledger.arrivals").fetchall()}
             stale = con.execute("select table_name, day, why from ledger.stale order by all").fetchall()
             [(written_at,)] = con.execute("select max(written_at) from ledger.days").fetchall()
     except FileNotFoundError:
-        return Published({}, [], None)
+        return Published({}, (), (), [], None)
     recorded = {(table, day): inputs for table, day, inputs in days}
-    return Published(recorded, [StaleDay(*row) for row in stale], written_at)
-
-
-def past_days() -> Window | None:
-    """The days that are over, for only they can be run. None before the first is."""
-    last = partitions().get_last_partition_key()
-    return Window(settings.load().start, dt.date.fromisoformat(last)) if last else None
+    return Published(recorded, good, happened, [StaleDay(*row) for row in stale], written_at)
 
 
 @dg.sensor(job=pipeline, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
@@ -65,7 +66,8 @@ def run_new_files(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         return dg.SensorResult(skip_reason="No day of the calendar is over.")
     standing = published(known.snapshot)
     bronze = [declaration.name for declaration in catalog.tables() if declaration.is_bronze]
-    return _ask(context, standing, unread(Zone(known.landing), bronze, standing.recorded, days))
+    found = unread(Zone(known.landing), bronze, standing.recorded, days, happened=standing.happened)
+    return _ask(context, standing, found)
 
 
 @dg.sensor(job=pipeline, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
@@ -97,7 +99,7 @@ def _ask(context: dg.SensorEvaluationContext, standing: Published, found: Sequen
     if asked == asked_before:
         return dg.SensorResult(skip_reason=f"{len(found)} table-days have been asked for, and nothing was written.")
     this_round = int(round_before) + 1
-    repairs = plan(found, catalog.tables(), standing.recorded)[:MOST_RUNS_PER_TICK]
+    repairs = plan(found, catalog.tables(), standing.good)[:MOST_RUNS_PER_TICK]
     return dg.SensorResult([_request(repair, this_round) for repair in repairs], cursor=f"{this_round} {asked}")
 
 

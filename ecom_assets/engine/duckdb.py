@@ -248,24 +248,30 @@ def _spelled_alike(column: Column, feed_zone: str) -> str:
     return f"coalesce(({_typed(column, feed_zone)})::varchar, {quoted(column.name)})"
 
 
-def bronze_query(landed: str, feed: Contract, feed_zone: str, shop_zone: str, first_day: dt.date) -> str:
+def bronze_query(landed: str, feed: Contract, feed_zone: str, shop_zone: str, calendar: Window) -> str:
     """SQL: landed records with the day on which they happened and a hash of their key.
 
-    A record whose event day is unreadable, before the calendar's first day or more than a day after its
-    arrival is read under its arrival day. Equal keys have equal hashes; the reverse need not hold.
+    A record whose event day is unreadable, outside the calendar or more than a day after its arrival is
+    read under its arrival day. Equal keys have equal hashes; the reverse need not hold. A record that cannot
+    be read or lacks a part of its key has none.
     """
     event = feed.columns[str(feed.event_column)]
     happened = _typed(event, feed_zone)
     happened_on = happened if event.kind == "date" else _business_day(f"({happened})", shop_zone)
     key = ", ".join(_spelled_alike(feed.columns[name], feed_zone) for name in feed.primary_key)
+    has_key = " and ".join(f"trim({quoted(name)}) <> ''" for name in feed.primary_key)
     named = ", ".join(quoted(column) for column in feed.columns)
     kept = "arrived_on, source_file, record, unknown_columns, problem, raw_record"
-    usable = f"happened_on between date '{first_day}' and arrived_on + 1"
+    last_day = "arrived_on + 1"
+    if calendar.last != dt.date.max:
+        last_day = f"least({last_day}, date '{calendar.last}')"
+    usable = f"happened_on between date '{calendar.first}' and {last_day}"
     return f"""
         select {named}, {kept}, case when {usable} then happened_on end as event_on,
                coalesce(case when {usable} then happened_on end, arrived_on) as read_on, key_hash
         from (select {named}, {kept}, {happened_on} as happened_on,
-                     hash({key}) as key_hash from {landed})"""
+                     case when problem is null and {has_key} then hash({key}) end as key_hash
+              from {landed})"""
 
 
 def parse_query(declaration: Declaration, window: Window, feed_zone: str, shop_zone: str) -> str:

@@ -70,12 +70,14 @@ def publish(
     snapshot.unlink(missing_ok=True)
     with duckdb.connect(snapshot) as con:
         con.execute("create schema ledger")
-        con.execute("create table ledger.days (table_name varchar, day date, inputs hugeint, written_at timestamp)")
+        columns = "table_name varchar, day date, state varchar, inputs hugeint, written_at timestamp"
+        con.execute(f"create table ledger.days ({columns})")
         con.execute("create table ledger.stale (table_name varchar, day date, why varchar)")
+        con.execute("create table ledger.arrivals (table_name varchar, arrived_on date, event_on date)")
         for feed in FEEDS if read else ():
             prints = zone.fingerprint(feed, read.first, read.last)
             rows = ", ".join(
-                f"('bronze.{feed}', date '{day}', {inputs}, timestamp '2024-02-01 {at}')"
+                f"('bronze.{feed}', date '{day}', 'stored', {inputs}, timestamp '2024-02-01 {at}')"
                 for day, inputs in prints.items()
             )
             con.execute(f"insert into ledger.days values {rows}")
