@@ -57,7 +57,7 @@ def main() -> None:
 
 @main.command()
 @click.option(
-    "--days", default=60, show_default=True, type=click.IntRange(min=2), help="How many days, until yesterday."
+    "--days", default=60, show_default=True, type=click.IntRange(2, 3650), help="How many days, until yesterday."
 )
 def demo(days: int) -> None:
     """Land the synthetic shop, build every table, show the first page.
@@ -222,7 +222,7 @@ def detection() -> None:
 
 
 @main.command()
-@click.argument("file", metavar="FILE", type=click.File())
+@click.argument("file", metavar="FILE", type=click.File(encoding="utf-8"))
 @click.option("--warehouse", is_flag=True, help="Ask the warehouse itself, while no run has it open.")
 def query(file: TextIO, warehouse: bool) -> None:
     """Answer the SQL in FILE from what was last published, as analyses/shop/best_sellers.sql."""
@@ -231,10 +231,16 @@ def query(file: TextIO, warehouse: bool) -> None:
     from ecom_assets.serving.publish import open_snapshot
 
     known = settings.load()
-    opened = duckdb.connect(known.warehouse, read_only=True) if warehouse else open_snapshot(known.snapshot)
     try:
+        sql = file.read()
+        opened = duckdb.connect(known.warehouse, read_only=True) if warehouse else open_snapshot(known.snapshot)
         with opened as con:
-            con.sql(file.read()).show(max_rows=1_000, max_width=1_000)
+            answer = con.sql(sql)
+            if answer is None:
+                raise click.ClickException(f"{file.name} asks for no rows: it has to end with a query, as: from …")
+            answer.show(max_rows=1_000, max_width=1_000)
+    except UnicodeDecodeError as error:
+        raise click.ClickException(f"{file.name} is no text in UTF-8: {error}") from error
     except duckdb.Error as error:
         raise click.ClickException(str(error)) from error
 

@@ -136,7 +136,10 @@ def code_hash(declaration: Declaration, catalog: Catalog, settings: str) -> int:
     if not declaration.is_bronze:
         parts.append(compiled(declaration, catalog).meaning)
         parts += [f"{read.table} {read.reach}" for read in declaration.reads]
-        parts.append(f"{declaration.contract.primary_key} {declaration.contract.references}")
+        references = [
+            (column.name, column.references, column.on_same_day) for column in declaration.contract.references
+        ]
+        parts.append(f"{declaration.contract.primary_key} {references}")
     if declaration.from_feed:
         parts.append(f"{declaration.contract.version_column} {declaration.contract.max_bad_share}")
     return int.from_bytes(hashlib.blake2b("\n".join(parts).encode(), digest_size=8).digest())

@@ -66,11 +66,13 @@ def rebuild(session: Session, con: duckdb.DuckDBPyConnection) -> Session:
 
 
 def contents(session: Session) -> dict[tuple[str, str], str]:
-    """Table and day to state, counts and content hash, as one comparable text."""
-    rows = session.con.execute("""
+    """Table and day of the catalog to state, counts and content hash, as one comparable text."""
+    query = """
         select d.table_name, d.day::varchar, d.state, d.row_count, d.bad_count,
                sum(hash(s.read_day, s.row_count, s.content)::hugeint)
-        from ledger.days d left join ledger.slices s using (table_name, day) group by all order by all""").fetchall()
+        from ledger.days d left join ledger.slices s using (table_name, day)
+        where list_contains(?, d.table_name) group by all order by all"""
+    rows = session.con.execute(query, [session.catalog.names]).fetchall()
     return {
         (table, day): f"{state}, {rows} rows, {bad} bad, content {content}"
         for table, day, state, rows, bad, content in rows

@@ -81,13 +81,19 @@ def _size(value: Any) -> str:
     return str(value)
 
 
+def _address(value: Any) -> str:
+    if not re.fullmatch(r"https?://[!-~]+", value):
+        raise ValueError(value)
+    return str(value)
+
+
 _KNOWN: dict[str, tuple[Callable[[Any], Any], str]] = {
     "start": (_day, "a day like 2024-01-31"),
     "end": (_day, "a day like 2024-01-31"),
     "time_zone": (lambda value: ZoneInfo(value).key, "a time zone like Europe/Berlin"),
     "strict": (_truth, "true or false"),
     "memory_limit": (_size, "a size like 2GB"),
-    "webhook": (str, "an address"),
+    "webhook": (_address, "an address like https://hooks.slack.com/services/T0/B0/x"),
 }
 """Setting to how its value is read, and what is wanted where it cannot be."""
 

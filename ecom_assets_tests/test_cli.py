@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
+import duckdb
 import pytest
 from click.testing import CliRunner, Result
 from dagster._core.test_utils import create_run_for_test
@@ -236,7 +237,8 @@ def test_a_standing_calendar_is_not_replaced(ecom: Ecom, data: Path) -> None:
             "There is no map no_such_map. Those that ship are: cdnow, marketplace,",
         ),
         (["land", "online_retail", "no_such_folder"], "'no_such_folder' does not exist."),
-        (["demo", "--days", "1"], "1 is not in the range x>=2."),
+        (["demo", "--days", "1"], "1 is not in the range 2<=x<=3650."),
+        (["demo", "--days", "900000"], "900000 is not in the range 2<=x<=3650."),
     ],
 )
 def test_wrong_words_are_answered_in_a_line(ecom: Ecom, words: list[str], complaint: str) -> None:
@@ -264,6 +266,28 @@ def test_a_mistake_in_a_file_is_told_in_a_line(
     (data / name).write_text(text)
 
     assert complaint in error(ecom(*words))
+
+
+@pytest.mark.parametrize(
+    ("sql", "words", "complaint"),
+    [
+        (b"", [], "question.sql asks for no rows"),
+        (b"set threads = 1", [], "question.sql asks for no rows"),
+        (b"select '\xff'", [], "question.sql is no text in UTF-8"),
+        (b"select 1 +", [], "syntax error"),
+        (b"select 1", ["--warehouse"], "database does not exist"),
+    ],
+)
+def test_a_question_that_cannot_be_answered_is_told_so(
+    ecom: Ecom, data: Path, sql: bytes, words: list[str], complaint: str
+) -> None:
+    duckdb.connect(data / "snapshot.duckdb").close()
+    (data / "question.sql").write_bytes(sql)
+
+    refused = ecom("query", str(data / "question.sql"), *words)
+
+    assert refused.exit_code == 1
+    assert complaint in refused.stderr
 
 
 def test_days_before_the_shop_opened_are_refused(ecom: Ecom, tiny_shop: Shop) -> None:

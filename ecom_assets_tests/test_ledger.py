@@ -1,5 +1,6 @@
 """What the ledger says has to run again, and what it does not."""
 
+import dataclasses
 import datetime as dt
 import os
 import subprocess
@@ -56,6 +57,24 @@ def test_nothing_is_stale_after_a_run(shop):
 
 def test_comments_and_names_of_variables_make_nothing_stale(shop):
     assert stale_with(shop, catalog=tiny_shop.tables(declare(contract(tiny_shop.Daily), daily_said_otherwise))) == []
+
+
+def test_another_description_of_a_column_that_refers_makes_nothing_stale(shop):
+    promise = contract(tiny_shop.Orders)
+    reworded = dataclasses.replace(promise.columns["customer_id"], description="The customer")
+    promise = dataclasses.replace(promise, columns={**promise.columns, "customer_id": reworded})
+    orders = dataclasses.replace(shop.session.catalog["silver.orders"], contract=promise)
+
+    assert stale_with(shop, catalog=tiny_shop.tables(orders)) == []
+
+
+def test_another_table_that_a_column_refers_to_makes_its_table_stale(shop):
+    promise = contract(tiny_shop.Orders)
+    elsewhere = dataclasses.replace(promise.columns["customer_id"], on_same_day=True)
+    promise = dataclasses.replace(promise, columns={**promise.columns, "customer_id": elsewhere})
+    orders = dataclasses.replace(shop.session.catalog["silver.orders"], contract=promise)
+
+    assert {table for table, _ in stale_with(shop, catalog=tiny_shop.tables(orders))} == {"silver.orders"}
 
 
 def test_a_changed_expression_makes_all_days_of_its_table_stale(shop):

@@ -6,6 +6,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +21,8 @@ Severity = Literal["critical", "error", "warning"]
 WEBHOOK_TIMEOUT = 5.0
 MOST_RUNS_PER_TICK = 50
 MOST_LINES = 30
+UNDELIVERED = (OSError, HTTPException, ValueError)
+"""What a webhook raises that does not answer, answers in no HTTP, or has an address that leads nowhere."""
 _MARKS = {"critical": ":red_circle:", "error": ":large_orange_circle:", "warning": ":large_yellow_circle:"}
 _ENDS = (dg.DagsterEventType.RUN_SUCCESS, dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_CANCELED)
 
@@ -84,16 +87,29 @@ def _offending(verdict: dg.AssetCheckEvaluation) -> dict[str, int]:
 
 
 def write(path: Path, alerts: Sequence[Alert]) -> None:
-    """Append the alerts that do not stand in the file, one JSON object per line."""
+    """Append the alerts that do not stand in the file, one JSON object per line.
+
+    Half a line, as a killed process leaves it, tells of nothing and stays.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+", encoding="utf-8") as file:
+    with path.open("a+", encoding="utf-8", errors="replace") as file:
         file.seek(0)
-        told = {json.loads(line)["id"] for line in file}
-        file.write("".join(json.dumps(asdict(alert)) + "\n" for alert in alerts if alert.id not in told))
+        standing = file.read()
+        told = set(map(_told, standing.splitlines()))
+        lines = [json.dumps(asdict(alert)) + "\n" for alert in alerts if alert.id not in told]
+        file.write("".join(["" if not standing or standing.endswith("\n") else "\n", *lines]))
+
+
+def _told(line: str) -> str | None:
+    """The number of the alert that a line tells of; None where it cannot be read."""
+    try:
+        return str(json.loads(line)["id"])
+    except (ValueError, TypeError, KeyError):
+        return None
 
 
 def post(url: str, alerts: Sequence[Alert]) -> None:
-    """Send one message in Slack's format. Raises OSError where it cannot be delivered."""
+    """Send one message in Slack's format. Raises one of UNDELIVERED where it cannot be delivered."""
     lines = [_line(alert) for alert in alerts[:MOST_LINES]]
     if len(alerts) > MOST_LINES:
         lines.append(f"… and {len(alerts) - MOST_LINES} more")
@@ -134,7 +150,7 @@ def report_failures(context: dg.SensorEvaluationContext) -> dg.SkipReason:
                 try:
                     if known.webhook:
                         post(known.webhook, alerts)
-                except OSError as error:
+                except UNDELIVERED as error:
                     return dg.SkipReason(f"The webhook cannot be reached and is tried again: {error}")
             told += len(alerts)
             cursors[end.value] = page.cursor

@@ -212,7 +212,8 @@ def _timestamp(moment: dt.datetime) -> str:
 
 
 def _days_query(session: Session, tables: list[_Published], warehouse: str) -> str:
-    """SQL: the ledger's days, and whether the rows that readers see of a day are those of an earlier run."""
+    """SQL: the ledger's days of the declared tables, and whether readers see rows of an earlier run on them."""
+    declared = ", ".join(map(literal, session.catalog.names))
     old = [
         f"select {literal(table.name)} as table_name, {quoted(table.day)} as day "
         f"from {warehouse}.{quoted(table.held)} group by all"
@@ -221,7 +222,8 @@ def _days_query(session: Session, tables: list[_Published], warehouse: str) -> s
     ] or ["select null::varchar as table_name, null::date as day"]
     return f"""
         select d.*, state not in ('stored', 'provisional') and o.day is not null as shows_old_rows
-        from {warehouse}.ledger.days d left join ({" union all ".join(old)}) o using (table_name, day)"""
+        from {warehouse}.ledger.days d left join ({" union all ".join(old)}) o using (table_name, day)
+        where table_name in ({declared})"""
 
 
 def _make_tables(con: duckdb.DuckDBPyConnection, tables: list[_Published], no_days: str) -> None:

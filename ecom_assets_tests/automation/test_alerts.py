@@ -110,6 +110,20 @@ def test_an_alert_stands_in_the_file_once(tmp_path: Path) -> None:
     assert [json.loads(line)["what"] for line in file.read_text().splitlines()] == ["table 1", "table 2"]
 
 
+def test_half_a_line_of_a_killed_process_is_passed_over(tmp_path: Path) -> None:
+    file = tmp_path / "alerts.jsonl"
+    write(file, [alert(1)])
+    with file.open("a") as torn:
+        torn.write('{"id": "2", "at"')
+
+    write(file, [alert(1), alert(2)])
+    write(file, [alert(2), alert(3)])
+
+    lines = file.read_text().splitlines()
+    assert lines.pop(1) == '{"id": "2", "at"'
+    assert [json.loads(line)["what"] for line in lines] == ["table 1", "table 2", "table 3"]
+
+
 class Webhook:
     """A web server on this machine that records the messages it gets, and answers with `status`."""
 
@@ -250,6 +264,16 @@ def test_while_the_webhook_is_down_alerts_wait_and_stand_in_the_file_once(
 
     assert len(webhook.messages) == 2
     assert len(alerts_file.read_text().splitlines()) == 2
+
+
+def test_an_address_that_leads_nowhere_is_told_and_tried_again(
+    instance: dg.DagsterInstance, tick: Ticks, alerts_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ECOM_WEBHOOK", "http://127.0.0.1:port/")
+    run_broken(instance)
+
+    assert "tried again" in tick()
+    assert len(alerts_file.read_text().splitlines()) == 1
 
 
 def test_what_was_delivered_before_the_webhook_went_down_is_not_sent_again(

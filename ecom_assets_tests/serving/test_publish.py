@@ -212,6 +212,7 @@ def test_tables_and_views_that_nobody_declares_any_more_are_dropped(folder):
         publish(now, folder / "snapshot.duckdb")
 
     assert read(folder, "select table_name from information_schema.tables where table_schema = 'gold'") == []
+    assert read(folder, "select * from ledger.days where table_name = 'gold.fact_sales'") == []
 
 
 def test_a_reader_keeps_its_run_and_reopening_shows_the_new_one(folder):
