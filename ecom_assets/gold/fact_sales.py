@@ -26,11 +26,11 @@ class FactSales(Table, primary_key=("order_id", "line_number"), partition_column
     order_id: str = key("Order number issued by the shop")
     line_number: int = key("Its place in the order", ge=1)
     ordered_on: Date = column("Business day on which the order was placed")
-    ordered_at: Timestamp = column("When the line was ordered")
+    ordered_at: Timestamp = column("When the order was placed")
     customer_id: str = column("Who placed it; null for guests", nullable=True)
     customer_key: str = column("The customer's version at that moment, if any stood", nullable=True)
     product_id: str = column("What was sold")
-    product_key: str = column("The product's version at that moment, if any stood", nullable=True)
+    product_key: str = column("The product's version when the line was ordered, if any stood", nullable=True)
     description: str = column("What the line calls the product, where it says", nullable=True)
     channel: str = column("Where it was sold: web, app, marketplace, …")
     country: str = column("Country it is shipped to", nullable=True)
@@ -100,6 +100,7 @@ def transform(
     first_lines = silver_order_items.group_by("order_id").agg(c("line_number").min().alias("first_line"))
     orders = silver_orders.select(
         "order_id",
+        "ordered_at",
         "customer_id",
         "channel",
         "country",
@@ -114,11 +115,11 @@ def transform(
             *LINE,
             "product_id",
             "description",
-            "ordered_at",
             "ordered_on",
             "quantity",
             "unit_price",
             line_discount="discount",
+            line_ordered_at="ordered_at",
         )
         .join(orders, on="order_id")
         .with_columns(
@@ -139,7 +140,7 @@ def transform(
         "product_id", "product_key", "effective_from", unit_cost="cost"
     )
     of_products = with_version(
-        sales, products, identity="product_id", moment="ordered_at", columns=["product_key", "unit_cost"]
+        sales, products, identity="product_id", moment="line_ordered_at", columns=["product_key", "unit_cost"]
     )
     of_customers = with_version(
         of_products, customers, identity="customer_id", moment="ordered_at", columns=["customer_key"]

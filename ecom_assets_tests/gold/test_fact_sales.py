@@ -1,3 +1,4 @@
+import datetime as dt
 from decimal import Decimal
 
 from ecom_assets.gold.dim_customer_versions import DimCustomerVersions
@@ -66,6 +67,16 @@ def test_a_line_meets_the_versions_that_stood_when_it_was_ordered():
         ("exact", "C1", "P1", Decimal("2.50")),
         ("late", "C1", "P2", None),
     ]
+
+
+def test_a_line_put_into_an_order_later_is_of_the_orders_moment_and_its_own_products_version():
+    made = sold(
+        [{"product_id": "P", "ordered_at": "2024-01-01 09:30"}],
+        [{"ordered_at": "2024-01-01 09:00"}],
+        products=[{"product_id": "P", "product_key": "P1", "effective_from": "2024-01-01 09:30"}],
+    )
+
+    assert rows(made, "ordered_at", "product_key") == [(dt.datetime.fromisoformat("2024-01-01 09:00"), "P1")]
 
 
 def test_guests_and_unknown_products_stay_without_versions():
