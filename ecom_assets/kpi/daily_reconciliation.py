@@ -18,8 +18,9 @@ QUALITY = (
 WITH counted AS (
     SELECT
         table_name, day, state, state IN ('stored', 'provisional') AS is_good, bad_count,
-        row_count + CASE WHEN table_name LIKE 'bronze.%' THEN 0 ELSE bad_count END AS rows_checked
-    FROM ledger.days
+        row_count + CASE WHEN table_name LIKE 'bronze.%' THEN 0 ELSE bad_count END AS rows_checked,
+        epoch(written_at) - epoch(timezone(time_zone, (day + 1)::TIMESTAMP)) AS seconds_since_day
+    FROM ledger.days CROSS JOIN ledger.published
 ), late AS (
     SELECT
         table_name, arrived_on AS day, sum(row_count) AS arrived,
@@ -34,6 +35,8 @@ SELECT
     bad_count / nullif(rows_checked, 0) AS bad_share,
     state = 'stored' AS is_complete,
     CASE WHEN is_good THEN coalesce(1 - bad_count / nullif(rows_checked, 0), 1) ELSE 0 END AS quality_score,
+    -- hours from the end of the business day to when its rows were last written; negative before that end
+    CASE WHEN is_good THEN seconds_since_day / 3600 END AS freshness_hours,
     by_1_day / arrived AS late_share_1_day, by_2_days / arrived AS late_share_2_days,
     by_more / arrived AS late_share_over_2_days
 FROM counted LEFT JOIN late USING (table_name, day)
@@ -44,6 +47,8 @@ FROM counted LEFT JOIN late USING (table_name, day)
 Rows are checked when they are read (bronze: are they readable?) and when their table is made; superseded versions and
 duplicates are not counted. The score is the rows that passed per row checked: 1 where there was nothing to check, 0
 where the day failed or is blocked. A day is complete when nothing in its reach is missing or still to come.
+Freshness is how many hours after the end of the business day its rows were last written, a repair included; null where
+it has no good rows.
 Late shares are of the rows that arrived in bronze on a day: those whose event was one, two or more days before.
 """
 

@@ -29,7 +29,7 @@ _LEDGER = {
     "ledger.arrivals": "select table_name, day as arrived_on, read_day as event_on, row_count "
     "from {warehouse}.ledger.slices where starts_with(table_name, 'bronze.')",
     "ledger.stale": "select * from (values {stale}) as s (table_name, day, why) where day is not null",
-    "ledger.published": "select {run_id} as run_id, {now} as published_at",
+    "ledger.published": "select {run_id} as run_id, {now} as published_at, {time_zone} as time_zone",
 }
 
 
@@ -196,6 +196,7 @@ def _update(session: Session, con: duckdb.DuckDBPyConnection) -> None:
                 stale=stale or "(null::varchar, null::date, null::varchar)",
                 run_id=literal(session.run_id),
                 now=_timestamp(session.now()),
+                time_zone=literal(session.time_zone),
             )
             con.execute(f"create or replace table {name} as {filled}")
         _make_views(con, session.catalog)

@@ -14,9 +14,13 @@ LATE = ("silver.orders", "2024-01-02", "stored", 990, 10)
 def ledger(con: duckdb.DuckDBPyConnection, *days: tuple[str, str, str, int, int]) -> duckdb.DuckDBPyConnection:
     """A snapshot with nothing but a ledger: table, day, state, rows and bad rows."""
     con.execute("create schema ledger; create schema kpi")
-    con.execute("create table ledger.days (table_name text, day date, state text, row_count bigint, bad_count bigint)")
+    con.execute(
+        "create table ledger.days (table_name text, day date, state text, row_count bigint, bad_count bigint, "
+        "written_at timestamp)"
+    )
+    con.execute("create table ledger.published as select 'Europe/Berlin' as time_zone")
     con.execute("create table ledger.arrivals (table_name text, arrived_on date, event_on date, row_count bigint)")
-    con.executemany("insert into ledger.days values (?, ?, ?, ?, ?)", days)
+    con.executemany("insert into ledger.days values (?, ?, ?, ?, ?, '2024-01-02 05:30')", days)
     con.execute(f"create view {QUALITY[0]} as {QUALITY[1]}")
     return con
 
@@ -51,6 +55,17 @@ def test_late_shares_are_of_what_arrived_on_the_day():
         query = "select columns('late_share.*') from kpi.daily_quality order by table_name"
 
         assert con.execute(query).fetchall() == [(0.2, 0.08, 0.02), (None, None, None)]
+
+
+@pytest.mark.parametrize(
+    ("day", "state", "hours"),
+    [("2024-01-01", "stored", 6.5), ("2024-01-02", "provisional", -17.5), ("2024-01-01", "failed", None)],
+)
+def test_freshness_counts_from_the_end_of_the_business_day_where_the_shop_is(day, state, hours):
+    with duckdb.connect() as con:
+        ledger(con, ("silver.orders", day, state, 9, 0))
+
+        assert con.execute("select freshness_hours from kpi.daily_quality").fetchall() == [(hours,)]
 
 
 def test_the_worst_table_comes_first_and_old_days_do_not_count():
