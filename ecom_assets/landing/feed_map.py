@@ -20,7 +20,8 @@ but not a unit, `price_of = [amount, quantity]` is the least price with four dec
 and `rounding_of` the same two what they cost more: the line's discount. Then, in this order, a value may be changed by
 `strip_suffix`, `time_format`, `values`, `negate`, `abs`, and replaced by the first `when` that holds.
 In a group, or `over` columns, `take` picks one of the values: first (the first that is not null), min, max, sum, count.
-Numbers are exact decimals. What is no number or time where one is wanted passes as it was sent.
+Numbers are exact decimals. What is no number or time where one is wanted passes as it was sent; among several values,
+sum, min and max give what is no number before any number, so that it is seen.
 
 Moments land in UTC, with their offset. Those that are sent without one are of the time zone that [source] names, as
 `time_zone = "Europe/Berlin"`, else of UTC: exports of several zones may go into one feed.
@@ -480,19 +481,19 @@ def _taken(value: Mapping[str, Any], grouped: bool) -> str:
     text = _text_of_line(value)
     if not grouped and "over" not in value:
         return text
+    over = f" over (partition by source_file, {_names(value['over'])})" if "over" in value else ""
+    is_no_number = f"{_decimal(text)} is null and trim({text}) <> ''"
     match value.get("take", "first"):
         case "min" | "max" as side:
-            taken = [f"arg_{side}({text}, {_decimal(text)})", f"{side}({text})"]
+            of_texts = f"{side}({text}) filter ({is_no_number}){over}"
+            return f"coalesce({of_texts}, arg_{side}({text}, {_decimal(text)}){over})"
         case "sum":
-            taken = [f"sum({_decimal(text)})"]
+            of_texts = f"min({text}) filter ({is_no_number}){over}"
+            return f"coalesce({of_texts}, {_plain(f'sum({_decimal(text)}){over}')})"
         case "count":
-            taken = [f"count({text})"]
+            return f"(count({text}){over})::VARCHAR"
         case _:
-            taken = [f"arg_min({text}, record)"]
-    over = f" over (partition by source_file, {_names(value['over'])})" if "over" in value else ""
-    sql = ", ".join(each + over for each in taken)
-    sql = f"coalesce({sql})"
-    return _plain(sql) if value.get("take") == "sum" else f"{sql}::VARCHAR"
+            return f"arg_min({text}, record){over}"
 
 
 def _text_of_line(value: Mapping[str, Any]) -> str:

@@ -229,6 +229,25 @@ def test_numbers_are_compared_as_numbers(tmp_path: Path, zone: Zone) -> None:
 
 
 @pytest.mark.parametrize(
+    ("take", "sent", "made"),
+    [
+        ("sum", ["5.00", '"1,234.50"'], "1,234.50"),
+        ("min", ["5.00", '"1,234.50"'], "1,234.50"),
+        ("max", ["5.00", "many", "few"], "many"),
+        ("sum", ["5.00", "", " ", "1"], "6"),
+        ("max", ["5.00", "", " ", "10"], "10"),
+        ("min", ["2024-01-03", "2024-01-02"], "2024-01-02"),
+    ],
+)
+def test_what_is_no_number_is_not_passed_over(
+    tmp_path: Path, zone: Zone, take: str, sent: list[str], made: str
+) -> None:
+    lines = "\n".join(f"{number},x,{text}," for number, text in enumerate(sent))
+
+    assert set(land_names(tmp_path, zone, f'{{ from = "first", take = "{take}", over = ["at"] }}', lines)) == {made}
+
+
+@pytest.mark.parametrize(
     ("arrival_day", "days"),
     [
         ('{ column = "at" }', [dt.date(2024, 1, 5), dt.date(2024, 1, 6)]),
