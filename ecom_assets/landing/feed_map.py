@@ -82,8 +82,8 @@ from ecom_assets.engine.duckdb import moment_text
 from ecom_assets.errors import UserError
 from ecom_assets.landing import fixed_width
 from ecom_assets.landing.fixed_width import Layout
-from ecom_assets.landing.reading import PROBLEM, PROVENANCE, RAW, Dialect, read
-from ecom_assets.landing.zone import WEEKDAYS, FeedSettings, LandedFile, Zone
+from ecom_assets.landing.reading import PROBLEM, PROVENANCE, RAW, Dialect, header, read
+from ecom_assets.landing.zone import WEEKDAYS, FeedSettings, LandedFile, Zone, kind_of
 
 _FORMATS = ("csv", "jsonl", "parquet", "fixed")
 _SOURCE_TEXTS = ("files", "format", "delimiter", "encoding", "time_zone", "currency", "unreadable")
@@ -383,7 +383,7 @@ def _land_batch(feed_map: FeedMap, files: Sequence[_SourceFile], folder: Path, z
 def _read(
     con: duckdb.DuckDBPyConnection, feed_map: FeedMap, files: Sequence[_SourceFile], columns: Sequence[str], table: str
 ) -> None:
-    """Make a table of the files' records. Raises FeedMapError for a column that they seem to call otherwise."""
+    """Make a table of the files' records. Raises FeedMapError for a column that one does not have."""
     with TemporaryDirectory(prefix="feed-map-") as scratch:
         if feed_map.layout:
             unpacked = [replace(file, path=Path(scratch) / str(number)) for number, file in enumerate(files)]
@@ -391,7 +391,7 @@ def _read(
                 fixed_width.write_parquet(text.path, file.path, feed_map.layout, feed_map.dialect.encoding)
             files = unpacked
         read(con, files, columns, feed_map.dialect).create(table)
-    _refuse_missing_columns(con, feed_map, columns, table)
+        _refuse_missing_columns(con, feed_map, files, columns, table)
 
 
 def _join(
@@ -670,23 +670,26 @@ def _day_of_line(feed_map: FeedMap) -> str:
 
 
 def _refuse_missing_columns(
-    con: duckdb.DuckDBPyConnection, feed_map: FeedMap, columns: Sequence[str], table: str
+    con: duckdb.DuckDBPyConnection, feed_map: FeedMap, files: Sequence[_SourceFile], columns: Sequence[str], table: str
 ) -> None:
-    """Raise FeedMapError for a column that no line has, where the export has columns the map does not know."""
-    counts = ", ".join(f"count({_identifier(name)})" for name in columns)
-    found = con.execute(f"select {counts} from {_identifier(table)}").fetchall()[0]
-    missing = [name for name, count in zip(columns, found, strict=True) if not count]
-    if not missing:
-        return
-    others = con.execute(f"""
-        select distinct unnest(json_keys(unknown_columns)) from {_identifier(table)}
-        where unknown_columns is not null""")
-    unknown = [name for (name,) in others.fetchall()]
-    for name in missing:
-        if close := difflib.get_close_matches(name, unknown, 1):
-            line = _line_with(feed_map.path.read_text("utf-8"), name)
+    """Raise FeedMapError for a column that a file does not have.
+
+    A record of JSON need not have each key: there, one is missing where no record has it and another is much like it.
+    """
+    counts = ", ".join(f"count({_identifier(column)})" for column in columns)
+    [found] = con.execute(f"select {counts} from {_identifier(table)}").fetchall()
+    empty = {column for column, count in zip(columns, found, strict=True) if not count}
+    for file in files:
+        named = header(file, feed_map.dialect) or columns
+        others = [name for name in named if name not in columns]
+        kind = kind_of(file.name)
+        for column in columns:
+            is_meant = column in empty and difflib.get_close_matches(column, others, 1)
+            if column in named or (kind and kind.format == "jsonl" and not is_meant):
+                continue
+            line = _line_with(feed_map.path.read_text("utf-8"), column)
             raise FeedMapError(
-                f"{feed_map.path}, line {line}: the export has no column {name!r}; did you mean {close[0]!r}?"
+                f"{feed_map.path}, line {line}: {file.source} has no column {column!r}{_suggestion(column, others)}"
             )
 
 

@@ -99,6 +99,25 @@ def read(
     return reduce(lambda some, more: some.union(more), relations)
 
 
+def header(file: LandedFile, dialect: Dialect = _OURS) -> tuple[str, ...] | None:
+    """The columns a file says it has: CSV's first line, Parquet's schema, the keys of JSON's first record.
+
+    None where it says nothing that can be read.
+    """
+    kind = kind_of(file.name)
+    if kind == PARQUET:
+        with suppress(OSError, pa.ArrowException):
+            return _labels(pq.read_schema(file.path).names)
+    elif kind and kind.format == "csv":
+        for _, _, fields in _csv_rows(_lines(file, dialect.encoding), dialect.delimiter):
+            return None if isinstance(fields, _Unreadable) else _labels(fields)
+    elif kind:
+        for line in _lines(file, dialect.encoding):
+            shape = _json_shape(line.content)
+            return shape.usual_keys if shape else None
+    return None
+
+
 def _sound(files: list[LandedFile]) -> tuple[list[LandedFile], list[LandedFile]]:
     """The Parquet files that can be decoded to the end, and those that cannot."""
     with _parser() as parser:

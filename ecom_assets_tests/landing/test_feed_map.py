@@ -365,9 +365,45 @@ def test_other_delimiters_encodings_and_suffixes_are_named_by_the_map(tmp_path: 
 
 def test_a_column_the_export_lacks_is_told_with_its_line(tmp_path: Path, zone: Zone) -> None:
     with pytest.raises(
-        FeedMapError, match=r"map\.toml, line 9: the export has no column 'frist'; did you mean 'first'"
+        FeedMapError, match=r"map\.toml, line 9: 2024-01-03\.csv has no column 'frist'; did you mean 'first'"
     ):
         land_names(tmp_path, zone, '"frist"', "a,b,c,d")
+
+
+def test_each_file_needs_the_columns_that_the_map_names(tmp_path: Path, zone: Zone) -> None:
+    (tmp_path / "2024-01-02.csv").write_text("id,at,Land\n1,2,x\n")
+
+    with pytest.raises(FeedMapError, match=r"line 9: 2024-01-03\.csv has no column 'Land'; there are x, y\."):
+        land_names(tmp_path, zone, '"Land"', "a,b,c,d", header="id,at,x,y")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", b"id,at,CountryCode,CountyCode\n1,2,,X\n"),
+        ("a.csv", b"id,at,CountryCode\n"),
+        ("a.csv", b""),
+        pytest.param("a.csv.gz", gzip.compress(b"\xef\xbb\xbfid,at,CountryCode,CountyCode\n1,2,,X\n"), id="packed"),
+        ("a.jsonl", b'{"id": "1", "at": "2", "CountryCode": null, "CountyCode": "X"}\n'),
+        ("a.jsonl", b'{"id": "1", "at": "2", "zip": "X"}\n'),
+        ("a.jsonl", b'{"id": "1", "at": "2", "CountyCode": "X"}\n{"id": "2", "at": "3", "CountryCode": "X"}\n'),
+    ],
+)
+def test_a_column_without_values_is_not_missing(tmp_path: Path, zone: Zone, name: str, content: bytes) -> None:
+    text = SMALL.replace("*.csv", "a.*").replace('{ file_name = "{day}.csv" }', "{ fixed = 2024-01-03 }")
+    (tmp_path / "map.toml").write_text(text.replace("NAME", '"CountryCode"'))
+    (tmp_path / name).write_bytes(content)
+
+    assert land(load_map(tmp_path / "map.toml"), tmp_path, zone).unreadable == 0
+
+
+def test_a_key_of_json_that_no_record_has_and_another_is_like_is_missing(tmp_path: Path, zone: Zone) -> None:
+    text = SMALL.replace("*.csv", "*.jsonl").replace("{day}.csv", "{day}.jsonl")
+    (tmp_path / "map.toml").write_text(text.replace("NAME", '"CountryCode"'))
+    (tmp_path / "2024-01-03.jsonl").write_text('{"id": "1", "at": "2", "CountyCode": "X"}\n')
+
+    with pytest.raises(FeedMapError, match=r"has no column 'CountryCode'; did you mean 'CountyCode'\?"):
+        land(load_map(tmp_path / "map.toml"), tmp_path, zone)
 
 
 def test_a_folder_without_files_is_told(tmp_path: Path, zone: Zone) -> None:
@@ -581,7 +617,7 @@ def test_columns_of_other_files_come_beside_a_line_and_each_feed_has_its_files(t
     [
         ("code,land,name\no,no,Oslo\no,no,Oslo\n", r"line 5: cities has 2 lines for code, land o, no\."),
         ("code,land,name\no,no\n", r"line 5: cities cannot be read: cities-1\.csv, line 2: has 2 fields"),
-        ("code,land,nam\no,no,Oslo\n", r"line 13: the export has no column 'name'; did you mean 'nam'\?"),
+        ("code,land,nam\no,no,Oslo\n", r"line 13: cities-1\.csv has no column 'name'; did you mean 'nam'\?"),
     ],
 )
 def test_a_lookup_that_cannot_tell_is_refused(tmp_path: Path, zone: Zone, cities: str, told: str) -> None:
