@@ -2,8 +2,8 @@
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
-# Dagster reads dagster.yaml from here and keeps what it knows in data/dagster.
-export DAGSTER_HOME := $(CURDIR)
+# Dagster reads dagster.yaml from there and keeps what it knows in data/dagster below it.
+export DAGSTER_HOME ?= $(CURDIR)
 
 # The first Python found that will do. Another one: make PYTHON=/path/to/python3
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -39,8 +39,8 @@ demo: install ## Land 60 days of the synthetic shop, build every table, print th
 .PHONY: ui
 ui: install ## Dagster on http://127.0.0.1:3000, web server and daemon
 # Dagster's queue looks past the default limit of a pool that it has not met before.
-	@$(BIN)/dagster instance concurrency set warehouse 1 >/dev/null
-	@$(BIN)/dagster dev --host 127.0.0.1 --port 3000
+	@cd "$$DAGSTER_HOME" && $(abspath $(BIN))/dagster instance concurrency set warehouse 1 >/dev/null
+	@cd "$$DAGSTER_HOME" && $(abspath $(BIN))/dagster dev --host 127.0.0.1 --port 3000 -w $(CURDIR)/workspace.yaml
 
 .PHONY: test
 test: install ## All tests but the long ones, with coverage: under ten minutes

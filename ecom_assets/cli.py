@@ -50,6 +50,13 @@ def yesterday(time_zone: str) -> dt.date:
     return dt.datetime.now(ZoneInfo(time_zone)).date() - ONE_DAY
 
 
+_PRESET = click.option(
+    "--preset",
+    type=click.Choice(["demo", "seed003"]),
+    help="Which shop opens where none stands: demo, or seed003 with exactly 4,000 orders in 60 days.",
+)
+
+
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """An e-commerce data platform. Data stand in ./data, or where ECOM_DATA says."""
@@ -59,13 +66,14 @@ def main() -> None:
 @click.option(
     "--days", default=60, show_default=True, type=click.IntRange(2, 3650), help="How many days, until yesterday."
 )
-def demo(days: int) -> None:
+@_PRESET
+def demo(days: int, preset: str | None) -> None:
     """Land the synthetic shop, build every table, show the first page.
 
     Where a shop stands already, its days until yesterday are built.
     """
     last = yesterday(settings.load().time_zone)
-    shop = _standing_shop(Window(last - (days - 1) * ONE_DAY, last))
+    shop = _standing_shop(Window(last - (days - 1) * ONE_DAY, last), preset)
     if shop.start > last:
         raise click.ClickException(f"The shop opens on {shop.start}: no day of it is over yet.")
     window = Window(shop.start, last)
@@ -107,13 +115,14 @@ def land(feed_map: Path, folder: Path) -> None:
 
 @main.command()
 @click.argument("window", metavar="FROM..TO", type=_Days())
-def shop(window: Window) -> None:
+@_PRESET
+def shop(window: Window, preset: str | None) -> None:
     """Land the synthetic shop's files of some arrival days."""
     from ecom_assets.landing import synthetic
     from ecom_assets.landing.zone import Zone
 
     known = settings.load()
-    standing = _standing_shop(window)
+    standing = _standing_shop(window, preset)
     if window.first < standing.start:
         raise click.ClickException(f"The shop opened on {standing.start}; there is nothing before.")
     synthetic.land_shop(Zone(known.landing), standing, window)
@@ -158,6 +167,7 @@ def stale() -> None:
     for (table, why), days in reasons.items():
         click.echo(f"{table:32} {', '.join(map(str, stretches(days)))}: {why}")
     click.echo(f"{len(found)} table-days are stale." if found else "Nothing is stale.")
+    _warn_of_strangers()
 
 
 @main.command()
@@ -288,7 +298,18 @@ def _map_file(given: Path) -> Path:
     raise click.ClickException(f"There is no map {given}. Those that ship are: {names}.")
 
 
-def _standing_shop(window: Window) -> "Shop":
+def _warn_of_strangers() -> None:
+    """Say what stands in the landing zone and is read by nobody: a name that is spelt otherwise."""
+    from ecom_assets import catalog
+    from ecom_assets.landing.zone import Zone
+
+    known = settings.load()
+    feeds = [declaration.name.partition(".")[2] for declaration in catalog.tables() if declaration.is_bronze]
+    for place in Zone(known.landing).strangers(feeds):
+        click.echo(f"Nobody reads {place}: files stand in landing/<feed>/<day like 2024-01-31>/.", err=True)
+
+
+def _standing_shop(window: Window, preset: str | None) -> "Shop":
     """The shop that lands its files here; without one, a new one that opens on the window's first day."""
     from ecom_assets.landing import synthetic
     from ecom_assets.shop import Shop
@@ -297,8 +318,13 @@ def _standing_shop(window: Window) -> "Shop":
     standing = synthetic.load_shop(known.landing)
     if standing is None:
         _keep_calendar(dataclasses.replace(known, start=window.first, end=None), window)
-        standing = Shop(window.first)
+        standing = Shop(window.first, preset=preset or "demo")
         synthetic.save_shop(known.landing, standing)
+    elif preset and preset != standing.preset:
+        raise click.ClickException(
+            f"Another shop lands its files in {known.landing}: {known.landing / synthetic.SHOP_FILE}. "
+            "For this one, take another folder: ECOM_DATA."
+        )
     return standing
 
 

@@ -34,12 +34,17 @@ def about_table(declaration: Declaration, source: Callable[..., Any]) -> dict[st
     if not declaration.is_bronze:
         told["primary_key"] = ", ".join(promise.primary_key)
     told |= {f"reads {read.table}": read.reach.name for read in declaration.reads}
-    return told | _code_reference(source)
+    return told | code_reference(source)
+
+
+def about_landed(declaration: Declaration, source: Callable[..., Any]) -> dict[str, Any]:
+    """Metadata of the definition of the files that a bronze table reads."""
+    return {"dagster/column_schema": _as_sent(declaration, {}), **code_reference(source)}
 
 
 def about_quarantine(declaration: Declaration, source: Callable[..., Any]) -> dict[str, Any]:
     """Metadata of the definition of a table's quarantine."""
-    return {"dagster/column_schema": _as_sent(declaration, _REASONS | _ORIGIN | _AS_READ), **_code_reference(source)}
+    return {"dagster/column_schema": _as_sent(declaration, _REASONS | _ORIGIN | _AS_READ), **code_reference(source)}
 
 
 def quarantine_description(declaration: Declaration) -> str:
@@ -153,7 +158,8 @@ def _list(head: str, sentences: Iterable[str]) -> str:
     return "\n".join([f"{head}\n", *(f"- {sentence}" for sentence in sentences)])
 
 
-def _code_reference(source: Callable[..., Any]) -> dict[str, Any]:
+def code_reference(source: Callable[..., Any]) -> dict[str, Any]:
+    """Metadata of a definition: where its code stands."""
     place = dg.LocalFileCodeReference(
         file_path=inspect.getsourcefile(source) or __file__, line_number=inspect.getsourcelines(source)[1]
     )

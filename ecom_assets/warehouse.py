@@ -115,11 +115,12 @@ class Warehouse(dg.ConfigurableIOManager):
         declaration = _declaration(step)
         window = window_of(step)
         if declaration.name not in self._written:
-            repair = step.dagster_run.tags.get(REPAIR_TAG) == "true"
+            repair, began = step.dagster_run.tags.get(REPAIR_TAG) == "true", time.perf_counter()
             self._written[declaration.name] = (
                 session.repair(declaration.name, window) if repair else session.write(declaration, obj, window)
             )
-            context.log.info(_said(declaration.name, window, self._written[declaration.name]))
+            seconds = time.perf_counter() - began
+            context.log.info(_said(declaration.name, window, self._written[declaration.name], seconds))
             for result in self._written[declaration.name]:
                 yield from _evaluations(step, declaration, result)
         results = self._written[declaration.name]
@@ -141,10 +142,10 @@ def _declaration(step: Any) -> Declaration:
     return step.op_def.compute_fn.decorated_fn.declaration  # type: ignore[no-any-return]
 
 
-def _said(table: str, window: Window, results: list[DayResult]) -> str:
+def _said(table: str, window: Window, results: list[DayResult], seconds: float) -> str:
     rows, bad = sum(result.row_count for result in results), sum(result.bad_count for result in results)
     lost = [str(result.day) for result in results if not result.state.is_good]
-    said = f"{table} {window}: {rows:,} rows" + (f", {bad:,} set aside" if bad else "")
+    said = f"{table} {window}: {rows:,} rows" + (f", {bad:,} set aside" if bad else "") + f", {seconds:.1f} s"
     return f"{said}; no good rows on {', '.join(lost)}" if lost else said
 
 

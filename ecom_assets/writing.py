@@ -139,7 +139,7 @@ class Session:
 
     def parse_query(self, declaration: Declaration, window: Window) -> str:
         """SQL: the rows of bronze that a window of a table from a feed is made of, typed."""
-        return engine.parse_query(declaration, window, self._feed_zone(declaration), self.time_zone)
+        return engine.parse_query(declaration, window, self._feed_zone(declaration), self.time_zone, self.calendar)
 
     def stale(self, only: Collection[str] | None = None) -> list[ledger.StaleDay]:
         """The table-days that have to run again; only the first level of what follows from a change."""

@@ -32,6 +32,8 @@ def test_each_asset_says_what_it_is_whose_it_is_and_where_it_stands(name: str) -
     assert spec.key.path[0] in spec.kinds
     if spec.group_name not in ("landing", "quality"):
         assert spec.metadata["dagster/table_name"] == ".".join(spec.key.path)
+    if spec.group_name != "quality":
+        assert spec.metadata["dagster/column_schema"].columns
         assert spec.metadata["dagster/code_references"].code_references[0].file_path.endswith(".py")
 
 

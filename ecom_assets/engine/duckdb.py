@@ -274,7 +274,20 @@ def bronze_query(landed: str, feed: Contract, feed_zone: str, shop_zone: str, ca
               from {landed})"""
 
 
-def parse_query(declaration: Declaration, window: Window, feed_zone: str, shop_zone: str) -> str:
+def _useless_days(event: Column, shop_zone: str, calendar: Window) -> dict[str, str]:
+    """SQL: when a record does not say on which of our days it happened, and what is said of it."""
+    happened = quoted(f"typed {event.name}")
+    on = happened if event.kind == "date" else _business_day(happened, shop_zone)
+    early = f"{on} < date '{calendar.first}'"
+    useless = "problem is null and event_on is null"
+    return {
+        f"{useless} and {happened} is null": literal(f"{event.name} gives no usable day"),
+        f"{useless} and {early}": literal(f"{event.name} is before the calendar's first day, {calendar.first}"),
+        f"{useless} and not {early}": literal(f"{event.name} is later than its arrival or the calendar's last day"),
+    }
+
+
+def parse_query(declaration: Declaration, window: Window, feed_zone: str, shop_zone: str, calendar: Window) -> str:
     """SQL: bronze rows by event day, typed, each with its origin and what could not be read of it.
 
     Business days of moments come along, by the shop's time zone.
@@ -292,7 +305,7 @@ def parse_query(declaration: Declaration, window: Window, feed_zone: str, shop_z
             typed += f", {_business_day(quoted('typed ' + c.day_of), shop_zone)} as {quoted(c.name)}"
     complaints = {
         "problem is not null": "problem",
-        "problem is null and event_on is null": literal(f"{feed.event_column} gives no usable day"),
+        **_useless_days(feed.columns[str(feed.event_column)], shop_zone, calendar),
     }
     for c in columns:
         if c.kind != "text":

@@ -4,43 +4,33 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from ecom_assets import settings
+from ecom_assets import catalog, pages, settings
 from ecom_assets.days import Window
+from ecom_assets.declaration import Declaration
 from ecom_assets.landing.synthetic import land_shop, load_shop, write_truth
 from ecom_assets.landing.zone import Zone
 from ecom_assets.table_asset import OWNERS, partitions
 
-FEEDS = (
-    "customers",
-    "products",
-    "suppliers",
-    "orders",
-    "order_items",
-    "payments",
-    "shipments",
-    "returns",
-    "reviews",
-    "purchase_receipts",
-    "inventory_movements",
-    "events",
-    "campaigns",
-    "ad_spend",
-)
+DAYS_AT_ONCE = 10
+"""The shop's days are landed in steps of so many, and each step is said."""
+
+
+def _spec(bronze: Declaration) -> dg.AssetSpec:
+    feed = bronze.name.partition(".")[2]
+    return dg.AssetSpec(
+        ["landing", feed],
+        description=f"Files of the feed {feed}, by the day on which they arrived.",
+        group_name="landing",
+        owners=OWNERS,
+        kinds={"file", "landing"},
+        tags={"feed": feed},
+        metadata=pages.about_landed(bronze, land_shop),
+        skippable=True,
+    )
 
 
 @dg.multi_asset(
-    specs=[
-        dg.AssetSpec(
-            ["landing", feed],
-            description=f"Files of the feed {feed}, by the day on which they arrived.",
-            group_name="landing",
-            owners=OWNERS,
-            kinds={"file", "landing"},
-            tags={"feed": feed},
-            skippable=True,
-        )
-        for feed in FEEDS
-    ],
+    specs=[_spec(declaration) for declaration in catalog.tables() if declaration.is_bronze],
     name="landing",
     partitions_def=partitions(),
     backfill_policy=dg.BackfillPolicy.single_run(),
@@ -53,8 +43,11 @@ def landing(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]
     known = settings.load()
     zone = Zone(known.landing)
     if shop := load_shop(zone.root):
-        land_shop(zone, shop, window)
-        write_truth(known.truth, shop, window)
+        every = list(window)
+        for days in (every[n : n + DAYS_AT_ONCE] for n in range(0, len(every), DAYS_AT_ONCE)):
+            land_shop(zone, shop, days)
+            write_truth(known.truth, shop, days)
+            context.log.info(f"landing {Window(days[0], days[-1])}: the synthetic shop's files")
     for key in sorted(context.selected_asset_keys):
         arrivals = zone.arrivals(key.path[-1], window.first, window.last)
         files = [file for day in window for file in arrivals[day]]

@@ -14,7 +14,7 @@ import sqlite3
 import time
 import tomllib
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -130,6 +130,16 @@ class Zone:
     def days(self, feed: str) -> list[dt.date]:
         """Arrival days of the feed that have a folder, sorted."""
         return [dt.date.fromisoformat(day) for day in self._day_folders(feed)]
+
+    def strangers(self, feeds: Collection[str]) -> list[Path]:
+        """Files and folders of the landing zone that nobody reads: of no feed, or in a feed's folder and of no day."""
+        found = []
+        for place in sorted(self.root.iterdir()) if self.root.exists() else []:
+            if place.name in feeds and place.is_dir():
+                found += [inner for inner in sorted(place.iterdir()) if not _is_day(inner.name) or not inner.is_dir()]
+            elif place.suffix != ".toml":
+                found.append(place)
+        return [place for place in found if not place.name.startswith(".")]
 
     def arrivals(
         self, feed: str, first: dt.date, last: dt.date, since: dt.date = dt.date.min

@@ -78,7 +78,7 @@ def open_snapshot(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         while True:
             if not path.exists():
                 raise NothingPublished(
-                    f"{path} is not there yet: nothing has been published. Any run does it: ecom run."
+                    f"{path} is not there yet: nothing has been published. Any run does it: `make demo`, or `ecom run FROM..TO`."
                 )
             found = path.stat().st_ino
             file = next((file for file in _files(path) if _is_link(file, path)), None)

@@ -93,23 +93,23 @@ def test_what_is_no_exact_amount_is_said_and_never_rounded(payments, text):
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "said"),
     [
-        "tomorrow",
-        "2024-13-01T00:00:00",
-        "2023-01-01T00:00:00Z",
-        "2024-12-05T00:00:00Z",
-        "infinity",
-        "294247-01-10 04:00:54",
-        "",
+        ("tomorrow", "paid_at gives no usable day"),
+        ("2024-13-01T00:00:00", "paid_at gives no usable day"),
+        ("2023-01-01T00:00:00Z", "paid_at is before the calendar's first day, 2024-03-01"),
+        ("2024-12-05T00:00:00Z", "paid_at is later than its arrival or the calendar's last day"),
+        ("infinity", "paid_at gives no usable day"),
+        ("294247-01-10 04:00:54", "paid_at gives no usable day"),
+        ("", "paid_at gives no usable day"),
     ],
 )
-def test_a_row_without_usable_day_is_read_on_the_day_it_arrived(payments, text):
+def test_a_row_without_usable_day_is_read_on_the_day_it_arrived(payments, text, said):
     _land(payments, LAST, paid_at=text)
 
     _, problems = _parsed(payments, LAST, "payment_id")
     assert problems is not None
-    assert "paid_at gives no usable day" in problems
+    assert said in problems
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,24 @@ def test_a_name_that_is_not_utf_8_is_text_and_of_no_kind(zone: Zone) -> None:
     assert kind_of(found[1].name) is None
 
 
+def test_what_nobody_reads_is_named(zone: Zone) -> None:
+    for place in (
+        "order/2024-01-02/a.csv",
+        "orders/2024-1-3/b.csv",
+        "orders/c.csv",
+        "d.csv",
+        "orders/2024-01-04/e.csv",
+    ):
+        file = zone.root / place
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    zone.save_settings("orders", FeedSettings())
+
+    strangers = [str(place.relative_to(zone.root)) for place in zone.strangers(["orders"])]
+
+    assert strangers == ["d.csv", "order", "orders/2024-1-3", "orders/c.csv"]
+
+
 @pytest.mark.parametrize("settled", [True, False])
 def test_a_file_changed_in_place_has_another_digest(zone: Zone, settled: bool) -> None:
     path = zone.write("orders", MONDAY, "a.csv", b"1")
