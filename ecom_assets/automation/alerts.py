@@ -4,7 +4,7 @@ import datetime as dt
 import json
 import urllib.request
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -131,31 +131,34 @@ def _line(alert: Alert) -> str:
 def report_failures(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     """Tell of failed checks and failed runs, once each.
 
-    The cursor moves past a run only when all of its alerts are delivered, so that none is lost while the
-    webhook is down.
+    File and webhook have a cursor each. It moves past a run only when all of its alerts are delivered there, so that
+    none is lost while the webhook is down, and the file does not wait for it.
     """
     known = settings.load()
+    told = _deliver(context, "file", lambda alerts: write(known.alerts, alerts))
+    try:
+        _deliver(context, "webhook", lambda alerts: post(known.webhook, alerts) if known.webhook else None)
+    except UNDELIVERED as error:
+        return dg.SkipReason(f"The webhook cannot be reached and is tried again: {error}")
+    return dg.SkipReason(f"{told} alerts delivered.")
+
+
+def _deliver(context: dg.SensorEvaluationContext, to: str, send: Callable[[Sequence[Alert]], None]) -> int:
+    """Send the alerts of the runs that have ended since; gives how many. What `send` raises ends it there."""
     cursors: dict[str, str] = json.loads(context.cursor or "{}")
     told = 0
     for end in _ENDS:
+        place = f"{to} {end.value}"
         for _ in range(MOST_RUNS_PER_TICK):
-            page = context.instance.fetch_run_status_changes(
-                end, limit=1, cursor=cursors.get(end.value), ascending=True
-            )
+            page = context.instance.fetch_run_status_changes(end, limit=1, cursor=cursors.get(place), ascending=True)
             if not page.records:
                 break
-            alerts = _alerts_of_record(context.instance, page.records[0])
-            if alerts:
-                write(known.alerts, alerts)
-                try:
-                    if known.webhook:
-                        post(known.webhook, alerts)
-                except UNDELIVERED as error:
-                    return dg.SkipReason(f"The webhook cannot be reached and is tried again: {error}")
+            if alerts := _alerts_of_record(context.instance, page.records[0]):
+                send(alerts)
             told += len(alerts)
-            cursors[end.value] = page.cursor
+            cursors[place] = page.cursor
             context.update_cursor(json.dumps(cursors))
-    return dg.SkipReason(f"{told} alerts delivered.")
+    return told
 
 
 def _alerts_of_record(instance: dg.DagsterInstance, record: dg.EventLogRecord) -> list[Alert]:

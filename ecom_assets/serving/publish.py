@@ -78,7 +78,8 @@ def open_snapshot(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         while True:
             if not path.exists():
                 raise NothingPublished(
-                    f"{path} is not there yet: nothing has been published. Any run does it: `make demo`, or `ecom run FROM..TO`."
+                    f"{path} is not there yet: nothing has been published. Any run does it: make demo, or ecom run "
+                    "2024-01-01..2024-01-31."
                 )
             found = path.stat().st_ino
             file = next((file for file in _files(path) if _is_link(file, path)), None)

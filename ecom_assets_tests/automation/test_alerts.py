@@ -257,6 +257,7 @@ def test_while_the_webhook_is_down_alerts_wait_and_stand_in_the_file_once(
     run_broken(instance)
     assert "tried again" in tick()
     assert "tried again" in tick()
+    assert len(alerts_file.read_text().splitlines()) == 2
 
     webhook.status = 200
     tick()
