@@ -198,7 +198,8 @@ def _moment(text: str, time_zone: str) -> str:
 
     Infinity and years without four digits are no moments: what is computed from them overflows.
     """
-    with_zone = _within(f"(try_cast({text} as timestamptz) at time zone 'UTC')", *_MOMENTS)
+    # At the very end of time even try_cast raises.
+    with_zone = _within(f"(try(try_cast({text} as timestamptz)) at time zone 'UTC')", *_MOMENTS)
     if time_zone == "UTC":
         return with_zone
     offset = rf"regexp_matches({text}, ':\d\d(\.\d+)?\s*(Z|[+-]\d\d(:?\d\d)?|[A-Z][A-Za-z_/]+)$')"
