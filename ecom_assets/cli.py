@@ -220,7 +220,7 @@ def detection() -> None:
         click.echo(f"{kind.name:20} {kind.planted:>9,} {kind.caught:>9,} {kind.recall:>9.1%}")
     click.echo(
         f"\nSet aside: {found.defects_set_aside:,} records with a defect, {found.consequences:,} that refer to one set "
-        f"aside, {found.false_alarm_count:,} other good ones."
+        f"aside, {found.waiting:,} that wait for one to arrive, {found.false_alarm_count:,} false alarms."
     )
     if found.precision is not None:
         click.echo(

@@ -44,6 +44,10 @@ def test_the_parts_of_the_pipeline_are_the_layers_that_they_are_called_after() -
     assert {asset for asset in assets_of("pipeline") if not asset.startswith("landing/")} == first | second | third
 
 
+def test_quality_is_judged_in_a_job_of_its_own() -> None:
+    assert assets_of("data_quality") == {"quality/data_quality", "quality/detection"}
+
+
 def test_all_that_runs_by_itself_is_switched_on() -> None:
     repository = defs.get_repository_def()
 

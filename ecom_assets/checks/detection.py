@@ -3,11 +3,11 @@
 A defect that the shop plants is caught when the landed record that holds it is set aside. A row that is only sent once
 more (`duplicate_row`) is caught too when it counts once: it gave way to another row, or its twin to it.
 
-A record that is set aside and holds no planted defect is a false alarm, but for a consequence: a good row that is set
-aside only because what it refers to is set aside. A row that waits for one that has not arrived is a false alarm until
-that one comes.
+A record that is set aside and holds no planted defect is a false alarm, unless only what it refers to is missing. Where
+that is set aside itself, the record is a consequence. Where the record arrived on the newest day, it may be waiting.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -27,7 +27,7 @@ from ecom_assets.table_asset import OWNERS, asset_key
 from ecom_assets.writing import missing_reference
 
 PRECISION_TARGET = 0.9
-"""Defects per record set aside. Rows that wait for others make up most of the rest."""
+"""Defects per record set aside, consequences and rows that wait apart."""
 UNSEEN = {faults.raised_amount.__name__}
 """Kinds of defects that no check can see: the row is as plausible as a good one."""
 KEY = dg.AssetKey(["quality", "detection"])
@@ -59,6 +59,8 @@ class Detection:
     """Records set aside that hold a planted defect."""
     consequences: int
     """Good records set aside only because what they refer to is set aside."""
+    waiting: int
+    """Good records of the newest arrival day set aside only because what they refer to has not arrived."""
     false_alarms: Mapping[str, int]
     """Other good records set aside, by feed and reason."""
     good_rows: int
@@ -71,7 +73,7 @@ class Detection:
 
     @property
     def precision(self) -> float | None:
-        """Defects per record set aside, consequences apart, 0 to 1. None where nothing is set aside."""
+        """Defects per defect and false alarm set aside, 0 to 1. None where there are neither."""
         aside = self.defects_set_aside + self.false_alarm_count
         return self.defects_set_aside / aside if aside else None
 
@@ -99,7 +101,7 @@ def measured(con: duckdb.DuckDBPyConnection, truth: Path, tables: Catalog) -> De
     files = sorted((truth / DEFECTS).glob("*.parquet"))
     if not files:
         return None
-    days = among("arrived_on", [date.fromisoformat(file.stem) for file in files])
+    told = among("arrived_on", [date.fromisoformat(file.stem) for file in files])
     from_feed = [declaration for declaration in tables if declaration.from_feed]
     records = f"""
         with planted as (
@@ -114,20 +116,27 @@ def measured(con: duckdb.DuckDBPyConnection, truth: Path, tables: Catalog) -> De
             or counted_once.record is not null and kind = {literal(faults.duplicate_row.__name__)})
         from planted left join aside using ({_RECORD}) left join counted_once using ({_RECORD})
         group by kind order by kind""").fetchall()
-    reasons = con.execute(f"""
+    fates = con.execute(f"""
         {records}
-        select kind is not null as is_defect, is_consequence, feed || ': ' || array_to_string(reasons, '; ') as why,
-               count(*) as rows
-        from aside left join planted using ({_RECORD}) where {days}
+        select case when kind is not null then 'defect'
+                    when len(reasons) = refused then 'consequence'
+                    when len(reasons) = missing and arrived_on = (select max(arrived_on) from ledger.files where {told})
+                    then 'waiting' else 'false alarm' end as fate,
+               feed || ': ' || array_to_string(reasons, '; ') as why, count(*) as rows
+        from aside left join planted using ({_RECORD}) where {told}
         group by all order by rows desc, why""").fetchall()
     [(read,)] = con.execute(f"""
-        select coalesce(sum(row_count), 0)::bigint from ledger.arrivals where {days}""").fetchall()
+        select coalesce(sum(row_count), 0)::bigint from ledger.arrivals where {told}""").fetchall()
+    by_fate: dict[str, dict[str, int]] = defaultdict(dict)
+    for fate, why, rows in fates:
+        by_fate[fate][why] = rows
     return Detection(
-        [Kind(*kind) for kind in kinds],
-        sum(rows for is_defect, _, _, rows in reasons if is_defect),
-        sum(rows for is_defect, is_consequence, _, rows in reasons if is_consequence and not is_defect),
-        {why: rows for is_defect, is_consequence, why, rows in reasons if not is_defect and not is_consequence},
-        read - sum(planted for _, planted, _ in kinds),
+        kinds=[Kind(*kind) for kind in kinds],
+        defects_set_aside=sum(by_fate["defect"].values()),
+        consequences=sum(by_fate["consequence"].values()),
+        waiting=sum(by_fate["waiting"].values()),
+        false_alarms=by_fate["false alarm"],
+        good_rows=read - sum(planted for _, planted, _ in kinds),
     )
 
 
@@ -136,18 +145,19 @@ def _feed(declaration: Declaration) -> str:
 
 
 def _set_aside(declaration: Declaration, tables: Catalog) -> str:
-    """SQL: a table's records that are set aside, and whether only since what they refer to is."""
-    explained = "0"
+    """SQL: a table's records that are set aside, and how many of the reasons are missing, and refused, references."""
+    missing, refused = ["0"], ["0"]
     for column in declaration.contract.references:
         target = tables[str(column.references)]
+        is_missing = f"list_contains(reasons, {literal(missing_reference(column))})"
+        missing.append(f"{is_missing}::int")
         if target.from_feed:
             key = f"trim({quoted(target.contract.primary_key[0])})"
-            refused = f"select {key} from {quoted(target.quarantine)} where {key} is not null"
-            waits = f"list_contains(reasons, {literal(missing_reference(column))})"
-            explained += f" + ({waits} and trim({quoted(column.name)}) in ({refused}))::int"
+            keys = f"select {key} from {quoted(target.quarantine)} where {key} is not null"
+            refused.append(f"({is_missing} and trim({quoted(column.name)}) in ({keys}))::int")
     return (
         f"select {_feed(declaration)} as feed, arrived_on, source_file, record, reasons, "
-        f"{explained} = len(reasons) as is_consequence from {quoted(declaration.quarantine)}"
+        f"{' + '.join(missing)} as missing, {' + '.join(refused)} as refused from {quoted(declaration.quarantine)}"
     )
 
 
@@ -208,6 +218,7 @@ def detection() -> dg.MaterializeResult:
         "kinds": dg.MetadataValue.md(kinds_table(found)),
         "false_alarms": dg.MetadataValue.md(alarms_table(found)),
         "consequences": found.consequences,
+        "waiting": found.waiting,
     }
     missed = ", ".join(kind.name for kind in found.missed)
     return _judged(told, {**figures, "missed": missed}, passed=found.meets_target)
