@@ -21,8 +21,6 @@ Severity = Literal["critical", "error", "warning"]
 WEBHOOK_TIMEOUT = 5.0
 MOST_RUNS_PER_TICK = 50
 MOST_LINES = 30
-UNDELIVERED = (OSError, HTTPException, ValueError)
-"""What a webhook raises that does not answer, answers in no HTTP, or has an address that leads nowhere."""
 _MARKS = {"critical": ":red_circle:", "error": ":large_orange_circle:", "warning": ":large_yellow_circle:"}
 _ENDS = (dg.DagsterEventType.RUN_SUCCESS, dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_CANCELED)
 
@@ -109,16 +107,18 @@ def _told(line: str) -> str | None:
 
 
 def post(url: str, alerts: Sequence[Alert]) -> None:
-    """Send one message in Slack's format. Raises one of UNDELIVERED where it cannot be delivered."""
+    """Send one message in Slack's format. Raises OSError where it cannot be delivered."""
     lines = [_line(alert) for alert in alerts[:MOST_LINES]]
     if len(alerts) > MOST_LINES:
         lines.append(f"… and {len(alerts) - MOST_LINES} more")
     text = "\n".join([f"*{alerts[0].job}*, run {alerts[0].run_id[:8]}", *lines])
-    request = urllib.request.Request(
-        url, json.dumps({"text": text}).encode(), {"Content-Type": "application/json; charset=utf-8"}
-    )
-    with urllib.request.urlopen(request, timeout=WEBHOOK_TIMEOUT):
-        pass
+    message = json.dumps({"text": text}).encode()
+    try:
+        request = urllib.request.Request(url, message, {"Content-Type": "application/json; charset=utf-8"})
+        with urllib.request.urlopen(request, timeout=WEBHOOK_TIMEOUT):
+            pass
+    except (HTTPException, ValueError) as error:  # no HTTP comes back, or the address leads nowhere
+        raise OSError(error) from error
 
 
 def _line(alert: Alert) -> str:
@@ -138,7 +138,7 @@ def report_failures(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     told = _deliver(context, "file", lambda alerts: write(known.alerts, alerts))
     try:
         _deliver(context, "webhook", lambda alerts: post(known.webhook, alerts) if known.webhook else None)
-    except UNDELIVERED as error:
+    except OSError as error:
         return dg.SkipReason(f"The webhook cannot be reached and is tried again: {error}")
     return dg.SkipReason(f"{told} alerts delivered.")
 
