@@ -25,7 +25,10 @@ class UnsettledOrders(Table, primary_key="order_id", partition_column="ordered_o
     customer_id: str = column("Who placed it; null for guests", nullable=True)
     channel: str = column("Where it was sold")
     status: str = column("Where the order stands")
-    due: Decimal = money("Its lines after discounts with shipping and tax; zero for a cancelled order", ge=0)
+    due: Decimal = money(
+        "Its lines after discounts with shipping and tax, below zero where the order's discount exceeds these; zero for "
+        "a cancelled order"
+    )
     captured: Decimal = money("Captured within 7 days; for a cancelled order captured less refunded within 45 days")
 
     @rule

@@ -3,7 +3,7 @@ from decimal import Decimal
 from ecom_assets.gold.fact_payments import FactPayments
 from ecom_assets.gold.fact_sales import FactSales
 from ecom_assets.kpi.unsettled_orders import UnsettledOrders, transform
-from ecom_assets_tests.samples import collected, rows, run, sample
+from ecom_assets_tests.samples import broken_rules, collected, rows, run, sample
 
 
 def test_an_order_that_is_not_paid_in_full_or_paid_back_is_listed():
@@ -50,3 +50,9 @@ def test_an_order_that_is_not_paid_in_full_or_paid_back_is_listed():
         ("short", Decimal(-1)),
     ]
     UnsettledOrders.validate(collected(made))
+
+
+def test_a_discount_beyond_all_that_is_charged_is_owed_by_the_shop():
+    owed = {"due": "-5", "captured": "0", "difference": "5"}
+
+    assert broken_rules(UnsettledOrders, owed) == []
