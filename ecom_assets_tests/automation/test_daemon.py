@@ -1,6 +1,7 @@
 """A real daemon brings landed files to the measures, by its sensors alone."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Timer
 
+import dagster as dg
 import pytest
 
 from ecom_assets import settings
@@ -90,3 +92,44 @@ def test_the_sensors_bring_landed_files_to_the_measures_in_a_few_runs(
         assert not landed.alerts.exists(), landed.alerts.read_text()
     else:
         pytest.fail(f"Not done after {MOST_SECONDS} seconds.\n{''.join(log)}")
+
+
+BACKFILL = """
+mutation {
+  launchPartitionBackfill(backfillParams: {assetSelection: [%s], partitionNames: [%s]}) {
+    ... on LaunchBackfillSuccess { backfillId }
+    ... on PythonError { message }
+  }
+}
+"""
+
+
+@pytest.mark.long
+def test_a_backfill_over_days_as_the_ui_asks_for_it_is_one_run(
+    landed: settings.Settings, daemon: "subprocess.Popen[str]", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assets = ", ".join(f'{{path: ["{layer}", "orders"]}}' for layer in ("bronze", "silver", "quarantine"))
+    days = ", ".join(f'"{day}"' for day in TWO_DAYS)
+    asked = subprocess.run(
+        [
+            Path(sys.executable).with_name("dagster-graphql"),
+            *("-m", "ecom_assets.definitions", "-t", BACKFILL % (assets, days)),
+        ],
+        env={**os.environ, "PYTHONPATH": str(settings.PROJECT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    [backfill_id] = re.findall(r'"backfillId": *"(\w+)"', asked.stdout)
+
+    assert daemon.stdout
+    with dg.DagsterInstance.get() as instance:
+        for _ in daemon.stdout:
+            backfill = instance.get_backfill(backfill_id)
+            if backfill and backfill.status.value.startswith("COMPLETED"):
+                break
+        runs = instance.get_runs(dg.RunsFilter(tags={"dagster/backfill": backfill_id}))
+
+    assert [run.status for run in runs] == [dg.DagsterRunStatus.SUCCESS]
