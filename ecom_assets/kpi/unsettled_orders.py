@@ -26,8 +26,8 @@ class UnsettledOrders(Table, primary_key="order_id", partition_column="ordered_o
     channel: str = column("Where it was sold")
     status: str = column("Where the order stands")
     due: Decimal = money(
-        "Its lines after discounts with shipping and tax, below zero where the order's discount exceeds these; zero for "
-        "a cancelled order"
+        "Its lines after discounts with shipping and tax: below zero where the order's discount exceeds these, zero "
+        "where it is cancelled"
     )
     captured: Decimal = money("Captured within 7 days; for a cancelled order captured less refunded within 45 days")
 
