@@ -1,19 +1,17 @@
 """Files of fixed width: each field of a line stands where the layout says, and nothing separates them."""
 
-import gzip
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from io import TextIOWrapper
 from itertools import islice, pairwise
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ecom_assets.landing.reading import PROBLEM, RAW
+from ecom_assets.landing.reading import PROBLEM, RAW, Unreadable, decoded, read_lines, set_aside
 
 _BATCH_LINES = 20_480
+_SHOWN = 100
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ def write_parquet(source: Path, target: Path, layout: Layout, encoding: str) -> 
     """Write the lines of a plain or gzipped file as Parquet, for `reading.read`.
 
     Fields are text without the blanks around them, null where blank. A line that ends too early, holds text beside
-    its fields, or cannot be decoded becomes a record with that problem.
+    its fields, is too long or cannot be decoded becomes a record with that problem.
     """
     records = _records(source, layout, encoding)
     schema = pa.schema([(name, pa.string()) for name in (*layout.places, PROBLEM, RAW)])
@@ -47,30 +45,23 @@ def write_parquet(source: Path, target: Path, layout: Layout, encoding: str) -> 
 
 
 def _records(source: Path, layout: Layout, encoding: str) -> Iterator[dict[str, str | None]]:
-    number = 0
-    with (
-        gzip.open(source) if source.suffix == ".gz" else source.open("rb") as content,
-        TextIOWrapper(content, encoding, errors="surrogateescape") as lines,
-    ):
+    for line in read_lines(source, encoding):
         try:
-            for number, text in enumerate(lines, 1):
-                line = text.rstrip("\n")
-                if number > layout.heading_lines and line.strip():
-                    yield _record(number, line, layout, encoding)
-        except (EOFError, OSError, zlib.error, UnicodeError) as error:
-            reason = f"the file breaks off or is damaged here ({error}); land the whole file"
-            yield {PROBLEM: f"line {number + 1}: {reason}", RAW: ""}
+            if line.problem:
+                raise Unreadable(line.problem)
+            if line.number > layout.heading_lines and (text := decoded(line.content).rstrip("\r\n")).strip():
+                yield _fields(text, layout)
+        except Unreadable as problem:
+            aside = set_aside(line, line.content, str(problem))
+            yield {PROBLEM: aside.problem, RAW: aside.raw}
 
 
-def _record(number: int, line: str, layout: Layout, encoding: str) -> dict[str, str | None]:
-    readable = line.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
-    problem = None
-    if readable != line:
-        problem = f"holds bytes that are not {encoding} text"
-    elif len(line) < layout.width:
-        problem = f"ends at character {len(line)}, where the map's places go to {layout.width}"
-    elif beside := layout.beside(line):
-        problem = f"holds {beside!r} where the map places nothing"
-    if problem:
-        return {PROBLEM: f"line {number}: {problem}; correct it and land the file again", RAW: readable}
+def _fields(line: str, layout: Layout) -> dict[str, str | None]:
+    if len(line) < layout.width:
+        raise Unreadable(
+            f"ends at character {len(line)}, where the map's places go to {layout.width}; "
+            "correct it and land the file again"
+        )
+    if beside := layout.beside(line):
+        raise Unreadable(f"holds {beside[:_SHOWN]!r} where the map places nothing; correct it and land the file again")
     return {name: line[first - 1 : last].strip() or None for name, (first, last) in layout.places.items()}

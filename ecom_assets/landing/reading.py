@@ -109,10 +109,10 @@ def header(file: LandedFile, dialect: Dialect = _OURS) -> tuple[str, ...] | None
         with suppress(OSError, pa.ArrowException):
             return _labels(pq.read_schema(file.path).names)
     elif kind and kind.format == "csv":
-        for _, _, fields in _csv_rows(_lines(file, dialect.encoding), dialect.delimiter):
-            return None if isinstance(fields, _Unreadable) else _labels(fields)
+        for _, _, fields in _csv_rows(read_lines(file.path, dialect.encoding), dialect.delimiter):
+            return None if isinstance(fields, Unreadable) else _labels(fields)
     elif kind:
-        for line in _lines(file, dialect.encoding):
+        for line in read_lines(file.path, dialect.encoding):
             shape = _json_shape(line.content)
             return shape.usual_keys if shape else None
     return None
@@ -250,11 +250,11 @@ def _prepare(
         source = _Source(file, unpacked)
         try:
             with pa.input_stream(str(file.path), compression="gzip") as packed, unpacked.open("wb") as plain:
-                while (piece := packed.read(1 << 20)) and plain.tell() <= _unpacked_limit(file):
+                while (piece := packed.read(1 << 20)) and plain.tell() <= _unpacked_limit(file.size):
                     plain.write(piece)
         except (OSError, pa.ArrowException):
             return source, None
-        if source.path.stat().st_size > _unpacked_limit(file):
+        if source.path.stat().st_size > _unpacked_limit(file.size):
             return source, None
     if source.path.stat().st_size == 0:
         return source, None
@@ -281,8 +281,8 @@ def _closes_quotes(path: Path, delimiter: str) -> bool:
     return True
 
 
-def _unpacked_limit(file: LandedFile) -> int:
-    return max(UNPACKED_LIMIT, file.size * UNPACKED_RATIO)
+def _unpacked_limit(packed: int) -> int:
+    return max(UNPACKED_LIMIT, packed * UNPACKED_RATIO)
 
 
 def _json_shape(first_line: bytes) -> _JsonLines | None:
@@ -296,7 +296,7 @@ def _json_shape(first_line: bytes) -> _JsonLines | None:
 def _csv_shape(first_line: bytes, columns: Sequence[str], delimiter: str, alone: Path | None) -> _Csv | None:
     try:
         fields = _fields(first_line.removeprefix(BOM_UTF8).decode().rstrip("\r\n"), delimiter)
-    except (UnicodeDecodeError, _Unreadable):
+    except (UnicodeDecodeError, Unreadable):
         return None
     if fields is None or len(fields) < 2 or "\r" in first_line.decode().rstrip("\r\n"):
         return None
@@ -511,8 +511,8 @@ class _Record(NamedTuple):
     raw: str | None = None
 
 
-class _Unreadable(Exception):
-    """Why a record cannot be read, and what to do."""
+class Unreadable(Exception):
+    """Why a record, or the rest of a file, cannot be read, and what to do."""
 
 
 def _patient(
@@ -544,9 +544,9 @@ def _records(file: LandedFile, columns: Sequence[str], dialect: Dialect) -> Iter
     elif kind == PARQUET:
         records = _parquet_records(file, columns)
     elif kind.format == "csv":
-        records = _csv_records(_lines(file, dialect.encoding), columns, dialect.delimiter)
+        records = _csv_records(read_lines(file.path, dialect.encoding), columns, dialect.delimiter)
     else:
-        records = _json_records(_lines(file, dialect.encoding), columns)
+        records = _json_records(read_lines(file.path, dialect.encoding), columns)
     for record in records:
         yield record if record.problem is None else record._replace(values=nothing)
 
@@ -565,7 +565,7 @@ def _no_known_column(header: Iterable[str], columns: Sequence[str]) -> str:
     )
 
 
-class _Line(NamedTuple):
+class Line(NamedTuple):
     """A line with its end, or with the reason why it is none."""
 
     number: int
@@ -573,23 +573,26 @@ class _Line(NamedTuple):
     problem: str | None = None
 
 
-def _chunks(file: LandedFile, encoding: str) -> Iterator[bytes]:
-    """The file's bytes, unpacked, as UTF-8 without a byte-order mark. Raises _Unreadable where they break off."""
-    with gzip.open(file.path) if file.name.endswith(".gz") else file.path.open("rb") as stream:
+def _chunks(path: Path, encoding: str) -> Iterator[bytes]:
+    """The file's bytes, unpacked, as UTF-8 without a byte-order mark. Raises Unreadable where they break off.
+
+    A byte that is no text in the encoding becomes a surrogate, which is no UTF-8 either.
+    """
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
         assert isinstance(stream, gzip.GzipFile | io.BufferedReader)
 
         def pieces() -> Iterator[bytes]:
-            room = _unpacked_limit(file)
+            room = _unpacked_limit(path.stat().st_size)
             try:
                 while piece := stream.read1(1 << 18):
                     room -= len(piece)
                     if room < 0 and isinstance(stream, gzip.GzipFile):
-                        raise _Unreadable(
+                        raise Unreadable(
                             f"the gzip file unpacks to more than {UNPACKED_RATIO} times its size; land it in parts"
                         )
                     yield piece
             except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-                raise _Unreadable(f"the gzip file is cut off or damaged here ({error}); land the whole file") from error
+                raise Unreadable(f"the gzip file is cut off or damaged here ({error}); land the whole file") from error
 
         parts = pieces()
         first = next(parts, b"")
@@ -598,57 +601,71 @@ def _chunks(file: LandedFile, encoding: str) -> Iterator[bytes]:
         if first.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
             encoding = "utf-16"
         if encoding != _OURS.encoding:
-            decoder = getincrementaldecoder(encoding)()
+            byte_by_byte = "\n".encode(encoding) == b"\n"  # else one that is left out moves all that follow
+            decoder = getincrementaldecoder(encoding)("surrogateescape" if byte_by_byte else "strict")
             try:
-                yield decoder.decode(first).encode()
+                yield decoder.decode(first).removeprefix("\ufeff").encode(errors="surrogatepass")
                 for part in parts:
-                    yield decoder.decode(part).encode()
-                yield decoder.decode(b"", final=True).encode()
+                    yield decoder.decode(part).encode(errors="surrogatepass")
+                yield decoder.decode(b"", final=True).encode(errors="surrogatepass")
             except UnicodeError as error:
-                raise _Unreadable(f"the {encoding} text breaks off here ({error}); land the whole file") from error
+                raise Unreadable(f"the {encoding} text breaks off here ({error}); land the whole file") from error
         else:
             yield first.removeprefix(BOM_UTF8)
             yield from parts
 
 
-def _lines(file: LandedFile, encoding: str) -> Iterator[_Line]:
-    """The file's lines. Ends are \\n, \\r\\n and \\r."""
+def read_lines(path: Path, encoding: str) -> Iterator[Line]:
+    """The lines of a plain or gzipped file, within the limits of a record and of unpacking, as UTF-8.
+
+    Ends are \\n, \\r\\n and \\r. A byte-order mark is left out.
+    """
     number, pending, dropped = 1, b"", 0
-    too_long = f"longer than {RECORD_LIMIT} bytes; split it and land the file again"
     try:
-        for chunk in _chunks(file, encoding):
+        for chunk in _chunks(path, encoding):
             parts = (pending + chunk).splitlines(keepends=True)
             pending = b""
             if parts and not parts[-1].endswith(b"\n"):
                 pending = parts.pop()
             for part in parts:
-                yield _Line(number, part, too_long if dropped or len(part) > RECORD_LIMIT else None)
+                yield _line(number, part, encoding, is_cut=dropped > 0)
                 number, dropped = number + 1, 0
             if len(pending) > RECORD_LIMIT:
                 dropped += len(pending) - RECORD_LIMIT
                 pending = pending[:RECORD_LIMIT]
-    except _Unreadable as cut:
-        yield _Line(number, pending, str(cut))
+    except Unreadable as cut:
+        yield Line(number, pending, str(cut))
     else:
         if pending:
-            yield _Line(number, pending, too_long if dropped else None)
+            yield _line(number, pending, encoding, is_cut=dropped > 0)
 
 
-def _set_aside(line: _Line, content: bytes, reason: str) -> _Record:
+def _line(number: int, content: bytes, encoding: str, is_cut: bool) -> Line:
+    if is_cut or len(content) > RECORD_LIMIT:
+        return Line(number, content, f"longer than {RECORD_LIMIT} bytes; split it and land the file again")
+    if encoding != _OURS.encoding:
+        shown = content.decode(errors="surrogatepass").encode(errors="backslashreplace")
+        if shown != content:
+            return Line(number, shown, f"holds bytes that are not {encoding} text; correct it and land the file again")
+    return Line(number, content)
+
+
+def set_aside(line: Line, content: bytes, reason: str) -> _Record:
+    """A record that begins on the line, with the reason why it cannot be read."""
     text = content[:_RAW_LIMIT].decode(errors="backslashreplace").rstrip("\r\n").replace("\0", "\\x00")
     more = f" … ({len(content)} bytes)" if len(content) > _RAW_LIMIT else ""
     return _Record((), problem=f"line {line.number}: {reason}", raw=text + more)
 
 
-def _decoded(content: bytes) -> str:
-    """The text of a record. Raises _Unreadable where it is not UTF-8."""
+def decoded(content: bytes) -> str:
+    """The text of a record. Raises Unreadable where it is not UTF-8."""
     if b"\0" in content:
-        raise _Unreadable("holds a NUL byte; write the file as UTF-8 text and land it again")
+        raise Unreadable("holds a NUL byte; write the file as UTF-8 text and land it again")
     try:
         return content.decode()
     except UnicodeDecodeError as error:
         wrong = content[error.start]
-        raise _Unreadable(
+        raise Unreadable(
             f"byte 0x{wrong:02X} at position {error.start + 1} is not UTF-8; write the file as UTF-8 and land it again"
         ) from error
 
@@ -657,7 +674,7 @@ _QUOTED = re.compile(r' *"((?:[^"]|"")*+)("?)')
 
 
 def _fields(text: str, delimiter: str) -> list[str] | None:
-    """The fields of a CSV record, or None while a quote is open. Raises _Unreadable where quoting is broken."""
+    """The fields of a CSV record, or None while a quote is open. Raises Unreadable where quoting is broken."""
     if '"' not in text:
         return text.split(delimiter)
     fields, place = [], 0
@@ -670,7 +687,7 @@ def _fields(text: str, delimiter: str) -> list[str] | None:
                 place += 1
             last = place == len(text)
             if not last and text[place] != delimiter:
-                raise _Unreadable("text follows a closing quote; write quotes inside a field twice")
+                raise Unreadable("text follows a closing quote; write quotes inside a field twice")
             fields.append(quoted[1].replace('""', '"'))
             place += 1
         else:
@@ -682,43 +699,43 @@ def _fields(text: str, delimiter: str) -> list[str] | None:
             return fields
 
 
-def _csv_rows(lines: Iterator[_Line], delimiter: str) -> Iterator[tuple[_Line, bytes, list[str] | _Unreadable]]:
+def _csv_rows(lines: Iterator[Line], delimiter: str) -> Iterator[tuple[Line, bytes, list[str] | Unreadable]]:
     """Each record's first line, bytes and fields, or why it has none.
 
     A quote that never closes costs its own line only: reading goes on with the next.
     """
-    waiting: deque[_Line] = deque()
+    waiting: deque[Line] = deque()
     while line := (waiting.popleft() if waiting else next(lines, None)):
         if line.problem:
-            yield line, line.content, _Unreadable(line.problem)
+            yield line, line.content, Unreadable(line.problem)
             continue
         if not line.content.strip(b"\r\n"):
             continue
-        content, taken = line.content, list[_Line]()
+        content, taken = line.content, list[Line]()
         try:
-            fields = _fields(_decoded(content).rstrip("\r\n"), delimiter)
+            fields = _fields(decoded(content).rstrip("\r\n"), delimiter)
             while fields is None:
                 following = waiting.popleft() if waiting else next(lines, None)
                 taken += [following] if following else []
                 if not following or following.problem or len(content) + len(following.content) > RECORD_LIMIT:
                     waiting.extendleft(reversed(taken))
                     content = line.content
-                    raise _Unreadable("a quote is opened and never closed; close it and land the file again")
+                    raise Unreadable("a quote is opened and never closed; close it and land the file again")
                 content += following.content
                 if b'"' in following.content:
-                    fields = _fields(_decoded(content).rstrip("\r\n"), delimiter)
-        except _Unreadable as problem:
+                    fields = _fields(decoded(content).rstrip("\r\n"), delimiter)
+        except Unreadable as problem:
             yield line, content, problem
         else:
             yield line, content, fields
 
 
-def _csv_records(lines: Iterator[_Line], columns: Sequence[str], delimiter: str) -> Iterator[_Record]:
+def _csv_records(lines: Iterator[Line], columns: Sequence[str], delimiter: str) -> Iterator[_Record]:
     rows = _csv_rows(lines, delimiter)
     header: tuple[str, ...] = ()
     for line, content, fields in rows:
-        if isinstance(fields, _Unreadable):
-            yield _set_aside(line, content, f"{fields} (this was to be the header)")
+        if isinstance(fields, Unreadable):
+            yield set_aside(line, content, f"{fields} (this was to be the header)")
             return
         header = _labels(fields)
         break
@@ -729,13 +746,13 @@ def _csv_records(lines: Iterator[_Line], columns: Sequence[str], delimiter: str)
     places = [place_of.get(name) for name in columns]
     others = [(name, place) for name, place in place_of.items() if name not in columns]
     for line, content, fields in rows:
-        if isinstance(fields, _Unreadable):
-            yield _set_aside(line, content, str(fields))
+        if isinstance(fields, Unreadable):
+            yield set_aside(line, content, str(fields))
             continue
         if len(fields) == len(header) + 1 and not fields[-1]:
             fields.pop()
         if len(fields) != len(header):
-            yield _set_aside(
+            yield set_aside(
                 line,
                 content,
                 f"has {len(fields)} fields where the header has {len(header)}; correct it and land the file again",
@@ -780,17 +797,17 @@ _DECODER = json.JSONDecoder(
 )
 
 
-def _json_records(lines: Iterator[_Line], columns: Sequence[str]) -> Iterator[_Record]:
+def _json_records(lines: Iterator[Line], columns: Sequence[str]) -> Iterator[_Record]:
     for line in lines:
         try:
             if line.problem:
-                raise _Unreadable(line.problem)
-            text = _decoded(line.content).strip(" \t\r\n")
+                raise Unreadable(line.problem)
+            text = decoded(line.content).strip(" \t\r\n")
             if not text:
                 continue
             yield _json_record(text, columns)
-        except _Unreadable as problem:
-            yield _set_aside(line, line.content, str(problem))
+        except Unreadable as problem:
+            yield set_aside(line, line.content, str(problem))
 
 
 def _json_record(text: str, columns: Sequence[str]) -> _Record:
@@ -798,17 +815,17 @@ def _json_record(text: str, columns: Sequence[str]) -> _Record:
         found = _DECODER.decode(text)
         _compact(found).encode()
     except UnicodeEncodeError as error:
-        raise _Unreadable("holds half a surrogate pair; correct it and land the file again") from error
+        raise Unreadable("holds half a surrogate pair; correct it and land the file again") from error
     except json.JSONDecodeError as error:
         reason = f"{error.msg} at character {error.colno}"
-        raise _Unreadable(f"is broken JSON ({reason}); correct it and land the file again") from error
+        raise Unreadable(f"is broken JSON ({reason}); correct it and land the file again") from error
     except (ValueError, RecursionError) as error:
-        raise _Unreadable(f"is broken JSON ({error}); correct it and land the file again") from error
+        raise Unreadable(f"is broken JSON ({error}); correct it and land the file again") from error
     if not isinstance(found, dict):
-        raise _Unreadable("is JSON, but no object; write each record as {…} on a line of its own")
+        raise Unreadable("is JSON, but no object; write each record as {…} on a line of its own")
     values = [_value(found.get(name)) for name in columns]
     if any(value is not None and "\0" in value for value in values):
-        raise _Unreadable("holds a NUL character; remove it and land the file again")
+        raise Unreadable("holds a NUL character; remove it and land the file again")
     unknown = {name: value for name, value in found.items() if name not in columns}
     return _Record(values, _compact(unknown) if unknown else None)
 

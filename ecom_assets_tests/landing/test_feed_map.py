@@ -508,7 +508,7 @@ def test_packed_and_encoded_fixed_width_is_read(tmp_path: Path, zone: Zone) -> N
         (BEN[:-1], "line 3: ends at character 19, where the map's places go to 20"),
         (f"{BEN}jamin", "line 3: holds 'jamin' where the map places nothing"),
         (f"x{BEN[1:]}", "line 3: holds 'x' where the map places nothing"),
-        (BEN.replace("Ben", "B\udce9n"), "line 3: holds bytes that are not utf-8 text"),
+        (BEN.replace("Ben", "B\udce9n"), "line 3: byte 0xE9 at position 19 is not UTF-8"),
     ],
 )
 def test_a_line_beside_its_places_is_landed_with_its_reason(tmp_path: Path, zone: Zone, line: str, told: str) -> None:
@@ -526,7 +526,7 @@ def test_a_packed_file_that_breaks_off_says_so(tmp_path: Path, zone: Zone) -> No
     report = land_fixed(tmp_path, zone, packed[:-9], "a.gz", text)
 
     assert report.unreadable == 1
-    assert any("breaks off" in problem for *_, problem in rows(zone, "customers", "name"))
+    assert any("is cut off" in problem for *_, problem in rows(zone, "customers", "name"))
 
 
 @pytest.mark.parametrize(

@@ -255,6 +255,16 @@ def test_other_encodings_and_delimiters_are_read_when_named(tmp_path: Path) -> N
         assert relation.fetchall()[0][:3] == ("1", "é;x", "2,50")
 
 
+def test_a_byte_that_the_named_encoding_does_not_have_costs_its_line_only(tmp_path: Path) -> None:
+    file = land(tmp_path, "a.csv", b"order_id,note,price\n1,\xe9,2\n3,\x81,4\n5,\xe9,6\n")
+
+    with duckdb.connect() as con:
+        found = read(con, [file], COLUMNS, Dialect(encoding="cp1252")).order("record").fetchall()
+
+    assert [row[:3] for row in found] == [("1", "é", "2"), (None, None, None), ("5", "é", "6")]
+    assert found[1][7].startswith("line 3: holds bytes that are not cp1252 text")
+
+
 @pytest.mark.parametrize("content", [b"", b"order_id,note,price", b"\n\n"])
 def test_a_file_without_rows_gives_none(tmp_path: Path, content: bytes) -> None:
     assert rows(land(tmp_path, "a.csv", content)) == []
