@@ -11,7 +11,6 @@ from typing import Any
 
 import duckdb
 
-from bench.building import MEMORY_LIMIT
 from bench.child import spending
 from ecom_assets import catalog
 from ecom_assets.contract import Column
@@ -30,6 +29,8 @@ from ecom_assets.engine.duckdb import (
     quoted,
 )
 
+MEMORY_LIMIT = "8GB"
+"""With 2 GB, DuckDB alone comes to its end when it makes the sessions of ten million events in one statement."""
 _READERS = {
     ".csv": "read_csv({files}, header = true, all_varchar = true, delim = ',', quote = '\"', filename = true)",
     ".jsonl": "read_json({files}, format = 'newline_delimited', columns = {{{texts}}}, filename = true)",

@@ -99,7 +99,8 @@ def year(bench: Bench) -> Section:
         f"{size}, bronze to kpi: {rows['silver.orders']:,} orders, {rows['silver.order_items']:,} items, "
         f"{rows['silver.events']:,} events; {', '.join(f'{n:,} table-days {state}' for state, n in states.items())}",
         "The core without Dagster against the same queries by DuckDB alone, in a database file as well. "
-        f"Both have DuckDB's limit at {building.MEMORY_LIMIT}. {' '.join(str(plain.__doc__).split())} "
+        f"The core has DuckDB's memory limit at {building.MEMORY_LIMIT}, DuckDB alone at {plain.MEMORY_LIMIT}: with as "
+        f"little it does not get through. {' '.join(str(plain.__doc__).split())} "
         "Beside it: what Dagster itself takes on SQLite for all events of such a run, of the platform's assets "
         "without their work, per table and day (quarantine tables are tables).",
         [
