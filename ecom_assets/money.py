@@ -53,7 +53,7 @@ def _units(column: str) -> nw.Expr:
 
 
 def _amount(units: nw.Expr) -> nw.Expr:
-    return (units.cast(_WIDE) * nw.lit(decimal.Decimal("0.0001"))).cast(MONEY)
+    return (units.cast(nw.Decimal(18, 0)) * nw.lit(decimal.Decimal("0.0001"))).cast(MONEY)
 
 
 def share_by_largest_remainder(
@@ -99,3 +99,39 @@ def share_by_largest_remainder(
     return shared.drop(
         "_cents", "_weight", "_all", "_lines", "_share", "_to_next_cent", "_lightness", "_left", "_turn", "_heaviest"
     )
+
+
+def share_by_partial_sums(
+    lines: nw.LazyFrame, amounts: Sequence[str], *, by: Sequence[str], within: str, order_by: str
+) -> nw.LazyFrame:
+    """Adds for each weight and amount, as in "weight amount", the line's share of its group's amount by that weight.
+
+    A share is the difference of two rounded partial sums (Knuth 1995, Two-way rounding, SIAM Journal on Discrete
+    Mathematics 8), so that the shares of a group sum to its amount exactly. A float decides no more than where an
+    amount is cut: within 0.0001 of the exact place, for amounts below a hundred billion. Many times cheaper than the
+    largest remainder, which gives whole cents.
+
+    Args:
+        lines: One row per line.
+        amounts: Money, the same on all lines of a group.
+        by: Integers, at least zero and not all zero in a group: the weights of the line.
+        within: The column of the group.
+        order_by: The order of the partial sums; unique in its group.
+    """
+    c = nw.col
+    with_sums = lines.with_columns(
+        *(_units(amount).cast(nw.Int64).alias(f"_units {amount}") for amount in amounts),
+        *(c(weight).cum_sum().over(within, order_by=order_by).cast(nw.Int64).alias(f"_to {weight}") for weight in by),
+        *(c(weight).sum().over(within).cast(nw.Int64).alias(f"_all {weight}") for weight in by),
+    )
+
+    def share(amount: str, weight: str) -> nw.Expr:
+        units, to, whole = c(f"_units {amount}"), c(f"_to {weight}"), c(f"_all {weight}")
+
+        def up_to(partial_sum: nw.Expr) -> nw.Expr:
+            return (units * ratio(partial_sum, whole) + 0.5).floor().cast(nw.Int64)
+
+        return _amount(nw.when(to == whole).then(units).otherwise(up_to(to)) - up_to(to - c(weight)))
+
+    shares = (share(amount, weight).alias(f"{weight} {amount}") for weight in by for amount in amounts)
+    return with_sums.select(*lines.collect_schema().names(), *shares)

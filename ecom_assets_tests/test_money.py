@@ -6,7 +6,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecom_assets.money import extended, ratio, share_by_largest_remainder
+from ecom_assets.money import extended, ratio, share_by_largest_remainder, share_by_partial_sums
 from ecom_assets_tests.samples import POLARS_TYPES, rows, run
 
 MONEY = POLARS_TYPES["decimal"]
@@ -67,6 +67,22 @@ def test_shares_add_up_exactly_and_are_within_a_cent_of_the_exact_ones(given_ord
         for part, weight in zip(found, weights, strict=True):
             below_the_cent = discount % Decimal("0.01")
             assert abs(part - discount * weight / sum(weights)) < Decimal("0.01") + below_the_cent
+
+
+def parts(discount: str, weights: list[int]) -> list[str]:
+    lines = orders((discount, [str(weight) for weight in weights]))
+    share_by_weight = partial(
+        share_by_partial_sums, amounts=["discount"], by=["weight"], within="order_id", order_by="line_number"
+    )
+    shared = run(share_by_weight, lines.with_columns(weight=nw.col("price").cast(nw.Int64)))
+    return [str(part) for _, part in rows(shared, "line_number", "weight discount")]
+
+
+def test_partial_sums_share_any_amount_to_its_last_decimal():
+    assert parts("70", [1, 2, 4]) == ["10.0000", "20.0000", "40.0000"]
+    assert parts("1", [1, 1, 1]) == ["0.3333", "0.3334", "0.3333"]
+    assert parts("-1", [1, 0, 2]) == ["-0.3333", "0.0000", "-0.6667"]
+    assert sum(map(Decimal, parts("99999999999999.9999", [1, 10**12, 3]))) == Decimal("99999999999999.9999")
 
 
 def test_quantity_times_price_keeps_every_decimal():

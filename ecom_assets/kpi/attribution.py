@@ -1,5 +1,6 @@
 """Attribution: which channel and campaign brings what, as eight models see it."""
 
+import decimal
 import math
 
 import narwhals as nw
@@ -8,14 +9,15 @@ from ecom_assets.channels import DIRECT
 from ecom_assets.contract import Date, Decimal, Table, contract, key, money, rule
 from ecom_assets.dates import days_between
 from ecom_assets.days import trailing
-from ecom_assets.money import MONEY, no_amount, ratio, share_by_largest_remainder, total
+from ecom_assets.money import MONEY, no_amount, ratio, share_by_partial_sums, total, total_count
 from ecom_assets.table_asset import table_asset
 
 MODELS = ["first", "last", "last_non_direct", "linear", "position_based", "time_decay", "markov", "shapley"]
 DAYS_PER_WEEK = 7
 HALF_LIFE_SECONDS = 7 * 86_400
-FINENESS = 10_000
-"""By how much weights are multiplied before they are kept with four decimals."""
+FINENESS = 10**12
+"""By how much weights are multiplied before they are rounded to whole numbers."""
+PARTS = ["orders", "revenue"]
 
 
 class Attribution(Table, primary_key=("day", "channel", "campaign", "model"), partition_column="day"):
@@ -23,10 +25,14 @@ class Attribution(Table, primary_key=("day", "channel", "campaign", "model"), pa
 
     Each order is shared over its touchpoints of the last 30 days: all to the first; all to the last; all to the last
     that is not direct, if there is one; in equal parts; 40 % to the first, 40 % to the last and 20 % to those between;
-    half as much for each seven days before the order; by the channels' removal effects; by their Shapley values.
-    The last two are those of the last Sunday up to the day; before the first one, all parts are equal. A channel's
-    part falls to its touchpoints equally. Revenue is shared by the largest remainder, so that the parts of an order sum
-    to its revenue to the cent.
+    half as much for each seven days before the order; by the removal effects of its channels (markov); to its channels
+    in equal parts, which summed over orders are their Shapley values. In these two a channel's part falls to its
+    touchpoints equally.
+
+    Removal effects are those of the last Sunday up to the day; before the first one, channels share equally. Credits
+    sum to each order, so a channel gets its part of the orders that it had a touchpoint in, not of all: where the
+    effects alone would share four orders as 2.4 and 1.6, an order of one channel is wholly that channel's, and it may
+    be 2.6 and 1.4. The parts of an order are rounded so that they sum to it to the last decimal.
     """
 
     day: Date = key("Business day on which the orders were placed")
@@ -45,90 +51,91 @@ class Attribution(Table, primary_key=("day", "channel", "campaign", "model"), pa
 
 
 def _weight(value: nw.Expr) -> nw.Expr:
-    """A float as an exact weight."""
-    return (value * FINENESS).round(4).cast(MONEY)
+    """A float as a whole number, so that sums of weights are exact."""
+    return (value * FINENESS + 0.5).floor().cast(nw.Int64)
 
 
 def _one_if(condition: nw.Expr) -> nw.Expr:
-    return nw.when(condition).then(1).otherwise(0).cast(MONEY)
+    return nw.when(condition).then(1).otherwise(0).cast(nw.Int64)
 
 
 def weights() -> dict[str, nw.Expr]:
-    """What a touchpoint weighs among its order's, by model."""
+    """What the touchpoints of one channel and campaign weigh in their order, by model."""
     c = nw.col
-    position, count = c("position"), c("touchpoints")
-    is_end = (position == 1) | (position == count)
-    last_not_direct = nw.when(c("channel") != DIRECT).then(position).max().over("order_id")
-    age = (c("ordered_at") - c("touched_at")).dt.total_seconds().fill_null(0).cast(nw.Float64)
-    of_channel = nw.len().over("order_id", "channel").cast(nw.Float64)
+    last_not_direct = nw.when(c("channel") != DIRECT).then(c("last_position")).max().over("order_id")
+    of_channel = ratio(c("touches"), c("touches").sum().over("order_id", "channel"))
+    has_effects = c("removal_effect").max().over("order_id").fill_null(0.0) > 0
     return {
-        "first": _one_if(position == 1),
-        "last": _one_if(position == count),
-        "last_non_direct": _one_if(position == nw.coalesce(last_not_direct, count)),
-        "linear": _one_if(position >= 1),
-        "position_based": nw.when(is_end & (count > 2)).then(2 * (count - 2)).otherwise(1).cast(MONEY),
-        "time_decay": _weight((age * (-math.log(2) / HALF_LIFE_SECONDS)).exp()),
-        "markov": _weight(c("removal_effect").fill_null(0.0) / of_channel),
-        "shapley": _weight(c("shapley_value").fill_null(0.0) / of_channel),
+        "first": _one_if(c("first_position") == 1),
+        "last": _one_if(c("last_position") == c("touchpoints")),
+        "last_non_direct": _one_if(c("last_position") == nw.coalesce(last_not_direct, c("touchpoints"))),
+        "linear": c("touches"),
+        "position_based": c("position_based"),
+        "time_decay": c("time_decay"),
+        "markov": _weight(nw.when(has_effects).then(c("removal_effect").fill_null(0.0)).otherwise(1.0) * of_channel),
+        "shapley": _weight(of_channel),
     }
 
 
-def credits(touchpoints: nw.LazyFrame, models: nw.LazyFrame) -> nw.LazyFrame:
-    """The part of each order that falls to a channel and campaign, by model: in `orders` and `credited`.
+def credits(touchpoints: nw.LazyFrame) -> nw.LazyFrame:
+    """One row per order, channel and campaign with its part of the order, as in "linear orders", "linear revenue".
 
     Args:
-        touchpoints: Those of `fact_touchpoints`, with `removal_effect` and `shapley_value` of their channel.
-        models: One row per model.
+        touchpoints: Those of `fact_touchpoints`, with the `removal_effect` of their channel.
     """
     c = nw.col
-    facts = ["order_id", "ordered_on", "is_new", "revenue", "channel", "campaign"]
-    of_order = ["order_id", "model"]
-    weighed = (
-        touchpoints.select(*facts, "position", **weights())
-        .group_by(facts)
-        .agg(*map(total, MODELS), c("position").min().alias("first_position"))
+    of_order = ["order_id", "ordered_on", "is_new", "revenue", "touchpoints"]
+    is_end = (c("position") == 1) | (c("position") == c("touchpoints"))
+    by_position = nw.when(is_end & (c("touchpoints") > 2)).then(2 * (c("touchpoints") - 2)).otherwise(1)
+    age = (c("ordered_at") - c("touched_at")).dt.total_seconds().fill_null(0).cast(nw.Float64)
+    parts = (
+        touchpoints.with_columns(
+            touches=nw.lit(1, nw.Int64),
+            position_based=by_position.cast(nw.Int64),
+            time_decay=_weight((age * (-math.log(2) / HALF_LIFE_SECONDS)).exp()),
+        )
+        .group_by(*of_order, "channel", "campaign")
+        .agg(
+            *map(total_count, ["touches", "position_based", "time_decay"]),
+            c("position").min().alias("first_position"),
+            c("position").max().alias("last_position"),
+            c("removal_effect").max(),
+        )
+        .select(*of_order, "channel", "campaign", "first_position", **weights())
+        .with_columns(orders=nw.lit(decimal.Decimal(1), MONEY))
     )
-    by_model = (
-        weighed.join(models, how="cross")
-        .with_columns(weight=nw.coalesce(*(nw.when(c("model") == model).then(c(model)) for model in MODELS)))
-        .drop(*MODELS)
-        .with_columns(all_weights=c("weight").sum().over(*of_order), parts=nw.len().over(*of_order))
-        .filter((c("weight") > 0) | (c("all_weights") == 0))
-    )
-    part = nw.coalesce(ratio("weight", "all_weights"), 1 / c("parts").cast(nw.Float64))
-    return share_by_largest_remainder(
-        by_model.with_columns(orders=part.round(4).cast(MONEY)),
-        "revenue",
-        by="weight",
-        within=of_order,
-        order_by="first_position",
-        name="credited",
-    )
+    return share_by_partial_sums(parts, PARTS, by=MODELS, within="order_id", order_by="first_position")
 
 
 def transform(
     gold_fact_touchpoints: nw.LazyFrame, kpi_weekly_channel_weights: nw.LazyFrame, days: nw.LazyFrame
 ) -> nw.LazyFrame:
     c = nw.col
-    models = nw.concat([days.select(model=nw.lit(model)) for model in MODELS]).unique()
     days_since = days_between(c("week_end"), c("ordered_on"))
-    latest_weights = (
+    latest_effects = (
         days.select(ordered_on="day")
         .join(kpi_weekly_channel_weights, how="cross")
         .filter(days_since.is_between(0, DAYS_PER_WEEK - 1))
-        .select("ordered_on", "channel", "removal_effect", "shapley_value")
+        .select("ordered_on", "channel", "removal_effect")
     )
-    weighed = gold_fact_touchpoints.join(latest_weights, on=["ordered_on", "channel"], how="left")
-    parts = credits(weighed, models).select(
-        "channel", "campaign", "model", "orders", "is_new", day="ordered_on", revenue="credited"
+    weighed = gold_fact_touchpoints.join(latest_effects, on=["ordered_on", "channel"], how="left")
+    credited = (
+        credits(weighed)
+        .rename({"ordered_on": "day"})
+        .group_by("day", "channel", "campaign", "is_new")
+        .agg(total(f"{model} {part}") for model in MODELS for part in PARTS)
     )
-    of_new = {
-        f"new_{name}": nw.when(c("is_new")).then(c(name)).otherwise(no_amount()) for name in ("orders", "revenue")
-    }
+    models = nw.concat([days.select(model=nw.lit(model)) for model in MODELS]).unique()
+    by_model = credited.join(models, how="cross").with_columns(
+        nw.coalesce(*(nw.when(c("model") == model).then(c(f"{model} {part}")) for model in MODELS)).alias(part)
+        for part in PARTS
+    )
+    of_new = {f"new_{part}": nw.when(c("is_new")).then(c(part)).otherwise(no_amount()) for part in PARTS}
     return (
-        parts.with_columns(**of_new)
+        by_model.filter((c("orders") != 0) | (c("revenue") != 0))
+        .with_columns(**of_new)
         .group_by("day", "channel", "campaign", "model")
-        .agg(*map(total, ["orders", "revenue", "new_orders", "new_revenue"]))
+        .agg(*map(total, [*PARTS, *of_new]))
         .select(*contract(Attribution).columns)
     )
 

@@ -1,13 +1,14 @@
 from decimal import Decimal
 
+import narwhals as nw
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecom_assets.gold.fact_touchpoints import FactTouchpoints
-from ecom_assets.kpi.attribution import MODELS, transform
+from ecom_assets.kpi.attribution import MODELS, credits, transform
 from ecom_assets.kpi.weekly_channel_weights import WeeklyChannelWeights
-from ecom_assets_tests.samples import days, rows, run, sample
+from ecom_assets_tests.samples import collected, days, rows, run, sample
 
 DAY = "2024-03-10"
 
@@ -88,14 +89,18 @@ def test_each_week_before_the_order_halves_the_weight():
     assert revenue(made, "time_decay") == {"social": 10, "email": 20, "direct": 40}
 
 
-def test_channels_share_by_their_removal_effects_and_shapley_values():
-    """Puzyrov (2019), as in test_weekly_channel_weights: 0.75 and 0.5 share four orders as 2.4 and 1.6."""
+JOURNEYS = [["paid search"], ["paid search"], ["email"], ["paid search", "email"]]
+"""Puzyrov (2019), as in test_weekly_channel_weights; without the journey that ends in no order."""
+
+
+def test_shapley_credits_of_all_orders_sum_to_the_shapley_values():
+    orders = [touchpoints(*path, order_id=str(n), revenue="1") for n, path in enumerate(JOURNEYS)]
     weights = [weight("paid search", 0.75, 2.5), weight("email", 0.5, 1.5)]
 
-    made = attributed(touchpoints("paid search", "email", revenue="4"), weights)
+    made = attributed([touch for order in orders for touch in order], weights)
 
-    assert revenue(made, "markov") == {"paid search": Decimal("2.4"), "email": Decimal("1.6")}
     assert revenue(made, "shapley") == {"paid search": Decimal("2.5"), "email": Decimal("1.5")}
+    assert revenue(made, "markov") == {"paid search": Decimal("2.6"), "email": Decimal("1.4")}
 
 
 def test_a_channel_does_not_gain_by_coming_twice():
@@ -112,8 +117,14 @@ def test_the_weights_of_the_last_sunday_count():
     assert revenue(attributed(touchpoints("email", "social"), weights), "markov") == {"email": 90, "social": 10}
 
 
-def test_without_weights_all_parts_are_equal():
-    assert revenue(attributed(touchpoints("email", "social")), "markov") == {"email": 50, "social": 50}
+@pytest.mark.parametrize("model", ["markov", "shapley"])
+def test_without_weights_channels_share_equally_however_many_campaigns_they_have(model):
+    first, second, social = touchpoints("email", "email", "social", revenue="6")
+
+    made = attributed([{**first, "campaign": "a"}, {**second, "campaign": "b"}, social])
+
+    shares = [row[1:] for row in rows(made, "model", "channel", "campaign", "revenue") if row[0] == model]
+    assert shares == [("email", "a", Decimal("1.5")), ("email", "b", Decimal("1.5")), ("social", "none", 3)]
 
 
 def test_only_direct_visits_and_unknown_ones_keep_their_order_in_every_model():
@@ -136,8 +147,9 @@ def test_orders_of_new_customers_are_counted_apart():
     assert linear == [("direct", half, half, Decimal(50)), ("email", 1 + half, half, Decimal(50))]
 
 
+channels = st.sampled_from(["direct", "email", "social"])
 paths = st.lists(
-    st.tuples(st.lists(st.sampled_from(["direct", "email", "social"]), min_size=1, max_size=6), st.integers(0, 99_999)),
+    st.tuples(st.lists(channels, min_size=1, max_size=6), st.integers(-999, 99_999)),
     min_size=1,
     max_size=4,
 )
@@ -146,14 +158,17 @@ paths = st.lists(
 @pytest.mark.slow
 @settings(max_examples=15)
 @given(paths)
-def test_the_credits_of_all_orders_sum_to_their_revenue_in_every_model(given_paths):
+def test_the_credits_of_each_order_sum_to_it_in_every_model(given_paths):
     orders = [
-        touchpoints(*path, order_id=str(number), revenue=Decimal(cents) / 100)
+        touchpoints(*path, order_id=str(number), revenue=Decimal(cents) / 100, is_new=number == 0)
         for number, (path, cents) in enumerate(given_paths)
     ]
-    weights = [weight("direct", 1 / 3, 0.7), weight("email", 0.1, 2.9)]
+    touched = sample(FactTouchpoints, *(touch for order in orders for touch in order))
+    effect = nw.when(nw.col("channel") != "social").then(1 / 3)
 
-    made = attributed([touch for order in orders for touch in order], weights)
+    made = collected(run(credits, touched.with_columns(removal_effect=effect)))
 
-    by_model = {model: sum(revenue(made, model).values()) for model in MODELS}
-    assert set(by_model.values()) == {Decimal(sum(cents for _, cents in given_paths)) / 100}
+    for order in made.partition_by("order_id"):
+        for model in MODELS:
+            assert order[f"{model} orders"].sum() == 1
+            assert order[f"{model} revenue"].sum() == order["revenue"][0]
