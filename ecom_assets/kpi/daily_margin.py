@@ -4,27 +4,33 @@ import narwhals as nw
 
 from ecom_assets import measures
 from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
+from ecom_assets.days import around
 from ecom_assets.money import MONEY, ratio, total, total_count
 from ecom_assets.table_asset import table_asset
+
+DAYS_TO_LEAVE = 28
+"""By then nearly all that was ordered has left the warehouse."""
 
 
 class DailyMargin(Table, primary_key="day", partition_column="day"):
     """One row per day with a valid order, a refund or a cost.
 
     Costs are those of the day on which they arise: goods and shipping on the order day, fees on the payment day,
-    marketing on the day on which it was shown. Goods that come back do not bring their cost back.
+    marketing on the day on which it was shown. Goods of cancelled orders stay with the shop and cost it nothing, though
+    their sales stand until they are refunded. Goods that come back do not bring their cost back. What a shipment costs
+    is known once it has left: a day is provisional for four weeks.
     """
 
     day: Date = key("Business day")
     net_sales: Decimal = money(measures.NET_SALES)
-    cost_of_goods: Decimal = money("What the units of valid orders cost the shop, where it is known", ge=0)
+    cost_of_goods: Decimal = money("What the units of valid orders that are not cancelled cost the shop, where it is known", ge=0)
     shipping_cost: Decimal = money("What the carriers charge for the shipments of the day's orders", ge=0)
     payment_fees: Decimal = money("What the payment providers charge", ge=0)
     marketing: Decimal = money(measures.SPEND, ge=0)
     contribution_margin: Decimal = money(
         "Net sales less cost of goods, shipping cost, payment fees and marketing; too high by the goods of unknown cost"
     )
-    units_of_unknown_cost: int = column("Units of valid orders whose product has no known cost", ge=0)
+    units_of_unknown_cost: int = column("Units of these orders whose product has no known cost", ge=0)
     contribution_margin_share: float = column(
         "Contribution margin per net sales; null where these are zero", nullable=True
     )
@@ -45,16 +51,17 @@ def transform(
     gold_fact_shipments: nw.LazyFrame,
     kpi_daily_payments: nw.LazyFrame,
     gold_fact_ad_spend: nw.LazyFrame,
+    days: nw.LazyFrame,
 ) -> nw.LazyFrame:
     c = nw.col
     parts = [
         kpi_daily_sales.select("day", "net_sales"),
-        gold_fact_sales.filter(c("is_valid")).select(
+        gold_fact_sales.filter(c("is_valid"), c("status") != "cancelled").select(
             day="ordered_on",
             cost_of_goods="cost",
             units_of_unknown_cost=nw.when(c("cost").is_null()).then(c("quantity")),
         ),
-        gold_fact_shipments.select(day="ordered_on", shipping_cost="cost"),
+        gold_fact_shipments.select(day="ordered_on", shipping_cost="cost").join(days, on="day", how="semi"),
         kpi_daily_payments.select("day", payment_fees="fees"),
         gold_fact_ad_spend.select(day="spend_on", marketing="spend"),
     ]
@@ -69,4 +76,4 @@ def transform(
     )
 
 
-asset = table_asset(DailyMargin, transform)
+asset = table_asset(DailyMargin, transform, reads={"gold_fact_shipments": around(0, DAYS_TO_LEAVE)})
