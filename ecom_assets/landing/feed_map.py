@@ -66,9 +66,9 @@ import shutil
 import tomllib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from itertools import pairwise
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
@@ -97,6 +97,8 @@ _NAMING = ("from", "multiply", "concat", "ordinal", "price_of", "rounding_of", "
 _CHANGES = ("strip_suffix", "time_format", "values", "negate", "abs", "when", "take", "over")
 _TAKES = ("first", "min", "max", "sum", "count")
 _BATCH_BYTES = 64 << 20
+_MOST_FACTORS = 6
+"""Their decimals together are the 36 that DuckDB's decimals hold."""
 
 
 class FeedMapError(UserError):
@@ -506,7 +508,7 @@ def _text_of_line(value: Mapping[str, Any]) -> str:
     elif "multiply" in value:
         sent = " || ' * ' || ".join(_identifier(name) for name in value["multiply"])
         product = " * ".join(_decimal(_identifier(name)) for name in value["multiply"])
-        sql = f"coalesce({_plain(product)}, {sent})"
+        sql = f"coalesce({_plain(f'try({product})')}, {sent})"
     elif "concat" in value:
         sql = " || ".join(
             _literal(part["text"])
@@ -520,11 +522,11 @@ def _text_of_line(value: Mapping[str, Any]) -> str:
         sql = f"{_ordinal(value['ordinal'])}::VARCHAR"
     elif "price_of" in value:
         amount, quantity = map(_identifier, value["price_of"])
-        sql = f"coalesce({_plain(_price(amount, quantity))}, {amount} || ' / ' || {quantity})"
+        sql = f"coalesce({_plain(f'try({_price(amount, quantity)})')}, {amount} || ' / ' || {quantity})"
     elif "rounding_of" in value:
         amount, quantity = map(_identifier, value["rounding_of"])
         rounding = f"{_price(amount, quantity)} * {_decimal(quantity)} - {_decimal(amount)}"
-        sql = f"coalesce({_plain(rounding)}, {amount} || ' / ' || {quantity})"
+        sql = f"coalesce({_plain(f'try({rounding})')}, {amount} || ' / ' || {quantity})"
     if suffix := value.get("strip_suffix"):
         sql = f"case when ends_with({sql}, {_literal(suffix)}) then {sql}[:-{len(suffix) + 1}] else {sql} end"
     if time_format := value.get("time_format"):
@@ -661,6 +663,7 @@ def _day_of_line(feed_map: FeedMap) -> str:
     told = f"try_cast({_identifier(column)} as TIMESTAMP)::DATE"
     if time_format := feed_map.arrival_day.get("time_format"):
         told = f"try_strptime({_identifier(column)}, {_literal(time_format)})::DATE"
+    told = f"case when {told} between date '0001-01-02' and date '9999-12-31' then {told} end"
     first = f"min({told}) over (partition by source_file)"
     return (
         f"coalesce({told}, {first}, arrived_on)"
@@ -726,7 +729,14 @@ class _Reader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.text = path.read_text("utf-8")
+        try:
+            self.text = path.read_text("utf-8")
+        except UnicodeDecodeError as error:
+            line = error.object.count(b"\n", 0, error.start) + 1
+            raise FeedMapError(f"{path}, line {line}: this is no UTF-8 text; save the map as UTF-8.") from error
+        if nul := re.search(r"\\(u0{4}|U0{8})", self.text):
+            line = self.text.count("\n", 0, nul.start()) + 1
+            raise FeedMapError(f"{path}, line {line}: a text cannot hold the character NUL.")
 
     def fail(self, place: Sequence[str], message: str) -> NoReturn:
         raise FeedMapError(f"{self.path}, line {_line_of(self.text, place)}: {message}")
@@ -751,9 +761,9 @@ class _Reader:
             self.fail(["source", "delimiter"], "a delimiter is one character, and neither a quote nor a line break.")
         try:
             "".encode(encoding)
-        except LookupError:
+        except (LookupError, ValueError):
             self.fail(["source", "encoding"], f"{encoding!r} is no encoding; write it like latin-1 or cp1252.")
-        weekdays = calendar.get("due", [])
+        weekdays = self.names_at(calendar, "due", ["calendar"], "weekdays")
         for weekday in weekdays:
             self.one_of(weekday, WEEKDAYS, ["calendar", "due"])
         due = frozenset(WEEKDAYS.index(weekday) for weekday in weekdays) if "due" in calendar else None
@@ -761,6 +771,8 @@ class _Reader:
             FeedSettings(texts["time_zone"] or "UTC")
         except ValueError as error:
             self.fail(["source", "time_zone"], str(error))
+        if "files" in source:
+            self.pattern(source, ["source"])
         feeds = self.feeds(self.table(given, "feed", []), texts["files"])
         if texts["unreadable"]:
             self.one_of(texts["unreadable"], [feed.name for feed in feeds], ["source", "unreadable"])
@@ -791,6 +803,8 @@ class _Reader:
         lookups = [lookup.name for lookup in made.lookups]
         for name in [*made.source_columns(), *looked_up]:
             where = f"{self.path}, line {_line_with(self.text, name)}: {name!r}"
+            if not name:
+                raise FeedMapError(f"{where} is no name of a source column.")
             if name.lower() in PROVENANCE:
                 raise FeedMapError(f"{where} is a name of ours; rename it in the export.")
             if made.layout and name not in made.layout.places:
@@ -807,6 +821,8 @@ class _Reader:
                     self.fail(["source", key], f'{key} is for format = "fixed".')
             return None
         places: dict[str, tuple[int, int]] = {}
+        if not source.get("places", True):
+            self.fail(place, "places needs a column at least, such as { id = [1, 8] }.")
         for name, span in self.table(source, "places", ["source"]).items():
             match span:
                 case [int(first), int(last)] if 1 <= first <= last:
@@ -833,7 +849,7 @@ class _Reader:
                 self.required_text(on, column, [*place, "on"])
             if not on:
                 self.fail([*place, "on"], 'on needs a column of the line and its like here, as { category = "id" }.')
-            found.append(Lookup(name, self.required_text(lookup, "files", place), on))
+            found.append(Lookup(name, self.pattern(lookup, place), on))
         return tuple(found)
 
     def arrival_day(self, source: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -845,6 +861,10 @@ class _Reader:
             self.fail(place, f"arrival_day needs exactly one of {', '.join(_ARRIVAL_KEYS)}.")
         if "file_name" in given and self.required_text(given, "file_name", place).count("{day}") != 1:
             self.fail(place, "file_name needs {day} once, where the day stands in the name.")
+        for key in ("first", "column"):
+            if key in given:
+                self.required_text(given, key, place)
+        self.expression(given, "time_format", place)
         self.date_at(given, "fixed", place)
         return given
 
@@ -867,7 +887,7 @@ class _Reader:
         values = {}
         for column_name, value in columns.items():
             values[column_name] = self.value(value, [*place, "columns", column_name], grouped=bool(group_by))
-        taken = self.text_at(given, "files", place) or files
+        taken = self.pattern(given, place) if "files" in given else files
         if not taken:
             self.fail(["source"], '[source] needs files, a pattern such as "*.csv".')
         where = self.conditions(given.get("where", []), [*place, "where"])
@@ -883,21 +903,38 @@ class _Reader:
         starts = [key for key in _STARTS if key in given]
         if len(starts) > 1 or not (starts or "when" in given):
             self.fail(place, f"a value starts as exactly one of {', '.join(_STARTS)}.")
-        for key in ("from", "strip_suffix", "time_format", "take"):
+        for key in ("from", "strip_suffix", "take"):
             self.text_at(given, key, place)
+        self.expression(given, "time_format", place)
+        for key in ("multiply", "ordinal", "over", "concat"):
+            if key in given and not given[key]:
+                self.fail([*place, key], f"{key} needs a source column at least.")
         for key in ("multiply", "ordinal", "over"):
             self.names_at(given, key, place)
+        if len(given.get("multiply", ())) > _MOST_FACTORS:
+            self.fail(place, f"multiply takes {_MOST_FACTORS} source columns at most.")
+        for key in ("negate", "abs"):
+            if not isinstance(given.get(key, True), bool):
+                self.fail(place, f"{key} is true or false.")
+        self.one_value(given, "constant", place)
         for key in ("price_of", "rounding_of"):
             if key in given and len(self.names_at(given, key, place)) != 2:
                 self.fail(place, f"{key} takes two source columns: the amount and the quantity.")
-        for part in given.get("concat", []):
+        parts = given.get("concat", [])
+        if not isinstance(parts, list):
+            self.fail([*place, "concat"], "concat has to be a list of parts.")
+        for part in parts:
             if isinstance(part, dict):
                 self.known(part, ("text", "ordinal"), place)
-                self.names_at(part, "ordinal", place)
-            elif not isinstance(part, str):
-                self.fail(place, "a part of concat is the name of a source column, { text = … } or { ordinal = … }.")
-        if "values" in given:
-            self.table(given, "values", place)
+            match part:
+                case str() | {"text": str()}:
+                    pass
+                case {"ordinal": [_, *_]}:
+                    self.names_at(part, "ordinal", place)
+                case _:
+                    self.fail(place, "a part of concat is a source column, { text = … } or { ordinal = [columns] }.")
+        for sent in self.table(given, "values", place) if "values" in given else ():
+            self.one_value(given["values"], sent, [*place, "values"])
         if "take" in given:
             self.one_of(given["take"], _TAKES, place)
             if not grouped and "over" not in given:
@@ -914,6 +951,9 @@ class _Reader:
         for each in given:
             self.known(each, ["column", *operators, *(["then"] if then else [])], place)
             self.required_text(each, "column", place)
+            self.expression(each, "matches", place)
+            for operator in _OPERATORS:
+                self.one_value(each, operator, place)
             if sum(key in operators for key in each) != 1:
                 self.fail(place, f"a condition has exactly one of {', '.join(operators)}.")
             if then:
@@ -949,17 +989,52 @@ class _Reader:
     def required_text(self, given: Mapping[str, Any], key: str, place: list[str]) -> str:
         return self.text_at(given, key, place) or self.fail(place, f"{key} is missing.")
 
-    def names_at(self, given: Mapping[str, Any], key: str, place: list[str]) -> tuple[str, ...]:
+    def names_at(
+        self, given: Mapping[str, Any], key: str, place: list[str], what: str = "source columns"
+    ) -> tuple[str, ...]:
         names = given.get(key, [])
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            self.fail([*place, key], f"{key} has to be a list of source columns.")
+            self.fail([*place, key], f"{key} has to be a list of {what}.")
         return tuple(names)
+
+    def pattern(self, given: Mapping[str, Any], place: list[str]) -> str:
+        """The pattern under `files`, if it can only name files below the folder."""
+        pattern = PurePosixPath(self.required_text(given, "files", place))
+        odd = [part for part in pattern.parts if part == ".." or ("**" in part and part != "**")]
+        if pattern.is_absolute() or odd or not pattern.parts:
+            self.fail([*place, "files"], 'files is a pattern below the folder, such as "*.csv" or "**/*.csv".')
+        return str(pattern)
+
+    def one_value(self, given: Mapping[str, Any], key: str, place: list[str]) -> None:
+        if isinstance(given.get(key), dict | list):
+            self.fail(place, f"{key} has to be one value, such as a text in quotes.")
+
+    def expression(self, given: Mapping[str, Any], key: str, place: list[str]) -> None:
+        """Refuse a time format or a regular expression that DuckDB does not know."""
+        text = self.text_at(given, key, place)
+        if text and (reason := _refused(_TRIED[key].format(_literal(text)))):
+            self.fail([*place, key], f"{key} {text!r} cannot be used: {reason}")
 
     def date_at(self, given: Mapping[str, Any], key: str, place: list[str]) -> dt.date | None:
         value = given.get(key)
         if value is not None and type(value) is not dt.date:
             self.fail([*place, key], f"{key} has to be a day such as 2010-12-01, without quotes.")
         return value
+
+
+_TRIED = {"time_format": "try_strptime('', {})", "matches": "regexp_full_match('', {})"}
+"""The SQL that tries a key's text."""
+
+
+@cache
+def _refused(expression: str) -> str | None:
+    """What DuckDB says against an SQL expression, if anything."""
+    with duckdb.connect() as con:
+        try:
+            con.execute(f"select {expression}").fetchall()
+        except duckdb.Error as error:
+            return str(error)
+    return None
 
 
 def _suggestion(name: str, names: Collection[str]) -> str:

@@ -436,6 +436,31 @@ def test_a_folder_without_files_is_told(tmp_path: Path, zone: Zone) -> None:
         ("[source]", '[source]\nencoding = "utf-9"', "line 2: 'utf-9' is no encoding"),
         ("[source]", '[calendar]\ndue = ["mon", "thue"]\n[source]', "line 2: 'thue' is none of mon, tue"),
         ("[source]", '[calendar]\nstart = "2024"\n[source]', "line 2: start has to be a day"),
+        ("[source]", "[calendar]\ndue = 5\n[source]", "line 2: due has to be a list of weekdays."),
+        ("*.csv", "/etc/*.conf", "line 2: files is a pattern below the folder"),
+        ("*.csv", "../*.csv", "line 2: files is a pattern below the folder"),
+        ("*.csv", "a**.csv", "line 2: files is a pattern below the folder"),
+        ("[feed.customers]", "[feed.customers]\nfiles = '.'", "line 6: files is a pattern below the folder"),
+        ('{ file_name = "{day}.csv" }', "{ column = 5 }", "line 3: column has to be a text"),
+        ('{day}.csv" }', '{day}.csv", time_format = "%Q" }', "line 3: time_format '%Q' cannot be used: "),
+        ("NAME", '{ from = "a", time_format = "%Q" }', "line 9: time_format '%Q' cannot be used: "),
+        ("NAME", '{ when = [{ column = "a", matches = "(", then = "b" }] }', "line 9: matches '(' cannot be used: "),
+        ("NAME", '{ when = [{ column = "a", equals = ["b"], then = "b" }] }', "line 9: equals has to be one value"),
+        ("NAME", '{ constant = "\\u0000" }', "line 9: a text cannot hold the character NUL."),
+        ("NAME", '""', "line 9: '' is no name of a source column."),
+        ("NAME", "{ constant = [1] }", "line 9: constant has to be one value"),
+        ("NAME", '{ from = "a", values = { x = [1] } }', "line 9: x has to be one value"),
+        ("NAME", '{ from = "a", negate = "yes" }', "line 9: negate is true or false."),
+        ("NAME", '{ concat = "a" }', "line 9: concat has to be a list of parts."),
+        ("NAME", "{ concat = [5] }", "line 9: a part of concat is a source column"),
+        ("NAME", "{ concat = [{ ordinal = [] }] }", "line 9: a part of concat is a source column"),
+        ("NAME", "{ ordinal = [] }", "line 9: ordinal needs a source column at least."),
+        ("NAME", '{ from = "a", take = "sum", over = [] }', "line 9: over needs a source column at least."),
+        (
+            "NAME",
+            "{ multiply = ['a', 'a', 'a', 'a', 'a', 'a', 'a'] }",
+            "line 9: multiply takes 6 source columns at most.",
+        ),
         (
             "[source]",
             "[calendar]\nstart = 2024-03-02\nend = 2024-03-01\n[source]",
@@ -447,6 +472,25 @@ def test_a_mistake_is_told_with_its_line_and_a_suggestion(tmp_path: Path, old: s
     text = SMALL.replace(old, new).replace("NAME", '"a"')
 
     assert mistake(tmp_path, text).startswith(told)
+
+
+def test_a_map_in_another_encoding_is_told_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "map.toml").write_bytes(SMALL.replace("NAME", '{ constant = "wéb" }').encode("latin-1"))
+
+    with pytest.raises(FeedMapError, match=r"map\.toml, line 9: this is no UTF-8 text"):
+        load_map(tmp_path / "map.toml")
+
+
+def test_a_product_too_large_passes_as_it_was_sent(tmp_path: Path, zone: Zone) -> None:
+    made = land_names(tmp_path, zone, '{ multiply = ["first", "first", "first"] }', "a,b,99999999999,\nc,d,2,")
+
+    assert made == ["99999999999 * 99999999999 * 99999999999", "8"]
+
+
+def test_lines_of_days_that_no_calendar_has_go_with_those_of_the_file(tmp_path: Path, zone: Zone) -> None:
+    land_text(tmp_path, zone, LISTED_BY_DAY, **{"a.csv": "id,at,name\n1,2024-01-05,\n2,infinity,\n3,20241-01-01,\n"})
+
+    assert zone.days("customers") == [dt.date(2024, 1, 5)]
 
 
 def test_hostile_texts_in_a_map_are_only_texts(tmp_path: Path, zone: Zone) -> None:
@@ -534,6 +578,7 @@ def test_a_packed_file_that_breaks_off_says_so(tmp_path: Path, zone: Zone) -> No
     [
         ('"first"', '"frist"', "line 12: 'frist' has no place; did you mean 'first'?"),
         ("[2, 4]", "[4, 2]", "line 5: a place is the first and last character"),
+        ("{ id = [2, 4], at = [5, 14], first = [16, 20] }", "{}", "line 5: places needs a column at least"),
         ("[2, 4]", "[2, 5]", "line 5: at begins at 5, before the end of id."),
         ("[2, 4]", '"2-4"', "line 5: a place is the first and last character"),
         ("heading_lines = 1", "heading_lines = -1", "line 4: heading_lines is the number of lines"),
@@ -559,9 +604,18 @@ def test_cdnow_is_read_from_an_excerpt(tmp_path: Path, zone: Zone) -> None:
     ]
 
 
+TOO_MUCH = ("99999999999999", "3", "99999999999999 / 3", "99999999999999 / 3")
+
+
 @pytest.mark.parametrize(
     ("amount", "quantity", "price", "rounding"),
-    [("10", "3", "3.3334", "0.0002"), ("9", "3", "3", "0"), ("0", "2", "0", "0"), ("9", "0", "9 / 0", "9 / 0")],
+    [
+        ("10", "3", "3.3334", "0.0002"),
+        ("9", "3", "3", "0"),
+        ("0", "2", "0", "0"),
+        ("9", "0", "9 / 0", "9 / 0"),
+        TOO_MUCH,
+    ],
 )
 def test_a_price_is_told_by_the_amount(
     tmp_path: Path, zone: Zone, amount: str, quantity: str, price: str, rounding: str
