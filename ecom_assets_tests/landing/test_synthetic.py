@@ -8,7 +8,7 @@ import duckdb
 import polars as pl
 import pytest
 
-from ecom_assets.landing.assets import FEEDS
+from ecom_assets.landing.feed_map import feed_contracts
 from ecom_assets.landing.reading import read
 from ecom_assets.landing.synthetic import land_shop, load_shop, save_shop, write_truth
 from ecom_assets.landing.zone import Zone
@@ -65,7 +65,7 @@ def shop() -> Shop:
     return Shop(START, preset=SMALL)
 
 
-@pytest.mark.parametrize("feed", FEEDS)
+@pytest.mark.parametrize("feed", sorted(feed_contracts()))
 def test_landed_files_are_read_back_as_they_were(shop: Shop, feed: str, tmp_path: Path) -> None:
     zone = Zone(tmp_path)
     day = START + timedelta(days={"suppliers": 0, "campaigns": 14}.get(feed, 20))
