@@ -23,7 +23,9 @@ class DailyMargin(Table, primary_key="day", partition_column="day"):
 
     day: Date = key("Business day")
     net_sales: Decimal = money(measures.NET_SALES)
-    cost_of_goods: Decimal = money("What the units of valid orders that are not cancelled cost the shop, where it is known", ge=0)
+    cost_of_goods: Decimal = money(
+        "What the units of valid orders not cancelled cost the shop, where it is known", ge=0
+    )
     shipping_cost: Decimal = money("What the carriers charge for the shipments of the day's orders", ge=0)
     payment_fees: Decimal = money("What the payment providers charge", ge=0)
     marketing: Decimal = money(measures.SPEND, ge=0)

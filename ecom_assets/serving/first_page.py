@@ -108,9 +108,10 @@ MEASURES = [
 
 @dataclass(frozen=True)
 class Figure:
-    """A measure over the period, the one just before, and the same weekdays a year before.
+    """A measure over a period, the one just before, and the same weekdays a year before.
 
-    Values are exact. None where there is nothing to divide by, or nothing as early as that.
+    Values are exact. None where there is nothing to divide by, nothing as early as that, or a day that is provisional.
+    `note` says where its period is not that of the page, or is not final.
     """
 
     name: str
@@ -118,6 +119,7 @@ class Figure:
     value: Decimal | None
     before: Decimal | None
     year_before: Decimal | None
+    note: str = ""
 
     def change(self, since: Decimal | None) -> Decimal | None:
         """By which share the value grew; of shares, by how much."""
@@ -152,46 +154,64 @@ class FirstPage:
 def figures(snapshot: Path, days: int = PERIOD_DAYS, last: dt.date | None = None) -> FirstPage:
     """The first page over the `days` days up to `last`, by default the last day with sales.
 
-    Where less than two such periods have been published, a period is half of what there is. Raises UserError
-    where no day of sales has been.
+    Where less than two such periods have been published, a period is half of what there is. A measure with provisional
+    days in the period is that of as many days up to its last final one; where these are too few, it is that of the
+    period, and compared with nothing. Raises UserError where no day of sales has been.
     """
     with open_snapshot(snapshot) as con:
-        shown = _shown_days(con)
+        shown, provisional = _shown_days(con), _provisional_days(con)
         with_sales = shown.get("kpi.daily_sales")
         if not with_sales:
             raise UserError("There is no first page yet: kpi.daily_sales has no good day. Run some: ecom run.")
         last = last or max(with_sales)
         length = max(1, min(days, ((last - min(with_sales)).days + 1) // 2))
         period = Window(last - (length - 1) * ONE_DAY, last)
-        before = Window(period.first - length * ONE_DAY, period.first - ONE_DAY)
-        year_before = Window(period.first - YEAR_OF_WEEKS, period.last - YEAR_OF_WEEKS)
+        year_before, before = _earlier(period)
 
-        def earlier(measure: Measure, window: Window) -> Decimal | None:
+        def is_final(measure: Measure, window: Window) -> bool:
             reaches = window.first >= min(shown.get(measure.table, ()), default=dt.date.max)
-            return _value(con, measure, window) if reaches else None
+            return reaches and provisional[measure.table].isdisjoint(window)
 
-        lines = [
-            Figure(
-                measure.name,
-                measure.unit,
-                _value(con, measure, period),
-                earlier(measure, before),
-                earlier(measure, year_before),
+        def figure(measure: Measure) -> Figure:
+            window, note = period, ""
+            if not provisional[measure.table].isdisjoint(period):
+                final = {day for day in shown[measure.table] - provisional[measure.table] if day <= period.last}
+                end = max(final, default=period.last)
+                window, note = Window(end - (length - 1) * ONE_DAY, end), f"to {end}"
+                if not is_final(measure, window):
+                    return Figure(measure.name, measure.unit, _value(con, measure, period), None, None, "not final")
+            year_earlier, just_before = (
+                _value(con, measure, other) if is_final(measure, other) else None for other in _earlier(window)
             )
-            for measure in MEASURES
-        ]
+            return Figure(measure.name, measure.unit, _value(con, measure, window), just_before, year_earlier, note)
+
         tables = {measure.table for measure in MEASURES}
         compared = [window for window in (year_before, before, period) if window.first >= min(with_sales)]
         missing = [day for window in compared for day in window if any(day not in shown[table] for table in tables)]
-        return FirstPage(period, missing, lines, _trust(con))
+        return FirstPage(period, missing, [figure(measure) for measure in MEASURES], _trust(con))
+
+
+def _earlier(window: Window) -> tuple[Window, Window]:
+    """The same weekdays a year before, and as many days just before."""
+    return (
+        Window(window.first - YEAR_OF_WEEKS, window.last - YEAR_OF_WEEKS),
+        Window(window.first - len(window) * ONE_DAY, window.first - ONE_DAY),
+    )
 
 
 def _shown_days(con: duckdb.DuckDBPyConnection) -> Mapping[str, set[dt.date]]:
     """Table to the days on which it is good, or shows the rows of an earlier run."""
+    return _days(con, "state in ('stored', 'provisional') or shows_old_rows")
+
+
+def _provisional_days(con: duckdb.DuckDBPyConnection) -> Mapping[str, set[dt.date]]:
+    """Table to the days on which something in its reach is missing or still to come."""
+    return _days(con, "state = 'provisional'")
+
+
+def _days(con: duckdb.DuckDBPyConnection, condition: str) -> Mapping[str, set[dt.date]]:
     found: dict[str, set[dt.date]] = defaultdict(set)
-    for table, day in con.execute(
-        "select table_name, day from ledger.days where state in ('stored', 'provisional') or shows_old_rows"
-    ).fetchall():
+    for table, day in con.execute(f"select table_name, day from ledger.days where {condition}").fetchall():
         found[table].add(day)
     return found
 
@@ -229,7 +249,7 @@ def render(page: FirstPage) -> str:
     length = _counted(len(page.period), "day")
     table = [["", length, f"{length} before", "change", "a year before", "change"]]
     for figure in page.figures:
-        row = [figure.name, _written(figure.value, figure.unit)]
+        row = [", ".join(filter(None, [figure.name, figure.note])), _written(figure.value, figure.unit)]
         for earlier in (figure.before, figure.year_before):
             row += [_written(earlier, figure.unit), _change(figure, earlier)]
         table.append(row)

@@ -113,6 +113,38 @@ def test_refunds_count_against_the_orders_they_belong_to(snapshot):
     )
 
 
+def test_days_that_are_provisional_are_left_out_of_the_comparison(snapshot):
+    change(
+        snapshot,
+        """
+        update ledger.days set state = 'provisional'
+        where (table_name = 'kpi.daily_refund_rates' and day = '2024-01-04')
+            or (table_name = 'kpi.daily_margin' and day >= '2024-01-02')""",
+    )
+
+    page = figures(snapshot, days=2)
+
+    refunds, margin = figure(page, "Refund rate of the orders"), figure(page, "Contribution margin")
+    assert (refunds.value, refunds.before, refunds.note) == (Decimal(8) / 30, None, "to 2024-01-03")
+    assert (margin.value, margin.before, margin.note) == (20, None, "not final")
+    assert "Contribution margin, not final " in render(page)
+    assert figure(page, "Net sales").note == ""
+
+
+def test_final_days_are_compared_with_final_days_of_the_same_number(snapshot):
+    change(
+        snapshot,
+        """
+        update ledger.days set state = 'provisional'
+        where table_name = 'kpi.daily_refund_rates' and day >= '2024-01-03'""",
+    )
+
+    page = figures(snapshot, days=1)
+
+    refunds = figure(page, "Refund rate of the orders")
+    assert (refunds.value, refunds.before, refunds.note) == (None, 1, "to 2024-01-02")
+
+
 def test_a_customer_repeats_from_the_second_order_on(snapshot):
     page = figures(snapshot, days=2)
 
