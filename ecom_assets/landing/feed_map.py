@@ -83,7 +83,7 @@ from ecom_assets.errors import UserError
 from ecom_assets.landing import fixed_width
 from ecom_assets.landing.fixed_width import Layout
 from ecom_assets.landing.reading import PROBLEM, PROVENANCE, RAW, Dialect, header, read
-from ecom_assets.landing.zone import WEEKDAYS, FeedSettings, LandedFile, Zone, kind_of
+from ecom_assets.landing.zone import WEEKDAYS, FeedSettings, LandedFile, Zone, kind_of, text_of
 
 _FORMATS = ("csv", "jsonl", "parquet", "fixed")
 _SOURCE_TEXTS = ("files", "format", "delimiter", "encoding", "time_zone", "currency", "unreadable")
@@ -328,6 +328,9 @@ def _paths(folder: Path, pattern: str) -> list[Path]:
     paths = sorted(path for path in folder.glob(pattern) if path.is_file())
     if not paths:
         raise NothingToLand(f"{folder} holds no file like {pattern}.")
+    for path in map(str, paths):
+        if text_of(path) != path:
+            raise UserError(f"The name of the file {text_of(path)} is not UTF-8; rename it.")
     return paths
 
 

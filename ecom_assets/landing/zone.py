@@ -154,7 +154,7 @@ class Zone:
         for day_text, seen in self._listing(feed, since, last).items():
             day = dt.date.fromisoformat(day_text)
             for file in seen:
-                name = _text_of(file.name)
+                name = text_of(file.name)
                 place = f"{day_text}/{name}"
                 kind = kind_of(name)
                 original = first_with.setdefault((file.digest, kind), place) if kind else place
@@ -284,8 +284,8 @@ def _parse_settings(path: Path) -> Iterator[tuple[str, FeedSettings]]:
         raise FeedSettingsError(f"{path} cannot be read: {error}") from error
 
 
-def _text_of(name: str) -> str:
-    """A file's name as text that can be stored."""
+def text_of(name: str) -> str:
+    """The name of a file as text that can be stored: as Python writes its bytes where they are not UTF-8."""
     try:
         name.encode()
     except UnicodeEncodeError:

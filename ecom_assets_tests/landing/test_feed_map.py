@@ -2,6 +2,8 @@
 
 import datetime as dt
 import gzip
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 
 from ecom_assets.cli import MAPS
 from ecom_assets.days import Window
+from ecom_assets.errors import UserError
 from ecom_assets.landing.feed_map import FeedMapError, LandReport, land, load_map
 from ecom_assets.landing.reading import read
 from ecom_assets.landing.zone import FeedSettings, Zone
@@ -403,6 +406,15 @@ def test_a_key_of_json_that_no_record_has_and_another_is_like_is_missing(tmp_pat
     (tmp_path / "2024-01-03.jsonl").write_text('{"id": "1", "at": "2", "CountyCode": "X"}\n')
 
     with pytest.raises(FeedMapError, match=r"has no column 'CountryCode'; did you mean 'CountyCode'\?"):
+        land(load_map(tmp_path / "map.toml"), tmp_path, zone)
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="Names of files are always UTF-8 there.")
+def test_a_file_whose_name_is_not_utf_8_is_told(tmp_path: Path, zone: Zone) -> None:
+    (tmp_path / "map.toml").write_text(SMALL.replace("NAME", '"first"'))
+    (tmp_path / os.fsdecode(b"\xe9 2024-01-03.csv")).write_text("id,at,first\n")
+
+    with pytest.raises(UserError, match=r"xe9 2024-01-03\.csv' is not UTF-8; rename it"):
         land(load_map(tmp_path / "map.toml"), tmp_path, zone)
 
 
