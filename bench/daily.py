@@ -19,7 +19,7 @@ from ecom_assets.declaration import Declaration
 from ecom_assets.definitions import defs
 from ecom_assets.engine import compiling
 from ecom_assets.engine import duckdb as engine
-from ecom_assets.landing.assets import landing
+from ecom_assets.landed import landing
 from ecom_assets.ledger import State
 from ecom_assets.serving import publish
 from ecom_assets.table_asset import partitions

@@ -9,7 +9,7 @@ from ecom_assets.automation.schedules import SCHEDULES
 from ecom_assets.automation.sensors import SENSORS
 from ecom_assets.checks.data_quality import data_quality
 from ecom_assets.checks.detection import detection
-from ecom_assets.landing.assets import landing
+from ecom_assets.landed import landing
 from ecom_assets.warehouse import Warehouse
 
 defs = dg.Definitions(

@@ -8,7 +8,7 @@ import pytest
 
 from ecom_assets import catalog
 from ecom_assets.definitions import defs
-from ecom_assets.landing.assets import landing
+from ecom_assets.landed import landing
 from ecom_assets.landing.synthetic import save_shop
 from ecom_assets.landing.zone import Zone
 from ecom_assets.settings import Settings

@@ -16,7 +16,7 @@ LANGUAGE = {"channels", "contract", "dates", "days", "keys", "measures", "money"
 
 MAY_IMPORT = {
     "shop": {"shop"},
-    "landing": {"landing", "shop", "contract", "days", "engine", "errors", "settings", "table_asset"},
+    "landing": {"landing", "shop", "contract", "days", "engine", "errors", "settings"},
     "engine": {"engine", "contract", "days", "declaration", "errors"},
     "contract": set(),
     "days": set(),
