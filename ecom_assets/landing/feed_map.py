@@ -20,8 +20,8 @@ but not a unit, `price_of = [amount, quantity]` is the least price with four dec
 and `rounding_of` the same two what they cost more: the line's discount. Then, in this order, a value may be changed by
 `strip_suffix`, `time_format`, `values`, `negate`, `abs`, and replaced by the first `when` that holds.
 In a group, or `over` columns, `take` picks one of the values: first (the first that is not null), min, max, sum, count.
-Numbers are exact decimals. What is no number or time where one is wanted passes as it was sent; among several values,
-sum, min and max give what is no number before any number, so that it is seen.
+Numbers are exact decimals of up to six places, without exponent. What is no such number, or no time, where one is
+wanted passes as it was sent; among several values, sum, min and max give it before any number, so that it is seen.
 
 Moments land in UTC, with their offset. Those that are sent without one are of the time zone that [source] names, as
 `time_zone = "Europe/Berlin"`, else of UTC: exports of several zones may go into one feed.
@@ -567,6 +567,9 @@ _OPERATORS = {
 """What a condition may ask. An absent value is an empty text, and no number."""
 
 
+_COMPARED = "DECIMAL(28, 9)"
+
+
 def _condition(condition: Mapping[str, Any]) -> str:
     column = _identifier(condition["column"])
     operator = next(name for name in condition if name in _OPERATORS or name == "is_null")
@@ -574,12 +577,20 @@ def _condition(condition: Mapping[str, Any]) -> str:
         return f"{column} is {'' if condition['is_null'] else 'not '}null"
     given = _literal(condition[operator])
     return _OPERATORS[operator].format(
-        text=f"coalesce({column}, '')", given=given, number=_decimal(column), limit=f"{given}::DECIMAL(28, 9)"
+        text=f"coalesce({column}, '')",
+        given=given,
+        number=f"try_cast({column} as {_COMPARED})",
+        limit=f"{given}::{_COMPARED}",
     )
 
 
 def _decimal(text: str) -> str:
-    return f"try_cast({text} as DECIMAL(18, 6))"
+    """The SQL of a text's number; null where it is none, or could not be held without rounding."""
+    return f"case when not regexp_matches({text}, {_ROUNDED}) then try_cast({text} as DECIMAL(18, 6)) end"
+
+
+_ROUNDED = r"'\.\d{6}\d*[1-9]|[eE]'"
+"""The SQL of a pattern that finds numbers of more than six decimals, or with an exponent, which might have them."""
 
 
 def _price(amount: str, quantity: str) -> str:
@@ -804,6 +815,8 @@ class _Reader:
         """Refuse source columns that cannot be meant."""
         looked_up = [column for _, columns in made.lookups_used() for column in columns]
         lookups = [lookup.name for lookup in made.lookups]
+        for names in (made.source_columns(), *(columns for _, columns in made.lookups_used())):
+            self.differ_in_more_than_case(names)
         for name in [*made.source_columns(), *looked_up]:
             where = f"{self.path}, line {_line_with(self.text, name)}: {name!r}"
             if not name:
@@ -815,6 +828,14 @@ class _Reader:
             before, dot, _ = name.partition(".")
             if dot and (close := difflib.get_close_matches(before, lookups, 1)):
                 raise FeedMapError(f"{where} names no lookup; did you mean {close[0]!r}?")
+
+    def differ_in_more_than_case(self, names: Sequence[str]) -> None:
+        """Refuse names that DuckDB does not tell apart."""
+        spelled: dict[str, str] = {}
+        for name in names:
+            if (other := spelled.setdefault(name.lower(), name)) != name:
+                line = _line_with(self.text, name)
+                raise FeedMapError(f"{self.path}, line {line}: {name!r} and {other!r} differ only in case; rename one.")
 
     def layout(self, source: Mapping[str, Any]) -> Layout | None:
         place = ["source", "places"]
@@ -842,9 +863,11 @@ class _Reader:
         return Layout(places, heading_lines)
 
     def lookups(self, given: Mapping[str, Any]) -> tuple[Lookup, ...]:
-        found = []
+        found: list[Lookup] = []
         for name in given:
             place = ["lookup", name]
+            if name.lower() in [other.name.lower() for other in found]:
+                self.fail(place, f"{name!r} differs from another lookup only in case; rename one.")
             lookup = self.table(given, name, ["lookup"])
             self.known(lookup, _LOOKUP_KEYS, place)
             on = self.table(lookup, "on", place)

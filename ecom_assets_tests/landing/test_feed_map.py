@@ -460,6 +460,7 @@ def test_a_folder_without_files_is_told(tmp_path: Path, zone: Zone) -> None:
         ("NAME", '{ when = [{ column = "a", equals = ["b"], then = "b" }] }', "line 9: equals has to be one value"),
         ("NAME", '{ constant = "\\u0000" }', "line 9: a text cannot hold the character NUL."),
         ("NAME", '""', "line 9: '' is no name of a source column."),
+        ("NAME", '"ID"', "line 9: 'ID' and 'id' differ only in case; rename one."),
         ("NAME", "{ constant = [1] }", "line 9: constant has to be one value"),
         ("NAME", '{ from = "a", values = { x = [1] } }', "line 9: x has to be one value"),
         ("NAME", '{ from = "a", negate = "yes" }', "line 9: negate is true or false."),
@@ -491,6 +492,22 @@ def test_a_map_in_another_encoding_is_told_with_its_line(tmp_path: Path) -> None
 
     with pytest.raises(FeedMapError, match=r"map\.toml, line 9: this is no UTF-8 text"):
         load_map(tmp_path / "map.toml")
+
+
+@pytest.mark.parametrize(
+    ("name", "sent", "made"),
+    [
+        ('{ from = "first", abs = true }', "-1.23456789", "-1.23456789"),
+        ('{ from = "first", abs = true }', "-1.23456700", "1.234567"),
+        ('{ from = "first", negate = true }', "1e-7", "1e-7"),
+        ('{ multiply = ["first", "second"] }', "0.0000004", "0.0000004 * 3"),
+        ('{ multiply = ["first", "second"] }', "0.000004", "0.000012"),
+        ('{ from = "first", take = "sum", over = ["at"] }', "0.0000004", "0.0000004"),
+        ('{ constant = "0", when = [{ column = "first", greater = 0, then = "1" }] }', "1e-7", "1"),
+    ],
+)
+def test_numbers_are_never_rounded(tmp_path: Path, zone: Zone, name: str, sent: str, made: str) -> None:
+    assert land_names(tmp_path, zone, name, f"a,b,{sent},3") == [made]
 
 
 def test_a_product_too_large_passes_as_it_was_sent(tmp_path: Path, zone: Zone) -> None:
@@ -697,6 +714,11 @@ def test_a_lookup_that_cannot_tell_is_refused(tmp_path: Path, zone: Zone, cities
         ("on = {", "onn = {", "line 7: 'onn' is no key; did you mean 'on'?"),
         ('{ city = "code", land = "land" }', "{}", "line 7: on needs a column of the line"),
         ('files = "cities*.csv"', "", "line 5: files is missing."),
+        (
+            "[lookup.cities]",
+            '[lookup.Cities]\nfiles = "a"\non = { id = "id" }\n[lookup.cities]',
+            "line 8: 'cities' differs from",
+        ),
         ("cities.name", "citys.name", "line 13: 'citys.name' names no lookup; did you mean 'cities'?"),
         ("price = ", 'cost = { price_of = ["price"] }\nprice = ', "line 20: price_of takes two source columns"),
     ],
