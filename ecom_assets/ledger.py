@@ -107,6 +107,8 @@ create table if not exists ledger.files (
 create table if not exists ledger.facts (name varchar, value varchar);
 create table if not exists ledger.compiled (
     table_name varchar, made_of varchar, transform varchar, judge varchar, meaning varchar);
+alter table ledger.compiled add column if not exists
+    lineage struct(column_name varchar, from_table varchar, from_column varchar)[];
 """
 
 

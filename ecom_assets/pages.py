@@ -10,6 +10,7 @@ import dagster as dg
 
 from ecom_assets.contract import Column
 from ecom_assets.declaration import Declaration
+from ecom_assets.engine.lineage import ColumnSource
 
 PLOT_DAYS = 30
 _WIDTH, _HEIGHT, _EDGE = 360, 60, 4
@@ -40,6 +41,31 @@ def about_table(declaration: Declaration, source: Callable[..., Any]) -> dict[st
 def about_landed(declaration: Declaration, source: Callable[..., Any]) -> dict[str, Any]:
     """Metadata of the definition of the files that a bronze table reads."""
     return {"dagster/column_schema": _as_sent(declaration, {}), **code_reference(source)}
+
+
+def about_lineage(lineage: Iterable[ColumnSource]) -> dict[str, Any]:
+    """Metadata of a table's rows: what its columns come from; nothing where nothing is known.
+
+    Dagster keeps `dagster/column_lineage`, but only Dagster+ has a page for it: people read the list.
+    """
+    found: dict[str, dict[str, list[str]]] = {}
+    for source in lineage:
+        tables = found.setdefault(source["column_name"], {})
+        tables.setdefault(source["from_table"], []).append(source["from_column"])
+    if not found:
+        return {}
+    lines = (
+        f"- **{column}** from " + "; ".join(f"{table}: {', '.join(names)}" for table, names in tables.items())
+        for column, tables in found.items()
+    )
+    deps = {
+        column: [dg.TableColumnDep(table.split("."), name) for table, names in tables.items() for name in names]
+        for column, tables in found.items()
+    }
+    return {
+        "dagster/column_lineage": dg.TableColumnLineage(deps),
+        "column lineage": dg.MetadataValue.md("\n".join(lines)),
+    }
 
 
 def about_quarantine(declaration: Declaration, source: Callable[..., Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from ecom_assets import catalog, pages, settings
 from ecom_assets.days import Window
 from ecom_assets.declaration import Catalog, Declaration
 from ecom_assets.engine import duckdb as engine
+from ecom_assets.engine.compiling import compiled
 from ecom_assets.landing.zone import Zone
 from ecom_assets.serving import publish
 from ecom_assets.settings import Settings
@@ -132,6 +133,9 @@ class Warehouse(dg.ConfigurableIOManager):
         if not good:
             why = results[0].note if results else "nothing of it is stale, and it never ran"
             raise dg.Failure(f"{declaration.name} has no good day in {window}: {why}", allow_retries=False)
+        if not declaration.is_bronze and not is_quarantine:
+            lineage = compiled(declaration, self.tables()).lineage
+            step.add_asset_metadata(pages.about_lineage(lineage), context.asset_key, good[-1])
         if declaration.contract.layer == "kpi":
             _add_plot(step, session, declaration, good[-1])
         if len(good) < len(window):

@@ -108,6 +108,19 @@ def test_each_day_reports_its_own_row_count_and_state(instance: dg.DagsterInstan
     assert {about["state"] for about in told.values()} == {"stored"}
 
 
+def test_the_last_day_of_a_run_says_what_columns_come_from(instance: dg.DagsterInstance, zone: Zone) -> None:
+    result = run(instance)
+
+    lineage = [about.get("dagster/column_lineage") for about in materialised(result, "gold/takings").values()]
+    assert lineage == [None, None, lineage[-1]]
+    assert lineage[-1].deps_by_column == {
+        "day": [dg.TableColumnDep(dg.AssetKey(["silver", "receipts"]), "paid_on")],
+        "amount": [dg.TableColumnDep(dg.AssetKey(["silver", "receipts"]), "amount")],
+    }
+    told = materialised(result, "silver/receipts")[str(THREE_DAYS.last)]["column lineage"]
+    assert "- **paid_on** from bronze.receipts: paid_at\n" in told
+
+
 class LenientReceipts(Receipts, name="silver.receipts", partition_column="paid_on", max_bad_share=1.0):
     """One row per receipt; a day may consist of bad ones."""
 

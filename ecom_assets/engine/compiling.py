@@ -8,7 +8,7 @@ import hashlib
 import inspect
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from functools import cache
 from pathlib import Path
@@ -31,6 +31,7 @@ from ecom_assets.engine.duckdb import (
     ensure_table,
     quoted,
 )
+from ecom_assets.engine.lineage import ColumnSource, column_lineage
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _RANDOM_NAME = re.compile(r"_[0-9a-f]{12,16}\b")
@@ -42,12 +43,14 @@ class Compiled:
 
     `transform` reads tables named after the transform's parameters; None where it is eager.
     `judge` reads a table `rows_to_judge` and adds a boolean `broken <n>` per hard rule and `warned <n>`
-    per soft one, true where the rule is broken. `meaning` is the same text for the same meaning.
+    per soft one, true where the rule is broken. `meaning` is the same text for the same meaning. `lineage`
+    says what the columns come from; empty where the transform is eager.
     """
 
     transform: str | None
     judge: str
     meaning: str
+    lineage: Sequence[ColumnSource]
 
 
 _COMPILED: WeakKeyDictionary[Declaration, Compiled] = WeakKeyDictionary()
@@ -61,8 +64,8 @@ def may_keep(declarations: Iterable[Declaration]) -> None:
 
 def take_compiled(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> set[str]:
     """Take from the warehouse what tables compile to. Gives the names of those that it has."""
-    query = "select table_name, transform, judge, meaning from ledger.compiled where made_of = ?"
-    kept = {name: Compiled(*texts) for name, *texts in con.execute(query, [_made_of()]).fetchall()}
+    query = "select table_name, transform, judge, meaning, lineage from ledger.compiled where made_of = ?"
+    kept = {name: Compiled(*parts) for name, *parts in con.execute(query, [_made_of()]).fetchall()}
     for declaration in catalog:
         if declaration in _OURS and declaration.name in kept:
             _COMPILED.setdefault(declaration, kept[declaration.name])
@@ -73,8 +76,8 @@ def keep_compiled(con: duckdb.DuckDBPyConnection, declaration: Declaration, cata
     """Put into the warehouse what a table compiles to, if it may be kept."""
     if declaration in _OURS:
         row = [declaration.name, _made_of(), *astuple(compiled(declaration, catalog))]
-        con.execute("delete from ledger.compiled where table_name = ?", row[:1])
-        con.execute("insert into ledger.compiled values (?, ?, ?, ?, ?)", row)
+        con.execute("delete from ledger.compiled where table_name = ? or made_of <> ?", row[:2])
+        con.execute("insert into ledger.compiled values (?, ?, ?, ?, ?, ?)", row)
 
 
 @cache
@@ -89,15 +92,15 @@ def _made_of() -> str:
 def compiled(declaration: Declaration, catalog: Catalog) -> Compiled:
     """Transform and rules of a table. Raises ShapeError where the transform's columns are not the contract's."""
     if declaration not in _COMPILED:
-        _COMPILED[declaration] = _compile(declaration, _shapes(declaration, catalog))
+        _COMPILED[declaration] = _compile(declaration, catalog)
     return _COMPILED[declaration]
 
 
-def _compile(declaration: Declaration, shapes: Mapping[str, Mapping[str, str]]) -> Compiled:
-    """Transform and rules worked out on empty inputs of these columns and types."""
+def _compile(declaration: Declaration, catalog: Catalog) -> Compiled:
+    """Transform and rules worked out on empty inputs."""
     with duckdb.connect() as con:
         inputs: dict[str, Any] = {}
-        for parameter, columns in shapes.items():
+        for parameter, columns in _shapes(declaration, catalog).items():
             ensure_table(con, f"main.{parameter}", columns)
             empty = as_wanted(Query(con, f"from {quoted(parameter)}"), declaration.annotation(parameter))
             inputs[parameter] = _frame(empty)
@@ -109,11 +112,12 @@ def _compile(declaration: Declaration, shapes: Mapping[str, Mapping[str, str]]) 
         ensure_table(con, "main.rows_to_judge", {**stored, **_beside(declaration)})
         judge = _judged(con.sql("from rows_to_judge"), declaration.contract).sql_query()
         transform = None if lazy is None else lazy.sql_query()
+        lineage = column_lineage(con, declaration, catalog, transform) if transform else []
     made = _source(declaration.transform) if transform is None else transform
     names: dict[str, str] = {}
     stable = _RANDOM_NAME.sub(lambda found: names.setdefault(found[0], f"_{len(names)}"), f"{made}\n{judge}")
     sentences = [f"{rule.sentence} {rule.hard}" for rule in declaration.contract.rules]
-    return Compiled(transform, judge, "\n".join([stable, *sentences]))
+    return Compiled(transform, judge, "\n".join([stable, *sentences]), lineage)
 
 
 def _source(function: Callable[..., Any]) -> str:

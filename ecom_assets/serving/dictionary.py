@@ -33,6 +33,7 @@ see what it held before |
 | ledger.stale | a table-day that has to run again, and why |
 | ledger.files | a landed file that has been read |
 | ledger.arrivals | rows of a bronze table that arrived on one day and are of one event day, and how many |
+| ledger.column_lineage | a column of a table and one of the columns that it is worked out from, one table up |
 | ledger.published | the run that published the snapshot, when, and the time zone of business days |
 | quarantine.* | a row of bronze that could not be accepted, as it came, with the reasons |
 | superseded.* | where a row of bronze stood that gave way to another of its key, and which: the same once more \

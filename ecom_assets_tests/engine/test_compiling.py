@@ -29,9 +29,9 @@ def compiled_names(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], lis
     names: list[str] = []
     compile_now = compiling._compile
 
-    def noted(declaration, shapes):
+    def noted(declaration, catalog):
         names.append(declaration.name)
-        return compile_now(declaration, shapes)
+        return compile_now(declaration, catalog)
 
     monkeypatch.setattr(compiling, "_compile", noted)
 
@@ -48,12 +48,26 @@ def compiled_names(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], lis
 def test_a_later_process_compiles_nothing(tables, compiled_names, tmp_path):
     first = session_over(Zone(tmp_path), tables=tables)
     before = {name: first.codes[name] for name in TABLES}
+    lineage = [compiling.compiled(tables[name], tables).lineage for name in TABLES]
     assert compiled_names() == sorted(TABLES)
 
     later = Session(first.con, tables, first.zone, first.calendar)
 
     assert {name: later.codes[name] for name in TABLES} == before
+    assert [compiling.compiled(tables[name], tables).lineage for name in TABLES] == lineage
     assert compiled_names() == []
+
+
+def test_an_older_warehouse_is_opened_and_a_table_that_is_gone_is_forgotten(tables, compiled_names, tmp_path):
+    old = session_over(Zone(tmp_path), tables=tables)
+    old.con.execute("alter table ledger.compiled drop column lineage")
+    old.con.execute("insert into ledger.compiled values ('gold.gone', 'another version', 'from x', 'from y', '')")
+
+    later = Session(old.con, tables, old.zone, old.calendar)
+
+    assert [later.codes[name] for name in TABLES]
+    kept = old.con.execute("select table_name, lineage[1]['from_table'] from ledger.compiled order by all").fetchall()
+    assert kept == [("gold.dim_status", "silver.orders"), ("kpi.daily_payments", "gold.fact_payments")]
 
 
 def test_other_code_compiles_anew_and_leaves_nothing_old(tables, compiled_names, monkeypatch, tmp_path):

@@ -1,0 +1,156 @@
+"""Column lineage: the columns of its inputs that each column of a table is worked out from.
+
+A column comes from all that its own expression names, conditions, window and order included. What only
+decides which rows there are is no source: filters, conditions of joins, what is counted.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypedDict, TypeVar
+
+import duckdb
+
+from ecom_assets.declaration import DAYS_PARAMETER, Catalog, Declaration
+from ecom_assets.engine.duckdb import PROVENANCE, columns_of
+
+_Column = tuple[str, str]
+_Sources = frozenset[_Column]
+_Table = Mapping[str, _Sources]
+"""A table's columns, and what each comes from."""
+_T = TypeVar("_T")
+_PLAIN_STAR = {"class", "type", "relation_name", "query_location", "query_location_length"}
+
+
+class ColumnSource(TypedDict):
+    """One of the columns that a column of a table comes from."""
+
+    column_name: str
+    from_table: str
+    from_column: str
+
+
+def column_lineage(
+    con: duckdb.DuckDBPyConnection, declaration: Declaration, catalog: Catalog, sql: str
+) -> list[ColumnSource]:
+    """What the columns of a table come from, one table up, where `sql` is its transform.
+
+    Literals, counts of rows and the days of the window come from no column. Empty where the SQL has a form
+    that transforms do not compile to.
+    """
+    try:
+        found = read_off(con, sql, _inputs(declaration, catalog))
+        return [
+            ColumnSource(column_name=name, from_table=table, from_column=column)
+            for name in columns_of(declaration)
+            for table, column in sorted(found[name])
+        ]
+    except (LookupError, RecursionError):
+        return []
+
+
+def read_off(con: duckdb.DuckDBPyConnection, sql: str, inputs: Mapping[str, _Table]) -> _Table:
+    """The columns of a query over these inputs. DuckDB's own parser reads it.
+
+    Raises LookupError for SQL of another form than relations are turned into.
+    """
+    [(tree,)] = con.execute("select json_serialize_sql(?::varchar)", [sql]).fetchall()
+    return _query(json.loads(tree)["statements"][0]["node"], inputs)
+
+
+def _inputs(declaration: Declaration, catalog: Catalog) -> dict[str, _Table]:
+    """The tables that a transform reads, by parameter."""
+    inputs: dict[str, _Table] = {DAYS_PARAMETER: {"day": frozenset()}}
+    for read in declaration.reads:
+        if read.parameter:
+            source = catalog[read.table]
+            origins = _origins(declaration) if source.is_bronze else {name: name for name in source.contract.columns}
+            inputs[read.parameter] = {
+                name: frozenset([(read.table, origin)] if origin else []) for name, origin in origins.items()
+            }
+    return inputs
+
+
+def _origins(declaration: Declaration) -> dict[str, str | None]:
+    """Column of typed bronze to the column of bronze that it is read from."""
+    assert declaration.feed is not None
+    origins: dict[str, str | None] = {name: name for name in (*declaration.feed.columns, *PROVENANCE)}
+    origins |= {column.name: column.day_of for column in declaration.contract.columns.values() if column.day_of}
+    return {**origins, str(declaration.contract.partition_column): declaration.feed.event_column, "problems": None}
+
+
+def _query(query: Any, inputs: Mapping[str, _Table]) -> _Table:
+    for step in query["cte_map"]["map"]:  # DuckDB 2.0 names each step of a relation
+        inputs = {**inputs, step["key"]: _query(step["value"]["query_node"], inputs)}
+    if query["type"] == "SET_OPERATION_NODE":
+        return _stacked([_query(part, inputs) for part in _parts(query)])
+    tables = _tables(query["from_table"], inputs)
+    columns: list[tuple[str, _Sources]] = []
+    for item in query["select_list"]:
+        if item["class"] == "STAR":
+            columns += _starred(item, tables)
+        else:
+            columns.append((item["alias"] or item["column_names"][-1], _expression(item, tables)))
+    return _unambiguous(columns)
+
+
+def _parts(query: Any) -> Any:
+    """What a union stacks by place: a list in DuckDB 2.0, two sides in 1.5."""
+    if query["setop_type"] != "UNION":
+        raise LookupError(query["setop_type"])
+    return query.get("children") or (query["left"], query["right"])
+
+
+def _stacked(parts: list[_Table]) -> _Table:
+    return {name: _all(found) for name, *found in zip(parts[0], *(part.values() for part in parts), strict=True)}
+
+
+def _starred(star: Any, tables: Mapping[str, _Table]) -> Iterable[tuple[str, _Sources]]:
+    if more := {name for name, value in star.items() if value} - _PLAIN_STAR:
+        raise LookupError(more)
+    for alias in [star["relation_name"]] if star["relation_name"] else tables:
+        yield from tables[alias].items()
+
+
+def _tables(part: Any, inputs: Mapping[str, _Table]) -> Mapping[str, _Table]:
+    """The tables that a query selects from, by alias."""
+    if part.get("column_name_alias"):
+        raise LookupError(part["column_name_alias"])
+    match part["type"]:
+        case "BASE_TABLE":
+            return {part["alias"] or part["table_name"]: inputs[part["table_name"]]}
+        case "SUBQUERY":
+            return {part["alias"]: _query(part["subquery"]["node"], inputs)}
+        case "JOIN":
+            left, right = _tables(part["left"], inputs), _tables(part["right"], inputs)
+            return left if part["join_type"] in ("SEMI", "ANTI") else _unambiguous([*left.items(), *right.items()])
+        case other:
+            raise LookupError(other)
+
+
+def _expression(part: Any, tables: Mapping[str, _Table]) -> _Sources:
+    """What all columns named in an expression come from."""
+    if isinstance(part, list):
+        return _all(_expression(one, tables) for one in part)
+    if not isinstance(part, dict):
+        return frozenset()
+    match part.get("class"):
+        case "COLUMN_REF":
+            *alias, name = part["column_names"]
+            named = [tables[one] for one in alias] or [table for table in tables.values() if name in table]
+            if not named:
+                raise LookupError(name)
+            return _all(table[name] for table in named)
+        case "SUBQUERY" | "STAR" | "LAMBDA" as other:
+            raise LookupError(other)
+        case _:
+            return _expression(list(part.values()), tables)
+
+
+def _all(sources: Iterable[_Sources]) -> _Sources:
+    return frozenset[_Column]().union(*sources)
+
+
+def _unambiguous(named: Sequence[tuple[str, _T]]) -> dict[str, _T]:
+    if len(found := dict(named)) < len(named):
+        raise LookupError([name for name, _ in named])
+    return found

@@ -1,0 +1,154 @@
+"""What columns come from is read off the SQL that runs, for every table."""
+
+from collections.abc import Iterator
+
+import duckdb
+import narwhals as nw
+import pytest
+
+from ecom_assets import catalog
+from ecom_assets.declaration import Declaration
+from ecom_assets.engine.compiling import compiled
+from ecom_assets.engine.duckdb import columns_of
+from ecom_assets.engine.lineage import column_lineage, read_off
+
+TABLES = catalog.tables()
+LAZY = [table.name for table in TABLES if not table.is_bronze and not table.is_eager]
+SALES = ("shop", "day", "amount")
+
+
+def sources(name: str) -> set[str]:
+    """What a column comes from, in full: "gold.fact_sales.net_amount" from "silver.order_items.quantity" and others."""
+    table, _, column = name.rpartition(".")
+    lineage = compiled(TABLES[table], TABLES).lineage
+    return {f"{one['from_table']}.{one['from_column']}" for one in lineage if one["column_name"] == column}
+
+
+def from_nothing(table: Declaration, column: str) -> bool:
+    """Whether a column counts rows, is a literal, or comes from the days of the window alone."""
+    kind, sql = table.contract.columns[column].kind, str(compiled(table, TABLES).transform)
+    is_literal = f"' AS {column}" in sql or f'\' AS "{column}"' in sql
+    of_the_window = table.wants_days and (kind == "date" or not table.reads)
+    return kind == "integer" or of_the_window or (kind == "text" and is_literal)
+
+
+@pytest.mark.parametrize("name", LAZY)
+def test_each_column_comes_from_columns_that_there_are(name: str) -> None:
+    table = TABLES[name]
+    lineage = compiled(table, TABLES).lineage
+    known = set(columns_of(table))
+
+    for one in lineage:
+        assert one["from_table"] in {read.table for read in table.reads}
+        assert one["from_column"] in columns_of(TABLES[one["from_table"]])
+        assert one["column_name"] in known
+    for column in set(table.contract.columns) - {one["column_name"] for one in lineage}:
+        assert from_nothing(table, column), f"{name}.{column} comes from nothing"
+
+
+def test_a_table_made_in_memory_has_no_sql_to_read_it_off() -> None:
+    assert [name for name in TABLES.names if TABLES[name].is_eager] == ["kpi.weekly_channel_weights"]
+    assert sources("kpi.weekly_channel_weights.journeys") == set()
+
+
+def test_a_ratio_comes_from_both_its_parts() -> None:
+    sales = "gold.agg_daily_sales"
+
+    assert sources("kpi.daily_sales.aov") == {f"{sales}.gross_sales", f"{sales}.discounts", f"{sales}.orders"}
+
+
+def test_what_a_line_brings_comes_from_its_price_and_its_share_of_the_orders_discount() -> None:
+    line = {f"silver.order_items.{name}" for name in ("quantity", "unit_price", "discount", "order_id", "line_number")}
+
+    assert sources("gold.fact_sales.net_amount") == {*line, "silver.orders.discount"}
+    assert sources("gold.fact_sales.customer_id") == {"silver.orders.customer_id"}
+
+
+def test_what_was_read_comes_from_the_text_of_that_name_and_a_business_day_from_its_moment() -> None:
+    assert sources("silver.orders.total") == {"bronze.orders.total"}
+    assert sources("silver.orders.ordered_on") == {"bronze.orders.ordered_at"}
+    assert sources("silver.orders.source_file") == {"bronze.orders.source_file"}
+    assert sources("silver.shipments.shipped_on") == {"bronze.shipments.shipped_at"}
+
+
+@pytest.fixture
+def con() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as con:
+        for table in ("sales", "refunds"):
+            con.execute(f"create table {table} (shop varchar, day date, amount integer)")
+        yield con
+
+
+def frame(con: duckdb.DuckDBPyConnection, table: str) -> nw.LazyFrame:
+    return nw.from_native(con.table(table))
+
+
+def made_of(con: duckdb.DuckDBPyConnection, query: nw.LazyFrame | str) -> dict[str, set[str]]:
+    """Column of a query on the two tables to what it comes from."""
+    inputs = {table: {name: frozenset([(table, name)]) for name in SALES} for table in ("sales", "refunds")}
+    sql = query if isinstance(query, str) else query.to_native().sql_query()
+    return {name: {".".join(one) for one in found} for name, found in read_off(con, sql, inputs).items()}
+
+
+def test_a_window_counts_by_what_and_in_which_order(con: duckdb.DuckDBPyConnection) -> None:
+    so_far = nw.col("amount").cum_sum().over("shop", order_by="day")
+
+    found = made_of(con, frame(con, "sales").select("shop", so_far=so_far))
+
+    assert found == {"shop": {"sales.shop"}, "so_far": {"sales.amount", "sales.shop", "sales.day"}}
+
+
+def test_a_key_comes_from_the_side_that_gives_it(con: duckdb.DuckDBPyConnection) -> None:
+    refunds = frame(con, "refunds").select("shop", refunded="amount")
+
+    kept = made_of(con, frame(con, "sales").join(refunds, on="shop", how="left").select("shop", "refunded"))
+    either = made_of(con, frame(con, "sales").join(refunds, on="shop", how="full").select("shop", "shop_right"))
+    only = made_of(con, frame(con, "sales").join(refunds, on="shop", how="anti"))
+
+    assert kept == {"shop": {"sales.shop"}, "refunded": {"refunds.amount"}}
+    assert either == {"shop": {"sales.shop"}, "shop_right": {"refunds.shop"}}
+    assert only == {name: {f"sales.{name}"} for name in SALES}
+
+
+def test_what_is_stacked_comes_from_each_part(con: duckdb.DuckDBPyConnection) -> None:
+    parts = [frame(con, table).select("amount", kind=nw.lit(table)) for table in ("sales", "refunds", "sales")]
+
+    found = made_of(con, nw.concat(parts).group_by("kind").agg(nw.col("amount").sum(), lines=nw.len()))
+
+    assert found == {"kind": set(), "amount": {"sales.amount", "refunds.amount"}, "lines": set()}
+
+
+def test_a_filter_decides_about_rows_and_a_condition_about_the_value(con: duckdb.DuckDBPyConnection) -> None:
+    of_today = frame(con, "sales").filter(nw.col("shop") == "here").select("amount")
+    here = nw.when(nw.col("shop") == "here").then(nw.col("amount"))
+
+    assert made_of(con, of_today) == {"amount": {"sales.amount"}}
+    assert made_of(con, frame(con, "sales").select(here=here)) == {"here": {"sales.amount", "sales.shop"}}
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select (select max(amount) from refunds) as most from sales",
+        "select columns('.*') from sales",
+        "select * exclude (day) from sales",
+        "select * from sales, refunds",
+        "select amount from sales join sales using (shop)",
+        "select * from sales, unnest([1])",
+        "select amount from sales union by name select * from refunds",
+        "select s.b from sales as s(a, b, c)",
+        "select list_transform([1], lambda shop: shop + 1) as numbers from sales",
+        "pivot sales on shop using sum(amount)",
+    ],
+)
+def test_sql_of_another_form_is_not_guessed_at(con: duckdb.DuckDBPyConnection, sql: str) -> None:
+    with pytest.raises(LookupError):
+        made_of(con, sql)
+
+
+def test_a_table_of_another_form_has_no_lineage_and_runs_all_the_same(con: duckdb.DuckDBPyConnection) -> None:
+    daily_sales = TABLES["kpi.daily_sales"]
+    sql = str(compiled(daily_sales, TABLES).transform)
+
+    assert column_lineage(con, daily_sales, TABLES, sql)
+    assert column_lineage(con, daily_sales, TABLES, sql.replace("SELECT *", "SELECT * EXCLUDE (asp)")) == []
