@@ -14,6 +14,7 @@ class DailyCategorySales(Table, primary_key=("day", "category"), partition_colum
 
     day: Date = key("Business day")
     category: str = key("Where the product stood in the catalogue; unknown where it did not say")
+    orders: int = column("Valid orders with a product of the category; an order of several counts in each", ge=0)
     units: int = column(measures.UNITS, ge=0)
     gross_sales: Decimal = money(measures.GROSS_SALES, ge=0)
     discounts: Decimal = money(measures.DISCOUNTS, ge=0)
@@ -28,23 +29,34 @@ class DailyCategorySales(Table, primary_key=("day", "category"), partition_colum
         return nw.col("net_sales") == nw.col("gross_sales") - nw.col("discounts") - nw.col("returns")
 
 
-COUNTS = ["units", "returned_units"]
+COUNTS = ["orders", "units", "returned_units"]
 AMOUNTS = ["gross_sales", "discounts", "returns"]
+
+
+def with_category(rows: nw.LazyFrame, products: nw.LazyFrame) -> nw.LazyFrame:
+    """Adds the category of the product's version."""
+    categories = products.select("product_key", "category")
+    return rows.join(categories, on="product_key", how="left").with_columns(
+        nw.col("category").fill_null(measures.UNKNOWN_CATEGORY)
+    )
 
 
 def transform(
     gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame, gold_dim_product_versions: nw.LazyFrame
 ) -> nw.LazyFrame:
     c = nw.col
-    sold = gold_fact_sales.filter(c("is_valid")).select(
-        "product_key", "gross_sales", "discounts", day="ordered_on", units="quantity"
+    sold = (
+        with_category(gold_fact_sales.filter(c("is_valid")), gold_dim_product_versions)
+        .group_by("ordered_on", "category", "order_id")
+        .agg(total("gross_sales"), total("discounts"), total_count("quantity").alias("units"))
+        .with_columns(day=c("ordered_on"), orders=nw.lit(1, nw.Int64))
+        .drop("ordered_on", "order_id")
     )
-    refunded = gold_fact_returns.select("product_key", day="returned_on", returned_units="quantity", returns="amount")
-    categories = gold_dim_product_versions.select("product_key", "category")
+    refunded = with_category(gold_fact_returns, gold_dim_product_versions).select(
+        "category", day="returned_on", returned_units="quantity", returns="amount"
+    )
     return (
         nw.concat([sold, refunded], how="diagonal")
-        .join(categories, on="product_key", how="left")
-        .with_columns(category=c("category").fill_null(measures.UNKNOWN_CATEGORY))
         .group_by("day", "category")
         .agg(*map(total_count, COUNTS), *map(total, AMOUNTS))
         .with_columns(net_sales=measures.net_sales(), asp=ratio(measures.revenue(), "units"))

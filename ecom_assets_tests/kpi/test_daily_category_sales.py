@@ -20,16 +20,17 @@ def test_a_sale_counts_for_the_category_of_its_moment():
         FactSales,
         {**sale, "product_key": "A@1"},
         {**sale, "product_key": "A@2", "is_valid": False},
-        {**sale, "product_key": "B@1"},
+        {**sale, "product_key": "B@1", "order_id": "b"},
+        {**sale, "product_key": "B@1", "order_id": "b", "line_number": 2},
         {**sale, "product_key": None},
     )
     returns = sample(FactReturns, {"product_key": "A@2", "returned_on": "2024-01-02", "amount": "4", "quantity": 3})
 
     made = run(transform, sales, returns, products)
 
-    assert rows(made, "day", "category", "units", "returned_units", "net_sales", "asp") == [
-        (dt.date(2024, 1, 1), "toys", 2, 0, Decimal(9), 4.5),
-        (dt.date(2024, 1, 1), "unknown", 4, 0, Decimal(18), 4.5),
-        (dt.date(2024, 1, 2), "games", 0, 3, Decimal(-4), None),
+    assert rows(made, "day", "category", "orders", "units", "returned_units", "net_sales", "asp") == [
+        (dt.date(2024, 1, 1), "toys", 1, 2, 0, Decimal(9), 4.5),
+        (dt.date(2024, 1, 1), "unknown", 2, 6, 0, Decimal(27), 4.5),
+        (dt.date(2024, 1, 2), "games", 0, 0, 3, Decimal(-4), None),
     ]
     DailyCategorySales.validate(collected(made))

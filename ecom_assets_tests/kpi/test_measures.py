@@ -46,6 +46,25 @@ WHERE = {
     "roas": {"daily_marketing"},
     "new_roas": {"daily_marketing"},
     "mer": {"daily_acquisition"},
+    "orders": {
+        "daily_sales",
+        "daily_product_sales",
+        "daily_category_sales",
+        "daily_customers",
+        "daily_refund_rates",
+        "daily_marketing",
+        "attribution",
+    },
+    "on_hand": {"daily_inventory", "daily_stock_reconciliation"},
+    "stock_value": {"daily_inventory"},
+    "sell_through_28d": {"daily_inventory"},
+    "days_of_supply": {"daily_inventory"},
+    "turnover_28d": {"daily_inventory"},
+    "stock_out_rate": {"daily_inventory"},
+    "abc_class": {"product_abc"},
+    "on_time_shipping": {"daily_fulfilment"},
+    "median_hours_to_ship": {"daily_fulfilment"},
+    "median_hours_to_deliver": {"daily_fulfilment"},
 }
 ONE_DEFINITION = {"gross_sales", "discounts", "returns", "asp", "spend", "cac"}
 
