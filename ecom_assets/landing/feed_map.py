@@ -353,9 +353,8 @@ def _landed_name(source: str) -> str:
 
 
 def _one_name(source: str) -> str:
-    """A path as one name. Separators, and what such a name may not begin with or hold, stand as %XX, as in an URL."""
-    escaped = r"^[._]|[%/*?\[\udc80-\udcff]"
-    return re.sub(escaped, lambda found: "".join(f"%{byte:02X}" for byte in os.fsencode(found[0])), source)
+    """A path as one name. Separators, and what such a name may not begin with, stand as %XX, as in an URL."""
+    return re.sub(r"^[._]|[%/]", lambda found: f"%{ord(found[0]):02X}", source)
 
 
 def _write(zone: Zone, feed: str, day: dt.date, name: str, rows: pl.DataFrame) -> None:
