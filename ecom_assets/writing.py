@@ -518,18 +518,23 @@ def _stage(session: Session, declaration: Declaration, rows: str) -> None:
                 select {theirs} from {quoted(target.name)} where {wanted} in (select distinct {value} from staged))""")
     con.execute("update staged set reasons = waits_for where reasons is null and waits_for is not null")
     version = f"{quoted(promise.version_column)} desc nulls last, " if promise.version_column else ""
+    # The best row without a complaint wins. What waits for a reference loses only to a better one: it may win yet.
     con.execute(f"""
         create or replace temp table losers as
+        with competing as (
+            select rowid as staged_row, * from staged where reasons is null or waits_for is not null),
+        ranked as (
+            select staged_row, arrived_on, source_file, record, {day} as day, content, reasons, {keys},
+                   row_number() over (
+                       partition by {keys} order by {version}arrived_on desc, source_file desc, record desc) as place
+            from competing where key in (select key from competing group by key having count(*) > 1))
         select * from (
-            select rowid as staged_row, arrived_on, source_file, record, {day} as day, content,
-                   row_number() over best as place,
-                   first_value({{'a': arrived_on, 'f': source_file, 'r': record, 'c': content}}) over best as winner
-            from staged
-            where reasons is null and key in (
-                select key from staged where reasons is null group by key having count(*) > 1)
-            window best as (partition by {keys} order by {version}arrived_on desc, source_file desc, record desc))
-        where place > 1""")
-    con.execute("update staged set is_beaten = true where rowid in (select staged_row from losers)")
+            select *, min(place) filter (reasons is null) over one as winning_place,
+                   arg_min({{'a': arrived_on, 'f': source_file, 'r': record, 'c': content}}, place)
+                       filter (reasons is null) over one as winner
+            from ranked window one as (partition by {keys}))
+        where place > winning_place""")
+    con.execute("update staged set is_beaten = true, reasons = null where rowid in (select staged_row from losers)")
 
 
 def _judge_days(

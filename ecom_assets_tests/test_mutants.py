@@ -131,7 +131,14 @@ BREAKS_THE_LAW = [
 
 WRONG_IN_EVERY_RUN = [
     Mutant("the earliest version wins", "writing.py", "desc nulls last, ", "asc nulls last, "),
-    Mutant("bad rows win too", "writing.py", "where reasons is null and key in (", "where key in ("),
+    Mutant("bad rows win too", "writing.py", "min(place) filter (reasons is null)", "min(place)"),
+    Mutant(
+        "what waits never loses",
+        "writing.py",
+        "where reasons is null or waits_for is not null",
+        "where reasons is null",
+        "silver.order_items",
+    ),
     Mutant(
         "nothing is provisional",
         "writing.py",

@@ -222,17 +222,20 @@ def test_a_moved_order_comes_back_to_its_old_day_when_its_customer_is_gone(shop)
     assert verify(shop.session) is None
 
 
-def test_an_order_beaten_by_another_version_waits_too_when_its_customer_is_gone(shop):
-    shop.land_orders(1, order(11, 1, version=1), order(11, 1, customer="c0"), order(12, 1))
+def test_an_order_beaten_by_a_later_version_waits_for_no_customer(shop):
+    shop.land_orders(1, order(11, 1, version=1), order(11, 1, customer="nobody"), order(12, 1))
     settle(shop.session)
+
     assert shop.rows("select count(*) from quarantine.orders") == [(0,)]
+    assert shop.rows("select kind, read_on from superseded.orders") == [("superseded", on(1))]
 
-    shop.land_customers(0, "somebody else")
+
+def test_a_later_version_that_waits_for_its_customer_leaves_the_earlier_one_standing(shop):
+    shop.land_orders(1, order(11, 1, version=1, customer="nobody"), order(11, 1), order(12, 1))
     settle(shop.session)
 
-    assert shop.rows("select order_id, customer_id from quarantine.orders where read_on = '2024-03-02'") == [
-        ("11", "c0")
-    ]
+    assert (1, 11) in shop.orders()
+    assert shop.rows("select order_id, customer_id from quarantine.orders") == [("11", "nobody")]
 
 
 def test_a_failed_day_is_counted_anew_when_a_customer_is_gone(shop):
