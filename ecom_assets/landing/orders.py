@@ -16,7 +16,12 @@ class Orders(Table, primary_key="order_id", event_column="ordered_at", version_c
     ordered_at: Timestamp = column("When it was placed")
     updated_at: Timestamp = column("When it last changed")
     status: str = column("Where it stands", isin=STATUSES)
-    cancel_reason: str = column("Why it was cancelled", nullable=True, isin=CANCEL_REASONS)
+    cancel_reason: str = column(
+        "Why it was cancelled: void where it never came to be paid; for a reason other than void or test it counts as "
+        "a sale, and what was paid is to come back as returns",
+        nullable=True,
+        isin=CANCEL_REASONS,
+    )
     channel: str = column("Where it was sold: web, app, marketplace, …")
     country: str = column("Country it is shipped to", nullable=True)
     subtotal: Decimal = money("Its lines after line discounts", nullable=True)

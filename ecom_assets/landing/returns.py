@@ -17,7 +17,10 @@ class Returns(Table, primary_key="return_id", event_column="returned_at", versio
     channel: str = column("Where it had been sold")
     country: str = column("Country it was returned from", nullable=True)
     quantity: int = column("Units returned", gt=0)
-    amount: Decimal = money("Refunded merchandise value", ge=0)
+    amount: Decimal = money(
+        "Refunded merchandise value; of an order cancelled as void or test none is to be sent, since it was no sale",
+        ge=0,
+    )
     shipping: Decimal = money("Refunded shipping", ge=0)
     tax: Decimal = money("Refunded tax", ge=0)
     reason: str = column("Why it came back", nullable=True)

@@ -30,11 +30,11 @@ CHANNELS, CHANNEL_WEIGHTS = pool(["web", "app"]), [0.68, 0.32]
 STATUSES = pool(["placed", "paid", "shipped", "delivered", "cancelled"])
 PLACED, PAID, SHIPPED, DELIVERED, CANCELLED = range(5)
 
-FATES = ["payment", "void", "test", "customer", "inventory", "fraud", "delivered"]
+FATES = ["unpayable", "void", "test", "customer", "inventory", "fraud", "delivered"]
 FATE_WEIGHTS = [0.02, 0.01, 0.001, 0.02, 0.008, 0.003, 0.938]
-FATE_NAMES = pool(FATES)
+REASONS = pool(["void", *FATES[1:]])
 UNPAYABLE, VOID, TEST, *_, KEPT = range(7)
-"""Orders end delivered or cancelled for a reason. Up to TEST they were never paid."""
+"""Orders end delivered or cancelled for a reason. Up to TEST they were never paid: void, or a test."""
 
 METHODS, METHOD_WEIGHTS = pool(["card", "paypal", "transfer", "gift_card"]), [0.55, 0.25, 0.15, 0.05]
 CARD, TRANSFER = 0, 2
@@ -416,7 +416,7 @@ def orders_frame(rows: Rows) -> pl.DataFrame:
             "ordered_at": timestamps(rows["at"]),
             "updated_at": timestamps(rows["updated_at"]),
             "status": texts(STATUSES, rows["status"]),
-            "cancel_reason": texts(FATE_NAMES, rows["reason"]),
+            "cancel_reason": texts(REASONS, rows["reason"]),
             "channel": texts(CHANNELS, rows["channel"]),
             "country": texts(COUNTRY_NAMES, rows["country"]),
             **{name: amounts(rows[name]) for name in ("subtotal", "discount", "shipping", "tax", "total")},

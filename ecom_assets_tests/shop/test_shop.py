@@ -23,6 +23,7 @@ from ecom_assets.landing import (
     shipments,
     suppliers,
 )
+from ecom_assets.landing.orders import NEVER_SOLD
 from ecom_assets.shop import PRESETS, Scale, Shop, faults
 from ecom_assets.shop.marketing import CAMPAIGN, INVALID_CLICK_SHARE
 from ecom_assets.shop.shop import LONGEST_WAIT
@@ -253,7 +254,7 @@ def test_orders_add_up_to_the_cent(latest: Frames) -> None:
 def test_what_is_captured_is_the_orders_total(latest: Frames) -> None:
     captured = latest["payments"].filter(pl.col("status") == "captured")
     paid = latest["orders"].filter(pl.col("asked") < on(DAYS)).join(captured, on="order_id", how="left")
-    never_paid = pl.col("cancel_reason").is_in(["payment", "void", "test"])
+    never_paid = pl.col("cancel_reason").is_in(NEVER_SOLD)
 
     assert captured["order_id"].is_unique().all()
     assert paid.filter(never_paid.fill_null(value=False) == pl.col("amount").is_not_null()).is_empty()
