@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from ecom_assets import catalog, settings
 from ecom_assets.cli import main
 from ecom_assets.days import ONE_DAY, Window
+from ecom_assets.engine import duckdb as engine
 from ecom_assets.serving.publish import open_snapshot, publish
 from ecom_assets.settings import Settings
 from ecom_assets_tests.warehouses import START, run_all, session_over, small_shop, window
@@ -52,6 +53,21 @@ def test_an_analysis_gives_rows_in_the_columns_it_names(known: Settings, file: P
 
         assert answer.columns == header(file)["columns"].split(", ")
         assert answer.fetchall()
+
+
+def test_a_promise_is_not_kept_by_what_has_not_left() -> None:
+    with duckdb.connect() as con:
+        engine.ensure_table(con, "gold.fact_shipments", engine.columns_of(catalog.tables()["gold.fact_shipments"]))
+        con.execute("""
+            insert into gold.fact_shipments by name from (values
+                (date '2024-01-01', date '2024-01-02', timestamp '2024-01-02 09:00', true),
+                (date '2024-01-01', date '2024-01-02', null, false),
+                (date '2024-01-03', date '2024-01-04', null, false)) t (ordered_on, promised_on, shipped_at, is_on_time)
+        """)
+
+        answer = con.sql((ANALYSES / "shop" / "shipping_promises.sql").read_text())
+
+        assert answer.select("due, shipped, on_time_share").fetchall() == [(2, 1, 0.5)]
 
 
 @pytest.mark.slow
