@@ -16,7 +16,10 @@ WEIGHTS = {"views": 1, "cart_additions": 3, "units_purchased": 5}
 class CategoryAffinity(Table, primary_key=("day", "customer_id", "category"), partition_column="day"):
     """One row per day, customer who did something with a product on it, and category of the last 90 days.
 
-    It holds at the end of the day. The affinities of a customer on any day are those of the latest day up to it.
+    It holds at the end of the day. On a day without rows the affinities may differ from those of the customer's latest
+    day before it, as days have left the 90. They are to be worked out anew from
+    `features.customer_product_interactions` of the 90 days up to the day, and there are none once the latest day is 90
+    days ago.
     """
 
     day: Date = key("Business day")

@@ -15,8 +15,10 @@ TRAILING_DAYS = 30
 class CustomerFeatures(Table, primary_key=("day", "customer_id"), partition_column="day"):
     """One row per day and customer who did something with a product on it, ordered, or was refunded.
 
-    It holds at the end of the day. The features of a customer on any day are those of the latest row up to it, with
-    the days since then added to what is counted in days.
+    It holds at the end of the day. On a day without a row, what is said to date is that of the customer's latest row
+    before it, and recency and tenure are larger by the days since. What is counted in 30 days is not in that row: it
+    shrinks with each day that leaves the 30, and is to be counted anew from `features.customer_product_interactions` of
+    the 30 days up to the day; it is zero once the latest row is 30 days old.
     """
 
     day: Date = key("Business day")
@@ -24,13 +26,13 @@ class CustomerFeatures(Table, primary_key=("day", "customer_id"), partition_colu
     recency_days: int = column("Days since the last valid order; null before the first", nullable=True, ge=0)
     tenure_days: int = column("Days since the first valid order; null before it", nullable=True, ge=0)
     frequency: int = column("Valid orders to date", ge=0)
-    monetary: Decimal = money("Gross sales less discounts of valid orders to date", ge=0)
-    average_order_value: float = column("Monetary value per order; null without orders", nullable=True, ge=0)
+    monetary: Decimal = money("Gross sales less discounts of valid orders to date")
+    average_order_value: float = column("Monetary value per order; null without orders", nullable=True)
     mean_days_between_orders: float = column(
         "Mean days from one day with an order to the next; null with less than two such days", nullable=True, ge=1
     )
     returns_to_date: Decimal = money("Refunded merchandise value to date", ge=0)
-    refunded_share: float = column("Returns to date per monetary value; null where it is zero", nullable=True, ge=0)
+    refunded_share: float = column("Returns to date per monetary value; null where it is zero", nullable=True)
     views_30d: int = column("Views of products in 30 days", ge=0)
     cart_additions_30d: int = column("Times a product was put into the cart in 30 days", ge=0)
     units_purchased_30d: int = column("Units bought in 30 days", ge=0)

@@ -23,9 +23,9 @@ class DailyRefundRates(Table, primary_key=("day", "channel"), partition_column="
     channel: str = key("Where they were sold")
     orders: int = column(measures.VALID_ORDERS, ge=0)
     refunded_orders: int = column("Orders of which something was refunded within 45 days", ge=0)
-    sold: Decimal = money("Gross sales less discounts of the orders", ge=0)
+    sold: Decimal = money("Gross sales less discounts of the orders")
     refunded: Decimal = money("Refunded merchandise value of the orders within 45 days", ge=0)
-    refund_rate_value: float = column("Refunded value per value sold; null where nothing was charged", nullable=True)
+    refund_rate_value: float = column("Refunded value per value sold; null where this is zero", nullable=True)
     refund_rate_orders: float = column("Refunded orders per order; null without orders", nullable=True, ge=0, le=1)
 
     @rule
@@ -56,7 +56,7 @@ def transform(gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame) ->
             "sold",
             day="ordered_on",
             orders=nw.lit(1, nw.Int64),
-            refunded_orders=(~c("refunded").is_null()).cast(nw.Int64),
+            refunded_orders=(c("refunded") > 0).fill_null(value=False).cast(nw.Int64),
             refunded=nw.coalesce(c("refunded"), no_amount()).cast(MONEY),
         )
         .group_by("day", "channel")

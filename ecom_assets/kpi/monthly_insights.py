@@ -25,12 +25,11 @@ class MonthlyInsights(Table, primary_key=("month_end", "insight", "item"), parti
     month_end: Date = key("Last day of the month")
     insight: str = key("How the amount is divided", isin=[CATEGORIES, WEEK, CUSTOMERS, PAYMENTS, SEASON])
     item: str = key("The part")
-    amount: Decimal = money("Amount of the part", ge=0)
-    share: float = column("Share of the part in the amount; null where the amount is zero", nullable=True, ge=0, le=1)
+    amount: Decimal = money("Amount of the part")
+    share: float = column("Share of the part in the amount; null where the amount is zero", nullable=True)
     index: float = column(
         "Amount per day of the part by amount per day of the whole; null where the parts are not made of days",
         nullable=True,
-        ge=0,
     )
 
 

@@ -48,6 +48,18 @@ def test_features_hold_what_happened_up_to_the_end_of_the_day():
     CustomerFeatures.validate(collected(made))
 
 
+def test_a_customer_may_have_discounts_above_the_price_of_the_goods():
+    made = run(
+        transform,
+        sample(AggCustomerMetrics, ordered(DAY, "8", discounts="10", returns="1")),
+        sample(CustomerProductInteractions),
+        days(DAY),
+    )
+
+    assert rows(made, "monetary", "average_order_value", "refunded_share") == [(Decimal(-2), -2.0, -0.5)]
+    CustomerFeatures.validate(collected(made))
+
+
 def test_a_visitor_without_orders_has_none():
     made = run(
         transform, sample(AggCustomerMetrics), sample(CustomerProductInteractions, seen(DAY, views=1)), days(DAY)

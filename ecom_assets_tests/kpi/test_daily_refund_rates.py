@@ -36,3 +36,12 @@ def test_a_refund_counts_for_the_day_of_its_order_and_for_45_days():
         (dt.date(2024, 1, 2), 1, 1, Decimal(10), Decimal(4), 0.4, 1.0),
     ]
     DailyRefundRates.validate(collected(made))
+
+
+def test_a_return_of_no_value_is_no_refund_and_discounts_may_exceed_the_goods():
+    sales = sample(FactSales, {"order_id": "1", "is_valid": True, "net_amount": "-2"})
+
+    made = run(transform, sales, sample(FactReturns, {"order_id": "1", "returned_on": "2024-01-05", "amount": "0"}))
+
+    assert rows(made, "orders", "refunded_orders", "sold", "refunded") == [(1, 0, Decimal(-2), Decimal(0))]
+    DailyRefundRates.validate(collected(made))

@@ -41,6 +41,18 @@ def test_the_parts_of_a_month_have_shares():
     MonthlyInsights.validate(collected(made))
 
 
+def test_a_part_may_be_negative_where_discounts_exceed_the_goods():
+    made = insights(
+        categories=[
+            {"category": "games", "gross_sales": "8", "discounts": "10"},
+            {"category": "toys", "gross_sales": "6"},
+        ]
+    )
+
+    assert rows(made, "item", "amount", "share") == [("games", Decimal(-2), -0.5), ("toys", Decimal(6), 1.5)]
+    MonthlyInsights.validate(collected(made))
+
+
 def test_weekends_and_the_month_are_held_against_an_average_day():
     dates = [
         {"day": "2023-12-29"},
