@@ -63,12 +63,14 @@ def model_of(declaration: Declaration) -> type[Table]:
     )
 
 
-def record(declaration: Declaration, feed: Contract, key: str, number: int) -> dict[str, str | None]:
-    """A good row of a feed with a key of its own; it refers to the good rows of that number."""
+def record(
+    declaration: Declaration, feed: Contract, key: str, number: int, refers_to: str = "good"
+) -> dict[str, str | None]:
+    """A good row of a feed with a key of its own; it refers to the rows of that key and number."""
     row = {**default_row(model_of(declaration)), **GIVEN.get(declaration.name, {})}
     for column in feed.columns.values():
         if column.references:
-            row[column.name] = f"good{number}"
+            row[column.name] = f"{refers_to}{number}"
         elif column.kind == "text" and column.name in feed.primary_key:
             row[column.name] = f"{key}{number}"
     sent = {name: row[name] for name in feed.columns}
@@ -87,7 +89,10 @@ def planted(feed: Contract) -> Iterator[tuple[bool, dict[str, str]]]:
 
 
 def land(zone: Zone, declaration: Declaration) -> set[int]:
-    """Land a feed's good rows and those with extremes. Gives the record numbers of what cannot be read."""
+    """Land a feed's good rows, those with extremes, and good ones that refer to such.
+
+    Gives the record numbers of what cannot be read.
+    """
     feed = declaration.feed
     assert feed is not None
     has_own_key = record(declaration, feed, "one", 0) != record(declaration, feed, "other", 0)
@@ -97,6 +102,8 @@ def land(zone: Zone, declaration: Declaration) -> set[int]:
         rows.append({**record(declaration, feed, "planted", number), **values})
         if not is_kept:
             unreadable.add(len(rows))
+    if has_own_key:
+        rows += [record(declaration, feed, "heir", number, refers_to="planted") for number in range(1, GOOD_ROWS)]
     name = feed.name.partition(".")[2]
     zone.save_settings(name, FeedSettings(NEW_YORK))
     zone.write(name, SUNDAY, "rows.jsonl", "".join(json.dumps(row) + "\n" for row in rows).encode())
