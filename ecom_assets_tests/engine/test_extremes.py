@@ -102,8 +102,7 @@ def land(zone: Zone, declaration: Declaration) -> set[int]:
         rows.append({**record(declaration, feed, "planted", number), **values})
         if not is_kept:
             unreadable.add(len(rows))
-    if has_own_key:
-        rows += [record(declaration, feed, "heir", number, refers_to="planted") for number in range(1, GOOD_ROWS)]
+    rows += [record(declaration, feed, "heir", number, refers_to="planted") for number in range(1, GOOD_ROWS)]
     name = feed.name.partition(".")[2]
     zone.save_settings(name, FeedSettings(NEW_YORK))
     zone.write(name, SUNDAY, "rows.jsonl", "".join(json.dumps(row) + "\n" for row in rows).encode())
