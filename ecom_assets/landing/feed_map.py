@@ -284,10 +284,11 @@ def land(
         days = Window(arrived_on[0], arrived_on[-1]) if arrived_on else None
         if days:
             check(days)
+        due_otherwise = tuple(_due_otherwise(feed_map, zone))
         emptied = sum(_stage_emptied(feed, reports, staged, zone) for feed in feed_map.feeds)
         _publish(staged, zone)
     feeds = tuple(feed.name for feed in feed_map.feeds)
-    return LandReport(feeds, tuple(reports), days, emptied, tuple(skipped), tuple(_due_otherwise(feed_map, zone)))
+    return LandReport(feeds, tuple(reports), days, emptied, tuple(skipped), due_otherwise)
 
 
 def _stage_emptied(feed: Feed, reports: Sequence[FileReport], staged: Zone, zone: Zone) -> int:

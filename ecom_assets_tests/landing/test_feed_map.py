@@ -15,7 +15,7 @@ from ecom_assets.days import Window
 from ecom_assets.errors import UserError
 from ecom_assets.landing.feed_map import FeedMapError, LandReport, land, load_map
 from ecom_assets.landing.reading import read
-from ecom_assets.landing.zone import FeedSettings, Zone
+from ecom_assets.landing.zone import FeedSettings, FeedSettingsError, Zone
 from ecom_assets_tests.real_data import only_with, source
 
 MAP = MAPS / "online_retail.toml"
@@ -342,6 +342,12 @@ def test_nothing_lands_where_a_file_or_its_day_is_refused(tmp_path: Path, zone: 
     with pytest.raises(FeedMapError, match=r"^2024-01-03\.\.2024-01-05$"):
         land(load_map(tmp_path / "map.toml"), tmp_path, zone, check=refuse)
     assert not zone.root.exists()
+
+    zone.root.mkdir()
+    (zone.root / "feeds.toml").write_text("customers = 1")
+    with pytest.raises(FeedSettingsError):
+        land(load_map(tmp_path / "map.toml"), tmp_path, zone)
+    assert zone.feeds() == []
 
 
 def test_a_file_whose_name_tells_no_day_is_said_to_be_skipped(tmp_path: Path, zone: Zone) -> None:
