@@ -4,7 +4,7 @@ import narwhals as nw
 
 from ecom_assets import measures
 from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
-from ecom_assets.money import MONEY, total, total_count
+from ecom_assets.money import MONEY, no_amount, total, total_count
 from ecom_assets.table_asset import table_asset
 
 
@@ -21,7 +21,10 @@ class AggProductPerformance(Table, primary_key=("day", "product_id"), partition_
     returned_units: int = column("Units returned, on the refund day", ge=0)
     returns: Decimal = money(measures.RETURNS, ge=0)
     net_sales: Decimal = money(measures.NET_SALES)
-    cost: Decimal = money("What the units sold cost the shop; null where one of them has no known cost", nullable=True)
+    cost: Decimal = money(
+        "What the units cost the shop, those of cancelled orders nothing; null where one of them has no known cost",
+        nullable=True,
+    )
     margin: Decimal = money("Net sales less cost; null where the cost is unknown", nullable=True)
 
     @rule
@@ -44,6 +47,7 @@ def transform(gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame) ->
     c = nw.col
     sold = (
         gold_fact_sales.filter(c("is_valid"))
+        .with_columns(cost=nw.when(c("status") == "cancelled").then(no_amount()).otherwise(c("cost")))
         .group_by("ordered_on", "product_id", "order_id")
         .agg(
             *map(total, ["gross_sales", "discounts", "cost"]),

@@ -22,3 +22,10 @@ def test_one_unknown_cost_makes_the_margin_unknown():
     assert rows(run(transform, sales, sample(FactReturns)), "net_sales", "cost", "margin") == [
         (Decimal(18), None, None)
     ]
+
+
+def test_goods_of_a_cancelled_order_cost_nothing():
+    sales = sample(FactSales, LINE, {**LINE, "order_id": "2", "status": "cancelled", "cost": None})
+    returns = sample(FactReturns, {"product_id": "P", "amount": "9"})
+
+    assert rows(run(transform, sales, returns), "net_sales", "cost", "margin") == [(Decimal(9), Decimal(4), Decimal(5))]
