@@ -37,3 +37,9 @@ def revenue() -> nw.Expr:
 def net_sales() -> nw.Expr:
     """Gross sales less discounts less returns, an amount; of the columns of these names."""
     return (revenue() - nw.col("returns")).cast(MONEY)
+
+
+def total_sales() -> nw.Expr:
+    """Net sales, shipping and tax, less what of these was refunded, an amount; of the columns of these names."""
+    charged = net_sales() + nw.col("shipping") + nw.col("tax")
+    return (charged - nw.col("refunded_shipping") - nw.col("refunded_tax")).cast(MONEY)

@@ -4,7 +4,7 @@ import narwhals as nw
 
 from ecom_assets import measures
 from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
-from ecom_assets.money import MONEY, total, total_count
+from ecom_assets.money import total, total_count
 from ecom_assets.table_asset import table_asset
 
 
@@ -68,8 +68,7 @@ def transform(gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame) ->
         .group_by("day", "channel")
         .agg(*map(total_count, COUNTS), *map(total, AMOUNTS))
     )
-    total_sales = measures.net_sales() + c("shipping") + c("tax") - c("refunded_shipping") - c("refunded_tax")
-    return sums.with_columns(net_sales=measures.net_sales(), total_sales=total_sales.cast(MONEY)).select(
+    return sums.with_columns(net_sales=measures.net_sales(), total_sales=measures.total_sales()).select(
         *contract(AggDailySales).columns
     )
 

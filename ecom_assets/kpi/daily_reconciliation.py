@@ -7,10 +7,12 @@ import narwhals as nw
 from ecom_assets import measures
 from ecom_assets.contract import Date, Decimal, Table, contract, key, money, rule
 from ecom_assets.landing.orders import NEVER_SOLD
-from ecom_assets.money import extended, no_amount, total
+from ecom_assets.money import MONEY, extended, no_amount, total
 from ecom_assets.table_asset import table_asset
 
 SALES = ["gross_sales", "discounts", "returns", "net_sales"]
+CHARGES = ["shipping", "tax", "refunded_shipping", "refunded_tax", "total_sales"]
+REVENUE = "revenue"
 CAPTURED = "captured"
 QUALITY = (
     "kpi.daily_quality",
@@ -56,12 +58,13 @@ Late shares are of the rows that arrived in bronze on a day: those whose event w
 class DailyReconciliation(Table, primary_key=("day", "measure", "table_name"), partition_column="day"):
     """One row per day, amount and table that holds it.
 
-    The amounts of silver are worked out anew from the lines, orders, returns and payments. A day on which one table
-    differs fails here, and the rows that differ are shown.
+    The amounts of silver are worked out anew from the lines, orders, returns and payments. Revenue is gross sales less
+    discounts. A table of known customers is taken together with the sales and refunds of guests. A day on which one
+    table differs fails here, and the rows that differ are shown.
     """
 
     day: Date = key("Business day")
-    measure: str = key("What is compared", isin=[*SALES, CAPTURED])
+    measure: str = key("What is compared", isin=[*SALES, *CHARGES, REVENUE, CAPTURED])
     table_name: str = key("The table that holds it")
     amount: Decimal = money("The amount in that table")
     amount_in_silver: Decimal = money("The amount in silver")
@@ -90,13 +93,20 @@ def in_silver(
     lines = items.join(valid, on="order_id", how="semi").select(
         day="ordered_on", gross_sales=extended("quantity", "unit_price"), discounts="discount"
     )
-    shared = valid.join(items, on="order_id", how="semi").select(day="ordered_on", discounts="discount")
-    refunds = returns.select(day="returned_on", returns="amount")
-    captured = payments.filter(c("status") == CAPTURED).select(day="paid_on", captured="amount")
-    sales = nw.concat([lines, shared, refunds], how="diagonal").with_columns(
-        nw.coalesce(c(name), no_amount()).alias(name) for name in SALES[:-1]
+    of_orders = valid.join(items, on="order_id", how="semi").select(
+        "shipping", "tax", day="ordered_on", discounts="discount"
     )
-    yield amounts(sales.with_columns(net_sales=measures.net_sales()), SALES)
+    refunds = returns.select(day="returned_on", returns="amount", refunded_shipping="shipping", refunded_tax="tax")
+    captured = payments.filter(c("status") == CAPTURED).select(day="paid_on", captured="amount")
+    sales = nw.concat([lines, of_orders, refunds], how="diagonal").with_columns(
+        nw.coalesce(c(name), no_amount()).alias(name) for name in [*SALES[:-1], *CHARGES[:-1]]
+    )
+    made_of_these = {
+        "net_sales": measures.net_sales(),
+        "total_sales": measures.total_sales(),
+        REVENUE: measures.revenue(),
+    }
+    yield amounts(sales.with_columns(**made_of_these), [*SALES, *CHARGES, REVENUE])
     yield amounts(captured, [CAPTURED])
 
 
@@ -110,25 +120,41 @@ def transform(
     gold_fact_payments: nw.LazyFrame,
     gold_agg_daily_sales: nw.LazyFrame,
     gold_agg_product_performance: nw.LazyFrame,
+    gold_agg_customer_metrics: nw.LazyFrame,
     kpi_daily_sales: nw.LazyFrame,
     kpi_daily_product_sales: nw.LazyFrame,
     kpi_daily_category_sales: nw.LazyFrame,
+    kpi_daily_customers: nw.LazyFrame,
     kpi_daily_payments: nw.LazyFrame,
 ) -> nw.LazyFrame:
     c = nw.col
-    sold = gold_fact_sales.filter(c("is_valid")).with_columns(day=c("ordered_on"))
-    refunded = gold_fact_returns.select(day="returned_on", returns="amount")
+    sold = gold_fact_sales.filter(c("is_valid")).with_columns(day=c("ordered_on"), revenue=c("net_amount"))
+    refunded = gold_fact_returns.select(
+        "customer_id", day="returned_on", returns="amount", refunded_shipping="shipping", refunded_tax="tax"
+    )
+    of_guests = (
+        nw.concat([sold, refunded], how="diagonal")
+        .filter(c("customer_id").is_null())
+        .with_columns(nw.coalesce(c(name), no_amount()).alias(name) for name in SALES[:-1])
+        .with_columns(net_sales=measures.net_sales())
+    )
+    of_all = nw.concat([rows.select("day", *SALES) for rows in (gold_agg_customer_metrics, of_guests)])
+    of_buyers = kpi_daily_customers.with_columns(
+        revenue=(c("new_sales") + c("returning_sales") + c("guest_sales")).cast(MONEY)
+    )
     received = gold_fact_payments.filter(c("received") > 0).select(day="paid_on", captured="received")
     paid = kpi_daily_payments.select("day", captured="captured_amount")
     tables = {
-        "gold.fact_sales": (sold, ["gross_sales", "discounts"]),
-        "gold.fact_returns": (refunded, ["returns"]),
+        "gold.fact_sales": (sold, ["gross_sales", "discounts", "shipping", "tax", REVENUE]),
+        "gold.fact_returns": (refunded, ["returns", "refunded_shipping", "refunded_tax"]),
         "gold.fact_payments": (received, [CAPTURED]),
-        "gold.agg_daily_sales": (gold_agg_daily_sales, SALES),
+        "gold.agg_daily_sales": (gold_agg_daily_sales, [*SALES, *CHARGES]),
         "gold.agg_product_performance": (gold_agg_product_performance, SALES),
-        "kpi.daily_sales": (kpi_daily_sales, SALES),
+        "gold.agg_customer_metrics": (of_all, SALES),
+        "kpi.daily_sales": (kpi_daily_sales, [*SALES, *CHARGES]),
         "kpi.daily_product_sales": (kpi_daily_product_sales, SALES),
         "kpi.daily_category_sales": (kpi_daily_category_sales, SALES),
+        "kpi.daily_customers": (of_buyers, [REVENUE]),
         "kpi.daily_payments": (paid, [CAPTURED]),
     }
     silver = nw.concat(list(in_silver(silver_order_items, silver_orders, silver_returns, silver_payments)))

@@ -1,12 +1,14 @@
 import inspect
 from decimal import Decimal
 
+from ecom_assets.gold.agg_customer_metrics import AggCustomerMetrics
 from ecom_assets.gold.agg_daily_sales import AggDailySales
 from ecom_assets.gold.agg_product_performance import AggProductPerformance
 from ecom_assets.gold.fact_payments import FactPayments
 from ecom_assets.gold.fact_returns import FactReturns
 from ecom_assets.gold.fact_sales import FactSales
 from ecom_assets.kpi.daily_category_sales import DailyCategorySales
+from ecom_assets.kpi.daily_customers import DailyCustomers
 from ecom_assets.kpi.daily_payments import DailyPayments
 from ecom_assets.kpi.daily_product_sales import DailyProductSales
 from ecom_assets.kpi.daily_reconciliation import DailyReconciliation, transform
@@ -18,6 +20,8 @@ from ecom_assets.silver.returns import Returns
 from ecom_assets_tests.samples import broken_rules, collected, rows, run, sample
 
 SUMS = {"gross_sales": "20", "discounts": "5", "returns": "4", "net_sales": "11"}
+CHARGES = {"shipping": "6", "tax": "3", "refunded_shipping": "2", "refunded_tax": "1", "total_sales": "17"}
+GUEST = {"gross_sales": "8", "discounts": "2", "net_amount": "6", "is_valid": True}
 SAME = {
     "silver_order_items": (
         OrderItems,
@@ -29,24 +33,33 @@ SAME = {
     "silver_orders": (
         Orders,
         [
-            {"order_id": "1", "discount": "3"},
-            {"order_id": "test", "discount": "1", "cancel_reason": "test"},
+            {"order_id": "1", "discount": "3", "shipping": "6", "tax": "3"},
+            {"order_id": "test", "discount": "1", "shipping": "9", "tax": "9", "cancel_reason": "test"},
             {"order_id": "without lines", "discount": "7"},
         ],
     ),
-    "silver_returns": (Returns, [{"amount": "4"}]),
+    "silver_returns": (Returns, [{"amount": "4", "shipping": "2", "tax": "1"}]),
     "silver_payments": (Payments, [{"amount": "15", "status": "captured"}, {"amount": "9", "status": "failed"}]),
     "gold_fact_sales": (
         FactSales,
-        [{"gross_sales": "20", "discounts": "5", "is_valid": True}, {"gross_sales": "9", "discounts": "1"}],
+        [
+            {**GUEST, "gross_sales": "12", "discounts": "3", "net_amount": "9", "shipping": "6", "customer_id": "C"},
+            {**GUEST, "tax": "3"},
+            {"gross_sales": "9", "discounts": "1", "net_amount": "8", "tax": "9"},
+        ],
     ),
-    "gold_fact_returns": (FactReturns, [{"amount": "4"}]),
+    "gold_fact_returns": (FactReturns, [{"amount": "4", "shipping": "2", "tax": "1"}]),
     "gold_fact_payments": (FactPayments, [{"received": "15"}, {"received": "-3"}]),
-    "gold_agg_daily_sales": (AggDailySales, [SUMS]),
+    "gold_agg_daily_sales": (AggDailySales, [{**SUMS, **CHARGES}]),
     "gold_agg_product_performance": (AggProductPerformance, [SUMS]),
-    "kpi_daily_sales": (DailySales, [SUMS]),
+    "gold_agg_customer_metrics": (
+        AggCustomerMetrics,
+        [{"gross_sales": "12", "discounts": "3", "net_sales": "9"}],
+    ),
+    "kpi_daily_sales": (DailySales, [{**SUMS, **CHARGES}]),
     "kpi_daily_product_sales": (DailyProductSales, [SUMS]),
     "kpi_daily_category_sales": (DailyCategorySales, [SUMS]),
+    "kpi_daily_customers": (DailyCustomers, [{"new_sales": "5", "returning_sales": "4", "guest_sales": "6"}]),
     "kpi_daily_payments": (DailyPayments, [{"captured_amount": "15"}]),
 }
 
@@ -68,20 +81,35 @@ def test_each_table_is_held_against_silver():
         ("discounts", Decimal(5)),
         ("returns", Decimal(4)),
         ("net_sales", Decimal(11)),
+        ("shipping", Decimal(6)),
+        ("tax", Decimal(3)),
+        ("refunded_shipping", Decimal(2)),
+        ("refunded_tax", Decimal(1)),
+        ("total_sales", Decimal(17)),
+        ("revenue", Decimal(15)),
         ("captured", Decimal(15)),
     }
+    assert rows(made, "amount") == rows(made, "amount_in_silver")
     DailyReconciliation.validate(collected(made))
 
 
 def test_a_cent_that_is_lost_and_a_day_that_is_missing_are_found():
     made = collected(
         reconciled(
-            kpi_daily_sales=(DailySales, [{**SUMS, "discounts": "5.01"}]), kpi_daily_payments=(DailyPayments, [])
+            gold_agg_customer_metrics=(AggCustomerMetrics, []),
+            kpi_daily_sales=(DailySales, [{**SUMS, **CHARGES, "discounts": "5.01", "tax": "2.99"}]),
+            kpi_daily_customers=(DailyCustomers, [{"new_sales": "9"}]),
+            kpi_daily_payments=(DailyPayments, []),
         )
     )
 
     broken = [row for row in made.iter_rows(named=True) if broken_rules(DailyReconciliation, row)]
     assert sorted((row["table_name"], row["measure"], row["amount"]) for row in broken) == [
+        ("gold.agg_customer_metrics", "discounts", Decimal(2)),
+        ("gold.agg_customer_metrics", "gross_sales", Decimal(8)),
+        ("gold.agg_customer_metrics", "net_sales", Decimal(2)),
+        ("kpi.daily_customers", "revenue", Decimal(9)),
         ("kpi.daily_payments", "captured", Decimal(0)),
         ("kpi.daily_sales", "discounts", Decimal("5.01")),
+        ("kpi.daily_sales", "tax", Decimal("2.99")),
     ]
