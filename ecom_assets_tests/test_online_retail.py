@@ -159,8 +159,11 @@ def test_totals_of_clean_sales(retail: RealData) -> None:
     retail.matches(
         "clean_totals_deduplicated",
         """select count(*) as n_rows, count(distinct order_id) as invoices, sum(net_amount) as revenue
-        from (select distinct order_id, product_id, description, quantity, ordered_at, unit_price, net_amount,
-                              customer_id, country from clean)""",
+        from (select distinct order_id, product_id, description, quantity, line.ordered_at, unit_price, net_amount,
+                              customer_id, country
+              from clean
+              join (select order_id, line_number, ordered_at from silver.order_items) line
+                  using (order_id, line_number))""",
     )
 
 
