@@ -75,9 +75,23 @@ MEASURES = [
         "Refund rate of the orders",
         Unit.SHARE,
         "kpi.daily_refund_rates",
-        _sums("kpi.daily_refund_rates", "refunded", "sold"),
+        # Nothing is known of it where returns do not say of which order they are.
+        """
+        select case when sum(refunded) > 0 or not exists (
+                   from kpi.daily_sales where day between $first and $last and returns > 0)
+               then sum(refunded) end, sum(sold)
+        from kpi.daily_refund_rates where day between $first and $last""",
     ),
-    Measure("Contribution margin", Unit.MONEY, "kpi.daily_margin", _sums("kpi.daily_margin", "contribution_margin")),
+    Measure(
+        "Contribution margin",
+        Unit.MONEY,
+        "kpi.daily_margin",
+        # Nothing is known of it where no unit's cost is.
+        """
+        select case when sum(cost_of_goods) = 0 and sum(units_of_unknown_cost) > 0 then null
+               else sum(contribution_margin) end
+        from kpi.daily_margin where day between $first and $last""",
+    ),
     Measure(
         "Customer acquisition cost",
         Unit.MONEY,
@@ -162,7 +176,7 @@ def figures(snapshot: Path, days: int = PERIOD_DAYS, last: dt.date | None = None
         shown, provisional = _shown_days(con), _provisional_days(con)
         with_sales = shown.get("kpi.daily_sales")
         if not with_sales:
-            raise UserError("There is no first page yet: kpi.daily_sales has no good day. Run some: ecom run.")
+            raise UserError("There is no first page yet: kpi.daily_sales has no good day. Run some: make demo, or ecom run 2024-01-01..2024-01-31.")
         last = last or max(with_sales)
         length = max(1, min(days, ((last - min(with_sales)).days + 1) // 2))
         period = Window(last - (length - 1) * ONE_DAY, last)

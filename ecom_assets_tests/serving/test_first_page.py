@@ -74,6 +74,16 @@ def figure(page: FirstPage, name: str) -> Figure:
     return next(figure for figure in page.figures if figure.name == name)
 
 
+def test_what_the_export_does_not_tell_is_not_shown_as_nothing(snapshot):
+    change(snapshot, "update kpi.daily_refund_rates set refunded = 0; update kpi.daily_sales set returns = 3")
+    change(snapshot, "update kpi.daily_margin set cost_of_goods = 0, units_of_unknown_cost = 7")
+
+    page = figures(snapshot, days=2)
+
+    assert figure(page, "Refund rate of the orders").value is None
+    assert figure(page, "Contribution margin").value is None
+
+
 def test_sums_are_compared_with_the_days_before(snapshot):
     page = figures(snapshot, days=2)
 
