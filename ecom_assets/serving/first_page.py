@@ -176,7 +176,10 @@ def figures(snapshot: Path, days: int = PERIOD_DAYS, last: dt.date | None = None
         shown, provisional = _shown_days(con), _provisional_days(con)
         with_sales = shown.get("kpi.daily_sales")
         if not with_sales:
-            raise UserError("There is no first page yet: kpi.daily_sales has no good day. Run some: make demo, or ecom run 2024-01-01..2024-01-31.")
+            raise UserError(
+                "There is no first page yet: kpi.daily_sales has no good day. Run some: make demo, or ecom run "
+                "2024-01-01..2024-01-31."
+            )
         last = last or max(with_sales)
         length = max(1, min(days, ((last - min(with_sales)).days + 1) // 2))
         period = Window(last - (length - 1) * ONE_DAY, last)
