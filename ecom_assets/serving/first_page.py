@@ -15,6 +15,7 @@ from ecom_assets.errors import UserError
 from ecom_assets.serving.publish import open_snapshot
 
 PERIOD_DAYS = 30
+LEAST_DAYS = 7
 YEAR_OF_WEEKS = dt.timedelta(weeks=52)
 REASONS_SHOWN = 3
 _NOTHING = "-"
@@ -169,8 +170,9 @@ def figures(snapshot: Path, days: int = PERIOD_DAYS, last: dt.date | None = None
     """The first page over the `days` days up to `last`, by default the last day with sales.
 
     Where less than two such periods have been published, a period is half of what there is. A measure with provisional
-    days in the period is that of as many days up to its last final one; where these are too few, it is that of the
-    period, and compared with nothing. Raises UserError where no day of sales has been.
+    days in the period is that of as many days up to its last final one, or of half of its final days where these are
+    fewer, a week at least; where there is no such week, it is that of the period, and compared with nothing. Raises
+    UserError where no day of sales has been.
     """
     with open_snapshot(snapshot) as con:
         shown, provisional = _shown_days(con), _provisional_days(con)
@@ -194,8 +196,10 @@ def figures(snapshot: Path, days: int = PERIOD_DAYS, last: dt.date | None = None
             if not provisional[measure.table].isdisjoint(period):
                 final = {day for day in shown[measure.table] - provisional[measure.table] if day <= period.last}
                 end = max(final, default=period.last)
-                window, note = Window(end - (length - 1) * ONE_DAY, end), f"to {end}"
-                if not is_final(measure, window):
+                fewer = min(length, ((end - min(final, default=end)).days + 1) // 2)
+                window = Window(end - (max(fewer, 1) - 1) * ONE_DAY, end)
+                note = f"to {end}" if fewer == length else f"{_counted(fewer, 'day')} to {end}"
+                if fewer < min(length, LEAST_DAYS) or not is_final(measure, window):
                     return Figure(measure.name, measure.unit, _value(con, measure, period), None, None, "not final")
             year_earlier, just_before = (
                 _value(con, measure, other) if is_final(measure, other) else None for other in _earlier(window)
