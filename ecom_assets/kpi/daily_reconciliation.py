@@ -1,6 +1,6 @@
 """Money conserved: what silver says of a day is what each table made of it says, to the last decimal."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import narwhals as nw
 
@@ -14,6 +14,9 @@ SALES = ["gross_sales", "discounts", "returns", "net_sales"]
 CHARGES = ["shipping", "tax", "refunded_shipping", "refunded_tax", "total_sales"]
 REVENUE = "revenue"
 CAPTURED = "captured"
+SOLD = ["gross_sales", "discounts", "shipping", "tax", REVENUE]
+REFUNDS = ["returns", "refunded_shipping", "refunded_tax"]
+ALL = [*SALES, *CHARGES, REVENUE, CAPTURED]
 QUALITY = (
     "kpi.daily_quality",
     """
@@ -64,7 +67,7 @@ class DailyReconciliation(Table, primary_key=("day", "measure", "table_name"), p
     """
 
     day: Date = key("Business day")
-    measure: str = key("What is compared", isin=[*SALES, *CHARGES, REVENUE, CAPTURED])
+    measure: str = key("What is compared", isin=ALL)
     table_name: str = key("The table that holds it")
     amount: Decimal = money("The amount in that table")
     amount_in_silver: Decimal = money("The amount in silver")
@@ -75,19 +78,13 @@ class DailyReconciliation(Table, primary_key=("day", "measure", "table_name"), p
         return nw.col("amount") == nw.col("amount_in_silver")
 
 
-AMOUNT = ["day", "measure", "amount"]
+def by_day(rows: nw.LazyFrame, names: Sequence[str], *keys: str) -> nw.LazyFrame:
+    """The sums of columns by day."""
+    return rows.group_by("day", *keys).agg(*map(total, names))
 
 
-def amounts(rows: nw.LazyFrame, measures: Sequence[str]) -> nw.LazyFrame:
-    """The sums of columns by day, one row each."""
-    one_each = [rows.select("day", measure=nw.lit(name), amount=nw.col(name)) for name in measures]
-    return nw.concat(one_each).group_by("day", "measure").agg(total("amount")).select(AMOUNT)
-
-
-def in_silver(
-    items: nw.LazyFrame, orders: nw.LazyFrame, returns: nw.LazyFrame, payments: nw.LazyFrame
-) -> Iterator[nw.LazyFrame]:
-    """The amounts that a day's rows of silver come to."""
+def in_silver(items: nw.LazyFrame, orders: nw.LazyFrame, returns: nw.LazyFrame, payments: nw.LazyFrame) -> nw.LazyFrame:
+    """The amounts that a day's rows of silver come to, a column each."""
     c = nw.col
     valid = orders.filter(~c("cancel_reason").is_in(NEVER_SOLD).fill_null(value=False))
     lines = items.join(valid, on="order_id", how="semi").select(
@@ -98,16 +95,12 @@ def in_silver(
     )
     refunds = returns.select(day="returned_on", returns="amount", refunded_shipping="shipping", refunded_tax="tax")
     captured = payments.filter(c("status") == CAPTURED).select(day="paid_on", captured="amount")
-    sales = nw.concat([lines, of_orders, refunds], how="diagonal").with_columns(
-        nw.coalesce(c(name), no_amount()).alias(name) for name in [*SALES[:-1], *CHARGES[:-1]]
+    sent = [*SALES[:-1], *CHARGES[:-1], CAPTURED]
+    return (
+        by_day(nw.concat([lines, of_orders, refunds, captured], how="diagonal"), sent)
+        .with_columns(nw.coalesce(c(name), no_amount()).alias(name) for name in sent)
+        .with_columns(net_sales=measures.net_sales(), total_sales=measures.total_sales(), revenue=measures.revenue())
     )
-    made_of_these = {
-        "net_sales": measures.net_sales(),
-        "total_sales": measures.total_sales(),
-        REVENUE: measures.revenue(),
-    }
-    yield amounts(sales.with_columns(**made_of_these), [*SALES, *CHARGES, REVENUE])
-    yield amounts(captured, [CAPTURED])
 
 
 def transform(
@@ -126,27 +119,33 @@ def transform(
     kpi_daily_category_sales: nw.LazyFrame,
     kpi_daily_customers: nw.LazyFrame,
     kpi_daily_payments: nw.LazyFrame,
+    days: nw.LazyFrame,
 ) -> nw.LazyFrame:
     c = nw.col
-    sold = gold_fact_sales.filter(c("is_valid")).with_columns(day=c("ordered_on"), revenue=c("net_amount"))
-    refunded = gold_fact_returns.select(
-        "customer_id", day="returned_on", returns="amount", refunded_shipping="shipping", refunded_tax="tax"
+    is_guest = c("customer_id").is_null()
+    lines = gold_fact_sales.filter(c("is_valid")).select(
+        *SOLD[:-1], day="ordered_on", revenue="net_amount", is_guest=is_guest
     )
+    refunds = gold_fact_returns.select(
+        day="returned_on", returns="amount", refunded_shipping="shipping", refunded_tax="tax", is_guest=is_guest
+    )
+    sold, refunded = by_day(lines, SOLD, "is_guest"), by_day(refunds, REFUNDS, "is_guest")
     of_guests = (
         nw.concat([sold, refunded], how="diagonal")
-        .filter(c("customer_id").is_null())
+        .filter(c("is_guest"))
         .with_columns(nw.coalesce(c(name), no_amount()).alias(name) for name in SALES[:-1])
         .with_columns(net_sales=measures.net_sales())
     )
-    of_all = nw.concat([rows.select("day", *SALES) for rows in (gold_agg_customer_metrics, of_guests)])
+    of_known = by_day(gold_agg_customer_metrics, SALES)
+    of_all = nw.concat([rows.select("day", *SALES) for rows in (of_known, of_guests)])
     of_buyers = kpi_daily_customers.with_columns(
         revenue=(c("new_sales") + c("returning_sales") + c("guest_sales")).cast(MONEY)
     )
     received = gold_fact_payments.filter(c("received") > 0).select(day="paid_on", captured="received")
     paid = kpi_daily_payments.select("day", captured="captured_amount")
     tables = {
-        "gold.fact_sales": (sold, ["gross_sales", "discounts", "shipping", "tax", REVENUE]),
-        "gold.fact_returns": (refunded, ["returns", "refunded_shipping", "refunded_tax"]),
+        "gold.fact_sales": (sold, SOLD),
+        "gold.fact_returns": (refunded, REFUNDS),
         "gold.fact_payments": (received, [CAPTURED]),
         "gold.agg_daily_sales": (gold_agg_daily_sales, [*SALES, *CHARGES]),
         "gold.agg_product_performance": (gold_agg_product_performance, SALES),
@@ -157,18 +156,29 @@ def transform(
         "kpi.daily_customers": (of_buyers, [REVENUE]),
         "kpi.daily_payments": (paid, [CAPTURED]),
     }
-    silver = nw.concat(list(in_silver(silver_order_items, silver_orders, silver_returns, silver_payments)))
-    found = []
-    for name, (rows, names) in tables.items():
-        theirs = amounts(rows, names).with_columns(amount_in_silver=no_amount())
-        ours = silver.filter(c("measure").is_in(names)).select(
-            "day", "measure", amount=no_amount(), amount_in_silver="amount"
-        )
-        found.append(nw.concat([theirs, ours]).with_columns(table_name=nw.lit(name)))
+    compared = nw.concat(
+        [
+            days.select("day", table_name=nw.lit(table), measure=nw.lit(name))
+            for table, (_, names) in tables.items()
+            for name in names
+        ]
+    )
+    held = nw.concat(
+        [by_day(rows, names).with_columns(table_name=nw.lit(table)) for table, (rows, names) in tables.items()],
+        how="diagonal",
+    )
+    silver = in_silver(silver_order_items, silver_orders, silver_returns, silver_payments)
+    there = {f"{name}_in_silver": name for name in ALL}
+    amount, amount_in_silver = (
+        nw.coalesce(*(nw.when(c("measure") == name).then(c(f"{name}{place}")) for name in ALL))
+        for place in ("", "_in_silver")
+    )
     return (
-        nw.concat(found)
-        .group_by("day", "measure", "table_name")
-        .agg(total("amount"), total("amount_in_silver"))
+        compared.join(held, on=["day", "table_name"], how="left")
+        .join(silver.select("day", **there), on="day", how="left")
+        .with_columns(amount=amount, amount_in_silver=amount_in_silver)
+        .filter(~c("amount").is_null() | ~c("amount_in_silver").is_null())
+        .with_columns(nw.coalesce(c(name), no_amount()).alias(name) for name in ("amount", "amount_in_silver"))
         .select(*contract(DailyReconciliation).columns)
     )
 

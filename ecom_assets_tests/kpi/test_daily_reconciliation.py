@@ -17,7 +17,7 @@ from ecom_assets.silver.order_items import OrderItems
 from ecom_assets.silver.orders import Orders
 from ecom_assets.silver.payments import Payments
 from ecom_assets.silver.returns import Returns
-from ecom_assets_tests.samples import broken_rules, collected, rows, run, sample
+from ecom_assets_tests.samples import DAY, broken_rules, collected, days, rows, run, sample
 
 SUMS = {"gross_sales": "20", "discounts": "5", "returns": "4", "net_sales": "11"}
 CHARGES = {"shipping": "6", "tax": "3", "refunded_shipping": "2", "refunded_tax": "1", "total_sales": "17"}
@@ -66,11 +66,11 @@ SAME = {
 
 def reconciled(**other):
     frames = {**SAME, **other}
-    return run(transform, *(sample(model, *frames[name][1]) for name, (model, _) in SAME.items()))
+    return run(transform, *(sample(model, *frames[name][1]) for name, (model, _) in SAME.items()), days(DAY))
 
 
 def test_the_frames_are_those_of_the_transform():
-    assert list(SAME) == list(inspect.signature(transform).parameters)
+    assert [*SAME, "days"] == list(inspect.signature(transform).parameters)
 
 
 def test_each_table_is_held_against_silver():
