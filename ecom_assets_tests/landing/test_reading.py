@@ -119,6 +119,7 @@ RECORDS = st.dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(records=st.lists(RECORDS, min_size=1, max_size=4), spaced=st.booleans())
 def test_both_ways_read_json_lines_alike(
@@ -229,6 +230,7 @@ def test_a_broken_json_line_is_set_aside_and_the_others_go_on(tmp_path: Path, li
     assert problem.startswith(f"line 3: {reason}")
 
 
+@pytest.mark.slow
 def test_rows_before_the_cut_of_a_gzip_go_on_and_the_rest_is_one_record(tmp_path: Path) -> None:
     lines = b"".join(b"%d,%d,%d\n" % (n, n * 7919 % 10007, n) for n in range(50_000))
     file = land(tmp_path, "a.csv.gz", gzip.compress(b"order_id,note,price\n" + lines)[:-1000])
@@ -312,6 +314,7 @@ def test_a_damaged_parquet_file_gives_the_rows_before_the_damage_and_one_record(
     assert "damaged" in problem
 
 
+@pytest.mark.slow
 def test_records_are_numbered_per_file_in_its_order(tmp_path: Path) -> None:
     paths = [tmp_path / f"{n}.csv" for n in range(3)] + [tmp_path / f"{n}.parquet" for n in range(2)]
     with duckdb.connect() as con:

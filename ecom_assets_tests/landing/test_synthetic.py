@@ -14,6 +14,8 @@ from ecom_assets.landing.synthetic import land_shop, load_shop, save_shop, write
 from ecom_assets.landing.zone import Zone
 from ecom_assets.shop import Scale, Shop
 
+pytestmark = pytest.mark.slow
+
 START = date(2024, 1, 1)
 SMALL = Scale(orders_per_day=15, customers_at_start=40, products_at_start=30, products_per_day=6)
 

@@ -29,6 +29,8 @@ from ecom_assets.shop.marketing import CAMPAIGN, INVALID_CLICK_SHARE
 from ecom_assets.shop.shop import LONGEST_WAIT
 from ecom_assets.shop.timetable import CAMPAIGN_DAYS
 
+pytestmark = pytest.mark.slow
+
 START = date(2024, 1, 1)
 DAYS = 60
 CONTRACTS: Mapping[str, type[Table]] = {
@@ -106,7 +108,6 @@ def same(left: pl.DataFrame, right: pl.DataFrame) -> bool:
     return left.sort(left.columns).equals(right.sort(right.columns))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["day", "arrivals"])
 def test_days_in_any_order_give_the_same_rows(kind: str) -> None:
     numbers = list(range(12))
@@ -119,7 +120,6 @@ def test_days_in_any_order_give_the_same_rows(kind: str) -> None:
             assert rows.equals(in_order[n][feed]), (n, feed)
 
 
-@pytest.mark.slow
 def test_a_late_day_alone_equals_the_same_day_after_many_others(clean: Shop, arrived: Frames) -> None:
     alone = Shop(START, preset=clean.scale).arrivals(on(DAYS - 1))
 
@@ -133,7 +133,6 @@ def test_another_seed_gives_another_shop() -> None:
     assert [feed for feed in CONTRACTS if one[feed].equals(other[feed])] == ["campaigns"]
 
 
-@pytest.mark.slow
 def test_every_row_about_a_day_arrives_and_no_other() -> None:
     shop = Shop(START, preset=Scale(orders_per_day=80, events_per_order=25, days=12))
     everything = range(12 + LONGEST_WAIT + 1)
@@ -175,7 +174,6 @@ def test_a_quiet_day_has_no_order_and_no_registration() -> None:
     assert not shop.day(on(4))["orders"].is_empty()
 
 
-@pytest.mark.slow
 def test_seed003_has_exactly_its_numbers(seed003: Frames) -> None:
     keys = {
         "customers": ["customer_id"],
@@ -190,7 +188,6 @@ def test_seed003_has_exactly_its_numbers(seed003: Frames) -> None:
     assert counts == {"customers": 2_000, "products": 600, "orders": 4_000, "order_items": 10_000, "payments": 4_000}
 
 
-@pytest.mark.slow
 def test_seed003_begins_everything_within_its_sixty_days(seed003: Frames) -> None:
     assert seed003["orders"]["ordered_at"].max() < datetime.combine(on(60), time())
     assert seed003["customers"]["changed_at"].max() < datetime.combine(on(60), time())
