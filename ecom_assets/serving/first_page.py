@@ -12,6 +12,7 @@ import duckdb
 
 from ecom_assets.days import ONE_DAY, Window, stretches
 from ecom_assets.errors import UserError
+from ecom_assets.ledger import GOOD
 from ecom_assets.serving.publish import open_snapshot
 
 PERIOD_DAYS = 30
@@ -222,7 +223,7 @@ def _earlier(window: Window) -> tuple[Window, Window]:
 
 def _shown_days(con: duckdb.DuckDBPyConnection) -> Mapping[str, set[dt.date]]:
     """Table to the days on which it is good, or shows the rows of an earlier run."""
-    return _days(con, "state in ('stored', 'provisional') or shows_old_rows")
+    return _days(con, f"state in {GOOD} or shows_old_rows")
 
 
 def _provisional_days(con: duckdb.DuckDBPyConnection) -> Mapping[str, set[dt.date]]:

@@ -21,6 +21,7 @@ from ecom_assets.declaration import Catalog
 from ecom_assets.engine import duckdb as engine
 from ecom_assets.engine.duckdb import among, between, literal, quoted
 from ecom_assets.errors import UserError
+from ecom_assets.ledger import GOOD
 from ecom_assets.writing import HELD_LAYERS, SUPERSEDED_COLUMNS, Session
 
 ALIAS = "publishing"
@@ -224,7 +225,7 @@ def _days_query(session: Session, tables: list[_Published], warehouse: str) -> s
         if table.held and session.stored_types(table.held)
     ] or ["select null::varchar as table_name, null::date as day"]
     return f"""
-        select d.*, state not in ('stored', 'provisional') and o.day is not null as shows_old_rows
+        select d.*, state not in {GOOD} and o.day is not null as shows_old_rows
         from {warehouse}.ledger.days d left join ({" union all ".join(old)}) o using (table_name, day)
         where table_name in ({declared})"""
 

@@ -10,6 +10,7 @@ import duckdb
 from ecom_assets.days import Window, stretches
 from ecom_assets.engine.duckdb import literal, quoted
 from ecom_assets.errors import UserError
+from ecom_assets.ledger import GOOD
 from ecom_assets.serving.publish import open_snapshot
 
 SCHEMA = "quarantine"
@@ -54,10 +55,10 @@ class Row:
 def bad_days(snapshot: Path) -> list[BadDays]:
     """The days without good rows, by table and reason. Raises NothingPublished."""
     with open_snapshot(snapshot) as con:
-        found = con.execute(r"""
-            select table_name, state, regexp_replace(note, ' (on|for) \d{4}-\d{2}-\d{2}', '') as why,
+        found = con.execute(rf"""
+            select table_name, state, regexp_replace(note, ' (on|for) \d{{4}}-\d{{2}}-\d{{2}}', '') as why,
                    list(day), state = 'blocked' as blocked
-            from ledger.days where state not in ('stored', 'provisional') group by all
+            from ledger.days where state not in {GOOD} group by all
             order by blocked, table_name, min(day)""").fetchall()
     return [BadDays(table, state, why, stretches(days)) for table, state, why, days, _ in found]
 
