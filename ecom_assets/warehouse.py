@@ -193,7 +193,8 @@ def _evaluations(step: Any, declaration: Declaration, result: DayResult) -> Iter
         found["broken"] = dg.MetadataValue.json(dict(result.broken))
     if result.samples:
         found["sample_rows"] = _sample_table(result)
-    aside = _counts("Rows set aside, by what they break:", result.broken) if declaration.from_feed else ""
+    has_set_aside = declaration.from_feed and result.bad_count
+    aside = _counts("Rows set aside, by what they break:", result.broken) if has_set_aside else ""
     said = "\n\n".join(filter(None, [result.note, aside]))
     yield evaluation(CONTRACT, result.state.is_good, dg.AssetCheckSeverity.ERROR, found, said)
     if has_expectations(declaration):

@@ -174,19 +174,21 @@ class Session:
     def write(self, declaration: Declaration, frame: Any, window: Window) -> list[DayResult]:
         """Store a window of days and what is known of them. Raises ShapeError, RowsLost.
 
-        A window of many rows is written in parts, a transaction each, so that memory does not grow with it.
+        A window of many rows is written in parts, a transaction each, so that memory does not grow with it. A window
+        that a value makes impossible to compute, a text that is no number or a sum out of range, is written day by
+        day: only the days that need the value fail.
         """
         if declaration.is_bronze:
             return _write_bronze(self, declaration, window)
         parts = self._parts(declaration, window) if isinstance(frame, Query) else [window]
-        if len(parts) > 1:
-            return [result for part in parts for result in self.run(declaration.name, part)]
-        rows = engine.as_query(self.con, frame)
-        if rows is not frame:
-            engine.check_shape(declaration.name, rows.relation(), engine.columns_of(declaration))
-        if declaration.from_feed:
-            return _write_from_feed(self, declaration, rows.sql, window)
-        return _write_table(self, declaration, rows.sql, window)
+        if len(parts) == 1:
+            try:
+                return _write(self, declaration, frame, window)
+            except duckdb.DataError as error:
+                if len(window) == 1:
+                    return [_fail(self, declaration, window.first, str(error).partition("\n")[0])]
+            parts = [Window(day, day) for day in window]
+        return [result for part in parts for result in self.run(declaration.name, part)]
 
     def _parts(self, declaration: Declaration, window: Window) -> list[Window]:
         """The window cut where it comes to more than PART_ROWS rows of an input.
@@ -314,22 +316,49 @@ def _record(session: Session, declaration: Declaration, entries: Sequence[Entry]
 def _block(session: Session, declaration: Declaration, window: Window) -> None:
     """Take the rows of days that a same-day input no longer supports, as running them would."""
     closed = _gate(session, declaration, window)
+    blocked = [DayResult(day, State.BLOCKED, note=why) for day, why in closed.items()]
+    session.record(declaration, _take_rows(session, declaration, blocked, window))
+
+
+def _fail(session: Session, declaration: Declaration, day: dt.date, why: str) -> DayResult:
+    """Leave a day that cannot be computed without rows. A day that is blocked is so whatever its values."""
+    window = Window(day, day)
+    result = DayResult(day, State.FAILED, note=why, broken={why: 1})
+    if closed := _gate(session, declaration, window):
+        result = DayResult(day, State.BLOCKED, note=closed[day])
+    with session.transaction():
+        _record(session, declaration, _take_rows(session, declaration, [result], window))
+    return result
+
+
+def _take_rows(session: Session, declaration: Declaration, results: Sequence[DayResult], window: Window) -> list[Entry]:
+    """Take the rows of days of a window that are to have none; gives what the ledger is to say of these days."""
+    days = [result.day for result in results]
     session.ensure(declaration.name, engine.columns_of(declaration))
-    _hold_old_rows(session, declaration, closed, window)
+    _hold_old_rows(session, declaration, days, window)
     parts = [(declaration.name, str(declaration.contract.partition_column))]
     if declaration.from_feed:
         parts += [(declaration.quarantine, "read_on"), (declaration.superseded, "read_on")]
     with _watched_keys(session, declaration, window):
         for table, column in parts:
             if session.stored_types(table):
-                session.con.execute(f"delete from {quoted(table)} where {among(quoted(column), closed)}")
+                session.con.execute(f"delete from {quoted(table)} where {among(quoted(column), days)}")
     expected = ledger.expectations(session.con, declaration, window, session.calendar)
-    entries = [Entry(day, State.BLOCKED, expected[day].inputs, note=why) for day, why in closed.items()]
-    session.record(declaration, entries)
+    return [_entry(result, expected[result.day], ()) for result in results]
 
 
 def _good(expected: Expectation) -> State:
     return State.PROVISIONAL if expected.missing or expected.unsettled else State.STORED
+
+
+def _write(session: Session, declaration: Declaration, frame: Any, window: Window) -> list[DayResult]:
+    """Store a window in one transaction. Raises duckdb.DataError where a value makes it impossible to compute."""
+    rows = engine.as_query(session.con, frame)
+    if rows is not frame:
+        engine.check_shape(declaration.name, rows.relation(), engine.columns_of(declaration))
+    if declaration.from_feed:
+        return _write_from_feed(session, declaration, rows.sql, window)
+    return _write_table(session, declaration, rows.sql, window)
 
 
 # -- tables made of tables --------------------------------------------------------------------------

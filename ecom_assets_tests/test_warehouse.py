@@ -257,6 +257,27 @@ def test_each_day_has_a_verdict_of_its_own(instance: dg.DagsterInstance, zone: Z
     assert takings[str(BAD_DAY)].description == "1 rows break: amount is at least 0"
 
 
+def test_a_day_that_cannot_be_computed_is_refused_with_the_words_of_duckdb(
+    instance: dg.DagsterInstance, zone: Zone
+) -> None:
+    def by_number(bronze_receipts: nw.LazyFrame) -> nw.LazyFrame:
+        number = nw.col("receipt_id").str.tail(2).cast(nw.Int64)
+        return bronze_receipts.with_columns(receipt_id=number.cast(nw.String))
+
+    assets = [ASSETS[0], table_asset(CleanReceipts, by_number, reads={"bronze_receipts": by_event_day}), *ASSETS[2:]]
+    zone.write("receipts", BAD_DAY, "till.csv", f"receipt_id,paid_at,amount\nx,{BAD_DAY}T09:00:00Z,1\n".encode())
+
+    result = run(instance, assets=assets, warehouse=warehouse_of(assets))
+
+    for asset in ("silver/receipts", "kpi/report"):
+        assert list(materialised(result, asset)) == [str(THREE_DAYS.first), str(THREE_DAYS.last)]
+    failed = [one for one in result.get_asset_check_evaluations() if not one.passed]
+    assert {one.partition for one in failed} == {str(BAD_DAY)}
+    assert failed[0].description
+    assert failed[0].description.startswith("Conversion Error: Could not convert string 'x' to INT64")
+    assert failed[0].metadata["broken"].value == {failed[0].description: 1}
+
+
 def test_a_warning_names_rules_and_counts_and_shows_the_reasons_first(instance: dg.DagsterInstance, zone: Zone) -> None:
     land(zone, BAD_DAY, amount="ten")
 

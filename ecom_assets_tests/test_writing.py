@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from multiprocessing.context import ForkServerContext
 from multiprocessing.synchronize import Barrier
@@ -12,15 +13,17 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import duckdb
 import narwhals as nw
 import pytest
 
-from ecom_assets.contract import Date, Table, Timestamp, column, contract, key
-from ecom_assets.days import by_event_day
-from ecom_assets.declaration import declare
+from ecom_assets.contract import Date, Table, Timestamp, column, contract, key, rule
+from ecom_assets.days import by_event_day, history
+from ecom_assets.declaration import Declaration, declare
 from ecom_assets.engine.duckdb import ShapeError
 from ecom_assets.landing.zone import FeedSettings
 from ecom_assets.ledger import State
+from ecom_assets.money import MONEY
 from ecom_assets.proof import settle, verify
 from ecom_assets.serving import publish
 from ecom_assets.settings import Settings
@@ -116,6 +119,116 @@ def test_a_mended_day_brings_back_what_was_blocked(shop):
     after["ledger.days"] = [(*row[:7], "") for row in after["ledger.days"]]
     before["ledger.days"] = [(*row[:7], "") for row in before["ledger.days"]]
     assert after == before
+
+
+def amount_from_number(silver_orders: nw.LazyFrame) -> nw.LazyFrame:
+    amount = nw.col("order_id").cast(nw.Int64).cast(MONEY)
+    return tiny_shop.sales(silver_orders).with_columns(amount=amount)
+
+
+def with_plain_number(bronze_orders: nw.LazyFrame) -> nw.LazyFrame:
+    return bronze_orders.with_columns(order_id=nw.col("order_id").cast(nw.Int64).cast(nw.String))
+
+
+def numbers_to_date(silver_orders: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame:
+    return tiny_shop.to_date(amount_from_number(silver_orders), days)
+
+
+class NumberedSales(tiny_shop.Sales, name="gold.sales"):
+    """One row per order."""
+
+    @rule
+    def is_numbered(cls) -> nw.Expr:
+        """Orders are numbered."""
+        return nw.col("order_id").cast(nw.Int64) > 0
+
+
+ORDERS = tiny_shop.tables()["silver.orders"]
+OF_NUMBERS = {
+    "inserting": declare(contract(tiny_shop.Sales), amount_from_number),
+    "judging": declare(contract(NumberedSales), tiny_shop.sales),
+    "staging": declare(ORDERS.contract, with_plain_number, {"bronze_orders": by_event_day}, feed=ORDERS.feed),
+}
+
+
+@contextmanager
+def shop_of_numbers(folder: Path, table: Declaration) -> Iterator[TinyShop]:
+    """Three days that have run, one table of which makes numbers of texts; then a text that is none lands."""
+    with open_shop(folder, tiny_shop.tables(table)) as shop:
+        for day in range(3):
+            shop.land_customers(day)
+            shop.land_orders(day, order(10 * day + 1, day))
+        shop.run(days(0, 2))
+        shop.land_orders(1, order(11, 1), order(12, 1).replace("12", "x", 1))
+        yield shop
+
+
+@pytest.mark.parametrize("at", OF_NUMBERS)
+def test_a_value_that_cannot_be_computed_fails_its_day_alone(tmp_path, at):
+    with shop_of_numbers(tmp_path, OF_NUMBERS[at]) as shop:
+        results = shop.run(days(0, 2))[OF_NUMBERS[at].name]
+
+        assert [result.state for result in results] == [STORED, FAILED, STORED]
+        [said] = results[1].broken
+        assert said.startswith("Conversion Error: Could not convert string 'x' to INT64")
+        assert "\n" not in said
+        assert results[1].note == said
+        assert shop.states("kpi.daily") == [STORED, BLOCKED, STORED]
+        assert shop.orders("gold.sales") == [(0, 1), (2, 21)]
+        assert shop.rows("select order_id from held.gold_sales") == [("11",)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("windows", [[days(1)], [days(0, 1)], [days(2), days(1), days(0)]])
+def test_the_days_that_a_value_fails_are_the_same_in_all_windows(tmp_path, windows):
+    table = declare(contract(tiny_shop.ToDate), numbers_to_date, {"silver_orders": history})
+    with shop_of_numbers(tmp_path / "a", table) as whole, shop_of_numbers(tmp_path / "b", table) as cut:
+        whole.run(days(0, 2))
+        for window in windows:
+            cut.run(window)
+        settle(cut.session)
+
+        assert whole.states("gold.to_date") == [STORED, FAILED, FAILED]
+        assert cut.everything() == whole.everything()
+        assert verify(cut.session) is None
+
+
+def test_a_day_brings_its_rows_back_when_its_value_is_mended(tmp_path):
+    with shop_of_numbers(tmp_path, OF_NUMBERS["inserting"]) as shop:
+        shop.run(days(0, 2))
+        shop.land_orders(1, order(11, 1), order(12, 1))
+        settle(shop.session)
+
+        assert shop.orders("gold.sales") == [(0, 1), (1, 11), (1, 12), (2, 21)]
+        assert shop.states("kpi.daily") == [STORED, STORED, STORED]
+
+
+def test_a_blocked_day_stays_blocked_though_it_cannot_be_computed_either(tmp_path):
+    def sales(silver_orders: nw.LazyFrame, silver_customers: nw.LazyFrame) -> nw.LazyFrame:
+        so_far = nw.col("amount").cum_sum().over(order_by="order_id").cast(MONEY)
+        return amount_from_number(silver_orders).with_columns(amount=so_far)
+
+    with shop_of_numbers(tmp_path, declare(contract(tiny_shop.Sales), sales)) as shop:
+        (shop.folder / "landing" / "customers" / str(on(1)) / "customers.csv").unlink()
+        (shop.folder / "landing" / "customers" / str(on(1))).rmdir()
+
+        assert [result.state for result in shop.run(days(0, 2))["gold.sales"]] == [STORED, BLOCKED, STORED]
+
+
+@pytest.mark.parametrize(
+    "error", [duckdb.OutOfMemoryException, duckdb.IOException, duckdb.InterruptException, duckdb.BinderException]
+)
+def test_what_no_value_is_to_blame_for_ends_the_step(shop, error):
+    def fail(step: str) -> None:
+        if step == "rows inserted":
+            raise error(step)
+
+    before = shop.everything()
+    shop.session.on_step = fail
+
+    with pytest.raises(error):
+        shop.session.run("gold.sales", days(0, 2))
+    assert shop.everything() == before
 
 
 def test_a_repeated_key_fails_the_day(tmp_path):
