@@ -126,6 +126,7 @@ _DEFAULT_FACTS: Mapping[str, Any] = {
     "partition_column": None,
     "version_column": None,
     "event_column": None,
+    "amount": None,
     "max_bad_share": 0.05,
 }
 
@@ -142,6 +143,7 @@ class Table(pa.DataFrameModel):
         partition_column: str | None = None,
         version_column: str | None = None,
         event_column: str | None = None,
+        amount: str | None = None,
         max_bad_share: float | None = None,
         name: str | None = None,
         **kwargs: Any,
@@ -149,8 +151,9 @@ class Table(pa.DataFrameModel):
         """Header of a contract. What is left out is the parent's.
 
         `partition_column` holds the row's day. `event_column` (feeds) holds the moment that decides
-        the event day, `version_column` orders the versions of a key. `max_bad_share` (silver) is the
-        share of bad rows above which a day fails. `name` defaults to the path.
+        the event day, `version_column` orders the versions of a key. `amount` is the money column whose
+        sum over a day is remembered, so that it shows when it is told otherwise later. `max_bad_share`
+        (silver) is the share of bad rows above which a day fails. `name` defaults to the path.
         """
         super().__init_subclass__(**kwargs)  # type: ignore[no-untyped-call]  # pandera's has no types
         package, _, module = cls.__module__.rpartition(".")
@@ -159,6 +162,7 @@ class Table(pa.DataFrameModel):
             "partition_column": partition_column,
             "version_column": version_column,
             "event_column": event_column,
+            "amount": amount,
             "max_bad_share": max_bad_share,
         }
         cls.__facts__ = {
@@ -182,6 +186,7 @@ class Contract:
     partition_column: str | None
     version_column: str | None
     event_column: str | None
+    amount: str | None
     max_bad_share: float
     columns: Mapping[str, Column]
     rules: tuple[Rule, ...]
@@ -270,12 +275,15 @@ def contract(model: type[Table]) -> Contract:
         if business_rule := getattr(member, "business_rule", None):
             sentence, function, hard = business_rule
             rules.append(Rule(sentence.splitlines()[0], function(model), hard))
-    for named in (*facts["primary_key"], facts["partition_column"], facts["version_column"], facts["event_column"]):
+    single = (facts[name] for name in ("partition_column", "version_column", "event_column", "amount"))
+    for named in (*facts["primary_key"], *single):
         if named and named not in columns:
             raise TypeError(f"{facts['name']}: the header names {named}, which is not a column.")
     for made in columns.values():
         if made.day_of and (made.day_of not in columns or columns[made.day_of].kind != "timestamp"):
             raise TypeError(f"{facts['name']}.{made.name} is to be the day of {made.day_of}, which is no moment.")
+    if facts["amount"] and columns[facts["amount"]].kind != "decimal":
+        raise TypeError(f"{facts['name']}: the header's amount, {facts['amount']}, is no money.")
     return Contract(
         name=facts["name"],
         description=inspect.cleandoc(model.__doc__ or ""),
@@ -283,6 +291,7 @@ def contract(model: type[Table]) -> Contract:
         partition_column=facts["partition_column"],
         version_column=facts["version_column"],
         event_column=facts["event_column"],
+        amount=facts["amount"],
         max_bad_share=facts["max_bad_share"],
         columns=columns,
         rules=tuple(rules),

@@ -15,7 +15,7 @@ import duckdb
 from ecom_assets.days import Window
 from ecom_assets.declaration import Catalog, Declaration
 from ecom_assets.engine.compiling import compiled
-from ecom_assets.engine.duckdb import literal
+from ecom_assets.engine.duckdb import literal, quoted
 from ecom_assets.errors import UserError
 from ecom_assets.landing.zone import Zone
 
@@ -101,6 +101,8 @@ create table if not exists ledger.slices (
 create table if not exists ledger.moves (
     table_name varchar, key_hash ubigint, read_on date, arrived_on date, source_file varchar, record bigint,
     content ubigint);
+create table if not exists ledger.amounts (
+    table_name varchar, day date, amount decimal(38, 4), run_id varchar, told_at timestamp);
 create table if not exists ledger.pokes (table_name varchar, day date, because varchar);
 create table if not exists ledger.files (
     feed varchar, arrived_on date, source_file varchar, digest varchar, duplicate_of varchar, replaced_at timestamp);
@@ -359,6 +361,31 @@ def record(
     )
     if slices:
         con.execute(f"insert into ledger.slices values {slices}")
+
+
+def tell(
+    con: duckdb.DuckDBPyConnection, declaration: Declaration, days: Collection[dt.date], run_id: str, now: dt.datetime
+) -> None:
+    """Note the amount of days that now stand in a table, where it is not the one that was noted last."""
+    if not days:
+        return
+    table, promise = literal(declaration.name), declaration.contract
+    day, amount = quoted(str(promise.partition_column)), quoted(str(promise.amount))
+    listed = ", ".join(map(_day, days))
+    con.execute(
+        f"""
+        insert into ledger.amounts
+        with standing as (
+            select told.day, coalesce(sum({amount}), 0)::decimal(38, 4) as amount
+            from (select unnest([{listed}]::date[]) as day) told
+            left join {quoted(declaration.name)} written on written.{day} = told.day group by told.day),
+        noted as (
+            select day, arg_max(amount, rowid) as amount from ledger.amounts
+            where table_name = {table} and day in ({listed}) group by day)
+        select {table}, day, standing.amount, ?, ? from standing left join noted using (day)
+        where standing.amount is distinct from noted.amount order by day""",
+        [run_id, now],
+    )
 
 
 def stale(

@@ -88,7 +88,10 @@ class Session:
     def record(self, declaration: Declaration, entries: Sequence[Entry]) -> None:
         """Write a table's days into the ledger, as of this run and code."""
         name = declaration.name
-        ledger.record(self.con, name, self.codes[name], self.run_id, entries, self.now())
+        now = self.now()
+        ledger.record(self.con, name, self.codes[name], self.run_id, entries, now)
+        if declaration.contract.amount:
+            ledger.tell(self.con, declaration, [e.day for e in entries if e.state.is_good], self.run_id, now)
 
     def stored_types(self, table: str) -> dict[str, str]:
         """Column to SQL type of a table that stands in the warehouse; empty where there is none."""

@@ -24,7 +24,7 @@ DAYS = 35
 
 @pytest.fixture(scope="module")
 def known(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """A small shop with a late file, a day that was written again, one that was refused, and one that is stale."""
+    """A small shop with a late file, a day that was told otherwise, one that was refused, and one that is stale."""
     known = Settings(tmp_path_factory.mktemp("data"), start=START)
     zone = small_shop(known.landing, DAYS)
     refused, last = START + 30 * ONE_DAY, START + (DAYS - 1) * ONE_DAY
@@ -32,7 +32,14 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     session = session_over(zone, known.warehouse, run_id="first")
     with closing(session.con):
         run_all(session, window(DAYS))
-        session.run("kpi.daily_sales", Window(START, START))
+        [(campaign,)] = session.con.execute("select min(campaign_id) from silver.campaigns").fetchall()
+        report = (
+            f"spend_on,campaign_id,updated_at,impressions,clicks,spend\n{START},{campaign},{last}T00:00:00Z,9,3,99\n"
+        )
+        zone.write("ad_spend", last, "restated.csv", report.encode())
+        session.run("bronze.ad_spend", Window(last, last))
+        for table in ("silver.ad_spend", "gold.fact_ad_spend"):
+            session.run(table, Window(START, START))
         zone.write("customers", last, "late.csv", f"customer_id,changed_at\nL1,{last}\n".encode())
         publish(session, known.snapshot)
     return known

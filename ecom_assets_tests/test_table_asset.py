@@ -5,7 +5,7 @@ import narwhals as nw
 import pytest
 
 from ecom_assets import catalog
-from ecom_assets.contract import Date, Table, key
+from ecom_assets.contract import Date, Table, contract, key
 from ecom_assets.definitions import defs
 from ecom_assets.table_asset import asset_key, partitions, table_asset
 
@@ -77,3 +77,11 @@ def test_a_table_that_refers_to_another_comes_after_it() -> None:
 def test_a_table_without_a_day_cannot_be_an_asset() -> None:
     with pytest.raises(TypeError, match=r"gold\.unstored has no partition_column"):
         table_asset(Unstored, passed_on)
+
+
+def test_only_money_can_be_the_amount_of_a_day() -> None:
+    class Counted(Unstored, name="gold.counted", amount="day"):
+        """One row per day."""
+
+    with pytest.raises(TypeError, match=r"gold\.counted: the header's amount, day, is no money"):
+        contract(Counted)

@@ -79,7 +79,7 @@ class SalesOfWholeAmount(Table, primary_key="order_id", partition_column="ordere
     amount: int = column("What it costs, in whole units")
 
 
-class Daily(Table, primary_key="day", partition_column="day", name="kpi.daily"):
+class Daily(Table, primary_key="day", partition_column="day", amount="amount", name="kpi.daily"):
     """One row per day with an order."""
 
     day: Date = key("The day")
@@ -211,7 +211,7 @@ class TinyShop:
     def everything(self) -> dict[str, list[Any]]:
         """All rows of all tables but for when and by which run they were written."""
         tables = self.rows("select schema_name, table_name from duckdb_tables() where not temporary")
-        hidden = {"written_at", "replaced_at", "run_id"}
+        hidden = {"written_at", "replaced_at", "told_at", "run_id"}
         everything = {}
         for schema, table in tables:
             columns = self.con.sql(f"from {schema}.{table}").columns

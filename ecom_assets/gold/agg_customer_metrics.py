@@ -9,7 +9,7 @@ from ecom_assets.money import MONEY, total, total_count
 from ecom_assets.table_asset import table_asset
 
 
-class AggCustomerMetrics(Table, primary_key=("day", "customer_id"), partition_column="day"):
+class AggCustomerMetrics(Table, primary_key=("day", "customer_id"), partition_column="day", amount="net_sales"):
     """One row per customer and day on which there is a valid order or a refund of theirs.
 
     What is said to date includes the day. The state of a customer on any day is the latest row up to it.

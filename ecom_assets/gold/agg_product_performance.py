@@ -8,7 +8,7 @@ from ecom_assets.money import MONEY, no_amount, total, total_count
 from ecom_assets.table_asset import table_asset
 
 
-class AggProductPerformance(Table, primary_key=("day", "product_id"), partition_column="day"):
+class AggProductPerformance(Table, primary_key=("day", "product_id"), partition_column="day", amount="net_sales"):
     """One row per day and product with a valid sale or a refund."""
 
     day: Date = key("Business day")

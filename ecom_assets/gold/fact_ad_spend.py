@@ -9,7 +9,7 @@ from ecom_assets.days import history
 from ecom_assets.table_asset import table_asset
 
 
-class FactAdSpend(Table, primary_key=("spend_on", "campaign_id"), partition_column="spend_on"):
+class FactAdSpend(Table, primary_key=("spend_on", "campaign_id"), partition_column="spend_on", amount="spend"):
     """One row per day and campaign that was shown.
 
     Name and channel are those of the campaign's latest version up to the day. Spend on a campaign that comes to be

@@ -35,7 +35,7 @@ FROM orders LEFT JOIN payments USING (order_id)
 """Orders with the means of their last payment, the captured ones first, and what was received less refunds."""
 
 
-class FactPayments(Table, primary_key="payment_id", partition_column="paid_on"):
+class FactPayments(Table, primary_key="payment_id", partition_column="paid_on", amount="received"):
     """One row per payment or refund."""
 
     payment_id: str = key("Payment number issued by the provider")

@@ -8,7 +8,7 @@ from ecom_assets.table_asset import table_asset
 from ecom_assets.versions import with_version
 
 
-class FactReturns(Table, primary_key="return_id", partition_column="returned_on"):
+class FactReturns(Table, primary_key="return_id", partition_column="returned_on", amount="amount"):
     """One row per returned line."""
 
     return_id: str = key("Number of the returned line")

@@ -20,7 +20,7 @@ FROM gold.fact_sales
 )
 
 
-class FactSales(Table, primary_key=("order_id", "line_number"), partition_column="ordered_on"):
+class FactSales(Table, primary_key=("order_id", "line_number"), partition_column="ordered_on", amount="net_amount"):
     """One row per order line."""
 
     order_id: str = key("Order number issued by the shop")

@@ -8,7 +8,7 @@ from ecom_assets.money import no_amount, ratio, total, total_count
 from ecom_assets.table_asset import table_asset
 
 
-class DailyAcquisition(Table, primary_key="day", partition_column="day"):
+class DailyAcquisition(Table, primary_key="day", partition_column="day", amount="revenue"):
     """One row per day with spend or a valid order."""
 
     day: Date = key("Business day")

@@ -9,7 +9,7 @@ from ecom_assets.money import ratio, total, total_count
 from ecom_assets.table_asset import table_asset
 
 
-class DailyCategorySales(Table, primary_key=("day", "category"), partition_column="day"):
+class DailyCategorySales(Table, primary_key=("day", "category"), partition_column="day", amount="net_sales"):
     """One row per day and category with a valid sale or a refund."""
 
     day: Date = key("Business day")

@@ -12,7 +12,7 @@ DAYS_TO_LEAVE = 28
 """By then nearly all that was ordered has left the warehouse."""
 
 
-class DailyMargin(Table, primary_key="day", partition_column="day"):
+class DailyMargin(Table, primary_key="day", partition_column="day", amount="contribution_margin"):
     """One row per day with a valid order, a refund or a cost.
 
     Costs are those of the day on which they arise: goods and shipping on the order day, fees on the payment day,

@@ -10,7 +10,7 @@ from ecom_assets.table_asset import table_asset
 MODEL = "last_non_direct"
 
 
-class DailyMarketing(Table, primary_key=("day", "channel", "campaign"), partition_column="day"):
+class DailyMarketing(Table, primary_key=("day", "channel", "campaign"), partition_column="day", amount="spend"):
     """One row per day, channel and campaign with spend or an order.
 
     An order falls to the last touchpoint that is not direct. What other models say is in `kpi.attribution`.

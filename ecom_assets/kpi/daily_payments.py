@@ -9,7 +9,7 @@ from ecom_assets.table_asset import table_asset
 STATUSES = ["authorised", "captured", "failed", "refunded"]
 
 
-class DailyPayments(Table, primary_key=("day", "method"), partition_column="day"):
+class DailyPayments(Table, primary_key=("day", "method"), partition_column="day", amount="captured_amount"):
     """One row per day and means of payment with a payment or a refund."""
 
     day: Date = key("Business day")

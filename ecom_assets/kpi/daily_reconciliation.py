@@ -33,6 +33,9 @@ WITH counted AS (
         coalesce(sum(row_count) FILTER (arrived_on - event_on = 2), 0) AS by_2_days,
         coalesce(sum(row_count) FILTER (arrived_on - event_on > 2), 0) AS by_more
     FROM ledger.arrivals GROUP BY ALL
+), told AS (
+    SELECT table_name, day, arg_max(amount, told_at) - arg_min(amount, told_at) AS restated_amount
+    FROM ledger.amounts GROUP BY ALL
 )
 SELECT
     table_name, day, state, rows_checked,
@@ -43,8 +46,8 @@ SELECT
     -- hours from the end of the business day to when its rows were last written; negative before that end
     CASE WHEN is_good THEN seconds_since_day / 3600 END AS freshness_hours,
     by_1_day / arrived AS late_share_1_day, by_2_days / arrived AS late_share_2_days,
-    by_more / arrived AS late_share_over_2_days
-FROM counted LEFT JOIN late USING (table_name, day)
+    by_more / arrived AS late_share_over_2_days, restated_amount
+FROM counted LEFT JOIN late USING (table_name, day) LEFT JOIN told USING (table_name, day)
 """,
 )
 """How good each table-day is, from the ledger.
@@ -55,6 +58,8 @@ where the day failed or is blocked. A day is complete when nothing in its reach 
 Freshness is how many hours after the end of the business day its rows were last written, a repair included; null where
 it has no good rows.
 Late shares are of the rows that arrived in bronze on a day: those whose event was one, two or more days before.
+The restated amount is what the day's amount is now less what it was when it was first told, in shop currency: of net
+sales, spend and the like, where the table's header names one. A provisional day was told too. Null elsewhere.
 """
 
 

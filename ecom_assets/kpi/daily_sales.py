@@ -8,7 +8,7 @@ from ecom_assets.money import ratio
 from ecom_assets.table_asset import table_asset
 
 
-class DailySales(Table, primary_key=("day", "channel"), partition_column="day"):
+class DailySales(Table, primary_key=("day", "channel"), partition_column="day", amount="net_sales"):
     """One row per day and channel with a valid order or a refund."""
 
     day: Date = key("Business day")

@@ -30,6 +30,8 @@ Readers open `snapshot.duckdb`, which holds gold, kpi, features, their views, an
 | --- | --- |
 | ledger.days | a table-day: its state, counts and note; `shows_old_rows` where it failed or is blocked, and readers \
 see what it held before |
+| ledger.amounts | an amount of a table-day that was told, and by which run: the first time, \
+and each time that it was another |
 | ledger.stale | a table-day that has to run again, and why |
 | ledger.files | a landed file that has been read |
 | ledger.arrivals | rows of a bronze table that arrived on one day and are of one event day, and how many |

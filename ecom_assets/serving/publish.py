@@ -29,6 +29,7 @@ _LEDGER = {
     "ledger.files": "select * from {warehouse}.ledger.files",
     "ledger.arrivals": "select table_name, day as arrived_on, read_day as event_on, row_count "
     "from {warehouse}.ledger.slices where starts_with(table_name, 'bronze.')",
+    "ledger.amounts": "select * from {warehouse}.ledger.amounts",
     "ledger.stale": "select * from (values {stale}) as s (table_name, day, why) where day is not null",
     "ledger.column_lineage": "select table_name, unnest(lineage, recursive := true) from {warehouse}.ledger.compiled",
     "ledger.published": "select {run_id} as run_id, {now} as published_at, {time_zone} as time_zone",

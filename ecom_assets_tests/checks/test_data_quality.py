@@ -1,3 +1,4 @@
+from decimal import Decimal
 from pathlib import Path
 
 import dagster as dg
@@ -20,6 +21,7 @@ def ledger(con: duckdb.DuckDBPyConnection, *days: tuple[str, str, str, int, int]
     )
     con.execute("create table ledger.published as select 'Europe/Berlin' as time_zone")
     con.execute("create table ledger.arrivals (table_name text, arrived_on date, event_on date, row_count bigint)")
+    con.execute("create table ledger.amounts (table_name text, day date, amount decimal(38, 4), told_at timestamp)")
     con.executemany("insert into ledger.days values (?, ?, ?, ?, ?, '2024-01-02 05:30')", days)
     con.execute(f"create view {QUALITY[0]} as {QUALITY[1]}")
     return con
@@ -66,6 +68,16 @@ def test_freshness_counts_from_the_end_of_the_business_day_where_the_shop_is(day
         ledger(con, ("silver.orders", day, state, 9, 0))
 
         assert con.execute("select freshness_hours from kpi.daily_quality").fetchall() == [(hours,)]
+
+
+def test_the_restated_amount_is_what_is_told_now_less_what_was_told_first():
+    with duckdb.connect() as con:
+        ledger(con, ("kpi.daily_sales", "2024-01-01", "stored", 1, 0), *GOOD)
+        for told_at, amount in [("2024-01-02", "100.00"), ("2024-01-09", "80.05"), ("2024-01-03", "250.00")]:
+            con.execute("insert into ledger.amounts values ('kpi.daily_sales', '2024-01-01', ?, ?)", [amount, told_at])
+        query = "select restated_amount from kpi.daily_quality order by table_name"
+
+        assert con.execute(query).fetchall() == [(None,), (None,), (Decimal("-19.95"),)]
 
 
 def test_the_worst_table_comes_first_and_old_days_do_not_count():
