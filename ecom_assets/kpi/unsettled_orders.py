@@ -3,12 +3,9 @@
 import narwhals as nw
 
 from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
-from ecom_assets.dates import days_between
-from ecom_assets.days import around
+from ecom_assets.kpi._settlement import PAYMENTS_OF_ORDERS, settles
 from ecom_assets.money import MONEY, no_amount, total
 from ecom_assets.table_asset import table_asset
-
-DAYS_TO_PAY, DAYS_TO_PAY_BACK = 7, 45
 
 
 class UnsettledOrders(Table, primary_key="order_id", partition_column="ordered_on"):
@@ -46,13 +43,10 @@ def transform(gold_fact_sales: nw.LazyFrame, gold_fact_payments: nw.LazyFrame) -
         .agg(total("due"))
         .with_columns(due=nw.when(is_cancelled).then(no_amount()).otherwise(c("due")))
     )
-    age = days_between(c("ordered_on"), c("paid_on"))
-    settles_cancelled = is_cancelled & age.is_between(-1, DAYS_TO_PAY_BACK)
-    pays = ~is_cancelled & (c("received") > 0) & age.is_between(-1, DAYS_TO_PAY)
     paid = (
         gold_fact_payments.select("order_id", "paid_on", "received")
         .join(orders, on="order_id")
-        .filter(settles_cancelled | pays)
+        .filter(settles())
         .group_by("order_id")
         .agg(total("received").alias("captured"))
     )
@@ -66,4 +60,4 @@ def transform(gold_fact_sales: nw.LazyFrame, gold_fact_payments: nw.LazyFrame) -
     )
 
 
-asset = table_asset(UnsettledOrders, transform, reads={"gold_fact_payments": around(1, DAYS_TO_PAY_BACK)})
+asset = table_asset(UnsettledOrders, transform, reads={"gold_fact_payments": PAYMENTS_OF_ORDERS})

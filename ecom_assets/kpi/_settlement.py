@@ -1,0 +1,20 @@
+"""Which payments settle an order, and until when."""
+
+import narwhals as nw
+
+from ecom_assets.dates import days_between
+from ecom_assets.days import Reach, around
+
+DAYS_TO_PAY, DAYS_TO_PAY_BACK = 7, 45
+PAYMENTS_OF_ORDERS: Reach = around(1, DAYS_TO_PAY_BACK)
+
+
+def settles() -> nw.Expr:
+    """Whether the payment of a row counts for the order of `ordered_on` and `status` that stands beside it.
+
+    For a cancelled order that is all received and given back (`received`, `paid_on`) within 45 days, for another what
+    is received within 7. A payment of the day before counts, since one clock may be behind the other at midnight.
+    """
+    age, is_cancelled = days_between(nw.col("ordered_on"), nw.col("paid_on")), nw.col("status") == "cancelled"
+    pays = ~is_cancelled & (nw.col("received") > 0) & age.is_between(-1, DAYS_TO_PAY)
+    return pays | (is_cancelled & age.is_between(-1, DAYS_TO_PAY_BACK))

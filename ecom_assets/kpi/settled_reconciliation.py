@@ -1,0 +1,106 @@
+"""Money conserved where it is known late: margins, what orders still owe, and what cohorts have brought."""
+
+import narwhals as nw
+
+from ecom_assets.contract import Date, Decimal, Table, contract, key, money, rule
+from ecom_assets.dates import is_month_end
+from ecom_assets.days import history
+from ecom_assets.kpi._settlement import PAYMENTS_OF_ORDERS, settles
+from ecom_assets.money import MONEY, extended, no_amount, total
+from ecom_assets.table_asset import table_asset
+
+SIDES = ["amount", "amount_upstream"]
+
+
+class SettledReconciliation(Table, primary_key=("day", "table_name", "measure"), partition_column="day"):
+    """One row per day, table and amount that is settled only weeks later.
+
+    The margin's parts are held against silver, its net sales against `kpi.daily_sales`, which is itself held against
+    silver. What is captured less what is due, worked out anew from the silver orders, lines and payments of all orders
+    of the day, is what `kpi.unsettled_orders` lists. On the last day of a month, what all cohorts have brought is what
+    all customers with an order have brought. A day on which one differs fails here. It is provisional for 45 days.
+    """
+
+    day: Date = key("Business day")
+    table_name: str = key("The table that holds it")
+    measure: str = key("What is compared")
+    amount: Decimal = money("The amount in that table")
+    amount_upstream: Decimal = money("The amount in what that table is made of")
+
+    @rule
+    def same_upstream(cls) -> nw.Expr:
+        """A table has the amount that it is made of."""
+        return nw.col("amount") == nw.col("amount_upstream")
+
+
+def owed(items: nw.LazyFrame, orders: nw.LazyFrame, payments: nw.LazyFrame) -> nw.LazyFrame:
+    """What was captured for each of a day's orders, and what was due, with the other sign."""
+    c = nw.col
+    sold = orders.join(items, on="order_id", how="semi")
+    standing = sold.filter(c("status") != "cancelled")
+    received = nw.when(c("status") == "captured").then(c("amount")).when(c("status") == "refunded").then(-c("amount"))
+    paid = payments.select("order_id", "paid_on", received=received.cast(MONEY)).join(sold, on="order_id")
+    due = [
+        items.join(standing, on="order_id", how="semi").select(
+            day="ordered_on", amount_upstream=c("discount") - extended("quantity", "unit_price")
+        ),
+        standing.select(day="ordered_on", amount_upstream=c("discount") - c("shipping") - c("tax")),
+    ]
+    return nw.concat([paid.filter(settles()).select(day="ordered_on", amount_upstream="received"), *due])
+
+
+def brought_by_month_ends(customers: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame:
+    """What each customer with an order has brought up to the end of each month."""
+    c = nw.col
+    month_ends = days.filter(is_month_end(c("day"))).select(month_end="day")
+    so_far = customers.join(month_ends, how="cross").filter(c("day") <= c("month_end"))
+    latest = so_far.with_columns(latest=c("day").max().over("month_end", "customer_id")).filter(c("day") == c("latest"))
+    return latest.filter(~c("first_order_on").is_null()).select(day="month_end", amount_upstream="net_sales_to_date")
+
+
+def transform(
+    silver_order_items: nw.LazyFrame,
+    silver_orders: nw.LazyFrame,
+    silver_payments: nw.LazyFrame,
+    silver_shipments: nw.LazyFrame,
+    silver_ad_spend: nw.LazyFrame,
+    gold_agg_customer_metrics: nw.LazyFrame,
+    kpi_daily_sales: nw.LazyFrame,
+    kpi_daily_margin: nw.LazyFrame,
+    kpi_unsettled_orders: nw.LazyFrame,
+    kpi_monthly_cohorts: nw.LazyFrame,
+    days: nw.LazyFrame,
+) -> nw.LazyFrame:
+    fees = silver_payments.select(day="paid_on", amount_upstream="fee").join(days, on="day", how="semi")
+    upstream = {
+        ("kpi.daily_margin", "net_sales"): kpi_daily_sales.select("day", amount_upstream="net_sales"),
+        ("kpi.daily_margin", "shipping_cost"): silver_shipments.select(day="ordered_on", amount_upstream="cost"),
+        ("kpi.daily_margin", "payment_fees"): fees,
+        ("kpi.daily_margin", "marketing"): silver_ad_spend.select(day="shown_on", amount_upstream="spend"),
+        ("kpi.unsettled_orders", "difference"): owed(silver_order_items, silver_orders, silver_payments),
+        ("kpi.monthly_cohorts", "net_sales_to_date"): brought_by_month_ends(gold_agg_customer_metrics, days),
+    }
+    held = {
+        "kpi.daily_margin": (kpi_daily_margin, "day"),
+        "kpi.unsettled_orders": (kpi_unsettled_orders, "ordered_on"),
+        "kpi.monthly_cohorts": (kpi_monthly_cohorts, "month_end"),
+    }
+    sides = [
+        rows.with_columns(table_name=nw.lit(table), measure=nw.lit(measure))
+        for (table, measure), made_of in upstream.items()
+        for rows in (made_of, held[table][0].select(day=held[table][1], amount=measure))
+    ]
+    return (
+        nw.concat(sides, how="diagonal")
+        .group_by("day", "table_name", "measure")
+        .agg(*map(total, SIDES))
+        .with_columns(nw.coalesce(nw.col(side), no_amount()).alias(side) for side in SIDES)
+        .select(*contract(SettledReconciliation).columns)
+    )
+
+
+asset = table_asset(
+    SettledReconciliation,
+    transform,
+    reads={"silver_payments": PAYMENTS_OF_ORDERS, "gold_agg_customer_metrics": history},
+)
