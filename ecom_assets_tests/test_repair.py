@@ -15,7 +15,7 @@ JANUARY = Window.parse("2024-01-01..2024-01-31")
 
 def table(name: str, **reads: Reach) -> Declaration:
     """A table that reads others: "silver_orders" is "silver.orders"."""
-    promise = Contract(name, "", (), None, None, None, 0.0, {}, ())
+    promise = Contract(name, "", (), None, None, None, None, 0.0, {}, ())
     inputs = tuple(Read(read.replace("_", ".", 1), reach, read) for read, reach in reads.items())
     return Declaration(promise, lambda: None, inputs)
 
