@@ -28,7 +28,7 @@ ALIAS = "publishing"
 _LEDGER = {
     "ledger.files": "select * from {warehouse}.ledger.files",
     "ledger.arrivals": "select table_name, day as arrived_on, read_day as event_on, row_count "
-    "from {warehouse}.ledger.slices where starts_with(table_name, 'bronze.')",
+    "from {warehouse}.ledger.slices where table_name in ({bronze})",
     "ledger.amounts": "select * from {warehouse}.ledger.amounts",
     "ledger.stale": "select * from (values {stale}) as s (table_name, day, why) where day is not null",
     "ledger.column_lineage": "select table_name, unnest(lineage, recursive := true) from {warehouse}.ledger.compiled",
@@ -179,6 +179,7 @@ def _update(session: Session, con: duckdb.DuckDBPyConnection) -> None:
     warehouse = quoted(session.con.execute("select current_database()").fetchall()[0][0])
     tables = _published(session.catalog)
     days = _days_query(session, tables, warehouse)
+    bronze = ", ".join(literal(declaration.name) for declaration in session.catalog if declaration.is_bronze)
     stale = ", ".join(
         f"({literal(found.table)}, date '{found.day}', {literal(found.why)})" for found in session.stale()
     )
@@ -197,6 +198,7 @@ def _update(session: Session, con: duckdb.DuckDBPyConnection) -> None:
         for name, query in _LEDGER.items():
             filled = query.format(
                 warehouse=warehouse,
+                bronze=bronze or "null",
                 stale=stale or "(null::varchar, null::date, null::varchar)",
                 run_id=literal(session.run_id),
                 now=_timestamp(session.now()),

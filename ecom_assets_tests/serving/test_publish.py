@@ -215,6 +215,17 @@ def test_tables_and_views_that_nobody_declares_any_more_are_dropped(folder):
     assert read(folder, "select * from ledger.days where table_name = 'gold.fact_sales'") == []
 
 
+def test_arrivals_are_those_of_declared_tables(folder):
+    arrivals = "select table_name, sum(row_count) from ledger.arrivals group by all"
+    assert read(folder, arrivals) == [("bronze.sales", 3)]
+
+    with session(folder) as now:
+        now.con.execute("update ledger.slices set table_name = 'bronze.gone' where table_name = 'bronze.sales'")
+        publish(now, folder / "snapshot.duckdb")
+
+    assert read(folder, arrivals) == []
+
+
 def test_a_reader_keeps_its_run_and_reopening_shows_the_new_one(folder):
     with open_snapshot(folder / "snapshot.duckdb") as early:
         with open_snapshot(folder / "snapshot.duckdb"):
