@@ -155,12 +155,11 @@ def stale() -> None:
     """List the table-days that have to run again, and why. Days that are not over yet have time."""
     from ecom_assets import catalog
     from ecom_assets.days import stretches
-    from ecom_assets.table_asset import past_days
+    from ecom_assets.repair import runnable
     from ecom_assets.warehouse import open_session
 
-    over = past_days()
     with open_session(settings.load(), catalog.tables()) as session:
-        found = [item for item in session.stale() if over and item.day in over]
+        found = runnable(session.stale())
     reasons: dict[tuple[str, str], list[dt.date]] = {}
     for item in found:
         reasons.setdefault((item.table, item.why), []).append(item.day)

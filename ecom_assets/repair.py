@@ -11,6 +11,7 @@ from ecom_assets.days import Window, stretches
 from ecom_assets.declaration import Catalog
 from ecom_assets.errors import UserError
 from ecom_assets.ledger import StaleDay
+from ecom_assets.table_asset import past_days
 
 
 class RepairStuck(UserError):
@@ -23,6 +24,12 @@ class Repair:
 
     tables: frozenset[str]
     window: Window
+
+
+def runnable(stale: Iterable[StaleDay]) -> list[StaleDay]:
+    """The stale table-days of the days that are over; the others have time."""
+    days = past_days()
+    return [found for found in stale if days and found.day in days]
 
 
 def plan(

@@ -15,8 +15,8 @@ from ecom_assets.days import Window
 from ecom_assets.definitions import defs
 from ecom_assets.errors import UserError
 from ecom_assets.ledger import GOOD, good_days
-from ecom_assets.repair import Repair, RepairStuck, plan
-from ecom_assets.table_asset import asset_key, partitions, past_days
+from ecom_assets.repair import Repair, RepairStuck, plan, runnable
+from ecom_assets.table_asset import asset_key, partitions
 from ecom_assets.warehouse import REPAIR_TAG, open_session
 
 PROCESS_TAG = "ecom/process"
@@ -161,10 +161,8 @@ def _is_alive(process: int) -> bool:
 
 def stale_repairs() -> list[Repair]:
     """The runs that repair what is stale of the days that are over; what follows from them shows once they have run."""
-    days = past_days()
     with open_session(settings.load(), catalog.tables()) as session:
-        stale = [found for found in session.stale() if days and found.day in days]
-        return plan(stale, session.catalog, good_days(session.con))
+        return plan(runnable(session.stale()), session.catalog, good_days(session.con))
 
 
 def run_stale(on: dg.DagsterInstance) -> bool:

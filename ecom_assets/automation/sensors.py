@@ -13,7 +13,7 @@ from ecom_assets.automation.alerts import report_failures
 from ecom_assets.automation.jobs import pipeline
 from ecom_assets.landing.zone import Zone
 from ecom_assets.ledger import StaleDay, good_days, unread
-from ecom_assets.repair import Repair, plan
+from ecom_assets.repair import Repair, plan, runnable
 from ecom_assets.serving import publish
 from ecom_assets.table_asset import asset_key, past_days
 from ecom_assets.warehouse import REPAIR_TAG
@@ -73,12 +73,9 @@ def run_new_files(context: dg.SensorEvaluationContext) -> dg.SensorResult:
 @dg.sensor(job=pipeline, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
 def run_stale_days(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """Run the table-days whose inputs or code have changed since: late rows, corrections, new versions of a table."""
-    known, days = settings.load(), past_days()
-    if days is None:
-        return dg.SensorResult(skip_reason="No day of the calendar is over.")
-    standing = published(known.snapshot)
-    stale = [found for found in standing.stale if found.day in days and found.table in catalog.tables()]
-    return _ask(context, standing, stale)
+    standing = published(settings.load().snapshot)
+    declared = [found for found in standing.stale if found.table in catalog.tables()]
+    return _ask(context, standing, runnable(declared))
 
 
 SENSORS = [run_new_files, run_stale_days, report_failures]

@@ -159,10 +159,13 @@ def test_scattered_days_come_a_few_runs_at_a_time(zone: Zone, new_files: Ticks) 
     assert len(new_files()) == MOST_RUNS_PER_TICK
 
 
-def test_a_day_that_is_not_over_waits(zone: Zone, new_files: Ticks) -> None:
-    land(zone, [dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)])
+def test_a_day_that_is_not_over_waits(zone: Zone, new_files: Ticks, stale_days: Ticks) -> None:
+    tomorrow = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)
+    land(zone, [tomorrow])
+    publish(zone, stale=[("silver.orders", tomorrow)])
 
     assert new_files() == []
+    assert stale_days() == []
 
 
 @pytest.mark.slow
