@@ -11,6 +11,7 @@ import click
 from ecom_assets import settings
 from ecom_assets.days import ONE_DAY, Window
 from ecom_assets.errors import UserError
+from ecom_assets.scale import DEFAULT_PRESET, PRESETS
 
 if TYPE_CHECKING:
     from ecom_assets.shop import Shop
@@ -52,8 +53,8 @@ def yesterday(time_zone: str) -> dt.date:
 
 _PRESET = click.option(
     "--preset",
-    type=click.Choice(["demo", "seed003"]),
-    help="Which shop opens where none stands: demo, or seed003 with exactly 4,000 orders in 60 days.",
+    type=click.Choice(list(PRESETS)),
+    help=f"Which shop opens where none stands: {DEFAULT_PRESET}, or seed003 with exactly 4,000 orders in 60 days.",
 )
 
 
@@ -317,7 +318,7 @@ def _standing_shop(window: Window, preset: str | None) -> "Shop":
     standing = synthetic.load_shop(known.landing)
     if standing is None:
         _keep_calendar(dataclasses.replace(known, start=window.first, end=None), window)
-        standing = Shop(window.first, preset=preset or "demo")
+        standing = Shop(window.first, preset=preset or DEFAULT_PRESET)
         synthetic.save_shop(known.landing, standing)
     elif preset and preset != standing.preset:
         raise click.ClickException(

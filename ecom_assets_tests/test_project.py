@@ -15,7 +15,8 @@ LANGUAGE = {"channels", "contract", "dates", "days", "keys", "measures", "money"
 """What table files may use, beside the feeds and the named steps of their own layer."""
 
 MAY_IMPORT = {
-    "shop": {"shop"},
+    "scale": set(),
+    "shop": {"shop", "scale"},
     "landing": {"landing", "shop", "contract", "days", "engine", "errors", "settings"},
     "engine": {"engine", "contract", "days", "declaration", "errors"},
     "contract": set(),

@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 import polars as pl
 
+from ecom_assets.scale import DEFAULT_PRESET, PRESETS, Scale
 from ecom_assets.shop.customers import Customers
 from ecom_assets.shop.draws import DAY, uniforms
 from ecom_assets.shop.faults import duplicate_row, with_dirt
@@ -26,7 +27,6 @@ from ecom_assets.shop.sales import (
     returns_frame,
     shipments_frame,
 )
-from ecom_assets.shop.scale import PRESETS, Scale
 from ecom_assets.shop.stock import Stock, movements_frame
 from ecom_assets.shop.suppliers import Suppliers
 from ecom_assets.shop.timetable import Timetable
@@ -45,10 +45,10 @@ _DEFECT = {"feed": pl.String, "record": pl.Int64, "kind": pl.String}
 class Shop:
     """A synthetic shop. Equal arguments give equal rows, in whatever order days are asked for.
 
-    `preset` is "demo", "seed003" or a scale of one's own. Raises ValueError for an unknown preset.
+    `preset` is a name among PRESETS or a scale of one's own. Raises ValueError for an unknown preset.
     """
 
-    def __init__(self, start: date, seed: int = 7, preset: str | Scale = "demo") -> None:
+    def __init__(self, start: date, seed: int = 7, preset: str | Scale = DEFAULT_PRESET) -> None:
         if isinstance(preset, str) and preset not in PRESETS:
             raise ValueError(f"There is no preset {preset!r}; there are {', '.join(PRESETS)}.")
         self.start = start

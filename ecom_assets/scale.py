@@ -1,4 +1,7 @@
-"""How large a shop is."""
+"""How large a synthetic shop is.
+
+Stands beside the shop, so that the command line knows the presets without the libraries that draw rows.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -44,8 +47,9 @@ class Scale:
             raise ValueError("A shop opens with one of customers_at_start and products_at_start at least.")
 
 
+DEFAULT_PRESET = "demo"
 PRESETS: Mapping[str, Scale] = {
-    "demo": Scale(marketplace_share=0.08, dirty_share=0.002),
+    DEFAULT_PRESET: Scale(marketplace_share=0.08, dirty_share=0.002),
     "seed003": Scale(
         orders_per_day=4_000 / 60,
         customers_at_start=1_400,
