@@ -51,8 +51,11 @@ _KIND_WORDS: Mapping[Kind, str] = {
     "date": "no day like 2024-01-31 of the years 1000 to 9999",
     "timestamp": "no moment like 2024-01-31T10:00:00Z of the years 1000 to 9999",
     "float": "no number",
-    "boolean": "neither true nor false",
+    "boolean": "neither true nor false, nor yes, no, y, n, t, f, 1 or 0",
 }
+_TRUE, _FALSE = "('true', 'yes', 'y', 't', '1')", "('false', 'no', 'n', 'f', '0')"
+_WRITTEN_DAY = r"^\s*\d+[-/ \\]\d+[-/ \\]\d+\s*($|Z|[T +-]\s*\d)"
+_FLOAT = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 _HASH_DIGITS = 9
 
 
@@ -193,17 +196,25 @@ def _within(value: str, first: str, last: str) -> str:
     return f"case when {value} between {first} and {last} then {value} end"
 
 
+def written_day(text: str, sql_type: str) -> str:
+    """SQL: the day or moment that a text writes in digits, else null.
+
+    DuckDB's casts take words too, such as epoch and infinity, and any behind a day.
+    """
+    return f"case when regexp_matches({text}, '{_WRITTEN_DAY}') then try_cast({text} as {sql_type}) end"
+
+
 def _moment(text: str, time_zone: str) -> str:
     """SQL: text to a naive UTC timestamp; texts without offset are in the time zone.
 
-    Infinity and years without four digits are no moments: what is computed from them overflows.
+    Years without four digits are no moments: what is computed from them overflows.
     """
     # At the very end of time even try_cast raises.
-    with_zone = _within(f"(try(try_cast({text} as timestamptz)) at time zone 'UTC')", *_MOMENTS)
+    with_zone = _within(f"(try({written_day(text, 'timestamptz')}) at time zone 'UTC')", *_MOMENTS)
     if time_zone == "UTC":
         return with_zone
     offset = rf"regexp_matches({text}, ':\d\d(\.\d+)?\s*(Z|[+-]\d\d(:?\d\d)?|[A-Z][A-Za-z_/]+)$')"
-    plain = _within(f"try_cast({text} as timestamp)", *_MOMENTS)
+    plain = _within(written_day(text, "timestamp"), *_MOMENTS)
     local = f"(timezone({literal(time_zone)}, {plain}) at time zone 'UTC')"
     return f"case when {offset} then {with_zone} else {local} end"
 
@@ -237,11 +248,14 @@ def _typed(column: Column, feed_zone: str) -> str:
             exact = f"regexp_full_match({text}, '[+-]?0*({before}\\.?|({before})?{after})')"
             return f"case when {exact} then try_cast({text} as decimal(18,4)) end"
         case "date":
-            return _within(f"try_cast({text} as date)", *_DAYS)
+            return _within(written_day(text, "date"), *_DAYS)
         case "timestamp":
             return _moment(text, feed_zone)
-        case _:
-            return f"try_cast({text} as {SQL_TYPES[column.kind]})"
+        case "float":
+            number = f"try_cast({text} as double)"
+            return f"case when regexp_full_match({text}, '{_FLOAT}') and isfinite({number}) then {number} end"
+        case "boolean":
+            return f"case when lower({text}) in {_TRUE} then true when lower({text}) in {_FALSE} then false end"
 
 
 def _spelled_alike(column: Column, feed_zone: str) -> str:

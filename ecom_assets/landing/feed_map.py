@@ -78,7 +78,7 @@ import polars as pl
 import ecom_assets.landing
 from ecom_assets.contract import Contract, Table, contract
 from ecom_assets.days import Window
-from ecom_assets.engine.duckdb import moment_text
+from ecom_assets.engine.duckdb import moment_text, written_day
 from ecom_assets.errors import UserError
 from ecom_assets.landing import fixed_width
 from ecom_assets.landing.fixed_width import Layout
@@ -674,7 +674,7 @@ def _day_of_line(feed_map: FeedMap) -> str:
     column = feed_map.arrival_day.get("column") or feed_map.arrival_day.get("first")
     if column is None:
         return "arrived_on"
-    told = f"try_cast({_identifier(column)} as TIMESTAMP)::DATE"
+    told = f"({written_day(_identifier(column), 'TIMESTAMP')})::DATE"
     if time_format := feed_map.arrival_day.get("time_format"):
         told = f"try_strptime({_identifier(column)}, {_literal(time_format)})::DATE"
     told = f"case when {told} between date '0001-01-02' and date '9999-12-31' then {told} end"

@@ -20,6 +20,9 @@ of silver that come from it, also say where they came from: `arrived_on`, `sourc
 
 A landed row is set aside where it holds an amount of ten billion or more, a whole number of a billion or more, or a
 day or moment that is not of the years 1000 to 9999, so that whatever is computed from silver can be held.
+So is one whose text does not write out what its column is. Days and moments are written in digits, as 2024-01-31 or
+2024-01-31T10:00:00Z; words for them, such as epoch or today, are none. NaN and infinity are no numbers. True is true,
+yes, y, t or 1, and false is false, no, n, f or 0, in whatever case; on and off might be the state of something else.
 """
 BESIDE = """\
 ## Beside the tables

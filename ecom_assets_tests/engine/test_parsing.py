@@ -1,20 +1,47 @@
 """Text made typed: what is read, what is refused, and the hours that clocks skip and repeat."""
 
 import datetime as dt
+import json
 from pathlib import Path
 
+import narwhals as nw
 import pytest
 
 from ecom_assets import catalog
-from ecom_assets.days import Window
-from ecom_assets.declaration import Catalog
+from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money
+from ecom_assets.days import Window, by_event_day
+from ecom_assets.declaration import Catalog, declare
 from ecom_assets.landing.zone import FeedSettings, Zone
 from ecom_assets.writing import Session
+from ecom_assets_tests.tiny_shop import of_feed
 from ecom_assets_tests.warehouses import session_over
 
 PAYMENT = "p1,o1,{paid_at},2024-04-01T00:00:00Z,card,captured,{amount},{fee}"
 HEADER = "payment_id,order_id,paid_at,updated_at,method,status,amount,fee\n"
 LAST = dt.date(2024, 11, 30)
+
+
+class Sent(Table, primary_key="number", event_column="sent_on", name="landing.sent"):
+    """One row per record, with a column of each kind."""
+
+    number: str = key("Number of the record")
+    sent_on: Date = column("When it was sent")
+    a_date: Date = column("A day", nullable=True)
+    a_timestamp: Timestamp = column("A moment", nullable=True)
+    a_integer: int = column("A whole number", nullable=True)
+    a_decimal: Decimal = money("An amount", nullable=True)
+    a_float: float = column("A number", nullable=True)
+    a_boolean: bool = column("A yes or no", nullable=True)
+
+
+class Typed(Sent, partition_column="day", name="silver.sent"):
+    """One row per record."""
+
+    day: Date = column("When it was sent")
+
+
+def as_sent(bronze_sent: nw.LazyFrame) -> nw.LazyFrame:
+    return bronze_sent
 
 
 @pytest.fixture
@@ -129,6 +156,59 @@ def test_whole_numbers_are_never_rounded(tmp_path, text, value):
 
     wrong = None if value is not None else ["quantity is no whole number of at most 9 digits"]
     assert rows.select("quantity, problems").fetchall() == [(value, wrong)]
+
+
+WORDS = ("epoch", "infinity", "-infinity", "inf", "now", "today", "tomorrow", "yesterday", "allballs", "NaN", "null")
+"""What databases take for a day, a moment or a number, whatever day it is."""
+
+
+READ = [
+    ("date", WORDS, None),
+    ("date", ("2024-01-31 BC", "2024-01-31 (BC)", "2024-01-31, or so", "-2024-01-31", "20240131"), None),
+    ("date", ("2024-01-31", "2024/1/31", " 2024-01-31 00:00:00 ", "2024-01-31Z"), "2024-01-31"),
+    ("timestamp", WORDS, None),
+    ("timestamp", ("epoch UTC", "today 10:00:00", "10:00:00 today", "2024-01-31 10:00:00 BC"), None),
+    ("timestamp", ("2024-01-31T10:00:00Z", "2024/1/31 10:00", " 2024-01-31 12:00:00+02 "), "2024-01-31 10:00:00"),
+    ("integer", (*WORDS, "0x10", "1_000", "1e3", "true"), None),
+    ("decimal", (*WORDS, "0x10", "1_000", "1e3", "true"), None),
+    ("float", (*WORDS, "-inf", "+infinity", "-nan", "1e400", "-1e400", "0x10", "1_000", "1,5", "true"), None),
+    ("float", ("1.5", "+1.5", "1.5e0", "15E-1", " 1.50 "), "1.5"),
+    ("boolean", (*WORDS, "on", "off", "2", "-1", "1.0", "truth"), None),
+    ("boolean", ("true", "TRUE", "t", "T", "yes", "Yes", "y", "1", " true "), "true"),
+    ("boolean", ("false", "False", "f", "no", "NO", "n", "0"), "false"),
+]
+
+
+@pytest.mark.parametrize("time_zone", ["UTC", "Europe/London"])
+def test_a_text_is_read_as_what_it_writes_out_and_nothing_else(tmp_path, time_zone):
+    sent = {(kind, text): value for kind, texts, value in READ for text in texts}
+    lines = [
+        json.dumps({"number": f"{n}", "sent_on": f"{LAST}", f"a_{kind}": text}) for n, (kind, text) in enumerate(sent)
+    ]
+    zone = Zone(tmp_path)
+    zone.save_settings("sent", FeedSettings(time_zone))
+    zone.write("sent", LAST, "sent.jsonl", "\n".join(lines).encode())
+    silver = declare(contract(Typed), as_sent, {"bronze_sent": by_event_day}, feed=contract(Sent))
+    session = session_over(zone, tables=of_feed(Sent, silver))
+    session.run("bronze.sent", Window(LAST, LAST))
+
+    rows = session.frame(silver, silver.reads[0], Window(LAST, LAST)).relation().order("record")
+
+    kinds = dict.fromkeys(kind for kind, _, _ in READ)
+    read = rows.select(f"coalesce({', '.join(f'a_{kind}::varchar' for kind in kinds)})").fetchall()
+    assert dict(zip(sent, read, strict=True)) == {one: (value,) for one, value in sent.items()}
+    assert rows.filter("problems is null").shape[0] == sum(value is not None for value in sent.values())
+
+
+def test_a_word_for_a_day_sets_its_row_aside(payments):
+    _land(payments, LAST, paid_at="epoch")
+
+    _, problems = _parsed(payments, LAST, "payment_id")
+
+    assert problems == [
+        "paid_at gives no usable day",
+        "paid_at is no moment like 2024-01-31T10:00:00Z of the years 1000 to 9999",
+    ]
 
 
 def test_a_day_without_a_time_is_that_day_in_every_time_zone(tmp_path):

@@ -523,7 +523,9 @@ def test_a_product_too_large_passes_as_it_was_sent(tmp_path: Path, zone: Zone) -
 
 
 def test_lines_of_days_that_no_calendar_has_go_with_those_of_the_file(tmp_path: Path, zone: Zone) -> None:
-    land_text(tmp_path, zone, LISTED_BY_DAY, **{"a.csv": "id,at,name\n1,2024-01-05,\n2,infinity,\n3,20241-01-01,\n"})
+    land_text(
+        tmp_path, zone, LISTED_BY_DAY, **{"a.csv": "id,at,name\n1,2024-01-05,\n2,infinity,\n3,20241-01-01,\n4,epoch,\n"}
+    )
 
     assert zone.days("customers") == [dt.date(2024, 1, 5)]
 
