@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime as dt
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 from zoneinfo import ZoneInfo
@@ -264,7 +265,7 @@ def verify() -> None:
     with open_session(settings.load(), catalog.tables()) as session:
         [(count,)] = session.con.execute("select count(*) from ledger.days").fetchall()
         click.echo(f"Rebuilding {count:,} table-days from the landing zone.", err=True)
-        difference = proof.verify(session)
+        difference = proof.verify(session, tell=partial(click.echo, err=True))
     if difference:
         raise click.ClickException(str(difference))
     click.echo("Every table-day equals that of a full rebuild: states, counts and contents.")

@@ -1,6 +1,8 @@
 """The proof that incremental equals rebuild: everything anew over the same landing zone, then compared."""
 
 import tempfile
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,10 +48,13 @@ def settle(session: Session) -> int:
     return ran
 
 
-def rebuild(session: Session, con: duckdb.DuckDBPyConnection) -> Session:
+def rebuild(
+    session: Session, con: duckdb.DuckDBPyConnection, tell: Callable[[str], object] = lambda line: None
+) -> Session:
     """All that a warehouse knows, built in one go on another connection from the same landing zone.
 
-    Built are the table-days that it has, and those that it should have because all that they read is there.
+    Built are the table-days that it has, and those that it should have because all that they read is there. `tell`
+    gets a line for each table that is built.
     """
     con.execute("set TimeZone = 'UTC'")
     other = Session(con, session.catalog, session.zone, session.calendar, session.time_zone, session.strict)
@@ -59,8 +64,11 @@ def rebuild(session: Session, con: duckdb.DuckDBPyConnection) -> Session:
         days = known[declaration.name]
         if declaration.reads:
             days |= set.intersection(*(known[read.table] for read in declaration.reads))
+        began = time.perf_counter()
         for window in stretches(days):
             other.run(declaration.name, window)
+        if days:
+            tell(f"{declaration.name}: {len(days):,} days rebuilt, {time.perf_counter() - began:.1f} s")
     settle(other)
     return other
 
@@ -79,12 +87,15 @@ def contents(session: Session) -> dict[tuple[str, str], str]:
     }
 
 
-def verify(session: Session) -> Difference | None:
-    """The first table-day of a warehouse that differs from a full rebuild, in the order of the tables."""
+def verify(session: Session, tell: Callable[[str], object] = lambda line: None) -> Difference | None:
+    """The first table-day of a warehouse that differs from a full rebuild, in the order of the tables.
+
+    `tell` gets a line for each table that is rebuilt.
+    """
     with tempfile.TemporaryDirectory(prefix="ecom-verify-") as folder:
         path = Path(folder) / "rebuilt.duckdb"
         with duckdb.connect(path) as con:
-            rebuilt = contents(rebuild(session, con))
+            rebuilt = contents(rebuild(session, con, tell))
         standing = contents(session)
         order = {name: n for n, name in enumerate(session.catalog.names)}
         different = sorted(

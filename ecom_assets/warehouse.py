@@ -7,12 +7,13 @@ processes wait for each other. Nobody else opens the file: readers read the snap
 import random
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from typing import Any
 
+import click
 import dagster as dg
 import duckdb
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from pydantic import PrivateAttr
 
 from ecom_assets import catalog, pages, settings
@@ -27,27 +28,43 @@ from ecom_assets.table_asset import CONTRACT, EXPECTATIONS, asset_key, has_expec
 from ecom_assets.writing import DayResult, Session
 
 REPAIR_TAG = "ecom/repair"
+PATIENCE = 2.0
+"""Seconds of waiting before it is said what is waited for."""
 
 
 @contextmanager
 def open_session(known: Settings, tables: Catalog, run_id: str = "") -> Iterator[Session]:
-    """A session on the warehouse file; waits while another process holds it.
+    """A session on the warehouse file; waits while another process holds it, and says so once.
 
     The lock is the operating system's: a killed process leaves none behind.
     """
     known.data.mkdir(parents=True, exist_ok=True)
-    with FileLock(known.data / "warehouse.lock", thread_local=False), closing(_connect(known)) as con:
+    with _turn(known), closing(_connect(known)) as con:
         yield Session(con, tables, Zone(known.landing), known.calendar, known.time_zone, known.strict, run_id)
+
+
+def _turn(known: Settings) -> AbstractContextManager[Any]:
+    """The lock that runs and commands take from each other, once it is ours."""
+    lock = FileLock(known.data / "warehouse.lock", thread_local=False)
+    try:
+        return lock.acquire(timeout=PATIENCE)
+    except Timeout:
+        click.echo(f"Waiting for another run or command to be done with {known.warehouse}.", err=True)
+        return lock.acquire()
 
 
 def _connect(known: Settings) -> duckdb.DuckDBPyConnection:
     """Waits, with jitter, while a tool that does not know of our lock has the file open."""
+    silent_until: float | None = time.monotonic() + PATIENCE
     while True:
         try:
             con = duckdb.connect(known.warehouse)
         except duckdb.IOException as error:
             if "lock" not in str(error).lower():
                 raise
+            if silent_until and time.monotonic() > silent_until:
+                click.echo(f"Waiting for another program to close the warehouse. {error}", err=True)
+                silent_until = None
             time.sleep(random.uniform(0.05, 0.5))
         else:
             con.execute("set TimeZone = 'UTC'")

@@ -20,3 +20,15 @@ def test_tables_that_nobody_declares_any_more_do_not_count(tmp_path: Path) -> No
         shop.con.execute("update ledger.days set state = 'failed' where table_name = 'kpi.daily'")
 
         assert verify(session) is None
+
+
+def test_each_table_is_told_of_as_it_is_rebuilt(tmp_path: Path) -> None:
+    lines: list[str] = []
+    with open_shop(tmp_path) as shop:
+        shop.land_customers(0)
+        shop.land_orders(0, order(1, 0))
+        shop.run(days(0))
+
+        verify(shop.session, tell=lines.append)
+
+        assert [line.partition(": 1 days rebuilt, ")[0] for line in lines] == shop.session.catalog.names

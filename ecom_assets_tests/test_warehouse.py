@@ -1,6 +1,9 @@
 """Tables run by Dagster end in the warehouse and its ledger. Leans on private parts of Dagster, pinned here."""
 
 import datetime as dt
+import fcntl
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -205,6 +208,49 @@ def test_a_run_by_hand_does_not_pass_a_day_that_failed_before(instance: dg.Dagst
     result = run(instance, Window(BAD_DAY, BAD_DAY), select="key:gold/takings")
 
     assert "silver.receipts is failed on 2024-01-02" in why(result)
+
+
+def test_who_waits_for_another_run_is_told_so_once(tmp_path: Path, zone: Zone, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = []
+    with (tmp_path / "warehouse.lock").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+
+        def leave(said: str, *, err: bool) -> None:
+            told.append((said, err))
+            fcntl.flock(other, fcntl.LOCK_UN)
+
+        monkeypatch.setattr("ecom_assets.warehouse.PATIENCE", 0.0)
+        monkeypatch.setattr("click.echo", leave)
+
+        assert asked("select 1") == [(1,)]
+
+    assert told == [(f"Waiting for another run or command to be done with {tmp_path}/warehouse.duckdb.", True)]
+
+
+def test_who_waits_for_a_program_that_has_the_warehouse_open_is_told_which_once(
+    tmp_path: Path, zone: Zone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opens = "import duckdb, sys; con = duckdb.connect(sys.argv[1]); print(flush=True); input()"
+    told = []
+    with subprocess.Popen(
+        [sys.executable, "-c", opens, tmp_path / "warehouse.duckdb"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout
+        other.stdout.readline()
+
+        def leave(said: str, *, err: bool) -> None:
+            told.append((said, err))
+            other.communicate(b"\n")
+
+        monkeypatch.setattr("ecom_assets.warehouse.PATIENCE", 0.0)
+        monkeypatch.setattr("click.echo", leave)
+
+        assert asked("select 1") == [(1,)]
+
+    [(said, err)] = told
+    assert said.startswith("Waiting for another program to close the warehouse. ")
+    assert f"(PID {other.pid})" in said
+    assert err
 
 
 def test_a_check_started_alone_says_what_to_do_instead(instance: dg.DagsterInstance, zone: Zone) -> None:
