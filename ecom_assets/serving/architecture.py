@@ -14,7 +14,7 @@ One flow, one direction. Each arrow has one module that is responsible for it:
 
 | from | to | module |
 | --- | --- | --- |
-| a shop's exports | landing zone | `landing/feed_map.py`, by a feed map |
+| a shop's exports | landing zone | `landing/feed_map/`, by a feed map |
 | the synthetic shop | landing zone | `landing/synthetic.py` |
 | landed files | rows of text | `landing/reading.py` |
 | bronze text | typed rows, with what could not be read | `engine/duckdb.py` |
