@@ -1,6 +1,7 @@
 """The quality of the published tables against the target: which tables fall short, on which days."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 import dagster as dg
 import duckdb
@@ -28,6 +29,8 @@ class Quality:
     """Rows that passed per row checked; the mean of the days' scores where there was nothing to check."""
     complete: float
     """Share of its days for which nothing is missing or still to come."""
+    restated: Decimal | None
+    """What its amounts are now less what they were when they were first told; None where it has no amount."""
 
 
 def quality(con: duckdb.DuckDBPyConnection, days: int = DAYS, *, by_day: bool = False) -> list[Quality]:
@@ -36,7 +39,7 @@ def quality(con: duckdb.DuckDBPyConnection, days: int = DAYS, *, by_day: bool = 
     rows = con.execute(f"""
         select {name} as name, sum(rows_checked)::bigint, sum(rows_passed)::bigint,
                coalesce(sum(rows_passed) / nullif(sum(rows_checked), 0), avg(quality_score)) as score,
-               avg(is_complete::int) as complete
+               avg(is_complete::int) as complete, sum(restated_amount) as restated
         from kpi.daily_quality where day > (select max(day) from kpi.daily_quality) - {days}
         group by all order by score, complete, name""").fetchall()
     return [Quality(*row) for row in rows]
@@ -44,8 +47,13 @@ def quality(con: duckdb.DuckDBPyConnection, days: int = DAYS, *, by_day: bool = 
 
 def table_of(found: list[Quality]) -> str:
     """Qualities as a Markdown table."""
-    lines = [f"| {q.name} | {q.rows_checked:,} | {q.rows_passed:,} | {q.score:.3%} | {q.complete:.1%} |" for q in found]
-    return "\n".join(["| | rows checked | passed | score | complete |", "| --- | --: | --: | --: | --: |", *lines])
+    lines = [
+        f"| {q.name} | {q.rows_checked:,} | {q.rows_passed:,} | {q.score:.3%} | {q.complete:.1%} "
+        f"| {'' if q.restated is None else f'{q.restated:,.2f}'} |"
+        for q in found
+    ]
+    head = ["| | rows checked | passed | score | complete | restated by |", "| --- | --: | --: | --: | --: | --: |"]
+    return "\n".join([*head, *lines])
 
 
 @dg.asset(
@@ -63,7 +71,9 @@ def table_of(found: list[Quality]) -> str:
     ],
 )
 def data_quality() -> dg.MaterializeResult:
-    """How many of the rows checked in the last 30 days have passed, by table. Looks at the snapshot only.
+    """How many of the rows checked in the last 30 days have passed, and by how much amounts that were told have changed.
+
+    Looks at the snapshot only.
 
     The score of each table and day is in `kpi.daily_quality`.
     """

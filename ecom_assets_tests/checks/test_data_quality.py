@@ -5,7 +5,7 @@ import dagster as dg
 import duckdb
 import pytest
 
-from ecom_assets.checks.data_quality import data_quality, quality
+from ecom_assets.checks.data_quality import data_quality, quality, table_of
 from ecom_assets.kpi.daily_reconciliation import QUALITY
 
 GOOD = [("bronze.orders", "2024-01-01", "stored", 1000, 0), ("gold.fact_sales", "2024-01-02", "provisional", 1000, 0)]
@@ -78,6 +78,10 @@ def test_the_restated_amount_is_what_is_told_now_less_what_was_told_first():
         query = "select restated_amount from kpi.daily_quality order by table_name"
 
         assert con.execute(query).fetchall() == [(None,), (None,), (Decimal("-19.95"),)]
+        told = table_of(quality(con))
+
+    assert "| kpi.daily_sales | 1 | 1 | 100.000% | 100.0% | -19.95 |" in told
+    assert "| bronze.orders | 1,000 | 1,000 | 100.000% | 100.0% |  |" in told
 
 
 def test_the_worst_table_comes_first_and_old_days_do_not_count():
