@@ -71,7 +71,7 @@ def table_of(found: list[Quality]) -> str:
     ],
 )
 def data_quality() -> dg.MaterializeResult:
-    """How many of the rows checked in the last 30 days have passed, and by how much amounts that were told have changed.
+    """How many of the rows checked in the last 30 days have passed, and by how much told amounts have changed.
 
     Looks at the snapshot only.
 
