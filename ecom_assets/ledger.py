@@ -7,7 +7,7 @@ alone follows which table-days are stale. Hashes are 64 bits from DuckDB's `hash
 import datetime as dt
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import duckdb
@@ -63,6 +63,10 @@ class Entry:
     slices: tuple[Slice, ...] = ()
     bad_count: int = 0
     note: str = ""
+    broken: Mapping[str, int] = field(default_factory=dict)
+    """Hard rules or reasons, and how many rows broke them."""
+    warned: Mapping[str, int] = field(default_factory=dict)
+    """Expectations, and how many rows missed them."""
 
     @property
     def row_count(self) -> int:
@@ -103,6 +107,8 @@ create table if not exists ledger.moves (
     content ubigint);
 create table if not exists ledger.amounts (
     table_name varchar, day date, amount decimal(38, 4), run_id varchar, told_at timestamp);
+create table if not exists ledger.findings (
+    table_name varchar, day date, is_hard boolean, rule varchar, row_count bigint);
 create table if not exists ledger.pokes (table_name varchar, day date, because varchar);
 create table if not exists ledger.files (
     feed varchar, arrived_on date, source_file varchar, digest varchar, duplicate_of varchar, replaced_at timestamp);
@@ -286,6 +292,19 @@ def recorded_inputs(con: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> di
     return {(table, day): inputs for table, day, inputs in rows}
 
 
+def findings(con: duckdb.DuckDBPyConnection, table: str, window: Window) -> dict[tuple[dt.date, bool], dict[str, int]]:
+    """The rules that rows of a table broke (True) or missed (False) by day, and how many; most first."""
+    rows = con.execute(
+        "select day, is_hard, rule, row_count from ledger.findings where table_name = ? and day between ? and ? "
+        "order by row_count desc, rule",
+        [table, window.first, window.last],
+    ).fetchall()
+    found: dict[tuple[dt.date, bool], dict[str, int]] = {}
+    for day, is_hard, rule, count in rows:
+        found.setdefault((day, is_hard), {})[rule] = count
+    return found
+
+
 def happened(con: duckdb.DuckDBPyConnection, bronze: Iterable[str]) -> set[dt.date]:
     """The days on which rows of bronze tables happened, whenever they arrived."""
     named = ", ".join(literal(table) for table in bronze) or "null"
@@ -336,7 +355,7 @@ def record(
 ) -> None:
     """Replace the rows of these table-days; what was asked of them is settled thereby."""
     days = ", ".join(_day(entry.day) for entry in entries)
-    for part in ("days", "slices", "pokes"):
+    for part in ("days", "slices", "findings", "pokes"):
         con.execute(f"delete from ledger.{part} where table_name = ? and day in ({days})", [table])
     rows = _values(
         (
@@ -361,6 +380,14 @@ def record(
     )
     if slices:
         con.execute(f"insert into ledger.slices values {slices}")
+    found = _values(
+        (literal(table), _day(entry.day), is_hard, literal(rule), str(count))
+        for entry in entries
+        for is_hard, rules in (("true", entry.broken), ("false", entry.warned))
+        for rule, count in rules.items()
+    )
+    if found:
+        con.execute(f"insert into ledger.findings values {found}")
 
 
 def tell(

@@ -222,8 +222,9 @@ class Session:
     def repair(self, name: str, window: Window) -> list[DayResult]:
         """Run the days of a window that are stale; of the others, what is recorded, if anything is."""
         stale = [found.day for found in self.stale(only=[name])]
+        found = ledger.findings(self.con, name, window)
         recorded = {
-            day: DayResult(day, State(state), rows, bad, note)
+            day: DayResult(day, State(state), rows, bad, note, found.get((day, True), {}), found.get((day, False), {}))
             for day, state, rows, bad, note in self.con.execute(
                 "select day, state, row_count, bad_count, note from ledger.days where table_name = ? "
                 "and day between ? and ?",
@@ -299,7 +300,14 @@ def _gate(session: Session, declaration: Declaration, window: Window) -> dict[dt
 
 def _entry(result: DayResult, expected: Expectation, slices: tuple[Slice, ...]) -> Entry:
     return Entry(
-        result.day, result.state, expected.inputs, slices if result.state.is_good else (), result.bad_count, result.note
+        result.day,
+        result.state,
+        expected.inputs,
+        slices if result.state.is_good else (),
+        result.bad_count,
+        result.note,
+        result.broken,
+        result.warned,
     )
 
 

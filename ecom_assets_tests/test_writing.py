@@ -538,6 +538,19 @@ def test_a_repair_that_changes_no_number_stops_there(shop):
     assert shop.stale() == []
 
 
+def test_a_repair_says_again_what_was_found_on_days_that_it_need_not_run(shop):
+    shop.land_orders(1, order(11, 1, amount=5000), order(12, 1), order(13, 1, amount=-1), "not,an,order")
+    ran = shop.run(days(0, 2))
+
+    for table in ("bronze.orders", "silver.orders", "gold.sales", "kpi.daily"):
+        found = [(result.state, result.broken, result.warned) for result in ran[table]]
+        repaired = shop.session.repair(table, days(0, 2))
+        assert [(result.state, result.broken, result.warned) for result in repaired] == found, table
+    assert ran["bronze.orders"][1].warned
+    assert ran["silver.orders"][1].broken
+    assert ran["gold.sales"][1].broken
+
+
 def test_a_transform_that_loses_or_doubles_rows_is_found_out(shop):
     def lossy(bronze_orders: nw.LazyFrame) -> nw.LazyFrame:
         return bronze_orders.filter(nw.col("order_id") != "11")
