@@ -1,4 +1,7 @@
-"""Alerts: failed checks and failed runs, told once each to a file and to a webhook."""
+"""Alerts: failed checks and failed runs, told once each to a file and to a webhook.
+
+A failed check is told when it is news: when it had passed before, or had failed otherwise. A failed run always is.
+"""
 
 import datetime as dt
 import json
@@ -11,8 +14,10 @@ from pathlib import Path
 from typing import Literal
 
 import dagster as dg
+from dagster._core.storage.event_log import SqlEventLogStorage
 
 from ecom_assets import settings
+from ecom_assets.automation.event_log import verdicts_before
 from ecom_assets.days import stretches
 from ecom_assets.table_asset import CONTRACT
 
@@ -129,7 +134,7 @@ def _line(alert: Alert) -> str:
 
 @dg.sensor(minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
 def report_failures(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-    """Tell of failed checks and failed runs, once each.
+    """Tell of failed checks and failed runs, once each; a check that fails on a day as it did before is no news.
 
     File and webhook have a cursor each. It moves past a run only when all of its alerts are delivered there, so that
     none is lost while the webhook is down, and the file does not wait for it.
@@ -167,12 +172,34 @@ def _alerts_of_record(instance: dg.DagsterInstance, record: dg.EventLogRecord) -
         return []
     entry = record.event_log_entry
     ended_at = dt.datetime.fromtimestamp(entry.timestamp, dt.UTC)
-    evaluations = [
-        logged.dagster_event.asset_check_evaluation_data
-        for logged in instance.all_logs(record.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
-        if logged.dagster_event
-    ]
-    return alerts_of(run, ended_at, _error_of(entry.dagster_event), evaluations)
+    logged = instance.all_logs(record.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    return alerts_of(run, ended_at, _error_of(entry.dagster_event), _news(instance, logged))
+
+
+def _news(instance: dg.DagsterInstance, logged: Sequence[dg.EventLogEntry]) -> list[dg.AssetCheckEvaluation]:
+    """The failed verdicts of a run that are not those that stood before it.
+
+    What stood is read from Dagster's log, for that says the same at every try and to every destination.
+    """
+    failed: dict[dg.AssetCheckKey, list[dg.AssetCheckEvaluation]] = {}
+    for entry in logged:
+        verdict = entry.get_dagster_event().asset_check_evaluation_data
+        if not verdict.passed:
+            failed.setdefault(verdict.asset_check_key, []).append(verdict)
+    began, storage = min((entry.timestamp for entry in logged), default=0.0), instance.event_log_storage
+    assert isinstance(storage, SqlEventLogStorage)
+    news = []
+    for check, verdicts in failed.items():
+        stood = verdicts_before(storage, began, check, [verdict.partition for verdict in verdicts])
+        for verdict in verdicts:
+            before = stood.get(verdict.partition)
+            if before is None or _fault(before) != _fault(verdict):
+                news.append(verdict)
+    return news
+
+
+def _fault(verdict: dg.AssetCheckEvaluation) -> tuple[bool, dg.AssetCheckSeverity, dict[str, int]]:
+    return verdict.passed, verdict.severity, _offending(verdict)
 
 
 def _error_of(event: dg.DagsterEvent | None) -> str | None:

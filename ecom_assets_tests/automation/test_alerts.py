@@ -1,8 +1,8 @@
-"""Failed checks and failed runs are told once each, and none is lost."""
+"""Failed checks and failed runs are told once each, and none is lost; what fails as before is no news."""
 
 import datetime as dt
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -10,10 +10,16 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationPlanned
+from dagster._core.test_utils import create_run_for_test
+from dagster_shared.record import replace
 
 from ecom_assets import settings
 from ecom_assets.automation.alerts import MOST_LINES, Alert, alerts_of, post, report_failures, write
 from ecom_assets.days import Window
+from ecom_assets.landing.zone import Zone
+from ecom_assets.warehouse import REPAIR_TAG
+from ecom_assets_tests.automation import till
 
 RUN = dg.DagsterRun(job_name="pipeline", run_id="4bb4db42-6ac7-43d8-ac35-920cbc0ed2b7")
 NIGHT = dt.datetime(2024, 4, 1, 2, 5, tzinfo=dt.UTC)
@@ -227,6 +233,27 @@ def tick(instance: dg.DagsterInstance, alerts_file: Path) -> Ticks:
     return Ticks(instance)
 
 
+def begun(instance: dg.DagsterInstance) -> Callable[..., None]:
+    """A run under way, as a function that reports an event of a kind, with what is particular to it."""
+    run = create_run_for_test(instance, job_name="pipeline", status=dg.DagsterRunStatus.STARTED)
+
+    def report(kind: dg.DagsterEventType, data: Any = None) -> None:
+        instance.report_dagster_event(dg.DagsterEvent(kind.value, "pipeline", event_specific_data=data), run.run_id)
+
+    return report
+
+
+def end(report: Callable[..., None], *verdicts: dg.AssetCheckEvaluation) -> None:
+    """Have a run come to these verdicts and end well."""
+    for reached in verdicts:
+        report(dg.DagsterEventType.ASSET_CHECK_EVALUATION, reached)
+    report(dg.DagsterEventType.RUN_SUCCESS)
+
+
+def run_of(instance: dg.DagsterInstance, *verdicts: dg.AssetCheckEvaluation) -> None:
+    end(begun(instance), *verdicts)
+
+
 def run_broken(instance: dg.DagsterInstance) -> None:
     broken.execute_in_process(instance=instance, raise_on_error=False)
 
@@ -300,3 +327,124 @@ def test_without_a_webhook_alerts_go_to_the_file(
     tick()
 
     assert len(alerts_file.read_text().splitlines()) == 1
+
+
+# -- what is news -----------------------------------------------------------------------------------
+
+WARNED = verdict("silver.orders", "2024-01-02", "expectations", rows=2)
+WELL = verdict("silver.orders", "2024-01-02", "expectations", passed=True)
+REFUSED = verdict("gold.sales", "2024-01-02", rows=2)
+BLOCKED = verdict("gold.sales", "2024-01-02")
+
+
+@pytest.mark.parametrize("stands", [WARNED, REFUSED, BLOCKED, replace(WARNED, partition=None)])
+def test_what_fails_as_it_did_before_is_not_told_again(
+    instance: dg.DagsterInstance, tick: Ticks, webhook: Webhook, stands: dg.AssetCheckEvaluation
+) -> None:
+    for _ in range(3):
+        run_of(instance, stands)
+        tick()
+
+    assert len(webhook.messages) == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        (verdict("silver.orders", "2024-01-02", "expectations", rows=3), WARNED),
+        (replace(WARNED, metadata={"missed": dg.MetadataValue.json({"another rule": 2})}), WARNED),
+        (replace(WARNED, severity=dg.AssetCheckSeverity.ERROR), WARNED),
+        (verdict("silver.orders", "2024-01-01", "expectations", rows=2), WARNED),
+        (verdict("silver.payments", "2024-01-02", "expectations", rows=2), WARNED),
+        (verdict("silver.orders", "2024-01-02", rows=2), WARNED),
+        (BLOCKED, REFUSED),
+        (REFUSED, BLOCKED),
+    ],
+)
+def test_what_failed_otherwise_or_elsewhere_before_is_told(
+    instance: dg.DagsterInstance,
+    tick: Ticks,
+    webhook: Webhook,
+    before: dg.AssetCheckEvaluation,
+    now: dg.AssetCheckEvaluation,
+) -> None:
+    run_of(instance, before)
+    tick()
+    webhook.messages.clear()
+
+    run_of(instance, now)
+    tick()
+
+    assert len(webhook.messages) == 1
+
+
+def test_what_got_well_and_fails_again_is_told_again(
+    instance: dg.DagsterInstance, tick: Ticks, webhook: Webhook
+) -> None:
+    for found in (WARNED, WELL, WARNED, WARNED):
+        run_of(instance, found)
+    tick()
+
+    assert len(webhook.messages) == 2
+
+
+def test_of_a_check_only_the_days_are_told_that_are_news(
+    instance: dg.DagsterInstance, tick: Ticks, webhook: Webhook
+) -> None:
+    run_of(instance, *(verdict("gold.takings", f"2024-01-0{day}", rows=2) for day in (1, 2, 3)))
+    tick()
+    run_of(instance, *(verdict("gold.takings", f"2024-01-0{day}", rows=2) for day in (2, 3, 4, 5)))
+    tick()
+
+    assert webhook.messages[1]["text"].splitlines()[1:] == [
+        ":large_orange_circle: gold/takings: contract failed on 2024-01-04..2024-01-05",
+        f"    • 4 x {RULE}",
+    ]
+
+
+def test_a_failure_that_still_waits_for_the_webhook_is_told_though_it_stands_in_the_next_run_too(
+    instance: dg.DagsterInstance, tick: Ticks, webhook: Webhook, alerts_file: Path
+) -> None:
+    webhook.status = 503
+    for _ in range(2):
+        run_of(instance, WARNED)
+        assert "tried again" in tick()
+    webhook.status = 200
+    tick()
+    tick()
+
+    assert len(webhook.messages) == 1
+    assert len(alerts_file.read_text().splitlines()) == 1
+
+
+def test_runs_count_in_the_order_in_which_they_judged_not_in_which_they_were_planned(
+    instance: dg.DagsterInstance, tick: Ticks, webhook: Webhook
+) -> None:
+    overtaken = begun(instance)
+    planned = AssetCheckEvaluationPlanned(asset_key=WARNED.asset_key, check_name=WARNED.check_name)
+    overtaken(dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED, planned)
+    run_of(instance, replace(WELL, partition=None))
+    end(overtaken, replace(WARNED, partition=None))
+    run_of(instance, replace(WARNED, partition=None))
+    tick()
+
+    assert len(webhook.messages) == 1
+
+
+@pytest.mark.slow
+def test_a_day_that_a_repair_finds_as_it_was_is_not_told_again(
+    instance: dg.DagsterInstance, tick: Ticks, webhook: Webhook
+) -> None:
+    zone = Zone(settings.load().landing)
+    window = {"dagster/asset_partition_range_start": "2024-01-01", "dagster/asset_partition_range_end": "2024-01-02"}
+    for file, tags in (("till.csv", {}), ("twin.csv", {REPAIR_TAG: "true"})):
+        for day, amount in (("2024-01-01", "10"), ("2024-01-02", "-10")):
+            line = f"r{day},{day}T09:00:00Z,{amount}"
+            zone.write("receipts", dt.date.fromisoformat(day), file, f"receipt_id,paid_at,amount\n{line}\n".encode())
+        dg.materialize(
+            till.ASSETS, instance=instance, resources={"warehouse": till.TillWarehouse()}, tags={**window, **tags}
+        )
+        tick()
+
+    assert len(webhook.messages) == 1
+    assert "gold/takings: contract failed on 2024-01-02" in webhook.messages[0]["text"]
