@@ -75,9 +75,14 @@ class ShapeError(UserError):
     """A transform's result does not have the columns or types of its contract."""
 
 
+def identifier(name: str) -> str:
+    """A name for SQL, whatever it holds."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def quoted(name: str) -> str:
-    """An identifier for SQL, whatever it holds; a dotted table name part by part."""
-    return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
+    """A name for SQL, whatever it holds; a dotted table name part by part."""
+    return ".".join(map(identifier, name.split(".")))
 
 
 def literal(text: str) -> str:

@@ -28,6 +28,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ecom_assets.engine.duckdb import identifier, literal
 from ecom_assets.landing.zone import PARQUET, LandedFile, kind_of
 
 RECORD_LIMIT = 1 << 20
@@ -142,10 +143,10 @@ def _parser() -> duckdb.DuckDBPyConnection:
 
 
 def _parquet_rows(shape: "_Parquet", files: Sequence[LandedFile], columns: Sequence[str]) -> str:
-    paths = ", ".join(_text(_exactly(file.path)) for file in files)
-    names = ", ".join(_text(file.name) for file in files)
-    days = ", ".join(f"DATE {_text(file.arrived_on.isoformat())}" for file in files)
-    given = ", ".join(_identifier(name) for name in columns)
+    paths = ", ".join(literal(_exactly(file.path)) for file in files)
+    names = ", ".join(literal(file.name) for file in files)
+    days = ", ".join(f"DATE {literal(file.arrived_on.isoformat())}" for file in files)
+    given = ", ".join(identifier(name) for name in columns)
     return f"""
         select {given}, [{days}][place] as arrived_on, [{names}][place] as source_file,
             file_row_number + 1 as record, unknown_columns, problem, raw_record
@@ -405,17 +406,17 @@ def _query(shape: _Shape | _Parquet, columns: Sequence[str], files: str = "$file
         typed = ", ".join(f"{text}: 'VARCHAR'" for text in texts)
         place_in_file = ""
         source = f"""read_csv({files}, columns = {{{typed}}}, auto_detect = false, header = true,
-            delim = {_text(shape.delimiter)}, quote = '"', escape = '"', nullstr = '',
+            delim = {literal(shape.delimiter)}, quote = '"', escape = '"', nullstr = '',
             strict_mode = true, null_padding = false, max_line_size = {RECORD_LIMIT}, hive_partitioning = false)"""
     else:
         texts, place_in_file = shape.texts, "file_row_number, "
         places = ", ".join(f"c{place}" for place in range(len(names)))
         source = f"read_parquet({files}, hive_partitioning = false) as t({places})"
     text_of = dict(zip(names, texts, strict=True))
-    known = [f"{text_of.get(name, 'NULL::VARCHAR')} as {_identifier(name)}" for name in columns]
+    known = [f"{text_of.get(name, 'NULL::VARCHAR')} as {identifier(name)}" for name in columns]
     noted = (PROBLEM, RAW) if isinstance(shape, _Parquet) else ()
     problem, raw = (text_of.get(name, "NULL::VARCHAR") for name in noted) if noted else ("NULL::VARCHAR",) * 2
-    others = ", ".join(f"{_text(name)}, {text}" for name, text in text_of.items() if name not in {*columns, *noted})
+    others = ", ".join(f"{literal(name)}, {text}" for name, text in text_of.items() if name not in {*columns, *noted})
     unknown = f"nullif(json_merge_patch('{{}}', json_object({others}))::VARCHAR, '{{}}')" if others else "NULL::VARCHAR"
     return f"""
         select file_index, {place_in_file}{", ".join(known)},
@@ -441,28 +442,29 @@ _ODD_END = r",\s*\}"
 
 def _json_query(usual_keys: Sequence[str], columns: Sequence[str]) -> str:
     """Plain lines, with the first line's keys and values that DuckDB keeps as sent, are taken apart at once."""
-    paths = ", ".join(_text("/" + name.replace("~", "~0").replace("/", "~1")) for name in columns)
-    known = f"[{', '.join(map(_text, columns))}]"
-    usual = f"[{', '.join(map(_text, usual_keys))}]::VARCHAR[]"
+    paths = ", ".join(literal("/" + name.replace("~", "~0").replace("/", "~1")) for name in columns)
+    known = f"[{', '.join(map(literal, columns))}]"
+    usual = f"[{', '.join(map(literal, usual_keys))}]::VARCHAR[]"
     only_known = "true" if set(usual_keys) <= set(columns) else "false"
-    without = _text(json.dumps(dict.fromkeys(columns)))
-    odd_text = " or ".join(f"contains(line, {_text(text)})" for text in (" :", "\t:", "\r", "\\u00"))
-    texts = _text(json.dumps(dict.fromkeys(columns, "VARCHAR")))
+    without = literal(json.dumps(dict.fromkeys(columns)))
+    odd_text = " or ".join(f"contains(line, {literal(text)})" for text in (" :", "\t:", "\r", "\\u00"))
+    texts = literal(json.dumps(dict.fromkeys(columns, "VARCHAR")))
+    special = literal(f"{_RISKY_NUMBER}|{_NOT_STRICT}")
     refuse = "error('Not for this way of reading.')"
     listed = ", ".join(
-        f"coalesce(plain_values[{_text(name)}], v[{place}]) as {_identifier(name)}"
+        f"coalesce(plain_values[{literal(name)}], v[{place}]) as {identifier(name)}"
         for place, name in enumerate(columns, 1)
     )
     return f"""
         with lines as (
             select file_index, json::VARCHAR as line,
                 json_keys(line) = {usual} and starts_with(line, '{{') and strlen(line) <= {RECORD_LIMIT}
-                and not regexp_matches(line, {_text(_ODD_VALUE)}) and not regexp_matches(line, {_text(_ODD_END)})
+                and not regexp_matches(line, {literal(_ODD_VALUE)}) and not regexp_matches(line, {literal(_ODD_END)})
                 and not ({odd_text}) as plain
             from read_ndjson_objects($files, maximum_object_size = {16 * RECORD_LIMIT}, hive_partitioning = false)
         ), known as (
             select *, case when plain then {only_known} else list_has_all({known}, json_keys(line)) end as all_known,
-                case when not plain then regexp_matches(line, {_text(_RISKY_NUMBER + "|" + _NOT_STRICT)}) end as special
+                case when not plain then regexp_matches(line, {special}) end as special
             from lines
         ), read as (
             select file_index, all_known,
@@ -470,9 +472,9 @@ def _json_query(usual_keys: Sequence[str], columns: Sequence[str]) -> str:
                     when strlen(line) > {RECORD_LIMIT} or not starts_with(ltrim(line), '{{') or contains(line, '\r')
                         then {refuse}
                     when not special then line
-                    when not all_known or regexp_matches(line, {_text(_NOT_STRICT)})
+                    when not all_known or regexp_matches(line, {literal(_NOT_STRICT)})
                         or regexp_matches(line, '[{{\\[].*[{{\\[]') then {refuse}
-                    else regexp_replace(line, {_text(_QUOTABLE)}, '"\\1\\2"', 'g')
+                    else regexp_replace(line, {literal(_QUOTABLE)}, '"\\1\\2"', 'g')
                 end as line,
                 plain
             from known
@@ -490,16 +492,6 @@ def _json_query(usual_keys: Sequence[str], columns: Sequence[str]) -> str:
 def _exactly(path: Path) -> str:
     """A path for DuckDB, which takes one with * ? or [ for a pattern. It finds none where a backslash stands too."""
     return glob.escape(str(path))
-
-
-def _identifier(name: str) -> str:
-    """A name as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _text(value: str) -> str:
-    """A string as an SQL literal."""
-    return "'" + value.replace("'", "''") + "'"
 
 
 class _Record(NamedTuple):

@@ -8,7 +8,7 @@ import duckdb
 import polars as pl
 import pytest
 
-from ecom_assets.landing.feed_map import feed_contracts
+from ecom_assets.landing.feeds import feed_contracts
 from ecom_assets.landing.reading import read
 from ecom_assets.landing.synthetic import land_shop, load_shop, save_shop, write_truth
 from ecom_assets.landing.zone import Zone
