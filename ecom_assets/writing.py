@@ -438,7 +438,10 @@ def _replace_rows(
     _hold_old_rows(session, declaration, without, window)
     con.execute(f"delete from {quoted(name)} where {between(day, window)}")
     session.on_step("rows deleted")
-    wanted = f"{between(day, window)} and not {among(quoted(day), without)}"
+    # Not `between`: DuckDB would compare it with the least and greatest day that an input has held, and not compute
+    # what it finds to be empty. Whether a value fails a day must not depend on what stood there before.
+    days_in = f"{quoted(day)} - date '{window.first}' between 0 and {len(window) - 1}"
+    wanted = f"{days_in} and not {among(quoted(day), without)}"
     listed = ", ".join(quoted(column) for column in columns)
     con.execute(f"insert into {quoted(name)} ({listed}) select {listed} from ({rows}) where {wanted}")
     session.on_step("rows inserted")

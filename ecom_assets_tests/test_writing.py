@@ -193,6 +193,16 @@ def test_the_days_that_a_value_fails_are_the_same_in_all_windows(tmp_path, windo
         assert verify(cut.session) is None
 
 
+def test_a_value_fails_the_days_that_read_it_whatever_stood_in_the_tables_before(tmp_path):
+    table = declare(contract(tiny_shop.ToDate), numbers_to_date, {"silver_orders": history})
+    with open_shop(tmp_path, tiny_shop.tables(table)) as shop:
+        for day, orders in enumerate([[order(1, 0).replace("1", "x", 1)], []]):
+            shop.land_customers(day)
+            shop.land_orders(day, *orders)
+
+        assert [result.state for result in shop.run(days(0, 1))["gold.to_date"]] == [FAILED, FAILED]
+
+
 def test_a_day_brings_its_rows_back_when_its_value_is_mended(tmp_path):
     with shop_of_numbers(tmp_path, OF_NUMBERS["inserting"]) as shop:
         shop.run(days(0, 2))
