@@ -13,12 +13,13 @@ TRAILING_DAYS = 30
 
 
 class CustomerFeatures(Table, primary_key=("day", "customer_id"), partition_column="day"):
-    """One row per day and customer who did something with a product on it, ordered, or was refunded.
+    """One row per day and customer who was active with a product, ordered, was refunded, or had an order voided.
 
-    It holds at the end of the day. On a day without a row, what is said to date is that of the customer's latest row
-    before it, and recency and tenure are larger by the days since. What is counted in 30 days is not in that row: it
-    shrinks with each day that leaves the 30, and is to be counted anew from `features.customer_product_interactions` of
-    the 30 days up to the day; it is zero once the latest row is 30 days old.
+    It holds at the end of the day: an order that is voided later counts until then. On a day without a row, what is
+    said to date is that of the customer's latest row before it, and recency and tenure are larger by the days since.
+    What is counted in 30 days is not in that row: it shrinks with each day that leaves the 30, and is to be counted anew
+    from `features.customer_product_interactions` of the 30 days up to the day; it is zero once the latest row is 30 days
+    old.
     """
 
     day: Date = key("Business day")
@@ -50,14 +51,28 @@ BEHAVIOUR = ["views", "cart_additions", "units_purchased"]
 ACTIVE = ["day", "customer_id"]
 
 
-def orders_to_date(metrics: nw.LazyFrame, active: nw.LazyFrame) -> nw.LazyFrame:
+def voided_orders(sales: nw.LazyFrame) -> nw.LazyFrame:
+    """The lines of known customers' orders that counted as sales for a day or longer, and do no more."""
+    c = nw.col
+    return sales.filter(c("voided_on") > c("ordered_on"), ~c("customer_id").is_null()).select(
+        "customer_id",
+        "voided_on",
+        orders=c("is_first_line").cast(nw.Int64),
+        returns=no_amount(),
+        spent="net_amount",
+        done_on="ordered_on",
+    )
+
+
+def orders_to_date(metrics: nw.LazyFrame, voided: nw.LazyFrame, active: nw.LazyFrame) -> nw.LazyFrame:
     """What each active customer had ordered and given back by the end of the day."""
     c = nw.col
     ordered_on = nw.when(c("orders") > 0).then(c("done_on"))
+    standing = metrics.select("customer_id", "orders", "returns", spent=measures.revenue(), done_on="day")
     return (
-        metrics.select("customer_id", "orders", "returns", spent=measures.revenue(), done_on="day")
+        nw.concat([standing, voided], how="diagonal")
         .join(active, on="customer_id")
-        .filter(c("done_on") <= c("day"))
+        .filter(c("done_on") <= c("day"), c("voided_on").is_null() | (c("voided_on") > c("day")))
         .with_columns(ordered_on=ordered_on)
         .group_by(ACTIVE)
         .agg(
@@ -88,17 +103,23 @@ def behaviour(interactions: nw.LazyFrame, active: nw.LazyFrame) -> nw.LazyFrame:
 
 
 def transform(
-    gold_agg_customer_metrics: nw.LazyFrame, features_customer_product_interactions: nw.LazyFrame, days: nw.LazyFrame
+    gold_agg_customer_metrics: nw.LazyFrame,
+    gold_fact_sales: nw.LazyFrame,
+    features_customer_product_interactions: nw.LazyFrame,
+    days: nw.LazyFrame,
 ) -> nw.LazyFrame:
     c = nw.col
-    seen = [
-        frame.join(days, on="day", how="semi").select(ACTIVE)
-        for frame in (gold_agg_customer_metrics, features_customer_product_interactions)
+    voided = voided_orders(gold_fact_sales)
+    done = [
+        gold_agg_customer_metrics.select(ACTIVE),
+        features_customer_product_interactions.select(ACTIVE),
+        voided.select("customer_id", day="done_on").select(ACTIVE),
+        voided.select("customer_id", day="voided_on").select(ACTIVE),
     ]
-    active = nw.concat(seen).unique()
+    active = nw.concat([frame.join(days, on="day", how="semi") for frame in done]).unique()
     counts = ["frequency", *(f"{name}_30d" for name in [*BEHAVIOUR, "products", "active_days"])]
     features = (
-        active.join(orders_to_date(gold_agg_customer_metrics, active), on=ACTIVE, how="left")
+        active.join(orders_to_date(gold_agg_customer_metrics, voided, active), on=ACTIVE, how="left")
         .join(behaviour(features_customer_product_interactions, active), on=ACTIVE, how="left")
         .with_columns(
             c(counts).fill_null(0),
@@ -119,6 +140,7 @@ asset = table_asset(
     transform,
     reads={
         "gold_agg_customer_metrics": history,
+        "gold_fact_sales": history,
         "features_customer_product_interactions": trailing(TRAILING_DAYS),
     },
 )

@@ -22,7 +22,9 @@ class CustomerProductInteractions(Table, primary_key=("day", "customer_id", "pro
     category: str = column("Where the product stood in the catalogue at the end of the day; unknown if nowhere")
     views: int = column("Views of the product", ge=0)
     cart_additions: int = column("Times it was put into the cart", ge=0)
-    units_purchased: int = column("Units on the lines of valid orders", ge=0)
+    units_purchased: int = column(
+        "Units on the lines of orders that were valid at the end of the day, even if voided since", ge=0
+    )
 
 
 COUNTS = ["views", "cart_additions", "units_purchased"]
@@ -40,7 +42,7 @@ def transform(
         views=(c("event") == "Product Viewed").cast(nw.Int64),
         cart_additions=(c("event") == "Product Added").cast(nw.Int64),
     )
-    bought = gold_fact_sales.filter(c("is_valid")).select(
+    bought = gold_fact_sales.filter(c("is_valid") | (c("voided_on") > c("ordered_on"))).select(
         "customer_id", "product_id", day="ordered_on", units_purchased="quantity"
     )
     interactions = (

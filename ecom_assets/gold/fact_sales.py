@@ -36,6 +36,10 @@ class FactSales(Table, primary_key=("order_id", "line_number"), partition_column
     country: str = column("Country it is shipped to", nullable=True)
     status: str = column("Where the order stands")
     is_valid: bool = column("Whether it counts as a sale: not cancelled as void or test")
+    voided_on: Date = column(
+        "Business day since which it is known to be no sale: that of the order's last change; null if it is valid",
+        nullable=True,
+    )
     is_first_line: bool = column("Whether it is the order's first line, which counts the order")
     quantity: int = column("Units sold", gt=0)
     unit_price: Decimal = money("Price of one unit before discount", ge=0)
@@ -107,8 +111,10 @@ def transform(
         "status",
         "shipping",
         "tax",
+        "updated_on",
         is_valid=~c("cancel_reason").is_in(NEVER_SOLD).fill_null(value=False),
     ).join(first_lines, on="order_id")
+    orders = orders.with_columns(voided_on=nw.when(~c("is_valid")).then(c("updated_on")))
     is_first_line = c("line_number") == c("first_line")
     lines = (
         silver_order_items.select(

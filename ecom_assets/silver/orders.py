@@ -12,6 +12,7 @@ class Orders(feed.Orders, partition_column="ordered_on"):
     """One row per order, in its latest valid state."""
 
     ordered_on: Date = column("Business day on which it was placed")
+    updated_on: Date = column("Business day on which it last changed", day_of="updated_at")
 
     @rule
     def total_adds_up(cls) -> nw.Expr:

@@ -4,6 +4,7 @@ from decimal import Decimal
 from ecom_assets.features.customer_features import CustomerFeatures, transform
 from ecom_assets.features.customer_product_interactions import CustomerProductInteractions
 from ecom_assets.gold.agg_customer_metrics import AggCustomerMetrics
+from ecom_assets.gold.fact_sales import FactSales
 from ecom_assets_tests.samples import collected, days, rows, run, sample
 
 DAY = dt.date(2024, 4, 1)
@@ -36,6 +37,7 @@ def test_features_hold_what_happened_up_to_the_end_of_the_day():
     made = run(
         transform,
         sample(AggCustomerMetrics, *METRICS),
+        sample(FactSales),
         sample(CustomerProductInteractions, *INTERACTIONS),
         days(DAY),
     )
@@ -52,6 +54,7 @@ def test_a_customer_may_have_discounts_above_the_price_of_the_goods():
     made = run(
         transform,
         sample(AggCustomerMetrics, ordered(DAY, "8", discounts="10", returns="1")),
+        sample(FactSales),
         sample(CustomerProductInteractions),
         days(DAY),
     )
@@ -62,8 +65,37 @@ def test_a_customer_may_have_discounts_above_the_price_of_the_goods():
 
 def test_a_visitor_without_orders_has_none():
     made = run(
-        transform, sample(AggCustomerMetrics), sample(CustomerProductInteractions, seen(DAY, views=1)), days(DAY)
+        transform,
+        sample(AggCustomerMetrics),
+        sample(FactSales),
+        sample(CustomerProductInteractions, seen(DAY, views=1)),
+        days(DAY),
     )
 
     assert rows(made, "frequency", "monetary", "recency_days", "average_order_value") == [(0, Decimal(0), None, None)]
     CustomerFeatures.validate(collected(made))
+
+
+def test_an_order_that_is_voided_later_counts_until_then():
+    line = {"customer_id": "C", "is_valid": False, "ordered_on": before(2), "voided_on": DAY, "net_amount": "9"}
+    sales = sample(
+        FactSales,
+        {**line, "is_first_line": True},
+        {**line, "line_number": 2, "is_first_line": False},
+        {**line, "order_id": "at once", "is_first_line": True, "voided_on": before(2)},
+        {**line, "order_id": "of a guest", "is_first_line": True, "customer_id": None},
+    )
+
+    made = run(
+        transform,
+        sample(AggCustomerMetrics, ordered(before(4), "10"), ordered(before(1), "1")),
+        sales,
+        sample(CustomerProductInteractions),
+        days(before(2), DAY),
+    )
+
+    assert rows(made, "day", "customer_id", "frequency", "monetary", "recency_days") == [
+        (before(2), "C", 2, Decimal(28), 0),
+        (before(1), "C", 3, Decimal(29), 0),
+        (DAY, "C", 2, Decimal(11), 1),
+    ]

@@ -24,12 +24,19 @@ def test_views_additions_and_purchases_are_counted_by_product():
         event(6, "Product Viewed", product_id="Q", occurred_on="2024-01-02"),
     )
     bought = {"customer_id": "C", "product_id": "P", "quantity": 3, "is_valid": True}
-    sales = sample(FactSales, bought, {**bought, "is_valid": False}, {**bought, "customer_id": None})
+    void = {**bought, "is_valid": False, "ordered_on": FIRST, "quantity": 10}
+    sales = sample(
+        FactSales,
+        bought,
+        {**void, "voided_on": FIRST},
+        {**void, "voided_on": SECOND, "order_id": "valid at the end of the day"},
+        {**bought, "customer_id": None},
+    )
 
     made = run(transform, events, sales, sample(DimProductVersions))
 
     assert rows(made, "day", "product_id", "views", "cart_additions", "units_purchased") == [
-        (FIRST, "P", 2, 1, 3),
+        (FIRST, "P", 2, 1, 13),
         (SECOND, "Q", 1, 0, 0),
     ]
     CustomerProductInteractions.validate(collected(made))

@@ -9,8 +9,10 @@ from polars.testing import assert_frame_equal
 from ecom_assets import catalog
 from ecom_assets.features import category_affinity, customer_features, customer_product_interactions
 from ecom_assets.features.customer_product_interactions import CustomerProductInteractions
+from ecom_assets.gold import agg_customer_metrics
 from ecom_assets.gold.agg_customer_metrics import AggCustomerMetrics
 from ecom_assets.gold.dim_product_versions import DimProductVersions
+from ecom_assets.gold.fact_returns import FactReturns
 from ecom_assets.gold.fact_sales import FactSales
 from ecom_assets.silver.events import Events
 from ecom_assets_tests.features.test_customer_features import DAY, INTERACTIONS, METRICS, before
@@ -61,6 +63,24 @@ def test_a_future_row_changes_nothing(module):
 
     assert not without.is_empty()
     assert_frame_equal(of_the_day(with_future=True), without, check_row_order=False)
+
+
+def test_an_order_that_is_voided_the_next_day_changes_nothing():
+    def of_the_day(voided_on: dt.date | None):
+        line = {"customer_id": "C", "product_id": "P", "ordered_on": DAY, "quantity": 2, "net_amount": "9"}
+        facts = {"is_first_line": True, "gross_sales": "9", "is_valid": voided_on is None, "voided_on": voided_on}
+        sales, window = sample(FactSales, {**line, **facts}), days(DAY, NEXT_DAY)
+        metrics = agg_customer_metrics.transform(sales, sample(FactReturns), window)
+        done = customer_product_interactions.transform(sample(Events), sales, sample(DimProductVersions))
+        affinity = category_affinity.transform(done, window)
+        features = customer_features.transform(metrics, sales, done, window)
+        return [made.filter(made["day"] == DAY) for made in map(collected, (done, affinity, features))]
+
+    standing = of_the_day(None)
+
+    assert all(not made.is_empty() for made in standing)
+    for voided, valid in zip(of_the_day(NEXT_DAY), standing, strict=True):
+        assert_frame_equal(voided, valid, check_row_order=False)
 
 
 @pytest.mark.parametrize("name", FEATURES)

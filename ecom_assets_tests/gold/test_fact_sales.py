@@ -36,12 +36,16 @@ def test_an_orders_discount_shipping_and_tax_are_on_its_lines_to_the_cent():
 def test_an_order_cancelled_as_void_or_test_is_no_valid_sale():
     orders = [
         {"order_id": "kept"},
-        {"order_id": "void", "status": "cancelled", "cancel_reason": "void"},
-        {"order_id": "returned", "status": "cancelled", "cancel_reason": "customer"},
+        {"order_id": "void", "status": "cancelled", "cancel_reason": "void", "updated_on": "2024-01-03"},
+        {"order_id": "returned", "status": "cancelled", "cancel_reason": "customer", "updated_on": "2024-01-04"},
     ]
     items = [{"order_id": order["order_id"]} for order in orders]
 
-    assert rows(sold(items, orders), "order_id", "is_valid") == [("kept", True), ("returned", True), ("void", False)]
+    assert rows(sold(items, orders), "order_id", "is_valid", "voided_on") == [
+        ("kept", True, None),
+        ("returned", True, None),
+        ("void", False, dt.date(2024, 1, 3)),
+    ]
 
 
 def test_a_line_meets_the_versions_that_stood_when_it_was_ordered():
