@@ -17,9 +17,9 @@ class CustomerFeatures(Table, primary_key=("day", "customer_id"), partition_colu
 
     It holds at the end of the day: an order that is voided later counts until then. On a day without a row, what is
     said to date is that of the customer's latest row before it, and recency and tenure are larger by the days since.
-    What is counted in 30 days is not in that row: it shrinks with each day that leaves the 30, and is to be counted anew
-    from `features.customer_product_interactions` of the 30 days up to the day; it is zero once the latest row is 30 days
-    old.
+    What is counted in 30 days is not in that row: it shrinks with each day that leaves the 30, and is to be counted
+    anew from `features.customer_product_interactions` of the 30 days up to the day; it is zero once the latest row is
+    30 days old.
     """
 
     day: Date = key("Business day")
