@@ -1,12 +1,17 @@
 """The laws that hold for all tables at once."""
 
+import datetime as dt
+import json
 import random
+from collections.abc import Iterator
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from ecom_assets import writing
+from ecom_assets import catalog, writing
 from ecom_assets.days import ONE_DAY, Window
+from ecom_assets.declaration import Catalog
 from ecom_assets.landing.zone import Zone
 from ecom_assets.proof import contents, settle
 from ecom_assets.writing import Session
@@ -65,6 +70,54 @@ def test_a_window_gives_what_its_days_give_one_by_one_in_any_order(tmp_path: Pat
     settle(day_by_day)
 
     assert contents(day_by_day) == contents(at_once)
+
+
+BERLIN = ZoneInfo("Europe/Berlin")
+GOALS = ["kpi.daily_carts", "kpi.attribution"]
+
+
+def bought_late(noon: dt.datetime) -> Iterator[tuple[str, dt.datetime, dict[str, str]]]:
+    """Carts of a day from a noon, each bought 23 hours and 40 minutes later, and a visitor who stays."""
+    yield "products", noon, {"product_id": "P", "changed_at": noon.isoformat(), "price": "10"}
+    yield "customers", noon, {"customer_id": "C", "changed_at": noon.isoformat()}
+    for n in range(60):
+        added = noon + n * dt.timedelta(minutes=25)
+        paid = added + dt.timedelta(hours=23, minutes=40)
+        at, then, customer = added.isoformat(), paid.isoformat(), "C" if n % 5 == 0 else ""
+        visit = {"anonymous_id": f"V{n}", "cart_id": f"K{n}", "order_id": f"O{n}", "customer_id": customer}
+        order = {"order_id": f"O{n}", "ordered_at": then, "updated_at": then, "discount": "0"}
+        of_order = {"customer_id": customer, "status": "paid", "channel": "web", "shipping": "0", "tax": "0"}
+        line = {"line_number": "1", "product_id": "P", "quantity": "1", "unit_price": "10"}
+        yield "events", added, {"event_id": f"{n}a", "event": "Product Added", "occurred_at": at, **visit}
+        yield "events", added, {"event_id": f"{n}b", "event": "Cart Viewed", "occurred_at": at, "anonymous_id": "stays"}
+        yield "events", paid, {"event_id": f"{n}c", "event": "Order Completed", "occurred_at": then, **visit}
+        yield "orders", paid, {**order, **of_order}
+        yield "order_items", paid, {**order, **line}
+
+
+@pytest.mark.parametrize("change", [dt.date(2024, 3, 31), dt.date(2024, 10, 27)], ids=["forward", "back"])
+def test_over_a_change_of_clocks_a_window_gives_what_its_days_give(tmp_path: Path, change: dt.date):
+    first = change - ONE_DAY
+    noon = dt.datetime.combine(first, dt.time(12), BERLIN).astimezone(dt.UTC)
+    files: dict[tuple[str, dt.date], str] = {}
+    for feed, moment, record in bought_late(noon):
+        file = feed, moment.astimezone(BERLIN).date()
+        files[file] = files.get(file, "") + json.dumps(record) + "\n"
+    zone = Zone(tmp_path)
+    for (feed, day), text in files.items():
+        zone.write(feed, day, "all.jsonl", text.encode())
+    wanted = set(GOALS).union(*map(catalog.tables().upstream, GOALS))
+    tables = Catalog(declaration for declaration in catalog.tables() if declaration.name in wanted)
+    at_once, day_by_day = (session_over(zone, tables=tables, time_zone=BERLIN.key) for _ in range(2))
+    run_all(at_once, window(3, first))
+    for table in tables.names:
+        for day in window(3, first):
+            day_by_day.run(table, Window(day, day))
+
+    assert contents(day_by_day) == contents(at_once)
+    assert _one(at_once, "select sum(carts) from kpi.daily_carts") == 60
+    assert _one(at_once, "select sum(abandoned_carts) from kpi.daily_carts") == 0
+    assert _one(at_once, "select sum(orders) from kpi.attribution where model = 'last' and channel <> 'unknown'") == 60
 
 
 def test_a_window_of_many_rows_is_written_in_parts_and_gives_the_same(

@@ -13,7 +13,8 @@ class FactCarts(Table, primary_key=("cart_id", "created_on"), partition_column="
 
     A cart into which nothing is put for a whole business day counts as a new one when something is put into it again.
     A completed order that does not name its cart buys the one into which the visitor last put something. Carts of bots
-    do not count. A day is provisional until the next one is over.
+    do not count. A day is provisional until the two after it are over: where clocks go forward, 24 hours reach past the
+    next one.
     """
 
     cart_id: str = key("Number of the cart")
@@ -43,17 +44,27 @@ ADDED, COMPLETED = "Product Added", "Order Completed"
 
 
 def bought(events: nw.LazyFrame) -> nw.LazyFrame:
-    """The completed orders, each with the cart that it names, or else the one the visitor last put something into."""
+    """The completed orders, each with the cart that it names, or else the one the visitor last put something into.
+
+    `added_at` is when that was; null where the order names its cart.
+    """
     c = nw.col
     is_completion = c("event") == COMPLETED
-    last_added_to = nw.when(~is_completion).then(c("cart_id")).fill_null(strategy="forward")
+    visitor_last = {
+        name: nw.when(~is_completion).then(c(of_event)).fill_null(strategy="forward")
+        for name, of_event in {"last_added_to": "cart_id", "last_added_at": "occurred_at"}.items()
+    }
     in_order = ["occurred_at", "is_completion", "event_id"]
     return (
         events.filter(is_completion | ((c("event") == ADDED) & ~c("cart_id").is_null()))
         .with_columns(is_completion=is_completion)
-        .with_columns(last_added_to=last_added_to.over("anonymous_id", order_by=in_order))
+        .with_columns(**{name: last.over("anonymous_id", order_by=in_order) for name, last in visitor_last.items()})
         .filter(c("is_completion"))
-        .select(cart_id=nw.coalesce(c("cart_id"), c("last_added_to")), bought_at="occurred_at")
+        .select(
+            cart_id=nw.coalesce(c("cart_id"), c("last_added_to")),
+            bought_at="occurred_at",
+            added_at=nw.when(c("cart_id").is_null()).then(c("last_added_at")),
+        )
     )
 
 
@@ -75,6 +86,8 @@ def transform(silver_events: nw.LazyFrame, silver_sessions: nw.LazyFrame) -> nw.
         bought(silver_events)
         .join(created, on="cart_id")
         .filter(c("bought_at") >= c("created_at"), c("bought_at") < c("created_at").dt.offset_by("24h"))
+        # What went into an older cart of this number does not buy the new one, however far back it can be seen.
+        .filter(c("added_at").is_null() | (c("added_at") >= c("created_at")))
         .group_by("cart_id", "created_on")
         .agg(c("bought_at").min().alias("purchased_at"))
     )
@@ -85,4 +98,4 @@ def transform(silver_events: nw.LazyFrame, silver_sessions: nw.LazyFrame) -> nw.
     )
 
 
-asset = table_asset(FactCarts, transform, reads={"silver_events": around(1, 1), "silver_sessions": around(1, 0)})
+asset = table_asset(FactCarts, transform, reads={"silver_events": around(1, 2), "silver_sessions": around(1, 0)})

@@ -10,7 +10,8 @@ from ecom_assets.table_asset import table_asset
 class DailyCarts(Table, primary_key=("day", "channel", "device"), partition_column="day"):
     """One row per day, channel and device with a new cart.
 
-    A cart counts as abandoned unless it is bought within 24 hours, so a day is provisional until the next one is over.
+    A cart counts as abandoned unless it is bought within 24 hours, so a day is provisional until the two after it are
+    over: where clocks go forward, 24 hours reach past the next one.
     """
 
     day: Date = key("Business day on which the carts were created")

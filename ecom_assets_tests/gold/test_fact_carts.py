@@ -90,3 +90,16 @@ def test_bots_have_no_session_and_no_cart():
     made = run(transform, sample(Events, event(1, "2024-01-01 10:00", anonymous_id="bot")), sample(Sessions, SESSION))
 
     assert rows(made, "cart_id") == []
+
+
+def test_an_order_does_not_buy_a_cart_made_by_another_after_its_visitor_left_the_older_one_of_that_number():
+    events = sample(
+        Events,
+        event(1, "2023-12-29 10:00", anonymous_id="W"),
+        event(2, "2024-01-01 10:00"),
+        event(3, "2024-01-01 10:30", "Order Completed", cart_id=None, anonymous_id="W"),
+    )
+
+    made = run(transform, events, sample(Sessions, SESSION))
+
+    assert rows(made, "created_on", "is_purchased") == [(DAY, False)]
