@@ -1,12 +1,19 @@
-"""Which payments settle an order, and until when."""
+"""What an order's lines come to, which payments settle it, and until when."""
 
 import narwhals as nw
 
 from ecom_assets.dates import days_between
 from ecom_assets.days import Reach, around
+from ecom_assets.money import MONEY, extended, total
 
 DAYS_TO_PAY, DAYS_TO_PAY_BACK = 7, 45
 PAYMENTS_OF_ORDERS: Reach = around(1, DAYS_TO_PAY_BACK)
+
+
+def amounts_of_lines(items: nw.LazyFrame) -> nw.LazyFrame:
+    """One row per order with lines: `order_id`, and as `lines_amount` what these come to after line discounts."""
+    amount = (extended("quantity", "unit_price") - nw.col("discount")).cast(MONEY)
+    return items.select("order_id", lines_amount=amount).group_by("order_id").agg(total("lines_amount"))
 
 
 def settles() -> nw.Expr:

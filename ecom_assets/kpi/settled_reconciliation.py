@@ -36,15 +36,16 @@ class SettledReconciliation(Table, primary_key=("day", "table_name", "measure"),
 def owed(items: nw.LazyFrame, orders: nw.LazyFrame, payments: nw.LazyFrame) -> nw.LazyFrame:
     """What was captured for each of a day's orders, and what was due, with the other sign."""
     c = nw.col
-    sold = orders.join(items, on="order_id", how="semi")
-    standing = sold.filter(c("status") != "cancelled")
+    standing = orders.filter(c("status") != "cancelled")
+    with_total, without_total = standing.filter(~c("total").is_null()), standing.filter(c("total").is_null())
     received = nw.when(c("status") == "captured").then(c("amount")).when(c("status") == "refunded").then(-c("amount"))
-    paid = payments.select("order_id", "paid_on", received=received.cast(MONEY)).join(sold, on="order_id")
+    paid = payments.select("order_id", "paid_on", received=received.cast(MONEY)).join(orders, on="order_id")
     due = [
-        items.join(standing, on="order_id", how="semi").select(
+        with_total.select(day="ordered_on", amount_upstream=-c("total")),
+        without_total.select(day="ordered_on", amount_upstream=c("discount") - c("shipping") - c("tax")),
+        items.join(without_total, on="order_id", how="semi").select(
             day="ordered_on", amount_upstream=c("discount") - extended("quantity", "unit_price")
         ),
-        standing.select(day="ordered_on", amount_upstream=c("discount") - c("shipping") - c("tax")),
     ]
     return nw.concat([paid.filter(settles()).select(day="ordered_on", amount_upstream="received"), *due])
 

@@ -3,7 +3,7 @@
 import narwhals as nw
 
 from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
-from ecom_assets.kpi._settlement import PAYMENTS_OF_ORDERS, settles
+from ecom_assets.kpi._settlement import PAYMENTS_OF_ORDERS, amounts_of_lines, settles
 from ecom_assets.money import MONEY, no_amount, total
 from ecom_assets.table_asset import table_asset
 
@@ -11,9 +11,10 @@ from ecom_assets.table_asset import table_asset
 class UnsettledOrders(Table, primary_key="order_id", partition_column="ordered_on"):
     """One row per order for which more or less was captured within 7 days than is due.
 
-    Nothing is due for a cancelled order: what was captured for it has to be refunded within 45 days. A payment of the
-    day before counts, since one clock may be behind the other at midnight. A day is provisional until the 45 days are
-    over.
+    Due is the total that the order gives, whether or not all of its lines are there: `kpi.incomplete_orders` lists
+    those of which some are not. Nothing is due for a cancelled order: what was captured for it has to be refunded
+    within 45 days. A payment of the day before counts, since one clock may be behind the other at midnight. A day is
+    provisional until the 45 days are over.
     """
 
     order_id: str = key("Order number issued by the shop")
@@ -23,8 +24,8 @@ class UnsettledOrders(Table, primary_key="order_id", partition_column="ordered_o
     channel: str = column("Where it was sold")
     status: str = column("Where the order stands")
     due: Decimal = money(
-        "Its lines after discounts with shipping and tax: below zero where the order's discount exceeds these, zero "
-        "where it is cancelled"
+        "The order's total; where it gives none, its lines after discounts with shipping and tax, below zero where the "
+        "order's discount exceeds these; zero where it is cancelled"
     )
     captured: Decimal = money("Captured within 7 days; for a cancelled order captured less refunded within 45 days")
 
@@ -34,14 +35,16 @@ class UnsettledOrders(Table, primary_key="order_id", partition_column="ordered_o
         return nw.col("difference") == nw.col("captured") - nw.col("due")
 
 
-def transform(gold_fact_sales: nw.LazyFrame, gold_fact_payments: nw.LazyFrame) -> nw.LazyFrame:
+def transform(
+    silver_orders: nw.LazyFrame, silver_order_items: nw.LazyFrame, gold_fact_payments: nw.LazyFrame
+) -> nw.LazyFrame:
     c = nw.col
-    is_cancelled = c("status") == "cancelled"
+    lines_amount = nw.coalesce(c("lines_amount"), no_amount())
+    due = nw.coalesce(c("total"), lines_amount - c("discount") + c("shipping") + c("tax"))
     orders = (
-        gold_fact_sales.with_columns(due=(c("net_amount") + c("shipping") + c("tax")).cast(MONEY))
-        .group_by("order_id", "ordered_on", "customer_id", "channel", "status")
-        .agg(total("due"))
-        .with_columns(due=nw.when(is_cancelled).then(no_amount()).otherwise(c("due")))
+        silver_orders.join(amounts_of_lines(silver_order_items), on="order_id", how="left")
+        .with_columns(due=nw.when(c("status") == "cancelled").then(no_amount()).otherwise(due).cast(MONEY))
+        .select("order_id", "ordered_on", "customer_id", "channel", "status", "due")
     )
     paid = (
         gold_fact_payments.select("order_id", "paid_on", "received")

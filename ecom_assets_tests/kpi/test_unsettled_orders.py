@@ -1,26 +1,27 @@
 from decimal import Decimal
 
 from ecom_assets.gold.fact_payments import FactPayments
-from ecom_assets.gold.fact_sales import FactSales
 from ecom_assets.kpi.unsettled_orders import UnsettledOrders, transform
+from ecom_assets.silver.order_items import OrderItems
+from ecom_assets.silver.orders import Orders
 from ecom_assets_tests.samples import broken_rules, collected, rows, run, sample
 
 
 def test_an_order_that_is_not_paid_in_full_or_paid_back_is_listed():
-    line = {"status": "paid", "net_amount": "10"}
-    sales = sample(
-        FactSales,
-        {**line, "order_id": "paid", "shipping": "3", "tax": "2"},
-        {**line, "order_id": "paid", "line_number": 2},
-        {**line, "order_id": "short"},
-        {**line, "order_id": "late"},
-        {**line, "order_id": "returned"},
-        {**line, "order_id": "paid back", "status": "cancelled"},
-        {**line, "order_id": "kept", "status": "cancelled"},
-        {**line, "order_id": "paid back late", "status": "cancelled"},
-        {**line, "order_id": "paid back too late", "status": "cancelled"},
-        {**line, "order_id": "paid before midnight"},
-        {**line, "order_id": "open", "status": "placed"},
+    order = {"status": "paid", "total": "10"}
+    cancelled = {**order, "status": "cancelled"}
+    orders = sample(
+        Orders,
+        {**order, "order_id": "paid", "total": "25"},
+        {**order, "order_id": "short"},
+        {**order, "order_id": "late"},
+        {**order, "order_id": "returned"},
+        {**cancelled, "order_id": "paid back"},
+        {**cancelled, "order_id": "kept"},
+        {**cancelled, "order_id": "paid back late"},
+        {**cancelled, "order_id": "paid back too late"},
+        {**order, "order_id": "paid before midnight"},
+        {**order, "order_id": "open", "status": "placed"},
     )
     payments = sample(
         FactPayments,
@@ -40,7 +41,7 @@ def test_an_order_that_is_not_paid_in_full_or_paid_back_is_listed():
         {"order_id": "paid before midnight", "received": "10", "paid_on": "2023-12-31"},
     )
 
-    made = run(transform, sales, payments)
+    made = run(transform, orders, sample(OrderItems), payments)
 
     assert rows(made, "order_id", "difference") == [
         ("kept", Decimal(10)),
@@ -50,6 +51,38 @@ def test_an_order_that_is_not_paid_in_full_or_paid_back_is_listed():
         ("short", Decimal(-1)),
     ]
     UnsettledOrders.validate(collected(made))
+
+
+def test_what_is_due_is_the_total_whatever_lines_are_there():
+    charged = {"status": "paid", "discount": "2", "shipping": "3", "tax": "4"}
+    orders = sample(
+        Orders,
+        {**charged, "order_id": "a line is late", "total": "44"},
+        {**charged, "order_id": "all lines are late", "total": "44"},
+        {**charged, "order_id": "unpaid without lines", "total": "44"},
+        {**charged, "order_id": "without total"},
+        {**charged, "order_id": "without total or lines"},
+    )
+    line = {"quantity": 2, "unit_price": "10", "discount": "1"}
+    items = sample(
+        OrderItems,
+        {**line, "order_id": "a line is late"},
+        {**line, "order_id": "without total"},
+        {**line, "order_id": "without total", "line_number": 2},
+    )
+    payments = sample(
+        FactPayments,
+        {"order_id": "a line is late", "received": "44"},
+        {"order_id": "all lines are late", "received": "44"},
+    )
+
+    made = run(transform, orders, items, payments)
+
+    assert rows(made, "order_id", "due", "captured") == [
+        ("unpaid without lines", Decimal(44), Decimal(0)),
+        ("without total", Decimal(43), Decimal(0)),
+        ("without total or lines", Decimal(5), Decimal(0)),
+    ]
 
 
 def test_a_discount_beyond_all_that_is_charged_is_owed_by_the_shop():

@@ -1,0 +1,49 @@
+"""Orders whose lines do not come to their subtotal: some of these are late, set aside, or wrong."""
+
+import narwhals as nw
+
+from ecom_assets.contract import Date, Decimal, Table, column, contract, expectation, key, money, rule
+from ecom_assets.kpi._settlement import amounts_of_lines
+from ecom_assets.money import MONEY, no_amount
+from ecom_assets.table_asset import table_asset
+
+
+class IncompleteOrders(Table, primary_key="order_id", partition_column="ordered_on"):
+    """One row per order whose accepted lines come to more or less than the subtotal that the order gives.
+
+    Sales are made of lines, so they lack the difference until the lines are there. Each row is warned about; where
+    the lines come late, it goes when they do.
+    """
+
+    order_id: str = key("Order number issued by the shop")
+    difference: Decimal = money("Subtotal less lines: above zero where lines are missing")
+    ordered_on: Date = column("Business day on which it was placed")
+    channel: str = column("Where it was sold")
+    status: str = column("Where the order stands")
+    subtotal: Decimal = money("What its lines come to after line discounts, as the order says")
+    lines_amount: Decimal = money("What its accepted lines come to after line discounts; zero without any")
+
+    @rule
+    def subtotal_less_lines(cls) -> nw.Expr:
+        """The subtotal less what the lines come to makes the difference."""
+        return nw.col("difference") == nw.col("subtotal") - nw.col("lines_amount")
+
+    @expectation
+    def lines_make_the_subtotal(cls) -> nw.Expr:
+        """The lines of an order come to its subtotal."""
+        return nw.col("difference") == 0
+
+
+def transform(silver_orders: nw.LazyFrame, silver_order_items: nw.LazyFrame) -> nw.LazyFrame:
+    c = nw.col
+    return (
+        silver_orders.filter(~c("subtotal").is_null())
+        .join(amounts_of_lines(silver_order_items), on="order_id", how="left")
+        .with_columns(lines_amount=nw.coalesce(c("lines_amount"), no_amount()))
+        .with_columns(difference=(c("subtotal") - c("lines_amount")).cast(MONEY))
+        .filter(c("difference") != 0)
+        .select(*contract(IncompleteOrders).columns)
+    )
+
+
+asset = table_asset(IncompleteOrders, transform)

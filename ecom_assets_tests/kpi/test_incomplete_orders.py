@@ -1,0 +1,37 @@
+from decimal import Decimal
+
+from ecom_assets.contract import contract
+from ecom_assets.kpi.incomplete_orders import IncompleteOrders, transform
+from ecom_assets.silver.order_items import OrderItems
+from ecom_assets.silver.orders import Orders
+from ecom_assets_tests.samples import collected, rows, run, sample, verdicts
+
+
+def test_an_order_whose_lines_do_not_come_to_its_subtotal_is_listed_and_warned_about():
+    orders = sample(
+        Orders,
+        {"order_id": "whole", "subtotal": "38"},
+        {"order_id": "a line is late", "subtotal": "38"},
+        {"order_id": "all lines are late", "subtotal": "38"},
+        {"order_id": "dearer lines", "subtotal": "18.99"},
+        {"order_id": "without subtotal"},
+    )
+    line = {"quantity": 2, "unit_price": "10", "discount": "1"}
+    items = sample(
+        OrderItems,
+        {**line, "order_id": "whole"},
+        {**line, "order_id": "whole", "line_number": 2},
+        {**line, "order_id": "a line is late"},
+        {**line, "order_id": "dearer lines"},
+        {**line, "order_id": "without subtotal"},
+    )
+
+    made = run(transform, orders, items)
+
+    assert rows(made, "order_id", "difference") == [
+        ("a line is late", Decimal(19)),
+        ("all lines are late", Decimal(38)),
+        ("dearer lines", Decimal("-0.01")),
+    ]
+    hoped = contract(IncompleteOrders).soft_rules
+    assert [holds for (holds,) in collected(verdicts(hoped, made)).rows()] == [False] * 3
