@@ -62,6 +62,8 @@ class Entry:
     inputs: int
     slices: tuple[Slice, ...] = ()
     bad_count: int = 0
+    checked_count: int = 0
+    """Rows that were judged, whatever became of the day."""
     note: str = ""
     broken: Mapping[str, int] = field(default_factory=dict)
     """Hard rules or reasons, and how many rows broke them."""
@@ -115,6 +117,7 @@ create table if not exists ledger.files (
 create table if not exists ledger.facts (name varchar, value varchar);
 create table if not exists ledger.compiled (
     table_name varchar, made_of varchar, transform varchar, judge varchar, meaning varchar);
+alter table ledger.days add column if not exists checked_count bigint;
 alter table ledger.compiled add column if not exists
     lineage struct(column_name varchar, from_table varchar, from_column varchar)[];
 """
@@ -369,6 +372,7 @@ def record(
             literal(entry.note),
             literal(run_id),
             f"timestamp '{now:%Y-%m-%d %H:%M:%S.%f}'",
+            str(entry.checked_count),
         )
         for entry in entries
     )

@@ -57,6 +57,8 @@ class DayResult:
     """Expectations, and how many rows missed them."""
     samples: Sequence[Mapping[str, str | None]] = ()
     """A few of the offending rows."""
+    checked_count: int = 0
+    """Rows that were judged: without superseded ones, and also where the day failed."""
 
 
 def missing_reference(column: Column) -> str:
@@ -305,6 +307,7 @@ def _entry(result: DayResult, expected: Expectation, slices: tuple[Slice, ...]) 
         expected.inputs,
         slices if result.state.is_good else (),
         result.bad_count,
+        result.checked_count,
         result.note,
         result.broken,
         result.warned,
@@ -415,7 +418,7 @@ def _write_table(session: Session, declaration: Declaration, rows: str, window: 
                     result = failed[day]
                 else:
                     result, part = verdicts.get(day, (DayResult(day, State.STORED), slices[0]))
-                    result = DayResult(day, _good(expected[day]), result.row_count, warned=result.warned)
+                    result = replace(result, state=_good(expected[day]))
                     slices = (part,)
                 results.append(result)
                 entries.append(_entry(result, expected[day], slices))
@@ -477,7 +480,8 @@ def _verdicts(session: Session, declaration: Declaration, window: Window) -> dic
         state = State.FAILED if broken else State.STORED
         note = "; ".join(f"{n} rows break: {sentence}" for sentence, n in broken.items())
         bad = max(broken.values(), default=0)
-        found[on] = (DayResult(on, state, count, bad, note, broken, warned, samples), Slice(on, count, content))
+        result = DayResult(on, state, count, bad, note, broken, warned, samples, checked_count=count)
+        found[on] = (result, Slice(on, count, content))
     return found
 
 
@@ -589,7 +593,8 @@ def _judge_days(
     counts = {
         on: rest
         for on, *rest in con.execute(
-            f"select {day}, count(*), count(reasons){_sums(promise.soft_rules, 'warned')} from staged group by all"
+            f"select {day}, count(*), count(reasons), count(*) filter (is_beaten)"
+            f"{_sums(promise.soft_rules, 'warned')} from staged group by all"
         ).fetchall()
     }
     reasons: dict[dt.date, dict[str, int]] = {}
@@ -602,7 +607,7 @@ def _judge_days(
     tolerated = 0.0 if session.strict else promise.max_bad_share
     results = []
     for on in window:
-        rows, bad, *warned = counts.get(on, (0, 0, *(0 for _ in promise.soft_rules)))
+        rows, bad, beaten, *warned = counts.get(on, (0, 0, 0, *(0 for _ in promise.soft_rules)))
         if on in closed:
             results.append(DayResult(on, State.BLOCKED, note=closed[on]))
             continue
@@ -617,6 +622,7 @@ def _judge_days(
                 broken=dict(list(reasons.get(on, {}).items())[:20]),
                 warned={r.sentence: n for r, n in zip(promise.soft_rules, warned, strict=True) if n},
                 samples=samples.get(on, ()),
+                checked_count=rows - beaten,
             )
         )
     return results
@@ -815,14 +821,16 @@ def _write_bronze(session: Session, declaration: Declaration, window: Window) ->
             notes = [f"{name} replaced the rows read from it before" for on, name in replaced if on == day]
             twins = [file for file in arrivals[day] if file.duplicate_of]
             notes += [f"{file.name} is the same as {file.duplicate_of} and counts once" for file in twins]
+            row_count = sum(part.row_count for part in parts)
             result = DayResult(
                 day,
                 State.FAILED if silent else State.STORED,
-                sum(part.row_count for part in parts),
+                row_count,
                 unread.get(day, 0),
                 "no file arrived on a day on which one is due" if silent else "; ".join(notes),
                 broken={"A file arrives on each due day.": 1} if silent else {},
                 warned={"Every record can be read.": unread[day]} if unread.get(day) else {},
+                checked_count=row_count,
             )
             results.append(result)
             entries.append(_entry(result, Expectation(prints[day], 0, 0), parts))

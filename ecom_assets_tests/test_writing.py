@@ -280,6 +280,19 @@ def test_a_day_passes_while_few_of_its_rows_are_bad(tmp_path, bad, strict, state
         assert reasons == [(str(n), ["broken: amount is at least 0"]) for n in range(bad)]
 
 
+def test_rows_that_were_checked_are_counted_on_refused_days_too_and_without_superseded_ones(tmp_path):
+    with open_shop(tmp_path) as shop:
+        shop.land_orders(0, order(1, 0), order(1, 0, version=1), order(2, 0, amount=2000))
+        shop.land_orders(1, order(3, 1), order(4, 1, amount=-1), order(5, 1, amount=-1))
+
+        shop.run(days(0, 1))
+
+        checked = "select state, checked_count from ledger.days where table_name = '{}' order by day"
+        assert shop.rows(checked.format("bronze.orders")) == [("stored", 3), ("stored", 3)]
+        assert shop.rows(checked.format("silver.orders")) == [("stored", 2), ("failed", 3)]
+        assert shop.rows(checked.format("gold.sales")) == [("failed", 2), ("blocked", 0)]
+
+
 def test_a_late_customer_lets_in_the_orders_that_waited_and_runs_no_other_day(shop):
     for day in (0, 2):
         shop.land_orders(day, order(50 + day, day, customer="late"), file="more.csv")

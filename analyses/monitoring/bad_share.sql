@@ -1,7 +1,7 @@
--- Which share of each feed's rows is set aside, day by day?
--- Columns: table_name, day, row_count, bad_count, bad_share
+-- Which share of each feed's rows is set aside, or too much of a refused day, day by day?
+-- Columns: table_name, day, state, checked_count, bad_count, bad_share
 
-select table_name, day, row_count, bad_count, round(bad_count / (row_count + bad_count), 4) as bad_share
+select table_name, day, state, checked_count, bad_count, round(bad_count / checked_count, 4) as bad_share
 from ledger.days
 where table_name like 'silver.%' and bad_count > 0
 order by bad_share desc, table_name, day

@@ -22,8 +22,7 @@ QUALITY = (
     """
 WITH counted AS (
     SELECT
-        table_name, day, state, state IN ('stored', 'provisional') AS is_good, bad_count,
-        row_count + CASE WHEN table_name LIKE 'bronze.%' THEN 0 ELSE bad_count END AS rows_checked,
+        table_name, day, state, state IN ('stored', 'provisional') AS is_good, bad_count, checked_count AS rows_checked,
         epoch(written_at) - epoch(timezone(time_zone, (day + 1)::TIMESTAMP)) AS seconds_since_day
     FROM ledger.days CROSS JOIN ledger.published
 ), late AS (

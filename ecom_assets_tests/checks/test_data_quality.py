@@ -9,14 +9,14 @@ from ecom_assets.checks.data_quality import data_quality, quality, table_of
 from ecom_assets.kpi.daily_reconciliation import QUALITY
 
 GOOD = [("bronze.orders", "2024-01-01", "stored", 1000, 0), ("gold.fact_sales", "2024-01-02", "provisional", 1000, 0)]
-LATE = ("silver.orders", "2024-01-02", "stored", 990, 10)
+LATE = ("silver.orders", "2024-01-02", "stored", 1000, 10)
 
 
 def ledger(con: duckdb.DuckDBPyConnection, *days: tuple[str, str, str, int, int]) -> duckdb.DuckDBPyConnection:
-    """A snapshot with nothing but a ledger: table, day, state, rows and bad rows."""
+    """A snapshot with nothing but a ledger: table, day, state, rows checked and bad rows."""
     con.execute("create schema ledger; create schema kpi")
     con.execute(
-        "create table ledger.days (table_name text, day date, state text, row_count bigint, bad_count bigint, "
+        "create table ledger.days (table_name text, day date, state text, checked_count bigint, bad_count bigint, "
         "written_at timestamp)"
     )
     con.execute("create table ledger.published as select 'Europe/Berlin' as time_zone")
@@ -34,17 +34,17 @@ def scores(*days: tuple[str, str, str, int, int]) -> list[tuple[int, int, float]
 
 
 @pytest.mark.parametrize(
-    ("table", "state", "row_count", "bad_count", "expected"),
+    ("table", "state", "checked", "bad_count", "expected"),
     [
-        ("silver.orders", "stored", 99, 1, (100, 99, 0.99)),
+        ("silver.orders", "stored", 100, 1, (100, 99, 0.99)),
         ("bronze.orders", "stored", 100, 1, (100, 99, 0.99)),
         ("silver.orders", "stored", 0, 0, (0, 0, 1)),
-        ("silver.orders", "failed", 0, 40, (40, 0, 0)),
+        ("silver.orders", "failed", 73, 40, (73, 0, 0)),
         ("gold.fact_sales", "blocked", 0, 0, (0, 0, 0)),
     ],
 )
-def test_the_score_is_what_passed_of_what_was_checked(table, state, row_count, bad_count, expected):
-    assert scores((table, "2024-01-01", state, row_count, bad_count)) == [expected]
+def test_the_score_is_what_passed_of_what_was_checked(table, state, checked, bad_count, expected):
+    assert scores((table, "2024-01-01", state, checked, bad_count)) == [expected]
 
 
 def test_late_shares_are_of_what_arrived_on_the_day():
