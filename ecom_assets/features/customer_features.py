@@ -78,7 +78,7 @@ def orders_to_date(metrics: nw.LazyFrame, voided: nw.LazyFrame, active: nw.LazyF
         .agg(
             c("ordered_on").min().alias("first_order_on"),
             c("ordered_on").max().alias("last_order_on"),
-            c("ordered_on").count().cast(nw.Int64).alias("order_days"),
+            (c("ordered_on").n_unique() - c("ordered_on").is_null().any().cast(nw.Int64)).alias("order_days"),
             total_count("orders").alias("frequency"),
             total("spent").alias("monetary"),
             total("returns").alias("returns_to_date"),

@@ -99,3 +99,18 @@ def test_an_order_that_is_voided_later_counts_until_then():
         (before(1), "C", 3, Decimal(29), 0),
         (DAY, "C", 2, Decimal(11), 1),
     ]
+
+
+def test_orders_of_a_day_are_one_day_with_orders_though_one_of_them_is_voided_later():
+    voided = {"customer_id": "C", "is_valid": False, "ordered_on": before(2), "voided_on": DAY, "is_first_line": True}
+
+    made = run(
+        transform,
+        sample(AggCustomerMetrics, ordered(before(2), "10")),
+        sample(FactSales, voided),
+        sample(CustomerProductInteractions),
+        days(before(2)),
+    )
+
+    assert rows(made, "customer_id", "frequency", "mean_days_between_orders") == [("C", 2, None)]
+    CustomerFeatures.validate(collected(made))
