@@ -28,6 +28,8 @@ SAMPLE_ROWS = 5
 PART_ROWS = 1_000_000
 HELD_LAYERS = ("gold", "kpi", "features")
 UNIQUE = "The primary key is unique."
+ERRORS_OF_VALUES = (duckdb.DataError, duckdb.InvalidInputException)
+"""What DuckDB raises for a value: a text that is no number or date, a sum out of range, broken JSON."""
 SUPERSEDED_COLUMNS = {
     **engine.PROVENANCE,
     "read_on": "DATE",
@@ -180,8 +182,9 @@ class Session:
         """Store a window of days and what is known of them. Raises ShapeError, RowsLost.
 
         A window of many rows is written in parts, a transaction each, so that memory does not grow with it. A window
-        that a value makes impossible to compute, a text that is no number or a sum out of range, is written day by
-        day: only the days that need the value fail.
+        that a value makes impossible to compute, a text that is no number or date or a sum out of range, is written day
+        by day: only the days that need the value fail. An error of a transform itself, as one that computes in memory
+        raises it, ends the step.
         """
         if declaration.is_bronze:
             return _write_bronze(self, declaration, window)
@@ -189,7 +192,7 @@ class Session:
         if len(parts) == 1:
             try:
                 return _write(self, declaration, frame, window)
-            except duckdb.DataError as error:
+            except ERRORS_OF_VALUES as error:
                 if len(window) == 1:
                     return [_fail(self, declaration, window.first, str(error).partition("\n")[0])]
             parts = [Window(day, day) for day in window]
@@ -366,7 +369,7 @@ def _good(expected: Expectation) -> State:
 
 
 def _write(session: Session, declaration: Declaration, frame: Any, window: Window) -> list[DayResult]:
-    """Store a window in one transaction. Raises duckdb.DataError where a value makes it impossible to compute."""
+    """Store a window in one transaction. Raises ERRORS_OF_VALUES where a value makes it impossible to compute."""
     rows = engine.as_query(session.con, frame)
     if rows is not frame:
         engine.check_shape(declaration.name, rows.relation(), engine.columns_of(declaration))

@@ -126,6 +126,11 @@ def amount_from_number(silver_orders: nw.LazyFrame) -> nw.LazyFrame:
     return tiny_shop.sales(silver_orders).with_columns(amount=amount)
 
 
+def amount_from_date(silver_orders: nw.LazyFrame) -> nw.LazyFrame:
+    on_day = nw.concat_str(nw.lit("2024-01-"), nw.col("order_id")).str.to_date(format="%Y-%m-%d")
+    return tiny_shop.sales(silver_orders).with_columns(amount=on_day.dt.day().cast(MONEY))
+
+
 def with_plain_number(bronze_orders: nw.LazyFrame) -> nw.LazyFrame:
     return bronze_orders.with_columns(order_id=nw.col("order_id").cast(nw.Int64).cast(nw.String))
 
@@ -146,6 +151,7 @@ class NumberedSales(tiny_shop.Sales, name="gold.sales"):
 ORDERS = tiny_shop.tables()["silver.orders"]
 OF_NUMBERS = {
     "inserting": declare(contract(tiny_shop.Sales), amount_from_number),
+    "parsing": declare(contract(tiny_shop.Sales), amount_from_date),
     "judging": declare(contract(NumberedSales), tiny_shop.sales),
     "staging": declare(ORDERS.contract, with_plain_number, {"bronze_orders": by_event_day}, feed=ORDERS.feed),
 }
@@ -170,7 +176,12 @@ def test_a_value_that_cannot_be_computed_fails_its_day_alone(tmp_path, at):
 
         assert [result.state for result in results] == [STORED, FAILED, STORED]
         [said] = results[1].broken
-        assert said.startswith("Conversion Error: Could not convert string 'x' to INT64")
+        assert said.startswith(
+            (
+                "Conversion Error: Could not convert string 'x' to INT64",
+                'Invalid Input Error: Could not parse string "2024-01-x"',
+            )
+        )
         assert "\n" not in said
         assert results[1].note == said
         assert shop.states("kpi.daily") == [STORED, BLOCKED, STORED]
