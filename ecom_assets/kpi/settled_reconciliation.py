@@ -16,9 +16,10 @@ class SettledReconciliation(Table, primary_key=("day", "table_name", "measure"),
     """One row per day, table and amount that is settled only weeks later.
 
     The margin's parts are held against silver, its net sales against `kpi.daily_sales`, which is itself held against
-    silver. What is captured less what is due, worked out anew from the silver orders, lines and payments of all orders
-    of the day, is what `kpi.unsettled_orders` lists. On the last day of a month, what all cohorts have brought is what
-    all customers with an order have brought. A day on which one differs fails here. It is provisional for 45 days.
+    silver, its cost of goods against `gold.fact_sales`, which gives each line the cost of its product at the time. What
+    is captured less what is due, worked out anew from the silver orders, lines and payments of all orders of the day,
+    is what `kpi.unsettled_orders` lists. On the last day of a month, what all cohorts have brought is what all
+    customers with an order have brought. A day on which one differs fails here. It is provisional for 45 days.
     """
 
     day: Date = key("Business day")
@@ -65,6 +66,7 @@ def transform(
     silver_payments: nw.LazyFrame,
     silver_shipments: nw.LazyFrame,
     silver_ad_spend: nw.LazyFrame,
+    gold_fact_sales: nw.LazyFrame,
     gold_agg_customer_metrics: nw.LazyFrame,
     kpi_daily_sales: nw.LazyFrame,
     kpi_daily_margin: nw.LazyFrame,
@@ -73,8 +75,11 @@ def transform(
     days: nw.LazyFrame,
 ) -> nw.LazyFrame:
     fees = silver_payments.select(day="paid_on", amount_upstream="fee").join(days, on="day", how="semi")
+    standing = silver_orders.filter(nw.col("status") != "cancelled")
+    goods = gold_fact_sales.join(standing, on="order_id", how="semi").select(day="ordered_on", amount_upstream="cost")
     upstream = {
         ("kpi.daily_margin", "net_sales"): kpi_daily_sales.select("day", amount_upstream="net_sales"),
+        ("kpi.daily_margin", "cost_of_goods"): goods,
         ("kpi.daily_margin", "shipping_cost"): silver_shipments.select(day="ordered_on", amount_upstream="cost"),
         ("kpi.daily_margin", "payment_fees"): fees,
         ("kpi.daily_margin", "marketing"): silver_ad_spend.select(day="shown_on", amount_upstream="spend"),

@@ -19,6 +19,8 @@ PERIOD_DAYS = 30
 LEAST_DAYS = 7
 YEAR_OF_WEEKS = dt.timedelta(weeks=52)
 REASONS_SHOWN = 3
+RECONCILIATIONS = ("kpi.daily_reconciliation", "kpi.daily_stock_reconciliation", "kpi.settled_reconciliation")
+"""The tables whose day fails when amounts or stock of other tables are not those of what they are made of."""
 _NOTHING = "-"
 
 
@@ -159,10 +161,15 @@ class Trust:
 
 @dataclass(frozen=True)
 class FirstPage:
-    """All of it. `missing` are the days shown or compared with on which some measure has no rows to go by."""
+    """All of it.
+
+    `missing` are the days shown or compared with on which some measure has no rows to go by, `unreconciled` those of
+    the period on which two tables tell different amounts of the same.
+    """
 
     period: Window
     missing: Sequence[dt.date]
+    unreconciled: Sequence[dt.date]
     figures: Sequence[Figure]
     trust: Trust
 
@@ -210,7 +217,9 @@ def figures(snapshot: Path, days: int = PERIOD_DAYS, last: dt.date | None = None
         tables = {measure.table for measure in MEASURES}
         compared = [window for window in (year_before, before, period) if window.first >= min(with_sales)]
         missing = [day for window in compared for day in window if any(day not in shown[table] for table in tables)]
-        return FirstPage(period, missing, [figure(measure) for measure in MEASURES], _trust(con))
+        failed = _days(con, "state = 'failed'")
+        unreconciled = [day for day in period if any(day in failed[table] for table in RECONCILIATIONS)]
+        return FirstPage(period, missing, unreconciled, [figure(measure) for measure in MEASURES], _trust(con))
 
 
 def _earlier(window: Window) -> tuple[Window, Window]:
@@ -280,6 +289,8 @@ def render(page: FirstPage) -> str:
     lines = [f"The shop, {page.period}", "", *_aligned(table), ""]
     if page.missing:
         lines.append(f"Without the rows of some tables: {', '.join(map(str, stretches(page.missing)))}.")
+    if page.unreconciled:
+        lines.append(f"Do not reconcile: {', '.join(map(str, stretches(page.unreconciled)))}. Why: ecom bad.")
     return "\n".join([*lines, *_trust_lines(page.trust)])
 
 

@@ -2,6 +2,7 @@ import inspect
 from decimal import Decimal
 
 from ecom_assets.gold.agg_customer_metrics import AggCustomerMetrics
+from ecom_assets.gold.fact_sales import FactSales
 from ecom_assets.kpi.daily_margin import DailyMargin
 from ecom_assets.kpi.daily_sales import DailySales
 from ecom_assets.kpi.monthly_cohorts import MonthlyCohorts
@@ -48,6 +49,13 @@ SAME = {
     ),
     "silver_shipments": (Shipments, [{"ordered_on": DAY, "cost": "6"}]),
     "silver_ad_spend": (AdSpend, [{"shown_on": DAY, "spend": "9"}]),
+    "gold_fact_sales": (
+        FactSales,
+        [
+            {"ordered_on": DAY, "order_id": order, "line_number": number, "cost": cost}
+            for order, number, cost in (("short", 1, "5"), ("paid", 1, "3"), ("paid", 2, None), ("kept", 1, "100"))
+        ],
+    ),
     "gold_agg_customer_metrics": (
         AggCustomerMetrics,
         [
@@ -60,7 +68,16 @@ SAME = {
     "kpi_daily_sales": (DailySales, [{"day": DAY, "net_sales": "40"}, {"day": DAY, "net_sales": "2"}]),
     "kpi_daily_margin": (
         DailyMargin,
-        [{"day": DAY, "net_sales": "42", "shipping_cost": "6", "payment_fees": "1", "marketing": "9"}],
+        [
+            {
+                "day": DAY,
+                "net_sales": "42",
+                "cost_of_goods": "8",
+                "shipping_cost": "6",
+                "payment_fees": "1",
+                "marketing": "9",
+            }
+        ],
     ),
     "kpi_unsettled_orders": (
         UnsettledOrders,
@@ -86,6 +103,7 @@ def test_each_table_is_held_against_what_it_is_made_of():
     made = reconciled()
 
     assert sorted(made.select("measure", "amount_upstream").rows()) == [
+        ("cost_of_goods", Decimal(8)),
         ("difference", Decimal(-49)),
         ("marketing", Decimal(9)),
         ("net_sales", Decimal(42)),
@@ -106,6 +124,7 @@ def test_an_order_that_is_not_listed_and_a_cohort_without_a_customer_are_found()
 
     broken = [row for row in made.iter_rows(named=True) if broken_rules(SettledReconciliation, row)]
     assert sorted((row["measure"], row["amount"]) for row in broken) == [
+        ("cost_of_goods", Decimal(0)),
         ("difference", Decimal(25)),
         ("marketing", Decimal(0)),
         ("net_sales", Decimal(0)),

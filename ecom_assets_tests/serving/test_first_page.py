@@ -219,6 +219,31 @@ def test_days_without_rows_are_named_in_both_periods(snapshot):
     assert "Without the rows of some tables: 2024-01-02..2024-01-03." in render(page)
 
 
+def test_days_of_the_period_that_do_not_reconcile_are_named(snapshot):
+    assert "reconcile" not in render(figures(snapshot, days=2))
+    change(
+        snapshot,
+        """
+        insert into ledger.days values
+            ('kpi.daily_reconciliation', '2024-01-02', 'failed', false),
+            ('kpi.daily_reconciliation', '2024-01-03', 'failed', false),
+            ('kpi.settled_reconciliation', '2024-01-03', 'blocked', false),
+            ('kpi.daily_stock_reconciliation', '2024-01-04', 'failed', false)""",
+    )
+
+    page = figures(snapshot, days=2)
+
+    assert page.unreconciled == [dt.date(2024, 1, 3), dt.date(2024, 1, 4)]
+    assert "Do not reconcile: 2024-01-03..2024-01-04. Why: ecom bad." in render(page)
+    assert figures(snapshot, days=1, last=dt.date(2024, 1, 1)).unreconciled == []
+
+
+def test_the_tables_that_reconcile_are_all_looked_at():
+    named = [table.name for table in catalog.tables() if table.name.endswith("_reconciliation")]
+
+    assert sorted(named) == sorted(first_page.RECONCILIATIONS)
+
+
 def test_it_says_how_far_to_trust_the_tables(snapshot):
     change(
         snapshot,
@@ -251,7 +276,7 @@ def test_amounts_are_rounded_half_up_to_the_cent_at_the_end():
         Figure("Efficiency", Unit.RATIO, Decimal("4.255"), Decimal(4), None),
     ]
     day = dt.date(2024, 1, 1)
-    page = FirstPage(Window(day, day), [], lines, Trust({"stored": 1200, "provisional": 1}, 0, 0, 1, [("odd", 1)]))
+    page = FirstPage(Window(day, day), [], [], lines, Trust({"stored": 1200, "provisional": 1}, 0, 0, 1, [("odd", 1)]))
 
     assert render(page).splitlines() == [
         "The shop, 2024-01-01",
