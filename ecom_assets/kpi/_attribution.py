@@ -1,8 +1,10 @@
-"""How much each channel brings about: the removal effect of a Markov chain, and the Shapley value."""
+"""The attribution models, and how much each channel brings about: removal effects of a Markov chain, Shapley values."""
 
 from collections.abc import Mapping
 
 import numpy as np
+
+MODELS = ["first", "last", "last_non_direct", "linear", "position_based", "time_decay", "markov", "shapley"]
 
 
 def conversion_probability(

@@ -9,10 +9,10 @@ from ecom_assets.channels import DIRECT
 from ecom_assets.contract import Date, Decimal, Table, contract, key, money, rule
 from ecom_assets.dates import days_between
 from ecom_assets.days import trailing
+from ecom_assets.kpi._attribution import MODELS
 from ecom_assets.money import MONEY, no_amount, ratio, share_by_partial_sums, total, total_count
 from ecom_assets.table_asset import table_asset
 
-MODELS = ["first", "last", "last_non_direct", "linear", "position_based", "time_decay", "markov", "shapley"]
 DAYS_PER_WEEK = 7
 HALF_LIFE_SECONDS = 7 * 86_400
 FINENESS = 10**12

@@ -4,14 +4,16 @@ import narwhals as nw
 
 from ecom_assets import measures
 from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
+from ecom_assets.kpi._attribution import MODELS
 from ecom_assets.money import no_amount, ratio, total, total_count
 from ecom_assets.table_asset import table_asset
 
 
 class DailyAcquisition(Table, primary_key="day", partition_column="day", amount="revenue"):
-    """One row per day with spend or a valid order."""
+    """One row per day with spend or a valid order. An attribution model without rows has shared nothing."""
 
     day: Date = key("Business day")
+    orders: int = column(measures.VALID_ORDERS, ge=0)
     revenue: Decimal = money(measures.REVENUE)
     spend: Decimal = money(measures.SPEND, ge=0)
     new_customers: int = column("Customers with their first valid order on the day", ge=0)
@@ -20,6 +22,8 @@ class DailyAcquisition(Table, primary_key="day", partition_column="day", amount=
     reported_spend: Decimal = money("What advertising cost, as the accepted reports say", ge=0)
     least_attributed: Decimal = money("Revenue that falls to channels by the model that shares least")
     most_attributed: Decimal = money("Revenue that falls to channels by the model that shares most")
+    least_attributed_orders: Decimal = money("Orders that fall to channels by the model that shares least", ge=0)
+    most_attributed_orders: Decimal = money("Orders that fall to channels by the model that shares most", ge=0)
 
     @rule
     def spend_is_what_was_reported(cls) -> nw.Expr:
@@ -32,9 +36,32 @@ class DailyAcquisition(Table, primary_key="day", partition_column="day", amount=
         revenue = nw.col("revenue")
         return (nw.col("least_attributed") == revenue) & (nw.col("most_attributed") == revenue)
 
+    @rule
+    def credits_make_the_orders(cls) -> nw.Expr:
+        """By each model, the parts of orders of all channels and campaigns are as many as the orders."""
+        orders = nw.col("orders")
+        return (nw.col("least_attributed_orders") == orders) & (nw.col("most_attributed_orders") == orders)
+
 
 AMOUNTS = ["revenue", "spend", "reported_spend"]
-ATTRIBUTED = ["least_attributed", "most_attributed"]
+COUNTS = ["orders", "new_customers"]
+ATTRIBUTED = {"revenue": "attributed", "orders": "attributed_orders"}
+
+
+def attributed(attribution: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame:
+    """The least and the most that a model shares on each day. One without rows shares nothing."""
+    c = nw.col
+    nothing = {part: no_amount() for part in ATTRIBUTED}
+    models = [days.select("day", model=nw.lit(model), **nothing) for model in MODELS]
+    by_model = (
+        nw.concat([attribution.select("day", "model", *ATTRIBUTED), *models])
+        .group_by("day", "model")
+        .agg(*map(total, ATTRIBUTED))
+    )
+    return by_model.group_by("day").agg(
+        *(c(part).min().alias(f"least_{name}") for part, name in ATTRIBUTED.items()),
+        *(c(part).max().alias(f"most_{name}") for part, name in ATTRIBUTED.items()),
+    )
 
 
 def transform(
@@ -43,26 +70,23 @@ def transform(
     gold_agg_customer_metrics: nw.LazyFrame,
     kpi_attribution: nw.LazyFrame,
     kpi_daily_marketing: nw.LazyFrame,
+    days: nw.LazyFrame,
 ) -> nw.LazyFrame:
     c = nw.col
+    is_first_line = nw.when(c("is_first_line")).then(1).otherwise(0).cast(nw.Int64)
     sums = nw.concat(
         [
-            gold_fact_sales.filter(c("is_valid")).select(day="ordered_on", revenue="net_amount"),
+            gold_fact_sales.filter(c("is_valid")).select(day="ordered_on", revenue="net_amount", orders=is_first_line),
             kpi_daily_marketing.select("day", "spend"),
             silver_ad_spend.select(day="shown_on", reported_spend="spend"),
             gold_agg_customer_metrics.select("day", new_customers="new_orders"),
         ],
         how="diagonal",
     )
-    by_model = kpi_attribution.group_by("day", "model").agg(total("revenue"))
-    attributed = by_model.group_by("day").agg(
-        c("revenue").min().alias("least_attributed"), c("revenue").max().alias("most_attributed")
-    )
     return (
         sums.group_by("day")
-        .agg(*map(total, AMOUNTS), total_count("new_customers"))
-        .join(attributed, on="day", how="left")
-        .with_columns(nw.coalesce(c(name), no_amount()).alias(name) for name in ATTRIBUTED)
+        .agg(*map(total, AMOUNTS), *map(total_count, COUNTS))
+        .join(attributed(kpi_attribution, days), on="day")
         .with_columns(cac=ratio("spend", "new_customers"), mer=ratio("revenue", "spend"))
         .select(*contract(DailyAcquisition).columns)
     )

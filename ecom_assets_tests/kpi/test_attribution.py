@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecom_assets.gold.fact_touchpoints import FactTouchpoints
-from ecom_assets.kpi.attribution import MODELS, credits, transform
+from ecom_assets.kpi._attribution import MODELS
+from ecom_assets.kpi.attribution import credits, transform
 from ecom_assets.kpi.weekly_channel_weights import WeeklyChannelWeights
 from ecom_assets_tests.samples import collected, days, rows, run, sample
 

@@ -53,6 +53,7 @@ WHERE = {
         "daily_customers",
         "daily_refund_rates",
         "daily_marketing",
+        "daily_acquisition",
         "attribution",
     },
     "on_hand": {"daily_inventory", "daily_stock_reconciliation"},
