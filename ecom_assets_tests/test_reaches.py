@@ -1,0 +1,95 @@
+"""Days run alone after months of history: tables read as far as they have to, and a shorter reach would be found."""
+
+import dataclasses
+import datetime as dt
+from collections.abc import Collection, Mapping
+
+import pytest
+
+from ecom_assets import catalog
+from ecom_assets.days import ONE_DAY, Window
+from ecom_assets.declaration import Catalog, Read
+from ecom_assets.proof import contents
+from ecom_assets.writing import Session
+from ecom_assets_tests.histories import EVERYTHING, tables_of
+from ecom_assets_tests.warehouses import START, run_all, session_over, small_shop, window
+
+pytestmark = pytest.mark.long
+DAYS = 100
+LAST = START + (DAYS - 1) * ONE_DAY
+ALONE = [
+    dt.date(2024, 3, 31),  # a Sunday that ends a month
+    LAST - 23 * ONE_DAY,  # nothing ends, and more than half of the 45 days after it are there
+    dt.date(2024, 5, 31),
+    dt.date(2024, 6, 2),  # a Sunday
+    LAST - ONE_DAY,
+    LAST,
+]
+SHORT, LONG = 9, 90
+"""Reaches up to the one are tried by the laws and the histories, and those beyond the other by test_month_ends."""
+UNSEEN = {
+    ("kpi.daily_fulfilment", "gold.fact_shipments", "before"): "The small shop promises for the next days only.",
+    ("kpi.settled_reconciliation", "silver.payments", "after"): "It settles within days, and what else is read waits.",
+}
+"""Reaches of which half is enough for the small shop, and why."""
+LONG_REACHES = [
+    (declaration.name, read.table, side)
+    for declaration in catalog.tables()
+    for read in declaration.reads
+    for side in ("before", "after")
+    if SHORT < (getattr(read.reach, side) or 0) <= LONG
+    if (declaration.name, read.table, side) not in UNSEEN
+]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Session:
+    """A warehouse of months, built in one window."""
+    session = session_over(small_shop(tmp_path_factory.mktemp("landing"), DAYS), tables=tables_of(EVERYTHING))
+    run_all(session, window(DAYS))
+    return session
+
+
+def run_alone(session: Session, tables: Collection[str]) -> None:
+    for day in ALONE:
+        for name in session.catalog.names:
+            if name in tables:
+                session.run(name, Window(day, day))
+
+
+def differing(session: Session, at_once: Mapping[tuple[str, str], str]) -> list[tuple[str, str]]:
+    now = contents(session)
+    return [key for key in now.keys() | at_once.keys() if now.get(key) != at_once.get(key)]
+
+
+def with_half_the_reach(tables: Catalog, table: str, read_table: str, side: str) -> Catalog:
+    def cut(read: Read) -> Read:
+        if read.table != read_table:
+            return read
+        half = dataclasses.replace(read.reach, **{side: getattr(read.reach, side) // 2})
+        return dataclasses.replace(read, reach=half)
+
+    changed = dataclasses.replace(tables[table], reads=tuple(map(cut, tables[table].reads)))
+    return Catalog(changed if declaration.name == table else declaration for declaration in tables)
+
+
+def test_days_run_alone_give_what_a_window_of_months_gives(built: Session):
+    at_once = contents(built)
+
+    run_alone(built, [declaration.name for declaration in built.catalog if not declaration.is_bronze])
+
+    assert differing(built, at_once) == []
+    assert built.stale() == []
+
+
+@pytest.mark.parametrize(("table", "read_table", "side"), LONG_REACHES)
+def test_days_run_alone_with_half_a_reach_differ(built: Session, table: str, read_table: str, side: str):
+    at_once = contents(built)
+    cut = dataclasses.replace(built, catalog=with_half_the_reach(built.catalog, table, read_table, side))
+
+    run_alone(cut, [table])
+    found = differing(cut, at_once)
+    run_alone(built, [table])
+
+    assert found
+    assert differing(built, at_once) == []
