@@ -77,6 +77,20 @@ def test_a_promise_is_not_kept_by_what_has_not_left() -> None:
         assert answer.select("due, shipped, on_time_share").fetchall() == [(2, 1, 0.5)]
 
 
+def test_goods_of_cancelled_orders_cost_nothing() -> None:
+    with duckdb.connect() as con:
+        engine.ensure_table(con, "gold.fact_sales", engine.columns_of(catalog.tables()["gold.fact_sales"]))
+        con.execute("""
+            insert into gold.fact_sales by name from (values
+                ('kept', 'paid', true, 1, 10, 0, 10, 4), ('sent back', 'cancelled', true, 1, 10, 0, 10, 9))
+                t (order_id, status, is_valid, quantity, gross_sales, discounts, net_amount, cost)
+        """)
+
+        answer = con.sql((ANALYSES / "shop" / "discount_effect.sql").read_text())
+
+        assert answer.select("orders, sales_per_order, margin_share").fetchall() == [(2, 10, 0.6)]
+
+
 @pytest.mark.slow
 def test_a_file_is_answered_on_the_command_line(known: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ECOM_DATA", str(known.data))

@@ -1,11 +1,12 @@
--- Do orders with a discount hold more units, and what do they leave after cost?
+-- Do orders with a discount hold more units, and what do those not cancelled leave after cost?
 -- Columns: has_discount, orders, units_per_order, sales_per_order, discount_share, margin_share
 
 with orders as (
     select
         order_id, sum(discounts) > 0 as has_discount, sum(quantity) as units, sum(gross_sales) as gross_sales,
-        sum(discounts) as discounts, sum(net_amount) as sales, sum(net_amount - cost) as margin,
-        sum(net_amount) filter (cost is not null) as sales_of_known_cost
+        sum(discounts) as discounts, sum(net_amount) as sales,
+        sum(net_amount - cost) filter (status <> 'cancelled') as margin,
+        sum(net_amount) filter (cost is not null and status <> 'cancelled') as sales_of_known_cost
     from gold.fact_sales
     where is_valid
     group by all)
