@@ -204,10 +204,11 @@ def quarantine(table: str | None, most: int | None) -> None:
 
 
 @main.command()
-def detection() -> None:
+@click.option("--by-day", is_flag=True, help="Show each feed and arrival day too, the newest first.")
+def detection(by_day: bool) -> None:
     """Count the synthetic shop's planted defects, and those that the checks caught, as last published."""
     from ecom_assets import catalog
-    from ecom_assets.checks.detection import NO_TRUTH, measured
+    from ecom_assets.checks.detection import NO_TRUTH, measured, percent
     from ecom_assets.serving.publish import open_snapshot
 
     known = settings.load()
@@ -230,6 +231,15 @@ def detection() -> None:
         )
     for why, rows in found.false_alarms.items():
         click.echo(f"{rows:>9,}  {why}")
+    if by_day:
+        click.echo(
+            f"\n{'arrival day':12}{'feed':20}{'planted':>9}{'caught':>9}{'recall':>9}{'alarms':>9}{'precision':>11}"
+        )
+        for day in found.feed_days:
+            click.echo(
+                f"{day.arrived_on!s:12}{day.feed:20}{day.planted:>9,}{day.caught:>9,}{percent(day.recall):>9}"
+                f"{day.false_alarms:>9,}{percent(day.precision):>11}"
+            )
 
 
 @main.command()

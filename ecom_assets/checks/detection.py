@@ -32,6 +32,8 @@ UNSEEN = {faults.raised_amount.__name__}
 """Kinds of defects that no check can see: the row is as plausible as a good one."""
 KEY = dg.AssetKey(["quality", "detection"])
 FINDS_DEFECTS = "finds_defects"
+DAYS_SHOWN = 7
+"""Arrival days whose feeds are shown one by one beside the figures over all days."""
 NO_TRUTH = "Nobody knows here which rows are wrong: only the synthetic shop tells, in truth/defects."
 _RECORD = "feed, arrived_on, source_file, record"
 
@@ -50,6 +52,33 @@ class Kind:
         return self.caught / self.planted
 
 
+def _precision(defects: int, false_alarms: int) -> float | None:
+    """Defects per defect and false alarm set aside, 0 to 1. None where there are neither."""
+    return defects / (defects + false_alarms) if defects or false_alarms else None
+
+
+@dataclass(frozen=True)
+class FeedDay:
+    """What was found in the records of a feed that arrived on a day; only days with a defect or a false alarm."""
+
+    feed: str
+    arrived_on: date
+    planted: int
+    caught: int
+    defects_set_aside: int
+    false_alarms: int
+
+    @property
+    def recall(self) -> float | None:
+        """Caught per planted, 0 to 1. None where nothing was planted."""
+        return self.caught / self.planted if self.planted else None
+
+    @property
+    def precision(self) -> float | None:
+        """Defects per defect and false alarm set aside, 0 to 1. None where there are neither."""
+        return _precision(self.defects_set_aside, self.false_alarms)
+
+
 @dataclass(frozen=True)
 class Detection:
     """What was found of what was planted, and what was set aside beside it."""
@@ -65,6 +94,8 @@ class Detection:
     """Other good records set aside, by feed and reason."""
     good_rows: int
     """Records read that hold no planted defect."""
+    feed_days: Sequence[FeedDay]
+    """The same by feed and arrival day, the newest day first."""
 
     @property
     def false_alarm_count(self) -> int:
@@ -74,8 +105,7 @@ class Detection:
     @property
     def precision(self) -> float | None:
         """Defects per defect and false alarm set aside, 0 to 1. None where there are neither."""
-        aside = self.defects_set_aside + self.false_alarm_count
-        return self.defects_set_aside / aside if aside else None
+        return _precision(self.defects_set_aside, self.false_alarm_count)
 
     @property
     def false_alarms_per_thousand(self) -> float | None:
@@ -108,23 +138,35 @@ def measured(con: duckdb.DuckDBPyConnection, truth: Path, tables: Catalog) -> De
             select {_RECORD}, kind from read_parquet([{", ".join(literal(str(file)) for file in files)}])
             semi join ledger.files using (feed, arrived_on, source_file)),
         aside as ({" union all ".join(_set_aside(declaration, tables) for declaration in from_feed)}),
-        counted_once as ({" union ".join(_counted_once(declaration) for declaration in from_feed)})"""
-    kinds = con.execute(f"""
-        {records}
-        select kind, count(*), count(*) filter (
-            aside.record is not null
-            or counted_once.record is not null and kind = {literal(faults.duplicate_row.__name__)})
-        from planted left join aside using ({_RECORD}) left join counted_once using ({_RECORD})
-        group by kind order by kind""").fetchall()
+        counted_once as ({" union ".join(_counted_once(declaration) for declaration in from_feed)}),
+        found as (
+            select feed, arrived_on, kind, (
+                aside.record is not null
+                or counted_once.record is not null and kind = {literal(faults.duplicate_row.__name__)}) as is_caught
+            from planted left join aside using ({_RECORD}) left join counted_once using ({_RECORD})),
+        fates as (
+            select feed, arrived_on, reasons, case
+                when kind is not null then 'defect'
+                when len(reasons) = refused then 'consequence'
+                when len(reasons) = missing and arrived_on = (select max(arrived_on) from ledger.files where {told})
+                then 'waiting' else 'false alarm' end as fate
+            from aside left join planted using ({_RECORD}) where {told})"""
+    kinds = con.execute(
+        f"{records} select kind, count(*), count(*) filter (is_caught) from found group by kind order by kind"
+    ).fetchall()
     fates = con.execute(f"""
         {records}
-        select case when kind is not null then 'defect'
-                    when len(reasons) = refused then 'consequence'
-                    when len(reasons) = missing and arrived_on = (select max(arrived_on) from ledger.files where {told})
-                    then 'waiting' else 'false alarm' end as fate,
-               feed || ': ' || array_to_string(reasons, '; ') as why, count(*) as rows
-        from aside left join planted using ({_RECORD}) where {told}
-        group by all order by rows desc, why""").fetchall()
+        select fate, feed || ': ' || array_to_string(reasons, '; ') as why, count(*) as rows
+        from fates group by all order by rows desc, why""").fetchall()
+    feed_days = con.execute(f"""
+        {records}
+        select feed, arrived_on, sum(planted)::bigint as planted, sum(caught)::bigint as caught,
+               sum(defects)::bigint as defects, sum(false_alarms)::bigint as false_alarms
+        from (
+            select feed, arrived_on, 1 as planted, is_caught::int as caught, 0 as defects, 0 as false_alarms from found
+            union all
+            select feed, arrived_on, 0, 0, (fate = 'defect')::int, (fate = 'false alarm')::int from fates)
+        group by all having planted > 0 or false_alarms > 0 order by arrived_on desc, feed""").fetchall()
     [(read,)] = con.execute(f"""
         select coalesce(sum(row_count), 0)::bigint from ledger.arrivals where {told}""").fetchall()
     by_fate: dict[str, dict[str, int]] = defaultdict(dict)
@@ -137,6 +179,7 @@ def measured(con: duckdb.DuckDBPyConnection, truth: Path, tables: Catalog) -> De
         waiting=sum(by_fate["waiting"].values()),
         false_alarms=by_fate["false alarm"],
         good_rows=read - sum(planted for _, planted, _ in kinds),
+        feed_days=[FeedDay(*feed_day) for feed_day in feed_days],
     )
 
 
@@ -176,6 +219,24 @@ def kinds_table(found: Detection) -> str:
     return "\n".join(["| defect | planted | caught | recall |", "| --- | --: | --: | --: |", *lines])
 
 
+def feed_days_table(found: Detection) -> str:
+    """The feeds of the newest arrival days as a Markdown table."""
+    newest = sorted({day.arrived_on for day in found.feed_days})[-DAYS_SHOWN:]
+    lines = [
+        f"| {day.feed} | {day.arrived_on} | {day.planted:,} | {day.caught:,} | {percent(day.recall)} "
+        f"| {day.false_alarms:,} | {percent(day.precision)} |"
+        for day in found.feed_days
+        if day.arrived_on in newest
+    ]
+    head = "| feed | arrival day | planted | caught | recall | false alarms | precision |"
+    return "\n".join([head, "| --- | --- | --: | --: | --: | --: | --: |", *lines])
+
+
+def percent(share: float | None) -> str:
+    """A share of 0 to 1 in percent; nothing where there is none."""
+    return "" if share is None else f"{share:.1%}"
+
+
 def alarms_table(found: Detection) -> str:
     """The false alarms as a Markdown table."""
     lines = [f"| {why} | {rows:,} |" for why, rows in found.false_alarms.items()]
@@ -198,7 +259,7 @@ def alarms_table(found: Detection) -> str:
     ],
 )
 def detection() -> dg.MaterializeResult:
-    """How many of the defects that the synthetic shop planted our checks have caught, by kind.
+    """How many of the synthetic shop's planted defects our checks have caught, by kind, and by feed and arrival day.
 
     Looks at the snapshot and at the shop's truth, which no table reads. Without a synthetic shop nothing is known, and
     the check passes.
@@ -216,6 +277,7 @@ def detection() -> dg.MaterializeResult:
     told = {
         **figures,
         "kinds": dg.MetadataValue.md(kinds_table(found)),
+        "newest_days": dg.MetadataValue.md(feed_days_table(found)),
         "false_alarms": dg.MetadataValue.md(alarms_table(found)),
         "consequences": found.consequences,
         "waiting": found.waiting,

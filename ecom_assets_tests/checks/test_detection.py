@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from ecom_assets import catalog
-from ecom_assets.checks.detection import Detection, Kind, detection, measured
+from ecom_assets.checks.detection import Detection, FeedDay, Kind, detection, measured
 from ecom_assets.cli import main
 from ecom_assets.declaration import Catalog
 from ecom_assets.landing.synthetic import land_shop, write_truth
@@ -83,6 +83,7 @@ def test_defects_caught_and_missed_are_counted_by_kind(shop):
         waiting=0,
         false_alarms={},
         good_rows=26,
+        feed_days=[FeedDay("customers", tiny_shop.on(0), 1, 1, 1, 0), FeedDay("orders", tiny_shop.on(0), 3, 2, 1, 0)],
     )
     assert result.meets_target
 
@@ -98,6 +99,19 @@ def test_a_row_that_refers_to_a_spoiled_one_is_a_consequence_and_another_a_false
     assert (result.consequences, result.waiting, result.false_alarms) == (1, 0, {NOBODY: 1})
     assert (result.precision, result.false_alarms_per_thousand) == (1 / 2, 1_000 / 28)
     assert not result.meets_target
+
+
+def test_recall_and_precision_are_told_by_feed_and_arrival_day(shop):
+    land(shop, [], order(1, 0, -1), order(2, 0, 11))
+    plant(shop, 0, ("orders", 1, "negative_amount"), ("orders", 2, "raised_amount"))
+    shop.land_orders(1, order(3, 1, customer="C99"), *(order(number, 1) for number in range(40, 70)))
+    plant(shop, 1)
+    shop.land_orders(2, order(4, 2))
+    plant(shop, 2)
+
+    days = [(day.feed, day.arrived_on, day.recall, day.precision) for day in found(shop, last=2).feed_days]
+
+    assert days == [("orders", tiny_shop.on(1), None, 0), ("orders", tiny_shop.on(0), 0.5, 1)]
 
 
 def test_a_row_of_the_newest_day_may_wait_for_what_it_refers_to(shop):
@@ -232,7 +246,8 @@ def test_without_a_synthetic_shop_nothing_is_known_and_the_check_passes(known, t
 def test_the_figures_are_shown_on_the_command_line(known, monkeypatch):
     monkeypatch.setenv("ECOM_DATA", str(known.data))
 
-    shown = CliRunner().invoke(main, ["detection"]).output
+    shown = CliRunner().invoke(main, ["detection", "--by-day"]).output
 
+    assert re.search(rf"^{DAYS.first}  orders +(\d+) +\1 +100\.0% +0 +100\.0%$", shown, re.MULTILINE)
     assert re.search(r"^wrong_total +(\d+) +\1 +100\.0%$", shown, re.MULTILINE)
     assert re.search(r"^Precision \d+\.\d%, ", shown, re.MULTILINE)
