@@ -79,7 +79,7 @@ class Order:
     version: int = 0
     customer: int | None = None
     discount: int = 0
-    cancelled: bool = False
+    cancelled_for: str = ""
     fault: str = ""
 
     def record(self) -> dict[str, str]:
@@ -88,8 +88,8 @@ class Order:
             "customer_id": f"C{self.customer}" if self.customer else "",
             "ordered_at": _when(self, 60 * self.order),
             "updated_at": moment(ARRIVALS, self.version),
-            "status": "cancelled" if self.cancelled else "paid",
-            "cancel_reason": "void" if self.cancelled else "",
+            "status": "cancelled" if self.cancelled_for else "paid",
+            "cancel_reason": self.cancelled_for,
             "channel": "web",
             "subtotal": "20",
             "discount": str(self.discount),
@@ -130,6 +130,7 @@ class Payment:
     version: int = 0
     order: int = 1
     method: str = "card"
+    status: str = "captured"
     fault: str = ""
 
     def record(self) -> dict[str, str]:
@@ -139,7 +140,7 @@ class Payment:
             "paid_at": _when(self, 7),
             "updated_at": moment(ARRIVALS, self.version),
             "method": self.method,
-            "status": "captured",
+            "status": self.status,
             "amount": "-1" if self.fault == "rule" else "23",
             "fee": "1",
         }
@@ -180,16 +181,27 @@ class Event:
     minutes: int = 0
     visitor: int = 1
     name: str = "Product Viewed"
+    product: int = 1
+    customer: int | None = None
+    cart: int | None = None
+    order: int | None = None
+    link: str = ""
     fault: str = ""
 
     def record(self) -> dict[str, str]:
+        source, medium, campaign = self.link.split() if self.link else ("", "", "")
         return {
             "event_id": f"E{self.event}",
             "occurred_at": _when(self, self.minutes),
             "event": "Something Else" if self.fault == "rule" else self.name,
             "anonymous_id": f"V{self.visitor}",
-            "product_id": "P1",
-            "order_id": "O1",
+            "product_id": f"P{self.product}",
+            "customer_id": f"C{self.customer}" if self.customer else "",
+            "cart_id": f"K{self.cart}" if self.cart else "",
+            "order_id": f"O{self.order}" if self.order else "",
+            "utm_source": source,
+            "utm_medium": medium,
+            "utm_campaign": campaign,
         }
 
 
@@ -424,7 +436,7 @@ Step = Land | Again | Feed | Run | Repair | Reopen
 
 @dataclass(frozen=True)
 class History:
-    """What happens to a part of the catalog: `goal` and all that it is made of."""
+    """What happens to a part of the catalog: the tables that `goal` names, and all that they are made of."""
 
     goal: str
     steps: tuple[Step, ...]
@@ -448,7 +460,9 @@ def _lenient() -> tuple[Declaration, ...]:
 @cache
 def tables_of(goal: str) -> Catalog:
     """The tables that a history is about."""
-    wanted = {goal} | catalog.tables().upstream(goal) if goal != EVERYTHING else set(catalog.tables().names)
+    tables = catalog.tables()
+    goals = tables.names if goal == EVERYTHING else goal.split()
+    wanted = set(goals).union(*map(tables.upstream, goals))
     return Catalog(declaration for declaration in _lenient() if declaration.name in wanted)
 
 
@@ -676,17 +690,26 @@ _few = st.integers(1, 2)
 _versions = st.integers(0, 3)
 _faults = st.sampled_from(["", "", "", "", "", "", "rule", "moment"])
 _perhaps_repaired: st.SearchStrategy[tuple[Step, ...]] = st.sampled_from([(), (Repair(),)])
-_maybe_customer = st.sampled_from([None, 1, 2])
+_maybe_few = st.sampled_from([None, 1, 2])
+_reasons = st.sampled_from(["", "", "", "customer", "void"])
+_links = st.sampled_from(["", "", "google cpc spring", "paper newsletter sale", "blog post none"])
 _files = st.sampled_from(["a.csv", "b.jsonl"])
 _ROW_STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
     "customers": st.builds(Customer, _few, _days, st.sampled_from(["Oslo", "Bergen"]), _faults),
     "products": st.builds(Product, _few, _days, st.sampled_from([10, 12]), _faults),
-    "orders": st.builds(
-        Order, _few, _days, _versions, _maybe_customer, st.sampled_from([0, 5]), st.booleans(), _faults
-    ),
+    "orders": st.builds(Order, _few, _days, _versions, _maybe_few, st.sampled_from([0, 5]), _reasons, _faults),
     "order_items": st.builds(Item, _few, st.sampled_from(["1", "2", "1.0", "01"]), _days, _versions, _few, _faults),
-    "payments": st.builds(Payment, _few, _days, _versions, _few, st.sampled_from(["card", "paypal"]), _faults),
-    "returns": st.builds(Return, _few, _days, _versions, st.sampled_from([None, 1, 2]), _few, _maybe_customer, _faults),
+    "payments": st.builds(
+        Payment,
+        st.integers(1, 4),
+        _days,
+        _versions,
+        _few,
+        st.sampled_from(["card", "paypal"]),
+        st.sampled_from(["captured", "captured", "authorised", "failed", "refunded"]),
+        _faults,
+    ),
+    "returns": st.builds(Return, _few, _days, _versions, _maybe_few, _few, _maybe_few, _faults),
     "events": st.builds(
         Event,
         st.integers(1, 6),
@@ -694,6 +717,11 @@ _ROW_STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
         st.sampled_from([0, 20, 835, 850, 865]),
         _few,
         st.sampled_from(["Product Viewed", "Product Added", "Order Completed"]),
+        _few,
+        _maybe_few,
+        _maybe_few,
+        _maybe_few,
+        _links,
         _faults,
     ),
     "shipments": st.builds(Shipment, _few, _days, _versions, _few, st.sampled_from([None, 0, 2]), _faults),
@@ -702,7 +730,7 @@ _ROW_STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
     "inventory_movements": st.builds(
         Movement, st.integers(1, 4), _days, _few, st.sampled_from(["opening", "receipt", "sale"]), _faults
     ),
-    "reviews": st.builds(Review, _few, _days, _few, _maybe_customer, st.sampled_from([None, 1]), _faults),
+    "reviews": st.builds(Review, _few, _days, _few, _maybe_few, st.sampled_from([None, 1]), _faults),
     "campaigns": st.builds(Campaign, _few, _days, st.sampled_from(["spring", "sale"]), _faults),
     "ad_spend": st.builds(Spend, _few, _days, _versions, _few, _faults),
 }
@@ -739,17 +767,43 @@ def _changes(draw: st.DrawFn, feed: str) -> tuple[Step, ...]:
 
 
 @st.composite
+def _visits(draw: st.DrawFn, order: Order, product: int) -> list[Row]:
+    """Before an order its product is viewed and put into a cart, in the same visit or before the midnight before."""
+    visitor, cart, link = draw(_few), draw(_few), draw(_links)
+    number, on, minutes = 10 * order.order + 3 * order.on, order.on, 60 * order.order
+    first_on, first = draw(st.sampled_from([(on, minutes - 10), (max(on - 1, 0), 835)]))
+    known, named = draw(st.sampled_from([None, order.customer])), draw(st.sampled_from([None, cart]))
+    bought = Event(number + 2, on, minutes, visitor, "Order Completed", product, order.customer, named, order.order)
+    return [
+        Event(number, first_on, first, visitor, "Product Viewed", product, known, link=link),
+        Event(number + 1, first_on, first + 2, visitor, "Product Added", product, known, cart),
+        bought,
+    ]
+
+
+@st.composite
 def _purchases(draw: st.DrawFn, feeds: frozenset[str]) -> tuple[Step, ...]:
-    """An order with its lines, payment and all that they refer to, a file each, one of which may lose its row."""
-    on, order, version, customer = draw(_days), draw(_few), draw(_versions), draw(_maybe_customer)
-    product = draw(_few)
+    """An order with what leads to it and follows it, as far as there are feeds; a file each, one of which may go."""
+    on, order, version, customer = draw(_days), draw(_few), draw(_versions), draw(_maybe_few)
+    product, cancelled_for = draw(_few), draw(_reasons)
+    placed = Order(order, on, version, customer, draw(st.sampled_from([0, 5])), cancelled_for)
     rows: list[Row] = [
-        Order(order, on, version, customer, draw(st.sampled_from([0, 5]))),
+        placed,
         Item(order, "1", on, version, product),
         Item(order, "2", on, version, product),
         Payment(order, on, version, order),
+        *([Payment(order + 2, on, version, order, status="refunded")] if cancelled_for == "customer" else []),
         Product(product, on),
         *([Customer(customer, on)] if customer else []),
+        *draw(_visits(placed, product)),
+        Shipment(order, on, version, order, draw(st.sampled_from([None, 0, 2]))),
+        Campaign(1, on),
+        Spend(1, on, version),
+        Supplier(1, on),
+        Receipt(order, on, 1, product),
+        Movement(order, on, product, draw(st.sampled_from(["opening", "sale"]))),
+        *draw(st.sampled_from([[], [Return(order, on, version, order, product, customer)]])),
+        *draw(st.sampled_from([[], [Review(order, on, product, customer, order)]])),
     ]
     late = draw(st.dictionaries(st.sampled_from(sorted(feeds)), st.sampled_from([0, 1, 2]), max_size=2))
     file = draw(_files)
@@ -796,10 +850,18 @@ GOALS = [
     "silver.order_items",
     "kpi.daily_funnel",
     "gold.dim_customer_versions",
-    "gold.fact_shipments",
     "gold.fact_inventory_daily",
     "gold.fact_ad_spend",
     "kpi.customer_rfm",
+    "kpi.daily_fulfilment",
+    "kpi.daily_carts",
+    "kpi.incomplete_orders gold.fact_reviews",
+    "kpi.daily_inventory kpi.daily_stock_reconciliation gold.fact_purchase_receipts",
+    "features.category_affinity features.customer_features",
+    "kpi.daily_refund_rates kpi.product_abc kpi.daily_repeat_rates kpi.monthly_repeat_rates",
+    "kpi.monthly_insights gold.dim_payment_method",
+    "kpi.attribution gold.dim_channel",
+    "kpi.daily_acquisition kpi.daily_reconciliation kpi.settled_reconciliation",
 ]
 
 
@@ -820,7 +882,7 @@ def histories(draw: st.DrawFn, goals: Sequence[str], steps: int) -> History:
         st.builds(Repair, _crashes).map(lambda step: (step,)),
         st.one_of(once_more, known, st.just(Reopen())).map(lambda step: (step,)),
     ]
-    if "order_items" in feeds or "payments" in feeds:
+    if feeds & {"orders", "events", "products", "campaigns"}:
         some += [_purchases(feeds), _purchases(feeds)]
     if "events" in feeds:
         some += [_visits_over_midnight(), _visits_over_midnight()]

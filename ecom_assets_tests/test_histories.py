@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from ecom_assets import catalog
 from ecom_assets_tests.histories import (
     EVERYTHING,
     GOALS,
@@ -22,6 +23,7 @@ from ecom_assets_tests.histories import (
     broken_law,
     histories,
     replay,
+    tables_of,
     tally_repairs,
 )
 
@@ -52,6 +54,10 @@ def test_a_remembered_history_ends_as_a_clean_run(history: History):
 @given(histories([*GOALS, EVERYTHING], steps=14))
 def test_many_histories_end_as_a_clean_run(history: History):
     check(history, by_row=len(str(history)) % 10 == 0)
+
+
+def test_each_table_is_in_a_part_of_the_catalog():
+    assert {name for goal in GOALS for name in tables_of(goal).names} == set(catalog.tables().names)
 
 
 def test_a_history_is_printed_as_a_script_that_gives_it_again():
