@@ -912,7 +912,12 @@ REMEMBERED = {
     ),
     "good days crash in every way when they run once more": History(
         "gold.fact_payments",
-        (Run(), *_ONE_ORDER, Repair(), *(Run(("silver.orders", "gold.fact_payments"), crash=n) for n in range(14))),
+        (
+            Run(),
+            *_ONE_ORDER,
+            Repair(),
+            *(Run(("silver.orders", "gold.fact_payments"), crash=n) for n in reversed(range(14))),
+        ),
     ),
     "a table runs on a day that one of its inputs does not know": History(
         "gold.fact_returns",
