@@ -11,7 +11,7 @@ from bench.sections import SECTIONS, Bench
 @pytest.mark.long
 @pytest.mark.parametrize("name", SECTIONS)
 def test_a_section_can_be_measured_at_any_size(name: str, tmp_path: Path) -> None:
-    section = SECTIONS[name](Bench(tmp_path / "work", scale=0.0005, repeats=1))
+    section = SECTIONS[name](Bench(tmp_path / "work", scale=0.002, repeats=1))
 
     results.save({name: section}, tmp_path)
 
