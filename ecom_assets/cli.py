@@ -249,12 +249,13 @@ def query(file: TextIO, warehouse: bool) -> None:
     """Answer the SQL in FILE from what was last published, as analyses/shop/best_sellers.sql."""
     import duckdb
 
+    from ecom_assets.engine.duckdb import connect
     from ecom_assets.serving.publish import open_snapshot
 
     known = settings.load()
     try:
         sql = file.read()
-        opened = duckdb.connect(known.warehouse, read_only=True) if warehouse else open_snapshot(known.snapshot)
+        opened = connect(known.warehouse, read_only=True) if warehouse else open_snapshot(known.snapshot)
         with opened as con:
             answer = con.sql(sql)
             if answer is None:

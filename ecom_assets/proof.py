@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from ecom_assets.days import Window, stretches
-from ecom_assets.engine.duckdb import between, literal, quoted
+from ecom_assets.engine.duckdb import between, connect, literal, quoted
 from ecom_assets.repair import RepairStuck
 from ecom_assets.writing import Session
 
@@ -94,7 +94,7 @@ def verify(session: Session, tell: Callable[[str], object] = lambda line: None) 
     """
     with tempfile.TemporaryDirectory(prefix="ecom-verify-") as folder:
         path = Path(folder) / "rebuilt.duckdb"
-        with duckdb.connect(path) as con:
+        with connect(path) as con:
             rebuilt = contents(rebuild(session, con, tell))
         standing = contents(session)
         order = {name: n for n, name in enumerate(session.catalog.names)}

@@ -58,7 +58,7 @@ def _connect(known: Settings) -> duckdb.DuckDBPyConnection:
     silent_until: float | None = time.monotonic() + PATIENCE
     while True:
         try:
-            con = duckdb.connect(known.warehouse)
+            con = engine.connect(known.warehouse)
         except duckdb.IOException as error:
             if "lock" not in str(error).lower():
                 raise

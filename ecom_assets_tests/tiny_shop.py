@@ -13,6 +13,7 @@ import narwhals as nw
 from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money, rule
 from ecom_assets.days import Window, by_event_day, history
 from ecom_assets.declaration import Catalog, Declaration, declare
+from ecom_assets.engine.duckdb import connect
 from ecom_assets.landing.zone import Zone
 from ecom_assets.ledger import State
 from ecom_assets.money import MONEY, total
@@ -225,7 +226,7 @@ def open_shop(
     folder: Path, catalog: Catalog | None = None, warehouse: str = ":memory:", **more: Any
 ) -> Iterator[TinyShop]:
     """The shop over the landing zone in a folder; `more` goes to the session."""
-    with duckdb.connect(warehouse) as con:
+    with connect(warehouse) as con:
         con.execute("set TimeZone = 'UTC'")
         zone = Zone(folder / "landing")
         yield TinyShop(folder, Session(con, catalog or tables(), zone, Window(START, dt.date.max), **more))

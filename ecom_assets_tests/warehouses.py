@@ -4,11 +4,10 @@ import datetime as dt
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from ecom_assets import catalog
 from ecom_assets.days import Window
 from ecom_assets.declaration import Catalog
+from ecom_assets.engine.duckdb import connect
 from ecom_assets.landing.synthetic import land_shop
 from ecom_assets.landing.zone import Zone
 from ecom_assets.shop import Scale, Shop
@@ -41,7 +40,7 @@ def small_shop(root: Path, days: int) -> Zone:
 
 def session_over(zone: Zone, path: str | Path = ":memory:", tables: Catalog | None = None, **more: Any) -> Session:
     """A session on an empty or standing warehouse file."""
-    con = duckdb.connect(path)
+    con = connect(path)
     con.execute("set TimeZone = 'UTC'")
     return Session(con, tables or catalog.tables(), zone, Window(START, dt.date.max), **more)
 

@@ -42,10 +42,10 @@ def owed(items: nw.LazyFrame, orders: nw.LazyFrame, payments: nw.LazyFrame) -> n
     received = nw.when(c("status") == "captured").then(c("amount")).when(c("status") == "refunded").then(-c("amount"))
     paid = payments.select("order_id", "paid_on", received=received.cast(MONEY)).join(orders, on="order_id")
     due = [
-        with_total.select(day="ordered_on", amount_upstream=-c("total")),
-        without_total.select(day="ordered_on", amount_upstream=c("discount") - c("shipping") - c("tax")),
+        with_total.select(day="ordered_on", amount_upstream=(-c("total")).cast(MONEY)),
+        without_total.select(day="ordered_on", amount_upstream=(c("discount") - c("shipping") - c("tax")).cast(MONEY)),
         items.join(without_total, on="order_id", how="semi").select(
-            day="ordered_on", amount_upstream=c("discount") - extended("quantity", "unit_price")
+            day="ordered_on", amount_upstream=(c("discount") - extended("quantity", "unit_price")).cast(MONEY)
         ),
     ]
     return nw.concat([paid.filter(settles()).select(day="ordered_on", amount_upstream="received"), *due])

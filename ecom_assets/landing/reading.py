@@ -28,7 +28,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ecom_assets.engine.duckdb import identifier, literal
+from ecom_assets.engine.duckdb import connect, identifier, literal
 from ecom_assets.landing.zone import PARQUET, LandedFile, kind_of
 
 RECORD_LIMIT = 1 << 20
@@ -139,7 +139,7 @@ def _decodes(parser: duckdb.DuckDBPyConnection, paths: Sequence[Path], limit: in
 
 def _parser() -> duckdb.DuckDBPyConnection:
     """A connection on which reading may fail without harm to the caller's transaction."""
-    return duckdb.connect()
+    return connect()
 
 
 def _parquet_rows(shape: "_Parquet", files: Sequence[LandedFile], columns: Sequence[str]) -> str:

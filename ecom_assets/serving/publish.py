@@ -77,7 +77,7 @@ def open_snapshot(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
     Raises NothingPublished before the first run.
     """
-    with closing(duckdb.connect()) as con:
+    with closing(engine.connect()) as con:
         while True:
             if not path.exists():
                 raise NothingPublished(

@@ -6,6 +6,7 @@ import duckdb
 import pytest
 
 from ecom_assets.checks.data_quality import data_quality, quality, table_of
+from ecom_assets.engine.duckdb import connect
 from ecom_assets.kpi.daily_reconciliation import QUALITY
 
 GOOD = [("bronze.orders", "2024-01-01", "stored", 1000, 0), ("gold.fact_sales", "2024-01-02", "provisional", 1000, 0)]
@@ -28,7 +29,7 @@ def ledger(con: duckdb.DuckDBPyConnection, *days: tuple[str, str, str, int, int]
 
 
 def scores(*days: tuple[str, str, str, int, int]) -> list[tuple[int, int, float]]:
-    with duckdb.connect() as con:
+    with connect() as con:
         query = "select rows_checked, rows_passed, quality_score from kpi.daily_quality"
         return ledger(con, *days).execute(query).fetchall()
 
@@ -48,7 +49,7 @@ def test_the_score_is_what_passed_of_what_was_checked(table, state, checked, bad
 
 
 def test_late_shares_are_of_what_arrived_on_the_day():
-    with duckdb.connect() as con:
+    with connect() as con:
         ledger(con, *GOOD)
         for happened_on, count in [("2024-01-01", 70), ("2023-12-31", 20), ("2023-12-30", 8), ("2023-11-01", 2)]:
             con.execute(
@@ -64,14 +65,14 @@ def test_late_shares_are_of_what_arrived_on_the_day():
     [("2024-01-01", "stored", 6.5), ("2024-01-02", "provisional", -17.5), ("2024-01-01", "failed", None)],
 )
 def test_freshness_counts_from_the_end_of_the_business_day_where_the_shop_is(day, state, hours):
-    with duckdb.connect() as con:
+    with connect() as con:
         ledger(con, ("silver.orders", day, state, 9, 0))
 
         assert con.execute("select freshness_hours from kpi.daily_quality").fetchall() == [(hours,)]
 
 
 def test_the_restated_amount_is_what_is_told_now_less_what_was_told_first():
-    with duckdb.connect() as con:
+    with connect() as con:
         ledger(con, ("kpi.daily_sales", "2024-01-01", "stored", 1, 0), *GOOD)
         for told_at, amount in [("2024-01-02", "100.00"), ("2024-01-09", "80.05"), ("2024-01-03", "250.00")]:
             con.execute("insert into ledger.amounts values ('kpi.daily_sales', '2024-01-01', ?, ?)", [amount, told_at])
@@ -85,7 +86,7 @@ def test_the_restated_amount_is_what_is_told_now_less_what_was_told_first():
 
 
 def test_the_worst_table_comes_first_and_old_days_do_not_count():
-    with duckdb.connect() as con:
+    with connect() as con:
         found = quality(ledger(con, *GOOD, LATE, ("silver.orders", "2023-11-01", "failed", 0, 9)))
 
     assert [(q.name, q.rows_checked, q.score, q.complete) for q in found] == [
@@ -101,7 +102,7 @@ def test_the_worst_table_comes_first_and_old_days_do_not_count():
 )
 def test_the_check_holds_the_last_days_against_the_target(tmp_path: Path, monkeypatch, days, passed):
     monkeypatch.setenv("ECOM_DATA", str(tmp_path))
-    with duckdb.connect(tmp_path / "snapshot.duckdb") as con:
+    with connect(tmp_path / "snapshot.duckdb") as con:
         ledger(con, *days)
 
     with dg.DagsterInstance.ephemeral() as instance:

@@ -15,7 +15,7 @@ import duckdb
 import polars as pl
 
 from ecom_assets.days import Window
-from ecom_assets.engine.duckdb import identifier
+from ecom_assets.engine.duckdb import connect, identifier
 from ecom_assets.landing import fixed_width
 from ecom_assets.landing.feed_map.model import Feed, FeedMap, Lookup
 from ecom_assets.landing.feed_map.report import FileReport, LandReport
@@ -105,7 +105,7 @@ def _write(zone: Zone, feed: str, day: dt.date, name: str, rows: pl.DataFrame) -
 
 
 def _land_batch(feed_map: FeedMap, files: Sequence[SourceFile], folder: Path, zone: Zone) -> Iterator[FileReport]:
-    with duckdb.connect() as con:
+    with connect() as con:
         con.execute("set TimeZone = 'UTC'")
         columns = feed_map.source_columns()
         _read(con, feed_map, files, columns, "sent")

@@ -6,7 +6,7 @@ from typing import Any
 
 import duckdb
 
-from ecom_assets.engine.duckdb import identifier, literal, moment_text, written_day
+from ecom_assets.engine.duckdb import connect, identifier, literal, moment_text, written_day
 from ecom_assets.landing.feed_map.model import Feed
 from ecom_assets.landing.reading import PROBLEM, RAW
 
@@ -167,7 +167,7 @@ def day_of_line(arrival_day: Mapping[str, Any]) -> str:
 @cache
 def refusal(key: str, text: str) -> str | None:
     """What DuckDB says against a `time_format` or a regular expression to be matched, if anything."""
-    with duckdb.connect() as con:
+    with connect() as con:
         try:
             con.execute(f"select {_TRIED[key].format(literal(text))}").fetchall()
         except duckdb.Error as error:
