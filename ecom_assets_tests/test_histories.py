@@ -60,6 +60,7 @@ def test_each_table_is_in_a_part_of_the_catalog():
     assert {name for goal in GOALS for name in tables_of(goal).names} == set(catalog.tables().names)
 
 
+@pytest.mark.slow
 def test_a_history_is_printed_as_a_script_that_gives_it_again():
     history = History(
         "gold.fact_payments",

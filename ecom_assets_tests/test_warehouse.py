@@ -155,6 +155,7 @@ def test_only_the_last_day_of_a_measure_carries_a_picture(instance: dg.DagsterIn
     assert "data:image/svg+xml" in told[str(THREE_DAYS.last)]["amount of the last days"]
 
 
+@pytest.mark.slow
 def test_the_picture_goes_as_far_as_the_table_though_an_old_day_runs(instance: dg.DagsterInstance, zone: Zone) -> None:
     run(instance)
 

@@ -169,6 +169,7 @@ def shop_of_numbers(folder: Path, table: Declaration) -> Iterator[TinyShop]:
         yield shop
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", OF_NUMBERS)
 def test_a_value_that_cannot_be_computed_fails_its_day_alone(tmp_path, at):
     with shop_of_numbers(tmp_path, OF_NUMBERS[at]) as shop:
@@ -236,6 +237,7 @@ def test_a_blocked_day_stays_blocked_though_it_cannot_be_computed_either(tmp_pat
         assert [result.state for result in shop.run(days(0, 2))["gold.sales"]] == [STORED, BLOCKED, STORED]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "error", [duckdb.OutOfMemoryException, duckdb.IOException, duckdb.InterruptException, duckdb.BinderException]
 )

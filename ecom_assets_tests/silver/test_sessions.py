@@ -106,6 +106,7 @@ def test_the_first_event_says_which_channel_brought_the_visit():
     assert [found[f"device {device}"] for device in range(len(brought))] == [channel for *_, channel in brought]
 
 
+@pytest.mark.slow
 def test_the_closed_funnel_counts_steps_in_their_order_only():
     in_order = [VIEW, CART, CHECKOUT, PAYMENT, PURCHASE]
     detours = [CART, VIEW, VIEW, CHECKOUT, CART, PAYMENT, CHECKOUT]
