@@ -133,33 +133,34 @@ def measured(con: duckdb.DuckDBPyConnection, truth: Path, tables: Catalog) -> De
         return None
     told = among("arrived_on", [date.fromisoformat(file.stem) for file in files])
     from_feed = [declaration for declaration in tables if declaration.from_feed]
-    records = f"""
-        with planted as (
-            select {_RECORD}, kind from read_parquet([{", ".join(literal(str(file)) for file in files)}])
-            semi join ledger.files using (feed, arrived_on, source_file)),
-        aside as ({" union all ".join(_set_aside(declaration, tables) for declaration in from_feed)}),
-        counted_once as ({" union ".join(_counted_once(declaration) for declaration in from_feed)}),
-        found as (
-            select feed, arrived_on, kind, (
-                aside.record is not null
-                or counted_once.record is not null and kind = {literal(faults.duplicate_row.__name__)}) as is_caught
-            from planted left join aside using ({_RECORD}) left join counted_once using ({_RECORD})),
-        fates as (
-            select feed, arrived_on, reasons, case
-                when kind is not null then 'defect'
-                when len(reasons) = refused then 'consequence'
-                when len(reasons) = missing and arrived_on = (select max(arrived_on) from ledger.files where {told})
-                then 'waiting' else 'false alarm' end as fate
-            from aside left join planted using ({_RECORD}) where {told})"""
+    planted = f"""
+        select {_RECORD}, kind from read_parquet([{", ".join(literal(str(file)) for file in files)}])
+        semi join ledger.files using (feed, arrived_on, source_file)"""
+    aside = " union all ".join(_set_aside(declaration, tables) for declaration in from_feed)
+    counted_once = " union ".join(_counted_once(declaration) for declaration in from_feed)
+    con.execute(f"create or replace temp table planted as {planted}")
+    con.execute(f"create or replace temp table aside as {aside}")
+    con.execute(f"""
+        create or replace temp table found as
+        select feed, arrived_on, kind, (
+            aside.record is not null
+            or counted_once.record is not null and kind = {literal(faults.duplicate_row.__name__)}) as is_caught
+        from planted left join aside using ({_RECORD}) left join ({counted_once}) counted_once using ({_RECORD})""")
+    con.execute(f"""
+        create or replace temp table fates as
+        select feed, arrived_on, reasons, case
+            when kind is not null then 'defect'
+            when len(reasons) = refused then 'consequence'
+            when len(reasons) = missing and arrived_on = (select max(arrived_on) from ledger.files where {told})
+            then 'waiting' else 'false alarm' end as fate
+        from aside left join planted using ({_RECORD}) where {told}""")
     kinds = con.execute(
-        f"{records} select kind, count(*), count(*) filter (is_caught) from found group by kind order by kind"
+        "select kind, count(*), count(*) filter (is_caught) from found group by kind order by kind"
     ).fetchall()
-    fates = con.execute(f"""
-        {records}
+    fates = con.execute("""
         select fate, feed || ': ' || array_to_string(reasons, '; ') as why, count(*) as rows
         from fates group by all order by rows desc, why""").fetchall()
-    feed_days = con.execute(f"""
-        {records}
+    feed_days = con.execute("""
         select feed, arrived_on, sum(planted)::bigint as planted, sum(caught)::bigint as caught,
                sum(defects)::bigint as defects, sum(false_alarms)::bigint as false_alarms
         from (
