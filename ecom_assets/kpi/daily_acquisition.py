@@ -73,10 +73,11 @@ def transform(
     days: nw.LazyFrame,
 ) -> nw.LazyFrame:
     c = nw.col
-    is_first_line = nw.when(c("is_first_line")).then(1).otherwise(0).cast(nw.Int64)
     sums = nw.concat(
         [
-            gold_fact_sales.filter(c("is_valid")).select(day="ordered_on", revenue="net_amount", orders=is_first_line),
+            gold_fact_sales.filter(c("is_valid")).select(
+                day="ordered_on", revenue="net_amount", orders=c("is_first_line").cast(nw.Int64)
+            ),
             kpi_daily_marketing.select("day", "spend"),
             silver_ad_spend.select(day="shown_on", reported_spend="spend"),
             gold_agg_customer_metrics.select("day", new_customers="new_orders"),
