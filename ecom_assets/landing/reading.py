@@ -12,6 +12,7 @@ import io
 import json
 import mmap
 import re
+import shutil
 import zlib
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, getincrementaldecoder
 from collections import deque
@@ -264,10 +265,20 @@ def _prepare(
             return source, None
         first_line = content.readline()
         has_quotes = content.find(b'"', len(first_line)) >= 0
+        has_end = content[-1:] == b"\n"
     if kind.format == "csv":
         alone = has_quotes and not _closes_quotes(source.path, dialect.delimiter)
         return source, _csv_shape(first_line, columns, dialect.delimiter, source.path if alone else None)
-    return source, _json_shape(first_line)
+    return source if has_end else _ended(source, unpacked), _json_shape(first_line)
+
+
+def _ended(source: _Source, ended: Path) -> _Source:
+    """A copy with an end of its last line: among several files, DuckDB 2.0 drops a broken one without, silently."""
+    if source.path != ended:
+        shutil.copyfile(source.path, ended)
+    with ended.open("ab") as stream:
+        stream.write(b"\n")
+    return source._replace(path=ended)
 
 
 def _closes_quotes(path: Path, delimiter: str) -> bool:

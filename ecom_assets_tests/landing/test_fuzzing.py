@@ -195,6 +195,15 @@ def test_a_quote_that_never_closes_is_seen_among_many_files(tmp_path: Path) -> N
     assert len(found) == 7
 
 
+def test_a_broken_last_line_without_end_is_seen_among_many_files(tmp_path: Path) -> None:
+    ended, cut = b'{"order_id": "1"}\n', b'{"order_id": "1"}\n{"order_id": '
+
+    found = read_all(tmp_path, {"1.jsonl": cut, "2.jsonl.gz": gzip.compress(cut), "3.jsonl": ended})
+
+    assert [(row[4], row[5]) for row in found if row[7]] == [("1.jsonl", 2), ("2.jsonl.gz", 2)]
+    assert len(found) == 5
+
+
 def test_a_column_named_like_a_placeholder_is_only_a_column(tmp_path: Path) -> None:
     held = io.BytesIO()
     pl.DataFrame({"order_id": ["1"], "$files": ["2"]}).write_parquet(held)
