@@ -6,7 +6,7 @@ neither Dagster nor an engine.
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from graphlib import TopologicalSorter
 from typing import Any
@@ -45,6 +45,8 @@ class Declaration:
     feed: Contract | None = None
     view: tuple[str, str] | None = None
     """Name and query of a view that stands beside the table."""
+    conserved: Callable[..., Any] | None = None
+    """Of some of the transform's frames, as of the same day, the rows whose amounts a day's own rows have to sum to."""
 
     @property
     def name(self) -> str:
@@ -78,6 +80,17 @@ class Declaration:
         return any(
             getattr(self.wanted_frame(read), "__name__", "") == "DataFrame" for read in self.reads if read.parameter
         )
+
+    @cached_property
+    def conserved_reads(self) -> tuple[Read, ...]:
+        """What a day's amounts are held against; none where nothing is said to be conserved."""
+        wanted = inspect.signature(self.conserved).parameters if self.conserved else ()
+        return tuple(replace(read, reach=same_day) for read in self.reads if read.parameter in wanted)
+
+    @property
+    def conserved_from(self) -> str:
+        """The tables that a day's amounts are held against, in words; empty where they are held against none."""
+        return " and ".join(read.table for read in self.conserved_reads)
 
     @property
     def quarantine(self) -> str:
@@ -114,11 +127,17 @@ def declare(
     reads: Mapping[str, Reach] | None = None,
     **more: Any,
 ) -> Declaration:
-    """A declaration from the transform's signature. Raises TypeError where `reads` names no parameter."""
+    """A declaration from the transform's signature. Raises TypeError where it and the rest do not go together."""
     given = dict(reads or {})
     parameters = list(inspect.signature(transform).parameters)
     if unknown := set(given) - set(parameters):
         raise TypeError(f"{contract.name}: reads= names {', '.join(sorted(unknown))}, which transform does not take.")
+    if (conserved := more.get("conserved")) and (
+        unknown := set(inspect.signature(conserved).parameters) - {*parameters}
+    ):
+        raise TypeError(
+            f"{contract.name}: conserved= takes {', '.join(sorted(unknown))}, which transform does not take."
+        )
     inputs = [Read(table_of(name), given.get(name, same_day), name) for name in parameters if name != DAYS_PARAMETER]
     known = {read.table for read in inputs}
     inputs += [

@@ -120,6 +120,7 @@ create table if not exists ledger.compiled (
 alter table ledger.days add column if not exists checked_count bigint;
 alter table ledger.compiled add column if not exists
     lineage struct(column_name varchar, from_table varchar, from_column varchar)[];
+alter table ledger.compiled add column if not exists conserved varchar;
 """
 
 

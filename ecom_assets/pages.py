@@ -95,6 +95,7 @@ def contract_description(declaration: Declaration) -> str:
         head = f"Rows that break one of these are set aside; above {promise.max_bad_share:.1%} of its rows a day fails:"
         return _list(head, asked) + f"\n\nOf accepted rows with the same {keys} the latest counts. {outcome}"
     asked += [f"The key is unique: {keys}"] if keys else []
+    asked += [f"The day's amounts are those of {declaration.conserved_from}"] if declaration.conserved else []
     return _list("A day with a row that breaks one of these fails:", asked) + f"\n\n{outcome}"
 
 

@@ -68,19 +68,22 @@ def table_asset(
     transform: Callable[..., Any],
     reads: Mapping[str, Reach] | None = None,
     view: tuple[str, str] | None = None,
+    conserved: Callable[..., Any] | None = None,
 ) -> dg.AssetsDefinition:
     """The asset of a table.
 
     `transform` takes frames named after the tables they come from and gives the table's rows; it has
     no clock, randomness or I/O. `reads` says how far a day reaches into an input; same_day if left out.
-    `view` is the name and query of a view that stands beside the table.
+    `view` is the name and query of a view that stands beside the table. `conserved` takes some of the
+    transform's frames, as of the same day, and gives rows of the day and of some of the table's amounts:
+    a day whose rows do not sum to theirs fails.
     """
     promise = contract(model)
     if promise.partition_column is None:
         raise TypeError(f"{promise.name} has no partition_column=.")
     parents = (parent for parent in model.__mro__[1:] if issubclass(parent, Table) and parent is not Table)
     feed = next((contract(parent) for parent in parents if parent.__facts__["event_column"]), None)
-    declaration = declare(promise, transform, reads, feed=feed, view=view)
+    declaration = declare(promise, transform, reads, feed=feed, view=view, conserved=conserved)
     return _asset(declaration, transform, deps=[asset_key(table) for table in declaration.references])
 
 

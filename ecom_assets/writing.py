@@ -18,7 +18,7 @@ from ecom_assets.contract import Column, Rule
 from ecom_assets.days import ONE_DAY, Window, stretches
 from ecom_assets.declaration import DAYS_PARAMETER, Catalog, Declaration, Read
 from ecom_assets.engine import duckdb as engine
-from ecom_assets.engine.compiling import judged, keep_compiled, take_compiled, transformed
+from ecom_assets.engine.compiling import compiled, judged, keep_compiled, over, take_compiled, transformed
 from ecom_assets.engine.duckdb import Query, among, between, literal, quoted
 from ecom_assets.landing import reading
 from ecom_assets.landing.zone import LandedFile, Zone
@@ -61,6 +61,11 @@ class DayResult:
     """A few of the offending rows."""
     checked_count: int = 0
     """Rows that were judged: without superseded ones, and also where the day failed."""
+
+
+def conserved_sentence(declaration: Declaration, column: str) -> str:
+    """What is true of a day whose amounts in a column are conserved."""
+    return f"{column} of a day is that of {declaration.conserved_from}."
 
 
 def missing_reference(column: Column) -> str:
@@ -169,14 +174,22 @@ class Session:
 
         Bronze comes typed.
         """
+        return engine.as_wanted(
+            Query(self.con, self._read_query(declaration, read, window)), declaration.wanted_frame(read)
+        )
+
+    def unconserved(self, declaration: Declaration, rows: str, window: Window) -> str | None:
+        """SQL: day, column, sum and due sum where rows do not sum to what they have to; None where none have to."""
+        sql = compiled(declaration, self.catalog).conserved
+        reads = {str(r.parameter): self._read_query(declaration, r, window) for r in declaration.conserved_reads}
+        return over({"rows_to_judge": rows, **reads}, sql) if sql else None
+
+    def _read_query(self, declaration: Declaration, read: Read, window: Window) -> str:
         source = self.catalog[read.table]
         self.ensure(read.table, engine.columns_of(source))
-        sql = (
-            self.parse_query(declaration, window)
-            if source.is_bronze
-            else engine.read_query(source, read, window, self.calendar)
-        )
-        return engine.as_wanted(Query(self.con, sql), declaration.wanted_frame(read))
+        if source.is_bronze:
+            return self.parse_query(declaration, window)
+        return engine.read_query(source, read, window, self.calendar)
 
     def write(self, declaration: Declaration, frame: Any, window: Window) -> list[DayResult]:
         """Store a window of days and what is known of them. Raises ShapeError, RowsLost.
@@ -451,7 +464,9 @@ def _replace_rows(
     listed = ", ".join(quoted(column) for column in columns)
     con.execute(f"insert into {quoted(name)} ({listed}) select {listed} from ({rows}) where {wanted}")
     session.on_step("rows inserted")
-    return _verdicts(session, declaration, window)
+    verdicts = _verdicts(session, declaration, window)
+    _judge_sums(session, declaration, window, without, verdicts)
+    return verdicts
 
 
 def _sums(rules: Sequence[Rule], prefix: str) -> str:
@@ -486,6 +501,29 @@ def _verdicts(session: Session, declaration: Declaration, window: Window) -> dic
         result = DayResult(on, state, count, bad, note, broken, warned, samples, checked_count=count)
         found[on] = (result, Slice(on, count, content))
     return found
+
+
+def _judge_sums(
+    session: Session,
+    declaration: Declaration,
+    window: Window,
+    without: set[dt.date],
+    verdicts: dict[dt.date, tuple[DayResult, Slice]],
+) -> None:
+    """Adds to the verdicts the days, those without rows included, whose rows do not sum to what they have to."""
+    day = str(declaration.contract.partition_column)
+    unequal = session.unconserved(declaration, f"from {quoted(declaration.name)} where {between(day, window)}", window)
+    if unequal is None:
+        return
+    rows = session.con.execute(f"from ({unequal}) where not {among('day', without)} order by all").fetchall()
+    for on, column, stored, due in rows:
+        result, part = verdicts.get(on, (DayResult(on, State.FAILED), Slice(on, 0, 0)))
+        sentence = conserved_sentence(declaration, column)
+        note = f"{column} is {stored}, not {due}, and breaks: {sentence}"
+        broken = {**result.broken, sentence: 1}
+        notes = "; ".join(filter(None, [result.note, note]))
+        bad = max(result.bad_count, 1)
+        verdicts[on] = (replace(result, state=State.FAILED, bad_count=bad, note=notes, broken=broken), part)
 
 
 def _samples(

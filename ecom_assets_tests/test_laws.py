@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import narwhals as nw
 import pytest
 
 from ecom_assets import catalog, writing
@@ -33,6 +34,24 @@ def built(zone: Zone) -> Session:
     run_all(session, window(DAYS))
     settle(session)
     return session
+
+
+CONSERVING = [declaration.name for declaration in catalog.tables() if declaration.conserved]
+"""The tables whose amounts are held against what they are made of, day by day."""
+
+
+@pytest.mark.parametrize("name", CONSERVING)
+def test_an_amount_that_goes_astray_is_noticed(built: Session, name: str) -> None:
+    declaration = built.catalog[name]
+    assert declaration.conserved is not None
+    frames = {str(read.parameter): nw.from_native(built.con.table(read.table)) for read in declaration.conserved_reads}
+    day = declaration.contract.partition_column
+    amounts = [column for column in declaration.conserved(**frames).columns if column != day]
+
+    for amount in amounts:
+        wrong = f"select * replace ({amount} + 1 as {amount}) from {name}"
+        found = built.con.sql(str(built.unconserved(declaration, wrong, window(DAYS)))).fetchall()
+        assert {column for _, column, *_ in found} == {amount}
 
 
 def _one(session: Session, query: str) -> int:

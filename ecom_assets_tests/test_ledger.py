@@ -84,6 +84,15 @@ def test_a_changed_expression_makes_all_days_of_its_table_stale(shop):
     assert stale_with(shop, catalog=changed) == [("kpi.daily", 0), ("kpi.daily", 1), ("kpi.daily", 2)]
 
 
+def test_another_sum_to_be_conserved_makes_all_days_of_its_table_stale(shop):
+    def due(gold_sales: nw.LazyFrame) -> nw.LazyFrame:
+        return gold_sales.select("amount", day="ordered_on")
+
+    conserving = tiny_shop.tables(declare(contract(tiny_shop.Daily), tiny_shop.daily, conserved=due))
+
+    assert stale_with(shop, catalog=conserving) == [("kpi.daily", 0), ("kpi.daily", 1), ("kpi.daily", 2)]
+
+
 def test_another_way_of_reading_text_makes_the_tables_that_read_it_stale(shop, monkeypatch):
     typed = engine._typed
     monkeypatch.setattr(engine, "_typed", lambda column, zone: f"lower({typed(column, zone)})")

@@ -604,6 +604,48 @@ def test_a_transform_that_loses_or_doubles_rows_is_found_out(shop):
         assert shop.everything() == before
 
 
+def of_known_orders(gold_sales: nw.LazyFrame) -> nw.LazyFrame:
+    return tiny_shop.daily(gold_sales.filter(~nw.col("order_id").is_in(["11", "21", "22"])))
+
+
+def due(gold_sales: nw.LazyFrame) -> nw.LazyFrame:
+    return gold_sales.select("amount", day="ordered_on")
+
+
+def test_a_day_whose_amounts_are_not_conserved_fails_alone(shop):
+    shop.session.catalog = tiny_shop.tables(declare(contract(tiny_shop.Daily), of_known_orders, conserved=due))
+
+    results = shop.run(days(0, 3), "kpi.daily")["kpi.daily"]
+
+    assert [result.state for result in results] == [STORED, FAILED, FAILED, BLOCKED]
+    assert [list(result.broken) for result in results[1:3]] == [["amount of a day is that of gold.sales."]] * 2
+    assert "amount is 10.0000, not 20.0000" in results[1].note
+    assert shop.rows("select day from kpi.daily") == [(on(0),)]
+
+
+def test_nothing_is_due_of_a_day_that_is_blocked(shop):
+    shop.session.catalog = tiny_shop.tables(declare(contract(tiny_shop.Daily), tiny_shop.daily, conserved=due))
+    shop.land_orders(1, order(11, 1, amount=5000), order(12, 1))
+    settle(shop.session)
+
+    assert shop.states("kpi.daily") == [STORED, BLOCKED, STORED]
+
+
+@pytest.mark.parametrize("columns", [["amount"], ["ordered_on", "amount"]])
+def test_what_is_to_be_conserved_has_to_be_columns_of_the_table(shop, columns):
+    def wrong(gold_sales: nw.LazyFrame) -> nw.LazyFrame:
+        return gold_sales.select(columns)
+
+    shop.session.catalog = tiny_shop.tables(declare(contract(tiny_shop.Daily), tiny_shop.daily, conserved=wrong))
+    with pytest.raises(ShapeError, match=r"kpi\.daily: conserved has to give day and amounts"):
+        shop.session.run("kpi.daily", days(0))
+
+
+def test_conserved_takes_frames_of_the_transform(shop):
+    with pytest.raises(TypeError, match="conserved= takes gold_orders, which transform does not take"):
+        declare(contract(tiny_shop.Daily), tiny_shop.daily, conserved=lambda gold_orders: gold_orders)
+
+
 def test_a_new_column_is_taken_and_the_days_before_it_run_again(shop):
     tables = tiny_shop.tables(declare(contract(tiny_shop.SalesWithCurrency), tiny_shop.sales_with_currency))
     with_currency = Session(shop.con, tables, shop.session.zone, shop.session.calendar)

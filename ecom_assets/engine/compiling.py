@@ -24,16 +24,19 @@ from ecom_assets.declaration import DAYS_PARAMETER, Catalog, Declaration
 from ecom_assets.engine.duckdb import (
     SQL_TYPES,
     Query,
+    ShapeError,
     as_query,
     as_wanted,
     check_shape,
     columns_of,
     ensure_table,
+    literal,
     quoted,
 )
 from ecom_assets.engine.lineage import ColumnSource, column_lineage
 
 _PACKAGE = Path(__file__).resolve().parent.parent
+SUMMABLE = ("decimal", "integer")
 _RANDOM_NAME = re.compile(r"_[0-9a-f]{12,16}\b")
 
 
@@ -44,13 +47,15 @@ class Compiled:
     `transform` reads tables named after the transform's parameters; None where it is eager.
     `judge` reads a table `rows_to_judge` and adds a boolean `broken <n>` per hard rule and `warned <n>`
     per soft one, true where the rule is broken. `meaning` is the same text for the same meaning. `lineage`
-    says what the columns come from; empty where the transform is eager.
+    says what the columns come from; empty where the transform is eager. `conserved` reads `rows_to_judge` and
+    some of the inputs, and gives a day's sums that differ; None where nothing is conserved.
     """
 
     transform: str | None
     judge: str
     meaning: str
     lineage: Sequence[ColumnSource]
+    conserved: str | None
 
 
 _COMPILED: WeakKeyDictionary[Declaration, Compiled] = WeakKeyDictionary()
@@ -64,7 +69,7 @@ def may_keep(declarations: Iterable[Declaration]) -> None:
 
 def take_compiled(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> set[str]:
     """Take from the warehouse what tables compile to. Gives the names of those that it has."""
-    query = "select table_name, transform, judge, meaning, lineage from ledger.compiled where made_of = ?"
+    query = "select table_name, transform, judge, meaning, lineage, conserved from ledger.compiled where made_of = ?"
     kept = {name: Compiled(*parts) for name, *parts in con.execute(query, [_made_of()]).fetchall()}
     for declaration in catalog:
         if declaration in _OURS and declaration.name in kept:
@@ -77,7 +82,7 @@ def keep_compiled(con: duckdb.DuckDBPyConnection, declaration: Declaration, cata
     if declaration in _OURS:
         row = [declaration.name, _made_of(), *astuple(compiled(declaration, catalog))]
         con.execute("delete from ledger.compiled where table_name = ? or made_of <> ?", row[:2])
-        con.execute("insert into ledger.compiled values (?, ?, ?, ?, ?, ?)", row)
+        con.execute("insert into ledger.compiled values (?, ?, ?, ?, ?, ?, ?)", row)
 
 
 @cache
@@ -113,11 +118,43 @@ def _compile(declaration: Declaration, catalog: Catalog) -> Compiled:
         judge = _judged(con.sql("from rows_to_judge"), declaration.contract).sql_query()
         transform = None if lazy is None else lazy.sql_query()
         lineage = column_lineage(con, declaration, catalog, transform) if transform else []
+        conserved = _conserved(con, declaration) if declaration.conserved else None
     made = _source(declaration.transform) if transform is None else transform
     names: dict[str, str] = {}
-    stable = _RANDOM_NAME.sub(lambda found: names.setdefault(found[0], f"_{len(names)}"), f"{made}\n{judge}")
+    said = "\n".join(filter(None, [made, judge, conserved]))
+    stable = _RANDOM_NAME.sub(lambda found: names.setdefault(found[0], f"_{len(names)}"), said)
     sentences = [f"{rule.sentence} {rule.hard}" for rule in declaration.contract.rules]
-    return Compiled(transform, judge, "\n".join([stable, *sentences]), lineage)
+    return Compiled(transform, judge, "\n".join([stable, *sentences]), lineage, conserved)
+
+
+def _conserved(con: duckdb.DuckDBPyConnection, declaration: Declaration) -> str:
+    """SQL: the day, column, sum and due sum of what is not conserved. Raises ShapeError for columns of other kinds."""
+    assert declaration.conserved is not None
+    frames = {
+        str(read.parameter): nw.from_native(con.sql(f"from {quoted(str(read.parameter))}"))
+        for read in declaration.conserved_reads
+    }
+    due = declaration.conserved(**frames).to_native()
+    promise = declaration.contract
+    amounts = [name for name in due.columns if name != promise.partition_column]
+    strange = {name for name in amounts if name not in promise.columns or promise.columns[name].kind not in SUMMABLE}
+    if strange or promise.partition_column not in due.columns:
+        raise ShapeError(
+            f"{declaration.name}: conserved has to give {promise.partition_column} and amounts or integers of the "
+            f"table; found {', '.join(due.columns)}."
+        )
+    day = quoted(str(promise.partition_column))
+    sums = ", ".join(f"coalesce(sum({quoted(name)}), 0)::decimal(38, 4) as {quoted(name)}" for name in amounts)
+    sides = ", ".join(
+        f"{{'name': {literal(name)}, 'stored': coalesce(stored.{name}, 0), 'due': coalesce(due.{name}, 0)}}"
+        for name in amounts
+    )
+    return f"""
+        with stored as (select {day} as day, {sums} from rows_to_judge group by all),
+        due as (select {day} as day, {sums} from ({due.sql_query()}) group by all)
+        select day, side.name, side.stored, side.due
+        from (select day, unnest([{sides}]) as side from stored full join due using (day))
+        where side.stored <> side.due"""
 
 
 def _source(function: Callable[..., Any]) -> str:

@@ -5,6 +5,7 @@ import narwhals as nw
 from ecom_assets import measures
 from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
 from ecom_assets.days import history
+from ecom_assets.gold._amounts import sold_and_refunded
 from ecom_assets.money import MONEY, total, total_count
 from ecom_assets.table_asset import table_asset
 
@@ -100,4 +101,14 @@ def transform(gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame, da
     return to_date.join(days, on="day", how="semi").select(*contract(AggCustomerMetrics).columns)
 
 
-asset = table_asset(AggCustomerMetrics, transform, reads={"gold_fact_sales": history, "gold_fact_returns": history})
+def conserved(gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame) -> nw.LazyFrame:
+    of_all = sold_and_refunded(gold_fact_sales, gold_fact_returns, "customer_id")
+    return of_all.filter(~nw.col("customer_id").is_null()).select("day", "gross_sales", "discounts", "returns")
+
+
+asset = table_asset(
+    AggCustomerMetrics,
+    transform,
+    reads={"gold_fact_sales": history, "gold_fact_returns": history},
+    conserved=conserved,
+)

@@ -4,6 +4,7 @@ import narwhals as nw
 
 from ecom_assets import measures
 from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
+from ecom_assets.gold._amounts import sold_and_refunded
 from ecom_assets.money import total, total_count
 from ecom_assets.table_asset import table_asset
 
@@ -73,4 +74,8 @@ def transform(gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame) ->
     )
 
 
-asset = table_asset(AggDailySales, transform)
+def conserved(gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame) -> nw.LazyFrame:
+    return sold_and_refunded(gold_fact_sales, gold_fact_returns)
+
+
+asset = table_asset(AggDailySales, transform, conserved=conserved)

@@ -46,4 +46,8 @@ def transform(silver_ad_spend: nw.LazyFrame, gold_dim_campaign_versions: nw.Lazy
     )
 
 
-asset = table_asset(FactAdSpend, transform, reads={"gold_dim_campaign_versions": history})
+def conserved(silver_ad_spend: nw.LazyFrame) -> nw.LazyFrame:
+    return silver_ad_spend.select("spend", "impressions", "clicks", spend_on="shown_on")
+
+
+asset = table_asset(FactAdSpend, transform, reads={"gold_dim_campaign_versions": history}, conserved=conserved)

@@ -51,15 +51,20 @@ class FactInventoryDaily(Table, primary_key=("day", "product_id"), partition_col
 KINDS = {"opened": "opening", "received": "receipt", "sold": "sale", "returned": "return", "adjusted": "adjustment"}
 
 
+def units_by_kind() -> dict[str, nw.Expr]:
+    """The units of a movement under the name of its kind; those sold count as they left."""
+    c = nw.col
+    units = nw.when(c("kind") == "sale").then(-c("quantity")).otherwise(c("quantity"))
+    return {name: nw.when(c("kind") == kind).then(units).otherwise(0) for name, kind in KINDS.items()}
+
+
 def transform(
     silver_inventory_movements: nw.LazyFrame, gold_dim_product_versions: nw.LazyFrame, days: nw.LazyFrame
 ) -> nw.LazyFrame:
     c = nw.col
-    units = nw.when(c("kind") == "sale").then(-c("quantity")).otherwise(c("quantity"))
-    by_kind = {name: nw.when(c("kind") == kind).then(units).otherwise(0) for name, kind in KINDS.items()}
     moved = (
         silver_inventory_movements.join(days, left_on="moved_on", right_on="day", how="semi")
-        .select("product_id", "quantity", day="moved_on", **by_kind)
+        .select("product_id", "quantity", day="moved_on", **units_by_kind())
         .group_by("product_id", "day")
         .agg(*map(total_count, ["quantity", *KINDS]))
     )
@@ -84,8 +89,13 @@ def transform(
     )
 
 
+def conserved(silver_inventory_movements: nw.LazyFrame) -> nw.LazyFrame:
+    return silver_inventory_movements.select(day="moved_on", **units_by_kind())
+
+
 asset = table_asset(
     FactInventoryDaily,
     transform,
     reads={"silver_inventory_movements": history, "gold_dim_product_versions": history},
+    conserved=conserved,
 )

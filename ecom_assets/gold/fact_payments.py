@@ -62,4 +62,8 @@ def transform(silver_payments: nw.LazyFrame) -> nw.LazyFrame:
     return silver_payments.with_columns(received=received.cast(MONEY)).select(*contract(FactPayments).columns)
 
 
-asset = table_asset(FactPayments, transform, view=TRANSACTIONS)
+def conserved(silver_payments: nw.LazyFrame) -> nw.LazyFrame:
+    return silver_payments.select("paid_on", "amount", "fee")
+
+
+asset = table_asset(FactPayments, transform, view=TRANSACTIONS, conserved=conserved)

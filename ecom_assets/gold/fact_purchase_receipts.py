@@ -64,8 +64,13 @@ def transform(
     )
 
 
+def conserved(silver_purchase_receipts: nw.LazyFrame) -> nw.LazyFrame:
+    return silver_purchase_receipts.select("received_on", "quantity", amount=extended("quantity", "unit_cost"))
+
+
 asset = table_asset(
     FactPurchaseReceipts,
     transform,
     reads={"gold_dim_supplier_versions": history, "gold_dim_product_versions": history},
+    conserved=conserved,
 )

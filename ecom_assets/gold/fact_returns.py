@@ -45,8 +45,13 @@ def transform(
     return of_customers.select(*contract(FactReturns).columns)
 
 
+def conserved(silver_returns: nw.LazyFrame) -> nw.LazyFrame:
+    return silver_returns.select("returned_on", "quantity", "amount", "shipping", "tax")
+
+
 asset = table_asset(
     FactReturns,
     transform,
     reads={"gold_dim_customer_versions": history, "gold_dim_product_versions": history},
+    conserved=conserved,
 )

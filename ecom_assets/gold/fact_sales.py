@@ -154,9 +154,20 @@ def transform(
     return of_customers.with_columns(cost=extended("quantity", "unit_cost")).select(*contract(FactSales).columns)
 
 
+def conserved(silver_order_items: nw.LazyFrame, silver_orders: nw.LazyFrame) -> nw.LazyFrame:
+    lines = silver_order_items.select(
+        "ordered_on", gross_sales=extended("quantity", "unit_price"), discounts="discount"
+    )
+    orders = silver_orders.join(silver_order_items, on="order_id", how="semi").select(
+        "ordered_on", "shipping", "tax", discounts="discount"
+    )
+    return nw.concat([lines, orders], how="diagonal")
+
+
 asset = table_asset(
     FactSales,
     transform,
     reads={"gold_dim_customer_versions": history, "gold_dim_product_versions": history},
     view=TRANSACTION_ITEMS,
+    conserved=conserved,
 )

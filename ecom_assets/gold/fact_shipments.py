@@ -49,4 +49,8 @@ def transform(silver_shipments: nw.LazyFrame) -> nw.LazyFrame:
     ).select(*contract(FactShipments).columns)
 
 
-asset = table_asset(FactShipments, transform)
+def conserved(silver_shipments: nw.LazyFrame) -> nw.LazyFrame:
+    return silver_shipments.select("ordered_on", "cost")
+
+
+asset = table_asset(FactShipments, transform, conserved=conserved)

@@ -140,4 +140,13 @@ def transform(
     )
 
 
-asset = table_asset(Attribution, transform, reads={"kpi_weekly_channel_weights": trailing(DAYS_PER_WEEK)})
+def conserved(gold_fact_touchpoints: nw.LazyFrame) -> nw.LazyFrame:
+    """Each order once for each model."""
+    orders = gold_fact_touchpoints.filter(nw.col("position") == 1)
+    one = orders.select("revenue", day="ordered_on", orders=nw.lit(decimal.Decimal(1), MONEY))
+    return nw.concat([one] * len(MODELS))
+
+
+asset = table_asset(
+    Attribution, transform, reads={"kpi_weekly_channel_weights": trailing(DAYS_PER_WEEK)}, conserved=conserved
+)

@@ -64,4 +64,9 @@ def transform(
     )
 
 
-asset = table_asset(DailyCategorySales, transform, reads={"gold_dim_product_versions": history})
+def conserved(gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame) -> nw.LazyFrame:
+    sold = gold_fact_sales.filter(nw.col("is_valid")).select("gross_sales", "discounts", day="ordered_on")
+    return nw.concat([sold, gold_fact_returns.select(day="returned_on", returns="amount")], how="diagonal")
+
+
+asset = table_asset(DailyCategorySales, transform, reads={"gold_dim_product_versions": history}, conserved=conserved)

@@ -80,4 +80,13 @@ def transform(gold_agg_customer_metrics: nw.LazyFrame, gold_fact_sales: nw.LazyF
     )
 
 
-asset = table_asset(DailyCustomers, transform)
+def conserved(gold_agg_customer_metrics: nw.LazyFrame, gold_fact_sales: nw.LazyFrame) -> nw.LazyFrame:
+    c = nw.col
+    known = gold_agg_customer_metrics.select(
+        "day", "new_sales", returning_sales=c("gross_sales") - c("discounts") - c("new_sales")
+    )
+    guests = gold_fact_sales.filter(c("is_valid"), c("customer_id").is_null())
+    return nw.concat([known, guests.select(day="ordered_on", guest_sales="net_amount")], how="diagonal")
+
+
+asset = table_asset(DailyCustomers, transform, conserved=conserved)

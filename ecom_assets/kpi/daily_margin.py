@@ -78,4 +78,17 @@ def transform(
     )
 
 
-asset = table_asset(DailyMargin, transform, reads={"gold_fact_shipments": around(0, DAYS_TO_LEAVE)})
+def conserved(
+    kpi_daily_sales: nw.LazyFrame, kpi_daily_payments: nw.LazyFrame, gold_fact_ad_spend: nw.LazyFrame
+) -> nw.LazyFrame:
+    parts = [
+        kpi_daily_sales.select("day", "net_sales"),
+        kpi_daily_payments.select("day", payment_fees="fees"),
+        gold_fact_ad_spend.select(day="spend_on", marketing="spend"),
+    ]
+    return nw.concat(parts, how="diagonal")
+
+
+asset = table_asset(
+    DailyMargin, transform, reads={"gold_fact_shipments": around(0, DAYS_TO_LEAVE)}, conserved=conserved
+)

@@ -64,4 +64,10 @@ def transform(gold_fact_ad_spend: nw.LazyFrame, kpi_attribution: nw.LazyFrame) -
     )
 
 
-asset = table_asset(DailyMarketing, transform)
+def conserved(gold_fact_ad_spend: nw.LazyFrame, kpi_attribution: nw.LazyFrame) -> nw.LazyFrame:
+    spent = gold_fact_ad_spend.select("spend", day="spend_on")
+    brought = kpi_attribution.filter(nw.col("model") == MODEL).select("day", "orders", "revenue")
+    return nw.concat([spent, brought], how="diagonal")
+
+
+asset = table_asset(DailyMarketing, transform, conserved=conserved)

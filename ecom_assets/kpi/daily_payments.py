@@ -57,4 +57,11 @@ def transform(gold_fact_payments: nw.LazyFrame) -> nw.LazyFrame:
     )
 
 
-asset = table_asset(DailyPayments, transform)
+def conserved(gold_fact_payments: nw.LazyFrame) -> nw.LazyFrame:
+    c = nw.col
+    captured = gold_fact_payments.filter(c("received") > 0).select(day="paid_on", captured_amount="received")
+    refunded = gold_fact_payments.filter(c("received") < 0).select(day="paid_on", refunded_amount=-c("received"))
+    return nw.concat([captured, refunded, gold_fact_payments.select(day="paid_on", fees="fee")], how="diagonal")
+
+
+asset = table_asset(DailyPayments, transform, conserved=conserved)

@@ -34,4 +34,8 @@ def transform(gold_agg_product_performance: nw.LazyFrame) -> nw.LazyFrame:
     )
 
 
-asset = table_asset(DailyProductSales, transform)
+def conserved(gold_agg_product_performance: nw.LazyFrame) -> nw.LazyFrame:
+    return gold_agg_product_performance.select("day", "gross_sales", "discounts", "returns", "net_sales")
+
+
+asset = table_asset(DailyProductSales, transform, conserved=conserved)

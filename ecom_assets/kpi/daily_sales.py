@@ -60,4 +60,8 @@ def transform(gold_agg_daily_sales: nw.LazyFrame) -> nw.LazyFrame:
     ).select(*contract(DailySales).columns)
 
 
-asset = table_asset(DailySales, transform)
+def conserved(gold_agg_daily_sales: nw.LazyFrame) -> nw.LazyFrame:
+    return gold_agg_daily_sales.select("day", "net_sales", "total_sales")
+
+
+asset = table_asset(DailySales, transform, conserved=conserved)

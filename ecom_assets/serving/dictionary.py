@@ -114,3 +114,5 @@ def _rules(declaration: Declaration) -> Iterator[str]:
     for rule in declaration.contract.rules:
         if rule.sentence not in known:
             yield f"- {rule.sentence}{'' if rule.hard else ' (expected, not demanded)'}"
+    if declaration.conserved:
+        yield f"- The day's amounts are those of {declaration.conserved_from}."

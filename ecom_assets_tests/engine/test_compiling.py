@@ -60,7 +60,8 @@ def test_a_later_process_compiles_nothing(tables, compiled_names, tmp_path):
 
 def test_an_older_warehouse_is_opened_and_a_table_that_is_gone_is_forgotten(tables, compiled_names, tmp_path):
     old = session_over(Zone(tmp_path), tables=tables)
-    old.con.execute("alter table ledger.compiled drop column lineage")
+    for column in ("lineage", "conserved"):
+        old.con.execute(f"alter table ledger.compiled drop column {column}")
     old.con.execute("insert into ledger.compiled values ('gold.gone', 'another version', 'from x', 'from y', '')")
 
     later = Session(old.con, tables, old.zone, old.calendar)
