@@ -20,11 +20,11 @@ from ecom_assets.definitions import defs
 from ecom_assets.engine import compiling
 from ecom_assets.engine import duckdb as engine
 from ecom_assets.landed import landing
-from ecom_assets.ledger import State
+from ecom_assets.ledger import DayResult, State
 from ecom_assets.serving import publish
 from ecom_assets.table_asset import partitions
 from ecom_assets.warehouse import Warehouse
-from ecom_assets.writing import DayResult, Session
+from ecom_assets.writing import Session
 
 
 def platform(home: Path, days: str) -> dict[str, Any]:

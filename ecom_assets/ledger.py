@@ -54,21 +54,31 @@ class Slice:
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One table-day as it is recorded."""
+class DayResult:
+    """What became of one day of a write."""
 
     day: dt.date
     state: State
-    inputs: int
-    slices: tuple[Slice, ...] = ()
+    row_count: int = 0
     bad_count: int = 0
-    checked_count: int = 0
-    """Rows that were judged, whatever became of the day."""
     note: str = ""
     broken: Mapping[str, int] = field(default_factory=dict)
     """Hard rules or reasons, and how many rows broke them."""
     warned: Mapping[str, int] = field(default_factory=dict)
     """Expectations, and how many rows missed them."""
+    samples: Sequence[Mapping[str, str | None]] = ()
+    """A few of the offending rows."""
+    checked_count: int = 0
+    """Rows that were judged: without superseded ones, and also where the day failed."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One table-day as it is recorded: what became of it, of what inputs, and what stands in it."""
+
+    result: DayResult
+    inputs: int
+    slices: tuple[Slice, ...] = ()
 
     @property
     def row_count(self) -> int:
@@ -358,37 +368,37 @@ def record(
     con: duckdb.DuckDBPyConnection, table: str, code: int, run_id: str, entries: Sequence[Entry], now: dt.datetime
 ) -> None:
     """Replace the rows of these table-days; what was asked of them is settled thereby."""
-    days = ", ".join(_day(entry.day) for entry in entries)
+    days = ", ".join(_day(entry.result.day) for entry in entries)
     for part in ("days", "slices", "findings", "pokes"):
         con.execute(f"delete from ledger.{part} where table_name = ? and day in ({days})", [table])
     rows = _values(
         (
             literal(table),
-            _day(entry.day),
-            literal(entry.state),
+            _day(entry.result.day),
+            literal(entry.result.state),
             str(entry.row_count),
-            str(entry.bad_count),
+            str(entry.result.bad_count),
             str(entry.inputs),
             str(code),
-            literal(entry.note),
+            literal(entry.result.note),
             literal(run_id),
             f"timestamp '{now:%Y-%m-%d %H:%M:%S.%f}'",
-            str(entry.checked_count),
+            str(entry.result.checked_count),
         )
         for entry in entries
     )
     con.execute(f"insert into ledger.days values {rows}")
     slices = _values(
-        (literal(table), _day(entry.day), _day(part.read_day), str(part.row_count), str(part.content))
+        (literal(table), _day(entry.result.day), _day(part.read_day), str(part.row_count), str(part.content))
         for entry in entries
         for part in entry.slices
     )
     if slices:
         con.execute(f"insert into ledger.slices values {slices}")
     found = _values(
-        (literal(table), _day(entry.day), is_hard, literal(rule), str(count))
+        (literal(table), _day(entry.result.day), is_hard, literal(rule), str(count))
         for entry in entries
-        for is_hard, rules in (("true", entry.broken), ("false", entry.warned))
+        for is_hard, rules in (("true", entry.result.broken), ("false", entry.result.warned))
         for rule, count in rules.items()
     )
     if found:

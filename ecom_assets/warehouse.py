@@ -22,10 +22,11 @@ from ecom_assets.declaration import Catalog, Declaration
 from ecom_assets.engine import duckdb as engine
 from ecom_assets.engine.compiling import compiled
 from ecom_assets.landing.zone import Zone
+from ecom_assets.ledger import DayResult
 from ecom_assets.serving import publish
 from ecom_assets.settings import Settings
 from ecom_assets.table_asset import CONTRACT, EXPECTATIONS, asset_key, has_expectations, partitions
-from ecom_assets.writing import DayResult, Session
+from ecom_assets.writing import Session
 
 REPAIR_TAG = "ecom/repair"
 PATIENCE = 2.0

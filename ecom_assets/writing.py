@@ -7,7 +7,7 @@ day is judged and stored on its own, so that one bad day of ninety leaves eighty
 import datetime as dt
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -22,7 +22,7 @@ from ecom_assets.engine.compiling import compiled, judged, keep_compiled, over, 
 from ecom_assets.engine.duckdb import Query, among, between, literal, quoted
 from ecom_assets.landing import reading
 from ecom_assets.landing.zone import LandedFile, Zone
-from ecom_assets.ledger import Entry, Expectation, Slice, State
+from ecom_assets.ledger import DayResult, Entry, Expectation, Slice, State
 
 SAMPLE_ROWS = 5
 PART_ROWS = 1_000_000
@@ -42,25 +42,6 @@ SUPERSEDED_COLUMNS = {
 
 class RowsLost(Exception):
     """Rows in and rows out do not add up: a bug of the platform or of a transform."""
-
-
-@dataclass(frozen=True)
-class DayResult:
-    """What became of one day of a write."""
-
-    day: dt.date
-    state: State
-    row_count: int = 0
-    bad_count: int = 0
-    note: str = ""
-    broken: Mapping[str, int] = field(default_factory=dict)
-    """Hard rules or reasons, and how many rows broke them."""
-    warned: Mapping[str, int] = field(default_factory=dict)
-    """Expectations, and how many rows missed them."""
-    samples: Sequence[Mapping[str, str | None]] = ()
-    """A few of the offending rows."""
-    checked_count: int = 0
-    """Rows that were judged: without superseded ones, and also where the day failed."""
 
 
 def conserved_sentence(declaration: Declaration, column: str) -> str:
@@ -100,7 +81,9 @@ class Session:
         now = self.now()
         ledger.record(self.con, name, self.codes[name], self.run_id, entries, now)
         if declaration.contract.amount:
-            ledger.tell(self.con, declaration, [e.day for e in entries if e.state.is_good], self.run_id, now)
+            ledger.tell(
+                self.con, declaration, [e.result.day for e in entries if e.result.state.is_good], self.run_id, now
+            )
 
     def stored_types(self, table: str) -> dict[str, str]:
         """Column to SQL type of a table that stands in the warehouse; empty where there is none."""
@@ -195,8 +178,8 @@ class Session:
         """Store a window of days and what is known of them. Raises ShapeError, RowsLost.
 
         A window of many rows is written in parts, a transaction each, so that memory does not grow with it. A window
-        that a value makes impossible to compute, a text that is no number or date or a sum out of range, is written day
-        by day: only the days that need the value fail. An error of a transform itself, as one that computes in memory
+        that a value makes impossible to compute, a text that is no number or date or a sum out of range, is halved
+        until only the days that need the value fail. An error of a transform itself, as one that computes in memory
         raises it, ends the step.
         """
         if declaration.is_bronze:
@@ -208,7 +191,8 @@ class Session:
             except ERRORS_OF_VALUES as error:
                 if len(window) == 1:
                     return [_fail(self, declaration, window.first, str(error).partition("\n")[0])]
-            parts = [Window(day, day) for day in window]
+            middle = window.first + len(window) // 2 * ONE_DAY
+            parts = [Window(window.first, middle - ONE_DAY), Window(middle, window.last)]
         return [result for part in parts for result in self.run(declaration.name, part)]
 
     def _parts(self, declaration: Declaration, window: Window) -> list[Window]:
@@ -317,17 +301,7 @@ def _gate(session: Session, declaration: Declaration, window: Window) -> dict[dt
 
 
 def _entry(result: DayResult, expected: Expectation, slices: tuple[Slice, ...]) -> Entry:
-    return Entry(
-        result.day,
-        result.state,
-        expected.inputs,
-        slices if result.state.is_good else (),
-        result.bad_count,
-        result.checked_count,
-        result.note,
-        result.broken,
-        result.warned,
-    )
+    return Entry(result, expected.inputs, slices if result.state.is_good else ())
 
 
 def _record(session: Session, declaration: Declaration, entries: Sequence[Entry]) -> None:
@@ -335,7 +309,7 @@ def _record(session: Session, declaration: Declaration, entries: Sequence[Entry]
     session.on_step("before ledger")
     session.record(declaration, entries)
     session.on_step("ledger written")
-    bad = [entry.day for entry in entries if not entry.state.is_good]
+    bad = [entry.result.day for entry in entries if not entry.result.state.is_good]
     affected = session.catalog.same_day_downstream([declaration.name]) - {declaration.name}
     for other in session.catalog if bad else ():
         if other.name in affected:

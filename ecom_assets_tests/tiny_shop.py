@@ -15,9 +15,9 @@ from ecom_assets.days import Window, by_event_day, history
 from ecom_assets.declaration import Catalog, Declaration, declare
 from ecom_assets.engine.duckdb import connect
 from ecom_assets.landing.zone import Zone
-from ecom_assets.ledger import State
+from ecom_assets.ledger import DayResult, State
 from ecom_assets.money import MONEY, total
-from ecom_assets.writing import DayResult, Session
+from ecom_assets.writing import Session
 
 START = dt.date(2024, 3, 1)
 

@@ -10,8 +10,9 @@ from ecom_assets.declaration import Catalog
 from ecom_assets.engine.duckdb import connect
 from ecom_assets.landing.synthetic import land_shop
 from ecom_assets.landing.zone import Zone
+from ecom_assets.ledger import DayResult
 from ecom_assets.shop import Scale, Shop
-from ecom_assets.writing import DayResult, Session
+from ecom_assets.writing import Session
 
 START = dt.date(2024, 3, 1)
 SMALL = Scale(
