@@ -128,6 +128,7 @@ create table if not exists ledger.facts (name varchar, value varchar);
 create table if not exists ledger.compiled (
     table_name varchar, made_of varchar, transform varchar, judge varchar, meaning varchar);
 alter table ledger.days add column if not exists checked_count bigint;
+alter table ledger.moves add column if not exists refers_to map(varchar, varchar);
 alter table ledger.compiled add column if not exists
     lineage struct(column_name varchar, from_table varchar, from_column varchar)[];
 alter table ledger.compiled add column if not exists conserved varchar;

@@ -528,7 +528,7 @@ def _write_from_feed(session: Session, declaration: Declaration, rows: str, wind
         session.ensure(declaration.name, engine.columns_of(declaration))
         session.ensure(declaration.quarantine, engine.quarantine_columns(session.catalog[declaration.bronze]))
         session.ensure(declaration.superseded, SUPERSEDED_COLUMNS)
-        _stage(session, declaration, rows)
+        _stage(session, declaration, rows, window)
         session.on_step("rows staged")
         results = _judge_days(session, declaration, window, closed)
         accepted_days = [result.day for result in results if result.state.is_good]
@@ -548,7 +548,7 @@ def _write_from_feed(session: Session, declaration: Declaration, rows: str, wind
     return results
 
 
-def _stage(session: Session, declaration: Declaration, rows: str) -> None:
+def _stage(session: Session, declaration: Declaration, rows: str, window: Window) -> None:
     """Temporary tables: `staged` with the reasons against each row, `losers` with who beat them."""
     con, promise = session.con, declaration.contract
     columns = engine.columns_of(declaration)
@@ -571,13 +571,16 @@ def _stage(session: Session, declaration: Declaration, rows: str) -> None:
         target = session.catalog[str(column.references)]
         session.ensure(target.name, engine.columns_of(target))
         value, wanted = quoted(column.name), quoted(target.contract.primary_key[0])
-        their_day = quoted(str(target.contract.partition_column))
-        both, matched = (f", {their_day}", f"({value}, {day})") if column.on_same_day else ("", value)
-        theirs = f"({wanted}{both})" if column.on_same_day else wanted
+        matched, theirs, near = value, wanted, ""
+        if column.on_same_day:
+            their_day = str(target.contract.partition_column)
+            matched, theirs = f"({value}, {day})", f"({wanted}, {quoted(their_day)})"
+            near = f"and {between(their_day, window)}"
         con.execute(f"""
             update staged set waits_for = list_append(coalesce(waits_for, []), {literal(missing_reference(column))})
             where reasons is null and {value} is not null and {matched} not in (
-                select {theirs} from {quoted(target.name)} where {wanted} in (select distinct {value} from staged))""")
+                select {theirs} from {quoted(target.name)}
+                where {wanted} in (select distinct {value} from staged) {near})""")
     con.execute("update staged set reasons = waits_for where reasons is null and waits_for is not null")
     version = f"{quoted(promise.version_column)} desc nulls last, " if promise.version_column else ""
     # The best row without a complaint wins. What waits for a reference loses only to a better one: it may win yet.
@@ -749,15 +752,19 @@ def _watched_keys(session: Session, declaration: Declaration, window: Window) ->
     some_gone = _count(session, f"select count(*) from ({gone})")
     for other, column in referring:
         value, bronze = f"trim({quoted(column.name)})", quoted(other.bronze)
-        moves = f"select * from ledger.moves where table_name = {literal(other.bronze)}"
         session.ensure(other.bronze, engine.columns_of(session.catalog[other.bronze]))
-        movable = f"{bronze} semi join ({moves}) using (arrived_on, source_file, record)"
+        referred = f"refers_to[{literal(column.name)}]"
+        # What a row refers to is not known where it was noted before the column referred to anything.
+        is_known = f"coalesce(map_contains(refers_to, {literal(column.name)}), false)"
+        movable = f"ledger.moves where table_name = {literal(other.bronze)}"
         if column.on_same_day:
-            touched = f"{movable} where {between('read_on', window)} and ({value}, read_on) in ({moved})"
+            touched = (
+                f"{movable} and {between('read_on', window)} and (not {is_known} or ({referred}, read_on) in ({moved}))"
+            )
             _poke(session, other, f"a row of {declaration.name} came or went", [touched])
             continue
         # A row that was not let in before may win over one of another day, even where its own day has no rows.
-        let_in = [f"{movable} where {value} in ({come})"]
+        let_in = [f"{movable} and (not {is_known} or {referred} in ({come}))"]
         if session.stored_types(other.quarantine):
             waits = f"list_contains(reasons, {literal(missing_reference(column))})"
             let_in.append(f"{quoted(other.quarantine)} where {waits} and {value} in ({come})")
@@ -915,18 +922,25 @@ def _watched_moves(session: Session, declaration: Declaration, window: Window) -
         yield
         return
     con, name, table = session.con, literal(declaration.name), quoted(declaration.name)
+    referring = [column.name for column in silver.contract.references]
+    names, values = ", ".join(map(literal, referring)), ", ".join(f"trim({quoted(column)})" for column in referring)
+    refers_to = f"map([{names}]::varchar[], [{values}]::varchar[])"
     arrived = between("arrived_on", window)
     moves = f"select * from ledger.moves where table_name = {name}"
     con.execute(f"create or replace temp table old_moves as {moves} and {arrived}")
     con.execute(f"delete from ledger.moves where table_name = {name} and {arrived}")
     yield
+    # All rows of the table are looked at once, and only at two columns.
     con.execute(f"""
         insert into ledger.moves
-        select {name}, key_hash, read_on, arrived_on, source_file, record, {engine.content_hash(declaration)}
+        with alike as materialized (
+            select rowid as place, key_hash, read_on from {table}
+            where key_hash in (select key_hash from {table} where {arrived})),
+        moved as (select key_hash from alike group by key_hash having min(read_on) <> max(read_on))
+        select {name}, key_hash, read_on, arrived_on, source_file, record,
+               {engine.content_hash(declaration)}, {refers_to}
         from {table}
-        where key_hash in (
-            select key_hash from {table} where key_hash in (select key_hash from {table} where {arrived})
-            group by key_hash having min(read_on) <> max(read_on))
+        where rowid in (select place from alike where key_hash in (from moved))
         and (arrived_on, source_file, record) not in (
             select (arrived_on, source_file, record) from ledger.moves where table_name = {name})""")
     ours = f"{moves} and {arrived}"
