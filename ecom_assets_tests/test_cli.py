@@ -294,6 +294,7 @@ def test_days_before_the_shop_opened_are_refused(ecom: Ecom, tiny_shop: Shop) ->
     assert error(ecom("shop", "2023-12-31")) == "Error: The shop opened on 2024-01-01; there is nothing before."
 
 
+@pytest.mark.slow
 def test_the_shop_of_exact_counts_opens_where_none_stands_and_no_other_beside_it(ecom: Ecom, data: Path) -> None:
     assert ecom("shop", "2024-01-01", "--preset", "seed003").exit_code == 0
     assert 'preset = "seed003"' in (data / "landing" / "shop.toml").read_text()
@@ -301,12 +302,14 @@ def test_the_shop_of_exact_counts_opens_where_none_stands_and_no_other_beside_it
     assert "take another folder: ECOM_DATA" in error(ecom("shop", "2024-01-02", "--preset", "demo"))
 
 
+@pytest.mark.slow
 def test_a_folder_that_nobody_reads_is_told_of(ecom: Ecom, data: Path) -> None:
     (data / "landing" / "order" / "2024-01-02").mkdir(parents=True)
 
     assert "Nobody reads" in ecom("stale").stderr
 
 
+@pytest.mark.slow
 def test_a_step_that_breaks_is_told_in_a_line(
     ecom: Ecom, tiny_shop: Shop, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -98,6 +98,7 @@ def landed(partition: str) -> dict[str, dict[str, int]]:
     return {one.asset_key.path[-1]: {name: one.metadata[name].value for name in ("files", "bytes")} for one in told}
 
 
+@pytest.mark.slow
 def test_a_shop_lands_the_files_of_the_day(root: Path) -> None:
     save_shop(root, Shop(dt.date(2024, 1, 1), preset=TINY))
 

@@ -79,6 +79,7 @@ HEADERS = st.sampled_from(
     texts=st.lists(st.lists(TEXTS, min_size=4, max_size=4), max_size=6),
     end=st.sampled_from(["\n", "\r\n"]),
 )
+@pytest.mark.slow
 def test_both_ways_read_a_csv_file_alike(
     tmp_path_factory: pytest.TempPathFactory, header: tuple[str, ...], texts: list[list[str]], end: str
 ) -> None:

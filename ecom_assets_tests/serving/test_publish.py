@@ -226,6 +226,7 @@ def test_arrivals_are_those_of_declared_tables(folder):
     assert read(folder, arrivals) == []
 
 
+@pytest.mark.slow
 def test_a_reader_keeps_its_run_and_reopening_shows_the_new_one(folder):
     with open_snapshot(folder / "snapshot.duckdb") as early:
         with open_snapshot(folder / "snapshot.duckdb"):

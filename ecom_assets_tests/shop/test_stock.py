@@ -7,6 +7,8 @@ import pytest
 from ecom_assets.shop import Scale, Shop
 from ecom_assets.shop.stock import running
 
+pytestmark = pytest.mark.slow
+
 START = date(2024, 1, 1)
 DAYS = 50
 FEEDS = ["suppliers", "orders", "order_items", "shipments", "returns", "purchase_receipts", "inventory_movements"]

@@ -69,6 +69,7 @@ def test_a_session_is_cut_24_hours_after_its_start():
     assert starts(events) == ["2024-01-01 12:00:00", "2024-01-02 12:00:00"]
 
 
+@pytest.mark.slow
 def test_a_session_of_more_than_22_hours_is_cut_at_midnight():
     long = visit(*dense("2024-01-01 01:00:00", "2024-01-02 00:20:00", minutes=20))
     shorter = visit(*dense("2024-01-01 02:00:00", "2024-01-02 00:20:00", minutes=20))
