@@ -218,8 +218,8 @@ def _expected_of_all(reads: Sequence[Sequence[str]], wanted: str, calendar: Wind
     return f"""
     with {_content(reads)},
     wanted as ({wanted}),
-    span as (select least(min(w.day), min(c.day)) as first, greatest(max(w.day), max(c.day)) as last
-             from wanted w full join content c on false),
+    span as (select min(day) as first, max(day) as last
+             from (select day from wanted union all select day from content)),
     grid as (select input, unnest(generate_series(first, last, interval 1 day))::date as day
              from span, (select distinct input from reads)),
     running as (
