@@ -6,7 +6,7 @@ from ecom_assets import measures
 from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
 from ecom_assets.days import history
 from ecom_assets.gold._amounts import sold_and_refunded
-from ecom_assets.money import MONEY, total, total_count
+from ecom_assets.money import MONEY, no_amount, total, total_count
 from ecom_assets.table_asset import table_asset
 
 
@@ -53,22 +53,31 @@ class AggCustomerMetrics(Table, primary_key=("day", "customer_id"), partition_co
         return nw.col("orders_to_date") >= nw.col("orders")
 
 
-COUNTS = ["orders", "units", "new_orders"]
-AMOUNTS = ["gross_sales", "discounts", "returns", "new_sales"]
+COUNTS = ["orders", "units"]
+AMOUNTS = ["gross_sales", "discounts", "returns"]
+
+
+def first_orders(sales: nw.LazyFrame) -> nw.LazyFrame:
+    """What the first valid order of each customer and day came to."""
+    c = nw.col
+    first_of_day = c("order_id").first().over("customer_id", "ordered_on", order_by=["ordered_at", "order_id"])
+    return (
+        sales.filter(c("is_valid"), ~c("customer_id").is_null())
+        .with_columns(is_first=c("order_id") == first_of_day)
+        .filter(c("is_first"))
+        .select("customer_id", "net_amount", day="ordered_on")
+        .group_by("customer_id", "day")
+        .agg(total("net_amount").alias("first_sales"))
+    )
 
 
 def transform(gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame:
     c = nw.col
-    buying = gold_fact_sales.join(days, left_on="ordered_on", right_on="day", how="semi").select("customer_id")
-    returning = gold_fact_returns.join(days, left_on="returned_on", right_on="day", how="semi").select("customer_id")
-    active = nw.concat([buying, returning])
+    buying = gold_fact_sales.join(days, left_on="ordered_on", right_on="day", how="semi")
+    returning = gold_fact_returns.join(days, left_on="returned_on", right_on="day", how="semi")
+    active = nw.concat([buying.select("customer_id"), returning.select("customer_id")])
 
-    first_order = c("order_id").first().over("customer_id", order_by=["ordered_at", "order_id"])
-    sold = (
-        gold_fact_sales.join(active, on="customer_id", how="semi")
-        .filter(c("is_valid"))
-        .with_columns(is_new=c("order_id") == first_order)
-    )
+    sold = gold_fact_sales.join(active, on="customer_id", how="semi").filter(c("is_valid"))
     bought = sold.select(
         "customer_id",
         "gross_sales",
@@ -76,8 +85,6 @@ def transform(gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame, da
         day="ordered_on",
         orders=c("is_first_line").cast(nw.Int64),
         units="quantity",
-        new_orders=(c("is_first_line") & c("is_new")).cast(nw.Int64),
-        new_sales=nw.when(c("is_new")).then(c("net_amount")),
     )
     refunded = gold_fact_returns.join(active, on="customer_id", how="semi").select(
         "customer_id", day="returned_on", returns="amount"
@@ -98,7 +105,16 @@ def transform(gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame, da
         orders_to_date=c("orders").cum_sum().over("customer_id", order_by="day").cast(nw.Int64),
         net_sales_to_date=c("net_sales").cum_sum().over("customer_id", order_by="day").cast(MONEY),
     ).with_columns(previous_order_on=c("latest_order_on").shift(1).over("customer_id", order_by="day"))
-    return to_date.join(days, on="day", how="semi").select(*contract(AggCustomerMetrics).columns)
+    is_first_day = c("first_order_on") == c("day")
+    return (
+        to_date.join(days, on="day", how="semi")
+        .join(first_orders(buying), on=["day", "customer_id"], how="left")
+        .with_columns(
+            new_orders=nw.when(is_first_day).then(1).otherwise(0).cast(nw.Int64),
+            new_sales=nw.when(is_first_day).then(c("first_sales")).otherwise(no_amount()),
+        )
+        .select(*contract(AggCustomerMetrics).columns)
+    )
 
 
 def conserved(gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame) -> nw.LazyFrame:
