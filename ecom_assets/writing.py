@@ -528,7 +528,7 @@ def _write_from_feed(session: Session, declaration: Declaration, rows: str, wind
         session.ensure(declaration.name, engine.columns_of(declaration))
         session.ensure(declaration.quarantine, engine.quarantine_columns(session.catalog[declaration.bronze]))
         session.ensure(declaration.superseded, SUPERSEDED_COLUMNS)
-        _stage(session, declaration, rows, window)
+        _stage(session, declaration, rows)
         session.on_step("rows staged")
         results = _judge_days(session, declaration, window, closed)
         accepted_days = [result.day for result in results if result.state.is_good]
@@ -548,7 +548,7 @@ def _write_from_feed(session: Session, declaration: Declaration, rows: str, wind
     return results
 
 
-def _stage(session: Session, declaration: Declaration, rows: str, window: Window) -> None:
+def _stage(session: Session, declaration: Declaration, rows: str) -> None:
     """Temporary tables: `staged` with the reasons against each row, `losers` with who beat them."""
     con, promise = session.con, declaration.contract
     columns = engine.columns_of(declaration)
@@ -573,9 +573,9 @@ def _stage(session: Session, declaration: Declaration, rows: str, window: Window
         value, wanted = quoted(column.name), quoted(target.contract.primary_key[0])
         matched, theirs, near = value, wanted, ""
         if column.on_same_day:
-            their_day = str(target.contract.partition_column)
-            matched, theirs = f"({value}, {day})", f"({wanted}, {quoted(their_day)})"
-            near = f"and {between(their_day, window)}"
+            their_day = quoted(str(target.contract.partition_column))
+            matched, theirs = f"({value}, {day})", f"({wanted}, {their_day})"
+            near = f"and {their_day} in (select distinct {day} from staged)"
         con.execute(f"""
             update staged set waits_for = list_append(coalesce(waits_for, []), {literal(missing_reference(column))})
             where reasons is null and {value} is not null and {matched} not in (
