@@ -257,7 +257,9 @@ def query(file: TextIO, warehouse: bool) -> None:
         sql = file.read()
         opened = connect(known.warehouse, read_only=True) if warehouse else open_snapshot(known.snapshot)
         with opened as con:
-            answer = con.sql(sql)
+            asked = con.extract_statements(sql)
+            gives_rows = asked and asked[-1].expected_result_type != [duckdb.ExpectedResultType.NOTHING]
+            answer = con.sql(sql) if gives_rows else None
             if answer is None:
                 raise click.ClickException(f"{file.name} asks for no rows: it has to end with a query, as: from …")
             answer.show(max_rows=1_000, max_width=1_000)
