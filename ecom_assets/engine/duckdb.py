@@ -55,7 +55,7 @@ _KIND_WORDS: Mapping[Kind, str] = {
     "boolean": "neither true nor false, nor yes, no, y, n, t, f, 1 or 0",
 }
 _TRUE, _FALSE = "('true', 'yes', 'y', 't', '1')", "('false', 'no', 'n', 'f', '0')"
-_WRITTEN_DAY = r"^\s*\d+[-/ \\]\d+[-/ \\]\d+\s*($|Z|[T +-]\s*\d)"
+_WRITTEN_DAY = r"^\s*\d+[-/ \\]\d+[-/ \\]\d+\s*(Z?$|[T +-]\s*\d)"
 _FLOAT = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 _HASH_DIGITS = 9
 
@@ -266,7 +266,8 @@ def _typed(column: Column, feed_zone: str) -> str:
             exact = f"regexp_full_match({text}, '[+-]?0*({before}\\.?|({before})?{after})')"
             return f"case when {exact} then try_cast({text} as decimal(18,4)) end"
         case "date":
-            return _within(written_day(text, "date"), *_DAYS)
+            # From 2.0 on, DuckDB's cast takes no zone behind a day.
+            return _within(written_day(f"regexp_replace({text}, '\\s*Z$', '')", "date"), *_DAYS)
         case "timestamp":
             return _moment(text, feed_zone)
         case "float":
