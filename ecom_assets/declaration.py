@@ -125,27 +125,26 @@ def declare(
     contract: Contract,
     transform: Callable[..., Any],
     reads: Mapping[str, Reach] | None = None,
+    conserved: Callable[..., Any] | None = None,
     **more: Any,
 ) -> Declaration:
     """A declaration from the transform's signature. Raises TypeError where it and the rest do not go together."""
     given = dict(reads or {})
     parameters = list(inspect.signature(transform).parameters)
-    if unknown := set(given) - set(parameters):
-        raise TypeError(f"{contract.name}: reads= names {', '.join(sorted(unknown))}, which transform does not take.")
-    if (conserved := more.get("conserved")) and (
-        unknown := set(inspect.signature(conserved).parameters) - {*parameters}
-    ):
-        raise TypeError(
-            f"{contract.name}: conserved= takes {', '.join(sorted(unknown))}, which transform does not take."
-        )
-    inputs = [Read(table_of(name), given.get(name, same_day), name) for name in parameters if name != DAYS_PARAMETER]
+    tables = [name for name in parameters if name != DAYS_PARAMETER]
+    held_against = inspect.signature(conserved).parameters if conserved else ()
+    for argument, names in (("reads", given), ("conserved", held_against)):
+        if unknown := set(names) - set(tables):
+            listed = ", ".join(sorted(unknown))
+            raise TypeError(f"{contract.name}: {argument}= names {listed}, which is no table that transform takes.")
+    inputs = [Read(table_of(name), given.get(name, same_day), name) for name in tables]
     known = {read.table for read in inputs}
     inputs += [
         Read(table, same_day, None)
         for table in dict.fromkeys(str(c.references) for c in contract.references if c.on_same_day)
         if table not in known
     ]
-    return Declaration(contract, transform, tuple(inputs), DAYS_PARAMETER in parameters, **more)
+    return Declaration(contract, transform, tuple(inputs), DAYS_PARAMETER in parameters, conserved=conserved, **more)
 
 
 class Catalog:

@@ -642,7 +642,7 @@ def test_what_is_to_be_conserved_has_to_be_columns_of_the_table(shop, columns):
 
 
 def test_conserved_takes_frames_of_the_transform(shop):
-    with pytest.raises(TypeError, match="conserved= takes gold_orders, which transform does not take"):
+    with pytest.raises(TypeError, match="conserved= names gold_orders, which is no table that transform takes"):
         declare(contract(tiny_shop.Daily), tiny_shop.daily, conserved=lambda gold_orders: gold_orders)
 
 
