@@ -36,7 +36,7 @@ from ecom_assets.engine.duckdb import (
 from ecom_assets.engine.lineage import ColumnSource, column_lineage
 
 _PACKAGE = Path(__file__).resolve().parent.parent
-SUMMABLE = ("decimal", "integer")
+_SUMMABLE = ("decimal", "integer")
 _RANDOM_NAME = re.compile(r"_[0-9a-f]{12,16}\b")
 
 
@@ -137,17 +137,18 @@ def _conserved(con: duckdb.DuckDBPyConnection, declaration: Declaration) -> str:
     due = declaration.conserved(**frames).to_native()
     promise = declaration.contract
     amounts = [name for name in due.columns if name != promise.partition_column]
-    strange = {name for name in amounts if name not in promise.columns or promise.columns[name].kind not in SUMMABLE}
+    strange = {name for name in amounts if name not in promise.columns or promise.columns[name].kind not in _SUMMABLE}
     if strange or promise.partition_column not in due.columns:
         raise ShapeError(
             f"{declaration.name}: conserved has to give {promise.partition_column} and amounts or integers of the "
             f"table; found {', '.join(due.columns)}."
         )
     day = quoted(str(promise.partition_column))
-    sums = ", ".join(f"coalesce(sum({quoted(name)}), 0)::decimal(38, 4) as {quoted(name)}" for name in amounts)
+    columns = [(literal(name), quoted(name)) for name in amounts]
+    sums = ", ".join(f"coalesce(sum({amount}), 0)::decimal(38, 4) as {amount}" for _, amount in columns)
     sides = ", ".join(
-        f"{{'name': {literal(name)}, 'stored': coalesce(stored.{name}, 0), 'due': coalesce(due.{name}, 0)}}"
-        for name in amounts
+        f"{{'name': {name}, 'stored': coalesce(stored.{amount}, 0), 'due': coalesce(due.{amount}, 0)}}"
+        for name, amount in columns
     )
     return f"""
         with stored as (select {day} as day, {sums} from rows_to_judge group by all),
