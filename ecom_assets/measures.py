@@ -34,6 +34,12 @@ def revenue() -> nw.Expr:
     return (nw.col("gross_sales") - nw.col("discounts")).cast(MONEY)
 
 
+def is_first_order_of_day() -> nw.Expr:
+    """Whether an order is its customer's first of its day by moment and number, of the valid orders that there are."""
+    first = nw.col("order_id").first().over("customer_id", "ordered_on", order_by=["ordered_at", "order_id"])
+    return nw.col("order_id") == first
+
+
 def net_sales() -> nw.Expr:
     """Gross sales less discounts less returns, an amount; of the columns of these names."""
     return (revenue() - nw.col("returns")).cast(MONEY)

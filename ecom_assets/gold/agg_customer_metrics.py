@@ -60,10 +60,9 @@ AMOUNTS = ["gross_sales", "discounts", "returns"]
 def first_orders(sales: nw.LazyFrame) -> nw.LazyFrame:
     """What the first valid order of each customer and day came to."""
     c = nw.col
-    first_of_day = c("order_id").first().over("customer_id", "ordered_on", order_by=["ordered_at", "order_id"])
     return (
         sales.filter(c("is_valid"), ~c("customer_id").is_null())
-        .with_columns(is_first=c("order_id") == first_of_day)
+        .with_columns(is_first=measures.is_first_order_of_day())
         .filter(c("is_first"))
         .select("customer_id", "net_amount", day="ordered_on")
         .group_by("customer_id", "day")

@@ -59,9 +59,8 @@ def orders(sales: nw.LazyFrame, customers: nw.LazyFrame) -> nw.LazyFrame:
         .agg(c("ordered_at").min(), total("net_amount").alias("revenue"))
     )
     on_first_day = customers.filter(c("new_orders") > 0).select("customer_id", ordered_on="day", has_new=nw.lit(True))
-    first_of_day = c("order_id").first().over("customer_id", "ordered_on", order_by=["ordered_at", "order_id"])
     return (
-        placed.with_columns(is_first_of_day=c("order_id") == first_of_day)
+        placed.with_columns(is_first_of_day=measures.is_first_order_of_day())
         .join(on_first_day, on=["customer_id", "ordered_on"], how="left")
         .with_columns(is_new=(c("has_new") & c("is_first_of_day")).fill_null(value=False))
     )
