@@ -81,9 +81,8 @@ class Session:
         now = self.now()
         ledger.record(self.con, name, self.codes[name], self.run_id, entries, now)
         if declaration.contract.amount:
-            ledger.tell(
-                self.con, declaration, [e.result.day for e in entries if e.result.state.is_good], self.run_id, now
-            )
+            good = [entry.result.day for entry in entries if entry.result.state.is_good]
+            ledger.tell(self.con, declaration, good, self.run_id, now)
 
     def stored_types(self, table: str) -> dict[str, str]:
         """Column to SQL type of a table that stands in the warehouse; empty where there is none."""
@@ -751,27 +750,26 @@ def _watched_keys(session: Session, declaration: Declaration, window: Window) ->
     gone = f"select k from old_keys where k not in ({still})"
     some_gone = _count(session, f"select count(*) from ({gone})")
     for other, column in referring:
-        value, bronze = f"trim({quoted(column.name)})", quoted(other.bronze)
-        session.ensure(other.bronze, engine.columns_of(session.catalog[other.bronze]))
-        referred = f"refers_to[{literal(column.name)}]"
+        value, name = f"trim({quoted(column.name)})", literal(column.name)
         # What a row refers to is not known where it was noted before the column referred to anything.
-        is_known = f"coalesce(map_contains(refers_to, {literal(column.name)}), false)"
+        referred, is_unknown = f"refers_to[{name}]", f"map_contains(refers_to, {name}) is distinct from true"
         movable = f"ledger.moves where table_name = {literal(other.bronze)}"
         if column.on_same_day:
-            touched = (
-                f"{movable} and {between('read_on', window)} and (not {is_known} or ({referred}, read_on) in ({moved}))"
-            )
+            concerned = f"({is_unknown} or ({referred}, read_on) in ({moved}))"
+            touched = f"{movable} and {between('read_on', window)} and {concerned}"
             _poke(session, other, f"a row of {declaration.name} came or went", [touched])
             continue
         # A row that was not let in before may win over one of another day, even where its own day has no rows.
-        let_in = [f"{movable} and (not {is_known} or {referred} in ({come}))"]
+        let_in = [f"{movable} and ({is_unknown} or {referred} in ({come}))"]
         if session.stored_types(other.quarantine):
             waits = f"list_contains(reasons, {literal(missing_reference(column))})"
             let_in.append(f"{quoted(other.quarantine)} where {waits} and {value} in ({come})")
         _poke(session, other, f"a missing row of {declaration.name} came", let_in)
         if some_gone:
             # Bronze, for a row that loses to another or whose day failed may lean on the key too.
-            _poke(session, other, f"a row of {declaration.name} went", [f"{bronze} where {value} in ({gone})"])
+            session.ensure(other.bronze, engine.columns_of(session.catalog[other.bronze]))
+            leaning = f"{quoted(other.bronze)} where {value} in ({gone})"
+            _poke(session, other, f"a row of {declaration.name} went", [leaning])
     con.execute("drop table old_keys; drop table new_keys")
 
 
