@@ -28,9 +28,9 @@ WITH counted AS (
 ), late AS (
     SELECT
         table_name, arrived_on AS day, sum(row_count) AS arrived,
-        coalesce(sum(row_count) FILTER (arrived_on - event_on = 1), 0) AS by_1_day,
-        coalesce(sum(row_count) FILTER (arrived_on - event_on = 2), 0) AS by_2_days,
-        coalesce(sum(row_count) FILTER (arrived_on - event_on > 2), 0) AS by_more
+        coalesce(sum(row_count) FILTER (arrived_on - event_on = 1), 0) AS under_24,
+        coalesce(sum(row_count) FILTER (arrived_on - event_on = 2), 0) AS under_48,
+        coalesce(sum(row_count) FILTER (arrived_on - event_on > 2), 0) AS over_48
     FROM ledger.arrivals GROUP BY ALL
 ), told AS (
     SELECT table_name, day, arg_max(amount, told_at) - arg_min(amount, told_at) AS restated_amount
@@ -44,8 +44,9 @@ SELECT
     CASE WHEN is_good THEN coalesce(1 - bad_count / nullif(rows_checked, 0), 1) ELSE 0 END AS quality_score,
     -- hours from the end of the business day to when its rows were last written; negative before that end
     CASE WHEN is_good THEN seconds_since_day / 3600 END AS freshness_hours,
-    by_1_day / arrived AS late_share_1_day, by_2_days / arrived AS late_share_2_days,
-    by_more / arrived AS late_share_over_2_days, restated_amount
+    -- hours from the end of the business day on which it happened
+    under_24 / arrived AS late_share_under_24_hours, under_48 / arrived AS late_share_24_to_48_hours,
+    over_48 / arrived AS late_share_over_48_hours, restated_amount
 FROM counted LEFT JOIN late USING (table_name, day) LEFT JOIN told USING (table_name, day)
 """,
 )
@@ -56,7 +57,8 @@ duplicates are not counted. The score is the rows that passed per row checked: 1
 where the day failed or is blocked. A day is complete when nothing in its reach is missing or still to come.
 Freshness is how many hours after the end of the business day its rows were last written, a repair included; null where
 it has no good rows.
-Late shares are of the rows that arrived in bronze on a day: those whose event was one, two or more days before.
+Late shares are of the rows that arrived in bronze on a day. How late a row is counts from the end of the business day on
+which it happened: what arrives on the next day is under 24 hours late, on the one after 24 to 48.
 The restated amount is what the day's amount is now less what it was when it was first told, in shop currency: of net
 sales, spend and the like, where the table's header names one. A provisional day was told too. Null elsewhere.
 """
