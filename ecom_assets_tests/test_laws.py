@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import narwhals as nw
 import pytest
 
-from ecom_assets import catalog, writing
+from ecom_assets import catalog
 from ecom_assets.days import ONE_DAY, Window
 from ecom_assets.declaration import Catalog
 from ecom_assets.landing.zone import Zone
@@ -142,7 +142,7 @@ def test_over_a_change_of_clocks_a_window_gives_what_its_days_give(tmp_path: Pat
 def test_a_window_of_many_rows_is_written_in_parts_and_gives_the_same(
     zone: Zone, built: Session, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(writing, "PART_ROWS", 100)
+    monkeypatch.setattr("ecom_assets.writing.session.PART_ROWS", 100)
     in_parts, commits = session_over(zone), []
     in_parts.on_step = lambda step: commits.append(step) if step == "after commit" else None
     run_all(in_parts, window(DAYS))

@@ -50,24 +50,26 @@ BREAKS_THE_LAW = [
     ),
     Mutant(
         "nobody is told of references",
-        "writing.py",
+        "writing/keys.py",
         '    rows = " union all ".join(f"select',
         '    return\n    rows = " union all ".join(f"select',
     ),
-    Mutant("nobody is told of references that went", "writing.py", "        if some_gone:\n", "        if False:\n"),
+    Mutant(
+        "nobody is told of references that went", "writing/keys.py", "        if some_gone:\n", "        if False:\n"
+    ),
     Mutant(
         "the other days of a row are not told of references",
-        "writing.py",
+        "writing/keys.py",
         "union select m.read_on from ledger.moves m semi join touched using (key_hash)",
         "union select m.read_on from ledger.moves m semi join (from touched where false) using (key_hash)",
     ),
     Mutant(
         "days are not told of moved keys",
-        "writing.py",
+        "writing/keys.py",
         "where key_hash in (select key_hash from ({changed}))",
         "where false",
     ),
-    Mutant("moves are not kept", "writing.py", "having min(read_on) <> max(read_on)", "having false"),
+    Mutant("moves are not kept", "writing/keys.py", "having min(read_on) <> max(read_on)", "having false"),
     Mutant(
         "old slices stay",
         "ledger.py",
@@ -84,40 +86,46 @@ BREAKS_THE_LAW = [
     Mutant("pokes are not seen", "ledger.py", " or p.because is not null", ""),
     Mutant(
         "a feed's time zone is no code",
-        "writing.py",
+        "writing/store.py",
         "settings += self.parse_query(declaration, first)",
         "pass",
     ),
     Mutant(
         "replaced rows stay",
-        "writing.py",
+        "writing/bronze.py",
         'con.execute(f"delete from {table} where {ours} and (arrived_on, source_file) in ({present})")',
         "pass",
     ),
     Mutant(
         "lines do not follow an order that leaves their day",
-        "writing.py",
-        '_poke(session, other, f"a row of {declaration.name} came or went", [touched])',
+        "writing/keys.py",
+        '_poke(store, other, f"a row of {declaration.name} came or went", [touched])',
         "pass",
         "silver.order_items",
     ),
     Mutant(
         "quarantined rows stay",
-        "writing.py",
+        "writing/feeds.py",
         "con.execute(f\"delete from {quoted(declaration.quarantine)} where {between('read_on', window)}\")",
         "pass",
     ),
     Mutant(
         "superseded rows stay",
-        "writing.py",
+        "writing/feeds.py",
         "con.execute(f\"delete from {quoted(declaration.superseded)} where {between('read_on', window)}\")",
         "pass",
     ),
     Mutant(
-        "a crash leaves half of a write", "writing.py", 'self.con.execute("rollback")', 'self.con.execute("commit")'
+        "a crash leaves half of a write",
+        "writing/store.py",
+        'self.con.execute("rollback")',
+        'self.con.execute("commit")',
     ),
     Mutant(
-        "bronze is read by arrival", "writing.py", "Slice(read_on, count, content)", "Slice(arrived_on, count, content)"
+        "bronze is read by arrival",
+        "writing/bronze.py",
+        "Slice(read_on, count, content)",
+        "Slice(arrived_on, count, content)",
     ),
     Mutant(
         "days that ran before their inputs are forgotten",
@@ -126,31 +134,34 @@ BREAKS_THE_LAW = [
         "union\n        select table_name, day from ledger.days where false and table_name in",
         "gold.fact_returns",
     ),
-    Mutant("quarantine loses rows", "writing.py", "where s.reasons is not null and", "where false and"),
+    Mutant("quarantine loses rows", "writing/feeds.py", "where s.reasons is not null and", "where false and"),
 ]
 """Found by a history alone: it ends otherwise than a clean run of the same mutant, or in an error."""
 
 WRONG_IN_EVERY_RUN = [
-    Mutant("the earliest version wins", "writing.py", "desc nulls last, ", "asc nulls last, "),
-    Mutant("bad rows win too", "writing.py", "min(place) filter (reasons is null)", "min(place)"),
+    Mutant("the earliest version wins", "writing/feeds.py", "desc nulls last, ", "asc nulls last, "),
+    Mutant("bad rows win too", "writing/feeds.py", "min(place) filter (reasons is null)", "min(place)"),
     Mutant(
         "what waits never loses",
-        "writing.py",
+        "writing/feeds.py",
         "where reasons is null or waits_for is not null",
         "where reasons is null",
         "silver.order_items",
     ),
     Mutant(
         "nothing is provisional",
-        "writing.py",
+        "writing/outcome.py",
         "return State.PROVISIONAL if",
         "return State.STORED if",
         "gold.dim_customer_versions",
     ),
     Mutant(
-        "of equal versions the first to come wins", "writing.py", "{version}arrived_on desc,", "{version}arrived_on,"
+        "of equal versions the first to come wins",
+        "writing/feeds.py",
+        "{version}arrived_on desc,",
+        "{version}arrived_on,",
     ),
-    Mutant("any share of bad rows passes", "writing.py", "bad / rows > tolerated", "bad / rows > 1"),
+    Mutant("any share of bad rows passes", "writing/feeds.py", "bad / rows > tolerated", "bad / rows > 1"),
 ]
 """The mutant's clean run is wrong in the same way: found by comparison with a clean run of the sound code."""
 

@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "days": set(),
     "declaration": {"contract", "days"},
     "ledger": {"contract", "days", "declaration", "engine", "errors", "landing"},
-    "writing": {"contract", "days", "declaration", "engine", "ledger", "landing"},
+    "writing": {"writing", "contract", "days", "declaration", "engine", "ledger", "landing"},
 }
 
 

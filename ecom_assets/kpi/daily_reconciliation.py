@@ -57,8 +57,8 @@ duplicates are not counted. The score is the rows that passed per row checked: 1
 where the day failed or is blocked. A day is complete when nothing in its reach is missing or still to come.
 Freshness is how many hours after the end of the business day its rows were last written, a repair included; null where
 it has no good rows.
-Late shares are of the rows that arrived in bronze on a day. How late a row is counts from the end of the business day on
-which it happened: what arrives on the next day is under 24 hours late, on the one after 24 to 48.
+Late shares are of the rows that arrived in bronze on a day. How late a row is counts from the end of the business day
+on which it happened: what arrives on the next day is under 24 hours late, on the one after 24 to 48.
 The restated amount is what the day's amount is now less what it was when it was first told, in shop currency: of net
 sales, spend and the like, where the table's header names one. A provisional day was told too. Null elsewhere.
 """

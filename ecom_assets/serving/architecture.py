@@ -19,7 +19,7 @@ One flow, one direction. Each arrow has one module that is responsible for it:
 | landed files | rows of text | `landing/reading.py` |
 | bronze text | typed rows, with what could not be read | `engine/duckdb.py` |
 | a table's transform and reach | the frames it reads, the rows it gives | the table's own file |
-| rows | stored table-days, judged, all in one transaction | `writing.py` |
+| rows | stored table-days, judged, all in one transaction | `writing/` |
 | stored table-days | what is stale, and why | `ledger.py` |
 | what is stale | the runs that repair it | `repair.py` |
 | a run of Dagster | reads and writes of the warehouse | `warehouse.py` |

@@ -1,0 +1,12 @@
+"""The one way in which table-days are written: gate, rows, contract, ledger, commit.
+
+A write is one transaction: each of its days has its old state or its new one, never neither. Each
+day is judged and stored on its own, so that one bad day of ninety leaves eighty-nine published.
+"""
+
+from ecom_assets.writing.feeds import SUPERSEDED_COLUMNS, RowsLost
+from ecom_assets.writing.keys import missing_reference
+from ecom_assets.writing.outcome import HELD_LAYERS
+from ecom_assets.writing.session import Session
+
+__all__ = ["HELD_LAYERS", "SUPERSEDED_COLUMNS", "RowsLost", "Session", "missing_reference"]
