@@ -8,7 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ecom_assets.landing.reading import PROBLEM, RAW, Unreadable, decoded, read_lines, set_aside
+from ecom_assets.landing.reading.lines import decoded, read_lines, set_aside
+from ecom_assets.landing.reading.records import PROBLEM, RAW, Unreadable
 
 _BATCH_LINES = 20_480
 _SHOWN = 100

@@ -16,7 +16,7 @@ One flow, one direction. Each arrow has one module that is responsible for it:
 | --- | --- | --- |
 | a shop's exports | landing zone | `landing/feed_map/`, by a feed map |
 | the synthetic shop | landing zone | `landing/synthetic.py` |
-| landed files | rows of text | `landing/reading.py` |
+| landed files | rows of text | `landing/reading/` |
 | bronze text | typed rows, with what could not be read | `engine/duckdb.py` |
 | a table's transform and reach | the frames it reads, the rows it gives | the table's own file |
 | rows | stored table-days, judged, all in one transaction | `writing/` |

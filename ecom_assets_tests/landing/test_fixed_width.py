@@ -6,7 +6,6 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from ecom_assets.landing import reading
 from ecom_assets.landing.fixed_width import Layout, write_parquet
 from ecom_assets.landing.reading import RECORD_LIMIT
 
@@ -37,7 +36,7 @@ def test_a_line_without_end_is_set_aside_at_the_limit_of_a_record(tmp_path: Path
 
 
 def test_a_gzip_bomb_is_read_to_the_limit_of_unpacking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "UNPACKED_LIMIT", 1 << 16)
+    monkeypatch.setattr("ecom_assets.landing.reading.lines.UNPACKED_LIMIT", 1 << 16)
 
     *read, last = written(tmp_path, gzip.compress(b"  1Anne \n" * (1 << 17)), name="a.txt.gz")
 

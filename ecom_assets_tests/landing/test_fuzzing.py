@@ -14,9 +14,10 @@ import polars as pl
 import pytest
 
 from ecom_assets.days import Window
-from ecom_assets.landing import reading
 from ecom_assets.landing.feed_map import FeedMapError, land, load_map
-from ecom_assets.landing.reading import Dialect, read
+from ecom_assets.landing.reading import PROVENANCE, Dialect, read
+from ecom_assets.landing.reading.patient import patient_batches
+from ecom_assets.landing.reading.records import batch_schema
 from ecom_assets.landing.zone import LandedFile, Zone
 from ecom_assets.writing import Session
 from ecom_assets_tests.warehouses import START, session_over
@@ -161,8 +162,8 @@ def check_cases(folder: Path, cases: range, together: int = 500) -> None:
 
 
 def patient_rows(file: LandedFile) -> list[tuple[Any, ...]]:
-    schema = reading._schema(COLUMNS)
-    batches = reading._patient(file, COLUMNS, schema, Dialect())
+    schema = batch_schema(COLUMNS)
+    batches = patient_batches(file, COLUMNS, schema, Dialect())
     return [tuple(row.values()) for batch in batches for row in batch.to_pylist()]
 
 
@@ -237,7 +238,7 @@ def test_a_gzip_bomb_costs_little_memory(tmp_path: Path, content: bytes) -> None
 def test_a_gzip_bomb_is_read_to_a_limit_and_the_rest_is_set_aside(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "UNPACKED_LIMIT", 1 << 16)
+    monkeypatch.setattr("ecom_assets.landing.reading.lines.UNPACKED_LIMIT", 1 << 16)
     rows = b"1,x,2\n" * (1 << 17)
 
     found = read_all(tmp_path, {"a.csv.gz": gzip.compress(b"order_id,note,price\n" + rows)})
@@ -318,7 +319,7 @@ cost = {{ constant = "1" }}
     )
     (tmp_path / "a.jsonl").write_text(json.dumps({column: "P1"}) + "\n", "utf-8")
     zone = Zone(tmp_path / "landing")
-    if column in reading.PROVENANCE:
+    if column in PROVENANCE:
         with pytest.raises(FeedMapError, match=f"{column}.*rename"):
             load_map(path)
         return

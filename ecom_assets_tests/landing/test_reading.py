@@ -16,8 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecom_assets.landing import reading
-from ecom_assets.landing.reading import RECORD_LIMIT, Dialect, read
+from ecom_assets.landing.reading import RECORD_LIMIT, Dialect, quick, read
+from ecom_assets.landing.reading.patient import patient_batches
+from ecom_assets.landing.reading.records import batch_schema
 from ecom_assets.landing.zone import LandedFile
 
 COLUMNS = ("order_id", "note", "price")
@@ -49,19 +50,19 @@ def problems(*files: LandedFile) -> list[tuple[int, str, str]]:
 
 
 def patient_rows(file: LandedFile) -> list[tuple[Any, ...]]:
-    schema = reading._schema(COLUMNS)
-    batches = reading._patient(file, COLUMNS, schema, Dialect())
+    schema = batch_schema(COLUMNS)
+    batches = patient_batches(file, COLUMNS, schema, Dialect())
     return [tuple(row.values()) for row in pa.Table.from_batches(batches, schema).to_pylist()]
 
 
 def quick_rows(file: LandedFile, scratch: Path) -> list[tuple[Any, ...]] | None:
     """The rows as DuckDB reads them, or None where it refuses the file."""
-    schema = reading._schema(COLUMNS)
-    source, shape = reading._prepare(file, COLUMNS, Dialect(), scratch)
+    schema = batch_schema(COLUMNS)
+    source, shape = quick._prepare(file, COLUMNS, Dialect(), scratch)
     if shape is None:
         return None
     try:
-        batches = list(reading._quick(shape, [source], COLUMNS, schema, reading._Progress()))
+        batches = list(quick._quick(shape, [source], COLUMNS, schema, quick._Progress()))
     except (duckdb.Error, OSError, pa.ArrowException):
         return None
     return [tuple(row.values()) for row in pa.Table.from_batches(batches, schema).to_pylist()]

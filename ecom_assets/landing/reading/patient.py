@@ -1,0 +1,163 @@
+"""A file record by record, so that one broken record costs one row."""
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ecom_assets.landing.reading.lines import Line, csv_rows, decoded, read_lines, set_aside
+from ecom_assets.landing.reading.parquet import parquet_records
+from ecom_assets.landing.reading.records import (
+    BATCH_ROWS,
+    RAW_LIMIT,
+    Dialect,
+    Record,
+    Unreadable,
+    column_labels,
+    no_known_column,
+)
+from ecom_assets.landing.zone import PARQUET, LandedFile, kind_of
+
+_UNKNOWN_KIND = (
+    "the file is of no known kind: its name has to be UTF-8 and to end in .csv, .jsonl, .ndjson (each also with .gz) "
+    "or .parquet; rename it"
+)
+
+
+def patient_batches(
+    file: LandedFile, columns: Sequence[str], schema: pa.Schema, dialect: Dialect, skip: int = 0
+) -> Iterator[pa.RecordBatch]:
+    """A file record by record, without its first `skip` records. What cannot be read is a record with a problem."""
+    records = islice(enumerate(_records(file, columns, dialect), 1), skip, None)
+    while some := list(islice(records, BATCH_ROWS)):
+        values = zip(*(record.values for _, record in some), strict=True)
+        yield pa.RecordBatch.from_arrays(
+            [
+                *(pa.array(column, pa.string()) for column in values),
+                pa.array([file.arrived_on] * len(some), pa.date32()),
+                pa.DictionaryArray.from_arrays(np.zeros(len(some), np.int32), pa.array([file.name])),
+                pa.array([number for number, _ in some], pa.int64()),
+                pa.array([record.unknown for _, record in some], pa.string()),
+                pa.array([record.problem for _, record in some], pa.string()),
+                pa.array([record.raw for _, record in some], pa.string()),
+            ],
+            schema=schema,
+        )
+
+
+def _records(file: LandedFile, columns: Sequence[str], dialect: Dialect) -> Iterator[Record]:
+    nothing = (None,) * len(columns)
+    kind = kind_of(file.name)
+    if kind is None:
+        records = iter([Record(nothing, problem=_UNKNOWN_KIND, raw=file.name)])
+    elif kind == PARQUET:
+        records = parquet_records(file, columns)
+    elif kind.format == "csv":
+        records = _csv_records(read_lines(file.path, dialect.encoding), columns, dialect.delimiter)
+    else:
+        records = _json_records(read_lines(file.path, dialect.encoding), columns)
+    for record in records:
+        yield record if record.problem is None else record._replace(values=nothing)
+
+
+def _csv_records(lines: Iterator[Line], columns: Sequence[str], delimiter: str) -> Iterator[Record]:
+    rows = csv_rows(lines, delimiter)
+    header: tuple[str, ...] = ()
+    for line, content, fields in rows:
+        if isinstance(fields, Unreadable):
+            yield set_aside(line, content, f"{fields} (this was to be the header)")
+            return
+        header = column_labels(fields)
+        break
+    if header and not set(header) & set(columns):
+        yield Record((), problem=no_known_column(header, columns), raw=content[:RAW_LIMIT].decode().rstrip("\r\n"))
+        return
+    place_of = {name: place for place, name in enumerate(header)}
+    places = [place_of.get(name) for name in columns]
+    others = [(name, place) for name, place in place_of.items() if name not in columns]
+    for line, content, fields in rows:
+        if isinstance(fields, Unreadable):
+            yield set_aside(line, content, str(fields))
+            continue
+        if len(fields) == len(header) + 1 and not fields[-1]:
+            fields.pop()
+        if len(fields) != len(header):
+            yield set_aside(
+                line,
+                content,
+                f"has {len(fields)} fields where the header has {len(header)}; correct it and land the file again",
+            )
+            continue
+        values = [None if place is None else fields[place] or None for place in places]
+        unknown = {name: fields[place] for name, place in others if fields[place]}
+        yield Record(values, _compact(unknown) if unknown else None)
+
+
+def _json_records(lines: Iterator[Line], columns: Sequence[str]) -> Iterator[Record]:
+    for line in lines:
+        try:
+            if line.problem:
+                raise Unreadable(line.problem)
+            text = decoded(line.content).strip(" \t\r\n")
+            if not text:
+                continue
+            yield _json_record(text, columns)
+        except Unreadable as problem:
+            yield set_aside(line, line.content, str(problem))
+
+
+def _json_record(text: str, columns: Sequence[str]) -> Record:
+    try:
+        found = _DECODER.decode(text)
+        _compact(found).encode()
+    except UnicodeEncodeError as error:
+        raise Unreadable("holds half a surrogate pair; correct it and land the file again") from error
+    except json.JSONDecodeError as error:
+        reason = f"{error.msg} at character {error.colno}"
+        raise Unreadable(f"is broken JSON ({reason}); correct it and land the file again") from error
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"is broken JSON ({error}); correct it and land the file again") from error
+    if not isinstance(found, dict):
+        raise Unreadable("is JSON, but no object; write each record as {…} on a line of its own")
+    values = [_value(found.get(name)) for name in columns]
+    if any(value is not None and "\0" in value for value in values):
+        raise Unreadable("holds a NUL character; remove it and land the file again")
+    unknown = {name: value for name, value in found.items() if name not in columns}
+    return Record(values, _compact(unknown) if unknown else None)
+
+
+class _Number(str):
+    """A JSON number in the text in which it was sent."""
+
+
+def _first_wins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return dict(reversed(pairs)) if len({name for name, _ in pairs}) < len(pairs) else dict(pairs)
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON value")
+
+
+_DECODER = json.JSONDecoder(
+    parse_int=_Number, parse_float=_Number, parse_constant=_refuse_constant, object_pairs_hook=_first_wins
+)
+
+
+def _compact(value: Any) -> str:
+    """A JSON value as text without spaces; numbers as they were sent."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{_compact(key)}:{_compact(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_compact, value)) + "]"
+    if isinstance(value, _Number):
+        return str(value)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _value(value: Any) -> str | None:
+    if value is None:
+        return None
+    return str(value) if isinstance(value, str) else _compact(value)

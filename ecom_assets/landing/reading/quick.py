@@ -1,0 +1,188 @@
+"""Text files by statements over many of them; the patient way takes over where DuckDB refuses one."""
+
+import csv
+import mmap
+import shutil
+from collections import deque
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from ecom_assets.landing.reading.lines import unpacked_limit
+from ecom_assets.landing.reading.patient import patient_batches
+from ecom_assets.landing.reading.records import BATCH_ROWS, OURS, Dialect, batch_schema
+from ecom_assets.landing.reading.statements import Shape, csv_shape, exact_path, json_shape, open_parser, statement
+from ecom_assets.landing.zone import PARQUET, LandedFile, kind_of
+
+_UNPACKED_BYTES = 256 << 20
+"""Files are unpacked together until they hold about this much."""
+
+_UNPACK_FACTOR = 8
+_LOOKED_THROUGH_BYTES = 1 << 20
+
+
+class _Source(NamedTuple):
+    """A file, and where its bytes lie unpacked."""
+
+    file: LandedFile
+    path: Path
+
+
+class Stream:
+    """What DuckDB scans: a fresh pass over the files each time it asks."""
+
+    def __init__(self, files: Sequence[LandedFile], columns: Sequence[str], dialect: Dialect) -> None:
+        self._files, self._columns, self._dialect = tuple(files), tuple(columns), dialect
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        schema = batch_schema(self._columns)
+        batches = _batches(self._files, self._columns, schema, self._dialect)
+        return pa.RecordBatchReader.from_batches(schema, batches).__arrow_c_stream__(requested_schema)
+
+
+def _batches(
+    files: Sequence[LandedFile], columns: Sequence[str], schema: pa.Schema, dialect: Dialect
+) -> Iterator[pa.RecordBatch]:
+    for together in _bounded(files):
+        with TemporaryDirectory(prefix="landing-") as scratch:
+            groups: dict[Shape, list[_Source]] = {}
+            for number, file in enumerate(together):
+                source, shape = _prepare(file, columns, dialect, Path(scratch) / str(number))
+                if shape is None:
+                    yield from patient_batches(file, columns, schema, dialect)
+                else:
+                    groups.setdefault(shape, []).append(source)
+            for shape, sources in groups.items():
+                yield from _quick_or_patient(shape, sources, columns, schema, dialect)
+
+
+def _bounded(files: Sequence[LandedFile]) -> Iterator[list[LandedFile]]:
+    together: list[LandedFile] = []
+    room = _UNPACKED_BYTES
+    for file in files:
+        room -= file.size * _UNPACK_FACTOR if file.name.endswith(".gz") else 0
+        if room < 0 and together:
+            yield together
+            together, room = [], _UNPACKED_BYTES
+        together.append(file)
+    yield together
+
+
+def _prepare(
+    file: LandedFile, columns: Sequence[str], dialect: Dialect, unpacked: Path
+) -> tuple[_Source, Shape | None]:
+    """Unpack a file and look at its header. Without a shape the file needs the patient way.
+
+    DuckDB takes a truncated gzip for a whole one, hence the unpacking; and it keeps NUL bytes.
+    """
+    source = _Source(file, file.path)
+    kind = kind_of(file.name)
+    if kind is None or kind == PARQUET or dialect.encoding != OURS.encoding:
+        return source, None
+    if kind.is_packed:
+        source = _Source(file, unpacked)
+        try:
+            with pa.input_stream(str(file.path), compression="gzip") as packed, unpacked.open("wb") as plain:
+                while (piece := packed.read(1 << 20)) and plain.tell() <= unpacked_limit(file.size):
+                    plain.write(piece)
+        except (OSError, pa.ArrowException):
+            return source, None
+        if source.path.stat().st_size > unpacked_limit(file.size):
+            return source, None
+    if source.path.stat().st_size == 0:
+        return source, None
+    with source.path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        if content.find(b"\0") >= 0:
+            return source, None
+        first_line = content.readline()
+        has_quotes = content.find(b'"', len(first_line)) >= 0
+        has_end = content[-1:] == b"\n"
+    if kind.format == "csv":
+        alone = has_quotes and not _closes_quotes(source.path, dialect.delimiter)
+        return source, csv_shape(first_line, columns, dialect.delimiter, source.path if alone else None)
+    return source if has_end else _ended(source, unpacked), json_shape(first_line)
+
+
+def _ended(source: _Source, ended: Path) -> _Source:
+    """A copy with an end of its last line: among several files, DuckDB 2.0 drops a broken one without, silently."""
+    if source.path != ended:
+        shutil.copyfile(source.path, ended)
+    with ended.open("ab") as stream:
+        stream.write(b"\n")
+    return source._replace(path=ended)
+
+
+def _closes_quotes(path: Path, delimiter: str) -> bool:
+    """Whether a file that is not large has no quote that stays open or stands where it should not."""
+    if path.stat().st_size > _LOOKED_THROUGH_BYTES:
+        return False
+    try:
+        with path.open(newline="", encoding=OURS.encoding) as text:
+            deque(csv.reader(text, delimiter=delimiter, strict=True), maxlen=0)
+    except (csv.Error, UnicodeDecodeError):
+        return False
+    return True
+
+
+def _quick_or_patient(
+    shape: Shape, sources: list[_Source], columns: Sequence[str], schema: pa.Schema, dialect: Dialect
+) -> Iterator[pa.RecordBatch]:
+    """All sources in one statement; where DuckDB refuses one, that one is read patiently and the others go on."""
+    while sources:
+        progress = _Progress()
+        try:
+            yield from _quick(shape, sources, columns, schema, progress)
+        except (duckdb.Error, OSError, pa.ArrowException):
+            blamed = sources[progress.source]
+            if len(sources) > 1:
+                alone = _Progress(skip=progress.records)
+                try:
+                    yield from _quick(shape, [blamed], columns, schema, alone)
+                except (duckdb.Error, OSError, pa.ArrowException):
+                    read = max(progress.records, alone.records)
+                    yield from patient_batches(blamed.file, columns, schema, dialect, read)
+            else:
+                yield from patient_batches(blamed.file, columns, schema, dialect, progress.records)
+            sources = sources[progress.source + 1 :]
+        else:
+            return
+
+
+class _Progress:
+    """How far a statement over several sources has come."""
+
+    def __init__(self, skip: int = 0) -> None:
+        self.skip = skip
+        self.source = 0
+        self.records = 0
+
+
+def _quick(
+    shape: Shape, sources: list[_Source], columns: Sequence[str], schema: pa.Schema, progress: _Progress
+) -> Iterator[pa.RecordBatch]:
+    """One statement over all sources. DuckDB gives the rows in the order of the files and within them."""
+    names = pa.array([source.file.name for source in sources])
+    days = pa.array([source.file.arrived_on for source in sources], pa.date32())
+    paths = [exact_path(source.path) for source in sources]
+    with open_parser() as parser:
+        for batch in parser.sql(statement(shape, columns), params={"files": paths}).to_arrow_reader(BATCH_ROWS):
+            source = batch.column(0).to_numpy().astype(np.int32)
+            record = np.arange(1, len(source) + 1) - np.searchsorted(source, source)
+            record[source == progress.source] += progress.records
+            progress.source, progress.records = int(source[-1]), int(record[-1])
+            rows = pa.RecordBatch.from_arrays(
+                [
+                    *batch.columns[1 : len(columns) + 1],
+                    days.take(pa.array(source)),
+                    pa.DictionaryArray.from_arrays(source, names),
+                    pa.array(record),
+                    *batch.columns[len(columns) + 1 :],
+                ],
+                schema=schema,
+            )
+            yield rows.slice(min(max(progress.skip - int(record[0]) + 1, 0), len(record))) if progress.skip else rows

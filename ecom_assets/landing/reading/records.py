@@ -1,0 +1,73 @@
+"""What a landed record becomes, whichever way it is read."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import pyarrow as pa
+
+RECORD_LIMIT = 1 << 20
+"""Bytes a record may have; a longer one is set aside."""
+
+PROVENANCE = ("arrived_on", "source_file", "record", "unknown_columns", "problem", "raw_record")
+"""Columns that stand beside those of the file."""
+
+PROBLEM, RAW = "_problem", "_raw"
+"""Columns of a landed Parquet file that carry a record which could not be read further upstream."""
+
+
+class Dialect(NamedTuple):
+    """How text files are written. The landing zone's own are always the default."""
+
+    delimiter: str = ","
+    encoding: str = "utf-8"
+
+
+OURS = Dialect()
+RAW_LIMIT = 10_000
+BATCH_ROWS = 20_480
+
+
+class Unreadable(Exception):
+    """Why a record, or the rest of a file, cannot be read, and what to do."""
+
+
+class Record(NamedTuple):
+    """A record read patiently: its values, or why there are none."""
+
+    values: Sequence[str | None]
+    unknown: str | None = None
+    problem: str | None = None
+    raw: str | None = None
+
+
+def batch_schema(columns: Sequence[str]) -> pa.Schema:
+    """The columns of landed records: the feed's, as text, and where each record came from."""
+    return pa.schema(
+        [
+            *((name, pa.string()) for name in columns),
+            ("arrived_on", pa.date32()),
+            ("source_file", pa.dictionary(pa.int32(), pa.string())),
+            ("record", pa.int64()),
+            ("unknown_columns", pa.string()),
+            ("problem", pa.string()),
+            ("raw_record", pa.string()),
+        ]
+    )
+
+
+def column_labels(names: Iterable[str]) -> tuple[str, ...]:
+    """The names of a header, stripped; a name that is empty or was there before gets its place added."""
+    labels: dict[str, None] = {}
+    for place, name in enumerate(names, 1):
+        stripped = name.strip()
+        labels[stripped if stripped and stripped not in labels else f"{stripped} (column {place})".strip()] = None
+    return tuple(labels)
+
+
+def no_known_column(header: Iterable[str], columns: Sequence[str]) -> str:
+    """What is said of a file whose header names no column of the feed."""
+    found, wanted = ", ".join(header), ", ".join(columns)
+    return (
+        f"none of the feed's columns is in the header; found: {found[:500]}; wanted: {wanted}; "
+        "name the columns, separated by commas, and land the file again"
+    )

@@ -1,0 +1,168 @@
+"""The SQL by which DuckDB reads many files of one shape at once."""
+
+import glob
+import json
+from codecs import BOM_UTF8
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+
+from ecom_assets.engine.duckdb import connect, identifier, literal
+from ecom_assets.landing.reading.lines import csv_fields
+from ecom_assets.landing.reading.records import PROBLEM, RAW, RECORD_LIMIT, Unreadable, column_labels
+
+
+class Csv(NamedTuple):
+    """CSV files of one header."""
+
+    header: tuple[str, ...]
+    delimiter: str
+    alone: Path | None
+    """The file, where it has to be read by a statement of its own: among several, DuckDB 1.5 takes a quote that
+    never closes for the end of its file, and says nothing. A large file is not looked through for one."""
+
+
+class JsonLines(NamedTuple):
+    """JSON Lines files whose first record has the same keys."""
+
+    usual_keys: tuple[str, ...]
+
+
+class Parquet(NamedTuple):
+    """Parquet files of one schema: its columns, their types, and SQL for the text of each."""
+
+    names: tuple[str, ...]
+    types: tuple[str, ...]
+    texts: tuple[str, ...]
+
+
+Shape = Csv | JsonLines
+"""Files of equal shape can be read by one statement."""
+
+
+def statement(shape: Shape | Parquet, columns: Sequence[str], files: str = "$files") -> str:
+    """The statement that reads sources of one shape: file_index, columns, unknown_columns, problem, raw_record.
+
+    `files` is SQL for the list of their paths.
+    """
+    if isinstance(shape, JsonLines):
+        return _json_query(shape.usual_keys, columns)
+    names = shape.header if isinstance(shape, Csv) else shape.names
+    if isinstance(shape, Csv):
+        texts = tuple(f"c{place}" for place in range(len(names)))
+        typed = ", ".join(f"{text}: 'VARCHAR'" for text in texts)
+        place_in_file = ""
+        source = f"""read_csv({files}, columns = {{{typed}}}, auto_detect = false, header = true,
+            delim = {literal(shape.delimiter)}, quote = '"', escape = '"', nullstr = '',
+            strict_mode = true, null_padding = false, max_line_size = {RECORD_LIMIT}, hive_partitioning = false)"""
+    else:
+        texts, place_in_file = shape.texts, "file_row_number, "
+        places = ", ".join(f"c{place}" for place in range(len(names)))
+        source = f"read_parquet({files}, hive_partitioning = false) as t({places})"
+    text_of = dict(zip(names, texts, strict=True))
+    known = [f"{text_of.get(name, 'NULL::VARCHAR')} as {identifier(name)}" for name in columns]
+    noted = (PROBLEM, RAW) if isinstance(shape, Parquet) else ()
+    problem, raw = (text_of.get(name, "NULL::VARCHAR") for name in noted) if noted else ("NULL::VARCHAR",) * 2
+    others = ", ".join(f"{literal(name)}, {text}" for name, text in text_of.items() if name not in {*columns, *noted})
+    unknown = f"nullif(json_merge_patch('{{}}', json_object({others}))::VARCHAR, '{{}}')" if others else "NULL::VARCHAR"
+    return f"""
+        select file_index, {place_in_file}{", ".join(known)},
+            {unknown} as unknown_columns, {problem} as problem, {raw} as raw_record
+        from {source}"""
+
+
+_RISKY_NUMBER = r"[:\[,]\s*-?(?:[0-9.]{16,}|0\.0000|[0-9]+\.[0-9]+0\s*[,\]}]|[0-9.]+[eE])|-0\s*[,\]}]"
+"""Numbers that DuckDB might write otherwise than they were sent."""
+
+_NOT_STRICT = r",\s*[\]}]|[:\[,]\s*-?(?:NaN|nan|NAN|Inf|inf|INF)|\\u00[01]"
+"""What DuckDB's JSON accepts and we do not, or writes in a way of its own."""
+
+_QUOTABLE = r'"((?:[^"\\]|\\.)*)"|(-?[0-9][-+.0-9eE]*)'
+"""A JSON string or number; both become strings, so that a number keeps its text."""
+
+_ODD_VALUE = r'":\s*(?:[\[{NIi]|n[^u]|-[^1-9]|-?[0-9]*(?:[0-9.]{16}|\.[0-9]*(?:[0-9]0\s*[,}]|[eE]|0000)|[eE]))'
+"""A value that is nested, or that DuckDB might write otherwise. RE2 skips fast to the text it begins with."""
+
+_ODD_END = r",\s*\}"
+
+
+def _json_query(usual_keys: Sequence[str], columns: Sequence[str]) -> str:
+    """Plain lines, with the first line's keys and values that DuckDB keeps as sent, are taken apart at once."""
+    paths = ", ".join(literal("/" + name.replace("~", "~0").replace("/", "~1")) for name in columns)
+    known = f"[{', '.join(map(literal, columns))}]"
+    usual = f"[{', '.join(map(literal, usual_keys))}]::VARCHAR[]"
+    only_known = "true" if set(usual_keys) <= set(columns) else "false"
+    without = literal(json.dumps(dict.fromkeys(columns)))
+    odd_text = " or ".join(f"contains(line, {literal(text)})" for text in (" :", "\t:", "\r", "\\u00"))
+    texts = literal(json.dumps(dict.fromkeys(columns, "VARCHAR")))
+    special = literal(f"{_RISKY_NUMBER}|{_NOT_STRICT}")
+    refuse = "error('Not for this way of reading.')"
+    listed = ", ".join(
+        f"coalesce(plain_values[{literal(name)}], v[{place}]) as {identifier(name)}"
+        for place, name in enumerate(columns, 1)
+    )
+    return f"""
+        with lines as (
+            select file_index, json::VARCHAR as line,
+                json_keys(line) = {usual} and starts_with(line, '{{') and strlen(line) <= {RECORD_LIMIT}
+                and not regexp_matches(line, {literal(_ODD_VALUE)}) and not regexp_matches(line, {literal(_ODD_END)})
+                and not ({odd_text}) as plain
+            from read_ndjson_objects($files, maximum_object_size = {16 * RECORD_LIMIT}, hive_partitioning = false)
+        ), known as (
+            select *, case when plain then {only_known} else list_has_all({known}, json_keys(line)) end as all_known,
+                case when not plain then regexp_matches(line, {special}) end as special
+            from lines
+        ), read as (
+            select file_index, all_known,
+                case when plain then line
+                    when strlen(line) > {RECORD_LIMIT} or not starts_with(ltrim(line), '{{') or contains(line, '\r')
+                        then {refuse}
+                    when not special then line
+                    when not all_known or regexp_matches(line, {literal(_NOT_STRICT)})
+                        or regexp_matches(line, '[{{\\[].*[{{\\[]') then {refuse}
+                    else regexp_replace(line, {literal(_QUOTABLE)}, '"\\1\\2"', 'g')
+                end as line,
+                plain
+            from known
+        ), picked as (
+            select file_index, line, all_known, case when plain then from_json(line, {texts}) end as plain_values,
+                case when not plain then json_extract_string(line, [{paths}]) end as v
+            from read
+        )
+        select file_index, {listed},
+            case when not all_known then json_merge_patch(line, {without})::VARCHAR end as unknown_columns,
+            NULL::VARCHAR as problem, NULL::VARCHAR as raw_record
+        from picked"""
+
+
+def exact_path(path: Path) -> str:
+    """A path for DuckDB, which takes one with * ? or [ for a pattern. It finds none where a backslash stands too."""
+    return glob.escape(str(path))
+
+
+def open_parser() -> duckdb.DuckDBPyConnection:
+    """A connection on which reading may fail without harm to the caller's transaction."""
+    return connect()
+
+
+def json_shape(first_line: bytes) -> JsonLines | None:
+    """The shape of a file whose first line this is; None where it is no JSON object."""
+    try:
+        first = json.loads(first_line)
+    except ValueError:
+        return None
+    return JsonLines(tuple(first)) if isinstance(first, dict) else None
+
+
+def csv_shape(first_line: bytes, columns: Sequence[str], delimiter: str, alone: Path | None) -> Csv | None:
+    """The shape of a file whose first line this is; None where it is no plain header with a known column."""
+    try:
+        fields = csv_fields(first_line.removeprefix(BOM_UTF8).decode().rstrip("\r\n"), delimiter)
+    except (UnicodeDecodeError, Unreadable):
+        return None
+    if fields is None or len(fields) < 2 or "\r" in first_line.decode().rstrip("\r\n"):
+        return None
+    header = column_labels(fields)
+    return Csv(header, delimiter, alone) if set(header) & set(columns) else None
