@@ -48,11 +48,14 @@ class Store:
             good = [entry.result.day for entry in entries if entry.result.state.is_good]
             ledger.tell(self.con, declaration, good, self.run_id, now)
 
-    def stored_types(self, table: str) -> dict[str, str]:
+    def stored_types(self, table: str) -> Mapping[str, str]:
         """Column to SQL type of a table that stands in the warehouse; empty where there is none."""
+        return self._known_tables().get(table, {})
+
+    def _known_tables(self) -> dict[str, dict[str, str]]:
         if self._standing is None:
             self._standing = engine.stored_types(self.con)
-        return self._standing.get(table, {})
+        return self._standing
 
     def count(self, query: str) -> int:
         """The one number that a query gives."""
@@ -63,7 +66,7 @@ class Store:
         standing = self.stored_types(table)
         if standing != columns:
             engine.ensure_table(self.con, table, columns, standing)
-            self._standing = None
+            self._known_tables()[table] = {**standing, **columns}
 
     def undo(self) -> None:
         """Roll back, tables made meanwhile included."""
