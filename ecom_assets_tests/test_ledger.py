@@ -21,17 +21,23 @@ from ecom_assets.money import MONEY, total
 from ecom_assets.proof import settle
 from ecom_assets.writing import Session
 from ecom_assets_tests import tiny_shop
-from ecom_assets_tests.tiny_shop import TinyShop, days, on, open_shop, order
+from ecom_assets_tests.tiny_shop import TinyShop, build_shop, days, on, open_shop, order
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three days with an order each, run."""
+
+    def land(shop: TinyShop, day: int) -> None:
+        shop.land_customers(day)
+        shop.land_orders(day, order(day + 1, day))
+
+    return build_shop(tmp_path_factory.mktemp("built"), land)
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[TinyShop]:
-    """Three days with an order each, run."""
-    with open_shop(tmp_path) as shop:
-        for day in range(3):
-            shop.land_customers(day)
-            shop.land_orders(day, order(day + 1, day))
-        shop.run(days(0, 2))
+def shop(built: Path, tmp_path: Path) -> Iterator[TinyShop]:
+    with open_shop(tmp_path, built=built) as shop:
         yield shop
 
 

@@ -30,19 +30,25 @@ from ecom_assets.settings import Settings
 from ecom_assets.warehouse import open_session
 from ecom_assets.writing import RowsLost, Session
 from ecom_assets_tests import tiny_shop
-from ecom_assets_tests.tiny_shop import TinyShop, days, on, open_shop, order
+from ecom_assets_tests.tiny_shop import TinyShop, build_shop, days, on, open_shop, order
 
 STORED, PROVISIONAL, FAILED, BLOCKED = State.STORED, State.PROVISIONAL, State.FAILED, State.BLOCKED
 
 
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[TinyShop]:
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three days with two orders each, run."""
-    with open_shop(tmp_path) as shop:
-        for day in range(3):
-            shop.land_customers(day, f"c{day}")
-            shop.land_orders(day, order(10 * day + 1, day, customer=f"c{day}"), order(10 * day + 2, day))
-        shop.run(days(0, 2))
+
+    def land(shop: TinyShop, day: int) -> None:
+        shop.land_customers(day, f"c{day}")
+        shop.land_orders(day, order(10 * day + 1, day, customer=f"c{day}"), order(10 * day + 2, day))
+
+    return build_shop(tmp_path_factory.mktemp("built"), land)
+
+
+@pytest.fixture
+def shop(built: Path, tmp_path: Path) -> Iterator[TinyShop]:
+    with open_shop(tmp_path, built=built) as shop:
         yield shop
 
 

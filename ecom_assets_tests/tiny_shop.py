@@ -2,7 +2,8 @@
 
 import dataclasses
 import datetime as dt
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,14 @@ import narwhals as nw
 from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money, rule
 from ecom_assets.days import Window, by_event_day, history
 from ecom_assets.declaration import Catalog, Declaration, declare
-from ecom_assets.engine.duckdb import connect
+from ecom_assets.engine.duckdb import connect, literal
 from ecom_assets.landing.zone import Zone
 from ecom_assets.ledger import DayResult, State
 from ecom_assets.money import MONEY, total
 from ecom_assets.writing import Session
 
 START = dt.date(2024, 3, 1)
+WAREHOUSE = "warehouse.duckdb"
 
 
 class CustomerFeed(Table, primary_key=("customer_id", "joined_at"), event_column="joined_at", name="landing.customers"):
@@ -223,10 +225,28 @@ class TinyShop:
 
 @contextmanager
 def open_shop(
-    folder: Path, catalog: Catalog | None = None, warehouse: str = ":memory:", **more: Any
+    folder: Path,
+    catalog: Catalog | None = None,
+    warehouse: str | Path = ":memory:",
+    built: Path | None = None,
+    **more: Any,
 ) -> Iterator[TinyShop]:
-    """The shop over the landing zone in a folder; `more` goes to the session."""
+    """The shop over the landing zone in a folder, or a copy of a built one; `more` goes to the session."""
     with connect(warehouse) as con:
         con.execute("set TimeZone = 'UTC'")
+        if built:
+            shutil.copytree(built / "landing", folder / "landing")
+            con.execute(f"attach {literal(str(built / WAREHOUSE))} as built (read_only)")
+            con.execute("copy from database built to memory")
+            con.execute("detach built")
         zone = Zone(folder / "landing")
         yield TinyShop(folder, Session(con, catalog or tables(), zone, Window(START, dt.date.max), **more))
+
+
+def build_shop(folder: Path, land: Callable[[TinyShop, int], object]) -> Path:
+    """The folder with a shop whose first three days have landed and run, to be copied for each test."""
+    with open_shop(folder, warehouse=folder / WAREHOUSE) as shop:
+        for day in range(3):
+            land(shop, day)
+        shop.run(days(0, 2))
+    return folder
