@@ -421,6 +421,16 @@ def test_orders_wait_when_the_day_of_their_customers_is_blocked(shop):
     assert verify(shop.session) is None
 
 
+def test_keys_that_are_counted_up_lie_near_each_other(tmp_path):
+    with open_shop(tmp_path) as shop:
+        shop.land_orders(0, order(10_000_001, 0), order(10_000_002, 0), order(99_000_000, 0))
+        shop.run(days(0), "bronze.orders")
+        first, second, far = (found for (found,) in shop.rows("select key_hash from bronze.orders order by order_id"))
+
+    assert first < second < first + 2**25
+    assert far > first + 2**40
+
+
 def test_a_key_that_is_spelled_otherwise_is_the_same_key(tmp_path):
     class Feed(Table, primary_key="number", event_column="made_at", version_column="updated_at", name="landing.orders"):
         """One row per order and state of it."""
