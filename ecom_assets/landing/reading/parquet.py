@@ -39,14 +39,14 @@ def _as_text(value: str, kind: pa.DataType) -> str:
 
 def parquet_rows(shape: Parquet, files: Sequence[LandedFile], columns: Sequence[str]) -> str:
     """SQL: the records of files of one shape, with where each came from."""
-    paths = ", ".join(literal(exact_path(file.path)) for file in files)
     names = ", ".join(literal(file.name) for file in files)
     days = ", ".join(f"DATE {literal(file.arrived_on.isoformat())}" for file in files)
     given = ", ".join(identifier(name) for name in columns)
+    read = statement(shape, columns, [file.path for file in files])
     return f"""
         select {given}, [{days}][place] as arrived_on, [{names}][place] as source_file,
             file_row_number + 1 as record, unknown_columns, problem, raw_record
-        from (select file_index::BIGINT + 1 as place, * from ({statement(shape, columns, f"[{paths}]")}))"""
+        from (select file_index::BIGINT + 1 as place, * from ({read}))"""
 
 
 def sound_and_damaged(files: list[LandedFile]) -> tuple[list[LandedFile], list[LandedFile]]:
@@ -75,13 +75,12 @@ def parquet_records(file: LandedFile, columns: Sequence[str]) -> Iterator[Record
         with suppress(OSError, pa.ArrowException):
             problem = no_known_column(pq.read_schema(file.path).names, columns)
     else:
-        query = statement(shape, columns)
         with TemporaryDirectory(prefix="landing-") as scratch, open_parser() as parser:
             link = Path(scratch) / "file"  # for DuckDB may find none under its own path
             link.symlink_to(file.path.absolute())
             there = pq.read_metadata(link).num_rows
             rows = _readable_rows(parser, link, there)
-            result = parser.execute(f"{query} limit {rows}", {"files": [exact_path(link)]})
+            result = parser.execute(f"{statement(shape, columns, [link])} limit {rows}")
             while some := result.fetchmany(BATCH_ROWS):
                 for _, _, *values, unknown, noted, raw in some:
                     yield Record(values, unknown, noted, raw)

@@ -16,7 +16,7 @@ import pyarrow as pa
 from ecom_assets.landing.reading.lines import unpacked_limit
 from ecom_assets.landing.reading.patient import patient_batches
 from ecom_assets.landing.reading.records import BATCH_ROWS, OURS, Dialect, batch_schema
-from ecom_assets.landing.reading.statements import Shape, csv_shape, exact_path, json_shape, open_parser, statement
+from ecom_assets.landing.reading.statements import Shape, csv_shape, json_shape, open_parser, statement
 from ecom_assets.landing.zone import PARQUET, LandedFile, kind_of
 
 _UNPACKED_BYTES = 256 << 20
@@ -168,9 +168,9 @@ def _quick(
     """One statement over all sources. DuckDB gives the rows in the order of the files and within them."""
     names = pa.array([source.file.name for source in sources])
     days = pa.array([source.file.arrived_on for source in sources], pa.date32())
-    paths = [exact_path(source.path) for source in sources]
+    read = statement(shape, columns, [source.path for source in sources])
     with open_parser() as parser:
-        for batch in parser.sql(statement(shape, columns), params={"files": paths}).to_arrow_reader(BATCH_ROWS):
+        for batch in parser.sql(read).to_arrow_reader(BATCH_ROWS):
             source = batch.column(0).to_numpy().astype(np.int32)
             record = np.arange(1, len(source) + 1) - np.searchsorted(source, source)
             record[source == progress.source] += progress.records

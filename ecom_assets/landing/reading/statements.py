@@ -3,7 +3,7 @@
 import glob
 import json
 from codecs import BOM_UTF8
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,13 +42,14 @@ Shape = Csv | JsonLines
 """Files of equal shape can be read by one statement."""
 
 
-def statement(shape: Shape | Parquet, columns: Sequence[str], files: str = "$files") -> str:
-    """The statement that reads sources of one shape: file_index, columns, unknown_columns, problem, raw_record.
+def statement(shape: Shape | Parquet, columns: Sequence[str], paths: Iterable[Path]) -> str:
+    """The statement that reads files of one shape: file_index, columns, unknown_columns, problem, raw_record.
 
-    `files` is SQL for the list of their paths.
+    It has no parameters: with some, DuckDB's relation would fetch all rows before it gave the first.
     """
+    files = f"[{', '.join(literal(exact_path(path)) for path in paths)}]"
     if isinstance(shape, JsonLines):
-        return _json_query(shape.usual_keys, columns)
+        return _json_query(shape.usual_keys, columns, files)
     names = shape.header if isinstance(shape, Csv) else shape.names
     if isinstance(shape, Csv):
         texts = tuple(f"c{place}" for place in range(len(names)))
@@ -88,7 +89,7 @@ _ODD_VALUE = r'":\s*(?:[\[{NIi]|n[^u]|-[^1-9]|-?[0-9]*(?:[0-9.]{16}|\.[0-9]*(?:[
 _ODD_END = r",\s*\}"
 
 
-def _json_query(usual_keys: Sequence[str], columns: Sequence[str]) -> str:
+def _json_query(usual_keys: Sequence[str], columns: Sequence[str], files: str) -> str:
     """Plain lines, with the first line's keys and values that DuckDB keeps as sent, are taken apart at once."""
     paths = ", ".join(literal("/" + name.replace("~", "~0").replace("/", "~1")) for name in columns)
     known = f"[{', '.join(map(literal, columns))}]"
@@ -109,7 +110,7 @@ def _json_query(usual_keys: Sequence[str], columns: Sequence[str]) -> str:
                 json_keys(line) = {usual} and starts_with(line, '{{') and strlen(line) <= {RECORD_LIMIT}
                 and not regexp_matches(line, {literal(_ODD_VALUE)}) and not regexp_matches(line, {literal(_ODD_END)})
                 and not ({odd_text}) as plain
-            from read_ndjson_objects($files, maximum_object_size = {16 * RECORD_LIMIT}, hive_partitioning = false)
+            from read_ndjson_objects({files}, maximum_object_size = {16 * RECORD_LIMIT}, hive_partitioning = false)
         ), known as (
             select *, case when plain then {only_known} else list_has_all({known}, json_keys(line)) end as all_known,
                 case when not plain then regexp_matches(line, {special}) end as special
