@@ -5,6 +5,8 @@ import datetime as dt
 import gzip
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -403,3 +405,40 @@ def test_a_file_that_is_gone_is_no_broken_file(tmp_path: Path) -> None:
 
     with duckdb.connect() as con, pytest.raises(FileNotFoundError, match=r"a\.csv"):
         read(con, [file], COLUMNS)
+
+
+MEMORY_FOR_READING = """
+import resource, sys
+from pathlib import Path
+import duckdb
+from ecom_assets.landing.reading import read
+from ecom_assets_tests.landing.test_reading import COLUMNS, landed
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+
+few, many = (landed(Path(name)) for name in sys.argv[1:])
+with duckdb.connect() as con:
+    read(con, [few], COLUMNS).query("landed", "select max(note) from landed").fetchall()
+    before = peak()
+    read(con, [many], COLUMNS).query("landed", "select max(note) from landed").fetchall()
+print(peak() - before)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "head", "record"),
+    [
+        ("many.csv", b"order_id,note,price\n", b"1,a note that takes some room in memory,2.50\n"),
+        ("many.jsonl", b"", b'{"order_id":"1","note":"a note that takes some room in memory","price":"2.55"}\n'),
+    ],
+    ids=["csv", "json"],
+)
+def test_a_large_file_is_read_in_little_memory(tmp_path: Path, name: str, head: bytes, record: bytes) -> None:
+    few, many = land(tmp_path, f"few-{name}", head + record), land(tmp_path, name, head + record * (1 << 20))
+    words = [sys.executable, "-c", MEMORY_FOR_READING, str(few.path), str(many.path)]
+
+    grown = int(subprocess.run(words, capture_output=True, check=True, text=True).stdout.split()[-1])
+
+    assert grown < 100 << 20
