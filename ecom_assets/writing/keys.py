@@ -92,7 +92,7 @@ def watched_moves(store: Store, declaration: Declaration, window: Window) -> Ite
     con.execute(f"create or replace temp table old_moves as {moves} and {arrived}")
     con.execute(f"delete from ledger.moves where table_name = {name} and {arrived}")
     yield
-    # All rows of the table are looked at once, and only at two columns.
+    # Once, at two columns, and only at the row groups that may hold keys of the arrival days.
     con.execute(f"""
         insert into ledger.moves
         with alike as materialized (
