@@ -408,7 +408,7 @@ def test_a_file_that_is_gone_is_no_broken_file(tmp_path: Path) -> None:
 
 
 MEMORY_FOR_READING = """
-import resource, sys
+import os, resource, sys
 from pathlib import Path
 import duckdb
 from ecom_assets.landing.reading import read
@@ -422,7 +422,8 @@ with duckdb.connect() as con:
     read(con, [few], COLUMNS).query("landed", "select max(note) from landed").fetchall()
     before = peak()
     read(con, [many], COLUMNS).query("landed", "select max(note) from landed").fetchall()
-print(peak() - before)
+print(peak() - before, flush=True)
+os._exit(0)
 """
 
 
