@@ -407,6 +407,7 @@ def test_a_file_that_is_gone_is_no_broken_file(tmp_path: Path) -> None:
         read(con, [file], COLUMNS)
 
 
+# It leaves without the end of the process, which docs/how-we-know.md names among what is not proved.
 MEMORY_FOR_READING = """
 import os, resource, sys
 from pathlib import Path
