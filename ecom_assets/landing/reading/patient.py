@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from ecom_assets.landing.reading.lines import Line, csv_rows, decoded, read_lines, set_aside
@@ -38,7 +37,7 @@ def patient_batches(
             [
                 *(pa.array(column, pa.string()) for column in values),
                 pa.array([file.arrived_on] * len(some), pa.date32()),
-                pa.DictionaryArray.from_arrays(np.zeros(len(some), np.int32), pa.array([file.name])),
+                pa.array([file.name] * len(some)).dictionary_encode(),
                 pa.array([number for number, _ in some], pa.int64()),
                 pa.array([record.unknown for _, record in some], pa.string()),
                 pa.array([record.problem for _, record in some], pa.string()),

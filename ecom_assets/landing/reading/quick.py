@@ -12,6 +12,7 @@ from typing import NamedTuple
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ecom_assets.landing.reading.lines import unpacked_limit
 from ecom_assets.landing.reading.patient import patient_batches
@@ -165,24 +166,31 @@ class _Progress:
 def _quick(
     shape: Shape, sources: list[_Source], columns: Sequence[str], schema: pa.Schema, progress: _Progress
 ) -> Iterator[pa.RecordBatch]:
-    """One statement over all sources. DuckDB gives the rows in the order of the files and within them."""
+    """One statement over all sources. DuckDB gives the rows in the order of the files and within them.
+
+    No batch holds memory of Python's or NumPy's: a thread of Arrow's may free it while the process ends, and the
+    interpreter would abort that thread.
+    """
     names = pa.array([source.file.name for source in sources])
     days = pa.array([source.file.arrived_on for source in sources], pa.date32())
     read = statement(shape, columns, [source.path for source in sources])
     with open_parser() as parser:
         for batch in parser.sql(read).to_arrow_reader(BATCH_ROWS):
-            source = batch.column(0).to_numpy().astype(np.int32)
-            record = np.arange(1, len(source) + 1) - np.searchsorted(source, source)
-            record[source == progress.source] += progress.records
-            progress.source, progress.records = int(source[-1]), int(record[-1])
+            source = batch.column(0).to_numpy()
+            first_of_source = np.searchsorted(source, source)
+            first_of_source[source == progress.source] -= progress.records
+            record = pc.subtract(np.arange(1, len(source) + 1), first_of_source)
+            progress.source, progress.records = int(source[-1]), record[-1].as_py()
+            index = batch.column(0).cast(pa.int32())
             rows = pa.RecordBatch.from_arrays(
                 [
                     *batch.columns[1 : len(columns) + 1],
-                    days.take(pa.array(source)),
-                    pa.DictionaryArray.from_arrays(source, names),
-                    pa.array(record),
+                    days.take(index),
+                    pa.DictionaryArray.from_arrays(index, names),
+                    record,
                     *batch.columns[len(columns) + 1 :],
                 ],
                 schema=schema,
             )
-            yield rows.slice(min(max(progress.skip - int(record[0]) + 1, 0), len(record))) if progress.skip else rows
+            begin = max(progress.skip - record[0].as_py() + 1, 0)
+            yield rows.slice(min(begin, len(record))) if progress.skip else rows
