@@ -9,7 +9,7 @@ import narwhals as nw
 import pytest
 
 from ecom_assets.days import Window
-from ecom_assets.gold import agg_customer_metrics
+from ecom_assets.gold import agg_customer_days, agg_customer_metrics
 from ecom_assets.kpi import customer_rfm, daily_repeat_rates, monthly_cohorts
 from ecom_assets_tests.real_data import RealData, only_with, run_through, source
 
@@ -238,7 +238,7 @@ def test_customers_by_cohort_quintile_and_repeated_purchase(retail: RealData) ->
     first_line = "line_number = min(line_number) over (partition by order_id)"
     sales = frame(f"select * replace ({first_line} as is_first_line) from clean")
     no_returns = frame("from gold.fact_returns limit 0")
-    metrics = agg_customer_metrics.transform(sales, no_returns, all_days)
+    metrics = agg_customer_metrics.transform(agg_customer_days.transform(sales, no_returns), all_days)
     metrics.to_native().create("clean_metrics")
     for module in MEASURES_OF_CUSTOMERS:
         made = module.transform(frame("from clean_metrics"), all_days)

@@ -64,11 +64,11 @@ def voided_orders(sales: nw.LazyFrame) -> nw.LazyFrame:
     )
 
 
-def orders_to_date(metrics: nw.LazyFrame, voided: nw.LazyFrame, active: nw.LazyFrame) -> nw.LazyFrame:
+def orders_to_date(customer_days: nw.LazyFrame, voided: nw.LazyFrame, active: nw.LazyFrame) -> nw.LazyFrame:
     """What each active customer had ordered and given back by the end of the day."""
     c = nw.col
     ordered_on = nw.when(c("orders") > 0).then(c("done_on"))
-    standing = metrics.select("customer_id", "orders", "returns", spent=measures.revenue(), done_on="day")
+    standing = customer_days.select("customer_id", "orders", "returns", spent=measures.revenue(), done_on="day")
     return (
         nw.concat([standing, voided], how="diagonal")
         .join(active, on="customer_id")
@@ -103,7 +103,7 @@ def behaviour(interactions: nw.LazyFrame, active: nw.LazyFrame) -> nw.LazyFrame:
 
 
 def transform(
-    gold_agg_customer_metrics: nw.LazyFrame,
+    gold_agg_customer_days: nw.LazyFrame,
     gold_fact_sales: nw.LazyFrame,
     features_customer_product_interactions: nw.LazyFrame,
     days: nw.LazyFrame,
@@ -111,7 +111,7 @@ def transform(
     c = nw.col
     voided = voided_orders(gold_fact_sales)
     done = [
-        gold_agg_customer_metrics.select(ACTIVE),
+        gold_agg_customer_days.select(ACTIVE),
         features_customer_product_interactions.select(ACTIVE),
         voided.select("customer_id", day="done_on").select(ACTIVE),
         voided.select("customer_id", day="voided_on").select(ACTIVE),
@@ -119,7 +119,7 @@ def transform(
     active = nw.concat([frame.join(days, on="day", how="semi") for frame in done]).unique()
     counts = ["frequency", *(f"{name}_30d" for name in [*BEHAVIOUR, "products", "active_days"])]
     features = (
-        active.join(orders_to_date(gold_agg_customer_metrics, voided, active), on=ACTIVE, how="left")
+        active.join(orders_to_date(gold_agg_customer_days, voided, active), on=ACTIVE, how="left")
         .join(behaviour(features_customer_product_interactions, active), on=ACTIVE, how="left")
         .with_columns(
             c(counts).fill_null(0),
@@ -139,7 +139,7 @@ asset = table_asset(
     CustomerFeatures,
     transform,
     reads={
-        "gold_agg_customer_metrics": history,
+        "gold_agg_customer_days": history,
         "gold_fact_sales": history,
         "features_customer_product_interactions": trailing(TRAILING_DAYS),
     },

@@ -5,8 +5,7 @@ import narwhals as nw
 from ecom_assets import measures
 from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
 from ecom_assets.days import history
-from ecom_assets.gold._amounts import sold_and_refunded
-from ecom_assets.money import MONEY, no_amount, total, total_count
+from ecom_assets.money import MONEY, no_amount
 from ecom_assets.table_asset import table_asset
 
 
@@ -53,49 +52,11 @@ class AggCustomerMetrics(Table, primary_key=("day", "customer_id"), partition_co
         return nw.col("orders_to_date") >= nw.col("orders")
 
 
-COUNTS = ["orders", "units"]
-AMOUNTS = ["gross_sales", "discounts", "returns"]
-
-
-def first_orders(sales: nw.LazyFrame) -> nw.LazyFrame:
-    """What the first valid order of each customer and day came to."""
+def transform(gold_agg_customer_days: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame:
     c = nw.col
-    return (
-        sales.filter(c("is_valid"), ~c("customer_id").is_null())
-        .with_columns(is_first=measures.is_first_order_of_day())
-        .filter(c("is_first"))
-        .select("customer_id", "net_amount", day="ordered_on")
-        .group_by("customer_id", "day")
-        .agg(total("net_amount").alias("first_sales"))
-    )
-
-
-def transform(gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame:
-    c = nw.col
-    buying = gold_fact_sales.join(days, left_on="ordered_on", right_on="day", how="semi")
-    returning = gold_fact_returns.join(days, left_on="returned_on", right_on="day", how="semi")
-    active = nw.concat([buying.select("customer_id"), returning.select("customer_id")])
-
-    sold = gold_fact_sales.join(active, on="customer_id", how="semi").filter(c("is_valid"))
-    bought = sold.select(
-        "customer_id",
-        "gross_sales",
-        "discounts",
-        day="ordered_on",
-        orders=c("is_first_line").cast(nw.Int64),
-        units="quantity",
-    )
-    refunded = gold_fact_returns.join(active, on="customer_id", how="semi").select(
-        "customer_id", day="returned_on", returns="amount"
-    )
-    daily = (
-        nw.concat([bought, refunded], how="diagonal")
-        .group_by("day", "customer_id")
-        .agg(*map(total_count, COUNTS), *map(total, AMOUNTS))
-        .with_columns(
-            net_sales=measures.net_sales(),
-            order_day=nw.when(c("orders") > 0).then(c("day")),
-        )
+    active = gold_agg_customer_days.join(days, on="day", how="semi").select("customer_id")
+    daily = gold_agg_customer_days.join(active, on="customer_id", how="semi").with_columns(
+        net_sales=measures.net_sales(), order_day=nw.when(c("orders") > 0).then(c("day"))
     )
     first_order_on = c("order_day").min().over("customer_id")
     to_date = daily.with_columns(
@@ -107,7 +68,6 @@ def transform(gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame, da
     is_first_day = c("first_order_on") == c("day")
     return (
         to_date.join(days, on="day", how="semi")
-        .join(first_orders(buying), on=["day", "customer_id"], how="left")
         .with_columns(
             new_orders=nw.when(is_first_day).then(1).otherwise(0).cast(nw.Int64),
             new_sales=nw.when(is_first_day).then(c("first_sales")).otherwise(no_amount()),
@@ -116,14 +76,8 @@ def transform(gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame, da
     )
 
 
-def conserved(gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame) -> nw.LazyFrame:
-    of_all = sold_and_refunded(gold_fact_sales, gold_fact_returns, "customer_id")
-    return of_all.filter(~nw.col("customer_id").is_null()).select("day", "gross_sales", "discounts", "returns")
+def conserved(gold_agg_customer_days: nw.LazyFrame) -> nw.LazyFrame:
+    return gold_agg_customer_days.select("day", "gross_sales", "discounts", "returns")
 
 
-asset = table_asset(
-    AggCustomerMetrics,
-    transform,
-    reads={"gold_fact_sales": history, "gold_fact_returns": history},
-    conserved=conserved,
-)
+asset = table_asset(AggCustomerMetrics, transform, reads={"gold_agg_customer_days": history}, conserved=conserved)

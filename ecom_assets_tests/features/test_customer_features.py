@@ -3,7 +3,7 @@ from decimal import Decimal
 
 from ecom_assets.features.customer_features import CustomerFeatures, transform
 from ecom_assets.features.customer_product_interactions import CustomerProductInteractions
-from ecom_assets.gold.agg_customer_metrics import AggCustomerMetrics
+from ecom_assets.gold.agg_customer_days import AggCustomerDays
 from ecom_assets.gold.fact_sales import FactSales
 from ecom_assets_tests.samples import collected, days, rows, run, sample
 
@@ -18,7 +18,7 @@ def ordered(day: dt.date, gross_sales: str, **facts):
     return {"customer_id": "C", "day": day, "orders": 1, "gross_sales": gross_sales, **facts}
 
 
-METRICS = [
+CUSTOMER_DAYS = [
     ordered(before(50), "10", discounts="2"),
     ordered(before(10), "20", orders=2),
     {"customer_id": "C", "day": before(5), "returns": "7"},
@@ -36,7 +36,7 @@ INTERACTIONS = [seen(DAY, views=2), seen(before(29), cart_additions=1), seen(bef
 def test_features_hold_what_happened_up_to_the_end_of_the_day():
     made = run(
         transform,
-        sample(AggCustomerMetrics, *METRICS),
+        sample(AggCustomerDays, *CUSTOMER_DAYS),
         sample(FactSales),
         sample(CustomerProductInteractions, *INTERACTIONS),
         days(DAY),
@@ -53,7 +53,7 @@ def test_features_hold_what_happened_up_to_the_end_of_the_day():
 def test_a_customer_may_have_discounts_above_the_price_of_the_goods():
     made = run(
         transform,
-        sample(AggCustomerMetrics, ordered(DAY, "8", discounts="10", returns="1")),
+        sample(AggCustomerDays, ordered(DAY, "8", discounts="10", returns="1")),
         sample(FactSales),
         sample(CustomerProductInteractions),
         days(DAY),
@@ -66,7 +66,7 @@ def test_a_customer_may_have_discounts_above_the_price_of_the_goods():
 def test_a_visitor_without_orders_has_none():
     made = run(
         transform,
-        sample(AggCustomerMetrics),
+        sample(AggCustomerDays),
         sample(FactSales),
         sample(CustomerProductInteractions, seen(DAY, views=1)),
         days(DAY),
@@ -88,7 +88,7 @@ def test_an_order_that_is_voided_later_counts_until_then():
 
     made = run(
         transform,
-        sample(AggCustomerMetrics, ordered(before(4), "10"), ordered(before(1), "1")),
+        sample(AggCustomerDays, ordered(before(4), "10"), ordered(before(1), "1")),
         sales,
         sample(CustomerProductInteractions),
         days(before(2), DAY),
@@ -106,7 +106,7 @@ def test_orders_of_a_day_are_one_day_with_orders_though_one_of_them_is_voided_la
 
     made = run(
         transform,
-        sample(AggCustomerMetrics, ordered(before(2), "10")),
+        sample(AggCustomerDays, ordered(before(2), "10")),
         sample(FactSales, voided),
         sample(CustomerProductInteractions),
         days(before(2)),

@@ -9,19 +9,19 @@ from polars.testing import assert_frame_equal
 from ecom_assets import catalog
 from ecom_assets.features import category_affinity, customer_features, customer_product_interactions
 from ecom_assets.features.customer_product_interactions import CustomerProductInteractions
-from ecom_assets.gold import agg_customer_metrics
-from ecom_assets.gold.agg_customer_metrics import AggCustomerMetrics
+from ecom_assets.gold import agg_customer_days
+from ecom_assets.gold.agg_customer_days import AggCustomerDays
 from ecom_assets.gold.dim_product_versions import DimProductVersions
 from ecom_assets.gold.fact_returns import FactReturns
 from ecom_assets.gold.fact_sales import FactSales
 from ecom_assets.silver.events import Events
-from ecom_assets_tests.features.test_customer_features import DAY, INTERACTIONS, METRICS, before
+from ecom_assets_tests.features.test_customer_features import CUSTOMER_DAYS, DAY, INTERACTIONS, before
 from ecom_assets_tests.samples import collected, days, sample
 
 FEATURES = [name for name in catalog.tables().names if name.startswith("features.")]
 NEXT_DAY = DAY + dt.timedelta(days=1)
 PRESENT: dict[str, tuple[Any, list[dict[str, Any]]]] = {
-    "gold_agg_customer_metrics": (AggCustomerMetrics, METRICS),
+    "gold_agg_customer_days": (AggCustomerDays, CUSTOMER_DAYS),
     "features_customer_product_interactions": (CustomerProductInteractions, INTERACTIONS),
     "silver_events": (Events, [{"event": "Product Viewed", "customer_id": "C", "product_id": "P", "occurred_on": DAY}]),
     "gold_fact_sales": (FactSales, []),
@@ -31,7 +31,7 @@ PRESENT: dict[str, tuple[Any, list[dict[str, Any]]]] = {
     ),
 }
 FUTURE: dict[str, dict[str, Any]] = {
-    "gold_agg_customer_metrics": {"customer_id": "C", "day": NEXT_DAY, "orders": 1, "gross_sales": "99"},
+    "gold_agg_customer_days": {"customer_id": "C", "day": NEXT_DAY, "orders": 1, "gross_sales": "99"},
     "features_customer_product_interactions": {"customer_id": "C", "product_id": "Q", "day": NEXT_DAY, "views": 9},
     "silver_events": {"event": "Product Added", "customer_id": "C", "product_id": "P", "occurred_on": NEXT_DAY},
     "gold_fact_sales": {"customer_id": "C", "product_id": "P", "ordered_on": NEXT_DAY, "is_valid": True, "quantity": 9},
@@ -70,10 +70,10 @@ def test_an_order_that_is_voided_the_next_day_changes_nothing():
         line = {"customer_id": "C", "product_id": "P", "ordered_on": DAY, "quantity": 2, "net_amount": "9"}
         facts = {"is_first_line": True, "gross_sales": "9", "is_valid": voided_on is None, "voided_on": voided_on}
         sales, window = sample(FactSales, {**line, **facts}), days(DAY, NEXT_DAY)
-        metrics = agg_customer_metrics.transform(sales, sample(FactReturns), window)
+        customers = agg_customer_days.transform(sales, sample(FactReturns))
         done = customer_product_interactions.transform(sample(Events), sales, sample(DimProductVersions))
         affinity = category_affinity.transform(done, window)
-        features = customer_features.transform(metrics, sales, done, window)
+        features = customer_features.transform(customers, sales, done, window)
         return [made.filter(made["day"] == DAY) for made in map(collected, (done, affinity, features))]
 
     standing = of_the_day(None)
