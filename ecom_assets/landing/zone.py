@@ -14,7 +14,7 @@ import sqlite3
 import time
 import tomllib
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -165,10 +165,14 @@ class Zone:
         return arrivals
 
     def fingerprint(self, feed: str, first: dt.date, last: dt.date, since: dt.date = dt.date.min) -> dict[dt.date, int]:
-        """An unsigned 64-bit hash per arrival day of its `arrivals`, whether it was due, and the time zone."""
+        """The `fingerprints` of the `arrivals` of each day."""
+        return self.fingerprints(feed, self.arrivals(feed, first, last, since))
+
+    def fingerprints(self, feed: str, arrivals: Mapping[dt.date, Sequence[LandedFile]]) -> dict[dt.date, int]:
+        """An unsigned 64-bit hash per arrival day of its files, whether it was due, and the time zone."""
         settings, days = self.settings(feed), self._day_folders(feed)
         prints = {}
-        for day, files in self.arrivals(feed, first, last, since).items():
+        for day, files in arrivals.items():
             held = [(file.name, file.digest, file.duplicate_of) for file in files]
             content = json.dumps([held, _is_due(settings, days, day), settings.time_zone])
             prints[day] = int.from_bytes(hashlib.blake2b(content.encode(), digest_size=8).digest(), "big")

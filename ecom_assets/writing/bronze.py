@@ -40,9 +40,8 @@ def write_bronze(store: Store, declaration: Declaration, window: Window) -> list
     con, zone, feed = store.con, store.zone, feed_name(declaration)
     assert declaration.feed is not None
     columns = engine.columns_of(declaration)
-    since = store.calendar.first
-    prints = zone.fingerprint(feed, window.first, window.last, since)  # first: a file in between is seen as new
-    arrivals = zone.arrivals(feed, window.first, window.last, since)
+    arrivals = zone.arrivals(feed, window.first, window.last, store.calendar.first)
+    prints = zone.fingerprints(feed, arrivals)
     files = [file for day in window for file in arrivals[day]]
     table = quoted(declaration.name)
     with store.transaction():
