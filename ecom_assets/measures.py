@@ -4,7 +4,7 @@ import narwhals as nw
 
 from ecom_assets.money import MONEY
 
-VALID_ORDERS = "Orders placed, except those cancelled as void or test"
+VALID_ORDERS = "Orders with an accepted line, except those cancelled as void or test"
 UNITS = "Units on the lines of valid orders"
 GROSS_SALES = "Quantity times unit price of valid orders, before discounts, on the order day"
 DISCOUNTS = "Line discounts and shares of order discounts of valid orders, on the order day"

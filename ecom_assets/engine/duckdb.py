@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+import string
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -257,7 +258,7 @@ def _typed(column: Column, feed_zone: str) -> str:
     text = f"nullif(trim({quoted(column.name)}), '')"
     match column.kind:
         case "text":
-            return text
+            return f"nullif({_stripped(quoted(column.name))}, '')"
         case "integer":
             whole = f"regexp_full_match({text}, '[+-]?0*\\d{{1,{_INTEGER_DIGITS}}}(\\.0*)?')"
             return f"case when {whole} then try_cast(split_part({text}, '.', 1) as bigint) end"
@@ -277,6 +278,12 @@ def _typed(column: Column, feed_zone: str) -> str:
             return f"case when lower({text}) in {_TRUE} then true when lower({text}) in {_FALSE} then false end"
 
 
+def _stripped(text: str) -> str:
+    """SQL: a text without the white space around it. To look at both ends first costs less than to strip."""
+    has_some = f"least(ord({text}), ord(right({text}, 1))) <= {ord(' ')}"
+    return f"(case when {has_some} then trim({text}, {literal(string.whitespace)}) else {text} end)"
+
+
 def _spelled_alike(column: Column, feed_zone: str) -> str:
     """SQL: one text for all spellings of a value; the text itself where it cannot be read."""
     return f"coalesce(({_typed(column, feed_zone)})::varchar, {quoted(column.name)})"
@@ -293,7 +300,7 @@ def bronze_query(landed: str, feed: Contract, feed_zone: str, shop_zone: str, ca
     happened = _typed(event, feed_zone)
     happened_on = happened if event.kind == "date" else _business_day(f"({happened})", shop_zone)
     key = _key_hash([_spelled_alike(feed.columns[name], feed_zone) for name in feed.primary_key])
-    has_key = " and ".join(f"trim({quoted(name)}) <> ''" for name in feed.primary_key)
+    has_key = " and ".join(f"{_stripped(quoted(name))} <> ''" for name in feed.primary_key)
     named = ", ".join(quoted(column) for column in feed.columns)
     kept = "arrived_on, source_file, record, unknown_columns, problem, raw_record"
     last_day = "arrived_on + 1"

@@ -53,11 +53,18 @@ def steps(touches: nw.LazyFrame, journey: Sequence[str], ending: str) -> nw.Lazy
 
 
 def open_ended(touchpoints: nw.LazyFrame, sessions: nw.LazyFrame, week_ends: nw.LazyFrame) -> nw.LazyFrame:
-    """The sessions of customers within each week end's days that no order has followed yet."""
+    """The sessions of customers within each week end's days that no order has followed yet.
+
+    What completed an order that names nobody is a touchpoint of it, and so is followed by one.
+    """
     c = nw.col
-    orders = within(touchpoints.select("customer_id", "ordered_on", "ordered_at"), "ordered_on", week_ends)
+    orders = within(
+        touchpoints.select("customer_id", "session_id", "ordered_on", "ordered_at"), "ordered_on", week_ends
+    )
     last_orders = orders.group_by("week_end", "customer_id").agg(c("ordered_at").max().alias("last_ordered_at"))
-    known = within(sessions.filter(~c("customer_id").is_null()), "started_on", week_ends)
+    known = within(sessions.filter(~c("customer_id").is_null()), "started_on", week_ends).join(
+        orders.select("week_end", "session_id"), on=["week_end", "session_id"], how="anti"
+    )
     no_order_since = c("last_ordered_at").is_null() | (c("started_at") > c("last_ordered_at"))
     return (
         known.join(last_orders, on=["week_end", "customer_id"], how="left")

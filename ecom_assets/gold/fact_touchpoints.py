@@ -17,8 +17,9 @@ MOST_TOUCHPOINTS = 30
 class FactTouchpoints(Table, primary_key=("order_id", "position"), partition_column="ordered_on"):
     """One row per valid order and session of its buyer before it, in the 30 days up to and with the order's.
 
-    Of more than 30 sessions, the last 30 count. The buyer of a guest's order is known by the session that completed it
-    only. An order without a known session is kept as one touchpoint of an unknown channel.
+    Of more than 30 sessions, the last 30 count. A session that completed the order counts whoever it is of; the buyer
+    of a guest's order is known by it only. An order without a known session is kept as one touchpoint of an unknown
+    channel.
     """
 
     order_id: str = key("The order")
@@ -67,22 +68,27 @@ def orders(sales: nw.LazyFrame, customers: nw.LazyFrame) -> nw.LazyFrame:
 
 
 def transform(
-    gold_fact_sales: nw.LazyFrame, gold_agg_customer_metrics: nw.LazyFrame, gold_fact_sessions: nw.LazyFrame
+    gold_fact_sales: nw.LazyFrame,
+    gold_agg_customer_metrics: nw.LazyFrame,
+    gold_fact_sessions: nw.LazyFrame,
+    silver_session_orders: nw.LazyFrame,
 ) -> nw.LazyFrame:
     c = nw.col
     placed = orders(gold_fact_sales, gold_agg_customer_metrics)
     sessions = gold_fact_sessions.select(
         "session_id",
         "customer_id",
-        "order_id",
         "started_on",
         "channel",
         campaign="utm_campaign",
         touched_at="started_at",
     )
     touch = ["order_id", "session_id", "touched_at", "started_on", "ordered_on", "ordered_at", "channel", "campaign"]
-    by_customer = placed.join(sessions.drop("order_id"), on="customer_id").select(*touch)
-    by_order = placed.join(sessions.drop("customer_id"), on="order_id").select(*touch)
+    by_customer = placed.join(sessions, on="customer_id").select(*touch)
+    completing = sessions.drop("customer_id").join(
+        silver_session_orders.select("session_id", "order_id"), on="session_id"
+    )
+    by_order = placed.join(completing, on="order_id").select(*touch)
     touched = (
         nw.concat([by_customer, by_order])
         .filter(
@@ -109,4 +115,8 @@ def transform(
     )
 
 
-asset = table_asset(FactTouchpoints, transform, reads={"gold_fact_sessions": trailing(LOOK_BACK_DAYS)})
+asset = table_asset(
+    FactTouchpoints,
+    transform,
+    reads={"gold_fact_sessions": trailing(LOOK_BACK_DAYS), "silver_session_orders": trailing(LOOK_BACK_DAYS)},
+)

@@ -80,7 +80,7 @@ def transform(
             ),
             kpi_daily_marketing.select("day", "spend"),
             silver_ad_spend.select(day="shown_on", reported_spend="spend"),
-            gold_agg_customer_metrics.select("day", new_customers="new_orders"),
+            gold_agg_customer_metrics.filter(c("new_orders") > 0).select("day", new_customers="new_orders"),
         ],
         how="diagonal",
     )

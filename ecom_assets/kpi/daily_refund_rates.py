@@ -14,7 +14,7 @@ REFUND_DAYS = 45
 
 
 class DailyRefundRates(Table, primary_key=("day", "channel"), partition_column="day"):
-    """One row per order day and channel with a valid order, and what of its orders was refunded within 45 days.
+    """One row per order day and channel with a valid order: what merchandise of its orders was refunded in 45 days.
 
     Refunds that name no order are in none. A day is provisional until the 45 days are over.
     """
@@ -22,7 +22,7 @@ class DailyRefundRates(Table, primary_key=("day", "channel"), partition_column="
     day: Date = key("Business day on which the orders were placed")
     channel: str = key("Where they were sold")
     orders: int = column(measures.VALID_ORDERS, ge=0)
-    refunded_orders: int = column("Orders of which something was refunded within 45 days", ge=0)
+    refunded_orders: int = column("Orders of which merchandise was refunded within 45 days", ge=0)
     sold: Decimal = money("Gross sales less discounts of the orders")
     refunded: Decimal = money("Refunded merchandise value of the orders within 45 days", ge=0)
     refund_rate_value: float = column("Refunded value per value sold; null where this is zero", nullable=True)

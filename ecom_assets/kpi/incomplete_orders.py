@@ -1,4 +1,4 @@
-"""Orders whose lines do not come to their subtotal: some of these are late, set aside, or wrong."""
+"""Orders without lines, or whose lines do not come to their subtotal: some of these are late, set aside, or wrong."""
 
 import narwhals as nw
 
@@ -9,34 +9,38 @@ from ecom_assets.table_asset import table_asset
 
 
 class IncompleteOrders(Table, primary_key="order_id", partition_column="ordered_on"):
-    """One row per order whose accepted lines come to more or less than the subtotal that the order gives.
+    """One row per order without an accepted line, or with lines that come to more or less than its subtotal.
 
-    Sales are made of lines, so they lack the difference until the lines are there. Where these come late, the row goes
-    when they do.
+    Sales are made of lines, so they lack the difference until the lines are there, and an order without any altogether.
+    Where these come late, the row goes when they do.
     """
 
     order_id: str = key("Order number issued by the shop")
-    difference: Decimal = money("Subtotal less lines: above zero where lines are missing")
+    difference: Decimal = money(
+        "Subtotal less lines: above zero where lines are missing; null without a subtotal", nullable=True
+    )
     ordered_on: Date = column("Business day on which it was placed")
     channel: str = column("Where it was sold")
     status: str = column("Where the order stands")
-    subtotal: Decimal = money("What its lines come to after line discounts, as the order says")
+    subtotal: Decimal = money(
+        "What its lines come to after line discounts, as the order says; null where it does not", nullable=True
+    )
     lines_amount: Decimal = money("What its accepted lines come to after line discounts; zero without any")
 
     @rule
     def subtotal_less_lines(cls) -> nw.Expr:
         """The subtotal less what the lines come to makes the difference."""
-        return nw.col("difference") == nw.col("subtotal") - nw.col("lines_amount")
+        both_unknown = nw.col("difference").is_null() & nw.col("subtotal").is_null()
+        return both_unknown | (nw.col("difference") == nw.col("subtotal") - nw.col("lines_amount"))
 
 
 def transform(silver_orders: nw.LazyFrame, silver_order_items: nw.LazyFrame) -> nw.LazyFrame:
     c = nw.col
     return (
-        silver_orders.filter(~c("subtotal").is_null())
-        .join(amounts_of_lines(silver_order_items), on="order_id", how="left")
-        .with_columns(lines_amount=nw.coalesce(c("lines_amount"), no_amount()))
+        silver_orders.join(amounts_of_lines(silver_order_items), on="order_id", how="left")
+        .with_columns(has_lines=~c("lines_amount").is_null(), lines_amount=nw.coalesce(c("lines_amount"), no_amount()))
         .with_columns(difference=(c("subtotal") - c("lines_amount")).cast(MONEY))
-        .filter(c("difference") != 0)
+        .filter(~c("has_lines") | (c("difference") != 0))
         .select(*contract(IncompleteOrders).columns)
     )
 

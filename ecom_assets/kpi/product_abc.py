@@ -14,7 +14,7 @@ A_SHARE, B_SHARE = 0.8, 0.95
 
 
 class ProductAbc(Table, primary_key=("month_end", "product_id"), partition_column="month_end"):
-    """One row per month and product that sold in it.
+    """One row per month and product with sales above zero in it.
 
     Products in the order of their sales, ties by stock code: those that begin within the first 80 % of all sales are
     of class A, those within the next 15 % of class B, the rest of class C.
@@ -24,7 +24,7 @@ class ProductAbc(Table, primary_key=("month_end", "product_id"), partition_colum
     product_id: str = key("Stock code; codes are case-sensitive")
     place: int = column("Its place by sales, from 1", ge=1)
     sales: Decimal = money("Gross sales less discounts in the month", gt=0)
-    share: float = column("Its share in all sales of the month", gt=0, le=1)
+    share: float = column("Its share in the sales of these products", gt=0, le=1)
     cumulative_share: float = column("Share of the products up to and with it", gt=0, le=1)
     abc_class: str = column("A, B or C", isin=["A", "B", "C"])
 

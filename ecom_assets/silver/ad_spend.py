@@ -13,6 +13,8 @@ class AdSpend(feed.AdSpend, partition_column="shown_on", max_bad_share=0.25):
 
     shown_on: Date = column("Business day on which it was shown")
 
+    reported_on: Date = column("Business day of that report", day_of="updated_at")
+
     @expectation
     def clicked_when_shown(cls) -> nw.Expr:
         """There are no more clicks than impressions."""
@@ -21,7 +23,7 @@ class AdSpend(feed.AdSpend, partition_column="shown_on", max_bad_share=0.25):
     @expectation
     def reported_after_shown(cls) -> nw.Expr:
         """A report does not come before its day."""
-        return nw.col("updated_at").dt.date() >= nw.col("spend_on")
+        return nw.col("reported_on") >= nw.col("shown_on")
 
 
 def transform(bronze_ad_spend: nw.LazyFrame) -> nw.LazyFrame:

@@ -6,11 +6,11 @@ from ecom_assets.channels import CHANNELS, channel
 from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, expectation, key, money, rule
 from ecom_assets.days import around
 from ecom_assets.keys import key_at
+from ecom_assets.silver._visits import IN_ORDER, PURCHASE, SESSION, by_people, with_session
 from ecom_assets.table_asset import table_asset
 
-FUNNEL = ["Product Viewed", "Product Added", "Checkout Started", "Payment Info Entered", "Order Completed"]
+FUNNEL = ["Product Viewed", "Product Added", "Checkout Started", "Payment Info Entered", PURCHASE]
 FLAGS = ["has_view", "has_cart", "has_checkout", "has_payment", "has_purchase"]
-BOT = "(?i)bot|crawl|spider"
 
 
 class Sessions(Table, primary_key="session_id", partition_column="started_on"):
@@ -45,7 +45,7 @@ class Sessions(Table, primary_key="session_id", partition_column="started_on"):
     funnel_step: int = column(
         "How far it came in the order view, cart, checkout, payment, purchase: 0 (no view) to 5", ge=0, le=5
     )
-    order_id: str = column("The first order completed in it", nullable=True)
+    order_id: str = column("The first order completed in it that the events name", nullable=True)
     order_value: Decimal = money("Total of that order, as the event says", nullable=True, ge=0)
 
     @rule
@@ -77,37 +77,6 @@ class Sessions(Table, primary_key="session_id", partition_column="started_on"):
         return ~nw.col("has_purchase") | ~nw.col("order_id").is_null()
 
 
-VISITOR = "anonymous_id"
-IN_ORDER = ["occurred_at", "event_id"]
-SESSION = [VISITOR, "active_since", "day_number"]
-
-
-def with_session(events: nw.LazyFrame) -> nw.LazyFrame:
-    """Adds the columns that name an event's session: the visitor's, since when active, and which 24 hours of that."""
-    c = nw.col
-    follows = events.with_columns(
-        last_at=c("occurred_at").shift(1).over(VISITOR, order_by=IN_ORDER),
-        last_on=c("occurred_on").shift(1).over(VISITOR, order_by=IN_ORDER),
-    ).with_columns(
-        is_connected=(c("last_at").dt.offset_by("30m") >= c("occurred_at")).fill_null(value=False),
-        is_new_day=(c("last_on") != c("occurred_on")).fill_null(value=True),
-    )
-    active_today_since = nw.when(~c("is_connected") | c("is_new_day")).then(c("occurred_at"))
-    today = follows.with_columns(
-        today_since=active_today_since.fill_null(strategy="forward").over(VISITOR, order_by=IN_ORDER)
-    ).with_columns(last_day_since=c("today_since").shift(1).over(VISITOR, order_by=IN_ORDER))
-    # 22 hours before the last half hour of a day, even one of 23 hours, are more than half an hour into it:
-    # what is active since then cannot be connected to the day before.
-    crosses_midnight = c("last_day_since").dt.offset_by("22h") >= c("last_at")
-    goes_on = c("is_connected") & (~c("is_new_day") | crosses_midnight)
-    return today.with_columns(
-        active_since=nw.when(~goes_on)
-        .then(c("occurred_at"))
-        .fill_null(strategy="forward")
-        .over(VISITOR, order_by=IN_ORDER)
-    ).with_columns(day_number=(c("occurred_at") - c("active_since")).dt.total_seconds() // 86_400)
-
-
 def funnel_steps(events: nw.LazyFrame) -> nw.LazyFrame:
     """The sessions with a view, and how many steps each took in order: every step at or after the one before."""
     taken_at = nw.col("occurred_at").min().alias("taken_at")
@@ -122,10 +91,9 @@ def funnel_steps(events: nw.LazyFrame) -> nw.LazyFrame:
 
 def transform(silver_events: nw.LazyFrame) -> nw.LazyFrame:
     c = nw.col
-    is_bot = c("user_agent").str.contains(BOT).fill_null(value=False)
-    is_purchase = c("event") == "Order Completed"
+    is_purchase = c("event") == PURCHASE
     events = with_session(
-        silver_events.filter(~is_bot).select(
+        by_people(silver_events).select(
             "event_id",
             "anonymous_id",
             "occurred_at",
@@ -137,11 +105,11 @@ def transform(silver_events: nw.LazyFrame) -> nw.LazyFrame:
             is_known=~c("customer_id").is_null(),
             is_no_purchase=~is_purchase,
         )
-    )
+    ).with_columns(names_no_order=c("order_id").is_null())
     sessions = events.group_by(SESSION).agg(
         c("event_id").first(order_by=IN_ORDER),
         c("customer_id").last(order_by=["is_known", *IN_ORDER]),
-        c("order_id", "order_value").first(order_by=["is_no_purchase", *IN_ORDER]),
+        c("order_id", "order_value").first(order_by=["names_no_order", "is_no_purchase", *IN_ORDER]),
         c("occurred_at").min().alias("started_at"),
         c("occurred_at").max().alias("ended_at"),
         c("occurred_on").min().alias("started_on"),

@@ -16,7 +16,7 @@ from ecom_assets.writing import Session
 from ecom_assets_tests.tiny_shop import of_feed
 from ecom_assets_tests.warehouses import session_over
 
-PAYMENT = "p1,o1,{paid_at},2024-04-01T00:00:00Z,card,captured,{amount},{fee}"
+PAYMENT = "p1,o1,{paid_at},2024-04-01T00:00:00Z,{method},captured,{amount},{fee}"
 HEADER = "payment_id,order_id,paid_at,updated_at,method,status,amount,fee\n"
 LAST = dt.date(2024, 11, 30)
 
@@ -53,7 +53,7 @@ def payments(tmp_path: Path) -> Session:
 
 
 def _land(session: Session, arrived_on: dt.date, **given: str) -> None:
-    values = {"paid_at": "2024-04-01T10:00:00", "amount": "1", "fee": "0", **given}
+    values = {"paid_at": "2024-04-01T10:00:00", "amount": "1", "fee": "0", "method": "card", **given}
     session.zone.write("payments", arrived_on, "payments.csv", (HEADER + PAYMENT.format(**values)).encode())
     session.run("bronze.payments", Window(arrived_on, arrived_on))
 
@@ -86,6 +86,13 @@ def test_moments_without_offset_are_of_the_feeds_time_zone(payments, text, day, 
     _land(payments, on, paid_at=text)
 
     assert _parsed(payments, on, "paid_at") == (dt.datetime.fromisoformat(moment), None)
+
+
+@pytest.mark.parametrize(("text", "value"), [("\t", None), (" \v ", None), ("\tcaf\u00e9 ", "caf\u00e9")])
+def test_white_space_around_a_text_is_not_part_of_it(payments, text, value):
+    _land(payments, LAST, paid_at="2024-11-30T10:00:00", method=text)
+
+    assert _parsed(payments, LAST, "method")[0] == value
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,12 @@ def test_sessions_that_no_order_has_followed_yet_are_a_journey_without_conversio
     ]
 
 
+def test_a_session_that_completed_an_order_of_nobody_is_no_journey_of_its_own():
+    made = steps([{**touch(1, "email"), "customer_id": None}], [session("O1", "2024-03-10 11:00", "email")])
+
+    assert rows(made, "step_to", "steps") == [("conversion", 1), ("email", 1)]
+
+
 def test_orders_of_the_thirty_days_up_to_a_sunday_count_and_no_others():
     ordered = [touch(1, "email", day, day) for day in ("2024-02-09", "2024-02-10", "2024-03-10", "2024-03-11")]
 

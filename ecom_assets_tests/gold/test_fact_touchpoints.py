@@ -8,6 +8,7 @@ from ecom_assets.gold.agg_customer_metrics import AggCustomerMetrics
 from ecom_assets.gold.fact_sales import FactSales
 from ecom_assets.gold.fact_sessions import FactSessions
 from ecom_assets.gold.fact_touchpoints import LOOK_BACK_DAYS, MOST_TOUCHPOINTS, transform
+from ecom_assets.silver.session_orders import SessionOrders
 from ecom_assets_tests.samples import rows, run, run_window, sample
 
 DAY = "2024-03-10"
@@ -28,9 +29,16 @@ def session(session_id, at, **facts):
     return {"session_id": session_id, "started_at": at, "started_on": str(at)[:10], "customer_id": "C", **facts}
 
 
-def touched(sales, sessions, metrics=()):
+def touched(sales, sessions, metrics=(), completed=()):
+    """`completed` are pairs of a session and an order."""
     return run(
-        transform, sample(FactSales, *sales), sample(AggCustomerMetrics, *metrics), sample(FactSessions, *sessions)
+        transform,
+        sample(FactSales, *sales),
+        sample(AggCustomerMetrics, *metrics),
+        sample(FactSessions, *sessions),
+        sample(
+            SessionOrders, *({"session_id": session_id, "order_id": order_id} for session_id, order_id in completed)
+        ),
     )
 
 
@@ -61,15 +69,27 @@ def test_a_session_leads_to_each_order_after_it():
 
 def test_a_guest_is_known_by_the_session_that_completed_the_order():
     sessions = [
-        session("1", f"{DAY} 11:00", customer_id=None, order_id="O", channel="social"),
+        session("1", f"{DAY} 11:00", customer_id=None, channel="social"),
         session("2", f"{DAY} 10:00", customer_id=None),
     ]
 
-    assert rows(touched([sale("O", customer_id=None)], sessions), "session_id", "channel") == [("1", "social")]
+    made = touched([sale("O", customer_id=None)], sessions, completed=[("1", "O")])
+
+    assert rows(made, "session_id", "channel") == [("1", "social")]
+
+
+def test_a_session_that_completed_two_orders_leads_to_both():
+    guest = session("1", f"{DAY} 11:00", customer_id=None, channel="social")
+
+    made = touched([sale("A", customer_id=None), sale("B")], [guest], completed=[("1", "A"), ("1", "B")])
+
+    assert rows(made, "order_id", "session_id") == [("A", "1"), ("B", "1")]
 
 
 def test_a_session_known_both_ways_counts_once():
-    assert rows(touched([sale("O")], [session("1", f"{DAY} 11:00", order_id="O")]), "session_id") == ["1"]
+    made = touched([sale("O")], [session("1", f"{DAY} 11:00")], completed=[("1", "O")])
+
+    assert rows(made, "session_id") == ["1"]
 
 
 def test_an_order_without_a_known_session_has_one_touchpoint_of_an_unknown_channel():
@@ -109,8 +129,9 @@ def test_days_run_alone_or_together_make_the_same_rows():
             "gold_fact_sales": (sales, "ordered_on"),
             "gold_agg_customer_metrics": (sample(AggCustomerMetrics), "day"),
             "gold_fact_sessions": (sessions, "started_on"),
+            "silver_session_orders": (sample(SessionOrders), "started_on"),
         }
-        reads = {"gold_fact_sessions": trailing(LOOK_BACK_DAYS)}
+        reads = dict.fromkeys(["gold_fact_sessions", "silver_session_orders"], trailing(LOOK_BACK_DAYS))
         return run_window(transform, window, inputs, reads, "ordered_on").sort("order_id", "position")
 
     together = stored(all_days)

@@ -46,6 +46,21 @@ def test_all_revenue_stands_against_all_spend():
     DailyAcquisition.validate(collected(day))
 
 
+def test_a_day_of_refunds_alone_is_no_row():
+    none = [sample(model) for model in (AdSpend, FactSales)]
+
+    made = run(
+        transform,
+        *none,
+        sample(AggCustomerMetrics, {"returns": "3"}),
+        sample(Attribution),
+        sample(DailyMarketing),
+        days("2024-01-01"),
+    )
+
+    assert rows(made, "day") == []
+
+
 @pytest.mark.parametrize(
     ("last", "broken"),
     [

@@ -14,6 +14,7 @@ def test_an_order_whose_lines_do_not_come_to_its_subtotal_is_listed():
         {"order_id": "all lines are late", "subtotal": "38"},
         {"order_id": "dearer lines", "subtotal": "18.99"},
         {"order_id": "without subtotal"},
+        {"order_id": "neither lines nor subtotal"},
     )
     line = {"quantity": 2, "unit_price": "10", "discount": "1"}
     items = sample(
@@ -31,5 +32,6 @@ def test_an_order_whose_lines_do_not_come_to_its_subtotal_is_listed():
         ("a line is late", Decimal(19)),
         ("all lines are late", Decimal(38)),
         ("dearer lines", Decimal("-0.01")),
+        ("neither lines nor subtotal", None),
     ]
     IncompleteOrders.validate(collected(made))

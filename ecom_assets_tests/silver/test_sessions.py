@@ -1,5 +1,6 @@
 import datetime as dt
 from collections.abc import Sequence
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -132,6 +133,17 @@ def test_a_session_ends_with_the_customer_last_known_and_its_first_order():
     ended = collected(run(transform, events)).row(0, named=True)
 
     assert (ended["customer_id"], ended["order_id"], str(ended["order_value"])) == ("C2", "O1", "9.9900")
+
+
+def test_an_order_without_a_number_does_not_hide_one_that_has_it():
+    unnamed, named = {"event": PURCHASE, "value": "3"}, {"event": PURCHASE, "order_id": "O6", "value": "7"}
+
+    def order(*purchases):
+        events = visit(*((f"2024-01-01 10:0{n}:00", purchase) for n, purchase in enumerate(purchases)))
+        return rows(run(transform, events), "order_id", "order_value")
+
+    assert order(unnamed, named) == [("O6", Decimal(7))]
+    assert order({"value": "9"}, unnamed) == [(None, Decimal(3))]
 
 
 BERLIN = ZoneInfo("Europe/Berlin")

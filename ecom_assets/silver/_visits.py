@@ -1,0 +1,40 @@
+"""Which events are of one visit: those of a device without a long pause, of people rather than bots."""
+
+import narwhals as nw
+
+PURCHASE = "Order Completed"
+BOT = "(?i)bot|crawl|spider"
+VISITOR = "anonymous_id"
+IN_ORDER = ["occurred_at", "event_id"]
+SESSION = [VISITOR, "active_since", "day_number"]
+
+
+def by_people(events: nw.LazyFrame) -> nw.LazyFrame:
+    """The events whose user agent is not that of a bot."""
+    return events.filter(~nw.col("user_agent").str.contains(BOT).fill_null(value=False))
+
+
+def with_session(events: nw.LazyFrame) -> nw.LazyFrame:
+    """Adds the columns that name an event's session: the visitor's, since when active, and which 24 hours of that."""
+    c = nw.col
+    follows = events.with_columns(
+        last_at=c("occurred_at").shift(1).over(VISITOR, order_by=IN_ORDER),
+        last_on=c("occurred_on").shift(1).over(VISITOR, order_by=IN_ORDER),
+    ).with_columns(
+        is_connected=(c("last_at").dt.offset_by("30m") >= c("occurred_at")).fill_null(value=False),
+        is_new_day=(c("last_on") != c("occurred_on")).fill_null(value=True),
+    )
+    active_today_since = nw.when(~c("is_connected") | c("is_new_day")).then(c("occurred_at"))
+    today = follows.with_columns(
+        today_since=active_today_since.fill_null(strategy="forward").over(VISITOR, order_by=IN_ORDER)
+    ).with_columns(last_day_since=c("today_since").shift(1).over(VISITOR, order_by=IN_ORDER))
+    # 22 hours before the last half hour of a day, even one of 23 hours, are more than half an hour into it:
+    # what is active since then cannot be connected to the day before.
+    crosses_midnight = c("last_day_since").dt.offset_by("22h") >= c("last_at")
+    goes_on = c("is_connected") & (~c("is_new_day") | crosses_midnight)
+    return today.with_columns(
+        active_since=nw.when(~goes_on)
+        .then(c("occurred_at"))
+        .fill_null(strategy="forward")
+        .over(VISITOR, order_by=IN_ORDER)
+    ).with_columns(day_number=(c("occurred_at") - c("active_since")).dt.total_seconds() // 86_400)
