@@ -19,7 +19,7 @@ from ecom_assets.engine.duckdb import literal, quoted
 from ecom_assets.errors import UserError
 from ecom_assets.landing.zone import Zone
 
-HASH_VERSION = "1"
+HASH_VERSION = "2"
 CODE_CHANGED = "its code changed"
 
 

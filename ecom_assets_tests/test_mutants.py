@@ -41,6 +41,13 @@ BREAKS_THE_LAW = [
         '"history", before=0',
         "gold.dim_customer_versions",
     ),
+    Mutant(
+        "equal values of two columns cancel out",
+        "engine/duckdb.py",
+        "hash(hash({literal(name)}, {value}))",
+        "hash({literal(name)}, {value})",
+        "gold.agg_daily_sales",
+    ),
     Mutant("versions on other days are not read", "engine/duckdb.py", "if declaration.keys_can_move:", "if False:"),
     Mutant(
         "fingerprints forget the content",

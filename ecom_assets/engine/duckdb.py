@@ -389,12 +389,14 @@ def _named_between(column: str, window: Window) -> str:
 def row_hash(columns: Mapping[str, str]) -> str:
     """SQL: a hash over (column name, value) of the non-null columns, whatever their order.
 
-    An added column changes nothing where it is null. Floats are hashed rounded.
+    An added column changes nothing where it is null. Floats are hashed rounded. Each column's hash is hashed once more:
+    DuckDB's hash of a name and a value is an XOR of theirs, so that equal values of two columns would cancel out and
+    exchanged ones would not show.
     """
     combined = "0::ubigint"
     for name, sql_type in sorted(columns.items()):
         value = f"round({quoted(name)}, {_HASH_DIGITS})" if sql_type == "DOUBLE" else quoted(name)
-        one = f"case when {quoted(name)} is null then 0::ubigint else hash({literal(name)}, {value}) end"
+        one = f"case when {quoted(name)} is null then 0::ubigint else hash(hash({literal(name)}, {value})) end"
         combined = f"xor({combined}, {one})"
     return f"hash({combined})"
 
