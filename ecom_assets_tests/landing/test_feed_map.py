@@ -224,6 +224,45 @@ def test_values_are_derived(tmp_path: Path, zone: Zone, name: str, made: list[st
     assert land_names(tmp_path, zone, name, "a,02.01.2024,0.1,3\nb,02.01.2024,many,3") == made
 
 
+GERMAN = 'decimal = ","\nthousands = "."'
+
+
+@pytest.mark.parametrize(
+    ("marks", "sent", "made"),
+    [
+        (GERMAN, "1.234,50", "1234.50"),
+        (GERMAN, "-4,9", "-4.9"),
+        (GERMAN, "1.234", "1234"),
+        (GERMAN, "7", "7"),
+        (GERMAN, "12.50", "12.50 (the decimal mark is ,)"),
+        (GERMAN, "1.23,4", "1.23,4 (the decimal mark is ,)"),
+        ('decimal = ","', "1.234", "1.234 (the decimal mark is ,)"),
+        ('decimal = ","', "4,90", "4.90"),
+        ('thousands = "\'"', "1'234.50", "1234.50"),
+        ('thousands = " "', "1 234", "1234"),
+        ('thousands = ","', "1,234.50", "1234.50"),
+        ('thousands = ","', "12,50", "12,50"),
+    ],
+)
+def test_numbers_are_written_as_the_map_says(tmp_path: Path, zone: Zone, marks: str, sent: str, made: str) -> None:
+    (tmp_path / "2024-01-01.csv").write_text(f'sku;at;price\nA.1;2024-01-01;"{sent}"\n')
+    (tmp_path / "map.toml").write_text(f"""
+[source]
+files = "*.csv"
+delimiter = ";"
+{marks}
+arrival_day = {{ file_name = "{{day}}.csv" }}
+[feed.products.columns]
+product_id = "sku"
+changed_at = "at"
+price = "price"
+""")
+
+    land(load_map(tmp_path / "map.toml"), tmp_path, zone)
+
+    assert rows(zone, "products", "product_id", "price") == [("A.1", made)]
+
+
 def test_numbers_are_compared_as_numbers(tmp_path: Path, zone: Zone) -> None:
     assert land_names(tmp_path, zone, '{ from = "first", take = "max", over = ["at"] }', "a,x,9,\nb,x,10.50,") == [
         "10.50",
@@ -453,6 +492,9 @@ def test_a_folder_without_files_is_told(tmp_path: Path, zone: Zone) -> None:
         ("[source]", '[source]\ntime_zone = "Europe/Londn"', "line 2: 'Europe/Londn' is no time zone"),
         ("[source]", '[source]\nencoding = "utf-9"', "line 2: 'utf-9' is no encoding"),
         ("[source]", '[calendar]\ndue = ["mon", "thue"]\n[source]', "line 2: 'thue' is none of mon, tue"),
+        ("[source]", '[source]\ndecimal = ";"', "line 2: the decimal mark is . or , and not ';'."),
+        ("[source]", '[source]\nthousands = "."', "line 2: between thousands stands"),
+        ("[source]", '[source]\nthousands = ""', "line 2: between thousands stands"),
         ("[source]", '[calendar]\nstart = "2024"\n[source]', "line 2: start has to be a day"),
         ("[source]", "[calendar]\ndue = 5\n[source]", "line 2: due has to be a list of weekdays."),
         ("*.csv", "/etc/*.conf", "line 2: files is a pattern below the folder"),

@@ -23,6 +23,9 @@ In a group, or `over` columns, `take` picks one of the values: first (the first 
 Numbers are exact decimals of up to six places, without exponent. What is no such number, or no time, where one is
 wanted passes as it was sent; among several values, sum, min and max give it before any number, so that it is seen.
 
+Exports that write 1.234,50 say so in [source]: `decimal = ","` and `thousands = "."`. It counts for the columns that
+are read as numbers; among these, 12.50 is then set aside rather than guessed at.
+
 Moments land in UTC, with their offset. Those that are sent without one are of the time zone that [source] names, as
 `time_zone = "Europe/Berlin"`, else of UTC: exports of several zones may go into one feed. There too, `currency` says
 in what the amounts are, for those who read the map.

@@ -17,7 +17,7 @@ import polars as pl
 from ecom_assets.days import Window
 from ecom_assets.engine.duckdb import connect, identifier
 from ecom_assets.landing import fixed_width
-from ecom_assets.landing.feed_map.model import Feed, FeedMap, Lookup
+from ecom_assets.landing.feed_map.model import PLAIN, Feed, FeedMap, Lookup
 from ecom_assets.landing.feed_map.report import FileReport, LandReport
 from ecom_assets.landing.feed_map.sources import (
     UNTOLD,
@@ -27,7 +27,7 @@ from ecom_assets.landing.feed_map.sources import (
     landed_name,
     lookup_files,
 )
-from ecom_assets.landing.feed_map.sql import condition_of_all, day_of_line, listed, statement
+from ecom_assets.landing.feed_map.sql import condition_of_all, day_of_line, listed, number_text, statement
 from ecom_assets.landing.feed_map.toml_text import suggestion
 from ecom_assets.landing.reading import PROBLEM, RAW, header, read
 from ecom_assets.landing.zone import FeedSettings, Zone, kind_of
@@ -111,9 +111,11 @@ def _land_batch(feed_map: FeedMap, files: Sequence[SourceFile], folder: Path, zo
         _read(con, feed_map, files, columns, "sent")
         looked_up = [_join(con, feed_map, lookup, wanted, folder) for lookup, wanted in feed_map.lookups_used()]
         lines = " ".join(["sent", *looked_up])
-        con.execute(
-            f"create table lines as select * replace ({day_of_line(feed_map.arrival_day)} as arrived_on) from {lines}"
-        )
+        told = {"arrived_on": day_of_line(feed_map.arrival_day)}
+        if feed_map.marks != PLAIN:
+            told |= {column: number_text(column, feed_map.marks) for column in feed_map.number_columns()}
+        replaced = ", ".join(f"{sql} as {identifier(column)}" for column, sql in told.items())
+        con.execute(f"create table lines as select * replace ({replaced}) from {lines}")
         landed = {feed.name: _land_feed(con, feed_map, feed, files, zone) for feed in feed_map.feeds}
         taken = " or ".join(condition_of_all(feed.where) for feed in feed_map.feeds)
         counted = con.execute(

@@ -9,12 +9,16 @@ from ecom_assets.landing.feed_map.toml_text import TomlText
 from ecom_assets.landing.fixed_width import Layout
 from ecom_assets.landing.reading import Dialect
 
-_NAMING = ("from", "multiply", "concat", "ordinal", "price_of", "rounding_of", "over")
+_RECKONED = ("multiply", "price_of", "rounding_of")
+_NAMING = ("from", *_RECKONED, "concat", "ordinal", "over")
+_CHANGED_NUMBERS = frozenset({"negate", "abs"})
+LIMITS = frozenset({"greater", "greater_or_equal", "less", "less_or_equal"})
+"""What a condition asks of a number."""
 
 
 @dataclass(frozen=True)
 class Feed:
-    """One feed of a map: which lines of which files it takes and how its columns come about; which are moments."""
+    """One feed of a map: its files and lines, how its columns come about, and which are moments and numbers."""
 
     name: str
     files: str
@@ -22,6 +26,7 @@ class Feed:
     group_by: tuple[str, ...]
     columns: Mapping[str, Mapping[str, Any]]
     moments: tuple[str, ...]
+    numbers: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,17 @@ class Lookup:
 
 
 @dataclass(frozen=True)
+class Marks:
+    """How the numbers of an export are written: what stands before their decimals, and between their thousands."""
+
+    decimal: str = "."
+    thousands: str | None = None
+
+
+PLAIN = Marks()
+
+
+@dataclass(frozen=True)
 class FeedMap:
     """A map that has been read and checked.
 
@@ -50,6 +66,7 @@ class FeedMap:
     format: str | None
     dialect: Dialect
     layout: Layout | None
+    marks: Marks
     time_zone: str
     start: dt.date | None
     end: dt.date | None
@@ -73,6 +90,18 @@ class FeedMap:
         others = {f"{lookup.name}.{column}" for lookup in looked_up for column in lookup.columns_of(names)}
         keys = [column for lookup in looked_up for column in lookup.on]
         return [name for name in dict.fromkeys([*names, *keys]) if name not in others]
+
+    def number_columns(self) -> list[str]:
+        """The source columns that are read as numbers."""
+        names: dict[str, None] = {}
+        for feed in self.feeds:
+            conditions = [*feed.where, *(each for value in feed.columns.values() for each in value.get("when", ()))]
+            names |= {each["column"]: None for each in conditions if not LIMITS.isdisjoint(each)}
+            for name, value in feed.columns.items():
+                names |= dict.fromkeys(_named_under(value, _RECKONED))
+                if name in feed.numbers or not _CHANGED_NUMBERS.isdisjoint(value):
+                    names |= dict.fromkeys(_named_under(value, ("from",)))
+        return list(names)
 
     def lookups_used(self) -> Iterator[tuple[Lookup, list[str]]]:
         """The lookups that the feeds name, with the columns that they need of each."""

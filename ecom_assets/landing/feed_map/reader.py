@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ecom_assets.contract import Contract
-from ecom_assets.landing.feed_map.model import Feed, FeedMap, Lookup
+from ecom_assets.landing.feed_map.model import LIMITS, Feed, FeedMap, Lookup, Marks
 from ecom_assets.landing.feed_map.sql import OPERATORS, refusal
 from ecom_assets.landing.feed_map.toml_text import TomlText, suggestion
 from ecom_assets.landing.feeds import feed_contracts
@@ -18,7 +18,17 @@ from ecom_assets.landing.reading import PROVENANCE, Dialect
 from ecom_assets.landing.zone import WEEKDAYS, FeedSettings
 
 _FORMATS = ("csv", "jsonl", "parquet", "fixed")
-_SOURCE_TEXTS = ("files", "format", "delimiter", "encoding", "time_zone", "currency", "unreadable")
+_SOURCE_TEXTS = (
+    "files",
+    "format",
+    "delimiter",
+    "encoding",
+    "decimal",
+    "thousands",
+    "time_zone",
+    "currency",
+    "unreadable",
+)
 _SOURCE_KEYS = (*_SOURCE_TEXTS, "arrival_day", "places", "heading_lines")
 _ARRIVAL_KEYS = ("file_name", "fixed", "first", "column")
 _CALENDAR_KEYS = ("start", "end", "due")
@@ -27,6 +37,7 @@ _FEED_KEYS = ("files", "where", "group_by", "columns")
 _STARTS = ("from", "constant", "multiply", "concat", "ordinal", "price_of", "rounding_of")
 _CHANGES = ("strip_suffix", "time_format", "values", "negate", "abs", "when", "take", "over")
 _TAKES = ("first", "min", "max", "sum", "count")
+_THOUSANDS = ".,'_ \u00a0\u202f\u2019"
 _MOST_FACTORS = 6
 """Their decimals together are the 36 that DuckDB's decimals hold."""
 
@@ -58,6 +69,7 @@ def load_map(path: Path) -> FeedMap:
         format=texts["format"],
         dialect=_dialect(toml, texts["delimiter"] or ",", texts["encoding"] or "utf-8"),
         layout=_layout(toml, source),
+        marks=_marks(toml, texts["decimal"] or ".", texts["thousands"]),
         time_zone=time_zone,
         start=start,
         end=end,
@@ -104,6 +116,14 @@ def _dialect(toml: TomlText, delimiter: str, encoding: str) -> Dialect:
     except (LookupError, ValueError):
         toml.fail(["source", "encoding"], f"{encoding!r} is no encoding; write it like latin-1 or cp1252.")
     return Dialect(delimiter, encoding)
+
+
+def _marks(toml: TomlText, decimal: str, thousands: str | None) -> Marks:
+    if decimal not in (".", ","):
+        toml.fail(["source", "decimal"], f"the decimal mark is . or , and not {decimal!r}.")
+    if thousands is not None and thousands not in list(_THOUSANDS.replace(decimal, "")):
+        toml.fail(["source", "thousands"], "between thousands stands . , ' _ or a space, and not the decimal mark.")
+    return Marks(decimal, thousands)
 
 
 def _calendar(toml: TomlText, given: Mapping[str, Any]) -> tuple[dt.date | None, dt.date | None, frozenset[int] | None]:
@@ -204,7 +224,8 @@ def _feed(toml: TomlText, name: str, given: Mapping[str, Any], files: str | None
         toml.fail(["source"], '[source] needs files, a pattern such as "*.csv".')
     where = _conditions(toml, given.get("where", []), [*place, "where"])
     moments = tuple(column for column in values if promised.columns[column].kind == "timestamp")
-    return Feed(name, taken, where, group_by, values, moments)
+    numbers = tuple(column for column in values if promised.columns[column].kind in ("integer", "decimal", "float"))
+    return Feed(name, taken, where, group_by, values, moments, numbers)
 
 
 def _value(toml: TomlText, given: Any, place: list[str], *, grouped: bool) -> Mapping[str, Any]:
@@ -272,8 +293,8 @@ def _conditions(toml: TomlText, given: Any, place: list[str], *, then: bool = Fa
             toml.fail(place, f"a condition has exactly one of {', '.join(operators)}.")
         if then:
             toml.required_text(each, "then", place)
-        for operator in ("greater", "greater_or_equal", "less", "less_or_equal"):
-            if operator in each and not re.fullmatch(r"-?\d+(\.\d+)?", str(each[operator])):
+        for operator in sorted(LIMITS.intersection(each)):
+            if not re.fullmatch(r"-?\d+(\.\d+)?", str(each[operator])):
                 toml.fail(place, f"{operator} compares with a number, not {each[operator]!r}.")
         if not isinstance(each.get("is_null", True), bool):
             toml.fail(place, "is_null is true or false.")

@@ -1,5 +1,6 @@
 """The SQL that makes a feed's rows of the lines of an export."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import duckdb
 
 from ecom_assets.engine.duckdb import connect, identifier, literal, moment_text, written_day
-from ecom_assets.landing.feed_map.model import Feed
+from ecom_assets.landing.feed_map.model import Feed, Marks
 from ecom_assets.landing.reading import PROBLEM, RAW
 
 OPERATORS = {
@@ -162,6 +163,24 @@ def day_of_line(arrival_day: Mapping[str, Any]) -> str:
     told = f"case when {told} between date '0001-01-02' and date '9999-12-31' then {told} end"
     first = f"min({told}) over (partition by source_file)"
     return f"coalesce({told}, {first}, arrived_on)" if "column" in arrival_day else f"coalesce({first}, arrived_on)"
+
+
+def number_text(column: str, marks: Marks) -> str:
+    """The SQL of a number's text with a decimal point, and nothing between its thousands.
+
+    What has a point that the marks do not explain is no number: it says so, for a point alone could be read as another
+    number than was meant.
+    """
+    text, mark, between = f"trim({identifier(column)})", re.escape(marks.decimal), marks.thousands
+    whole = rf"(\d{{1,3}}({re.escape(between)}\d{{3}})+|\d*)" if between else r"\d*"
+    plain = f"replace({text}, {literal(between)}, '')" if between else text
+    plain = f"replace({plain}, {literal(marks.decimal)}, '.')"
+    otherwise = identifier(column)
+    if marks.decimal != ".":
+        told = literal(f" (the decimal mark is {marks.decimal})")
+        otherwise = f"{otherwise} || case when contains({otherwise}, '.') then {told} else '' end"
+    pattern = literal(rf"[+-]?{whole}({mark}\d*)?")
+    return f"case when regexp_full_match({text}, {pattern}) then {plain} else {otherwise} end"
 
 
 @cache
