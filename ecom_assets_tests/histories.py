@@ -927,6 +927,16 @@ REMEMBERED = {
     "a feed turns out to be of another time zone": History(
         "gold.fact_payments", (Run(), *_ONE_ORDER, Repair(), Feed("orders", "Asia/Tokyo"))
     ),
+    "two amounts of an order change places": History(
+        "gold.agg_daily_sales",
+        (
+            Land("products", 0, "a.csv", (Product(1, on=0),)),
+            Land("orders", 0, "a.csv", (Order(1, on=0),)),
+            Land("order_items", 0, "a.csv", (Item(1, "1", on=0),)),
+            Run(),
+            Land("orders", 1, "a.csv", (Order(1, on=0, version=1),)),
+        ),
+    ),
     "an order moves with its line, and back without it": History(
         "silver.order_items",
         (
