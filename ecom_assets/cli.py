@@ -110,9 +110,19 @@ def land(feed_map: Path, folder: Path) -> None:
 
     report = maps.land(declared, folder, Zone(known.landing), check=keep_calendar)
     click.echo(report)
-    if report.days:
-        start = max(declared.start or report.days.first, settings.load().start)
-        click.echo(f"Next: ecom run {Window(start, report.days.last)}")
+    known = settings.load()
+    for name in ("start", "end"):
+        said, stands = getattr(declared, name), getattr(known, name)
+        if said not in (None, stands):
+            click.echo(f"The map's {name} {said} does not count: {known.data / settings.FILE} has {stands}.", err=True)
+    if report.lines and not any(report.rows.values()):
+        raise click.ClickException("No row of any feed has landed: none of the lines can be read, or none is taken.")
+    assert report.days is not None
+    first, over = max(declared.start or report.days.first, known.start), yesterday(known.time_zone)
+    if first <= over:
+        click.echo(f"Next: ecom run {Window(first, min(report.days.last, over))}")
+    if report.days.last > over:
+        click.echo(f"What arrived after {over} runs once its day is over.")
 
 
 @main.command()
@@ -277,6 +287,8 @@ def verify() -> None:
 
     with open_session(settings.load(), catalog.tables()) as session:
         [(count,)] = session.con.execute("select count(*) from ledger.days").fetchall()
+        if not count:
+            raise click.ClickException("There is nothing to compare yet: nothing has run. Any run does, as ecom demo.")
         click.echo(f"Rebuilding {count:,} table-days from the landing zone.", err=True)
         difference = proof.verify(session, tell=partial(click.echo, err=True))
     if difference:

@@ -1,5 +1,6 @@
 """The command line, as its users meet it."""
 
+import datetime as dt
 import os
 import shutil
 import signal
@@ -16,7 +17,7 @@ from dagster._core.test_utils import create_run_for_test
 
 from ecom_assets import catalog, proof, running, settings
 from ecom_assets.cli import main
-from ecom_assets.days import Window
+from ecom_assets.days import ONE_DAY, Window
 from ecom_assets.landing.synthetic import save_shop
 from ecom_assets.shop import Scale, Shop
 from ecom_assets.warehouse import open_session
@@ -197,8 +198,41 @@ def test_exports_of_another_time_zone_than_the_shops_are_landed(ecom: Ecom, data
     assert settings.load().time_zone == "Europe/Berlin"
 
 
+def test_days_that_are_not_over_are_not_proposed(ecom: Ecom, data: Path) -> None:
+    today = dt.datetime.now(dt.UTC).date()
+    (data / "mine.toml").write_text(MAP)
+    for day in (today - ONE_DAY, today):
+        (data / f"{day}.csv").write_text(f"number,at\n1,{day} 00:00\n")
+
+    told = ecom("land", str(data / "mine.toml"), str(data)).output
+
+    assert f"Next: ecom run {today - ONE_DAY}\n" in told
+    assert f"What arrived after {today - ONE_DAY} runs once its day is over." in told
+
+
+def test_a_calendar_of_the_map_that_does_not_count_is_told(ecom: Ecom, data: Path) -> None:
+    (data / settings.FILE).write_text("start = 2024-03-01\n")
+    (data / "mine.toml").write_text(f"{MAP}\n[calendar]\nstart = 2024-02-01\n")
+    (data / "2024-03-05.csv").write_text("number,at\n1,2024-03-05 10:00\n")
+
+    assert "The map's start 2024-02-01 does not count" in ecom("land", str(data / "mine.toml"), str(data)).output
+
+
+def test_an_export_of_which_nothing_lands_is_a_failure(ecom: Ecom, data: Path) -> None:
+    (data / "mine.toml").write_text(MAP)
+    (data / "2024-03-05.csv").write_text("number,at\n1\n")
+
+    assert "No row of any feed has landed" in error(ecom("land", str(data / "mine.toml"), str(data)))
+
+
+def test_there_is_nothing_to_verify_before_the_first_run(ecom: Ecom, data: Path) -> None:
+    assert "nothing has run" in error(ecom("verify"))
+
+
 def test_a_map_that_ships_is_known_by_its_name(ecom: Ecom, tmp_path: Path) -> None:
-    assert error(ecom("land", "online_retail", str(tmp_path))) == f"Error: {tmp_path} holds no file like **/*.csv.gz."
+    assert error(ecom("land", "online_retail", str(tmp_path))) == (
+        f"Error: Nothing to land. {tmp_path} holds no file like **/*.csv.gz."
+    )
 
 
 def test_a_standing_calendar_is_not_replaced(ecom: Ecom, data: Path) -> None:
@@ -254,7 +288,12 @@ def test_wrong_words_are_answered_in_a_line(ecom: Ecom, words: list[str], compla
         ("mine.toml", MAP.replace("files", "flies"), ["land", "data/mine.toml", "."], "line 2: "),
         ("mine.toml", "[source", ["land", "data/mine.toml", "."], "line 1: this is no TOML"),
         ("mine.toml", MAP, ["land", "data/mine.toml", "data"], "holds no file like *.csv."),
-        ("other.csv", "number,at\n", ["land", "data/map", "data"], "None of the 1 files in data tells its arrival day"),
+        (
+            "other.csv",
+            "number,at\n",
+            ["land", "data/map", "data"],
+            "Skipped other.csv, for its name tells no arrival day.",
+        ),
     ],
 )
 def test_a_mistake_in_a_file_is_told_in_a_line(

@@ -324,7 +324,8 @@ def test_a_file_none_of_whose_lines_tells_a_day_is_said_to_be_skipped(
     report = land(load_map(tmp_path / "map.toml"), tmp_path, zone)
 
     assert zone.days("customers") == [dt.date(2024, 1, 5)]
-    assert (report.lines, report.skipped) == (1, ("b.csv",))
+    told = "b.csv, for no line tells an arrival day in at (sometime is none; say how it is written with a time_format)"
+    assert (report.lines, report.skipped) == (1, (told,))
 
 
 LISTED_BY_DAY = SMALL.replace('{ file_name = "{day}.csv" }', '{ column = "at" }').replace("NAME", '"name"')
@@ -396,7 +397,9 @@ def test_a_file_whose_name_tells_no_day_is_said_to_be_skipped(tmp_path: Path, zo
 
     report = land(load_map(tmp_path / "map.toml"), tmp_path, zone)
 
-    assert report.skipped == ("2024-02-30.csv", "notes.csv")
+    assert report.skipped == tuple(
+        f"{name}, for its name tells no arrival day" for name in ("2024-02-30.csv", "notes.csv")
+    )
     assert "notes.csv" in str(report)
 
 
@@ -461,6 +464,23 @@ def test_a_file_whose_name_is_not_utf_8_is_told(tmp_path: Path, zone: Zone) -> N
 
     with pytest.raises(UserError, match=r"xe9 2024-01-03\.csv' is not UTF-8; rename it"):
         land(load_map(tmp_path / "map.toml"), tmp_path, zone)
+
+
+def test_what_cannot_be_read_and_what_is_not_there_is_told(tmp_path: Path, zone: Zone) -> None:
+    others = SMALL.partition("[feed.customers]")[2].replace("NAME", '"id"')
+    (tmp_path / "map.toml").write_text(
+        SMALL.replace("NAME", '"id"')
+        + '\n[feed.suppliers]\nfiles = "suppliers-*.csv"'
+        + others.replace("customer", "supplier")
+    )
+    (tmp_path / "2024-01-03.csv").write_text("id,at\n1,2024-01-03\n2\n")
+
+    report = land(load_map(tmp_path / "map.toml"), tmp_path, zone)
+
+    assert report.missing == (f"{tmp_path} holds no file like suppliers-*.csv.",)
+    assert report.missing[0] in str(report)
+    assert "2024-01-03.csv, line 3: has 1 fields where the header has 2" in str(report)
+    assert zone.days("customers") == [dt.date(2024, 1, 3)]
 
 
 def test_a_folder_without_files_is_told(tmp_path: Path, zone: Zone) -> None:

@@ -18,16 +18,24 @@ from ecom_assets.days import Window
 from ecom_assets.engine.duckdb import connect, identifier
 from ecom_assets.landing import fixed_width
 from ecom_assets.landing.feed_map.model import PLAIN, Feed, FeedMap, Lookup
-from ecom_assets.landing.feed_map.report import FileReport, LandReport
+from ecom_assets.landing.feed_map.report import EXAMPLES, FileReport, LandReport
 from ecom_assets.landing.feed_map.sources import (
     UNTOLD,
+    NothingToLand,
     SourceFile,
     batches,
     export_files,
     landed_name,
     lookup_files,
 )
-from ecom_assets.landing.feed_map.sql import condition_of_all, day_of_line, listed, number_text, statement
+from ecom_assets.landing.feed_map.sql import (
+    condition_of_all,
+    day_of_line,
+    listed,
+    no_day_told,
+    number_text,
+    statement,
+)
 from ecom_assets.landing.feed_map.toml_text import suggestion
 from ecom_assets.landing.reading import PROBLEM, RAW, header, read
 from ecom_assets.landing.zone import FeedSettings, Zone, kind_of
@@ -41,20 +49,27 @@ def land(
     Landing the same files again changes nothing. A line that cannot be read goes, with its reason, to the feed
     named by `unreadable`. Nothing is written before all has been read and `check`, which gets the first and last
     arrival day, has not raised. Raises FeedMapError where the export lacks a column the map names, NothingToLand where
-    the folder holds no such file.
+    the folder holds no file that lands.
     """
     folder = Path(folder)
     reports: list[FileReport] = []
     skipped: list[str] = []
+    missing: list[str] = []
     with TemporaryDirectory(prefix="feed-map-") as scratch:
         staged = Zone(Path(scratch))
         for pattern, part in feed_map.by_files():
-            files, nameless = export_files(feed_map, folder, pattern)
-            skipped += nameless
+            try:
+                files, nameless = export_files(feed_map, folder, pattern)
+            except NothingToLand as error:
+                missing.append(str(error))
+                continue
+            skipped += [f"{name}, for its name tells no arrival day" for name in nameless]
             for batch in batches(files):
                 reports += _land_batch(part, batch, folder, staged)
-        skipped += [report.name for report in reports if not report.has_arrival_day]
-        reports = [report for report in reports if report.has_arrival_day]
+        skipped += [f"{report.name}, for {report.without_day}" for report in reports if report.without_day]
+        reports = [report for report in reports if not report.without_day]
+        if not reports:
+            raise NothingToLand("Nothing to land. " + " ".join([*missing, *(f"Skipped {each}." for each in skipped)]))
         arrived_on = sorted(day for feed in staged.feeds() for day in staged.days(feed))
         days = Window(arrived_on[0], arrived_on[-1]) if arrived_on else None
         if days:
@@ -63,7 +78,7 @@ def land(
         emptied = sum(_stage_emptied(feed, reports, staged, zone) for feed in feed_map.feeds)
         _publish(staged, zone)
     feeds = tuple(feed.name for feed in feed_map.feeds)
-    return LandReport(feeds, tuple(reports), days, emptied, tuple(skipped), due_otherwise)
+    return LandReport(feeds, tuple(reports), days, emptied, tuple(skipped), tuple(missing), due_otherwise)
 
 
 def _stage_emptied(feed: Feed, reports: Sequence[FileReport], staged: Zone, zone: Zone) -> int:
@@ -110,25 +125,27 @@ def _land_batch(feed_map: FeedMap, files: Sequence[SourceFile], folder: Path, zo
         columns = feed_map.source_columns()
         _read(con, feed_map, files, columns, "sent")
         looked_up = [_join(con, feed_map, lookup, wanted, folder) for lookup, wanted in feed_map.lookups_used()]
-        lines = " ".join(["sent", *looked_up])
+        joined = " ".join(["sent", *looked_up])
         told = {"arrived_on": day_of_line(feed_map.arrival_day)}
         if feed_map.marks != PLAIN:
             told |= {column: number_text(column, feed_map.marks) for column in feed_map.number_columns()}
         replaced = ", ".join(f"{sql} as {identifier(column)}" for column, sql in told.items())
-        con.execute(f"create table lines as select * replace ({replaced}) from {lines}")
+        con.execute(f"create table lines as select * replace ({replaced}) from {joined}")
         landed = {feed.name: _land_feed(con, feed_map, feed, files, zone) for feed in feed_map.feeds}
         taken = " or ".join(condition_of_all(feed.where) for feed in feed_map.feeds)
         counted = con.execute(
             f"""
-            select source_file, min(arrived_on) > $1, count(*), count(problem),
-                count(*) filter (problem is null and not ({taken}))
+            select source_file, case when min(arrived_on) = $1 then {no_day_told(feed_map.arrival_day)} else '' end,
+                count(*), count(problem), count(*) filter (problem is null and not ({taken})),
+                coalesce(list(problem order by record) filter (problem is not null), [])[:{EXAMPLES}]
             from lines group by all""",
             [UNTOLD],
         ).fetchall()
-    counts = {name: (told, lines, unreadable, unused) for name, told, lines, unreadable, unused in counted}
+    counts = {name: rest for name, *rest in counted}
     for file in files:
         rows = {feed: landed[feed].get(file.name, 0) for feed in landed}
-        yield FileReport(file.source, *counts.get(file.name, (True, 0, 0, 0)), rows)
+        without_day, lines, unreadable, unused, problems = counts.get(file.name, ("", 0, 0, 0, []))
+        yield FileReport(file.source, without_day, lines, unreadable, unused, problems, rows)
 
 
 def _read(

@@ -1,20 +1,28 @@
 """What became of an export's lines."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ecom_assets.days import Window
 
+EXAMPLES = 3
+"""Unreadable lines that are told of a file, and files of which some are told."""
+
 
 @dataclass(frozen=True)
 class FileReport:
-    """What became of one source file. `lines` counts the unreadable ones too; without an arrival day nothing lands."""
+    """What became of one source file.
+
+    `without_day` says why its lines tell no arrival day, and is empty where they do: else nothing lands. `lines` counts
+    the unreadable ones too; `problems` are what is wrong with the first of those.
+    """
 
     name: str
-    has_arrival_day: bool
+    without_day: str
     lines: int
     unreadable: int
     unused: int
+    problems: Sequence[str]
     rows: Mapping[str, int]
 
 
@@ -23,8 +31,8 @@ class LandReport:
     """What became of each source file.
 
     `days` are the first and last arrival day, where there is one; `emptied` counts the files of earlier landings whose
-    source has no such lines any more; `skipped` are the files whose arrival day could not be told; `due_otherwise` the
-    feeds that stay due on other days than the map says.
+    source has no such lines any more; `skipped` are the files whose arrival day could not be told, and why; `missing`
+    which files of the map there are none of; `due_otherwise` the feeds that stay due on other days than the map says.
     """
 
     feeds: tuple[str, ...]
@@ -32,6 +40,7 @@ class LandReport:
     days: Window | None
     emptied: int = 0
     skipped: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
     due_otherwise: tuple[str, ...] = ()
 
     @property
@@ -56,8 +65,13 @@ class LandReport:
         said = [f"{self.lines:,} lines in {len(self.files):,} files"]
         said += [f"  {rows:>12,} rows of {feed}" for feed, rows in self.rows.items()]
         said += [f"  {self.unreadable:>12,} lines that cannot be read", f"  {self.unused:>12,} lines no feed takes"]
+        broken = [file for file in self.files if file.problems]
+        said += [f"    {file.name}, {problem}" for file in broken[:EXAMPLES] for problem in file.problems]
+        if len(broken) > EXAMPLES:
+            said.append(f"    and lines of {len(broken) - EXAMPLES:,} other files; ecom quarantine lists all, once run")
         if self.emptied:
             said.append(f"  {self.emptied:>12,} files landed before are now empty: their source has no such lines")
-        said += [f"  skipped, for it tells no arrival day: {name}" for name in self.skipped]
+        said += [f"  skipped {told}" for told in self.skipped]
+        said += [f"  {told}" for told in self.missing]
         said += [f"  {feed} stays due on the days that feeds.toml says, not the map" for feed in self.due_otherwise]
         return "\n".join(said)

@@ -29,7 +29,7 @@ class SourceFile(LandedFile):
 def export_files(feed_map: FeedMap, folder: Path, pattern: str) -> tuple[list[SourceFile], list[str]]:
     """The files like a pattern, and the paths of those whose names should tell their arrival day and do not.
 
-    Raises NothingToLand where none is left.
+    Raises NothingToLand where the folder holds none.
     """
     files, skipped = [], []
     for path in _paths(folder, pattern):
@@ -37,8 +37,6 @@ def export_files(feed_map: FeedMap, folder: Path, pattern: str) -> tuple[list[So
             files.append(_source_file(feed_map, path, day, folder))
         else:
             skipped.append(path.relative_to(folder).as_posix())
-    if not files:
-        raise NothingToLand(f"None of the {len(skipped)} files in {folder} tells its arrival day by its name.")
     return files, skipped
 
 

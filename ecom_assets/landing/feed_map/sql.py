@@ -165,6 +165,18 @@ def day_of_line(arrival_day: Mapping[str, Any]) -> str:
     return f"coalesce({told}, {first}, arrived_on)" if "column" in arrival_day else f"coalesce({first}, arrived_on)"
 
 
+def no_day_told(arrival_day: Mapping[str, Any]) -> str:
+    """The SQL, over the lines of a file, of why these tell no arrival day."""
+    column = arrival_day.get("column") or arrival_day.get("first")
+    if column is None:
+        return "'it holds no line'"
+    form = literal(f", its time_format {arrival_day['time_format']}" if "time_format" in arrival_day else "")
+    told = f"any_value({identifier(column)})"
+    return f"""
+        {literal(f"no line tells an arrival day in {column}")} ||
+        coalesce(' (' || {told} || ' is none' || {form} || '; say how it is written with a time_format)', '')"""
+
+
 def number_text(column: str, marks: Marks) -> str:
     """The SQL of a number's text with a decimal point, and nothing between its thousands.
 
