@@ -203,7 +203,7 @@ def quarantine(table: str | None, most: int | None) -> None:
     snapshot = settings.load().snapshot
     if most and not table:
         raise click.UsageError("Say of which table to show rows, as: ecom quarantine orders --rows 5.")
-    found = aside.set_aside(snapshot, table)
+    found = [*aside.set_aside(snapshot, table), *aside.waiting(snapshot, table)]
     for one in found:
         click.echo(f"{one.table:12} {one.rows:>10,}  {one.reason}")
     if not found:

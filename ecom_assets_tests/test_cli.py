@@ -158,6 +158,28 @@ def test_rows_set_aside_are_counted_and_shown_with_their_place(ecom: Ecom, data:
     assert "2024-01-01 failed: 1 of 2 rows are quarantined" in bad.stdout
 
 
+@pytest.mark.slow
+def test_records_that_cannot_be_read_count_by_what_is_wrong_also_before_their_table_is_made(
+    ecom: Ecom, data: Path
+) -> None:
+    settings.save(settings.load())
+    day = data / "landing" / "suppliers" / str(DAYS.first)
+    day.mkdir(parents=True)
+    (day / "suppliers.csv").write_text("supplier_id,changed_at\n" + "S,2024-01-01,x\n" * 2)
+    (day / "more.csv").write_text("supplier_id,changed_at\n" + "".join(f"S{n},2024-01-01\n" for n in range(40)))
+
+    ecom("run", str(DAYS.first), "--select", "bronze/suppliers")
+    before = ecom("quarantine", "suppliers").stdout
+    ecom("run", str(DAYS.first), "--select", "silver/suppliers")
+    after = ecom("quarantine", "suppliers").stdout
+
+    waiting = "cannot be read, and silver.suppliers has no good rows on 2024-01-01 yet: ecom bad"
+    assert before == f"suppliers             2  {waiting}\n"
+    assert after == (
+        "suppliers             2  has 3 fields where the header has 2; correct it and land the file again\n"
+    )
+
+
 def test_a_map_lands_an_export_and_says_what_to_run(ecom: Ecom, data: Path) -> None:
     (data / "mine.toml").write_text(MAP)
     (data / "2024-03-05.csv").write_text("number,at\n1,2024-03-05 10:00\n")

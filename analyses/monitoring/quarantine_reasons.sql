@@ -16,7 +16,7 @@ with rejected as (
     union all select 'reviews', reasons, source_file from quarantine.reviews
     union all select 'shipments', reasons, source_file from quarantine.shipments
     union all select 'suppliers', reasons, source_file from quarantine.suppliers)
-select feed, reason, source_file, count(*) as row_count
+select feed, regexp_replace(each.reason, '^line \d+: ', '') as reason, source_file, count(*) as row_count
 from rejected, unnest(reasons) as each (reason)
 group by all
 order by row_count desc, feed, reason, source_file

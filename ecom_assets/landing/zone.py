@@ -282,6 +282,11 @@ class Zone:
 def _parse_settings(path: Path) -> Iterator[tuple[str, FeedSettings]]:
     try:
         for feed, given in tomllib.loads(path.read_text("utf-8")).items():
+            for key in given.keys() - {"time_zone", "due"}:
+                raise ValueError(f"[{feed}] {key} is no setting; a feed has time_zone and due.")
+            for day in given.get("due", ()):
+                if day not in WEEKDAYS:
+                    raise ValueError(f"[{feed}] due: {day!r} is no weekday; write {', '.join(WEEKDAYS)}.")
             due = frozenset(WEEKDAYS.index(day) for day in given.get("due", WEEKDAYS))
             yield feed, FeedSettings(given.get("time_zone", "UTC"), due)
     except (ValueError, AttributeError, TypeError) as error:

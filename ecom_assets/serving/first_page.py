@@ -14,6 +14,7 @@ from ecom_assets.days import ONE_DAY, Window, stretches
 from ecom_assets.errors import UserError
 from ecom_assets.ledger import GOOD
 from ecom_assets.serving.publish import open_snapshot
+from ecom_assets.serving.quarantine import WITHOUT_LINE
 
 PERIOD_DAYS = 30
 LEAST_DAYS = 7
@@ -269,8 +270,8 @@ def _trust(con: duckdb.DuckDBPyConnection) -> Trust:
         rows = " union all ".join(f'select reasons from quarantine."{table}"' for (table,) in tables)
         [(quarantined,)] = con.execute(f"select count(*) from ({rows})").fetchall()
         reasons = con.execute(
-            "select reason, count(*) as n "
-            f"from (select unnest(reasons) as reason from ({rows})) group by all order by n desc, reason"
+            f"select {WITHOUT_LINE} as why, count(*) as n "
+            f"from (select unnest(reasons) as reason from ({rows})) group by all order by n desc, why"
         ).fetchall()
     return Trust(table_days, old, stale, quarantined, reasons)
 

@@ -14,6 +14,8 @@ from ecom_assets.ledger import GOOD
 from ecom_assets.serving.publish import open_snapshot
 
 SCHEMA = "quarantine"
+WITHOUT_LINE = r"regexp_replace(reason, '^line \d+: ', '')"
+"""SQL: a reason without the line for which it was given, so that equal ones count together."""
 _KEPT_ASIDE = {"arrived_on", "source_file", "record", "unknown_columns", "event_on", "read_on", "key_hash", "reasons"}
 
 
@@ -73,6 +75,29 @@ def set_aside(snapshot: Path, table: str | None = None) -> list[SetAside]:
         return [SetAside(name, reason, n) for name in tables for reason, n in _reasons(con, name)]
 
 
+def waiting(snapshot: Path, table: str | None = None) -> list[SetAside]:
+    """Records that could not be read, of days on which their table has no good rows: those are not set aside yet.
+
+    Of one table ("orders") or all. Raises NothingPublished, NoSuchTable.
+    """
+    with open_snapshot(snapshot) as con:
+        names = _tables(con) if table is None else [_known(con, table)]
+        found = con.execute(
+            f"""
+            select split_part(b.table_name, '.', 2) as name, sum(b.bad_count)::bigint, min(b.day), max(b.day)
+            from ledger.days b left join ledger.days s
+                on s.day = b.day and s.table_name = 'silver.' || split_part(b.table_name, '.', 2) and s.state in {GOOD}
+            where b.bad_count > 0 and starts_with(b.table_name, 'bronze.') and s.day is null
+                and list_contains(?, name)
+            group by all order by all""",
+            [names],
+        ).fetchall()
+    return [
+        SetAside(name, f"cannot be read, and silver.{name} has no good rows on {Window(*days)} yet: ecom bad", count)
+        for name, count, *days in found
+    ]
+
+
 def rows(snapshot: Path, table: str, most: int) -> list[Row]:
     """At most that many rows of one table ("orders"), by arrival, file and record.
 
@@ -109,6 +134,6 @@ def _known(con: duckdb.DuckDBPyConnection, table: str) -> str:
 
 def _reasons(con: duckdb.DuckDBPyConnection, table: str) -> Iterator[tuple[str, int]]:
     yield from con.execute(
-        f"select reason, count(*) as n from (select unnest(reasons) as reason from {quoted(f'{SCHEMA}.{table}')}) "
-        "group by reason order by n desc, reason"
+        f"select {WITHOUT_LINE} as why, count(*) as n "
+        f"from (select unnest(reasons) as reason from {quoted(f'{SCHEMA}.{table}')}) group by why order by n desc, why"
     ).fetchall()

@@ -234,13 +234,23 @@ def test_impossible_settings_are_refused(time_zone: str, due: set[int]) -> None:
         FeedSettings(time_zone, frozenset(due))
 
 
-@pytest.mark.parametrize("text", ["[orders", '[orders]\ndue = ["monday"]', "orders = 1", "[orders]\ndue = 3"])
-def test_settings_that_cannot_be_read_name_their_file(zone: Zone, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[orders", ""),
+        ("orders = 1", ""),
+        ("[orders]\ndue = 3", ""),
+        ('[orders]\ndue = ["monday"]', "[orders] due: 'monday' is no weekday; write mon, tue"),
+        ('[orders]\ntimezone = "UTC"', "[orders] timezone is no setting; a feed has time_zone and due."),
+    ],
+)
+def test_settings_that_cannot_be_read_name_their_file(zone: Zone, text: str, told: str) -> None:
     zone.root.mkdir()
     (zone.root / "feeds.toml").write_text(text)
 
-    with pytest.raises(ValueError, match=r"feeds\.toml cannot be read"):
+    with pytest.raises(ValueError, match=r"feeds\.toml cannot be read") as refused:
         zone.settings("orders")
+    assert told in str(refused.value)
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_rest(zone: Zone) -> None:
