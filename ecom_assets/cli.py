@@ -275,6 +275,11 @@ def query(file: TextIO, warehouse: bool) -> None:
             answer.show(max_rows=1_000, max_width=1_000)
     except UnicodeDecodeError as error:
         raise click.ClickException(f"{file.name} is no text in UTF-8: {error}") from error
+    except duckdb.CatalogException as error:
+        elsewhere = (
+            "" if warehouse else "\nThe snapshot holds gold, kpi, features, quarantine and ledger; see --warehouse."
+        )
+        raise click.ClickException(f"{error}{elsewhere}") from error
     except duckdb.Error as error:
         raise click.ClickException(str(error)) from error
 

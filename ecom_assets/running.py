@@ -4,6 +4,7 @@ import datetime as dt
 import logging
 import os
 from collections.abc import Iterable
+from pathlib import Path
 
 import click
 import dagster as dg
@@ -60,12 +61,16 @@ def everything() -> dg.JobDefinition:
 def instance() -> dg.DagsterInstance:
     """The project's Dagster instance, wherever the command was started.
 
-    Changes into Dagster's home, from where the paths in dagster.yaml are counted.
+    Changes into Dagster's home, from where the paths in dagster.yaml are counted. Raises SettingsError.
     """
     data = settings.load().data
     if "ECOM_DATA" in os.environ:
         os.environ["ECOM_DATA"] = str(data)
-    os.chdir(os.environ.setdefault("DAGSTER_HOME", str(settings.PROJECT)))
+    home = Path(os.environ.get("DAGSTER_HOME", settings.PROJECT))
+    if not home.is_dir():
+        raise settings.SettingsError(f"DAGSTER_HOME is {home}, which is no folder: make it, or unset it.")
+    os.environ["DAGSTER_HOME"] = str(home.absolute())
+    os.chdir(home)
     data.mkdir(parents=True, exist_ok=True)
     with FileLock(data / "dagster.lock"):  # two processes that make Dagster's tables at once disturb each other
         return dg.DagsterInstance.get()

@@ -336,6 +336,7 @@ def test_a_mistake_in_a_file_is_told_in_a_line(
         (b"set threads = 1", [], "question.sql asks for no rows"),
         (b"select '\xff'", [], "question.sql is no text in UTF-8"),
         (b"select 1 +", [], "syntax error"),
+        (b"from silver.orders", [], "The snapshot holds gold, kpi, features, quarantine and ledger; see --warehouse."),
         (b"select 1", ["--warehouse"], "database does not exist"),
     ],
 )
@@ -349,6 +350,12 @@ def test_a_question_that_cannot_be_answered_is_told_so(
 
     assert refused.exit_code == 1
     assert complaint in refused.stderr
+
+
+def test_a_home_of_dagsters_that_is_not_there_is_told(ecom: Ecom, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(data / "nowhere"))
+
+    assert f"DAGSTER_HOME is {data / 'nowhere'}, which is no folder" in error(ecom("run", "2024-01-01"))
 
 
 def test_days_before_the_shop_opened_are_refused(ecom: Ecom, tiny_shop: Shop) -> None:
