@@ -117,7 +117,8 @@ def land(feed_map: Path, folder: Path) -> None:
             click.echo(f"The map's {name} {said} does not count: {known.data / settings.FILE} has {stands}.", err=True)
     if report.lines and not any(report.rows.values()):
         raise click.ClickException("No row of any feed has landed: none of the lines can be read, or none is taken.")
-    assert report.days is not None
+    if report.days is None:
+        return
     first, over = max(declared.start or report.days.first, known.start), yesterday(known.time_zone)
     if first <= over:
         click.echo(f"Next: ecom run {Window(first, min(report.days.last, over))}")

@@ -247,6 +247,15 @@ def test_an_export_of_which_nothing_lands_is_a_failure(ecom: Ecom, data: Path) -
     assert "No row of any feed has landed" in error(ecom("land", str(data / "mine.toml"), str(data)))
 
 
+def test_an_export_without_lines_is_no_failure(ecom: Ecom, data: Path) -> None:
+    (data / "mine.toml").write_text(MAP.replace('{ file_name = "{day}.csv" }', '{ column = "at" }'))
+    (data / "2024-03-05.csv").write_text("number,at\n")
+
+    landed = ecom("land", str(data / "mine.toml"), str(data))
+
+    assert (landed.exit_code, "0 lines in 1 files" in landed.stdout) == (0, True)
+
+
 def test_there_is_nothing_to_verify_before_the_first_run(ecom: Ecom, data: Path) -> None:
     assert "nothing has run" in error(ecom("verify"))
 
