@@ -13,8 +13,8 @@ import duckdb
 from ecom_assets.days import ONE_DAY, Window, stretches
 from ecom_assets.errors import UserError
 from ecom_assets.ledger import GOOD
+from ecom_assets.serving import quarantine
 from ecom_assets.serving.publish import open_snapshot
-from ecom_assets.serving.quarantine import WITHOUT_LINE
 
 PERIOD_DAYS = 30
 LEAST_DAYS = 7
@@ -261,18 +261,11 @@ def _trust(con: duckdb.DuckDBPyConnection) -> Trust:
     [(old, stale)] = con.execute(
         "select (select count(*) from ledger.days where shows_old_rows), (select count(*) from ledger.stale)"
     ).fetchall()
-    tables = con.execute(
-        "select table_name from information_schema.tables "
-        "where table_catalog = current_database() and table_schema = 'quarantine'"
-    ).fetchall()
     quarantined, reasons = 0, []
-    if tables:
-        rows = " union all ".join(f'select reasons from quarantine."{table}"' for (table,) in tables)
+    if tables := quarantine.tables(con):
+        rows = " union all ".join(f'select reasons from quarantine."{table}"' for table in tables)
         [(quarantined,)] = con.execute(f"select count(*) from ({rows})").fetchall()
-        reasons = con.execute(
-            f"select {WITHOUT_LINE} as why, count(*) as n "
-            f"from (select unnest(reasons) as reason from ({rows})) group by all order by n desc, why"
-        ).fetchall()
+        reasons = quarantine.counted_reasons(con, rows)
     return Trust(table_days, old, stale, quarantined, reasons)
 
 

@@ -1,7 +1,7 @@
 """What readers do not get to see: rows set aside, and days without good rows. Read from the snapshot."""
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +14,6 @@ from ecom_assets.ledger import GOOD
 from ecom_assets.serving.publish import open_snapshot
 
 SCHEMA = "quarantine"
-WITHOUT_LINE = r"regexp_replace(reason, '^line \d+: ', '')"
-"""SQL: a reason without the line for which it was given, so that equal ones count together."""
 _KEPT_ASIDE = {"arrived_on", "source_file", "record", "unknown_columns", "event_on", "read_on", "key_hash", "reasons"}
 
 
@@ -71,8 +69,11 @@ def set_aside(snapshot: Path, table: str | None = None) -> list[SetAside]:
     Raises NothingPublished, NoSuchTable.
     """
     with open_snapshot(snapshot) as con:
-        tables = _tables(con) if table is None else [_known(con, table)]
-        return [SetAside(name, reason, n) for name in tables for reason, n in _reasons(con, name)]
+        return [
+            SetAside(name, reason, n)
+            for name in _asked_for(con, table)
+            for reason, n in counted_reasons(con, f"from {quoted(f'{SCHEMA}.{name}')}")
+        ]
 
 
 def waiting(snapshot: Path, table: str | None = None) -> list[SetAside]:
@@ -81,7 +82,6 @@ def waiting(snapshot: Path, table: str | None = None) -> list[SetAside]:
     Of one table ("orders") or all. Raises NothingPublished, NoSuchTable.
     """
     with open_snapshot(snapshot) as con:
-        names = _tables(con) if table is None else [_known(con, table)]
         found = con.execute(
             f"""
             select split_part(b.table_name, '.', 2) as name, sum(b.bad_count)::bigint, min(b.day), max(b.day)
@@ -90,7 +90,7 @@ def waiting(snapshot: Path, table: str | None = None) -> list[SetAside]:
             where b.bad_count > 0 and starts_with(b.table_name, 'bronze.') and s.day is null
                 and list_contains(?, name)
             group by all order by all""",
-            [names],
+            [_asked_for(con, table)],
         ).fetchall()
     return [
         SetAside(name, f"cannot be read, and silver.{name} has no good rows on {Window(*days)} yet: ecom bad", count)
@@ -115,7 +115,8 @@ def _row(sent: Mapping[str, object]) -> Row:
     return Row(sent["arrived_on"], sent["source_file"], sent["record"], values, sent["reasons"])  # type: ignore[arg-type]
 
 
-def _tables(con: duckdb.DuckDBPyConnection) -> list[str]:
+def tables(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """The tables of rows set aside that a snapshot holds, by name ("orders")."""
     return [
         name
         for (name,) in con.execute(
@@ -126,14 +127,22 @@ def _tables(con: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 def _known(con: duckdb.DuckDBPyConnection, table: str) -> str:
-    name, tables = table.replace("/", ".").rpartition(".")[2], _tables(con)
-    if name not in tables:
-        raise NoSuchTable(f"No rows of “{table}” are set aside. There are: {', '.join(tables)}.")
+    name, there = table.replace("/", ".").rpartition(".")[2], tables(con)
+    if name not in there:
+        raise NoSuchTable(f"No rows of “{table}” are set aside. There are: {', '.join(there)}.")
     return name
 
 
-def _reasons(con: duckdb.DuckDBPyConnection, table: str) -> Iterator[tuple[str, int]]:
-    yield from con.execute(
-        f"select {WITHOUT_LINE} as why, count(*) as n "
-        f"from (select unnest(reasons) as reason from {quoted(f'{SCHEMA}.{table}')}) group by why order by n desc, why"
+def _asked_for(con: duckdb.DuckDBPyConnection, table: str | None) -> list[str]:
+    return tables(con) if table is None else [_known(con, table)]
+
+
+def counted_reasons(con: duckdb.DuckDBPyConnection, rows: str) -> list[tuple[str, int]]:
+    """The reasons of rows set aside, SQL with a column `reasons`, and how many rows have each; the most frequent first.
+
+    They count without the line for which they were given, so that equal ones count together.
+    """
+    return con.execute(
+        r"select regexp_replace(reason, '^line \d+: ', '') as why, count(*) as n "
+        f"from (select unnest(reasons) as reason from ({rows})) group by why order by n desc, why"
     ).fetchall()

@@ -166,10 +166,10 @@ def day_of_line(arrival_day: Mapping[str, Any]) -> str:
 
 
 def no_day_told(arrival_day: Mapping[str, Any]) -> str:
-    """The SQL, over the lines of a file, of why these tell no arrival day."""
+    """The SQL, over the lines of a file, of why these tell no arrival day; an empty text where they need not."""
     column = arrival_day.get("column") or arrival_day.get("first")
     if column is None:
-        return "'it holds no line'"
+        return "''"
     form = literal(f", its time_format {arrival_day['time_format']}" if "time_format" in arrival_day else "")
     told = f"any_value({identifier(column)})"
     return f"""
