@@ -51,26 +51,21 @@ BEHAVIOUR = ["views", "cart_additions", "units_purchased"]
 ACTIVE = ["day", "customer_id"]
 
 
-def voided_orders(sales: nw.LazyFrame) -> nw.LazyFrame:
-    """The lines of known customers' orders that counted as sales for a day or longer, and do no more."""
-    c = nw.col
-    return sales.filter(c("voided_on") > c("ordered_on"), ~c("customer_id").is_null()).select(
-        "customer_id",
-        "voided_on",
-        orders=c("is_first_line").cast(nw.Int64),
-        returns=no_amount(),
-        spent="net_amount",
-        done_on="ordered_on",
-    )
-
-
 def orders_to_date(customer_days: nw.LazyFrame, voided: nw.LazyFrame, active: nw.LazyFrame) -> nw.LazyFrame:
     """What each active customer had ordered and given back by the end of the day."""
     c = nw.col
     ordered_on = nw.when(c("orders") > 0).then(c("done_on"))
     standing = customer_days.select("customer_id", "orders", "returns", spent=measures.revenue(), done_on="day")
+    counted_until = voided.select(
+        "customer_id",
+        "voided_on",
+        orders=nw.lit(1, nw.Int64),
+        returns=no_amount(),
+        spent="revenue",
+        done_on="ordered_on",
+    )
     return (
-        nw.concat([standing, voided], how="diagonal")
+        nw.concat([standing, counted_until], how="diagonal")
         .join(active, on="customer_id")
         .filter(c("done_on") <= c("day"), c("voided_on").is_null() | (c("voided_on") > c("day")))
         .with_columns(ordered_on=ordered_on)
@@ -104,16 +99,16 @@ def behaviour(interactions: nw.LazyFrame, active: nw.LazyFrame) -> nw.LazyFrame:
 
 def transform(
     gold_agg_customer_days: nw.LazyFrame,
-    gold_fact_sales: nw.LazyFrame,
+    gold_fact_voided_orders: nw.LazyFrame,
     features_customer_product_interactions: nw.LazyFrame,
     days: nw.LazyFrame,
 ) -> nw.LazyFrame:
     c = nw.col
-    voided = voided_orders(gold_fact_sales)
+    voided = gold_fact_voided_orders.filter(~c("customer_id").is_null())
     done = [
         gold_agg_customer_days.select(ACTIVE),
         features_customer_product_interactions.select(ACTIVE),
-        voided.select("customer_id", day="done_on").select(ACTIVE),
+        voided.select("customer_id", day="ordered_on").select(ACTIVE),
         voided.select("customer_id", day="voided_on").select(ACTIVE),
     ]
     active = nw.concat([frame.join(days, on="day", how="semi") for frame in done]).unique()
@@ -140,7 +135,7 @@ asset = table_asset(
     transform,
     reads={
         "gold_agg_customer_days": history,
-        "gold_fact_sales": history,
+        "gold_fact_voided_orders": history,
         "features_customer_product_interactions": trailing(TRAILING_DAYS),
     },
 )

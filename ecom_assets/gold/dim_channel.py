@@ -14,25 +14,9 @@ class DimChannel(Table, primary_key="channel", partition_column="first_seen_on")
     first_seen_on: Date = column("Business day of its first session, order or spend")
 
 
-def transform(
-    gold_fact_sessions: nw.LazyFrame, gold_fact_touchpoints: nw.LazyFrame, gold_fact_ad_spend: nw.LazyFrame
-) -> nw.LazyFrame:
-    seen = [
-        gold_fact_sessions.select("channel", day="started_on"),
-        gold_fact_touchpoints.select("channel", day="ordered_on"),
-        gold_fact_ad_spend.select("channel", day="spend_on"),
-    ]
-    first_seen = (each.group_by("channel").agg(nw.col("day").min()) for each in seen)
-    return (
-        nw.concat(list(first_seen))
-        .group_by("channel")
-        .agg(nw.col("day").min().alias("first_seen_on"))
-        .select(*contract(DimChannel).columns)
-    )
+def transform(gold_agg_channel_days: nw.LazyFrame) -> nw.LazyFrame:
+    first_seen = gold_agg_channel_days.group_by("channel").agg(nw.col("day").min().alias("first_seen_on"))
+    return first_seen.select(*contract(DimChannel).columns)
 
 
-asset = table_asset(
-    DimChannel,
-    transform,
-    reads={"gold_fact_sessions": history, "gold_fact_touchpoints": history, "gold_fact_ad_spend": history},
-)
+asset = table_asset(DimChannel, transform, reads={"gold_agg_channel_days": history})

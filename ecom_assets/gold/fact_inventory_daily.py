@@ -48,38 +48,26 @@ class FactInventoryDaily(Table, primary_key=("day", "product_id"), partition_col
         return nw.col("on_hand") >= 0
 
 
-KINDS = {"opened": "opening", "received": "receipt", "sold": "sale", "returned": "return", "adjusted": "adjustment"}
-
-
-def units_by_kind() -> dict[str, nw.Expr]:
-    """The units of a movement under the name of its kind; those sold count as they left."""
-    c = nw.col
-    units = nw.when(c("kind") == "sale").then(-c("quantity")).otherwise(c("quantity"))
-    return {name: nw.when(c("kind") == kind).then(units).otherwise(0) for name, kind in KINDS.items()}
+UNITS = ["opened", "received", "sold", "returned", "adjusted"]
 
 
 def transform(
-    silver_inventory_movements: nw.LazyFrame, gold_dim_product_versions: nw.LazyFrame, days: nw.LazyFrame
+    gold_agg_stock_movements: nw.LazyFrame, gold_dim_product_versions: nw.LazyFrame, days: nw.LazyFrame
 ) -> nw.LazyFrame:
     c = nw.col
-    moved = (
-        silver_inventory_movements.join(days, left_on="moved_on", right_on="day", how="semi")
-        .select("product_id", "quantity", day="moved_on", **units_by_kind())
-        .group_by("product_id", "day")
-        .agg(*map(total_count, ["quantity", *KINDS]))
-    )
+    moved = gold_agg_stock_movements.join(days, on="day", how="semi")
     # One plain sum over all history. What lay there before the window is that less what moved in the window.
-    to_date = silver_inventory_movements.group_by("product_id").agg(
-        c("moved_on").min().alias("first_moved_on"), total_count("quantity").alias("on_hand_at_last")
+    to_date = gold_agg_stock_movements.group_by("product_id").agg(
+        c("day").min().alias("first_moved_on"), total_count("change").alias("on_hand_at_last")
     )
-    moved_later = c("quantity").sum().over("product_id") - c("quantity").cum_sum().over("product_id", order_by="day")
+    moved_later = c("change").sum().over("product_id") - c("change").cum_sum().over("product_id", order_by="day")
     snapshot = (
         to_date.join(days, how="cross")
         .filter(c("day") >= c("first_moved_on"))
         .join(moved, on=["product_id", "day"], how="left")
-        .with_columns(c("quantity", *KINDS).fill_null(0))
+        .with_columns(c("change", *UNITS).fill_null(0))
         .with_columns(on_hand=(c("on_hand_at_last") - moved_later).cast(nw.Int64))
-        .with_columns(opening=c("on_hand") - c("quantity"))
+        .with_columns(opening=c("on_hand") - c("change"))
     )
     products = gold_dim_product_versions.select("product_id", "product_key", "effective_from", "effective_on", "cost")
     return (
@@ -89,13 +77,13 @@ def transform(
     )
 
 
-def conserved(silver_inventory_movements: nw.LazyFrame) -> nw.LazyFrame:
-    return silver_inventory_movements.select(day="moved_on", **units_by_kind())
+def conserved(gold_agg_stock_movements: nw.LazyFrame) -> nw.LazyFrame:
+    return gold_agg_stock_movements.select("day", *UNITS)
 
 
 asset = table_asset(
     FactInventoryDaily,
     transform,
-    reads={"silver_inventory_movements": history, "gold_dim_product_versions": history},
+    reads={"gold_agg_stock_movements": history, "gold_dim_product_versions": history},
     conserved=conserved,
 )

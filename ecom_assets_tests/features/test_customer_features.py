@@ -4,7 +4,7 @@ from decimal import Decimal
 from ecom_assets.features.customer_features import CustomerFeatures, transform
 from ecom_assets.features.customer_product_interactions import CustomerProductInteractions
 from ecom_assets.gold.agg_customer_days import AggCustomerDays
-from ecom_assets.gold.fact_sales import FactSales
+from ecom_assets.gold.fact_voided_orders import FactVoidedOrders
 from ecom_assets_tests.samples import collected, days, rows, run, sample
 
 DAY = dt.date(2024, 4, 1)
@@ -37,7 +37,7 @@ def test_features_hold_what_happened_up_to_the_end_of_the_day():
     made = run(
         transform,
         sample(AggCustomerDays, *CUSTOMER_DAYS),
-        sample(FactSales),
+        sample(FactVoidedOrders),
         sample(CustomerProductInteractions, *INTERACTIONS),
         days(DAY),
     )
@@ -54,7 +54,7 @@ def test_a_customer_may_have_discounts_above_the_price_of_the_goods():
     made = run(
         transform,
         sample(AggCustomerDays, ordered(DAY, "8", discounts="10", returns="1")),
-        sample(FactSales),
+        sample(FactVoidedOrders),
         sample(CustomerProductInteractions),
         days(DAY),
     )
@@ -67,7 +67,7 @@ def test_a_visitor_without_orders_has_none():
     made = run(
         transform,
         sample(AggCustomerDays),
-        sample(FactSales),
+        sample(FactVoidedOrders),
         sample(CustomerProductInteractions, seen(DAY, views=1)),
         days(DAY),
     )
@@ -77,19 +77,13 @@ def test_a_visitor_without_orders_has_none():
 
 
 def test_an_order_that_is_voided_later_counts_until_then():
-    line = {"customer_id": "C", "is_valid": False, "ordered_on": before(2), "voided_on": DAY, "net_amount": "9"}
-    sales = sample(
-        FactSales,
-        {**line, "is_first_line": True},
-        {**line, "line_number": 2, "is_first_line": False},
-        {**line, "order_id": "at once", "is_first_line": True, "voided_on": before(2)},
-        {**line, "order_id": "of a guest", "is_first_line": True, "customer_id": None},
-    )
+    order = {"customer_id": "C", "ordered_on": before(2), "voided_on": DAY, "revenue": "18"}
+    voided = sample(FactVoidedOrders, order, {**order, "order_id": "of a guest", "customer_id": None})
 
     made = run(
         transform,
         sample(AggCustomerDays, ordered(before(4), "10"), ordered(before(1), "1")),
-        sales,
+        voided,
         sample(CustomerProductInteractions),
         days(before(2), DAY),
     )
@@ -102,12 +96,12 @@ def test_an_order_that_is_voided_later_counts_until_then():
 
 
 def test_orders_of_a_day_are_one_day_with_orders_though_one_of_them_is_voided_later():
-    voided = {"customer_id": "C", "is_valid": False, "ordered_on": before(2), "voided_on": DAY, "is_first_line": True}
+    voided = {"customer_id": "C", "ordered_on": before(2), "voided_on": DAY}
 
     made = run(
         transform,
         sample(AggCustomerDays, ordered(before(2), "10")),
-        sample(FactSales, voided),
+        sample(FactVoidedOrders, voided),
         sample(CustomerProductInteractions),
         days(before(2)),
     )

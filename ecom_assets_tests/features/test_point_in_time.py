@@ -9,11 +9,12 @@ from polars.testing import assert_frame_equal
 from ecom_assets import catalog
 from ecom_assets.features import category_affinity, customer_features, customer_product_interactions
 from ecom_assets.features.customer_product_interactions import CustomerProductInteractions
-from ecom_assets.gold import agg_customer_days
+from ecom_assets.gold import agg_customer_days, fact_voided_orders
 from ecom_assets.gold.agg_customer_days import AggCustomerDays
 from ecom_assets.gold.dim_product_versions import DimProductVersions
 from ecom_assets.gold.fact_returns import FactReturns
 from ecom_assets.gold.fact_sales import FactSales
+from ecom_assets.gold.fact_voided_orders import FactVoidedOrders
 from ecom_assets.silver.events import Events
 from ecom_assets_tests.features.test_customer_features import CUSTOMER_DAYS, DAY, INTERACTIONS, before
 from ecom_assets_tests.samples import collected, days, sample
@@ -25,6 +26,7 @@ PRESENT: dict[str, tuple[Any, list[dict[str, Any]]]] = {
     "features_customer_product_interactions": (CustomerProductInteractions, INTERACTIONS),
     "silver_events": (Events, [{"event": "Product Viewed", "customer_id": "C", "product_id": "P", "occurred_on": DAY}]),
     "gold_fact_sales": (FactSales, []),
+    "gold_fact_voided_orders": (FactVoidedOrders, []),
     "gold_dim_product_versions": (
         DimProductVersions,
         [{"product_id": "P", "category": "a", "effective_on": before(9)}],
@@ -35,6 +37,12 @@ FUTURE: dict[str, dict[str, Any]] = {
     "features_customer_product_interactions": {"customer_id": "C", "product_id": "Q", "day": NEXT_DAY, "views": 9},
     "silver_events": {"event": "Product Added", "customer_id": "C", "product_id": "P", "occurred_on": NEXT_DAY},
     "gold_fact_sales": {"customer_id": "C", "product_id": "P", "ordered_on": NEXT_DAY, "is_valid": True, "quantity": 9},
+    "gold_fact_voided_orders": {
+        "customer_id": "C",
+        "ordered_on": NEXT_DAY,
+        "voided_on": NEXT_DAY + dt.timedelta(days=1),
+        "revenue": "9",
+    },
     "gold_dim_product_versions": {
         "product_id": "P",
         "effective_from": f"{NEXT_DAY} 09:00",
@@ -73,7 +81,7 @@ def test_an_order_that_is_voided_the_next_day_changes_nothing():
         customers = agg_customer_days.transform(sales, sample(FactReturns))
         done = customer_product_interactions.transform(sample(Events), sales, sample(DimProductVersions))
         affinity = category_affinity.transform(done, window)
-        features = customer_features.transform(customers, sales, done, window)
+        features = customer_features.transform(customers, fact_voided_orders.transform(sales), done, window)
         return [made.filter(made["day"] == DAY) for made in map(collected, (done, affinity, features))]
 
     standing = of_the_day(None)

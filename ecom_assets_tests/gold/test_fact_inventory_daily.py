@@ -5,27 +5,16 @@ from functools import partial
 import polars as pl
 
 from ecom_assets.days import Window, history
+from ecom_assets.gold.agg_stock_movements import AggStockMovements
 from ecom_assets.gold.dim_product_versions import DimProductVersions
 from ecom_assets.gold.fact_inventory_daily import transform
-from ecom_assets.silver.inventory_movements import InventoryMovements
 from ecom_assets_tests.samples import days, rows, run, run_window, sample
 
 MOVEMENTS = sample(
-    InventoryMovements,
-    *(
-        {"movement_id": f"{n}", "product_id": product, "moved_on": day, "kind": kind, "quantity": quantity}
-        for n, (product, day, kind, quantity) in enumerate(
-            [
-                ("P", "2024-01-01", "opening", 10),
-                ("P", "2024-01-01", "sale", -3),
-                ("P", "2024-01-03", "receipt", 5),
-                ("P", "2024-01-03", "return", 1),
-                ("P", "2024-01-03", "adjustment", -2),
-                ("P", "2024-01-03", "sale", -4),
-                ("Q", "2024-01-03", "opening", 1),
-            ]
-        )
-    ),
+    AggStockMovements,
+    {"product_id": "P", "day": "2024-01-01", "opened": 10, "sold": 3, "change": 7},
+    {"product_id": "P", "day": "2024-01-03", "received": 5, "returned": 1, "adjusted": -2, "sold": 4, "change": 0},
+    {"product_id": "Q", "day": "2024-01-03", "opened": 1, "change": 1},
 )
 PRODUCTS = sample(
     DimProductVersions,
@@ -65,7 +54,7 @@ def test_stock_is_worth_what_the_units_cost_at_the_end_of_the_day():
 
 def test_a_day_opens_with_what_the_day_before_left():
     inputs = {
-        "silver_inventory_movements": (MOVEMENTS, "moved_on"),
+        "gold_agg_stock_movements": (MOVEMENTS, "day"),
         "gold_dim_product_versions": (PRODUCTS, "effective_on"),
     }
     reads = dict.fromkeys(inputs, history)

@@ -1,0 +1,52 @@
+"""What came into the stock and what left it, day by day: all that stock is counted from."""
+
+import narwhals as nw
+
+from ecom_assets.contract import Date, Table, column, contract, key, rule
+from ecom_assets.money import total_count
+from ecom_assets.table_asset import table_asset
+
+
+class AggStockMovements(Table, primary_key=("day", "product_id"), partition_column="day"):
+    """One row per product and day with movements."""
+
+    day: Date = key("Business day")
+    product_id: str = key("Stock code; codes are case-sensitive")
+    opened: int = column("Units that lay there when the stock was first recorded, on the day that records them", ge=0)
+    received: int = column("Units received from suppliers", ge=0)
+    sold: int = column("Units that left for customers", ge=0)
+    returned: int = column("Units put back after a return", ge=0)
+    adjusted: int = column("Units found, less those lost")
+    change: int = column("Units that came, less those that left")
+
+    @rule
+    def change_adds_up(cls) -> nw.Expr:
+        """What lay there and what came, less what left, is the change."""
+        c = nw.col
+        return c("change") == c("opened") + c("received") + c("returned") + c("adjusted") - c("sold")
+
+
+KINDS = {"opened": "opening", "received": "receipt", "sold": "sale", "returned": "return", "adjusted": "adjustment"}
+
+
+def units_by_kind() -> dict[str, nw.Expr]:
+    """The units of a movement under the name of its kind; those sold count as they left."""
+    c = nw.col
+    units = nw.when(c("kind") == "sale").then(-c("quantity")).otherwise(c("quantity"))
+    return {name: nw.when(c("kind") == kind).then(units).otherwise(0) for name, kind in KINDS.items()}
+
+
+def transform(silver_inventory_movements: nw.LazyFrame) -> nw.LazyFrame:
+    return (
+        silver_inventory_movements.select("product_id", day="moved_on", change="quantity", **units_by_kind())
+        .group_by("product_id", "day")
+        .agg(*map(total_count, ["change", *KINDS]))
+        .select(*contract(AggStockMovements).columns)
+    )
+
+
+def conserved(silver_inventory_movements: nw.LazyFrame) -> nw.LazyFrame:
+    return silver_inventory_movements.select(day="moved_on", change="quantity", **units_by_kind())
+
+
+asset = table_asset(AggStockMovements, transform, conserved=conserved)

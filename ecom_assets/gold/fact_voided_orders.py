@@ -1,0 +1,35 @@
+"""Orders that counted as sales for a day or longer, and turned out to be none."""
+
+import narwhals as nw
+
+from ecom_assets import measures
+from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money
+from ecom_assets.money import total
+from ecom_assets.table_asset import table_asset
+
+
+class FactVoidedOrders(Table, primary_key="order_id", partition_column="ordered_on"):
+    """One row per order that is known to be void or a test since a later day than its own.
+
+    No measure of sales counts it. What is said of the end of a day before `voided_on` does.
+    """
+
+    order_id: str = key("Order number issued by the shop")
+    ordered_on: Date = column("Business day on which the order was placed")
+    voided_on: Date = column("Business day since which it is known to be no sale: that of the order's last change")
+    customer_id: str = column("Who placed it; null for guests", nullable=True)
+    revenue: Decimal = money("What it counted for until then: gross sales less discounts")
+
+
+def transform(gold_fact_sales: nw.LazyFrame) -> nw.LazyFrame:
+    c = nw.col
+    return (
+        gold_fact_sales.filter(c("voided_on") > c("ordered_on"))
+        .with_columns(revenue=measures.revenue())
+        .group_by("order_id", "ordered_on", "voided_on", "customer_id")
+        .agg(total("revenue"))
+        .select(*contract(FactVoidedOrders).columns)
+    )
+
+
+asset = table_asset(FactVoidedOrders, transform)
