@@ -54,12 +54,14 @@ class Column:
 class Rule:
     """A sentence that is true of every good row, and the expression that decides it.
 
-    `hard` rules set rows aside or fail a day; the others only warn.
+    `hard` rules set rows aside or fail a day; the others only warn. `column` is the one that it is about, where it is
+    about one alone.
     """
 
     sentence: str
     holds: nw.Expr
     hard: bool = True
+    column: str | None = None
 
     @property
     def complaint(self) -> str:
@@ -250,7 +252,7 @@ def _column_rule(name: str, check: pa.Check) -> Rule:
             test, words = c.str.len_chars().is_between(low, high), f"{low} to {high} characters long"
         case other:
             raise TypeError(f"{name}: the check {other} has no translation; write a @rule instead.")
-    return Rule(f"{name} is {words}", c.is_null() | test)
+    return Rule(f"{name} is {words}", c.is_null() | test, column=name)
 
 
 @cache
@@ -268,7 +270,7 @@ def contract(model: type[Table]) -> Contract:
             raise TypeError(f"{facts['name']}.{name} has no description.")
         columns[name] = Column(name, kind, declared.nullable, declared.description, **(declared.metadata or {}))
         if not declared.nullable:
-            rules.append(Rule(f"{name} is present", ~nw.col(name).is_null()))
+            rules.append(Rule(f"{name} is present", ~nw.col(name).is_null(), column=name))
         rules += [_column_rule(name, check) for check in declared.checks]
     members = {name: member for parent in reversed(model.__mro__) for name, member in vars(parent).items()}
     for member in members.values():

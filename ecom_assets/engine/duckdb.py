@@ -278,6 +278,24 @@ def _typed(column: Column, feed_zone: str) -> str:
             return f"case when lower({text}) in {_TRUE} then true when lower({text}) in {_FALSE} then false end"
 
 
+def complaint_of(text: str, column: Column, promised: Contract, feed_zone: str) -> str | None:
+    """What a text would be set aside for in a column of a feed, by the column alone; None where it would not be.
+
+    White space and case of a text column are not held against it: some tables do away with them.
+    """
+    name = quoted(column.name)
+    spellings = [text, text.strip().lower()] if column.kind == "text" else [text]
+    with connect() as con:
+        sent = f"(select unnest([{', '.join(map(literal, spellings))}]) as {name})"
+        read = nw.from_native(con.sql(f"select {_typed(column, feed_zone)} as {name} from {sent}").pl())
+    if text.strip() and read[column.name].is_null().all():
+        return f"{column.name} is {_KIND_WORDS[column.kind]}"
+    broken = (
+        rule for rule in promised.hard_rules if rule.column == column.name and not read.select(rule.holds)[:, 0].any()
+    )
+    return next((rule.complaint for rule in broken), None)
+
+
 def _stripped(text: str) -> str:
     """SQL: a text without the white space around it. To look at both ends first costs less than to strip."""
     has_some = f"least(ord({text}), ord(right({text}, 1))) <= {ord(' ')}"

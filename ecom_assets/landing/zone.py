@@ -17,13 +17,14 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from filelock import FileLock
 
-from ecom_assets.errors import UserError
+from ecom_assets.errors import UserError, suggestion
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -73,10 +74,15 @@ class LandedFile:
     feed: str
     arrived_on: dt.date
     name: str
-    path: Path
+    location: str
     size: int
     digest: str
     duplicate_of: str | None = None
+
+    @property
+    def path(self) -> Path:
+        """Where its bytes are."""
+        return Path(self.location)
 
 
 @dataclass(frozen=True)
@@ -159,9 +165,9 @@ class Zone:
                 kind = kind_of(name)
                 original = first_with.setdefault((file.digest, kind), place) if kind else place
                 if day >= first:
-                    path = Path(f"{self.root}/{feed}/{day_text}/{file.name}")
+                    location = f"{self.root}/{feed}/{day_text}/{file.name}"
                     duplicate_of = None if original == place else original
-                    arrivals[day].append(LandedFile(feed, day, name, path, file.size, file.digest, duplicate_of))
+                    arrivals[day].append(LandedFile(feed, day, name, location, file.size, file.digest, duplicate_of))
         return arrivals
 
     def fingerprint(self, feed: str, first: dt.date, last: dt.date, since: dt.date = dt.date.min) -> dict[dt.date, int]:
@@ -189,6 +195,14 @@ class Zone:
     def has_settings(self, feed: str) -> bool:
         """Whether settings are saved for the feed. Raises FeedSettingsError."""
         return feed in self._all_settings()
+
+    def refuse_settings_of_others(self, feeds: Collection[str]) -> None:
+        """Raise FeedSettingsError where feeds.toml names a feed that is none of these."""
+        for name in self._all_settings():
+            if name not in feeds:
+                raise FeedSettingsError(
+                    f"{self.root / 'feeds.toml'} cannot be used: {name!r} is no feed{suggestion(name, feeds)}"
+                )
 
     def save_settings(self, feed: str, settings: FeedSettings) -> None:
         """Keep the settings of one feed in feeds.toml; the others stay."""
@@ -302,6 +316,7 @@ def text_of(name: str) -> str:
     return name
 
 
+@lru_cache(maxsize=10_000)
 def _is_day(name: str) -> bool:
     with suppress(ValueError):
         return _DAY.fullmatch(name) is not None and bool(dt.date.fromisoformat(name))

@@ -483,6 +483,18 @@ def test_what_cannot_be_read_and_what_is_not_there_is_told(tmp_path: Path, zone:
     assert zone.days("customers") == [dt.date(2024, 1, 3)]
 
 
+def test_a_time_format_that_no_line_of_a_file_keeps_to_is_told(tmp_path: Path, zone: Zone) -> None:
+    text = SMALL.replace('"at"', '{ from = "at", time_format = "%d/%m/%Y" }').replace("NAME", '"id"')
+    (tmp_path / "map.toml").write_text(text)
+    (tmp_path / "2024-01-03.csv").write_text("id,at\n1,03.01.2024\n2,\n")
+    (tmp_path / "2024-01-04.csv").write_text("id,at\n1,04.01.2024\n2,04/01/2024\n")
+
+    report = land(load_map(tmp_path / "map.toml"), tmp_path, zone)
+
+    told = "2024-01-03.csv: no line writes customers.changed_at as its time_format %d/%m/%Y says, but as 03.01.2024"
+    assert [line.strip() for line in str(report).splitlines() if "time_format" in line] == [told]
+
+
 def test_a_folder_without_files_is_told(tmp_path: Path, zone: Zone) -> None:
     with pytest.raises(FileNotFoundError, match=r"holds no file like"):
         land(load_map(MAP), tmp_path, zone)
@@ -537,6 +549,8 @@ def test_a_folder_without_files_is_told(tmp_path: Path, zone: Zone) -> None:
         ("NAME", "{ concat = [{ ordinal = [] }] }", "line 9: a part of concat is a source column"),
         ("NAME", "{ ordinal = [] }", "line 9: ordinal needs a source column at least."),
         ("NAME", '{ from = "a", take = "sum", over = [] }', "line 9: over needs a source column at least."),
+        ('"at"', '{ constant = "soon" }', "line 8: every row with 'soon' would be set aside (changed_at is no moment"),
+        ('"id"', '{ constant = "" }', "line 7: every row with '' would be set aside (broken: customer_id is present)."),
         (
             "NAME",
             "{ multiply = ['a', 'a', 'a', 'a', 'a', 'a', 'a'] }",
@@ -553,6 +567,49 @@ def test_a_mistake_is_told_with_its_line_and_a_suggestion(tmp_path: Path, old: s
     text = SMALL.replace(old, new).replace("NAME", '"a"')
 
     assert mistake(tmp_path, text).startswith(told)
+
+
+MOVEMENTS = """\
+[source]
+files = "*.csv"
+arrival_day = { fixed = 2024-01-03 }
+
+[feed.inventory_movements.columns]
+movement_id = "id"
+moved_at = "at"
+product_id = "product"
+kind = KIND
+quantity = QUANTITY
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "quantity", "told"),
+    [
+        ('{ constant = "sold" }', '"n"', "every row with 'sold' would be set aside (broken: kind is one of opening"),
+        ('{ from = "k", values = { S = "sale", R = "receit" } }', '"n"', "every row with 'receit' would be set aside"),
+        (
+            '{ constant = "sale", when = [{ column = "n", greater = 0, then = "in" }] }',
+            '"n"',
+            "every row with 'in' would be set aside",
+        ),
+        ('"k"', '{ constant = "1,5" }', "every row with '1,5' would be set aside (quantity is no whole number"),
+    ],
+)
+def test_a_text_that_no_row_may_have_is_told_before_anything_lands(
+    tmp_path: Path, kind: str, quantity: str, told: str
+) -> None:
+    text = MOVEMENTS.replace("KIND", kind).replace("QUANTITY", quantity)
+
+    assert mistake(tmp_path, text).partition(": ")[2].startswith(told)
+
+
+def test_texts_that_are_stripped_or_made_numbers_first_are_not_refused(tmp_path: Path) -> None:
+    kind = '{ from = "k", values = { S = " Sale " } }'
+    quantity = '{ constant = "2-", strip_suffix = "-", negate = true }'
+    (tmp_path / "map.toml").write_text(MOVEMENTS.replace("KIND", kind).replace("QUANTITY", quantity))
+
+    assert load_map(tmp_path / "map.toml").feeds
 
 
 def test_a_map_in_another_encoding_is_told_with_its_line(tmp_path: Path) -> None:

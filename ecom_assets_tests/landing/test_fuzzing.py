@@ -145,7 +145,7 @@ def check_cases(folder: Path, cases: range, together: int = 500) -> None:
                 path = folder / f"{case}-{name}"
                 path.write_bytes(content)
                 contents[path.name] = content
-                files.append(LandedFile("orders", START, path.name, path, len(content), ""))
+                files.append(LandedFile("orders", START, path.name, str(path), len(content), ""))
             found: dict[str, list[tuple[Any, ...]]] = {file.name: [] for file in files}
             for row in read(con, files, COLUMNS).order("source_file, record").fetchall():
                 found[row[4]].append(row)
@@ -182,7 +182,7 @@ def read_all(folder: Path, contents: dict[str, bytes]) -> list[tuple[Any, ...]]:
     for name, content in contents.items():
         path = folder / name
         path.write_bytes(content)
-        files.append(LandedFile("orders", START, name, path, len(content), ""))
+        files.append(LandedFile("orders", START, name, str(path), len(content), ""))
     with duckdb.connect() as con:
         return read(con, files, COLUMNS).order("source_file, record").fetchall()
 

@@ -31,7 +31,7 @@ DAY = dt.date(2024, 1, 3)
 
 
 def landed(path: Path, **facts: Any) -> LandedFile:
-    return LandedFile("orders", facts.pop("day", DAY), path.name, path, path.stat().st_size, "", **facts)
+    return LandedFile("orders", facts.pop("day", DAY), path.name, str(path), path.stat().st_size, "", **facts)
 
 
 def land(folder: Path, name: str, content: bytes) -> LandedFile:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ecom_assets.landing.zone import FeedSettings, Zone, kind_of
+from ecom_assets.landing.zone import FeedSettings, FeedSettingsError, Zone, kind_of
 
 MONDAY = dt.date(2024, 1, 1)
 TUESDAY = dt.date(2024, 1, 2)
@@ -251,6 +251,15 @@ def test_settings_that_cannot_be_read_name_their_file(zone: Zone, text: str, tol
     with pytest.raises(ValueError, match=r"feeds\.toml cannot be read") as refused:
         zone.settings("orders")
     assert told in str(refused.value)
+
+
+def test_settings_of_a_feed_that_there_is_not_are_refused(zone: Zone) -> None:
+    zone.save_settings("order", FeedSettings("Asia/Tokyo"))
+
+    with pytest.raises(
+        FeedSettingsError, match=r"feeds\.toml cannot be used: 'order' is no feed; did you mean 'orders'"
+    ):
+        zone.refuse_settings_of_others(["orders", "events"])
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_rest(zone: Zone) -> None:

@@ -5,17 +5,19 @@ import difflib
 import filecmp
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import duckdb
 import polars as pl
 
 from ecom_assets.days import Window
 from ecom_assets.engine.duckdb import connect, identifier
+from ecom_assets.errors import suggestion
 from ecom_assets.landing import fixed_width
 from ecom_assets.landing.feed_map.model import PLAIN, Feed, FeedMap, Lookup
 from ecom_assets.landing.feed_map.report import EXAMPLES, FileReport, LandReport
@@ -33,10 +35,10 @@ from ecom_assets.landing.feed_map.sql import (
     day_of_line,
     listed,
     no_day_told,
+    no_moment_read,
     number_text,
     statement,
 )
-from ecom_assets.landing.feed_map.toml_text import suggestion
 from ecom_assets.landing.reading import PROBLEM, RAW, header, read
 from ecom_assets.landing.zone import FeedSettings, Zone, kind_of
 
@@ -137,15 +139,15 @@ def _land_batch(feed_map: FeedMap, files: Sequence[SourceFile], folder: Path, zo
             f"""
             select source_file, case when min(arrived_on) = $1 then {no_day_told(feed_map.arrival_day)} else '' end,
                 count(*), count(problem), count(*) filter (problem is null and not ({taken})),
-                coalesce(list(problem order by record) filter (problem is not null), [])[:{EXAMPLES}]
+                coalesce(list(problem order by record) filter (problem is not null), [])[:{EXAMPLES}],
+                {no_moment_read(feed_map.feeds)}
             from lines group by all""",
             [UNTOLD],
         ).fetchall()
-    counts = {name: rest for name, *rest in counted}
+    counts: Mapping[str, Sequence[Any]] = {name: rest for name, *rest in counted}
     for file in files:
         rows = {feed: landed[feed].get(file.name, 0) for feed in landed}
-        without_day, lines, unreadable, unused, problems = counts.get(file.name, ("", 0, 0, 0, []))
-        yield FileReport(file.source, without_day, lines, unreadable, unused, problems, rows)
+        yield FileReport(file.source, rows, *counts.get(file.name, ("", 0, 0, 0, [], [])))
 
 
 def _read(
@@ -154,7 +156,7 @@ def _read(
     """Make a table of the files' records. Raises FeedMapError for a column that one does not have."""
     with TemporaryDirectory(prefix="feed-map-") as scratch:
         if feed_map.layout:
-            unpacked = [replace(file, path=Path(scratch) / str(number)) for number, file in enumerate(files)]
+            unpacked = [replace(file, location=f"{scratch}/{number}") for number, file in enumerate(files)]
             for file, text in zip(unpacked, files, strict=True):
                 fixed_width.write_parquet(text.path, file.path, feed_map.layout, feed_map.dialect.encoding)
             files = unpacked

@@ -9,9 +9,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ecom_assets.contract import Contract
+from ecom_assets.engine.duckdb import complaint_of
+from ecom_assets.errors import suggestion
 from ecom_assets.landing.feed_map.model import LIMITS, Feed, FeedMap, Lookup, Marks
 from ecom_assets.landing.feed_map.sql import OPERATORS, refusal
-from ecom_assets.landing.feed_map.toml_text import TomlText, suggestion
+from ecom_assets.landing.feed_map.toml_text import TomlText
 from ecom_assets.landing.feeds import feed_contracts
 from ecom_assets.landing.fixed_width import Layout
 from ecom_assets.landing.reading import PROVENANCE, Dialect
@@ -36,6 +38,8 @@ _LOOKUP_KEYS = ("files", "on")
 _FEED_KEYS = ("files", "where", "group_by", "columns")
 _STARTS = ("from", "constant", "multiply", "concat", "ordinal", "price_of", "rounding_of")
 _CHANGES = ("strip_suffix", "time_format", "values", "negate", "abs", "when", "take", "over")
+_CHANGED_TEXTS = frozenset({"strip_suffix", "time_format", "negate", "abs"})
+"""What makes another text of one that the map itself holds."""
 _TAKES = ("first", "min", "max", "sum", "count")
 _THOUSANDS = ".,'_ \u00a0\u202f\u2019"
 _MOST_FACTORS = 6
@@ -60,7 +64,7 @@ def load_map(path: Path) -> FeedMap:
     except ValueError as error:
         toml.fail(["source", "time_zone"], str(error))
     start, end, due = _calendar(toml, toml.table(given, "calendar", []) if "calendar" in given else {})
-    feeds = _feeds(toml, toml.table(given, "feed", []), texts["files"])
+    feeds = _feeds(toml, toml.table(given, "feed", []), texts["files"], time_zone)
     if texts["unreadable"]:
         toml.one_of(texts["unreadable"], [feed.name for feed in feeds], ["source", "unreadable"])
     made = FeedMap(
@@ -199,12 +203,17 @@ def _arrival_day(toml: TomlText, source: Mapping[str, Any]) -> Mapping[str, Any]
     return given
 
 
-def _feeds(toml: TomlText, given: Mapping[str, Any], files: str | None) -> tuple[Feed, ...]:
+def _feeds(toml: TomlText, given: Mapping[str, Any], files: str | None, time_zone: str) -> tuple[Feed, ...]:
     contracts = feed_contracts()
     toml.known(given, list(contracts), ["feed"], "feed")
     if not given:
         toml.fail(["feed"], "the map has no feed; add a table such as [feed.orders].")
-    return tuple(_feed(toml, name, toml.table(given, name, ["feed"]), files, contracts[name]) for name in given)
+    feeds = tuple(_feed(toml, name, toml.table(given, name, ["feed"]), files, contracts[name]) for name in given)
+    for feed in feeds:
+        for column, value in feed.columns.items():
+            place = ["feed", feed.name, "columns", column]
+            _refuse_unfit(toml, value, contracts[feed.name], column, place, time_zone)
+    return feeds
 
 
 def _feed(toml: TomlText, name: str, given: Mapping[str, Any], files: str | None, promised: Contract) -> Feed:
@@ -277,6 +286,17 @@ def _value(toml: TomlText, given: Any, place: list[str], *, grouped: bool) -> Ma
         toml.fail(place, "over is for feeds of one row per line; in a group, take is enough.")
     _conditions(toml, given.get("when", []), place, then=True)
     return given
+
+
+def _refuse_unfit(
+    toml: TomlText, value: Mapping[str, Any], promised: Contract, column: str, place: list[str], time_zone: str
+) -> None:
+    """Refuse texts of the map itself for which every row that gets them would be set aside."""
+    is_changed = not _CHANGED_TEXTS.isdisjoint(value) or value.get("take") == "count"
+    texts = [] if is_changed else [value["constant"]] if "constant" in value else [*value.get("values", {}).values()]
+    for text in map(str, [*texts, *(each["then"] for each in value.get("when", ()))]):
+        if complaint := complaint_of(text, promised.columns[column], promised, time_zone):
+            toml.fail(place, f"every row with {text!r} would be set aside ({complaint}).")
 
 
 def _conditions(toml: TomlText, given: Any, place: list[str], *, then: bool = False) -> tuple[Mapping[str, Any], ...]:

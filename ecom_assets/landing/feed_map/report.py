@@ -14,16 +14,18 @@ class FileReport:
     """What became of one source file.
 
     `without_day` says why its lines tell no arrival day, and is empty where they do: else nothing lands. `lines` counts
-    the unreadable ones too; `problems` are what is wrong with the first of those.
+    the unreadable ones too; `problems` are what is wrong with the first of those. `unread` names the columns of moments
+    that no line writes as the map says.
     """
 
     name: str
+    rows: Mapping[str, int]
     without_day: str
     lines: int
     unreadable: int
     unused: int
     problems: Sequence[str]
-    rows: Mapping[str, int]
+    unread: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,10 @@ class LandReport:
         said += [f"    {file.name}, {problem}" for file in broken[:EXAMPLES] for problem in file.problems]
         if len(broken) > EXAMPLES:
             said.append(f"    and lines of {len(broken) - EXAMPLES:,} other files; ecom quarantine lists all, once run")
+        odd = [file for file in self.files if file.unread]
+        said += [f"  {file.name}: {told}" for file in odd[:EXAMPLES] for told in file.unread]
+        if len(odd) > EXAMPLES:
+            said.append(f"  and so in {len(odd) - EXAMPLES:,} other files")
         if self.emptied:
             said.append(f"  {self.emptied:>12,} files landed before are now empty: their source has no such lines")
         said += [f"  skipped {told}" for told in self.skipped]

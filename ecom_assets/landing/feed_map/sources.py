@@ -58,7 +58,7 @@ def _paths(folder: Path, pattern: str) -> list[Path]:
 def _source_file(feed_map: FeedMap, path: Path, day: dt.date, folder: Path) -> SourceFile:
     source = path.relative_to(folder).as_posix()
     name = _readable_name(feed_map, _one_name(source))
-    return SourceFile("", day, name, path, path.stat().st_size, "", source=source)
+    return SourceFile("", day, name, str(path), path.stat().st_size, "", source=source)
 
 
 def landed_name(source: str) -> str:

@@ -177,6 +177,20 @@ def no_day_told(arrival_day: Mapping[str, Any]) -> str:
         coalesce(' (' || {told} || ' is none' || {form} || '; say how it is written with a time_format)', '')"""
 
 
+def no_moment_read(feeds: Iterable[Feed]) -> str:
+    """The SQL, over the lines of a file, of the columns of which a time_format reads none, and what stands there."""
+    told = []
+    for feed in feeds:
+        for name, value in feed.columns.items():
+            if "from" in value and "time_format" in value:
+                sent = _text_of_line({key: value[key] for key in ("from", "strip_suffix") if key in value})
+                some, form = f"filter ({condition_of_all(feed.where)} and trim({sent}) <> '')", value["time_format"]
+                none_read = f"count(*) {some} > 0 and count(try_strptime({sent}, {literal(form)})) {some} = 0"
+                words = f"no line writes {feed.name}.{name} as its time_format {form} says, but as "
+                told.append(f"case when {none_read} then {literal(words)} || (any_value({sent}) {some}) end")
+    return f"list_filter([{', '.join(told)}]::varchar[], lambda x: x is not null)"
+
+
 def number_text(column: str, marks: Marks) -> str:
     """The SQL of a number's text with a decimal point, and nothing between its thousands.
 

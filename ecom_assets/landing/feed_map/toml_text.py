@@ -1,14 +1,13 @@
 """A TOML text whose mistakes are told with their line."""
 
 import datetime as dt
-import difflib
 import re
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ecom_assets.errors import UserError
+from ecom_assets.errors import UserError, suggestion
 
 
 class FeedMapError(UserError):
@@ -100,12 +99,6 @@ class TomlText:
         if value is not None and type(value) is not dt.date:
             self.fail([*place, key], f"{key} has to be a day such as 2010-12-01, without quotes.")
         return value
-
-
-def suggestion(name: str, names: Collection[str]) -> str:
-    """The end of a complaint of a name: the one that might be meant, else all there are."""
-    close = difflib.get_close_matches(name, names, 1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(names)}."
 
 
 _HEADER = re.compile(r"\s*\[+([^\[\]]+)\]+")
