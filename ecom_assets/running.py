@@ -15,6 +15,8 @@ from ecom_assets.automation.jobs import RETRY_LOST_RUNS, pipeline
 from ecom_assets.days import Window
 from ecom_assets.definitions import defs
 from ecom_assets.errors import UserError
+from ecom_assets.landing.synthetic import load_shop
+from ecom_assets.landing.zone import Zone
 from ecom_assets.ledger import GOOD, good_days
 from ecom_assets.repair import Repair, RepairStuck, plan, runnable
 from ecom_assets.table_asset import asset_key, partitions
@@ -30,6 +32,10 @@ class NothingSelected(UserError):
 
 class OutsideCalendar(UserError):
     """Days that the calendar does not have, or not yet."""
+
+
+class NothingLanded(UserError):
+    """There is nothing to make tables of."""
 
 
 class RunBroken(UserError):
@@ -81,7 +87,7 @@ def run(window: Window, selection: str | None = None, *, on: dg.DagsterInstance)
 
     `selection` is in Dagster's syntax: `silver/orders`, `group:gold`, `+kpi/daily_sales`, several with commas between;
     None is everything.
-    Raises NothingSelected, OutsideCalendar, RunBroken.
+    Raises NothingSelected, OutsideCalendar, NothingLanded, RunBroken.
     """
     layer = everything().asset_layer
     assets = frozenset(layer.executable_asset_keys)
@@ -99,7 +105,17 @@ def run(window: Window, selection: str | None = None, *, on: dg.DagsterInstance)
         first, last = days.get_first_partition_key(), days.get_last_partition_key()
         there_are = f"those are {first}..{last}" if first else "there is none yet"
         raise OutsideCalendar(f"{window} is not within the days of the calendar that are over; {there_are}.")
+    _refuse_nothing_landed()
     return _execute(assets, window, on, repair=False)
+
+
+def _refuse_nothing_landed() -> None:
+    """Refuse to run where nothing was ever read, nothing stands to be read, and no shop lands something."""
+    known = settings.load()
+    if not (known.warehouse.exists() or Zone(known.landing).feeds() or load_shop(known.landing)):
+        raise NothingLanded(
+            f"Nothing has landed in {known.landing}: ecom land brings your exports there, ecom demo a synthetic shop."
+        )
 
 
 def _execute(keys: frozenset[dg.AssetKey], window: Window, on: dg.DagsterInstance, *, repair: bool) -> bool:
@@ -171,7 +187,11 @@ def stale_repairs() -> list[Repair]:
 
 
 def run_stale(on: dg.DagsterInstance) -> bool:
-    """Repair until nothing is stale. Gives whether all days run are good in the end. Raises RepairStuck."""
+    """Repair until nothing is stale. Gives whether all days run are good in the end.
+
+    Raises NothingLanded, RepairStuck.
+    """
+    _refuse_nothing_landed()
     last, ran = None, set[tuple[str, dt.date]]()
     while repairs := stale_repairs():
         if repairs == last:

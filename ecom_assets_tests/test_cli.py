@@ -367,6 +367,14 @@ def test_a_home_of_dagsters_that_is_not_there_is_told(ecom: Ecom, data: Path, mo
     assert f"DAGSTER_HOME is {data / 'nowhere'}, which is no folder" in error(ecom("run", "2024-01-01"))
 
 
+@pytest.mark.parametrize("words", [["2024-01-01"], ["--stale"]])
+def test_a_run_before_anything_has_landed_says_what_to_do(ecom: Ecom, data: Path, words: list[str]) -> None:
+    result = ecom("run", *words)
+
+    assert result.exit_code == 1
+    assert f"Nothing has landed in {data / 'landing'}: ecom land brings" in result.output
+
+
 def test_days_before_the_shop_opened_are_refused(ecom: Ecom, tiny_shop: Shop) -> None:
     assert error(ecom("shop", "2023-12-31")) == "Error: The shop opened on 2024-01-01; there is nothing before."
 
