@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.money import MONEY
+from ecom_assets.money import MONEY, ratio
 
 VALID_ORDERS = "Orders with an accepted line, except those cancelled as void or test"
 UNITS = "Units on the lines of valid orders"
@@ -23,7 +23,7 @@ REVENUE = "Gross sales less discounts of valid orders, on the order day"
 SPEND = "What advertising cost, as last reported"
 IMPRESSIONS = "How often advertisements were shown"
 CLICKS = "How often advertisements were clicked"
-CAC = "Customer acquisition cost: spend per new customer; null without new customers"
+CAC = "Customer acquisition cost: spend per new customer; null without spend or new customers"
 
 UNKNOWN_CATEGORY = "unknown"
 """Stands for the category of a product whose version names none, or that had no version yet."""
@@ -43,6 +43,11 @@ def is_first_order_of_day() -> nw.Expr:
 def net_sales() -> nw.Expr:
     """Gross sales less discounts less returns, an amount; of the columns of these names."""
     return (revenue() - nw.col("returns")).cast(MONEY)
+
+
+def cac() -> nw.Expr:
+    """Spend per new customer, a float; of the columns of these names. Without spend, what they cost is not known."""
+    return nw.when(nw.col("spend") > 0).then(ratio("spend", "new_customers"))
 
 
 def total_sales() -> nw.Expr:

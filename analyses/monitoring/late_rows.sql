@@ -1,24 +1,30 @@
--- How late do the rows of each feed arrive?
+-- How late does what is new in each feed arrive?
 -- Columns: feed, days_late, row_count, share
 -- Reads: the warehouse
 
 with arrived as (
-    select 'ad_spend' as feed, arrived_on - event_on as days_late from bronze.ad_spend
-    union all select 'campaigns', arrived_on - event_on from bronze.campaigns
-    union all select 'customers', arrived_on - event_on from bronze.customers
-    union all select 'events', arrived_on - event_on from bronze.events
-    union all select 'inventory_movements', arrived_on - event_on from bronze.inventory_movements
-    union all select 'order_items', arrived_on - event_on from bronze.order_items
-    union all select 'orders', arrived_on - event_on from bronze.orders
-    union all select 'payments', arrived_on - event_on from bronze.payments
-    union all select 'products', arrived_on - event_on from bronze.products
-    union all select 'purchase_receipts', arrived_on - event_on from bronze.purchase_receipts
-    union all select 'returns', arrived_on - event_on from bronze.returns
-    union all select 'reviews', arrived_on - event_on from bronze.reviews
-    union all select 'shipments', arrived_on - event_on from bronze.shipments
-    union all select 'suppliers', arrived_on - event_on from bronze.suppliers)
+    select 'ad_spend' as feed, key_hash, event_on, arrived_on from bronze.ad_spend
+    union all select 'campaigns', key_hash, event_on, arrived_on from bronze.campaigns
+    union all select 'customers', key_hash, event_on, arrived_on from bronze.customers
+    union all select 'events', key_hash, event_on, arrived_on from bronze.events
+    union all select 'inventory_movements', key_hash, event_on, arrived_on from bronze.inventory_movements
+    union all select 'order_items', key_hash, event_on, arrived_on from bronze.order_items
+    union all select 'orders', key_hash, event_on, arrived_on from bronze.orders
+    union all select 'payments', key_hash, event_on, arrived_on from bronze.payments
+    union all select 'products', key_hash, event_on, arrived_on from bronze.products
+    union all select 'purchase_receipts', key_hash, event_on, arrived_on from bronze.purchase_receipts
+    union all select 'returns', key_hash, event_on, arrived_on from bronze.returns
+    union all select 'reviews', key_hash, event_on, arrived_on from bronze.reviews
+    union all select 'shipments', key_hash, event_on, arrived_on from bronze.shipments
+    union all select 'suppliers', key_hash, event_on, arrived_on from bronze.suppliers),
+-- A later state of the same order, shipment or day of spend is not new.
+new as (
+    select feed, min(arrived_on - event_on) as days_late
+    from arrived
+    where key_hash is not null
+    group by feed, key_hash)
 select feed, days_late, count(*) as row_count, round(count(*) / sum(count(*)) over (partition by feed), 4) as share
-from arrived
+from new
 where days_late is not null
 group by feed, days_late
 order by feed, days_late

@@ -15,8 +15,8 @@ select
     count(*) as orders,
     round(avg(units), 2) as units_per_order,
     round(avg(sales), 2) as sales_per_order,
-    round(sum(discounts) / sum(gross_sales), 4) as discount_share,
-    round(sum(margin) / sum(sales_of_known_cost), 4) as margin_share
+    round(sum(discounts) / nullif(sum(gross_sales), 0), 4) as discount_share,
+    round(sum(margin) / nullif(sum(sales_of_known_cost), 0), 4) as margin_share
 from orders
 group by all
 order by has_discount

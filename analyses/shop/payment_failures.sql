@@ -5,9 +5,9 @@ select
     method,
     sum(attempts)::bigint as attempts,
     sum(failed_count)::bigint as failed,
-    round(sum(failed_count) / sum(attempts), 4) as failure_rate,
+    round(sum(failed_count) / nullif(sum(attempts), 0), 4) as failure_rate,
     sum(failed_amount) as failed_amount,
     sum(fees) as fees
 from kpi.daily_payments
 group by all
-order by failure_rate desc, method
+order by failure_rate desc nulls last, method

@@ -1,10 +1,15 @@
--- Which products come back most, and why?
+-- Which products that were sent come back most, and why?
 -- Columns: product_id, name, units_sold, units_returned, return_rate, main_reason
 
-with sold as (select product_id, sum(quantity)::bigint as units_sold from gold.fact_sales where is_valid group by all),
+with cancelled as (select distinct order_id from gold.fact_sales where status = 'cancelled'),
+sold as (
+    select product_id, sum(quantity)::bigint as units_sold
+    from gold.fact_sales
+    where is_valid and status <> 'cancelled'
+    group by all),
 returned as (
     select product_id, sum(quantity)::bigint as units_returned, mode(reason order by reason) as main_reason
-    from gold.fact_returns
+    from gold.fact_returns anti join cancelled using (order_id)
     group by all)
 select
     product_id, name, coalesce(units_sold, 0) as units_sold, units_returned,

@@ -5,7 +5,8 @@ with days as (
     select
         d.day, d.weekday, d.weekday_name,
         coalesce(sum(s.orders), 0) as orders, coalesce(sum(s.net_sales), 0) as net_sales
-    from gold.dim_date d left join kpi.daily_sales s using (day)
+    from ledger.days l join gold.dim_date d using (day) left join kpi.daily_sales s using (day)
+    where l.table_name = 'kpi.daily_sales' and l.state in ('stored', 'provisional')
     group by all)
 select
     weekday_name,

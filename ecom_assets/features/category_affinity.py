@@ -25,7 +25,10 @@ class CategoryAffinity(Table, primary_key=("day", "customer_id", "category"), pa
     day: Date = key("Business day")
     customer_id: str = key("Customer number issued by the shop")
     category: str = key("Category of the catalogue; unknown where the product stood in none")
-    score: int = column("Views, three times the cart additions and five times the units bought, in 90 days", ge=1)
+    score: int = column(
+        "Views, three times the cart additions and five times the units bought, voided later or not, in 90 days",
+        ge=1,
+    )
     affinity: float = column("Share of the category in the customer's scores of the day", gt=0, le=1)
 
 

@@ -15,11 +15,12 @@ TRAILING_DAYS = 30
 class CustomerFeatures(Table, primary_key=("day", "customer_id"), partition_column="day"):
     """One row per day and customer who was active with a product, ordered, was refunded, or had an order voided.
 
-    It holds at the end of the day: an order that is voided later counts until then. On a day without a row, what is
-    said to date is that of the customer's latest row before it, and recency and tenure are larger by the days since.
-    What is counted in 30 days is not in that row: it shrinks with each day that leaves the 30, and is to be counted
-    anew from `features.customer_product_interactions` of the 30 days up to the day; it is zero once the latest row is
-    30 days old.
+    It holds at the end of the day: an order that is voided later counts until then. What is counted in 30 days goes by
+    what was known at the end of each of them, and so counts such an order on. On a day without a row, what is said to
+    date is that of the customer's latest row before it, and recency and tenure are larger by the days since. What is
+    counted in 30 days is not in that row: it shrinks with each day that leaves the 30, and is to be counted anew from
+    `features.customer_product_interactions` of the 30 days up to the day; it is zero once the latest row is 30 days
+    old.
     """
 
     day: Date = key("Business day")
@@ -36,7 +37,7 @@ class CustomerFeatures(Table, primary_key=("day", "customer_id"), partition_colu
     refunded_share: float = column("Returns to date per monetary value; null where it is zero", nullable=True)
     views_30d: int = column("Views of products in 30 days", ge=0)
     cart_additions_30d: int = column("Times a product was put into the cart in 30 days", ge=0)
-    units_purchased_30d: int = column("Units bought in 30 days", ge=0)
+    units_purchased_30d: int = column("Units bought in 30 days, those of orders voided on a later day too", ge=0)
     products_30d: int = column("Different products viewed, put into the cart or bought in 30 days", ge=0)
     active_days_30d: int = column("Days in 30 on which something was done with a product", ge=0, le=TRAILING_DAYS)
 

@@ -18,8 +18,8 @@ class AggProductPerformance(Table, primary_key=("day", "product_id"), partition_
     units: int = column(measures.UNITS, ge=0)
     gross_sales: Decimal = money(measures.GROSS_SALES, ge=0)
     discounts: Decimal = money(measures.DISCOUNTS, ge=0)
-    return_lines: int = column("Returned lines, on the refund day", ge=0)
-    returned_units: int = column("Units returned, on the refund day", ge=0)
+    return_lines: int = column("Refunded lines, on the refund day", ge=0)
+    returned_units: int = column("Units refunded, on the refund day", ge=0)
     returns: Decimal = money(measures.RETURNS, ge=0)
     net_sales: Decimal = money(measures.NET_SALES)
     cost: Decimal = money(

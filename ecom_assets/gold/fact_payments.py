@@ -11,7 +11,7 @@ TRANSACTIONS = (
     """
 WITH orders AS (
     SELECT
-        order_id, customer_id, channel, country, status, ordered_on, min(ordered_at) AS ordered_at,
+        order_id, customer_id, channel, country, status, is_valid, ordered_on, min(ordered_at) AS ordered_at,
         count(*) AS item_count, sum(quantity)::BIGINT AS units,
         sum(gross_sales)::DECIMAL(18,4) AS subtotal, sum(discounts)::DECIMAL(18,4) AS discount,
         sum(shipping)::DECIMAL(18,4) AS shipping, sum(tax)::DECIMAL(18,4) AS tax,
@@ -27,12 +27,15 @@ WITH orders AS (
 )
 SELECT
     order_id AS transaction_id, ordered_on AS transaction_date, ordered_at AS transaction_at, customer_id, channel,
-    country, status, payment_method, item_count, units, subtotal, discount, shipping, tax, total,
+    country, status, is_valid, payment_method, item_count, units, subtotal, discount, shipping, tax, total,
     coalesce(received, 0) AS received
 FROM orders LEFT JOIN payments USING (order_id)
 """,
 )
-"""Orders with the means of their last payment, the captured ones first, and what was received less refunds."""
+"""Orders with the means of their last payment, the captured ones first, and what was received less refunds.
+
+All orders are there; those that are not valid, void or tests, count as no sales.
+"""
 
 
 class FactPayments(Table, primary_key="payment_id", partition_column="paid_on", amount="received"):

@@ -1,4 +1,4 @@
-"""Returns: the goods taken back and what was refunded for them."""
+"""Returns: what was refunded, for goods taken back or of orders cancelled after they were paid."""
 
 import narwhals as nw
 
@@ -9,21 +9,21 @@ from ecom_assets.versions import with_version
 
 
 class FactReturns(Table, primary_key="return_id", partition_column="returned_on", amount="amount"):
-    """One row per returned line."""
+    """One row per line that was refunded. Where the order was cancelled before it left, nothing came back."""
 
-    return_id: str = key("Number of the returned line")
+    return_id: str = key("Number of the refunded line")
     returned_on: Date = column("Business day on which it was refunded")
     returned_at: Timestamp = column("When it was refunded")
     order_id: str = column("The order it comes from, where known", nullable=True)
     line_number: int = column("The line of that order", nullable=True, ge=1)
     customer_id: str = column("Who returned it; null for guests", nullable=True)
     customer_key: str = column("The customer's version at that moment, if any stood", nullable=True)
-    product_id: str = column("What came back")
+    product_id: str = column("What it was refunded for")
     product_key: str = column("The product's version at that moment, if any stood", nullable=True)
     channel: str = column("Where it had been sold")
     country: str = column("Country it was returned from", nullable=True)
-    reason: str = column("Why it came back", nullable=True)
-    quantity: int = column("Units returned", gt=0)
+    reason: str = column("Why it was refunded", nullable=True)
+    quantity: int = column("Units refunded", gt=0)
     amount: Decimal = money("Refunded merchandise value", ge=0)
     shipping: Decimal = money("Refunded shipping", ge=0)
     tax: Decimal = money("Refunded tax", ge=0)

@@ -14,7 +14,7 @@ TRANSACTION_ITEMS = (
     """
 SELECT
     order_id AS transaction_id, line_number, product_id, quantity, unit_price, discounts AS discount,
-    net_amount AS total
+    net_amount AS total, is_valid
 FROM gold.fact_sales
 """,
 )

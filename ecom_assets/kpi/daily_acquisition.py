@@ -88,7 +88,7 @@ def transform(
         sums.group_by("day")
         .agg(*map(total, AMOUNTS), *map(total_count, COUNTS))
         .join(attributed(kpi_attribution, days), on="day")
-        .with_columns(cac=ratio("spend", "new_customers"), mer=ratio("revenue", "spend"))
+        .with_columns(cac=measures.cac(), mer=ratio("revenue", "spend"))
         .select(*contract(DailyAcquisition).columns)
     )
 

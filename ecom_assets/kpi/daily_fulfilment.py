@@ -15,7 +15,7 @@ DAYS_TO_ARRIVE = 14
 class DailyFulfilment(Table, primary_key="day", partition_column="day"):
     """One row per day for which a shipment that is not cancelled was promised, at most six weeks ahead.
 
-    A day is provisional until two weeks later: by then what was promised has arrived.
+    A day is provisional until two weeks later: by then nearly all that was promised has arrived.
     """
 
     day: Date = key("Day by which the shipments were to leave the warehouse")

@@ -56,7 +56,7 @@ def transform(gold_fact_ad_spend: nw.LazyFrame, kpi_attribution: nw.LazyFrame) -
             ctr=ratio("clicks", "impressions"),
             cpc=ratio("spend", "clicks"),
             cpm=ratio("spend", "impressions") * 1_000,
-            cac=ratio("spend", "new_customers"),
+            cac=measures.cac(),
             roas=ratio("revenue", "spend"),
             new_roas=ratio("new_revenue", "spend"),
         )

@@ -17,7 +17,7 @@ class DailyProductSales(Table, primary_key=("day", "product_id"), partition_colu
     units: int = column(measures.UNITS, ge=0)
     gross_sales: Decimal = money(measures.GROSS_SALES, ge=0)
     discounts: Decimal = money(measures.DISCOUNTS, ge=0)
-    returned_units: int = column("Units returned, on the refund day", ge=0)
+    returned_units: int = column("Units refunded, on the refund day", ge=0)
     returns: Decimal = money(measures.RETURNS, ge=0)
     net_sales: Decimal = money(measures.NET_SALES)
     asp: float = column(measures.ASP, nullable=True)

@@ -44,7 +44,7 @@ SELECT
     CASE WHEN is_good THEN coalesce(1 - bad_count / nullif(rows_checked, 0), 1) ELSE 0 END AS quality_score,
     -- hours from the end of the business day to when its rows were last written; negative before that end
     CASE WHEN is_good THEN seconds_since_day / 3600 END AS freshness_hours,
-    -- hours from the end of the business day on which it happened
+    -- hours from the end of the business day whose figures the row changes
     under_24 / arrived AS late_share_under_24_hours, under_48 / arrived AS late_share_24_to_48_hours,
     over_48 / arrived AS late_share_over_48_hours, restated_amount
 FROM counted LEFT JOIN late USING (table_name, day) LEFT JOIN told USING (table_name, day)
@@ -58,7 +58,8 @@ where the day failed or is blocked. A day is complete when nothing in its reach 
 Freshness is how many hours after the end of the business day its rows were last written, a repair included; null where
 it has no good rows.
 Late shares are of the rows that arrived in bronze on a day. How late a row is counts from the end of the business day
-on which it happened: what arrives on the next day is under 24 hours late, on the one after 24 to 48.
+on which it happened: what arrives on the next day is under 24 hours late, on the one after 24 to 48. A later state of
+an order, a shipment and the like happens on their day: it comes late to the figures of that day.
 The restated amount is what the day's amount is now less what it was when it was first told, in shop currency: of net
 sales, spend and the like, where the table's header names one. A provisional day was told too. Null elsewhere.
 """

@@ -42,17 +42,18 @@ class Measure:
     """One line of the first page.
 
     The query takes $first, $last or both and gives one value, or a numerator and a denominator. `table`
-    says how far back it reaches.
+    says how far back it reaches. `caveat` is a query that gives a remark on the value, or null.
     """
 
     name: str
     unit: Unit
     table: str
     query: str
+    caveat: str = ""
 
 
 def _sums(table: str, *terms: str) -> str:
-    sums = ", ".join(f"sum({term})" for term in terms)
+    sums = ", ".join(f"coalesce(sum({term}), 0)" for term in terms)
     return f"select {sums} from {table} where day between $first and $last"
 
 
@@ -83,7 +84,7 @@ MEASURES = [
         # Nothing is known of it where returns do not say of which order they are.
         """
         select case when sum(refunded) > 0 or not exists (
-                   from kpi.daily_sales where day between $first and $last and returns > 0)
+                   from gold.fact_returns where returned_on >= $first and order_id is null)
                then sum(refunded) end, sum(sold)
         from kpi.daily_refund_rates where day between $first and $last""",
     ),
@@ -96,12 +97,19 @@ MEASURES = [
         select case when sum(cost_of_goods) = 0 and sum(units_of_unknown_cost) > 0 then null
                else sum(contribution_margin) end
         from kpi.daily_margin where day between $first and $last""",
+        caveat="""
+        select case when sum(units_of_unknown_cost) > 0
+               then format('{:,} units of unknown cost', sum(units_of_unknown_cost)::bigint) end
+        from kpi.daily_margin where day between $first and $last""",
     ),
     Measure(
         "Customer acquisition cost",
         Unit.MONEY,
         "kpi.daily_acquisition",
-        _sums("kpi.daily_acquisition", "nullif(spend, 0)", "new_customers"),
+        # Where nothing is known to be spent, what a customer costs is not known.
+        """
+        select nullif(sum(spend), 0), sum(new_customers)
+        from kpi.daily_acquisition where day between $first and $last""",
     ),
     Measure(
         "Marketing efficiency ratio",
@@ -130,7 +138,7 @@ class Figure:
     """A measure over a period, the one just before, and the same weekdays a year before.
 
     Values are exact. None where there is nothing to divide by, nothing as early as that, or a day that is provisional.
-    `note` says where its period is not that of the page, or is not final.
+    `note` says where its period is not that of the page or is not final, and what of it is not known.
     """
 
     name: str
@@ -200,6 +208,9 @@ def figures(snapshot: Path, days: int = PERIOD_DAYS, last: dt.date | None = None
             reaches = window.first >= min(shown.get(measure.table, ()), default=dt.date.max)
             return reaches and provisional[measure.table].isdisjoint(window)
 
+        def value(measure: Measure, window: Window) -> Decimal | None:
+            return None if shown[measure.table].isdisjoint(window) else _value(con, measure, window)
+
         def figure(measure: Measure) -> Figure:
             window, note = period, ""
             if not provisional[measure.table].isdisjoint(period):
@@ -209,11 +220,13 @@ def figures(snapshot: Path, days: int = PERIOD_DAYS, last: dt.date | None = None
                 window = Window(end - (max(fewer, 1) - 1) * ONE_DAY, end)
                 note = f"to {end}" if fewer == length else f"{_counted(fewer, 'day')} to {end}"
                 if fewer < min(length, LEAST_DAYS) or not is_final(measure, window):
-                    return Figure(measure.name, measure.unit, _value(con, measure, period), None, None, "not final")
+                    return Figure(measure.name, measure.unit, value(measure, period), None, None, "not final")
             year_earlier, just_before = (
-                _value(con, measure, other) if is_final(measure, other) else None for other in _earlier(window)
+                value(measure, other) if is_final(measure, other) else None for other in _earlier(window)
             )
-            return Figure(measure.name, measure.unit, _value(con, measure, window), just_before, year_earlier, note)
+            now = value(measure, window)
+            note = ", ".join(filter(None, [note, _caveat(con, measure, window) if now is not None else None]))
+            return Figure(measure.name, measure.unit, now, just_before, year_earlier, note)
 
         tables = {measure.table for measure in MEASURES}
         compared = [window for window in (year_before, before, period) if window.first >= min(with_sales)]
@@ -246,6 +259,13 @@ def _days(con: duckdb.DuckDBPyConnection, condition: str) -> Mapping[str, set[dt
     for table, day in con.execute(f"select table_name, day from ledger.days where {condition}").fetchall():
         found[table].add(day)
     return found
+
+
+def _caveat(con: duckdb.DuckDBPyConnection, measure: Measure, window: Window) -> str | None:
+    if not measure.caveat:
+        return None
+    [(said,)] = con.execute(measure.caveat, vars(window)).fetchall()
+    return None if said is None else str(said)
 
 
 def _value(con: duckdb.DuckDBPyConnection, measure: Measure, window: Window) -> Decimal | None:

@@ -9,7 +9,7 @@ from ecom_assets.table_asset import table_asset
 
 
 class Returns(feed.Returns, partition_column="returned_on", max_bad_share=0.25):
-    """One row per returned line, in its latest valid state."""
+    """One row per line that was refunded, in its latest valid state."""
 
     returned_on: Date = column("Business day on which it was refunded")
 

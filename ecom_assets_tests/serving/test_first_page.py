@@ -55,7 +55,7 @@ def snapshot(tmp_path: Path) -> Path:
     """A snapshot of the first four days of 2024, all good."""
     path = tmp_path / "snapshot.duckdb"
     with duckdb.connect(path) as con:
-        for table in TABLES:
+        for table in (*TABLES, "gold.fact_returns"):
             engine.ensure_table(con, table, engine.columns_of(catalog.tables()[table]))
         con.execute(ROWS)
         con.execute("create schema ledger; create table ledger.stale (table_name varchar, day date, why varchar)")
@@ -76,13 +76,47 @@ def figure(page: FirstPage, name: str) -> Figure:
 
 
 def test_what_the_export_does_not_tell_is_not_shown_as_nothing(snapshot):
-    change(snapshot, "update kpi.daily_refund_rates set refunded = 0; update kpi.daily_sales set returns = 3")
+    change(snapshot, "update kpi.daily_refund_rates set refunded = 0")
+    change(
+        snapshot,
+        "insert into gold.fact_returns by name from (values ('1', '2024-01-04'::date)) t (return_id, returned_on)",
+    )
     change(snapshot, "update kpi.daily_margin set cost_of_goods = 0, units_of_unknown_cost = 7")
 
     page = figures(snapshot, days=2)
 
     assert figure(page, "Refund rate of the orders").value is None
     assert figure(page, "Contribution margin").value is None
+
+
+def test_orders_of_which_nothing_was_refunded_have_a_rate_of_zero_though_older_ones_have_refunds(snapshot):
+    change(snapshot, "update kpi.daily_refund_rates set refunded = 0")
+    change(
+        snapshot,
+        "insert into gold.fact_returns by name from (values ('1', 'old', '2024-01-04'::date)) "
+        "t (return_id, order_id, returned_on)",
+    )
+
+    assert figure(figures(snapshot, days=2), "Refund rate of the orders").value == 0
+
+
+def test_a_margin_without_some_costs_says_so(snapshot):
+    change(snapshot, "update kpi.daily_margin set cost_of_goods = 9, units_of_unknown_cost = 600")
+
+    margin = figure(figures(snapshot, days=2), "Contribution margin")
+
+    assert (margin.value, margin.note) == (Decimal(20), "1,200 units of unknown cost")
+
+
+def test_good_days_without_sales_are_days_of_zero_and_days_without_rows_unknown(snapshot):
+    change(snapshot, "delete from kpi.daily_sales where day > '2024-01-02'; delete from kpi.daily_customers")
+    change(snapshot, "update ledger.days set state = 'failed' where table_name = 'kpi.daily_customers'")
+
+    page = figures(snapshot, days=2)
+
+    net_sales, new_revenue = figure(page, "Net sales"), figure(page, "New revenue")
+    assert (net_sales.value, net_sales.before, net_sales.change(net_sales.before)) == (0, 30, -1)
+    assert (new_revenue.value, new_revenue.before) == (None, None)
 
 
 def test_sums_are_compared_with_the_days_before(snapshot):
