@@ -49,6 +49,12 @@ class Column:
     on_same_day: bool = False
     day_of: str | None = None
 
+    @property
+    def missing_reference(self) -> str:
+        """The reason under which a row waits for what the column refers to."""
+        day = " on the same day" if self.on_same_day else ""
+        return f"{self.name} stands in no row of {self.references}{day}"
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -155,7 +161,8 @@ class Table(pa.DataFrameModel):
         `partition_column` holds the row's day. `event_column` (feeds) holds the moment that decides
         the event day, `version_column` orders the versions of a key. `amount` is the money column whose
         sum over a day is remembered, so that it shows when it is told otherwise later. `max_bad_share`
-        (silver) is the share of bad rows above which a day fails. `name` defaults to the path.
+        (silver) is the share of bad rows above which a day fails: of the latest rows of each key, and without those
+        that a later good one mends. `name` defaults to the path.
         """
         super().__init_subclass__(**kwargs)  # type: ignore[no-untyped-call]  # pandera's has no types
         package, _, module = cls.__module__.rpartition(".")

@@ -128,7 +128,8 @@ create table if not exists ledger.facts (name varchar, value varchar);
 create table if not exists ledger.compiled (
     table_name varchar, made_of varchar, transform varchar, judge varchar, meaning varchar);
 alter table ledger.days add column if not exists checked_count bigint;
-alter table ledger.moves add column if not exists refers_to map(varchar, varchar);
+alter table ledger.moves add column if not exists leans_on map(varchar, varchar);
+alter table ledger.moves drop column if exists refers_to;
 alter table ledger.compiled add column if not exists
     lineage struct(column_name varchar, from_table varchar, from_column varchar)[];
 alter table ledger.compiled add column if not exists conserved varchar;
@@ -162,11 +163,12 @@ def code_hash(declaration: Declaration, catalog: Catalog, settings: str) -> int:
         parts.append(compiled(declaration, catalog).meaning)
         parts += [f"{read.table} {read.reach}" for read in declaration.reads]
         references = [
-            (column.name, column.references, column.on_same_day) for column in declaration.contract.references
+            (column.missing_reference, column.references, column.on_same_day)
+            for column in declaration.contract.references
         ]
         parts.append(f"{declaration.contract.primary_key} {references}")
     if declaration.from_feed:
-        parts.append(f"{declaration.contract.version_column} {declaration.contract.max_bad_share}")
+        parts.append(f"{declaration.contract.version_column} {declaration.contract.max_bad_share} of latest rows")
     return int.from_bytes(hashlib.blake2b("\n".join(parts).encode(), digest_size=8).digest())
 
 

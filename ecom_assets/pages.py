@@ -93,7 +93,10 @@ def contract_description(declaration: Declaration) -> str:
     if declaration.from_feed:
         asked += [f"{column.name} is {_referred(column)}" for column in promise.references]
         head = f"Rows that break one of these are set aside; above {promise.max_bad_share:.1%} of its rows a day fails:"
-        return _list(head, asked) + f"\n\nOf accepted rows with the same {keys} the latest counts. {outcome}"
+        return _list(head, asked) + (
+            f"\n\nOf accepted rows with the same {keys} the latest counts. A row set aside is no part of the share "
+            f"any more once a later one of its {keys} is accepted. {outcome}"
+        )
     asked += [f"The key is unique: {keys}"] if keys else []
     asked += [f"The day's amounts are those of {declaration.conserved_from}"] if declaration.conserved else []
     return _list("A day with a row that breaks one of these fails:", asked) + f"\n\n{outcome}"

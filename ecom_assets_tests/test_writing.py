@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import count
 from multiprocessing.context import ForkServerContext
 from multiprocessing.synchronize import Barrier
@@ -312,6 +313,39 @@ def test_rows_that_were_checked_are_counted_on_refused_days_too_and_without_supe
         assert shop.rows(checked.format("gold.sales")) == [("failed", 2), ("blocked", 0)]
 
 
+@pytest.fixture
+def strict_shop(tmp_path: Path) -> Iterator[TinyShop]:
+    """A shop of which no more than 5 % of a day's orders may be bad."""
+    silver = tiny_shop.tables()["silver.orders"]
+    tolerant = replace(silver, contract=replace(silver.contract, max_bad_share=0.05))
+    with open_shop(tmp_path, tiny_shop.tables(tolerant)) as shop:
+        shop.land_customers(0, "c0")
+        yield shop
+
+
+def test_earlier_states_of_good_rows_do_not_thin_out_the_bad_ones(strict_shop):
+    good = [order(n, 0, version=version) for n in range(8) for version in range(5)]
+    strict_shop.land_orders(0, *good, order(8, 0, amount=-1), order(9, 0, amount=-1))
+
+    [result] = strict_shop.run(days(0))["silver.orders"]
+
+    assert (result.state, result.note) == (FAILED, "2 of 10 rows are quarantined, more than the 5.0% tolerated")
+
+
+def test_a_day_is_good_once_a_later_file_corrects_its_bad_rows(strict_shop):
+    strict_shop.land_orders(0, *(order(n, 0, amount=-1 if n < 2 else 10) for n in range(20)))
+    [broken] = strict_shop.run(days(0))["silver.orders"]
+    strict_shop.land_customers(1, "c1")
+    strict_shop.land_orders(1, order(0, 0, version=1), order(1, 0, version=1), file="corrected.csv")
+
+    settle(strict_shop.session)
+
+    assert broken.state is FAILED
+    assert strict_shop.states("silver.orders")[0] is STORED
+    assert len(strict_shop.orders()) == 20
+    assert strict_shop.rows("select count(*) from quarantine.orders") == [(2,)]
+
+
 def test_a_late_customer_lets_in_the_orders_that_waited_and_runs_no_other_day(shop):
     for day in (0, 2):
         shop.land_orders(day, order(50 + day, day, customer="late"), file="more.csv")
@@ -352,6 +386,24 @@ def test_an_order_that_moves_to_another_day_stands_there_only(shop):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("space", ["\t", "\x0b", "\u00a0"])
+def test_white_space_around_a_reference_does_not_hide_that_its_row_came_or_went(tmp_path, space):
+    is_ours = space == "\u00a0"  # white space that we know is no part of a name; any other is
+    with open_shop(tmp_path) as shop:
+        shop.land_customers(0, "a")
+        shop.land_orders(0, order(1, 0, customer=f"b{space}"))
+        shop.run(days(0, 1))
+        assert shop.orders() == []
+
+        shop.land_customers(1, f"b{space}" if is_ours else "b")
+        settle(shop.session)
+        assert shop.orders() == [(0, 1)]
+
+        shop.land_customers(1, "c")
+        settle(shop.session)
+        assert shop.orders() == []
+
+
 def test_a_moved_order_that_waits_leaves_its_old_day_when_it_is_let_in(shop):
     shop.land_orders(3, order(11, 2, version=1, customer="late"), file="moved.csv")
     settle(shop.session)

@@ -19,12 +19,11 @@ import duckdb
 
 from ecom_assets import catalog, settings
 from ecom_assets.declaration import Catalog, Declaration
-from ecom_assets.engine.duckdb import among, literal, quoted
+from ecom_assets.engine.duckdb import among, literal, quoted, stripped
 from ecom_assets.landing.synthetic import DEFECTS
 from ecom_assets.serving.publish import open_snapshot
 from ecom_assets.shop import faults
 from ecom_assets.table_asset import OWNERS, asset_key
-from ecom_assets.writing import missing_reference
 
 PRECISION_TARGET = 0.9
 """Defects per record set aside, consequences and rows that wait apart."""
@@ -193,12 +192,12 @@ def _set_aside(declaration: Declaration, tables: Catalog) -> str:
     missing, refused = ["0"], ["0"]
     for column in declaration.contract.references:
         target = tables[str(column.references)]
-        is_missing = f"list_contains(reasons, {literal(missing_reference(column))})"
+        is_missing = f"list_contains(reasons, {literal(column.missing_reference)})"
         missing.append(f"{is_missing}::int")
         if target.from_feed:
-            key = f"trim({quoted(target.contract.primary_key[0])})"
+            key = stripped(quoted(target.contract.primary_key[0]))
             keys = f"select {key} from {quoted(target.quarantine)} where {key} is not null"
-            refused.append(f"({is_missing} and trim({quoted(column.name)}) in ({keys}))::int")
+            refused.append(f"({is_missing} and {stripped(quoted(column.name))} in ({keys}))::int")
     return (
         f"select {_feed(declaration)} as feed, arrived_on, source_file, record, reasons, "
         f"{' + '.join(missing)} as missing, {' + '.join(refused)} as refused from {quoted(declaration.quarantine)}"

@@ -56,6 +56,9 @@ _KIND_WORDS: Mapping[Kind, str] = {
     "boolean": "neither true nor false, nor yes, no, y, n, t, f, 1 or 0",
 }
 _TRUE, _FALSE = "('true', 'yes', 'y', 't', '1')", "('false', 'no', 'n', 'f', '0')"
+_ZONE = r"(Z|UTC|GMT|[+-]\d\d(:?\d\d)?|[A-Za-z_]+/[A-Za-z_/+\d-]+)"
+"""How a moment says its offset. Other short names are of several zones, or of one in which nobody thinks."""
+_WRITTEN_MOMENT = rf"(?i)^\s*\d+[-/ \\]\d+[-/ \\]\d+\s*([T ]\s*\d+(:\d+){{1,2}}(\.\d*)?\s*{_ZONE}?)?\s*$"
 _WRITTEN_DAY = r"^\s*\d+[-/ \\]\d+[-/ \\]\d+\s*(Z?$|[T +-]\s*\d)"
 _FLOAT = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 _HASH_DIGITS = 9
@@ -228,14 +231,15 @@ def _moment(text: str, time_zone: str) -> str:
 
     Years without four digits are no moments: what is computed from them overflows.
     """
+    written = f"case when regexp_matches({text}, '{_WRITTEN_MOMENT}') then {text} end"
     # At the very end of time even try_cast raises.
-    with_zone = _within(f"(try({written_day(text, 'timestamptz')}) at time zone 'UTC')", *_MOMENTS)
+    with_zone = _within(f"(try(try_cast({written} as timestamptz)) at time zone 'UTC')", *_MOMENTS)
     if time_zone == "UTC":
         return with_zone
-    offset = rf"regexp_matches({text}, ':\d\d(\.\d+)?\s*(Z|[+-]\d\d(:?\d\d)?|[A-Z][A-Za-z_/]+)$')"
-    plain = _within(written_day(text, "timestamp"), *_MOMENTS)
+    has_zone = rf"regexp_matches({text}, '(?i):\d+(\.\d*)?\s*{_ZONE}\s*$')"
+    plain = _within(f"try_cast({written} as timestamp)", *_MOMENTS)
     local = f"(timezone({literal(time_zone)}, {plain}) at time zone 'UTC')"
-    return f"case when {offset} then {with_zone} else {local} end"
+    return f"case when {has_zone} then {with_zone} else {local} end"
 
 
 def _business_day(moment: str, time_zone: str) -> str:
@@ -258,7 +262,7 @@ def _typed(column: Column, feed_zone: str) -> str:
     text = f"nullif(trim({quoted(column.name)}), '')"
     match column.kind:
         case "text":
-            return f"nullif({_stripped(quoted(column.name))}, '')"
+            return f"nullif({stripped(quoted(column.name))}, '')"
         case "integer":
             whole = f"regexp_full_match({text}, '[+-]?0*\\d{{1,{_INTEGER_DIGITS}}}(\\.0*)?')"
             return f"case when {whole} then try_cast(split_part({text}, '.', 1) as bigint) end"
@@ -296,7 +300,7 @@ def complaint_of(text: str, column: Column, promised: Contract, feed_zone: str) 
     return next((rule.complaint for rule in broken), None)
 
 
-def _stripped(text: str) -> str:
+def stripped(text: str) -> str:
     """SQL: a text without the white space around it. To look at both ends first costs less than to strip."""
     has_some = f"least(ord({text}), ord(right({text}, 1))) <= {ord(' ')}"
     return f"(case when {has_some} then trim({text}, {literal(string.whitespace)}) else {text} end)"
@@ -318,7 +322,7 @@ def bronze_query(landed: str, feed: Contract, feed_zone: str, shop_zone: str, ca
     happened = _typed(event, feed_zone)
     happened_on = happened if event.kind == "date" else _business_day(f"({happened})", shop_zone)
     key = _key_hash([_spelled_alike(feed.columns[name], feed_zone) for name in feed.primary_key])
-    has_key = " and ".join(f"{_stripped(quoted(name))} <> ''" for name in feed.primary_key)
+    has_key = " and ".join(f"{stripped(quoted(name))} <> ''" for name in feed.primary_key)
     named = ", ".join(quoted(column) for column in feed.columns)
     kept = "arrived_on, source_file, record, unknown_columns, problem, raw_record"
     last_day = "arrived_on + 1"

@@ -5,8 +5,7 @@ day is judged and stored on its own, so that one bad day of ninety leaves eighty
 """
 
 from ecom_assets.writing.feeds import SUPERSEDED_COLUMNS, RowsLost
-from ecom_assets.writing.keys import missing_reference
 from ecom_assets.writing.outcome import HELD_LAYERS
 from ecom_assets.writing.session import Session
 
-__all__ = ["HELD_LAYERS", "SUPERSEDED_COLUMNS", "RowsLost", "Session", "missing_reference"]
+__all__ = ["HELD_LAYERS", "SUPERSEDED_COLUMNS", "RowsLost", "Session"]

@@ -11,7 +11,7 @@ from ecom_assets.engine import duckdb as engine
 from ecom_assets.engine.compiling import judged
 from ecom_assets.engine.duckdb import among, between, literal, quoted
 from ecom_assets.ledger import DayResult, Slice, State
-from ecom_assets.writing.keys import missing_reference, watched_keys
+from ecom_assets.writing.keys import watched_keys
 from ecom_assets.writing.outcome import SAMPLE_ROWS, counted, entry_of, gate, good_state, record
 from ecom_assets.writing.store import Store
 
@@ -58,7 +58,10 @@ def write_from_feed(store: Store, declaration: Declaration, rows: str, window: W
 
 
 def _stage(store: Store, declaration: Declaration, rows: str) -> None:
-    """Temporary tables: `staged` with the reasons against each row, `losers` with who beat them."""
+    """Temporary tables: `staged` with the reasons against each row, `losers` with who beat them.
+
+    A row that is set aside is mended where a better one of its key stands.
+    """
     con, promise = store.con, declaration.contract
     columns = engine.columns_of(declaration)
     day = quoted(str(promise.partition_column))
@@ -71,7 +74,7 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
     con.execute(f"""
         create or replace temp table staged as
         select *, hash({keys}) as key, {engine.content_hash(declaration)} as content, null::varchar[] as waits_for,
-               false as is_beaten
+               false as is_beaten, false as is_mended
         from (select {typed}{soft},
                      case when problems is not null then problems
                           when {some} then list_filter([{listed}], lambda x: x is not null) end as reasons
@@ -86,12 +89,13 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
             matched, theirs = f"({value}, {day})", f"({wanted}, {their_day})"
             near = f"and {their_day} in (select distinct {day} from staged)"
         con.execute(f"""
-            update staged set waits_for = list_append(coalesce(waits_for, []), {literal(missing_reference(column))})
+            update staged set waits_for = list_append(coalesce(waits_for, []), {literal(column.missing_reference)})
             where reasons is null and {value} is not null and {matched} not in (
                 select {theirs} from {quoted(target.name)}
                 where {wanted} in (select distinct {value} from staged) {near})""")
     con.execute("update staged set reasons = waits_for where reasons is null and waits_for is not null")
     version = f"{quoted(promise.version_column)} desc nulls last, " if promise.version_column else ""
+    rank = f"row_number() over (partition by {keys} order by {version}arrived_on desc, source_file desc, record desc)"
     # The best row without a complaint wins. What waits for a reference loses only to a better one: it may win yet.
     con.execute(f"""
         create or replace temp table losers as
@@ -99,8 +103,7 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
             select rowid as staged_row, * from staged where reasons is null or waits_for is not null),
         ranked as (
             select staged_row, arrived_on, source_file, record, {day} as day, content, reasons, {keys},
-                   row_number() over (
-                       partition by {keys} order by {version}arrived_on desc, source_file desc, record desc) as place
+                   {rank} as place
             from competing where key in (select key from competing group by key having count(*) > 1))
         select * from (
             select *, min(place) filter (reasons is null) over one as winning_place,
@@ -109,18 +112,26 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
             from ranked window one as (partition by {keys}))
         where place > winning_place""")
     con.execute("update staged set is_beaten = true, reasons = null where rowid in (select staged_row from losers)")
+    con.execute(f"""
+        update staged set is_mended = true where rowid in (
+            with ranked as (
+                select rowid as staged_row, reasons, is_beaten, {keys}, {rank} as place
+                from staged where key in (select key from staged where reasons is not null))
+            select staged_row from ranked
+            qualify reasons is not null
+                and place > min(place) filter (reasons is null and not is_beaten) over (partition by {keys}))""")
 
 
 def _judge_days(
     store: Store, declaration: Declaration, window: Window, closed: Mapping[dt.date, str]
 ) -> list[DayResult]:
-    """Each day passes while the share of its bad rows is tolerable."""
+    """Each day passes while the share of its bad rows is tolerable: of those that nothing beats or mends."""
     con, promise = store.con, declaration.contract
     day = quoted(str(promise.partition_column))
     counts = {
         on: rest
         for on, *rest in con.execute(
-            f"select {day}, count(*), count(reasons), count(*) filter (is_beaten)"
+            f"select {day}, count(*), count(reasons), count(*) filter (is_beaten), count(*) filter (is_mended)"
             f"{counted(promise.soft_rules, 'warned')} from staged group by all"
         ).fetchall()
     }
@@ -134,12 +145,13 @@ def _judge_days(
     tolerated = 0.0 if store.strict else promise.max_bad_share
     results = []
     for on in window:
-        rows, bad, beaten, *warned = counts.get(on, (0, 0, 0, *(0 for _ in promise.soft_rules)))
+        rows, bad, beaten, mended, *warned = counts.get(on, (0, 0, 0, 0, *(0 for _ in promise.soft_rules)))
         if on in closed:
             results.append(DayResult(on, State.BLOCKED, note=closed[on]))
             continue
-        failed = rows and bad / rows > tolerated
-        note = f"{bad} of {rows} rows are quarantined, more than the {tolerated:.1%} tolerated" if failed else ""
+        left, of = bad - mended, rows - beaten - mended
+        failed = left > 0 and left / of > tolerated
+        note = f"{left} of {of} rows are quarantined, more than the {tolerated:.1%} tolerated" if failed else ""
         results.append(
             DayResult(
                 on,

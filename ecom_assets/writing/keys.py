@@ -3,18 +3,11 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from ecom_assets.contract import Column
 from ecom_assets.days import Window
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine import duckdb as engine
 from ecom_assets.engine.duckdb import between, literal, quoted
 from ecom_assets.writing.store import Store
-
-
-def missing_reference(column: Column) -> str:
-    """The reason under which a row waits for what its column refers to."""
-    day = " on the same day" if column.on_same_day else ""
-    return f"{column.name} stands in no row of {column.references}{day}"
 
 
 @contextmanager
@@ -41,9 +34,9 @@ def watched_keys(store: Store, declaration: Declaration, window: Window) -> Iter
     gone = f"select k from old_keys where k not in ({still})"
     some_gone = store.count(f"select count(*) from ({gone})")
     for other, column in referring:
-        value, name = f"trim({quoted(column.name)})", literal(column.name)
+        value, name = engine.stripped(quoted(column.name)), literal(column.name)
         # What a row refers to is not known where it was noted before the column referred to anything.
-        referred, is_unknown = f"refers_to[{name}]", f"map_contains(refers_to, {name}) is distinct from true"
+        referred, is_unknown = f"leans_on[{name}]", f"map_contains(leans_on, {name}) is distinct from true"
         movable = f"ledger.moves where table_name = {literal(other.bronze)}"
         if column.on_same_day:
             concerned = f"({is_unknown} or ({referred}, read_on) in ({moved}))"
@@ -53,7 +46,7 @@ def watched_keys(store: Store, declaration: Declaration, window: Window) -> Iter
         # A row that was not let in before may win over one of another day, even where its own day has no rows.
         let_in = [f"{movable} and ({is_unknown} or {referred} in ({come}))"]
         if store.stored_types(other.quarantine):
-            waits = f"list_contains(reasons, {literal(missing_reference(column))})"
+            waits = f"list_contains(reasons, {literal(column.missing_reference)})"
             let_in.append(f"{quoted(other.quarantine)} where {waits} and {value} in ({come})")
         _poke(store, other, f"a missing row of {declaration.name} came", let_in)
         if some_gone:
@@ -85,8 +78,8 @@ def watched_moves(store: Store, declaration: Declaration, window: Window) -> Ite
         return
     con, name, table = store.con, literal(declaration.name), quoted(declaration.name)
     referring = [column.name for column in silver.contract.references]
-    names, values = ", ".join(map(literal, referring)), ", ".join(f"trim({quoted(column)})" for column in referring)
-    refers_to = f"map([{names}]::varchar[], [{values}]::varchar[])"
+    names, values = map(literal, referring), (engine.stripped(quoted(column)) for column in referring)
+    leans_on = f"map([{', '.join(names)}]::varchar[], [{', '.join(values)}]::varchar[])"
     arrived = between("arrived_on", window)
     moves = f"select * from ledger.moves where table_name = {name}"
     con.execute(f"create or replace temp table old_moves as {moves} and {arrived}")
@@ -100,7 +93,7 @@ def watched_moves(store: Store, declaration: Declaration, window: Window) -> Ite
             where key_hash in (select key_hash from {table} where {arrived})),
         moved as (select key_hash from alike group by key_hash having min(read_on) <> max(read_on))
         select {name}, key_hash, read_on, arrived_on, source_file, record,
-               {engine.content_hash(declaration)}, {refers_to}
+               {engine.content_hash(declaration)}, {leans_on}
         from {table}
         where rowid in (select place from alike where key_hash in (from moved))
         and (arrived_on, source_file, record) not in (
