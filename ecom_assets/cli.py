@@ -45,6 +45,23 @@ class _Commands(click.Group):
             raise
         except (UserError, OSError) as error:
             raise click.ClickException(str(error)) from error
+        except Exception as error:
+            if told := _what_to_do(error):
+                raise click.ClickException(f"{error}\n{told}") from error
+            raise
+
+
+def _what_to_do(error: Exception) -> str | None:
+    """What helps against an error of DuckDB's; None where it is none of those that a user can mend."""
+    import duckdb
+
+    if not isinstance(error, duckdb.Error):
+        return None
+    if "not a valid DuckDB database file" in str(error):
+        return "Move that file aside; ecom run makes it anew from the landing zone."
+    if isinstance(error, duckdb.IOException):
+        return "Is there room on the disk, may the file be written, and has no other program opened it?"
+    return None
 
 
 def yesterday(time_zone: str) -> dt.date:

@@ -19,6 +19,7 @@ from ecom_assets.landing.synthetic import load_shop
 from ecom_assets.landing.zone import Zone
 from ecom_assets.ledger import GOOD, good_days
 from ecom_assets.repair import Repair, RepairStuck, plan, runnable
+from ecom_assets.serving.publish import is_behind, publish
 from ecom_assets.table_asset import asset_key, partitions
 from ecom_assets.warehouse import REPAIR_TAG, open_session
 
@@ -112,7 +113,7 @@ def run(window: Window, selection: str | None = None, *, on: dg.DagsterInstance)
 def _refuse_nothing_landed() -> None:
     """Refuse to run where nothing was ever read, nothing stands to be read, and no shop lands something."""
     known = settings.load()
-    if not (known.warehouse.exists() or Zone(known.landing).feeds() or load_shop(known.landing)):
+    if not (known.snapshot.exists() or Zone(known.landing).feeds() or load_shop(known.landing)):
         raise NothingLanded(
             f"Nothing has landed in {known.landing}: ecom land brings your exports there, ecom demo a synthetic shop."
         )
@@ -200,7 +201,10 @@ def run_stale(on: dg.DagsterInstance) -> bool:
         for repair in repairs:
             _execute(_keys(repair.tables), repair.window, on, repair=True)
             ran |= {(table, day) for table in repair.tables for day in repair.window}
-    with open_session(settings.load(), catalog.tables()) as session:
+    known = settings.load()
+    with open_session(known, catalog.tables()) as session:
+        if is_behind(session, known.snapshot):
+            publish(session, known.snapshot)
         bad = session.con.execute(f"select table_name, day from ledger.days where state not in {GOOD}").fetchall()
         return ran.isdisjoint(bad)
 

@@ -76,7 +76,7 @@ def _truth(value: Any) -> bool:
 
 
 def _size(value: Any) -> str:
-    if not re.fullmatch(r"(?i)\d+(\.\d+)? ?([KMGT]i?B|%)", value):
+    if not re.fullmatch(r"(?i)\d+(\.\d+)? ?[KMGT]i?B", value):
         raise ValueError(value)
     return str(value)
 

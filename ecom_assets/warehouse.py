@@ -85,6 +85,15 @@ def window_of(context: Any) -> Window:
     return Window.parse(f"{keys.start}..{keys.end}")
 
 
+_NOT_PUBLISHED: dict[str, Exception] = {}
+"""Runs of this process of which the snapshot knows nothing, and why."""
+
+
+def take_publishing_error(run_id: str) -> Exception | None:
+    """Why a run that has ended could not be published, told once; None where it was."""
+    return _NOT_PUBLISHED.pop(run_id, None)
+
+
 class Warehouse(dg.ConfigurableIOManager):
     """Loads what a window reaches, stores the days of a window each on its own merit.
 
@@ -106,12 +115,19 @@ class Warehouse(dg.ConfigurableIOManager):
         return self._session
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
-        """Publish what the run has stored, close the connection, let the next run in."""
+        """Publish what the run has stored, close the connection, let the next run in.
+
+        Dagster ends a run well whatever is raised here, so the executor looks for the error.
+        """
         session, self._session = self._session, None
         self._written.clear()
         with self._stack:
             if session is not None:
-                publish.publish(session, settings.load().snapshot)
+                try:
+                    publish.publish(session, settings.load().snapshot)
+                except (duckdb.Error, OSError) as error:
+                    _NOT_PUBLISHED[session.run_id] = error
+                    raise
 
     def days(self, context: dg.AssetExecutionContext) -> engine.Query:
         """The days of the run's window, for transforms that ask for them."""

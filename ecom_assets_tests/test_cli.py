@@ -407,6 +407,30 @@ def test_a_step_that_breaks_is_told_in_a_line(
     assert "The traceback stands in the run " in said
 
 
+@pytest.mark.slow
+def test_what_could_not_be_published_is_told_and_published_by_the_next_repair(
+    ecom: Ecom, tiny_shop: Shop, data: Path
+) -> None:
+    ecom("shop", "2024-01-01")
+    obstacle = data / ".snapshot.duckdb.link"
+    obstacle.mkdir()
+
+    said = error(ecom("run", "2024-01-01", "--select", "gold/dim_date"))
+
+    assert "What the run made is stored, but readers do not see it yet" in said
+    assert error(ecom("bad")).startswith(f"Error: {data / 'snapshot.duckdb'} is not there yet")
+
+    obstacle.rmdir()
+    assert ecom("run", "--stale").exit_code == 0
+    assert ecom("bad").output == "Every day has good rows.\n"
+
+
+def test_a_warehouse_that_is_none_is_told_with_what_to_do(ecom: Ecom, data: Path) -> None:
+    (data / "warehouse.duckdb").write_bytes(b"no database" * 1000)
+
+    assert "Move that file aside; ecom run makes it anew" in error(ecom("stale"))
+
+
 def test_the_dictionary_is_written_to_the_data_folder_of_the_project(
     ecom: Ecom, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

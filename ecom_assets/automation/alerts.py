@@ -5,6 +5,7 @@ A failed check is told when it is news: when it had passed before, or had failed
 
 import datetime as dt
 import json
+import time
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -12,8 +13,10 @@ from dataclasses import asdict, dataclass
 from http.client import HTTPException
 from pathlib import Path
 from typing import Literal
+from urllib.error import HTTPError
 
 import dagster as dg
+from dagster._core.events import JobFailureData
 from dagster._core.storage.event_log import SqlEventLogStorage
 
 from ecom_assets import settings
@@ -24,8 +27,13 @@ from ecom_assets.table_asset import CONTRACT
 Severity = Literal["critical", "error", "warning"]
 
 WEBHOOK_TIMEOUT = 5.0
+MOST_SECONDS_PER_TICK = 25.0
+"""After this, a tick leaves the rest to the next: Dagster ends those of a minute, and forgets how far they came."""
 MOST_RUNS_PER_TICK = 50
 MOST_LINES = 30
+MOST_CHARACTERS = 20_000
+TRY_AGAIN = (408, 429)
+"""Refusals of the webhook that are not about the message."""
 _MARKS = {"critical": ":red_circle:", "error": ":large_orange_circle:", "warning": ":large_yellow_circle:"}
 _ENDS = (dg.DagsterEventType.RUN_SUCCESS, dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_CANCELED)
 
@@ -112,11 +120,24 @@ def _told(line: str) -> str | None:
 
 
 def post(url: str, alerts: Sequence[Alert]) -> None:
-    """Send one message in Slack's format. Raises OSError where it cannot be delivered."""
+    """Send one message in Slack's format. Raises OSError where it cannot be delivered.
+
+    Where the webhook refuses the message itself, it gets a short one that says so.
+    """
     lines = [_line(alert) for alert in alerts[:MOST_LINES]]
     if len(alerts) > MOST_LINES:
         lines.append(f"… and {len(alerts) - MOST_LINES} more")
-    text = "\n".join([f"*{alerts[0].job}*, run {alerts[0].run_id[:8]}", *lines])
+    head = f"*{alerts[0].job}*, run {alerts[0].run_id[:8]}"
+    text = "\n".join([head, *lines])
+    try:
+        _send(url, text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]} …")
+    except HTTPError as error:
+        if not 400 <= error.code < 500 or error.code in TRY_AGAIN:
+            raise
+        _send(url, f"{head}\nThe webhook refused what there is to tell ({error}). It stands in the file of alerts.")
+
+
+def _send(url: str, text: str) -> None:
     message = json.dumps({"text": text}).encode()
     try:
         request = urllib.request.Request(url, message, {"Content-Type": "application/json; charset=utf-8"})
@@ -139,26 +160,41 @@ def report_failures(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     File and webhook have a cursor each. It moves past a run only when all of its alerts are delivered there, so that
     none is lost while the webhook is down, and the file does not wait for it.
     """
-    known = settings.load()
-    told = _deliver(context, "file", lambda alerts: write(known.alerts, alerts))
-    try:
-        _deliver(context, "webhook", lambda alerts: post(known.webhook, alerts) if known.webhook else None)
-    except OSError as error:
-        return dg.SkipReason(f"The webhook cannot be reached and is tried again: {error}")
-    return dg.SkipReason(f"{told} alerts delivered.")
+    known, until, seen = settings.load(), time.monotonic() + MOST_SECONDS_PER_TICK, dict[str, list[Alert]]()
+    destinations: dict[str, Callable[[Sequence[Alert]], None]] = {"file": lambda alerts: write(known.alerts, alerts)}
+    destinations["webhook"] = lambda alerts: post(known.webhook, alerts) if known.webhook else None
+    told, problems = 0, []
+    for to, send in destinations.items():
+        try:
+            told = max(told, _deliver(context, to, send, until, seen))
+        except OSError as error:
+            problems.append(f"The {to} cannot be reached and is tried again: {error}")
+    return dg.SkipReason(" ".join(problems) or f"{told} alerts delivered.")
 
 
-def _deliver(context: dg.SensorEvaluationContext, to: str, send: Callable[[Sequence[Alert]], None]) -> int:
-    """Send the alerts of the runs that have ended since; gives how many. What `send` raises ends it there."""
+def _deliver(
+    context: dg.SensorEvaluationContext,
+    to: str,
+    send: Callable[[Sequence[Alert]], None],
+    until: float,
+    seen: dict[str, list[Alert]],
+) -> int:
+    """Send the alerts of the runs that have ended since; gives how many. What `send` raises ends it there.
+
+    So does the moment `until`. `seen` keeps the alerts of runs for the next destination.
+    """
     cursors: dict[str, str] = json.loads(context.cursor or "{}")
     told = 0
     for end in _ENDS:
         place = f"{to} {end.value}"
         for _ in range(MOST_RUNS_PER_TICK):
             page = context.instance.fetch_run_status_changes(end, limit=1, cursor=cursors.get(place), ascending=True)
-            if not page.records:
+            if not page.records or time.monotonic() > until:
                 break
-            if alerts := _alerts_of_record(context.instance, page.records[0]):
+            [record] = page.records
+            if record.run_id not in seen:
+                seen[record.run_id] = _alerts_of_record(context.instance, record)
+            if alerts := seen[record.run_id]:
                 send(alerts)
             told += len(alerts)
             cursors[place] = page.cursor
@@ -173,7 +209,7 @@ def _alerts_of_record(instance: dg.DagsterInstance, record: dg.EventLogRecord) -
     entry = record.event_log_entry
     ended_at = dt.datetime.fromtimestamp(entry.timestamp, dt.UTC)
     logged = instance.all_logs(record.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
-    return alerts_of(run, ended_at, _error_of(entry.dagster_event), _news(instance, logged))
+    return alerts_of(run, ended_at, _error_of(instance, entry), _news(instance, logged))
 
 
 def _news(instance: dg.DagsterInstance, logged: Sequence[dg.EventLogEntry]) -> list[dg.AssetCheckEvaluation]:
@@ -202,13 +238,19 @@ def _fault(verdict: dg.AssetCheckEvaluation) -> tuple[bool, dg.AssetCheckSeverit
     return verdict.passed, verdict.severity, _offending(verdict)
 
 
-def _error_of(event: dg.DagsterEvent | None) -> str | None:
+def _error_of(instance: dg.DagsterInstance, entry: dg.EventLogEntry) -> str | None:
+    event = entry.dagster_event
     if event is None or event.event_type is not dg.DagsterEventType.RUN_FAILURE:
         return None
-    data = event.job_failure_data
-    cause = data.error or (data.first_step_failure_event and data.first_step_failure_event.step_failure_data.error)
+    # A run that others end, because its process is gone, has no data.
+    data = event.event_specific_data
+    cause = data.error if isinstance(data, JobFailureData) else None
+    if isinstance(data, JobFailureData) and not cause and data.first_step_failure_event:
+        cause = data.first_step_failure_event.step_failure_data.error
     if not cause:
-        return event.message or "no reason was recorded"
+        told = instance.all_logs(entry.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)
+        last_words = [said for one in told if (said := one.get_dagster_event().message)]
+        return event.message or (last_words[-1] if last_words else "its process is gone")
     while cause.cause:
         cause = cause.cause
     return cause.message.strip().removeprefix(f"{dg.Failure.__module__}.Failure: ")

@@ -7,7 +7,19 @@ import dagster as dg
 from dagster._core.executor.base import Executor
 from dagster._core.executor.in_process import InProcessExecutor
 
+from ecom_assets.errors import UserError
+from ecom_assets.warehouse import take_publishing_error
+
 MOST_NAMED = 10
+
+
+class NotPublished(UserError):
+    """The snapshot could not be brought up to date."""
+
+
+def _let_be(plan_context: Any) -> None:
+    """Keep Dagster from starting the run again: it takes what an executor raises for a lost run."""
+    plan_context.instance.add_run_tags(plan_context.run_id, {"dagster/max_retries": "0"})
 
 
 class VerdictExecutor(Executor):
@@ -29,7 +41,7 @@ class VerdictExecutor(Executor):
         return self._inner.step_dependency_config
 
     def execute(self, plan_context: Any, execution_plan: Any) -> Iterator[dg.DagsterEvent]:
-        """Pass every event on. Raises Failure at the end where table-days were refused."""
+        """Pass every event on. Raises at the end Failure where table-days were refused, NotPublished."""
         refused = []
         for event in self._inner.execute(plan_context, execution_plan):
             if event.event_type_value == "ASSET_CHECK_EVALUATION":
@@ -37,10 +49,14 @@ class VerdictExecutor(Executor):
                 if verdict.blocking and not verdict.passed:
                     refused.append(f"{verdict.asset_key.to_user_string()} {verdict.partition}")
             yield event
+        if error := take_publishing_error(plan_context.run_id):
+            _let_be(plan_context)
+            raise NotPublished(
+                f"What the run made is stored, but readers do not see it yet: {error}. Then: ecom run --stale"
+            )
         if refused:
             more = f" and {len(refused) - MOST_NAMED} more" if len(refused) > MOST_NAMED else ""
-            # Dagster takes what an executor raises for a lost run and would start it again.
-            plan_context.instance.add_run_tags(plan_context.run_id, {"dagster/max_retries": "0"})
+            _let_be(plan_context)
             raise dg.Failure(
                 f"{len(refused)} table-days were refused: {', '.join(refused[:MOST_NAMED])}{more}. "
                 "Their failed checks say why; the good days are published.",

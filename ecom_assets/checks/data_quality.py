@@ -96,7 +96,11 @@ def data_quality() -> dg.MaterializeResult:
                 check_name=MEETS_TARGET,
                 passed=score >= TARGET and not lost,
                 severity=dg.AssetCheckSeverity.WARN,
-                metadata={"score": score, "worst_days": dg.MetadataValue.md(table_of(worst))},
+                metadata={
+                    "score": score,
+                    "worst_days": dg.MetadataValue.md(table_of(worst)),
+                    "missed": {f"row set aside, of {q.name}": q.rows_checked - q.rows_passed for q in worst},
+                },
             )
         ],
     )

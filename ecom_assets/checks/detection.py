@@ -282,8 +282,8 @@ def detection() -> dg.MaterializeResult:
         "consequences": found.consequences,
         "waiting": found.waiting,
     }
-    missed = ", ".join(kind.name for kind in found.missed)
-    return _judged(told, {**figures, "missed": missed}, passed=found.meets_target)
+    missed = {f"{kind.name} not caught": kind.planted - kind.caught for kind in found.missed}
+    return _judged(told, {**figures, "missed": {**missed, **found.false_alarms}}, passed=found.meets_target)
 
 
 def _judged(told: Mapping[str, Any], of_check: Mapping[str, Any], *, passed: bool) -> dg.MaterializeResult:

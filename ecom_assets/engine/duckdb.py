@@ -282,22 +282,32 @@ def _typed(column: Column, feed_zone: str) -> str:
             return f"case when lower({text}) in {_TRUE} then true when lower({text}) in {_FALSE} then false end"
 
 
-def complaint_of(text: str, column: Column, promised: Contract, feed_zone: str) -> str | None:
-    """What a text would be set aside for in a column of a feed, by the column alone; None where it would not be.
+def complaints_of(texts: Iterable[str], column: Column, promised: Contract, feed_zone: str) -> Mapping[str, str]:
+    """What texts would be set aside for in a column of a feed, by the column alone; those only that would be.
 
     White space and case of a text column are not held against it: some tables do away with them.
     """
-    name = quoted(column.name)
-    spellings = [text, text.strip().lower()] if column.kind == "text" else [text]
-    with connect() as con:
-        sent = f"(select unnest([{', '.join(map(literal, spellings))}]) as {name})"
-        read = nw.from_native(con.sql(f"select {_typed(column, feed_zone)} as {name} from {sent}").pl())
-    if text.strip() and read[column.name].is_null().all():
-        return f"{column.name} is {_KIND_WORDS[column.kind]}"
-    broken = (
-        rule for rule in promised.hard_rules if rule.column == column.name and not read.select(rule.holds)[:, 0].any()
+    name, asked = quoted(column.name), list(dict.fromkeys(texts))
+    if not asked:
+        return {}
+    spelled = [(text, text.strip().lower() if column.kind == "text" else text) for text in asked]
+    sent = ", ".join(
+        f"({n}, {literal(text)})" for spellings in zip(*spelled, strict=True) for n, text in enumerate(spellings)
     )
-    return next((rule.complaint for rule in broken), None)
+    with connect() as con:
+        sql = f"select number, {_typed(column, feed_zone)} as {name} from (values {sent}) t (number, {name})"
+        read = nw.from_native(con.sql(sql).pl())
+    rules = {f"{column.name} is {_KIND_WORDS.get(column.kind)}": ~nw.col(column.name).is_null() | nw.col("is_blank")}
+    rules |= {rule.complaint: rule.holds for rule in promised.hard_rules if rule.column == column.name}
+    blank = [not text.strip() for text in asked]
+    read = read.with_columns(
+        is_blank=nw.col("number").replace_strict(range(len(asked)), blank, return_dtype=nw.Boolean)
+    )
+    found: dict[str, str] = {}
+    for complaint, holds in rules.items():
+        kept = set(read.filter(holds)["number"].to_list())
+        found |= {text: complaint for n, text in enumerate(asked) if n not in kept and text not in found}
+    return found
 
 
 def stripped(text: str) -> str:

@@ -9,8 +9,9 @@ import datetime as dt
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,8 @@ from ecom_assets.ledger import GOOD
 from ecom_assets.writing import HELD_LAYERS, SUPERSEDED_COLUMNS, Session
 
 ALIAS = "publishing"
+PATIENCE = 2.0
+"""Seconds for which a reader waits for a program that has the snapshot open for writing."""
 _LEDGER = {
     "ledger.files": "select * from {warehouse}.ledger.files",
     "ledger.arrivals": "select table_name, day as arrived_on, read_day as event_on, row_count "
@@ -38,6 +41,10 @@ _LEDGER = {
 
 class NothingPublished(UserError, FileNotFoundError):
     """There is no snapshot yet."""
+
+
+class SnapshotInUse(UserError):
+    """Another program has the snapshot open for writing."""
 
 
 @dataclass(frozen=True)
@@ -71,12 +78,23 @@ def publish(session: Session, path: Path) -> None:
     session.on_step("snapshot published")
 
 
+def is_behind(session: Session, path: Path) -> bool:
+    """Whether the warehouse has been written since the snapshot was."""
+    newest = "select max(written_at) from ledger.days"
+    [(written_at,)] = session.con.execute(newest).fetchall()
+    if written_at is None or not path.exists():
+        return written_at is not None
+    with open_snapshot(path) as con:
+        return con.execute(newest).fetchall() != [(written_at,)]
+
+
 @contextmanager
 def open_snapshot(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection that reads the newest snapshot, and goes on reading this one while it is open.
 
-    Raises NothingPublished before the first run.
+    Raises NothingPublished before the first run, SnapshotInUse.
     """
+    until = time.monotonic() + PATIENCE
     with closing(engine.connect()) as con:
         while True:
             if not path.exists():
@@ -87,7 +105,18 @@ def open_snapshot(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             found = path.stat().st_ino
             file = next((file for file in _files(path) if _is_link(file, path)), None)
             with _lock(file, fcntl.LOCK_SH) if file else nullcontext():
-                con.execute(f"attach {literal(str(path))} as snapshot (read_only)")
+                try:
+                    con.execute(f"attach {literal(str(path))} as snapshot (read_only)")
+                except duckdb.IOException as error:
+                    if "lock" not in str(error).lower():
+                        raise
+                    if time.monotonic() > until:
+                        raise SnapshotInUse(
+                            f"{path} is open for writing in another program. Close it there, or open it for reading "
+                            f"only, as duckdb -readonly does. {error}"
+                        ) from error
+                    time.sleep(0.1)
+                    continue
                 if path.stat().st_ino == found:
                     con.execute("use snapshot")
                     yield con
@@ -209,7 +238,8 @@ def _update(session: Session, con: duckdb.DuckDBPyConnection) -> None:
         session.on_step("snapshot rows written")
         con.execute("commit")
     except BaseException:
-        con.execute("rollback")
+        with suppress(duckdb.TransactionException):
+            con.execute("rollback")
         raise
     session.on_step("snapshot committed")
 

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -72,7 +72,8 @@ class Store:
     def undo(self) -> None:
         """Roll back, tables made meanwhile included."""
         self._standing = None
-        self.con.execute("rollback")
+        with suppress(duckdb.TransactionException):  # DuckDB has rolled back by itself, as where the disk is full
+            self.con.execute("rollback")
 
     @cached_property
     def codes(self) -> "_Codes":

@@ -15,6 +15,7 @@ from dagster._core.test_utils import create_run_for_test
 from dagster_shared.record import replace
 
 from ecom_assets import settings
+from ecom_assets.automation import alerts
 from ecom_assets.automation.alerts import MOST_LINES, Alert, alerts_of, post, report_failures, write
 from ecom_assets.days import Window
 from ecom_assets.landing.zone import Zone
@@ -131,19 +132,21 @@ def test_half_a_line_of_a_killed_process_is_passed_over(tmp_path: Path) -> None:
 
 
 class Webhook:
-    """A web server on this machine that records the messages it gets, and answers with `status`."""
+    """A web server on this machine that records the messages it gets, and answers with `status`, or first `refused`."""
 
     def __init__(self) -> None:
         self.status = 200
+        self.refused: list[int] = []
         self.messages: list[dict[str, Any]] = []
         webhook = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 message = self.rfile.read(int(self.headers["Content-Length"]))
-                if webhook.status == 200:
+                status = webhook.refused.pop() if webhook.refused else webhook.status
+                if status == 200:
                     webhook.messages.append(json.loads(message))
-                self.send_response(webhook.status)
+                self.send_response(status)
                 self.end_headers()
 
             def log_message(self, format: str, *args: object) -> None:
@@ -327,6 +330,63 @@ def test_without_a_webhook_alerts_go_to_the_file(
     tick()
 
     assert len(alerts_file.read_text().splitlines()) == 1
+
+
+def test_a_run_whose_process_is_gone_is_told_and_those_after_it(
+    instance: dg.DagsterInstance, tick: Ticks, webhook: Webhook
+) -> None:
+    for words in ("the process of this run is gone", ""):
+        run = create_run_for_test(instance, job_name="pipeline", status=dg.DagsterRunStatus.STARTED)
+        instance.report_engine_event("worker 7 was lost", run)
+        instance.report_dagster_event(
+            dg.DagsterEvent(dg.DagsterEventType.RUN_FAILURE.value, "pipeline", message=words), run.run_id
+        )
+    run_broken(instance)
+
+    tick()
+
+    texts = [message["text"].partition("failed: ")[2] for message in webhook.messages]
+    assert texts == ["the process of this run is gone", "worker 7 was lost", "the disk is full"]
+
+
+def test_a_message_that_the_webhook_refuses_keeps_no_other_waiting(
+    instance: dg.DagsterInstance, tick: Ticks, webhook: Webhook
+) -> None:
+    run_broken(instance)
+    webhook.refused = [400]
+    tick()
+    run_broken(instance)
+    tick()
+
+    assert "The webhook refused what there is to tell (HTTP Error 400" in webhook.messages[0]["text"]
+    assert "the disk is full" in webhook.messages[1]["text"]
+
+
+def test_the_webhook_is_told_though_the_file_cannot_be_written(
+    instance: dg.DagsterInstance, tick: Ticks, webhook: Webhook, alerts_file: Path
+) -> None:
+    alerts_file.parent.write_text("no folder")
+    run_broken(instance)
+
+    assert "The file cannot be reached and is tried again" in tick()
+    assert "the disk is full" in webhook.messages[0]["text"]
+
+    alerts_file.parent.unlink()
+    tick()
+    assert len(alerts_file.read_text().splitlines()) == len(webhook.messages) == 1
+
+
+def test_a_tick_that_has_no_more_time_leaves_the_rest_to_the_next(
+    instance: dg.DagsterInstance, tick: Ticks, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_broken(instance)
+    monkeypatch.setattr(alerts, "MOST_SECONDS_PER_TICK", -1.0)
+    tick()
+    assert webhook.messages == []
+
+    monkeypatch.setattr(alerts, "MOST_SECONDS_PER_TICK", 25.0)
+    tick()
+    assert len(webhook.messages) == 1
 
 
 # -- what is news -----------------------------------------------------------------------------------

@@ -17,7 +17,8 @@ from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contra
 from ecom_assets.days import Window, by_event_day
 from ecom_assets.declaration import Catalog, Declaration, declare
 from ecom_assets.landing.zone import Zone
-from ecom_assets.serving.publish import NothingPublished, open_snapshot, publish
+from ecom_assets.serving import publish as publishing
+from ecom_assets.serving.publish import NothingPublished, SnapshotInUse, open_snapshot, publish
 from ecom_assets.writing import Session
 from ecom_assets_tests.tiny_shop import of_feed
 
@@ -337,6 +338,22 @@ def test_a_lost_or_broken_file_is_made_anew(folder, file, content):
 def test_without_a_snapshot_the_reader_is_told_so(tmp_path):
     with pytest.raises(NothingPublished), open_snapshot(tmp_path / "none.duckdb"):
         pass
+
+
+WRITER = "import sys, duckdb; con = duckdb.connect(sys.argv[1]); print('open', flush=True); input()"
+
+
+@pytest.mark.slow
+def test_a_program_that_has_the_snapshot_open_for_writing_is_told(folder, monkeypatch):
+    monkeypatch.setattr(publishing, "PATIENCE", 0.0)
+    command = [sys.executable, "-c", WRITER, str(folder / "snapshot.duckdb")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writer:
+        writer.stdout.readline()
+        with pytest.raises(SnapshotInUse, match="is open for writing in another program"):
+            amounts(folder)
+        writer.communicate("\n")
+
+    assert amounts(folder) == [10, 20, 300]
 
 
 def test_a_failed_publish_leaves_the_session_usable(folder):

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ecom_assets.contract import Contract
-from ecom_assets.engine.duckdb import complaint_of
+from ecom_assets.engine.duckdb import complaints_of
 from ecom_assets.errors import suggestion
 from ecom_assets.landing.feed_map.model import LIMITS, Feed, FeedMap, Lookup, Marks
 from ecom_assets.landing.feed_map.sql import OPERATORS, refusal
@@ -294,9 +294,9 @@ def _refuse_unfit(
     """Refuse texts of the map itself for which every row that gets them would be set aside."""
     is_changed = not _CHANGED_TEXTS.isdisjoint(value) or value.get("take") == "count"
     texts = [] if is_changed else [value["constant"]] if "constant" in value else [*value.get("values", {}).values()]
-    for text in map(str, [*texts, *(each["then"] for each in value.get("when", ()))]):
-        if complaint := complaint_of(text, promised.columns[column], promised, time_zone):
-            toml.fail(place, f"every row with {text!r} would be set aside ({complaint}).")
+    given = map(str, [*texts, *(each["then"] for each in value.get("when", ()))])
+    for text, complaint in complaints_of(given, promised.columns[column], promised, time_zone).items():
+        toml.fail(place, f"every row with {text!r} would be set aside ({complaint}).")
 
 
 def _conditions(toml: TomlText, given: Any, place: list[str], *, then: bool = False) -> tuple[Mapping[str, Any], ...]:
