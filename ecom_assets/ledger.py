@@ -180,18 +180,19 @@ def _values(rows: Iterable[Sequence[str]]) -> str:
     return ", ".join("(" + ", ".join(row) + ")" for row in rows)
 
 
-def _content(reads: Sequence[Sequence[str]]) -> str:
-    """SQL: what stands in the inputs, per day on which it is read."""
+def _content(reads: Sequence[Sequence[str]], calendar: Window) -> str:
+    """SQL: what stands in the inputs on the days of the calendar, per day on which it is read."""
+    known = f"day between {_day(calendar.first)} and {_day(calendar.last)}"
     return f"""
     reads (table_name, input, before, after) as (values {_values(reads)}),
     content as (
         select table_name, day, sum(h)::hugeint as h, sum(present)::bigint as present, sum(open)::bigint as open
         from (select table_name, read_day as day,
                      (hash(table_name, day, read_day, row_count, content) >> 8)::hugeint as h, 0 as present, 0 as open
-              from ledger.slices where table_name in (select input from reads)
+              from ledger.slices where table_name in (select input from reads) and {known}
               union all
               select table_name, day, (hash(table_name, day, state) >> 8)::hugeint, 1, (state = 'provisional')::int
-              from ledger.days where state in {GOOD} and table_name in (select input from reads))
+              from ledger.days where state in {GOOD} and table_name in (select input from reads) and {known})
         group by all)"""
 
 
@@ -218,7 +219,7 @@ def _expected_of_all(reads: Sequence[Sequence[str]], wanted: str, calendar: Wind
         join running upto on upto.input = r.input and upto.day = least(coalesce(w.day + r.after, span.last), span.last)
         left join running short on short.input = r.input and short.day = w.day - r.before - 1"""
     return f"""
-    with {_content(reads)},
+    with {_content(reads, calendar)},
     wanted as ({wanted}),
     span as (select min(day) as first, max(day) as last
              from (select day from wanted union all select day from content)),
@@ -243,7 +244,7 @@ def _expected_of_one(reads: Sequence[Sequence[str]], window: Window, calendar: W
         group by all"""
     days = f"generate_series({_day(window.first)}, {_day(window.last)}, interval 1 day)"
     return f"""
-    with {_content(reads)},
+    with {_content(reads, calendar)},
     wanted as (select unnest({days})::date as day)
     {_expected(reached, calendar)}"""
 
@@ -355,7 +356,12 @@ def unread(
     for table in tables if only is None else only:
         feed = feeds[table]
         days = every | {day for name, day in recorded if name == table and day in calendar}
-        if newest and newest not in landed[table] and (table, newest) not in recorded and zone.is_due(feed, newest):
+        if (
+            newest
+            and newest not in landed[table]
+            and (table, newest) not in recorded
+            and zone.is_due(feed, newest, calendar.first)
+        ):
             days.discard(newest)
         prints = zone.fingerprint(feed, min(days), max(days), calendar.first) if days else {}
         for day in sorted(days):

@@ -59,7 +59,10 @@ def rebuild(
     con.execute("set TimeZone = 'UTC'")
     other = Session(con, session.catalog, session.zone, session.calendar, session.time_zone, session.strict)
     recorded = session.con.execute("select table_name, day from ledger.days").fetchall()
-    known = {name: {day for table, day in recorded if table == name} for name in session.catalog.names}
+    known = {
+        name: {day for table, day in recorded if table == name and day in session.calendar}
+        for name in session.catalog.names
+    }
     for declaration in session.catalog:
         days = known[declaration.name]
         if declaration.reads:
@@ -79,8 +82,9 @@ def contents(session: Session) -> dict[tuple[str, str], str]:
         select d.table_name, d.day::varchar, d.state, d.row_count, d.bad_count,
                sum(hash(s.read_day, s.row_count, s.content)::hugeint)
         from ledger.days d left join ledger.slices s using (table_name, day)
-        where list_contains(?, d.table_name) group by all order by all"""
-    rows = session.con.execute(query, [session.catalog.names]).fetchall()
+        where list_contains(?, d.table_name) and d.day between ? and ? group by all order by all"""
+    calendar = session.calendar
+    rows = session.con.execute(query, [session.catalog.names, calendar.first, calendar.last]).fetchall()
     return {
         (table, day): f"{state}, {rows} rows, {bad} bad, content {content}"
         for table, day, state, rows, bad, content in rows

@@ -94,18 +94,22 @@ def _ask(context: dg.SensorEvaluationContext, standing: Published, found: Sequen
         return dg.SensorResult(skip_reason="A run is under way; what it leaves is asked for afterwards.")
     asked = hashlib.blake2b(repr((sorted(found), standing.written_at)).encode(), digest_size=16).hexdigest()
     if asked == asked_before:
-        return dg.SensorResult(skip_reason=f"{len(found)} table-days have been asked for, and nothing was written.")
+        return dg.SensorResult(
+            skip_reason=f"{len(found)} table-days have been asked for, and nothing was written. Mend what stopped the "
+            "run, then: ecom run --stale"
+        )
     this_round = int(round_before) + 1
     repairs = plan(found, catalog.tables(), standing.good)[:MOST_RUNS_PER_TICK]
-    return dg.SensorResult([_request(repair, this_round) for repair in repairs], cursor=f"{this_round} {asked}")
+    return dg.SensorResult([_request(repair, this_round, asked) for repair in repairs], cursor=f"{this_round} {asked}")
 
 
-def _request(repair: Repair, this_round: int) -> dg.RunRequest:
+def _request(repair: Repair, this_round: int, asked: str) -> dg.RunRequest:
+    """A run of a round. What is asked for is in its key too: a cursor that is reset begins the rounds anew."""
     declarations = [catalog.tables()[table] for table in sorted(repair.tables)]
     tables = [asset_key(declaration.name) for declaration in declarations]
     quarantines = [asset_key(declaration.quarantine) for declaration in declarations if declaration.from_feed]
     return dg.RunRequest(
-        run_key=f"{this_round}:{repair.window}",
+        run_key=f"{this_round}:{asked}:{repair.window}",
         asset_selection=[*tables, *quarantines],
         tags={
             "dagster/asset_partition_range_start": str(repair.window.first),

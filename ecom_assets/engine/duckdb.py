@@ -402,9 +402,10 @@ def parse_query(declaration: Declaration, window: Window, feed_zone: str, shop_z
         join (select distinct m.arrived_on, m.source_file, m.record from ledger.moves m
               join ledger.moves mine using (table_name, key_hash)
               where m.table_name = {literal(declaration.bronze)} and {_named_between("mine.read_on", window)}
+                and {_named_between("m.arrived_on", calendar)}
                 and not ({_named_between("m.read_on", window)})) r
           on b.arrived_on = r.arrived_on and b.source_file = r.source_file and b.record = r.record"""
-    rows = f"select * from {bronze} where {between('read_on', window)}"
+    rows = f"select * from {bronze} where {between('read_on', window)} and {_named_between('arrived_on', calendar)}"
     if declaration.keys_can_move:
         rows = f"{rows} union all {rivals}"
     return f"""

@@ -13,12 +13,14 @@ import secrets
 import sqlite3
 import time
 import tomllib
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from errno import ELOOP, ENOENT
 from functools import lru_cache
 from pathlib import Path
+from stat import S_ISREG
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -33,6 +35,8 @@ _IGNORED = (".", "_")
 _SETTLED_NS = 2_000_000_000
 """A file or folder touched less than two seconds before it was looked at may change again within one clock tick."""
 
+_CLOSED = "cannot be opened"
+"""Stands for the digest of a file that may not be read."""
 _FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 
 _INDEX = """
@@ -67,8 +71,8 @@ class LandedFile:
     """One file as it arrived.
 
     A `name` that is not UTF-8 is told as Python writes its bytes, and so is of no kind. `digest` is the SHA-256 of
-    the file's bytes in hex. `duplicate_of` is "<arrival day>/<name>" of the feed's first file of the same kind with
-    the same bytes, by arrival day and name, or None where this is the first or of no kind.
+    the file's bytes in hex, where it can be opened. `duplicate_of` is "<arrival day>/<name>" of the feed's first file
+    of the same kind with the same bytes, by arrival day and name, or None where this is the first or of no kind.
     """
 
     feed: str
@@ -83,6 +87,11 @@ class LandedFile:
     def path(self) -> Path:
         """Where its bytes are."""
         return Path(self.location)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it could not be opened when it was listed."""
+        return self.digest == _CLOSED
 
 
 @dataclass(frozen=True)
@@ -163,7 +172,9 @@ class Zone:
                 name = text_of(file.name)
                 place = f"{day_text}/{name}"
                 kind = kind_of(name)
-                original = first_with.setdefault((file.digest, kind), place) if kind else place
+                original = place
+                if kind and file.digest != _CLOSED:
+                    original = first_with.setdefault((file.digest, kind), place)
                 if day >= first:
                     location = f"{self.root}/{feed}/{day_text}/{file.name}"
                     duplicate_of = None if original == place else original
@@ -172,11 +183,13 @@ class Zone:
 
     def fingerprint(self, feed: str, first: dt.date, last: dt.date, since: dt.date = dt.date.min) -> dict[dt.date, int]:
         """The `fingerprints` of the `arrivals` of each day."""
-        return self.fingerprints(feed, self.arrivals(feed, first, last, since))
+        return self.fingerprints(feed, self.arrivals(feed, first, last, since), since)
 
-    def fingerprints(self, feed: str, arrivals: Mapping[dt.date, Sequence[LandedFile]]) -> dict[dt.date, int]:
+    def fingerprints(
+        self, feed: str, arrivals: Mapping[dt.date, Sequence[LandedFile]], since: dt.date = dt.date.min
+    ) -> dict[dt.date, int]:
         """An unsigned 64-bit hash per arrival day of its files, whether it was due, and the time zone."""
-        settings, days = self.settings(feed), self._day_folders(feed)
+        settings, days = self.settings(feed), self._day_folders(feed, since)
         prints = {}
         for day, files in arrivals.items():
             held = [(file.name, file.digest, file.duplicate_of) for file in files]
@@ -184,9 +197,9 @@ class Zone:
             prints[day] = int.from_bytes(hashlib.blake2b(content.encode(), digest_size=8).digest(), "big")
         return prints
 
-    def is_due(self, feed: str, day: dt.date) -> bool:
-        """Whether a file is expected on that day: by weekday, and not before the feed's first arrival."""
-        return _is_due(self.settings(feed), self._day_folders(feed), day)
+    def is_due(self, feed: str, day: dt.date, since: dt.date = dt.date.min) -> bool:
+        """Whether a file is expected on a day: by weekday, and not before the feed's first arrival from `since` on."""
+        return _is_due(self.settings(feed), self._day_folders(feed, since), day)
 
     def settings(self, feed: str) -> FeedSettings:
         """The feed's settings; the defaults where none are saved. Raises FeedSettingsError."""
@@ -225,15 +238,16 @@ class Zone:
         folder.mkdir(parents=True, exist_ok=True)
         return _replace(folder / name, data)
 
-    def _day_folders(self, feed: str) -> list[str]:
+    def _day_folders(self, feed: str, since: dt.date = dt.date.min) -> list[str]:
+        first = since.isoformat()
         with suppress(FileNotFoundError, NotADirectoryError):
-            return sorted(name for name in os.listdir(self.root / feed) if _is_day(name))
+            return sorted(name for name in os.listdir(self.root / feed) if name >= first and _is_day(name))
         return []
 
     def _listing(self, feed: str, since: dt.date, last: dt.date) -> dict[str, list[_Seen]]:
         """Every arrival day of the feed from `since` to `last`, with its files by name."""
-        days = self._day_folders(feed)
-        days = days[bisect_left(days, since.isoformat()) : bisect_right(days, last.isoformat())]
+        days = self._day_folders(feed, since)
+        days = days[: bisect_right(days, last.isoformat())]
         with closing(self._index()) as index:
             index.text_factory = os.fsdecode
             known: dict[str, dict[str, _Seen]] = {}
@@ -346,20 +360,26 @@ def _look(folder: str, before: dict[str, _Seen]) -> list[_Seen]:
         path = f"{folder}/{name}"
         try:
             stat = os.stat(path)
+            if not S_ISREG(stat.st_mode):
+                continue
             file = before.get(name)
-            if file is None or (file.size, file.mtime_ns, file.inode) != (stat.st_size, stat.st_mtime_ns, stat.st_ino):
-                digest = _digest(path)
-            else:
-                digest = file.digest
-        except (FileNotFoundError, IsADirectoryError):
-            continue
+            known_as = file and file.digest != _CLOSED and (file.size, file.mtime_ns, file.inode)
+            is_known = known_as == (stat.st_size, stat.st_mtime_ns, stat.st_ino)
+            digest = file.digest if file and is_known else _digest(path)
+        except OSError as error:
+            if error.errno in (ENOENT, ELOOP):
+                continue
+            raise
         seen.append(_Seen(folder_mtime_ns, name, stat.st_size, stat.st_mtime_ns, stat.st_ino, digest))
     return seen
 
 
 def _digest(path: str) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except PermissionError:
+        return _CLOSED
 
 
 def _replace(path: Path, data: bytes | Callable[[Path], object]) -> Path:

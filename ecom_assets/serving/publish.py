@@ -260,7 +260,7 @@ def _days_query(session: Session, tables: list[_Published], warehouse: str) -> s
     return f"""
         select d.*, state not in {GOOD} and o.day is not null as shows_old_rows
         from {warehouse}.ledger.days d left join ({" union all ".join(old)}) o using (table_name, day)
-        where table_name in ({declared})"""
+        where table_name in ({declared}) and {between("day", session.calendar)}"""
 
 
 def _make_tables(con: duckdb.DuckDBPyConnection, tables: list[_Published], no_days: str) -> None:

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Collection, Sequence
 
 from ecom_assets import ledger
-from ecom_assets.days import Window
+from ecom_assets.days import ONE_DAY, Window
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine import duckdb as engine
 from ecom_assets.engine.duckdb import between, literal, quoted
@@ -24,7 +24,10 @@ def stale_bronze(store: Store, only: Collection[str] | None) -> list[ledger.Stal
         return []
     recorded = ledger.recorded_inputs(store.con, tables)
     happened = ledger.happened(store.con, bronze)
-    found = ledger.unread(store.zone, bronze, recorded, store.calendar, tables, happened=happened)
+    # A folder of a day to come, as a mistyped year makes it, says nothing of the days before it.
+    tomorrow = store.now().date() + ONE_DAY
+    until_now = Window(store.calendar.first, min(store.calendar.last, max(store.calendar.first, tomorrow)))
+    found = ledger.unread(store.zone, bronze, recorded, until_now, tables, happened=happened)
     known = {(stale.table, stale.day) for stale in found}
     for table in tables:
         days = store.con.execute(
@@ -41,7 +44,7 @@ def write_bronze(store: Store, declaration: Declaration, window: Window) -> list
     assert declaration.feed is not None
     columns = engine.columns_of(declaration)
     arrivals = zone.arrivals(feed, window.first, window.last, store.calendar.first)
-    prints = zone.fingerprints(feed, arrivals)
+    prints = zone.fingerprints(feed, arrivals, store.calendar.first)
     files = [file for day in window for file in arrivals[day]]
     table = quoted(declaration.name)
     with store.transaction():
@@ -64,7 +67,7 @@ def write_bronze(store: Store, declaration: Declaration, window: Window) -> list
         results, entries = [], []
         for day in window:
             parts = tuple(slices.get(day, ()))
-            silent = not arrivals[day] and not parts and zone.is_due(feed, day)
+            silent = not arrivals[day] and not parts and zone.is_due(feed, day, store.calendar.first)
             notes = [f"{name} replaced the rows read from it before" for on, name in replaced if on == day]
             twins = [file for file in arrivals[day] if file.duplicate_of]
             notes += [f"{file.name} is the same as {file.duplicate_of} and counts once" for file in twins]

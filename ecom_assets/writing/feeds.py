@@ -83,16 +83,16 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
         target = store.catalog[str(column.references)]
         store.ensure(target.name, engine.columns_of(target))
         value, wanted = quoted(column.name), quoted(target.contract.primary_key[0])
-        matched, theirs, near = value, wanted, ""
+        their_day = quoted(str(target.contract.partition_column))
+        matched, theirs, near = value, wanted, between(str(target.contract.partition_column), store.calendar)
         if column.on_same_day:
-            their_day = quoted(str(target.contract.partition_column))
             matched, theirs = f"({value}, {day})", f"({wanted}, {their_day})"
-            near = f"and {their_day} in (select distinct {day} from staged)"
+            near += f" and {their_day} in (select distinct {day} from staged)"
         con.execute(f"""
             update staged set waits_for = list_append(coalesce(waits_for, []), {literal(column.missing_reference)})
             where reasons is null and {value} is not null and {matched} not in (
                 select {theirs} from {quoted(target.name)}
-                where {wanted} in (select distinct {value} from staged) {near})""")
+                where {wanted} in (select distinct {value} from staged) and {near})""")
     con.execute("update staged set reasons = waits_for where reasons is null and waits_for is not null")
     version = f"{quoted(promise.version_column)} desc nulls last, " if promise.version_column else ""
     rank = f"row_number() over (partition by {keys} order by {version}arrived_on desc, source_file desc, record desc)"
@@ -228,6 +228,7 @@ def _check_conservation(store: Store, declaration: Declaration, window: Window, 
         select day, coalesce(nullif(sum(placed), 0), sum(given)) as too_many from (
             select read_day as day, -row_count as placed, -row_count as given from ledger.slices
             where table_name = {literal(declaration.bronze)} and {among("read_day", accepted)}
+                and {between("day", store.calendar)}
             union all {fates}
             union all select {day}, 0, 1 from staged where {among(day, accepted)})
         group by day having sum(placed) <> 0 or sum(given) <> 0 order by day""").fetchall()

@@ -30,7 +30,9 @@ def watched_keys(store: Store, declaration: Declaration, window: Window) -> Iter
     con.execute(f"create or replace temp table new_keys as {keys}")
     moved = "(from new_keys except from old_keys) union all (from old_keys except from new_keys)"
     come = "select k from new_keys except select k from old_keys"
-    still = f"select {wanted} from {table} where {wanted} in (select k from old_keys)"
+    still = (
+        f"select {wanted} from {table} where {wanted} in (select k from old_keys) and {between(day, store.calendar)}"
+    )
     gone = f"select k from old_keys where k not in ({still})"
     some_gone = store.count(f"select count(*) from ({gone})")
     for other, column in referring:

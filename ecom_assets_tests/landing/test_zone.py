@@ -5,9 +5,13 @@ import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import BinaryIO
 
+import duckdb
 import pytest
 
+from ecom_assets.landing import zone as landing_zone
+from ecom_assets.landing.reading import read
 from ecom_assets.landing.zone import FeedSettings, FeedSettingsError, Zone, kind_of
 
 MONDAY = dt.date(2024, 1, 1)
@@ -251,6 +255,35 @@ def test_settings_that_cannot_be_read_name_their_file(zone: Zone, text: str, tol
     with pytest.raises(ValueError, match=r"feeds\.toml cannot be read") as refused:
         zone.settings("orders")
     assert told in str(refused.value)
+
+
+def test_a_file_that_cannot_be_opened_holds_up_no_other_and_is_read_once_it_can(
+    zone: Zone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = zone.write("orders", MONDAY, "closed.csv", b"order_id\n1\n")
+    zone.write("orders", TUESDAY, "open.csv", b"order_id\n2\n")
+    settle(zone)
+    (zone.root / "orders" / f"{TUESDAY}" / "round.csv").symlink_to("round.csv")
+    os.mkfifo(zone.root / "orders" / f"{TUESDAY}" / "pipe.csv")
+
+    def guarded(path: str, mode: str) -> BinaryIO:
+        if path == str(closed):
+            raise PermissionError(13, "Permission denied", path)
+        return Path(path).open("rb")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(landing_zone, "open", guarded, raising=False)
+        for _ in range(2):
+            arrivals = zone.arrivals("orders", MONDAY, TUESDAY)
+            before = zone.fingerprint("orders", MONDAY, MONDAY)
+    assert [file.is_closed for day in arrivals.values() for file in day] == [True, False]
+    with duckdb.connect() as con:
+        files = [file for day in arrivals.values() for file in day]
+        rows = read(con, files, ["order_id"]).order("arrived_on").select("order_id, problem").fetchall()
+    assert rows == [(None, "the file cannot be opened; let the user who runs the platform read it"), ("2", None)]
+
+    assert zone.fingerprint("orders", MONDAY, MONDAY) != before
+    assert not zone.arrivals("orders", MONDAY, MONDAY)[MONDAY][0].is_closed
 
 
 def test_settings_of_a_feed_that_there_is_not_are_refused(zone: Zone) -> None:

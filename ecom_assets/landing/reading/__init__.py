@@ -53,7 +53,7 @@ def read(
     for file in files:
         if file.duplicate_of is not None:
             continue
-        if not file.path.exists():
+        if not (file.is_closed or file.path.exists()):
             raise FileNotFoundError(f"{file.path} is no longer there.")
         shape = parquet_shape(file.path, columns) if kind_of(file.name) == PARQUET else None
         if shape is None:

@@ -20,6 +20,7 @@ from ecom_assets.landing.reading.records import (
 )
 from ecom_assets.landing.zone import PARQUET, LandedFile, kind_of
 
+_CLOSED = "the file cannot be opened; let the user who runs the platform read it"
 _UNKNOWN_KIND = (
     "the file is of no known kind: its name has to be UTF-8 and to end in .csv, .jsonl, .ndjson (each also with .gz) "
     "or .parquet; rename it"
@@ -50,7 +51,9 @@ def patient_batches(
 def _records(file: LandedFile, columns: Sequence[str], dialect: Dialect) -> Iterator[Record]:
     nothing = (None,) * len(columns)
     kind = kind_of(file.name)
-    if kind is None:
+    if file.is_closed:
+        records = iter([Record(nothing, problem=_CLOSED, raw=file.name)])
+    elif kind is None:
         records = iter([Record(nothing, problem=_UNKNOWN_KIND, raw=file.name)])
     elif kind == PARQUET:
         records = parquet_records(file, columns)

@@ -83,7 +83,7 @@ def _prepare(
     """
     source = _Source(file, file.path)
     kind = kind_of(file.name)
-    if kind is None or kind == PARQUET or dialect.encoding != OURS.encoding:
+    if file.is_closed or kind is None or kind == PARQUET or dialect.encoding != OURS.encoding:
         return source, None
     if kind.is_packed:
         source = _Source(file, unpacked)
