@@ -201,7 +201,7 @@ def stale() -> None:
 
 @main.command()
 def bad() -> None:
-    """List the days without good rows, and why, as last published."""
+    """List the days without good rows, or made without those of an input, and why, as last published."""
     from ecom_assets.serving import quarantine
 
     found = quarantine.bad_days(settings.load().snapshot)

@@ -32,7 +32,7 @@ Readers open `snapshot.duckdb`, which holds gold, kpi, features, their views, an
 | table | one row is |
 | --- | --- |
 | ledger.days | a table-day: its state, counts and note; `shows_old_rows` where it failed or is blocked, and readers \
-see what it held before |
+see what it held before; `made_without` names inputs of several days that have no good rows on this one |
 | ledger.amounts | an amount of a table-day that was told, and by which run: the first time, \
 and each time that it was another |
 | ledger.stale | a table-day that has to run again, and why |

@@ -172,8 +172,8 @@ class Trust:
 class FirstPage:
     """All of it.
 
-    `missing` are the days shown or compared with on which some measure has no rows to go by, `unreconciled` those of
-    the period on which two tables tell different amounts of the same.
+    `missing` are the days shown or compared with on which some measure has no rows to go by, or was made without those
+    of an input; `unreconciled` those of the period on which two tables tell different amounts of the same.
     """
 
     period: Window
@@ -230,7 +230,13 @@ def figures(snapshot: Path, days: int = PERIOD_DAYS, last: dt.date | None = None
 
         tables = {measure.table for measure in MEASURES}
         compared = [window for window in (year_before, before, period) if window.first >= min(with_sales)]
-        missing = [day for window in compared for day in window if any(day not in shown[table] for table in tables)]
+        lacking = _days(con, "made_without is not null")
+        missing = [
+            day
+            for window in compared
+            for day in window
+            if any(day not in shown[table] or day in lacking[table] for table in tables)
+        ]
         failed = _days(con, "state = 'failed'")
         unreconciled = [day for day in period if any(day in failed[table] for table in RECONCILIATIONS)]
         return FirstPage(period, missing, unreconciled, [figure(measure) for measure in MEASURES], _trust(con))

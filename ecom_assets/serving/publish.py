@@ -249,7 +249,10 @@ def _timestamp(moment: dt.datetime) -> str:
 
 
 def _days_query(session: Session, tables: list[_Published], warehouse: str) -> str:
-    """SQL: the ledger's days of the declared tables, and whether readers see rows of an earlier run on them."""
+    """SQL: the ledger's days of the declared tables, and what readers have to know of them.
+
+    That is whether they see rows of an earlier run, and which inputs, read beyond the day too, have no good rows on it.
+    """
     declared = ", ".join(map(literal, session.catalog.names))
     old = [
         f"select {literal(table.name)} as table_name, {quoted(table.day)} as day "
@@ -257,9 +260,21 @@ def _days_query(session: Session, tables: list[_Published], warehouse: str) -> s
         for table in tables
         if table.held and session.stored_types(table.held)
     ] or ["select null::varchar as table_name, null::date as day"]
+    reads = [
+        f"({literal(declaration.name)}, {literal(read.table)})"
+        for declaration in session.catalog
+        for read in declaration.reads
+        if not read.reach.is_same_day
+    ] or ["(null, null)"]
     return f"""
-        select d.*, state not in {GOOD} and o.day is not null as shows_old_rows
+        select d.*, state not in {GOOD} and o.day is not null as shows_old_rows,
+               case when state in {GOOD} then w.inputs end as made_without
         from {warehouse}.ledger.days d left join ({" union all ".join(old)}) o using (table_name, day)
+        left join (
+            select r.table_name, i.day, string_agg(r.input, ', ' order by r.input) as inputs
+            from (values {", ".join(reads)}) r (table_name, input)
+            join {warehouse}.ledger.days i on i.table_name = r.input and i.state not in {GOOD}
+            group by all) w using (table_name, day)
         where table_name in ({declared}) and {between("day", session.calendar)}"""
 
 

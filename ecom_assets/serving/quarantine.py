@@ -23,7 +23,10 @@ class NoSuchTable(UserError):
 
 @dataclass(frozen=True)
 class BadDays:
-    """Days on which a table has no good rows. `why` says what broke, or which table they wait for."""
+    """Days on which a table has no good rows, or was made without those of an input.
+
+    `why` says what broke, which table they wait for, or which rows are missing.
+    """
 
     table: str
     state: str
@@ -53,13 +56,15 @@ class Row:
 
 
 def bad_days(snapshot: Path) -> list[BadDays]:
-    """The days without good rows, by table and reason. Raises NothingPublished."""
+    """The days without good rows, and then those made without some, by table and reason. Raises NothingPublished."""
     with open_snapshot(snapshot) as con:
         found = con.execute(rf"""
-            select table_name, state, regexp_replace(note, ' (on|for) \d{{4}}-\d{{2}}-\d{{2}}', '') as why,
-                   list(day), state = 'blocked' as blocked
-            from ledger.days where state not in {GOOD} group by all
-            order by blocked, table_name, min(day)""").fetchall()
+            select table_name, state,
+                   coalesce('made without the rows of ' || made_without || ', which has none on the day',
+                            regexp_replace(note, ' (on|for) \d{{4}}-\d{{2}}-\d{{2}}', '')) as why,
+                   list(day), case state when 'failed' then 1 when 'blocked' then 2 else 3 end as place
+            from ledger.days where state not in {GOOD} or made_without is not null group by all
+            order by place, table_name, min(day)""").fetchall()
     return [BadDays(table, state, why, stretches(days)) for table, state, why, days, _ in found]
 
 

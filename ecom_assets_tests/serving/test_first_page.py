@@ -61,7 +61,8 @@ def snapshot(tmp_path: Path) -> Path:
         con.execute("create schema ledger; create table ledger.stale (table_name varchar, day date, why varchar)")
         con.execute(f"""
             create table ledger.days as
-            select unnest({TABLES}) as table_name, day::date as day, 'stored' as state, false as shows_old_rows
+            select unnest({TABLES}) as table_name, day::date as day, 'stored' as state, false as shows_old_rows,
+                   null::varchar as made_without
             from generate_series(date '2024-01-01', date '2024-01-04', interval 1 day) t (day)""")
     return path
 
@@ -231,7 +232,7 @@ def test_the_same_weekdays_a_year_before_are_compared(snapshot):
         snapshot,
         """
         insert into kpi.daily_sales (day, orders, net_sales) values ('2024-12-31', 1, 50), ('2024-12-30', 1, 5);
-        insert into ledger.days values ('kpi.daily_sales', '2024-12-31', 'stored', false)""",
+        insert into ledger.days values ('kpi.daily_sales', '2024-12-31', 'stored', false, null)""",
     )
 
     page = figures(snapshot, days=1)
@@ -253,16 +254,26 @@ def test_days_without_rows_are_named_in_both_periods(snapshot):
     assert "Without the rows of some tables: 2024-01-02..2024-01-03." in render(page)
 
 
+def test_a_day_made_without_the_rows_of_an_input_is_named(snapshot):
+    change(
+        snapshot,
+        "update ledger.days set made_without = 'gold.fact_shipments' "
+        "where table_name = 'kpi.daily_margin' and day = '2024-01-03'",
+    )
+
+    assert "Without the rows of some tables: 2024-01-03." in render(figures(snapshot, days=2))
+
+
 def test_days_of_the_period_that_do_not_reconcile_are_named(snapshot):
     assert "reconcile" not in render(figures(snapshot, days=2))
     change(
         snapshot,
         """
         insert into ledger.days values
-            ('kpi.daily_reconciliation', '2024-01-02', 'failed', false),
-            ('kpi.daily_reconciliation', '2024-01-03', 'failed', false),
-            ('kpi.settled_reconciliation', '2024-01-03', 'blocked', false),
-            ('kpi.daily_stock_reconciliation', '2024-01-04', 'failed', false)""",
+            ('kpi.daily_reconciliation', '2024-01-02', 'failed', false, null),
+            ('kpi.daily_reconciliation', '2024-01-03', 'failed', false, null),
+            ('kpi.settled_reconciliation', '2024-01-03', 'blocked', false, null),
+            ('kpi.daily_stock_reconciliation', '2024-01-04', 'failed', false, null)""",
     )
 
     page = figures(snapshot, days=2)

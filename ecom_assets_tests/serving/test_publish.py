@@ -19,8 +19,9 @@ from ecom_assets.declaration import Catalog, Declaration, declare
 from ecom_assets.landing.zone import Zone
 from ecom_assets.serving import publish as publishing
 from ecom_assets.serving.publish import NothingPublished, SnapshotInUse, open_snapshot, publish
+from ecom_assets.serving.quarantine import bad_days
 from ecom_assets.writing import Session
-from ecom_assets_tests.tiny_shop import of_feed
+from ecom_assets_tests.tiny_shop import days, of_feed, open_shop, order
 
 MONDAY, TUESDAY = dt.date(2024, 1, 1), dt.date(2024, 1, 2)
 DAYS = Window(MONDAY, TUESDAY)
@@ -174,6 +175,18 @@ def test_a_failed_day_shows_its_old_rows_marked_as_old(folder):
 
     assert amounts(folder) == [50, 300]
     assert read(folder, state) == [("stored", False), ("stored", False)]
+
+
+def test_a_day_made_without_the_rows_of_an_input_is_told(tmp_path):
+    with open_shop(tmp_path) as shop:
+        for day in (0, 1):
+            shop.land_customers(day, f"c{day}")
+            shop.land_orders(day, order(day, day, amount=10 if day else -1))
+        shop.run(days(0, 1))
+        publish(shop.session, tmp_path / "snapshot.duckdb")
+
+    found = {(bad.table, bad.state): bad.why for bad in bad_days(tmp_path / "snapshot.duckdb")}
+    assert found["gold.to_date", "provisional"] == "made without the rows of gold.sales, which has none on the day"
 
 
 def test_what_has_to_run_again_is_listed_with_the_reason(folder):
