@@ -37,11 +37,14 @@ PATIENCE = 2.0
 def open_session(known: Settings, tables: Catalog, run_id: str = "") -> Iterator[Session]:
     """A session on the warehouse file; waits while another process holds it, and says so once.
 
-    The lock is the operating system's: a killed process leaves none behind.
+    The lock is the operating system's: a killed process leaves none behind. Raises FeedSettingsError where feeds.toml
+    cannot be used.
     """
     known.data.mkdir(parents=True, exist_ok=True)
+    zone = Zone(known.landing)
+    zone.refuse_settings_of_others([table.name.partition(".")[2] for table in tables if table.is_bronze])
     with _turn(known), closing(_connect(known)) as con:
-        yield Session(con, tables, Zone(known.landing), known.calendar, known.time_zone, known.strict, run_id)
+        yield Session(con, tables, zone, known.calendar, known.time_zone, known.strict, run_id)
 
 
 def _turn(known: Settings) -> AbstractContextManager[Any]:

@@ -84,9 +84,10 @@ class Order:
 
     def record(self) -> dict[str, str]:
         shipping, tax = ("2", "1") if self.version % 2 else ("1", "2")  # values that change places are a change
+        spaced = "\t" if self.version % 2 else ""  # white space around a name is none of it
         return {
             "order_id": f"O{self.order}",
-            "customer_id": f"C{self.customer}" if self.customer else "",
+            "customer_id": f"C{self.customer}{spaced}" if self.customer else "",
             "ordered_at": _when(self, 60 * self.order),
             "updated_at": moment(ARRIVALS, self.version),
             "status": "cancelled" if self.cancelled_for else "paid",
@@ -923,6 +924,15 @@ REMEMBERED = {
     "a table runs on a day that one of its inputs does not know": History(
         "gold.fact_returns",
         (Run(("bronze.returns",), 0, 0), Run(("bronze.customers", "bronze.order_items", "gold.fact_returns"), 0, 0)),
+    ),
+    "a customer is gone whom an order names with a tab behind": History(
+        "silver.orders",
+        (
+            Land("customers", 0, "a.csv", (Customer(1, on=0),)),
+            Land("orders", 0, "a.csv", (Order(1, on=0, version=1, customer=1),)),
+            Repair(),
+            Land("customers", 0, "a.csv"),
+        ),
     ),
     "a feed turns out to be of another time zone": History(
         "gold.fact_payments", (Run(), *_ONE_ORDER, Repair(), Feed("orders", "Asia/Tokyo"))

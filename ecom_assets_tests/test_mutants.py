@@ -65,6 +65,13 @@ BREAKS_THE_LAW = [
         "nobody is told of references that went", "writing/keys.py", "        if some_gone:\n", "        if False:\n"
     ),
     Mutant(
+        "references are compared as they were sent",
+        "writing/keys.py",
+        "value, name = engine.stripped(quoted(column.name)),",
+        "value, name = quoted(column.name),",
+        "silver.orders",
+    ),
+    Mutant(
         "the other days of a row are not told of references",
         "writing/keys.py",
         "union select m.read_on from ledger.moves m semi join touched using (key_hash)",

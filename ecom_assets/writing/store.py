@@ -37,7 +37,6 @@ class Store:
     def __post_init__(self) -> None:
         self._standing: dict[str, dict[str, str]] | None = None
         ledger.prepare(self.con)
-        self.zone.refuse_settings_of_others([feed_name(bronze) for bronze in self.catalog if bronze.is_bronze])
         self._kept = take_compiled(self.con, self.catalog)
 
     def record(self, declaration: Declaration, entries: Sequence[Entry]) -> None:
