@@ -283,6 +283,8 @@ def query(file: TextIO, warehouse: bool) -> None:
     known = settings.load()
     try:
         sql = file.read()
+        if warehouse and not known.warehouse.exists():
+            raise click.ClickException(f"{known.warehouse} is not there yet: nothing has run. Any run makes it.")
         opened = connect(known.warehouse, read_only=True) if warehouse else open_snapshot(known.snapshot)
         with opened as con:
             asked = con.extract_statements(sql)

@@ -158,6 +158,8 @@ def _breakage(event: dg.DagsterEvent) -> str | None:
     error = error.cause or error
     if error.cls_name == dg.Failure.__name__:
         return None
+    if error.cls_name == dg.DagsterExecutionInterruptedError.__name__:
+        return f"{where} was interrupted; ecom run --stale goes on from there."
     said = error.message.strip().partition(": ")[2].partition("\n")[0] or str(error.cls_name)
     return f"{where} stopped: {said.rstrip('.')}."
 

@@ -346,7 +346,7 @@ def test_a_mistake_in_a_file_is_told_in_a_line(
         (b"select '\xff'", [], "question.sql is no text in UTF-8"),
         (b"select 1 +", [], "syntax error"),
         (b"from silver.orders", [], "The snapshot holds gold, kpi, features, quarantine and ledger; see --warehouse."),
-        (b"select 1", ["--warehouse"], "database does not exist"),
+        (b"select 1", ["--warehouse"], "is not there yet: nothing has run"),
     ],
 )
 def test_a_question_that_cannot_be_answered_is_told_so(

@@ -312,6 +312,10 @@ def _parse_settings(path: Path) -> Iterator[tuple[str, FeedSettings]]:
         for feed, given in tomllib.loads(path.read_text("utf-8")).items():
             for key in given.keys() - {"time_zone", "due"}:
                 raise ValueError(f"[{feed}] {key} is no setting; a feed has time_zone and due.")
+            if not isinstance(given.get("time_zone", ""), str):
+                raise ValueError(f'[{feed}] time_zone is to be a text, as "Europe/Berlin".')
+            if not isinstance(given.get("due", []), list):
+                raise ValueError(f'[{feed}] due is to be a list of weekdays, as ["mon", "tue"].')
             for day in given.get("due", ()):
                 if day not in WEEKDAYS:
                     raise ValueError(f"[{feed}] due: {day!r} is no weekday; write {', '.join(WEEKDAYS)}.")

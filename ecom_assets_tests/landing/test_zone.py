@@ -243,7 +243,9 @@ def test_impossible_settings_are_refused(time_zone: str, due: set[int]) -> None:
     [
         ("[orders", ""),
         ("orders = 1", ""),
-        ("[orders]\ndue = 3", ""),
+        ("[orders]\ndue = 3", "[orders] due is to be a list of weekdays"),
+        ('[orders]\ndue = "mon"', "[orders] due is to be a list of weekdays"),
+        ("[orders]\ntime_zone = 5", "[orders] time_zone is to be a text"),
         ('[orders]\ndue = ["monday"]', "[orders] due: 'monday' is no weekday; write mon, tue"),
         ('[orders]\ntimezone = "UTC"', "[orders] timezone is no setting; a feed has time_zone and due."),
     ],
