@@ -26,13 +26,10 @@ DAYS = 35
 
 @pytest.fixture(scope="module")
 def known(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """A small shop with a product that nobody buys, a late file, a day told otherwise, one refused, and one stale."""
+    """A small shop with a late file, a day that was told otherwise, one that was refused, and one that is stale."""
     known = Settings(tmp_path_factory.mktemp("data"), start=START)
     zone = small_shop(known.landing, DAYS)
     refused, last = START + 30 * ONE_DAY, START + (DAYS - 1) * ONE_DAY
-    zone.write("products", START, "slow.csv", f"product_id,changed_at,name,price\nSLOW,{START},Slow,1\n".encode())
-    moved = f"movement_id,product_id,kind,quantity,moved_at\nS1,SLOW,opening,5,{START}\n"
-    zone.write("inventory_movements", START, "slow.csv", moved.encode())
     zone.write("customers", refused, "broken.csv", b"customer_id,changed_at\n" + f",{refused}\n".encode() * 400)
     session = session_over(zone, known.warehouse, run_id="first")
     with closing(session.con):
@@ -118,14 +115,15 @@ def test_refunds_of_cancelled_orders_are_no_goods_that_came_back() -> None:
 def test_what_came_into_stock_of_late_is_no_slow_mover() -> None:
     assert asked(
         "slow_movers",
-        "product_id",
+        "product_id, units_sold_28d, days_of_supply",
         gold__fact_inventory_daily="""day, product_id, on_hand:
-            (date '2024-01-01', 'old', 1), (date '2024-01-29', 'old', 1), (date '2024-01-29', 'new', 1),
-            (date '2024-01-01', 'sold', 1), (date '2024-01-29', 'sold', 1),
-            (date '2024-01-01', 'slow', 1), (date '2024-01-29', 'slow', 1)""",
-        gold__fact_sales="""product_id, ordered_on, is_valid:
-            ('sold', date '2024-01-02', true), ('slow', date '2024-01-01', true)""",
-    ) == [("old",), ("slow",)]
+            (date '2024-01-01', 'never', 1), (date '2024-01-28', 'never', 1), (date '2024-01-28', 'new', 1),
+            (date '2023-12-01', 'once', 1), (date '2024-01-28', 'once', 1),
+            (date '2024-01-01', 'sells', 3), (date '2024-01-28', 'sells', 3)""",
+        gold__fact_sales="""product_id, ordered_on, is_valid, quantity, order_id:
+            ('sells', date '2024-01-02', true, 4, 'a'), ('sells', date '2024-01-02', false, 9, 'b'),
+            ('once', date '2023-12-31', true, 1, 'c')""",
+    ) == [("never", 0, None), ("once", 0, None), ("sells", 4, 21.0)]
 
 
 def test_a_change_of_price_is_told_with_a_whole_week_on_either_side() -> None:
