@@ -17,6 +17,7 @@ from ecom_assets.repair import Repair, plan, runnable
 from ecom_assets.serving import publish
 from ecom_assets.table_asset import asset_key, past_days
 from ecom_assets.warehouse import REPAIR_TAG
+from ecom_assets.writing import made_of
 
 MOST_RUNS_PER_TICK = 10
 _UNFINISHED = [
@@ -33,7 +34,7 @@ class Published:
     """What the snapshot's ledger says.
 
     What each table-day was made of, which are good, the days on which rows happened, what is stale, when was last
-    written.
+    written, and of what code and settings.
     """
 
     recorded: Mapping[tuple[str, dt.date], int]
@@ -41,6 +42,7 @@ class Published:
     happened: Collection[dt.date]
     stale: Sequence[StaleDay]
     written_at: dt.datetime | None
+    made_of: str | None
 
 
 def published(snapshot: Path) -> Published:
@@ -52,10 +54,11 @@ def published(snapshot: Path) -> Published:
             happened = {day for (day,) in con.execute("select distinct event_on from ledger.arrivals").fetchall()}
             stale = con.execute("select table_name, day, why from ledger.stale order by all").fetchall()
             [(written_at,)] = con.execute("select max(written_at) from ledger.days").fetchall()
+            [(made_of,)] = con.execute("select made_of from ledger.published").fetchall()
     except FileNotFoundError:
-        return Published({}, (), (), [], None)
+        return Published({}, (), (), [], None, None)
     recorded = {(table, day): inputs for table, day, inputs in days}
-    return Published(recorded, good, happened, [StaleDay(*row) for row in stale], written_at)
+    return Published(recorded, good, happened, [StaleDay(*row) for row in stale], written_at, made_of)
 
 
 @dg.sensor(job=pipeline, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
@@ -72,10 +75,18 @@ def run_new_files(context: dg.SensorEvaluationContext) -> dg.SensorResult:
 
 @dg.sensor(job=pipeline, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
 def run_stale_days(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-    """Run the table-days whose inputs or code have changed since: late rows, corrections, new versions of a table."""
-    standing = published(settings.load().snapshot)
-    declared = [found for found in standing.stale if found.table in catalog.tables()]
-    return _ask(context, standing, runnable(declared))
+    """Run the table-days whose inputs or code have changed since: late rows, corrections, new versions of a table.
+
+    Of new code or settings the snapshot knows nothing yet. A run of the newest day finds out, and publishes what is
+    stale by them.
+    """
+    known = settings.load()
+    standing = published(known.snapshot)
+    found = [found for found in standing.stale if found.table in catalog.tables()]
+    if standing.good and standing.made_of != made_of(known.time_zone, known.calendar, known.strict):
+        newest = max(day for _, day in standing.good)
+        found += [StaleDay(table, newest, "code or settings may have changed") for table in catalog.tables().names]
+    return _ask(context, standing, runnable(found))
 
 
 SENSORS = [run_new_files, run_stale_days, report_failures]

@@ -70,7 +70,7 @@ def may_keep(declarations: Iterable[Declaration]) -> None:
 def take_compiled(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> set[str]:
     """Take from the warehouse what tables compile to. Gives the names of those that it has."""
     query = "select table_name, transform, judge, meaning, lineage, conserved from ledger.compiled where made_of = ?"
-    kept = {name: Compiled(*parts) for name, *parts in con.execute(query, [_made_of()]).fetchall()}
+    kept = {name: Compiled(*parts) for name, *parts in con.execute(query, [made_of()]).fetchall()}
     for declaration in catalog:
         if declaration in _OURS and declaration.name in kept:
             _COMPILED.setdefault(declaration, kept[declaration.name])
@@ -80,13 +80,13 @@ def take_compiled(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> set[str]:
 def keep_compiled(con: duckdb.DuckDBPyConnection, declaration: Declaration, catalog: Catalog) -> None:
     """Put into the warehouse what a table compiles to, if it may be kept."""
     if declaration in _OURS:
-        row = [declaration.name, _made_of(), *astuple(compiled(declaration, catalog))]
+        row = [declaration.name, made_of(), *astuple(compiled(declaration, catalog))]
         con.execute("delete from ledger.compiled where table_name = ? or made_of <> ?", row[:2])
         con.execute("insert into ledger.compiled values (?, ?, ?, ?, ?, ?, ?)", row)
 
 
 @cache
-def _made_of() -> str:
+def made_of() -> str:
     """A hash of all that the SQL may come from: this package and the libraries that write it."""
     made_of = hashlib.blake2b(f"{duckdb.__version__} {nw.__version__}".encode(), digest_size=8)
     for source in sorted(_PACKAGE.rglob("*.py")):

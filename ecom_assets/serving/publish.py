@@ -23,7 +23,7 @@ from ecom_assets.engine import duckdb as engine
 from ecom_assets.engine.duckdb import among, between, literal, quoted
 from ecom_assets.errors import UserError
 from ecom_assets.ledger import GOOD
-from ecom_assets.writing import HELD_LAYERS, SUPERSEDED_COLUMNS, Session
+from ecom_assets.writing import HELD_LAYERS, SUPERSEDED_COLUMNS, Session, made_of
 
 ALIAS = "publishing"
 PATIENCE = 2.0
@@ -35,7 +35,8 @@ _LEDGER = {
     "ledger.amounts": "select * from {warehouse}.ledger.amounts",
     "ledger.stale": "select * from (values {stale}) as s (table_name, day, why) where day is not null",
     "ledger.column_lineage": "select table_name, unnest(lineage, recursive := true) from {warehouse}.ledger.compiled",
-    "ledger.published": "select {run_id} as run_id, {now} as published_at, {time_zone} as time_zone",
+    "ledger.published": "select {run_id} as run_id, {now} as published_at, {time_zone} as time_zone, "
+    "{made_of} as made_of",
 }
 
 
@@ -232,6 +233,7 @@ def _update(session: Session, con: duckdb.DuckDBPyConnection) -> None:
                 run_id=literal(session.run_id),
                 now=_timestamp(session.now()),
                 time_zone=literal(session.time_zone),
+                made_of=literal(made_of(session.time_zone, session.calendar, session.strict)),
             )
             con.execute(f"create or replace table {name} as {filled}")
         _make_views(con, session.catalog)

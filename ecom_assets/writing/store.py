@@ -12,6 +12,7 @@ import duckdb
 from ecom_assets import ledger
 from ecom_assets.days import Window
 from ecom_assets.declaration import DAYS_PARAMETER, Catalog, Declaration, Read
+from ecom_assets.engine import compiling
 from ecom_assets.engine import duckdb as engine
 from ecom_assets.engine.compiling import compiled, keep_compiled, over, take_compiled
 from ecom_assets.engine.duckdb import Query
@@ -81,7 +82,7 @@ class Store:
 
     def _code(self, name: str) -> int:
         declaration = self.catalog[name]
-        settings = f"{self.time_zone} {self.calendar.first} {self.strict}"
+        settings = _settings_of_code(self.time_zone, self.calendar, self.strict)
         if declaration.is_bronze:
             settings += self.bronze_query(declaration)
         elif declaration.from_feed:
@@ -175,6 +176,15 @@ class _Codes(dict[str, int]):
     def __missing__(self, name: str) -> int:
         self[name] = self._work_out(name)
         return self[name]
+
+
+def _settings_of_code(time_zone: str, calendar: Window, strict: bool) -> str:
+    return f"{time_zone} {calendar.first} {strict}"
+
+
+def made_of(time_zone: str, calendar: Window, strict: bool) -> str:
+    """What tells that the code of a table or its settings may have changed: it is the same while none has."""
+    return f"{compiling.made_of()} {_settings_of_code(time_zone, calendar, strict)}"
 
 
 def feed_name(declaration: Declaration) -> str:

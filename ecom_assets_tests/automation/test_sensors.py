@@ -14,6 +14,7 @@ from ecom_assets.days import Window
 from ecom_assets.definitions import defs
 from ecom_assets.landing.zone import Zone
 from ecom_assets.warehouse import REPAIR_TAG
+from ecom_assets.writing import made_of
 
 FEEDS = [name.partition(".")[2] for name in catalog.tables().names if name.startswith("bronze.")]
 JANUARY = Window.parse("2024-01-01..2024-01-31")
@@ -63,7 +64,11 @@ def land(zone: Zone, days: Iterable[dt.date], feeds: Iterable[str] = FEEDS, text
 
 
 def publish(
-    zone: Zone, read: Window | None = None, stale: Iterable[tuple[str, dt.date]] = (), at: str = "10:00"
+    zone: Zone,
+    read: Window | None = None,
+    stale: Iterable[tuple[str, dt.date]] = (),
+    at: str = "10:00",
+    code: str = "",
 ) -> None:
     """A snapshot in which the files of a window have been read."""
     snapshot = settings.load().snapshot
@@ -74,6 +79,9 @@ def publish(
         con.execute(f"create table ledger.days ({columns})")
         con.execute("create table ledger.stale (table_name varchar, day date, why varchar)")
         con.execute("create table ledger.arrivals (table_name varchar, arrived_on date, event_on date)")
+        known = settings.load()
+        standing = code or made_of(known.time_zone, known.calendar, known.strict)
+        con.execute("create table ledger.published as select ? as made_of", [standing])
         for feed in FEEDS if read else ():
             prints = zone.fingerprint(feed, read.first, read.last)
             rows = ", ".join(
@@ -130,6 +138,22 @@ def test_a_changed_file_is_one_run_of_its_day_each_time_it_changes(zone: Zone, n
         assert windows([request]) == ["2024-01-07"]
         keys.add(request.run_key)
     assert len(keys) == 2
+
+
+def test_new_code_or_settings_ask_for_one_run_that_finds_out_what_is_stale_by_them(
+    zone: Zone, stale_days: Ticks
+) -> None:
+    land(zone, JANUARY)
+    publish(zone, read=JANUARY)
+    assert stale_days() == []
+
+    publish(zone, read=JANUARY, code="of yesterday")
+    [request] = stale_days()
+    assert windows([request]) == ["2024-01-31"]
+    assert stale_days() == []
+
+    publish(zone, read=JANUARY, at="11:00")
+    assert stale_days() == []
 
 
 def test_files_are_asked_for_again_when_the_warehouse_is_gone(zone: Zone, new_files: Ticks) -> None:

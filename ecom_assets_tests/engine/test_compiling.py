@@ -75,7 +75,7 @@ def test_other_code_compiles_anew_and_leaves_nothing_old(tables, compiled_names,
     first = session_over(Zone(tmp_path), tables=tables)
     assert [first.codes[name] for name in TABLES]
     compiled_names()
-    monkeypatch.setattr(compiling, "_made_of", lambda: "another version")
+    monkeypatch.setattr(compiling, "made_of", lambda: "another version")
 
     later = Session(first.con, tables, first.zone, first.calendar)
 
