@@ -29,6 +29,7 @@ SHORT, LONG = 9, 90
 """Reaches up to the one are tried by the laws and the histories, and those beyond the other by test_month_ends."""
 UNSEEN = {
     ("kpi.daily_fulfilment", "gold.fact_shipments", "before"): "The small shop promises for the next days only.",
+    ("gold.fact_touchpoints", "silver.session_orders", "before"): "A session of the small shop orders within a day.",
     ("kpi.settled_reconciliation", "silver.payments", "after"): "It settles within days, and what else is read waits.",
 }
 """Reaches of which half is enough for the small shop, and why."""
