@@ -59,6 +59,8 @@ def _what_to_do(error: Exception) -> str | None:
         return None
     if "not a valid DuckDB database file" in str(error):
         return "Move that file aside; ecom run makes it anew from the landing zone."
+    if isinstance(error, duckdb.CatalogException | duckdb.BinderException):
+        return "The snapshot may have been published by an earlier version; ecom run --stale does it anew."
     if isinstance(error, duckdb.IOException):
         return "Is there room on the disk, may the file be written, and has no other program opened it?"
     return None

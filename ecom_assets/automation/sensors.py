@@ -54,11 +54,12 @@ def published(snapshot: Path) -> Published:
             happened = {day for (day,) in con.execute("select distinct event_on from ledger.arrivals").fetchall()}
             stale = con.execute("select table_name, day, why from ledger.stale order by all").fetchall()
             [(written_at,)] = con.execute("select max(written_at) from ledger.days").fetchall()
-            [(made_of,)] = con.execute("select made_of from ledger.published").fetchall()
+            told = con.sql("from ledger.published")
+            standing = dict(zip(told.columns, *told.fetchall(), strict=True))
     except FileNotFoundError:
         return Published({}, (), (), [], None, None)
     recorded = {(table, day): inputs for table, day, inputs in days}
-    return Published(recorded, good, happened, [StaleDay(*row) for row in stale], written_at, made_of)
+    return Published(recorded, good, happened, [StaleDay(*row) for row in stale], written_at, standing.get("made_of"))
 
 
 @dg.sensor(job=pipeline, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
