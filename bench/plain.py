@@ -63,7 +63,7 @@ def bronze_to_kpi(home: Path, days: str) -> dict[str, Any]:
 def _read(con: duckdb.DuckDBPyConnection, declaration: Declaration, landing: Path) -> None:
     assert declaration.feed is not None
     columns = list(declaration.feed.columns)
-    files = sorted((landing / declaration.name.partition(".")[2]).glob("*/*"))
+    files = sorted((landing / declaration.feed_name).glob("*/*"))
     suffix = "." + files[0].name.removesuffix(".gz").rpartition(".")[2]
     texts = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in columns)
     reader = _READERS[suffix].format(files=f"[{', '.join(literal(str(file)) for file in files)}]", texts=texts)

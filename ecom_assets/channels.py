@@ -18,6 +18,7 @@ DIRECT, REFERRAL = "direct", "referral"
 CHANNELS = [DIRECT, *dict.fromkeys(CHANNEL_OF_MEDIUM.values()), REFERRAL]
 UNKNOWN = "unknown"
 """The channel of what no visit is known to have brought, or of spend whose campaign is not known."""
+ANY_CHANNEL = f"What brings visits: {', '.join([*CHANNELS, UNKNOWN])}"
 NO_CAMPAIGN = "none"
 """Stands for the campaign where there is none."""
 

@@ -357,8 +357,7 @@ def _warn_of_strangers() -> None:
     from ecom_assets.landing.zone import Zone
 
     known = settings.load()
-    feeds = [declaration.name.partition(".")[2] for declaration in catalog.tables() if declaration.is_bronze]
-    for place in Zone(known.landing).strangers(feeds):
+    for place in Zone(known.landing).strangers(catalog.tables().feeds):
         click.echo(f"Nobody reads {place}: files stand in landing/<feed>/<day like 2024-01-31>/.", err=True)
 
 

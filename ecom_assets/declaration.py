@@ -93,8 +93,13 @@ class Declaration:
         return " and ".join(read.table for read in self.conserved_reads)
 
     @property
+    def feed_name(self) -> str:
+        """The name without its layer: for a table of bronze or silver its feed's, and that of the landing folder."""
+        return self.name.partition(".")[2]
+
+    @property
     def quarantine(self) -> str:
-        return "quarantine." + self.name.partition(".")[2]
+        return f"quarantine.{self.feed_name}"
 
     @property
     def held(self) -> str:
@@ -103,7 +108,7 @@ class Declaration:
 
     @property
     def superseded(self) -> str:
-        return "superseded." + self.name.partition(".")[2]
+        return f"superseded.{self.feed_name}"
 
     @property
     def loose_references(self) -> tuple[Column, ...]:
@@ -178,6 +183,11 @@ class Catalog:
     @property
     def names(self) -> list[str]:
         return list(self._by_name)
+
+    @property
+    def feeds(self) -> list[str]:
+        """The names of the feeds that are read."""
+        return [declaration.feed_name for declaration in self if declaration.is_bronze]
 
     @cached_property
     def referring(self) -> Mapping[str, list[tuple[Declaration, Column]]]:

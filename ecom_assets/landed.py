@@ -16,7 +16,7 @@ DAYS_AT_ONCE = 10
 
 
 def _spec(bronze: Declaration) -> dg.AssetSpec:
-    feed = bronze.name.partition(".")[2]
+    feed = bronze.feed_name
     return dg.AssetSpec(
         ["landing", feed],
         description=f"Files of the feed {feed}, by the day on which they arrived.",

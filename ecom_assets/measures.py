@@ -25,6 +25,12 @@ IMPRESSIONS = "How often advertisements were shown"
 CLICKS = "How often advertisements were clicked"
 CAC = "Customer acquisition cost: spend per new customer; null without spend or new customers"
 
+STOCK_OPENED = "Units that lay there when the stock was first recorded, on the day that records them"
+STOCK_RECEIVED = "Units received from suppliers"
+STOCK_SOLD = "Units that left for customers"
+STOCK_RETURNED = "Units put back after a return"
+STOCK_ADJUSTED = "Units found, less those lost"
+
 UNKNOWN_CATEGORY = "unknown"
 """Stands for the category of a product whose version names none, or that had no version yet."""
 

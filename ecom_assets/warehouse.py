@@ -42,7 +42,7 @@ def open_session(known: Settings, tables: Catalog, run_id: str = "") -> Iterator
     """
     known.data.mkdir(parents=True, exist_ok=True)
     zone = Zone(known.landing)
-    zone.refuse_settings_of_others([table.name.partition(".")[2] for table in tables if table.is_bronze])
+    zone.refuse_settings_of_others(tables.feeds)
     with _turn(known), closing(_connect(known)) as con:
         yield Session(con, tables, zone, known.calendar, known.time_zone, known.strict, run_id)
 
@@ -64,7 +64,7 @@ def _connect(known: Settings) -> duckdb.DuckDBPyConnection:
         try:
             con = engine.connect(known.warehouse)
         except duckdb.IOException as error:
-            if "lock" not in str(error).lower():
+            if not engine.is_locked_out(error):
                 raise
             if silent_until and time.monotonic() > silent_until:
                 click.echo(f"Waiting for another program to close the warehouse. {error}", err=True)

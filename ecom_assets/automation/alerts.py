@@ -161,8 +161,10 @@ def report_failures(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     none is lost while the webhook is down, and the file does not wait for it.
     """
     known, until, seen = settings.load(), time.monotonic() + MOST_SECONDS_PER_TICK, dict[str, list[Alert]]()
-    destinations: dict[str, Callable[[Sequence[Alert]], None]] = {"file": lambda alerts: write(known.alerts, alerts)}
-    destinations["webhook"] = lambda alerts: post(known.webhook, alerts) if known.webhook else None
+    destinations: dict[str, Callable[[Sequence[Alert]], None]] = {
+        "file": lambda alerts: write(known.alerts, alerts),
+        "webhook": lambda alerts: post(known.webhook, alerts) if known.webhook else None,
+    }
     told, problems = 0, []
     for to, send in destinations.items():
         try:
@@ -242,15 +244,19 @@ def _error_of(instance: dg.DagsterInstance, entry: dg.EventLogEntry) -> str | No
     event = entry.dagster_event
     if event is None or event.event_type is not dg.DagsterEventType.RUN_FAILURE:
         return None
-    # A run that others end, because its process is gone, has no data.
-    data = event.event_specific_data
-    cause = data.error if isinstance(data, JobFailureData) else None
-    if isinstance(data, JobFailureData) and not cause and data.first_step_failure_event:
-        cause = data.first_step_failure_event.step_failure_data.error
+    cause, data = None, event.event_specific_data
+    if isinstance(data, JobFailureData):  # a run that others end, because its process is gone, has none
+        first_step = data.first_step_failure_event
+        cause = data.error or (first_step and first_step.step_failure_data.error)
     if not cause:
-        told = instance.all_logs(entry.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)
-        last_words = [said for one in told if (said := one.get_dagster_event().message)]
-        return event.message or (last_words[-1] if last_words else "its process is gone")
+        return event.message or _last_words(instance, entry.run_id)
     while cause.cause:
         cause = cause.cause
     return cause.message.strip().removeprefix(f"{dg.Failure.__module__}.Failure: ")
+
+
+def _last_words(instance: dg.DagsterInstance, run_id: str) -> str:
+    """What Dagster last noted of a run that ended without saying why."""
+    noted = instance.all_logs(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)
+    said = [message for entry in noted if (message := entry.get_dagster_event().message)]
+    return said[-1] if said else "its process is gone"

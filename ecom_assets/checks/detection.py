@@ -184,7 +184,7 @@ def measured(con: duckdb.DuckDBPyConnection, truth: Path, tables: Catalog) -> De
 
 
 def _feed(declaration: Declaration) -> str:
-    return literal(declaration.name.partition(".")[2])
+    return literal(declaration.feed_name)
 
 
 def _set_aside(declaration: Declaration, tables: Catalog) -> str:

@@ -88,6 +88,11 @@ def connect(path: str | Path = ":memory:", *, read_only: bool = False) -> duckdb
     return con
 
 
+def is_locked_out(error: duckdb.IOException) -> bool:
+    """Whether a database could not be opened because another program has it open."""
+    return "lock" in str(error).lower()
+
+
 class ShapeError(UserError):
     """A transform's result does not have the columns or types of its contract."""
 
@@ -287,26 +292,25 @@ def complaints_of(texts: Iterable[str], column: Column, promised: Contract, feed
 
     White space and case of a text column are not held against it: some tables do away with them.
     """
-    name, asked = quoted(column.name), list(dict.fromkeys(texts))
+    asked = list(dict.fromkeys(texts))
     if not asked:
         return {}
-    spelled = [(text, text.strip().lower() if column.kind == "text" else text) for text in asked]
-    sent = ", ".join(
-        f"({n}, {literal(text)})" for spellings in zip(*spelled, strict=True) for n, text in enumerate(spellings)
-    )
+    spellings = [(text, text) for text in asked]
+    if column.kind == "text":
+        spellings += [(text, text.strip().lower()) for text in asked]
+    name, sent = quoted(column.name), ", ".join(f"({literal(text)}, {literal(as_read)})" for text, as_read in spellings)
     with connect() as con:
-        sql = f"select number, {_typed(column, feed_zone)} as {name} from (values {sent}) t (number, {name})"
-        read = nw.from_native(con.sql(sql).pl())
-    rules = {f"{column.name} is {_KIND_WORDS.get(column.kind)}": ~nw.col(column.name).is_null() | nw.col("is_blank")}
+        rows = con.sql(
+            f'select "as sent", {_typed(column, feed_zone)} as {name} from (values {sent}) t ("as sent", {name})'
+        )
+        read = nw.from_native(rows.pl())
+    is_blank = nw.col("as sent").str.strip_chars() == ""
+    rules = {f"{column.name} is {_KIND_WORDS.get(column.kind)}": is_blank | ~nw.col(column.name).is_null()}
     rules |= {rule.complaint: rule.holds for rule in promised.hard_rules if rule.column == column.name}
-    blank = [not text.strip() for text in asked]
-    read = read.with_columns(
-        is_blank=nw.col("number").replace_strict(range(len(asked)), blank, return_dtype=nw.Boolean)
-    )
     found: dict[str, str] = {}
     for complaint, holds in rules.items():
-        kept = set(read.filter(holds)["number"].to_list())
-        found |= {text: complaint for n, text in enumerate(asked) if n not in kept and text not in found}
+        kept = set(read.filter(holds)["as sent"].to_list())
+        found |= {text: complaint for text in asked if text not in kept and text not in found}
     return found
 
 

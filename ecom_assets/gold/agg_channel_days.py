@@ -2,6 +2,7 @@
 
 import narwhals as nw
 
+from ecom_assets.channels import ANY_CHANNEL
 from ecom_assets.contract import Date, Table, contract, key
 from ecom_assets.table_asset import table_asset
 
@@ -10,7 +11,7 @@ class AggChannelDays(Table, primary_key=("day", "channel"), partition_column="da
     """One row per day and channel with a session, an order or spend."""
 
     day: Date = key("Business day")
-    channel: str = key("What brings visits: direct, organic, paid search, social, email, affiliate, referral, unknown")
+    channel: str = key(ANY_CHANNEL)
 
 
 def transform(

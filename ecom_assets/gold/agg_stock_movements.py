@@ -2,6 +2,7 @@
 
 import narwhals as nw
 
+from ecom_assets import measures
 from ecom_assets.contract import Date, Table, column, contract, key, rule
 from ecom_assets.money import total_count
 from ecom_assets.table_asset import table_asset
@@ -12,11 +13,11 @@ class AggStockMovements(Table, primary_key=("day", "product_id"), partition_colu
 
     day: Date = key("Business day")
     product_id: str = key("Stock code; codes are case-sensitive")
-    opened: int = column("Units that lay there when the stock was first recorded, on the day that records them", ge=0)
-    received: int = column("Units received from suppliers", ge=0)
-    sold: int = column("Units that left for customers", ge=0)
-    returned: int = column("Units put back after a return", ge=0)
-    adjusted: int = column("Units found, less those lost")
+    opened: int = column(measures.STOCK_OPENED, ge=0)
+    received: int = column(measures.STOCK_RECEIVED, ge=0)
+    sold: int = column(measures.STOCK_SOLD, ge=0)
+    returned: int = column(measures.STOCK_RETURNED, ge=0)
+    adjusted: int = column(measures.STOCK_ADJUSTED)
     change: int = column("Units that came, less those that left")
 
     @rule

@@ -2,6 +2,7 @@
 
 import narwhals as nw
 
+from ecom_assets.channels import ANY_CHANNEL
 from ecom_assets.contract import Date, Table, column, contract, key
 from ecom_assets.days import history
 from ecom_assets.table_asset import table_asset
@@ -10,7 +11,7 @@ from ecom_assets.table_asset import table_asset
 class DimChannel(Table, primary_key="channel", partition_column="first_seen_on"):
     """One row per marketing channel with a session, an order or spend."""
 
-    channel: str = key("What brings visits: direct, organic, paid search, social, email, affiliate, referral, unknown")
+    channel: str = key(ANY_CHANNEL)
     first_seen_on: Date = column("Business day of its first session, order or spend")
 
 

@@ -5,6 +5,7 @@ A periodic snapshot, dense on purpose: on a day without movements there is stock
 
 import narwhals as nw
 
+from ecom_assets import measures
 from ecom_assets.contract import Date, Decimal, Table, column, contract, expectation, key, money, rule
 from ecom_assets.days import history
 from ecom_assets.money import extended, total_count
@@ -19,11 +20,11 @@ class FactInventoryDaily(Table, primary_key=("day", "product_id"), partition_col
     product_id: str = key("Stock code; codes are case-sensitive")
     product_key: str = column("The product's version at the day's end, if any stood", nullable=True)
     opening: int = column("Units on hand as the day begins: all movements of earlier days")
-    opened: int = column("Units that lay there when the stock was first recorded, on the day that records them", ge=0)
-    received: int = column("Units received from suppliers", ge=0)
-    sold: int = column("Units that left for customers", ge=0)
-    returned: int = column("Units put back after a return", ge=0)
-    adjusted: int = column("Units found, less those lost")
+    opened: int = column(measures.STOCK_OPENED, ge=0)
+    received: int = column(measures.STOCK_RECEIVED, ge=0)
+    sold: int = column(measures.STOCK_SOLD, ge=0)
+    returned: int = column(measures.STOCK_RETURNED, ge=0)
+    adjusted: int = column(measures.STOCK_ADJUSTED)
     on_hand: int = column("Units on hand as the day ends: all movements to date")
     unit_cost: Decimal = money("What one unit costs the shop, where the product's version says", nullable=True, ge=0)
     stock_value: Decimal = money("Units on hand times unit cost; null from ten billion on", nullable=True)

@@ -25,7 +25,7 @@ class DailyInventory(Table, primary_key=("day", "category"), partition_column="d
     products: int = column("Products that have been in stock", ge=1)
     on_hand: int = column("Units on hand as the day ends")
     stock_value: Decimal = money("Units on hand at cost")
-    units_sold: int = column("Units that left for customers", ge=0)
+    units_sold: int = column(measures.STOCK_SOLD, ge=0)
     stock_outs: int = column("Products with nothing on hand that sold within the 28 days", ge=0)
     stock_out_rate: float = column("Stock-outs per product", ge=0, le=1)
     days_stocked_28d: int = column("Days with stock in the 28 days", ge=1, le=TRAILING_DAYS)

@@ -367,9 +367,8 @@ def _look(folder: str, before: dict[str, _Seen]) -> list[_Seen]:
             if not S_ISREG(stat.st_mode):
                 continue
             file = before.get(name)
-            known_as = file and file.digest != _CLOSED and (file.size, file.mtime_ns, file.inode)
-            is_known = known_as == (stat.st_size, stat.st_mtime_ns, stat.st_ino)
-            digest = file.digest if file and is_known else _digest(path)
+            same = file and (file.size, file.mtime_ns, file.inode) == (stat.st_size, stat.st_mtime_ns, stat.st_ino)
+            digest = file.digest if file and same and file.digest != _CLOSED else _digest(path)
         except OSError as error:
             if error.errno in (ENOENT, ELOOP):
                 continue

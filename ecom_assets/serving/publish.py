@@ -109,7 +109,7 @@ def open_snapshot(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
                 try:
                     con.execute(f"attach {literal(str(path))} as snapshot (read_only)")
                 except duckdb.IOException as error:
-                    if "lock" not in str(error).lower():
+                    if not engine.is_locked_out(error):
                         raise
                     if time.monotonic() > until:
                         raise SnapshotInUse(

@@ -13,7 +13,7 @@ from ecom_assets.landing.zone import LandedFile
 from ecom_assets.ledger import DayResult, Expectation, Slice, State
 from ecom_assets.writing.keys import watched_moves
 from ecom_assets.writing.outcome import entry_of, record
-from ecom_assets.writing.store import Store, feed_name
+from ecom_assets.writing.store import Store
 
 
 def stale_bronze(store: Store, only: Collection[str] | None) -> list[ledger.StaleDay]:
@@ -40,7 +40,7 @@ def stale_bronze(store: Store, only: Collection[str] | None) -> list[ledger.Stal
 
 def write_bronze(store: Store, declaration: Declaration, window: Window) -> list[DayResult]:
     """Read the files of the arrival days. Rows of files that vanished stay, and are derived anew."""
-    con, zone, feed = store.con, store.zone, feed_name(declaration)
+    con, zone, feed = store.con, store.zone, declaration.feed_name
     assert declaration.feed is not None
     columns = engine.columns_of(declaration)
     arrivals = zone.arrivals(feed, window.first, window.last, store.calendar.first)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ecom_assets import ledger
+from ecom_assets.contract import Contract
 from ecom_assets.days import Window
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine import duckdb as engine
@@ -58,10 +59,7 @@ def write_from_feed(store: Store, declaration: Declaration, rows: str, window: W
 
 
 def _stage(store: Store, declaration: Declaration, rows: str) -> None:
-    """Temporary tables: `staged` with the reasons against each row, `losers` with who beat them.
-
-    A row that is set aside is mended where a better one of its key stands.
-    """
+    """Temporary tables: `staged` with the reasons against each row, `losers` with who beat them."""
     con, promise = store.con, declaration.contract
     columns = engine.columns_of(declaration)
     day = quoted(str(promise.partition_column))
@@ -74,7 +72,7 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
     con.execute(f"""
         create or replace temp table staged as
         select *, hash({keys}) as key, {engine.content_hash(declaration)} as content, null::varchar[] as waits_for,
-               false as is_beaten, false as is_mended
+               false as is_beaten
         from (select {typed}{soft},
                      case when problems is not null then problems
                           when {some} then list_filter([{listed}], lambda x: x is not null) end as reasons
@@ -94,8 +92,6 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
                 select {theirs} from {quoted(target.name)}
                 where {wanted} in (select distinct {value} from staged) and {near})""")
     con.execute("update staged set reasons = waits_for where reasons is null and waits_for is not null")
-    version = f"{quoted(promise.version_column)} desc nulls last, " if promise.version_column else ""
-    rank = f"row_number() over (partition by {keys} order by {version}arrived_on desc, source_file desc, record desc)"
     # The best row without a complaint wins. What waits for a reference loses only to a better one: it may win yet.
     con.execute(f"""
         create or replace temp table losers as
@@ -103,7 +99,7 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
             select rowid as staged_row, * from staged where reasons is null or waits_for is not null),
         ranked as (
             select staged_row, arrived_on, source_file, record, {day} as day, content, reasons, {keys},
-                   {rank} as place
+                   {_rank(promise)} as place
             from competing where key in (select key from competing group by key having count(*) > 1))
         select * from (
             select *, min(place) filter (reasons is null) over one as winning_place,
@@ -112,14 +108,31 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
             from ranked window one as (partition by {keys}))
         where place > winning_place""")
     con.execute("update staged set is_beaten = true, reasons = null where rowid in (select staged_row from losers)")
-    con.execute(f"""
-        update staged set is_mended = true where rowid in (
+
+
+def _rank(promise: Contract) -> str:
+    """SQL: the place of a row among those of its key, from 1, the best."""
+    keys = ", ".join(quoted(column) for column in promise.primary_key)
+    version = f"{quoted(promise.version_column)} desc nulls last, " if promise.version_column else ""
+    return f"row_number() over (partition by {keys} order by {version}arrived_on desc, source_file desc, record desc)"
+
+
+def _mended(store: Store, declaration: Declaration) -> dict[dt.date, int]:
+    """How many of the rows of each day that are set aside count no more: a better one of their key stands."""
+    promise = declaration.contract
+    keys = ", ".join(quoted(column) for column in promise.primary_key)
+    return dict(
+        store.con.execute(f"""
             with ranked as (
-                select rowid as staged_row, reasons, is_beaten, {keys}, {rank} as place
-                from staged where key in (select key from staged where reasons is not null))
-            select staged_row from ranked
-            qualify reasons is not null
-                and place > min(place) filter (reasons is null and not is_beaten) over (partition by {keys}))""")
+                select {quoted(str(promise.partition_column))} as on_day, reasons, is_beaten, {keys},
+                       {_rank(promise)} as place
+                from staged where key in (select key from staged where reasons is not null)),
+            mended as (
+                select on_day from ranked
+                qualify reasons is not null
+                    and place > min(place) filter (reasons is null and not is_beaten) over (partition by {keys}))
+            select on_day, count(*) from mended group by all""").fetchall()
+    )
 
 
 def _judge_days(
@@ -131,7 +144,7 @@ def _judge_days(
     counts = {
         on: rest
         for on, *rest in con.execute(
-            f"select {day}, count(*), count(reasons), count(*) filter (is_beaten), count(*) filter (is_mended)"
+            f"select {day}, count(*), count(reasons), count(*) filter (is_beaten)"
             f"{counted(promise.soft_rules, 'warned')} from staged group by all"
         ).fetchall()
     }
@@ -143,14 +156,20 @@ def _judge_days(
         reasons.setdefault(on, {})[reason] = count
     samples = _staged_samples(store, declaration)
     tolerated = 0.0 if store.strict else promise.max_bad_share
+
+    def is_too_much(left: int, of: int) -> bool:
+        return left > 0 and left / of > tolerated
+
+    may_fail = any(is_too_much(bad, rows - beaten) for rows, bad, beaten, *_ in counts.values())
+    mended = _mended(store, declaration) if may_fail else {}
     results = []
     for on in window:
-        rows, bad, beaten, mended, *warned = counts.get(on, (0, 0, 0, 0, *(0 for _ in promise.soft_rules)))
+        rows, bad, beaten, *warned = counts.get(on, (0, 0, 0, *(0 for _ in promise.soft_rules)))
         if on in closed:
             results.append(DayResult(on, State.BLOCKED, note=closed[on]))
             continue
-        left, of = bad - mended, rows - beaten - mended
-        failed = left > 0 and left / of > tolerated
+        left, of = bad - mended.get(on, 0), rows - beaten - mended.get(on, 0)
+        failed = is_too_much(left, of)
         note = f"{left} of {of} rows are quarantined, more than the {tolerated:.1%} tolerated" if failed else ""
         results.append(
             DayResult(

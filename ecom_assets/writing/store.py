@@ -95,7 +95,7 @@ class Store:
 
     def _feed_zone(self, declaration: Declaration) -> str:
         """The time zone of moments that a feed sends without offset."""
-        return self.zone.settings(feed_name(declaration)).time_zone
+        return self.zone.settings(declaration.feed_name).time_zone
 
     def bronze_query(self, declaration: Declaration, landed: str = "landed") -> str:
         """SQL: the rows of bronze from landed records."""
@@ -185,8 +185,3 @@ def _settings_of_code(time_zone: str, calendar: Window, strict: bool) -> str:
 def made_of(time_zone: str, calendar: Window, strict: bool) -> str:
     """What tells that the code of a table or its settings may have changed: it is the same while none has."""
     return f"{compiling.made_of()} {_settings_of_code(time_zone, calendar, strict)}"
-
-
-def feed_name(declaration: Declaration) -> str:
-    """The feed of a table of bronze or silver, as its folder in the landing zone is called."""
-    return declaration.name.partition(".")[2]

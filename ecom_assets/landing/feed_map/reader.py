@@ -292,10 +292,11 @@ def _refuse_unfit(
     toml: TomlText, value: Mapping[str, Any], promised: Contract, column: str, place: list[str], time_zone: str
 ) -> None:
     """Refuse texts of the map itself for which every row that gets them would be set aside."""
-    is_changed = not _CHANGED_TEXTS.isdisjoint(value) or value.get("take") == "count"
-    texts = [] if is_changed else [value["constant"]] if "constant" in value else [*value.get("values", {}).values()]
-    given = map(str, [*texts, *(each["then"] for each in value.get("when", ()))])
-    for text, complaint in complaints_of(given, promised.columns[column], promised, time_zone).items():
+    texts = [each["then"] for each in value.get("when", ())]
+    if _CHANGED_TEXTS.isdisjoint(value) and value.get("take") != "count":
+        ours = [value["constant"]] if "constant" in value else value.get("values", {}).values()
+        texts = [*map(str, ours), *texts]
+    for text, complaint in complaints_of(texts, promised.columns[column], promised, time_zone).items():
         toml.fail(place, f"every row with {text!r} would be set aside ({complaint}).")
 
 
