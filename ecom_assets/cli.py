@@ -352,13 +352,23 @@ def _map_file(given: Path) -> Path:
 
 
 def _warn_of_strangers() -> None:
-    """Say what stands in the landing zone and is read by nobody: a name that is spelt otherwise."""
+    """Say what stands in the landing zone and is read by nobody: names spelt otherwise, days the calendar lacks."""
     from ecom_assets import catalog
     from ecom_assets.landing.zone import Zone
 
     known = settings.load()
-    for place in Zone(known.landing).strangers(catalog.tables().feeds):
+    zone, feeds, calendar = Zone(known.landing), catalog.tables().feeds, known.calendar
+    for place in zone.strangers(feeds):
         click.echo(f"Nobody reads {place}: files stand in landing/<feed>/<day like 2024-01-31>/.", err=True)
+    outside = sorted((day, feed) for feed in feeds for day in zone.days(feed) if day not in calendar)
+    if outside:
+        day, feed = outside[0]
+        days = f"from {calendar.first} on" if known.end is None else f"{calendar.first}..{calendar.last}"
+        click.echo(
+            f"Nobody reads what landed on days outside the calendar, {days}. Folders of such days: {len(outside)}, the "
+            f"first is {known.landing / feed / str(day)}. The settings start and end say which days there are.",
+            err=True,
+        )
 
 
 def _standing_shop(window: Window, preset: str | None) -> "Shop":

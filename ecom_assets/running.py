@@ -99,7 +99,8 @@ def run(window: Window, selection: str | None = None, *, on: dg.DagsterInstance)
             assets = frozenset()
     if not assets:
         raise NothingSelected(
-            f"“{selection}” selects no asset. Write it like silver/orders, group:gold or +kpi/daily_sales."
+            f"“{selection}” selects no asset that is made by days. Write it like silver/orders, group:gold or "
+            "+kpi/daily_sales."
         )
     days = partitions()
     if not (days.has_partition_key(str(window.first)) and days.has_partition_key(str(window.last))):

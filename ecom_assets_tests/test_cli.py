@@ -291,8 +291,9 @@ def test_a_standing_calendar_is_not_replaced(ecom: Ecom, data: Path) -> None:
             "2023-12-31 is not within the days of the calendar that are over; those are 2024-01-01",
         ),
         (["run", "2024-01-01..9999-01-01"], "2024-01-01..9999-01-01 is not within the days of the calendar"),
-        (["run", "2024-01-01", "--select", "silver/no"], "“silver/no” selects no asset. Write it like silver/orders"),
-        (["run", "2024-01-01", "--select", "((("], "“(((” selects no asset."),
+        (["run", "2024-01-01", "--select", "silver/no"], "“silver/no” selects no asset that is made by days. Write"),
+        (["run", "2024-01-01", "--select", "((("], "“(((” selects no asset"),
+        (["run", "2024-01-01", "--select", "group:quality"], "“group:quality” selects no asset that is made by days."),
         (["report"], "nothing has been published."),
         (["bad"], "nothing has been published."),
         (["quarantine"], "nothing has been published."),
@@ -392,6 +393,16 @@ def test_a_folder_that_nobody_reads_is_told_of(ecom: Ecom, data: Path) -> None:
     (data / "landing" / "order" / "2024-01-02").mkdir(parents=True)
 
     assert "Nobody reads" in ecom("stale").stderr
+
+
+@pytest.mark.slow
+def test_landed_days_that_the_calendar_lacks_are_told_of(ecom: Ecom, data: Path) -> None:
+    for day in ("2023-11-30", "2023-12-01", "2024-01-02"):
+        (data / "landing" / "orders" / day).mkdir(parents=True)
+
+    told = ecom("stale").stderr
+
+    assert f"Folders of such days: 2, the first is {data / 'landing' / 'orders' / '2023-11-30'}." in told
 
 
 @pytest.mark.slow
