@@ -231,12 +231,16 @@ def _place_rows(
 
 
 def _check_conservation(store: Store, declaration: Declaration, window: Window, accepted: list[dt.date]) -> None:
-    """Bronze rows = rows given by transform = accepted + quarantined + superseded, counted per day where they stand."""
+    """Bronze rows = rows given by transform = accepted + quarantined + superseded, per day and row, where they stand.
+
+    Their number is held against the ledger's; which rows they are, by the sum of their places' hashes, against bronze.
+    """
     if not accepted:
         return
     day = quoted(str(declaration.contract.partition_column))
+    place = "(hash(arrived_on, source_file, record) >> 8)::hugeint"
     fates = " union all ".join(
-        f"select {column}, 1, 0 from {quoted(table)} where {among(column, accepted)}"
+        f"select {column}, 1, 0, {place} from {quoted(table)} where {among(column, accepted)}"
         for column, table in [
             (day, declaration.name),
             ("read_on", declaration.quarantine),
@@ -245,16 +249,19 @@ def _check_conservation(store: Store, declaration: Declaration, window: Window, 
     )
     unequal = store.con.execute(f"""
         select day, coalesce(nullif(sum(placed), 0), sum(given)) as too_many from (
-            select read_day as day, -row_count as placed, -row_count as given from ledger.slices
+            select read_day as day, -row_count as placed, -row_count as given, 0 as place from ledger.slices
             where table_name = {literal(declaration.bronze)} and {among("read_day", accepted)}
                 and {between("day", store.calendar)}
             union all {fates}
-            union all select {day}, 0, 1 from staged where {among(day, accepted)})
-        group by day having sum(placed) <> 0 or sum(given) <> 0 order by day""").fetchall()
+            union all select {day}, 0, 1, 0 from staged where {among(day, accepted)}
+            union all select read_on, 0, 0, -{place} from {quoted(declaration.bronze)}
+            where {among("read_on", accepted)} and {between("arrived_on", store.calendar)})
+        group by day having sum(placed) <> 0 or sum(given) <> 0 or sum(place) <> 0 order by day""").fetchall()
     if unequal:
         on, too_many = unequal[0]
+        what = f"{abs(too_many)} bronze rows are {'doubled' if too_many > 0 else 'lost'}"
         raise RowsLost(
-            f"{declaration.name} on {on}: {abs(too_many)} bronze rows are {'doubled' if too_many > 0 else 'lost'}. "
+            f"{declaration.name} on {on}: {what if too_many else 'as many bronze rows are doubled as are lost'}. "
             "Its transform must keep every row and the columns arrived_on, source_file and record."
         )
 
