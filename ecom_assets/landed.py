@@ -49,6 +49,6 @@ def landing(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]
             write_truth(known.truth, shop, days)
             context.log.info(f"landing {Window(days[0], days[-1])}: the synthetic shop's files")
     for key in sorted(context.selected_asset_keys):
-        arrivals = zone.arrivals(key.path[-1], window.first, window.last)
+        arrivals = zone.arrivals(key.path[-1], window.first, window.last, since=window.first)
         files = [file for day in window for file in arrivals[day]]
         yield dg.MaterializeResult(key, metadata={"files": len(files), "bytes": sum(file.size for file in files)})

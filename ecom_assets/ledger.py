@@ -12,10 +12,10 @@ from enum import StrEnum
 
 import duckdb
 
-from ecom_assets.days import Window
+from ecom_assets.days import ONE_DAY, Window
 from ecom_assets.declaration import Catalog, Declaration
 from ecom_assets.engine.compiling import compiled
-from ecom_assets.engine.duckdb import literal, quoted
+from ecom_assets.engine.duckdb import between, literal, quoted
 from ecom_assets.errors import UserError
 from ecom_assets.landing.zone import Zone
 
@@ -180,19 +180,24 @@ def _values(rows: Iterable[Sequence[str]]) -> str:
     return ", ".join("(" + ", ".join(row) + ")" for row in rows)
 
 
-def _content(reads: Sequence[Sequence[str]], calendar: Window) -> str:
-    """SQL: what stands in the inputs on the days of the calendar, per day on which it is read."""
-    known = f"day between {_day(calendar.first)} and {_day(calendar.last)}"
+def _content(reads: Sequence[Sequence[str]], calendar: Window, near: Window | None = None) -> str:
+    """SQL: what stands in the inputs on the days of the calendar, per day on which it is read.
+
+    Where `near` is given, no other days of reading are looked at.
+    """
+    known = between("day", calendar)
+    read_near, stands_near = (f" and {between(day, near)}" if near else "" for day in ("read_day", "day"))
     return f"""
     reads (table_name, input, before, after) as (values {_values(reads)}),
     content as (
         select table_name, day, sum(h)::hugeint as h, sum(present)::bigint as present, sum(open)::bigint as open
         from (select table_name, read_day as day,
                      (hash(table_name, day, read_day, row_count, content) >> 8)::hugeint as h, 0 as present, 0 as open
-              from ledger.slices where table_name in (select input from reads) and {known}
+              from ledger.slices where table_name in (select input from reads) and {known}{read_near}
               union all
               select table_name, day, (hash(table_name, day, state) >> 8)::hugeint, 1, (state = 'provisional')::int
-              from ledger.days where state in {GOOD} and table_name in (select input from reads) and {known})
+              from ledger.days
+              where state in {GOOD} and table_name in (select input from reads) and {known}{stands_near})
         group by all)"""
 
 
@@ -210,19 +215,23 @@ def _expected(reached: str, calendar: Window) -> str:
 def _expected_of_all(reads: Sequence[Sequence[str]], wanted: str, calendar: Window) -> str:
     """SQL for the table-days of `wanted`, many tables and days at once.
 
-    The content of a reach is a difference of running sums, so that the cost does not grow with the reach.
+    The content of a reach is a difference of running sums, so that the cost does not grow with the reach. What each
+    table-day reaches is made first: left to itself, DuckDB pairs each table-day with all days of its inputs.
     """
     reached = """
-        select w.table_name, w.day, r.input, r.before, r.after, upto.h - coalesce(short.h, 0) as h,
+        select s.table_name, s.day, s.input, s.before, s.after, upto.h - coalesce(short.h, 0) as h,
                upto.present - coalesce(short.present, 0) as present, upto.open - coalesce(short.open, 0) as open
-        from wanted w join reads r using (table_name) cross join span
-        join running upto on upto.input = r.input and upto.day = least(coalesce(w.day + r.after, span.last), span.last)
-        left join running short on short.input = r.input and short.day = w.day - r.before - 1"""
+        from spans s join running upto on upto.input = s.input and upto.day = s.upto
+        left join running short on short.input = s.input and short.day = s.short"""
     return f"""
     with {_content(reads, calendar)},
     wanted as ({wanted}),
     span as (select min(day) as first, max(day) as last
              from (select day from wanted union all select day from content)),
+    spans as materialized (
+        select table_name, day, input, before, after, day - before - 1 as short,
+               least(coalesce(day + after, span.last), span.last) as upto
+        from wanted join reads using (table_name) cross join span),
     grid as (select input, unnest(generate_series(first, last, interval 1 day))::date as day
              from span, (select distinct input from reads)),
     running as (
@@ -233,8 +242,12 @@ def _expected_of_all(reads: Sequence[Sequence[str]], wanted: str, calendar: Wind
     {_expected(reached, calendar)}"""
 
 
-def _expected_of_one(reads: Sequence[Sequence[str]], window: Window, calendar: Window) -> str:
+def _expected_of_one(declaration: Declaration, window: Window, calendar: Window) -> str:
     """SQL for the days of one table's window: the same, by adding up what is in reach, which plans faster."""
+    reaches, near = [read.reach for read in declaration.reads], None
+    if all(reach.length is not None for reach in reaches):
+        before, after = max(reach.before or 0 for reach in reaches), max(reach.after or 0 for reach in reaches)
+        near = Window(window.first - before * ONE_DAY, window.last + after * ONE_DAY)
     reached = """
         select r.table_name, w.day, r.input, r.before, r.after, coalesce(sum(c.h), 0) as h,
                coalesce(sum(c.present), 0) as present, coalesce(sum(c.open), 0) as open
@@ -244,7 +257,7 @@ def _expected_of_one(reads: Sequence[Sequence[str]], window: Window, calendar: W
         group by all"""
     days = f"generate_series({_day(window.first)}, {_day(window.last)}, interval 1 day)"
     return f"""
-    with {_content(reads, calendar)},
+    with {_content(_reads([declaration]), calendar, near)},
     wanted as (select unnest({days})::date as day)
     {_expected(reached, calendar)}"""
 
@@ -272,7 +285,7 @@ def expectations(
     """What each day of a window would be made of now."""
     if not declaration.reads:
         return dict.fromkeys(window, Expectation(0, 0, 0))
-    query = _expected_of_one(_reads([declaration]), window, calendar)
+    query = _expected_of_one(declaration, window, calendar)
     rows = con.execute(f"select day, inputs, missing, unsettled from ({query})").fetchall()
     return {day: Expectation(*rest) for day, *rest in rows}
 

@@ -56,6 +56,13 @@ BREAKS_THE_LAW = [
         "hash(table_name, day, read_day, row_count)",
     ),
     Mutant(
+        "a day's inputs are looked for on the day alone",
+        "ledger.py",
+        "Window(window.first - before * ONE_DAY, window.last + after * ONE_DAY)",
+        "window",
+        "silver.sessions",
+    ),
+    Mutant(
         "nobody is told of references",
         "writing/keys.py",
         '    rows = " union all ".join(f"select',

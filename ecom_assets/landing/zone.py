@@ -165,16 +165,17 @@ class Zone:
         is a duplicate of it.
         """
         arrivals: dict[dt.date, list[LandedFile]] = {day: [] for day in _days(first, last)}
-        first_with: dict[tuple[str, Kind], str] = {}
+        with_digest: dict[str, list[str]] = {}
         for day_text, seen in self._listing(feed, since, last).items():
             day = dt.date.fromisoformat(day_text)
             for file in seen:
                 name = text_of(file.name)
-                place = f"{day_text}/{name}"
-                kind = kind_of(name)
-                original = place
-                if kind and file.digest != _CLOSED:
-                    original = first_with.setdefault((file.digest, kind), place)
+                place = original = f"{day_text}/{name}"
+                same = with_digest.setdefault(file.digest, [])
+                if same and file.digest != _CLOSED and (kind := kind_of(name)):
+                    original = next((other for other in same if kind_of(other) == kind), place)
+                if original == place:
+                    same.append(place)
                 if day >= first:
                     location = f"{self.root}/{feed}/{day_text}/{file.name}"
                     duplicate_of = None if original == place else original
