@@ -87,18 +87,16 @@ def watched_moves(store: Store, declaration: Declaration, window: Window) -> Ite
     con.execute(f"create or replace temp table old_moves as {moves} and {arrived}")
     con.execute(f"delete from ledger.moves where table_name = {name} and {arrived}")
     yield
-    # Once, at two columns, and only at the row groups that may hold keys of the arrival days.
+    # First at two columns, and each time only at the row groups that may hold the keys looked for.
     con.execute(f"""
         insert into ledger.moves
-        with alike as materialized (
-            select rowid as place, key_hash, read_on from {table}
-            where key_hash in (select key_hash from {table} where {arrived})),
-        moved as (select key_hash from alike group by key_hash having min(read_on) <> max(read_on))
+        with moved as materialized (
+            select key_hash from {table} where key_hash in (select key_hash from {table} where {arrived})
+            group by key_hash having min(read_on) <> max(read_on))
         select {name}, key_hash, read_on, arrived_on, source_file, record,
                {engine.content_hash(declaration)}, {leans_on}
         from {table}
-        where rowid in (select place from alike where key_hash in (from moved))
-        and (arrived_on, source_file, record) not in (
+        where key_hash in (from moved) and (arrived_on, source_file, record) not in (
             select (arrived_on, source_file, record) from ledger.moves where table_name = {name})""")
     ours = f"{moves} and {arrived}"
     changed = f"(({ours}) except from old_moves) union all ((from old_moves) except ({ours}))"
