@@ -871,8 +871,7 @@ GOALS = [
 def histories(draw: st.DrawFn, goals: Sequence[str], steps: int) -> History:
     """Histories of up to that many groups of steps, and at least half of them."""
     goal = draw(st.sampled_from(goals))
-    names = tables_of(goal).names
-    feeds = frozenset(name.partition(".")[2] for name in names if name.startswith("bronze."))
+    names, feeds = tables_of(goal).names, frozenset(tables_of(goal).feeds)
     feed = st.sampled_from(sorted(feeds))
     once_more = st.builds(Again, feed, _days, _files, st.integers(0, ARRIVALS - 1))
     known = st.builds(Feed, feed, st.sampled_from(["UTC", "Asia/Tokyo"]), st.booleans())

@@ -184,7 +184,7 @@ def test_what_is_asked_of_all_feeds_names_each(name: str) -> None:
         r"(?:bronze|quarantine|superseded)\.(\w+)", (ANALYSES / "monitoring" / f"{name}.sql").read_text()
     )
 
-    assert asked == sorted(d.contract.name.partition(".")[2] for d in catalog.tables() if d.from_feed)
+    assert asked == sorted(d.feed_name for d in catalog.tables() if d.from_feed)
 
 
 def test_the_index_lists_each_analysis_with_its_question() -> None:

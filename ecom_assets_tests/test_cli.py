@@ -291,8 +291,11 @@ def test_a_standing_calendar_is_not_replaced(ecom: Ecom, data: Path) -> None:
             "2023-12-31 is not within the days of the calendar that are over; those are 2024-01-01",
         ),
         (["run", "2024-01-01..9999-01-01"], "2024-01-01..9999-01-01 is not within the days of the calendar"),
-        (["run", "2024-01-01", "--select", "silver/no"], "“silver/no” selects no asset that is made by days. Write"),
-        (["run", "2024-01-01", "--select", "((("], "“(((” selects no asset"),
+        (
+            ["run", "2024-01-01", "--select", "silver/no"],
+            "“silver/no” selects no asset that is made by days. Write it like silver/orders",
+        ),
+        (["run", "2024-01-01", "--select", "((("], "“(((” selects no asset that is made by days."),
         (["run", "2024-01-01", "--select", "group:quality"], "“group:quality” selects no asset that is made by days."),
         (["report"], "nothing has been published."),
         (["bad"], "nothing has been published."),

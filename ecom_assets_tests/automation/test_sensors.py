@@ -16,7 +16,7 @@ from ecom_assets.landing.zone import Zone
 from ecom_assets.warehouse import REPAIR_TAG
 from ecom_assets.writing import made_of
 
-FEEDS = [name.partition(".")[2] for name in catalog.tables().names if name.startswith("bronze.")]
+FEEDS = catalog.tables().feeds
 JANUARY = Window.parse("2024-01-01..2024-01-31")
 FIRST = JANUARY.first
 
