@@ -7,9 +7,9 @@ from typing import Any
 from bench.child import spending
 from ecom_assets import catalog, settings
 from ecom_assets.days import Window
-from ecom_assets.serving import publish
+from ecom_assets.publishing import snapshot as publishing
 from ecom_assets.settings import Settings
-from ecom_assets.warehouse import open_session
+from ecom_assets.warehouse.opening import open_session
 
 MEMORY_LIMIT = "2GB"
 HISTORY_MEMORY_LIMIT = "8GB"
@@ -57,5 +57,5 @@ def history(home: Path, days: str, window_days: int) -> dict[str, Any]:
             for window in windows:
                 session.run(name, window)
         for _ in range(2):
-            publish.publish(session, home / "data" / "snapshot.duckdb")
+            publishing.publish(session, home / "data" / "snapshot.duckdb")
     return {"wall": spent.wall, "cpu": spent.cpu}

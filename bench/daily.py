@@ -12,19 +12,21 @@ import dagster as dg
 import duckdb
 
 from bench.child import spending
-from ecom_assets import catalog, ledger, running, table_asset
-from ecom_assets.automation.executor import verdict_executor
-from ecom_assets.days import Window
+from ecom_assets import catalog, table_asset
+from ecom_assets.cli import running
+from ecom_assets.days import State, Window
 from ecom_assets.declaration import Declaration
 from ecom_assets.definitions import defs
 from ecom_assets.engine import compiling
-from ecom_assets.engine import duckdb as engine
-from ecom_assets.landed import landing
-from ecom_assets.ledger import DayResult, State
-from ecom_assets.serving import publish
+from ecom_assets.engine.duckdb.tables import columns_of, ensure_table
+from ecom_assets.orchestration.executor import verdict_executor
+from ecom_assets.orchestration.io_manager import Warehouse
+from ecom_assets.orchestration.landing_assets import landing
+from ecom_assets.publishing import snapshot as publishing
 from ecom_assets.table_asset import partitions
-from ecom_assets.warehouse import Warehouse
-from ecom_assets.writing import Session
+from ecom_assets.warehouse import ledger
+from ecom_assets.warehouse.ledger import DayResult
+from ecom_assets.warehouse.session import Session
 
 
 def platform(home: Path, days: str) -> dict[str, Any]:
@@ -35,7 +37,7 @@ def platform(home: Path, days: str) -> dict[str, Any]:
         (compiling, "compiled", lambda args: (parts, "compile")),
         (ledger, "compiled", lambda args: (parts, "compile")),
         (Session, "frame", lambda args: (parts, "frames")),
-        (publish, "publish", lambda args: (parts, "publish")),
+        (publishing, "publish", lambda args: (parts, "publish")),
         (Session, "write", lambda args: (tables, args[1].name)),
     ]
     with dg.DagsterInstance.get() as instance, ExitStack() as stack:
@@ -123,7 +125,7 @@ class NothingStored(Warehouse):
 def _session_without_rows() -> Any:
     con = duckdb.connect()
     for declaration in catalog.tables():
-        engine.ensure_table(con, declaration.name, engine.columns_of(declaration))
+        ensure_table(con, declaration.name, columns_of(declaration))
     return SimpleNamespace(con=con, frame=lambda *_: None, write=_all_good)
 
 

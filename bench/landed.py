@@ -12,9 +12,10 @@ from typing import Any
 from bench import child
 from bench.sizes import Size
 from ecom_assets.days import Window
-from ecom_assets.landing.synthetic import land_shop
 from ecom_assets.landing.zone import Zone
-from ecom_assets.shop import Scale, Shop
+from ecom_assets.shop.scale import Scale
+from ecom_assets.shop.shop import Shop
+from ecom_assets.sources.synthetic import land_shop
 
 
 def land(home: Path, start: str, days: str, scale: dict[str, Any]) -> dict[str, Any]:

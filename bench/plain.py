@@ -17,17 +17,8 @@ from ecom_assets.contract import Column
 from ecom_assets.days import Window
 from ecom_assets.declaration import DAYS_PARAMETER, Declaration
 from ecom_assets.engine.compiling import compiled
-from ecom_assets.engine.duckdb import (
-    PROVENANCE,
-    SQL_TYPES,
-    Query,
-    as_query,
-    as_wanted,
-    columns_of,
-    days_query,
-    literal,
-    quoted,
-)
+from ecom_assets.engine.duckdb.tables import PROVENANCE, SQL_TYPES, Query, as_query, as_wanted, columns_of, days_query
+from ecom_assets.sql import literal, quoted
 
 MEMORY_LIMIT = "8GB"
 """With 2 GB, DuckDB alone comes to its end when it makes the sessions of ten million events in one statement."""

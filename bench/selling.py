@@ -6,8 +6,8 @@ from typing import Any
 
 from bench.child import spending
 from ecom_assets.days import ONE_DAY
-from ecom_assets.shop import Scale, Shop
-from ecom_assets.shop.shop import LONGEST_WAIT
+from ecom_assets.shop.scale import Scale
+from ecom_assets.shop.shop import LONGEST_WAIT, Shop
 
 START = dt.date(2024, 1, 1)
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from ecom_assets.days import ONE_DAY, Window
-from ecom_assets.shop import PRESETS, Scale
+from ecom_assets.shop.scale import PRESETS, Scale
 
 DEMO = PRESETS["demo"]
 YEAR = Scale(

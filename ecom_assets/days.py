@@ -1,8 +1,9 @@
-"""Days: windows of them, and how far a table reaches into its inputs."""
+"""Days: windows of them, how far a table reaches into its inputs, and the state of one of its days."""
 
 import datetime as dt
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 
 ONE_DAY = dt.timedelta(days=1)
 
@@ -95,3 +96,24 @@ def trailing(days: int) -> Reach:
 def around(before: int, after: int) -> Reach:
     """From `before` days before d to `after` days after it."""
     return Reach(f"around({before}, {after})", before=before, after=after)
+
+
+class State(StrEnum):
+    """What readers see of a table-day."""
+
+    STORED = "stored"
+    """Good and final."""
+    PROVISIONAL = "provisional"
+    """Good, but days in its reach are still to come or missing."""
+    FAILED = "failed"
+    """Broke its contract: no rows."""
+    BLOCKED = "blocked"
+    """A same-day input failed, is blocked or never ran: no rows."""
+
+    @property
+    def is_good(self) -> bool:
+        return self in (State.STORED, State.PROVISIONAL)
+
+
+GOOD = "('stored', 'provisional')"
+"""SQL: the states of table-days with good rows."""

@@ -19,7 +19,8 @@ from zoneinfo import ZoneInfo
 from ecom_assets.days import Window
 from ecom_assets.errors import UserError
 
-PROJECT = Path(__file__).resolve().parent.parent
+PACKAGE = Path(__file__).resolve().parent
+PROJECT = PACKAGE.parent
 FILE = "settings.toml"
 DEFAULT_START = dt.date(2024, 1, 1)
 

@@ -9,11 +9,12 @@ from typing import Any
 
 import dagster as dg
 
-from ecom_assets import pages, settings
+from ecom_assets import settings
 from ecom_assets.contract import Table, contract
 from ecom_assets.days import ONE_DAY, Reach, Window
 from ecom_assets.declaration import DAYS_PARAMETER, Declaration, declare
 from ecom_assets.engine.compiling import transformed
+from ecom_assets.orchestration import metadata
 
 # Both are in beta and without a stable twin; users need not read it at every command.
 _IN_BETA = r"(Parameter `backfill_policy`|Class `(LocalFileCodeReference|CodeReferencesMetadataValue)`)"
@@ -98,14 +99,14 @@ def _asset(declaration: Declaration, source: Callable[..., Any], deps: list[dg.A
         for read in declaration.reads
         if read.parameter
     }
-    text, about = declaration.contract.description, pages.about_table(declaration, source)
+    text, about = declaration.contract.description, metadata.about_table(declaration, source)
     outs = {"rows": _out(declaration, key, text, about)}
     if declaration.from_feed:
-        text, about = pages.quarantine_description(declaration), pages.about_quarantine(declaration, source)
+        text, about = metadata.quarantine_description(declaration), metadata.about_quarantine(declaration, source)
         outs["quarantined"] = _out(declaration, asset_key(declaration.quarantine), text, about)
-    specs = [dg.AssetCheckSpec(CONTRACT, asset=key, description=pages.contract_description(declaration))]
+    specs = [dg.AssetCheckSpec(CONTRACT, asset=key, description=metadata.contract_description(declaration))]
     if has_expectations(declaration):
-        text = pages.expectations_description(declaration)
+        text = metadata.expectations_description(declaration)
         specs.append(dg.AssetCheckSpec(EXPECTATIONS, asset=key, description=text))
 
     @dg.multi_asset(

@@ -20,14 +20,15 @@ from typing import Any, ClassVar, get_args
 import duckdb
 from hypothesis import strategies as st
 
-from ecom_assets import catalog, repair
+from ecom_assets import catalog
 from ecom_assets.days import Window
 from ecom_assets.declaration import Catalog, Declaration
-from ecom_assets.engine.duckdb import quoted
 from ecom_assets.landing.zone import FeedSettings, Zone
-from ecom_assets.ledger import good_days
-from ecom_assets.proof import contents, rebuild, settle
-from ecom_assets.writing import Session
+from ecom_assets.sql import quoted
+from ecom_assets.warehouse import repair
+from ecom_assets.warehouse.ledger import good_days
+from ecom_assets.warehouse.proof import contents, rebuild, settle
+from ecom_assets.warehouse.session import Session
 
 START = dt.date(2024, 2, 27)
 """Two days on a month ends, three days after that a week."""

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from ecom_assets.cli import MAPS
+from ecom_assets.cli.main import MAPS
 from ecom_assets.days import Window
-from ecom_assets.landing.feed_map import LandReport, land, load_map
 from ecom_assets.landing.zone import Zone
-from ecom_assets.writing import Session
+from ecom_assets.sources.feed_map import LandReport, land, load_map
+from ecom_assets.warehouse.session import Session
 from ecom_assets_tests.warehouses import run_all, session_over
 
 _FOLDER = Path(__file__).parents[2] / "shared" / "data"

@@ -11,10 +11,11 @@ import pytest
 from click.testing import CliRunner
 
 from ecom_assets import catalog, settings
-from ecom_assets.cli import main
+from ecom_assets.cli.main import main
 from ecom_assets.days import ONE_DAY, Window
-from ecom_assets.engine import duckdb as engine
-from ecom_assets.serving.publish import open_snapshot, publish
+from ecom_assets.engine.duckdb.tables import columns_of, ensure_table
+from ecom_assets.publishing.snapshot import publish
+from ecom_assets.serving.snapshot import open_snapshot
 from ecom_assets.settings import Settings
 from ecom_assets_tests.warehouses import START, run_all, session_over, small_shop, window
 
@@ -67,10 +68,10 @@ def test_an_analysis_gives_rows_in_the_columns_it_names(known: Settings, file: P
 def asked(name: str, columns: str, **rows: str) -> list[tuple[Any, ...]]:
     """The answer of a shop's analysis where each table holds the rows, as `columns: values`."""
     with duckdb.connect() as con:
-        tables = {declaration.name: engine.columns_of(declaration) for declaration in catalog.tables()}
+        tables = {declaration.name: columns_of(declaration) for declaration in catalog.tables()}
         for table, types in tables.items():
             if table.partition(".")[0] in ("gold", "kpi"):
-                engine.ensure_table(con, table, types)
+                ensure_table(con, table, types)
         con.execute("create schema ledger; create table ledger.days (table_name varchar, day date, state varchar)")
         for declaration in catalog.tables():
             if declaration.view and declaration.view[0].startswith("gold."):
@@ -184,7 +185,7 @@ def test_what_is_asked_of_all_feeds_names_each(name: str) -> None:
         r"(?:bronze|quarantine|superseded)\.(\w+)", (ANALYSES / "monitoring" / f"{name}.sql").read_text()
     )
 
-    assert asked == sorted(d.feed_name for d in catalog.tables() if d.from_feed)
+    assert asked == sorted(catalog.tables().feeds)
 
 
 def test_the_index_lists_each_analysis_with_its_question() -> None:

@@ -13,9 +13,10 @@ import pytest
 
 from ecom_assets import catalog
 from ecom_assets.days import ONE_DAY, Window
-from ecom_assets.serving.publish import open_snapshot, publish
+from ecom_assets.publishing.snapshot import publish
+from ecom_assets.serving.snapshot import open_snapshot
 from ecom_assets.settings import Settings
-from ecom_assets.warehouse import open_session
+from ecom_assets.warehouse.opening import open_session
 from ecom_assets_tests.warehouses import START, small_shop
 
 DAYS = 3

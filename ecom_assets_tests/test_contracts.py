@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from pandera.errors import SchemaErrors
 
-from ecom_assets import features, gold, kpi, landing, silver
+from ecom_assets import features, feeds, gold, kpi, silver
 from ecom_assets.contract import Table, contract
 from ecom_assets_tests.samples import (
     POLARS_TYPES,
@@ -26,7 +26,7 @@ from ecom_assets_tests.samples import (
 
 def tables() -> Iterator[tuple[type[Table], Callable[..., nw.LazyFrame] | None]]:
     """Each contract of the layers, with its transform where it has one."""
-    for package in (landing, silver, gold, kpi, features):
+    for package in (feeds, silver, gold, kpi, features):
         for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
             module = import_module(found.name)
             for member in vars(module).values():

@@ -8,11 +8,12 @@ import pytest
 
 from ecom_assets import catalog
 from ecom_assets.definitions import defs
-from ecom_assets.landed import landing
-from ecom_assets.landing.synthetic import save_shop
 from ecom_assets.landing.zone import Zone
+from ecom_assets.orchestration.landing_assets import landing
 from ecom_assets.settings import Settings
-from ecom_assets.shop import Scale, Shop
+from ecom_assets.shop.scale import Scale
+from ecom_assets.shop.shop import Shop
+from ecom_assets.sources.synthetic import save_shop
 
 DAY = "2024-01-02"
 TINY = Scale(orders_per_day=2, customers_at_start=5, customers_per_day=1, products_at_start=5, products_per_day=1)

@@ -14,8 +14,8 @@ from ecom_assets import catalog
 from ecom_assets.days import ONE_DAY, Window
 from ecom_assets.declaration import Catalog
 from ecom_assets.landing.zone import Zone
-from ecom_assets.proof import contents, settle
-from ecom_assets.writing import Session
+from ecom_assets.warehouse.proof import contents, settle
+from ecom_assets.warehouse.session import Session
 from ecom_assets_tests.warehouses import START, run_all, session_over, small_shop, window
 
 pytestmark = pytest.mark.slow
@@ -142,7 +142,7 @@ def test_over_a_change_of_clocks_a_window_gives_what_its_days_give(tmp_path: Pat
 def test_a_window_of_many_rows_is_written_in_parts_and_gives_the_same(
     zone: Zone, built: Session, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("ecom_assets.writing.session.PART_ROWS", 100)
+    monkeypatch.setattr("ecom_assets.warehouse.session.PART_ROWS", 100)
     in_parts, commits = session_over(zone), []
     in_parts.on_step = lambda step: commits.append(step) if step == "after commit" else None
     run_all(in_parts, window(DAYS))

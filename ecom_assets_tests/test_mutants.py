@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 import ecom_assets
-from ecom_assets.proof import contents, settle
+from ecom_assets.warehouse.proof import contents, settle
 from ecom_assets_tests.histories import REMEMBERED, History, broken_law, histories, replay
 
 PACKAGE = Path(ecom_assets.__file__).parent
@@ -43,146 +43,148 @@ BREAKS_THE_LAW = [
     ),
     Mutant(
         "equal values of two columns cancel out",
-        "engine/duckdb.py",
+        "engine/duckdb/hashing.py",
         "hash(hash({literal(name)}, {value}))",
         "hash({literal(name)}, {value})",
         "gold.agg_daily_sales",
     ),
-    Mutant("versions on other days are not read", "engine/duckdb.py", "if declaration.keys_can_move:", "if False:"),
+    Mutant(
+        "versions on other days are not read", "engine/duckdb/parsing.py", "if declaration.keys_can_move:", "if False:"
+    ),
     Mutant(
         "fingerprints forget the content",
-        "ledger.py",
+        "warehouse/ledger.py",
         "hash(table_name, day, read_day, row_count, content)",
         "hash(table_name, day, read_day, row_count)",
     ),
     Mutant(
         "a day's inputs are looked for on the day alone",
-        "ledger.py",
+        "warehouse/ledger.py",
         "Window(window.first - before * ONE_DAY, window.last + after * ONE_DAY)",
         "window",
         "silver.sessions",
     ),
     Mutant(
         "nobody is told of references",
-        "writing/keys.py",
+        "warehouse/keys.py",
         '    rows = " union all ".join(f"select',
         '    return\n    rows = " union all ".join(f"select',
     ),
     Mutant(
-        "nobody is told of references that went", "writing/keys.py", "        if some_gone:\n", "        if False:\n"
+        "nobody is told of references that went", "warehouse/keys.py", "        if some_gone:\n", "        if False:\n"
     ),
     Mutant(
         "references are compared as they were sent",
-        "writing/keys.py",
-        "value, name = engine.stripped(quoted(column.name)),",
+        "warehouse/keys.py",
+        "value, name = stripped(quoted(column.name)),",
         "value, name = quoted(column.name),",
         "silver.orders",
     ),
     Mutant(
         "the other days of a row are not told of references",
-        "writing/keys.py",
+        "warehouse/keys.py",
         "union select m.read_on from ledger.moves m semi join touched using (key_hash)",
         "union select m.read_on from ledger.moves m semi join (from touched where false) using (key_hash)",
     ),
     Mutant(
         "days are not told of moved keys",
-        "writing/keys.py",
+        "warehouse/keys.py",
         "where key_hash in (select key_hash from ({changed}))",
         "where false",
     ),
-    Mutant("moves are not kept", "writing/keys.py", "having min(read_on) <> max(read_on)", "having false"),
+    Mutant("moves are not kept", "warehouse/keys.py", "having min(read_on) <> max(read_on)", "having false"),
     Mutant(
         "old slices stay",
-        "ledger.py",
+        "warehouse/ledger.py",
         'for part in ("days", "slices", "findings", "pokes")',
         'for part in ("days", "findings", "pokes")',
     ),
     Mutant(
         "old states stay",
-        "ledger.py",
+        "warehouse/ledger.py",
         'for part in ("days", "slices", "findings", "pokes")',
         'for part in ("slices", "findings", "pokes")',
     ),
-    Mutant("changed code is not seen", "ledger.py", "or d.code <> c.hash or", "or"),
-    Mutant("pokes are not seen", "ledger.py", " or p.because is not null", ""),
+    Mutant("changed code is not seen", "warehouse/ledger.py", "or d.code <> c.hash or", "or"),
+    Mutant("pokes are not seen", "warehouse/ledger.py", " or p.because is not null", ""),
     Mutant(
         "a feed's time zone is no code",
-        "writing/store.py",
+        "warehouse/store.py",
         "settings += self.parse_query(declaration, first)",
         "pass",
     ),
     Mutant(
         "replaced rows stay",
-        "writing/bronze.py",
+        "warehouse/bronze.py",
         'con.execute(f"delete from {table} where {ours} and (arrived_on, source_file) in ({present})")',
         "pass",
     ),
     Mutant(
         "lines do not follow an order that leaves their day",
-        "writing/keys.py",
+        "warehouse/keys.py",
         '_poke(store, other, f"a row of {declaration.name} came or went", [touched])',
         "pass",
         "silver.order_items",
     ),
     Mutant(
         "quarantined rows stay",
-        "writing/feeds.py",
+        "warehouse/silver.py",
         "con.execute(f\"delete from {quoted(declaration.quarantine)} where {between('read_on', window)}\")",
         "pass",
     ),
     Mutant(
         "superseded rows stay",
-        "writing/feeds.py",
+        "warehouse/silver.py",
         "con.execute(f\"delete from {quoted(declaration.superseded)} where {between('read_on', window)}\")",
         "pass",
     ),
     Mutant(
         "a crash leaves half of a write",
-        "writing/store.py",
+        "warehouse/store.py",
         'self.con.execute("rollback")',
         'self.con.execute("commit")',
     ),
     Mutant(
         "bronze is read by arrival",
-        "writing/bronze.py",
+        "warehouse/bronze.py",
         "Slice(read_on, count, content)",
         "Slice(arrived_on, count, content)",
     ),
     Mutant(
         "days that ran before their inputs are forgotten",
-        "ledger.py",
+        "warehouse/ledger.py",
         "union\n        select table_name, day from ledger.days where table_name in",
         "union\n        select table_name, day from ledger.days where false and table_name in",
         "gold.fact_returns",
     ),
-    Mutant("quarantine loses rows", "writing/feeds.py", "where s.reasons is not null and", "where false and"),
+    Mutant("quarantine loses rows", "warehouse/silver.py", "where s.reasons is not null and", "where false and"),
 ]
 """Found by a history alone: it ends otherwise than a clean run of the same mutant, or in an error."""
 
 WRONG_IN_EVERY_RUN = [
-    Mutant("the earliest version wins", "writing/feeds.py", "desc nulls last, ", "asc nulls last, "),
-    Mutant("bad rows win too", "writing/feeds.py", "min(place) filter (reasons is null)", "min(place)"),
+    Mutant("the earliest version wins", "warehouse/silver.py", "desc nulls last, ", "asc nulls last, "),
+    Mutant("bad rows win too", "warehouse/silver.py", "min(place) filter (reasons is null)", "min(place)"),
     Mutant(
         "what waits never loses",
-        "writing/feeds.py",
+        "warehouse/silver.py",
         "where reasons is null or waits_for is not null",
         "where reasons is null",
         "silver.order_items",
     ),
     Mutant(
         "nothing is provisional",
-        "writing/outcome.py",
+        "warehouse/outcome.py",
         "return State.PROVISIONAL if",
         "return State.STORED if",
         "gold.dim_customer_versions",
     ),
     Mutant(
         "of equal versions the first to come wins",
-        "writing/feeds.py",
+        "warehouse/silver.py",
         "{version}arrived_on desc,",
         "{version}arrived_on,",
     ),
-    Mutant("any share of bad rows passes", "writing/feeds.py", "left / of > tolerated", "left / of > 1"),
+    Mutant("any share of bad rows passes", "warehouse/silver.py", "left / of > tolerated", "left / of > 1"),
 ]
 """The mutant's clean run is wrong in the same way: found by comparison with a clean run of the sound code."""
 

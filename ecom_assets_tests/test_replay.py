@@ -12,9 +12,9 @@ from ecom_assets.contract import contract
 from ecom_assets.days import ONE_DAY
 from ecom_assets.declaration import Catalog
 from ecom_assets.landing.zone import Zone
-from ecom_assets.proof import contents, settle
 from ecom_assets.silver import orders
-from ecom_assets.writing import Session
+from ecom_assets.warehouse.proof import contents, settle
+from ecom_assets.warehouse.session import Session
 from ecom_assets_tests.warehouses import START, run_all, session_over, small_shop, window
 
 HEADER = (

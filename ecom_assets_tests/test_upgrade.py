@@ -10,13 +10,14 @@ import pytest
 
 from ecom_assets import catalog
 from ecom_assets.days import Window
-from ecom_assets.engine.duckdb import ShapeError
+from ecom_assets.engine.duckdb.tables import ShapeError
 from ecom_assets.landing.zone import Zone
-from ecom_assets.ledger import LedgerError
-from ecom_assets.proof import settle, verify
-from ecom_assets.serving.publish import open_snapshot, publish
+from ecom_assets.publishing.snapshot import publish
+from ecom_assets.serving.snapshot import open_snapshot
 from ecom_assets.settings import PROJECT
-from ecom_assets.writing import Session
+from ecom_assets.warehouse.ledger import LedgerError
+from ecom_assets.warehouse.proof import settle, verify
+from ecom_assets.warehouse.session import Session
 from ecom_assets_tests.warehouses import START, session_over
 
 pytestmark = pytest.mark.long

@@ -12,13 +12,13 @@ import duckdb
 import narwhals as nw
 
 from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money, rule
-from ecom_assets.days import Window, by_event_day, history
+from ecom_assets.days import State, Window, by_event_day, history
 from ecom_assets.declaration import Catalog, Declaration, declare
-from ecom_assets.engine.duckdb import connect, literal
+from ecom_assets.expressions.money import MONEY, total
 from ecom_assets.landing.zone import Zone
-from ecom_assets.ledger import DayResult, State
-from ecom_assets.money import MONEY, total
-from ecom_assets.writing import Session
+from ecom_assets.sql import connect, literal
+from ecom_assets.warehouse.ledger import DayResult
+from ecom_assets.warehouse.session import Session
 
 START = dt.date(2024, 3, 1)
 WAREHOUSE = "warehouse.duckdb"

@@ -7,12 +7,13 @@ from typing import Any
 from ecom_assets import catalog
 from ecom_assets.days import Window
 from ecom_assets.declaration import Catalog
-from ecom_assets.engine.duckdb import connect
-from ecom_assets.landing.synthetic import land_shop
 from ecom_assets.landing.zone import Zone
-from ecom_assets.ledger import DayResult
-from ecom_assets.shop import Scale, Shop
-from ecom_assets.writing import Session
+from ecom_assets.shop.scale import Scale
+from ecom_assets.shop.shop import Shop
+from ecom_assets.sources.synthetic import land_shop
+from ecom_assets.sql import connect
+from ecom_assets.warehouse.ledger import DayResult
+from ecom_assets.warehouse.session import Session
 
 START = dt.date(2024, 3, 1)
 SMALL = Scale(

@@ -1,6 +1,6 @@
 """Customer profiles, as they arrived."""
 
-from ecom_assets.landing.customers import Customers
+from ecom_assets.feeds.customers import Customers
 from ecom_assets.table_asset import bronze_asset
 
 asset = bronze_asset(Customers)

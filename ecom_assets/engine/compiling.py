@@ -21,7 +21,7 @@ import narwhals as nw
 
 from ecom_assets.contract import Contract
 from ecom_assets.declaration import DAYS_PARAMETER, Catalog, Declaration
-from ecom_assets.engine.duckdb import (
+from ecom_assets.engine.duckdb.tables import (
     SQL_TYPES,
     Query,
     ShapeError,
@@ -30,10 +30,9 @@ from ecom_assets.engine.duckdb import (
     check_shape,
     columns_of,
     ensure_table,
-    literal,
-    quoted,
 )
 from ecom_assets.engine.lineage import ColumnSource, column_lineage
+from ecom_assets.sql import literal, quoted
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _SUMMABLE = ("decimal", "integer")

@@ -11,7 +11,7 @@ from typing import Any, TypedDict, TypeVar
 import duckdb
 
 from ecom_assets.declaration import DAYS_PARAMETER, Catalog, Declaration
-from ecom_assets.engine.duckdb import PROVENANCE, columns_of
+from ecom_assets.engine.duckdb.tables import PROVENANCE, columns_of
 
 _Column = tuple[str, str]
 _Sources = frozenset[_Column]

@@ -2,12 +2,12 @@
 
 import narwhals as nw
 
-from ecom_assets import measures
 from ecom_assets.contract import Date, Table, column, contract, key
 from ecom_assets.days import history
-from ecom_assets.money import total_count
+from ecom_assets.expressions import measures
+from ecom_assets.expressions.money import total_count
+from ecom_assets.expressions.versions import with_version_of_day
 from ecom_assets.table_asset import table_asset
-from ecom_assets.versions import with_version_of_day
 
 
 class CustomerProductInteractions(Table, primary_key=("day", "customer_id", "product_id"), partition_column="day"):

@@ -2,8 +2,8 @@
 
 import narwhals as nw
 
-from ecom_assets.channels import ANY_CHANNEL
 from ecom_assets.contract import Date, Table, contract, key
+from ecom_assets.expressions.channels import ANY_CHANNEL
 from ecom_assets.table_asset import table_asset
 
 

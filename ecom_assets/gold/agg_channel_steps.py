@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import narwhals as nw
 
-from ecom_assets.channels import CHANNELS, CONVERSION, NO_CONVERSION, START, UNKNOWN
 from ecom_assets.contract import Date, Table, column, contract, key
-from ecom_assets.dates import days_between, is_week_end
 from ecom_assets.days import trailing
-from ecom_assets.money import total_count
+from ecom_assets.expressions.channels import CHANNELS, CONVERSION, NO_CONVERSION, START, UNKNOWN
+from ecom_assets.expressions.dates import days_between, is_week_end
+from ecom_assets.expressions.money import total_count
 from ecom_assets.table_asset import table_asset
 
 WINDOW_DAYS = 30

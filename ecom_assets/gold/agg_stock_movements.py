@@ -2,9 +2,9 @@
 
 import narwhals as nw
 
-from ecom_assets import measures
 from ecom_assets.contract import Date, Table, column, contract, key, rule
-from ecom_assets.money import total_count
+from ecom_assets.expressions import measures
+from ecom_assets.expressions.money import total_count
 from ecom_assets.table_asset import table_asset
 
 

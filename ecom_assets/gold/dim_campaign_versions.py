@@ -4,9 +4,9 @@ import narwhals as nw
 
 from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money
 from ecom_assets.days import history
-from ecom_assets.keys import key_at
+from ecom_assets.expressions.keys import key_at
+from ecom_assets.expressions.versions import versions, view_of
 from ecom_assets.table_asset import table_asset
-from ecom_assets.versions import versions, view_of
 
 ATTRIBUTES = ["name", "channel", "objective", "starts_on", "ends_on", "daily_budget"]
 VIEW = ("gold.dim_campaign", view_of("gold.dim_campaign_versions", "campaign_id"))

@@ -2,9 +2,9 @@
 
 import narwhals as nw
 
-from ecom_assets.channels import ANY_CHANNEL
 from ecom_assets.contract import Date, Table, column, contract, key
 from ecom_assets.days import history
+from ecom_assets.expressions.channels import ANY_CHANNEL
 from ecom_assets.table_asset import table_asset
 
 

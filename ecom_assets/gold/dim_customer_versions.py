@@ -4,9 +4,9 @@ import narwhals as nw
 
 from ecom_assets.contract import Date, Table, Timestamp, column, contract, key
 from ecom_assets.days import history
-from ecom_assets.keys import key_at
+from ecom_assets.expressions.keys import key_at
+from ecom_assets.expressions.versions import versions, view_of
 from ecom_assets.table_asset import table_asset
-from ecom_assets.versions import versions, view_of
 
 ATTRIBUTES = ["registered_at", "name", "email", "city", "country", "marketing_consent"]
 VIEW = ("gold.dim_customer", view_of("gold.dim_customer_versions", "customer_id"))

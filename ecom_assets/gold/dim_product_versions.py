@@ -4,9 +4,9 @@ import narwhals as nw
 
 from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money
 from ecom_assets.days import history
-from ecom_assets.keys import key_at
+from ecom_assets.expressions.keys import key_at
+from ecom_assets.expressions.versions import versions, view_of
 from ecom_assets.table_asset import table_asset
-from ecom_assets.versions import versions, view_of
 
 ATTRIBUTES = ["name", "category", "brand", "price", "cost", "is_active"]
 VIEW = ("gold.dim_product", view_of("gold.dim_product_versions", "product_id"))

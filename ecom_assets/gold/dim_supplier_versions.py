@@ -4,9 +4,9 @@ import narwhals as nw
 
 from ecom_assets.contract import Date, Table, Timestamp, column, contract, key
 from ecom_assets.days import history
-from ecom_assets.keys import key_at
+from ecom_assets.expressions.keys import key_at
+from ecom_assets.expressions.versions import versions, view_of
 from ecom_assets.table_asset import table_asset
-from ecom_assets.versions import versions, view_of
 
 ATTRIBUTES = ["name", "city", "country", "lead_time_days"]
 VIEW = ("gold.dim_supplier", view_of("gold.dim_supplier_versions", "supplier_id"))

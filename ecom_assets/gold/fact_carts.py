@@ -3,8 +3,8 @@
 import narwhals as nw
 
 from ecom_assets.contract import Date, Table, Timestamp, column, contract, key, rule
-from ecom_assets.dates import days_later
 from ecom_assets.days import around
+from ecom_assets.expressions.dates import days_later
 from ecom_assets.table_asset import table_asset
 
 

@@ -5,12 +5,12 @@ A periodic snapshot, dense on purpose: on a day without movements there is stock
 
 import narwhals as nw
 
-from ecom_assets import measures
 from ecom_assets.contract import Date, Decimal, Table, column, contract, expectation, key, money, rule
 from ecom_assets.days import history
-from ecom_assets.money import extended, total_count
+from ecom_assets.expressions import measures
+from ecom_assets.expressions.money import extended, total_count
+from ecom_assets.expressions.versions import with_version_of_day
 from ecom_assets.table_asset import table_asset
-from ecom_assets.versions import with_version_of_day
 
 
 class FactInventoryDaily(Table, primary_key=("day", "product_id"), partition_column="day"):

@@ -3,7 +3,7 @@
 import narwhals as nw
 
 from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money, rule
-from ecom_assets.money import MONEY, no_amount
+from ecom_assets.expressions.money import MONEY, no_amount
 from ecom_assets.table_asset import table_asset
 
 TRANSACTIONS = (

@@ -3,11 +3,11 @@
 import narwhals as nw
 
 from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money, rule
-from ecom_assets.dates import days_between
 from ecom_assets.days import history
-from ecom_assets.money import extended
+from ecom_assets.expressions.dates import days_between
+from ecom_assets.expressions.money import extended
+from ecom_assets.expressions.versions import with_version
 from ecom_assets.table_asset import table_asset
-from ecom_assets.versions import with_version
 
 
 class FactPurchaseReceipts(Table, primary_key="receipt_id", partition_column="received_on"):

@@ -4,8 +4,8 @@ import narwhals as nw
 
 from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money
 from ecom_assets.days import history
+from ecom_assets.expressions.versions import with_version
 from ecom_assets.table_asset import table_asset
-from ecom_assets.versions import with_version
 
 
 class FactReturns(Table, primary_key="return_id", partition_column="returned_on", amount="amount"):

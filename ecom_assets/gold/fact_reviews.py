@@ -4,8 +4,8 @@ import narwhals as nw
 
 from ecom_assets.contract import Date, Table, Timestamp, column, contract, key
 from ecom_assets.days import history
+from ecom_assets.expressions.versions import with_version
 from ecom_assets.table_asset import table_asset
-from ecom_assets.versions import with_version
 
 
 class FactReviews(Table, primary_key="review_id", partition_column="reviewed_on"):

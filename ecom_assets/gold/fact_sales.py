@@ -4,10 +4,10 @@ import narwhals as nw
 
 from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money, rule
 from ecom_assets.days import history
-from ecom_assets.landing.orders import NEVER_SOLD
-from ecom_assets.money import MONEY, extended, no_amount, share_by_largest_remainder
+from ecom_assets.expressions.money import MONEY, extended, no_amount, share_by_largest_remainder
+from ecom_assets.expressions.versions import with_version
+from ecom_assets.feeds.orders import NEVER_SOLD
 from ecom_assets.table_asset import table_asset
-from ecom_assets.versions import with_version
 
 TRANSACTION_ITEMS = (
     "gold.transaction_items",

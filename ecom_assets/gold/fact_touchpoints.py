@@ -2,12 +2,12 @@
 
 import narwhals as nw
 
-from ecom_assets import measures
-from ecom_assets.channels import CHANNELS, NO_CAMPAIGN, UNKNOWN
 from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money, rule
-from ecom_assets.dates import days_between
 from ecom_assets.days import trailing
-from ecom_assets.money import total
+from ecom_assets.expressions import measures
+from ecom_assets.expressions.channels import CHANNELS, NO_CAMPAIGN, UNKNOWN
+from ecom_assets.expressions.dates import days_between
+from ecom_assets.expressions.money import total
 from ecom_assets.table_asset import table_asset
 
 LOOK_BACK_DAYS = 30

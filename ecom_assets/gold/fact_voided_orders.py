@@ -2,9 +2,9 @@
 
 import narwhals as nw
 
-from ecom_assets import measures
 from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money
-from ecom_assets.money import total
+from ecom_assets.expressions import measures
+from ecom_assets.expressions.money import total
 from ecom_assets.table_asset import table_asset
 
 

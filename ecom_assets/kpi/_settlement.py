@@ -2,9 +2,9 @@
 
 import narwhals as nw
 
-from ecom_assets.dates import days_between
 from ecom_assets.days import Reach, around
-from ecom_assets.money import MONEY, extended, total
+from ecom_assets.expressions.dates import days_between
+from ecom_assets.expressions.money import MONEY, extended, total
 
 DAYS_TO_PAY, DAYS_TO_PAY_BACK = 7, 45
 PAYMENTS_OF_ORDERS: Reach = around(1, DAYS_TO_PAY_BACK)

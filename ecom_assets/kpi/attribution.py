@@ -5,12 +5,12 @@ import math
 
 import narwhals as nw
 
-from ecom_assets.channels import DIRECT
 from ecom_assets.contract import Date, Decimal, Table, contract, key, money, rule
-from ecom_assets.dates import days_between
 from ecom_assets.days import trailing
+from ecom_assets.expressions.channels import DIRECT
+from ecom_assets.expressions.dates import days_between
+from ecom_assets.expressions.money import MONEY, no_amount, ratio, share_by_partial_sums, total, total_count
 from ecom_assets.kpi._attribution import MODELS
-from ecom_assets.money import MONEY, no_amount, ratio, share_by_partial_sums, total, total_count
 from ecom_assets.table_asset import table_asset
 
 DAYS_PER_WEEK = 7

@@ -2,11 +2,11 @@
 
 import narwhals as nw
 
-from ecom_assets import measures
 from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
-from ecom_assets.dates import days_between, is_month_end
 from ecom_assets.days import history
-from ecom_assets.money import total, total_count
+from ecom_assets.expressions import measures
+from ecom_assets.expressions.dates import days_between, is_month_end
+from ecom_assets.expressions.money import total, total_count
 from ecom_assets.table_asset import table_asset
 
 QUINTILES = 5

@@ -2,10 +2,10 @@
 
 import narwhals as nw
 
-from ecom_assets import measures
 from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
-from ecom_assets.dates import days_between
-from ecom_assets.money import MONEY, ratio, total, total_count
+from ecom_assets.expressions import measures
+from ecom_assets.expressions.dates import days_between
+from ecom_assets.expressions.money import MONEY, ratio, total, total_count
 from ecom_assets.table_asset import table_asset
 
 

@@ -2,11 +2,11 @@
 
 import narwhals as nw
 
-from ecom_assets import measures
 from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
-from ecom_assets.dates import days_later
 from ecom_assets.days import history, trailing
-from ecom_assets.money import MONEY, extended, no_amount, ratio, total, total_count
+from ecom_assets.expressions import measures
+from ecom_assets.expressions.dates import days_later
+from ecom_assets.expressions.money import MONEY, extended, no_amount, ratio, total, total_count
 from ecom_assets.table_asset import table_asset
 
 TRAILING_DAYS = 28

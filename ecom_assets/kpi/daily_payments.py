@@ -3,7 +3,7 @@
 import narwhals as nw
 
 from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
-from ecom_assets.money import no_amount, ratio, total, total_count
+from ecom_assets.expressions.money import no_amount, ratio, total, total_count
 from ecom_assets.table_asset import table_asset
 
 STATUSES = ["authorised", "captured", "failed", "refunded"]

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import narwhals as nw
 
-from ecom_assets import measures
 from ecom_assets.contract import Date, Decimal, Table, contract, key, money, rule
-from ecom_assets.landing.orders import NEVER_SOLD
-from ecom_assets.money import MONEY, extended, no_amount, total
+from ecom_assets.expressions import measures
+from ecom_assets.expressions.money import MONEY, extended, no_amount, total
+from ecom_assets.feeds.orders import NEVER_SOLD
 from ecom_assets.table_asset import table_asset
 
 SALES = ["gross_sales", "discounts", "returns", "net_sales"]

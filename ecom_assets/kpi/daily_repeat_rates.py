@@ -4,7 +4,7 @@ import narwhals as nw
 
 from ecom_assets.contract import Date, Table, column, contract, key, rule
 from ecom_assets.days import history
-from ecom_assets.money import ratio, total_count
+from ecom_assets.expressions.money import ratio, total_count
 from ecom_assets.table_asset import table_asset
 
 

@@ -3,8 +3,8 @@
 import narwhals as nw
 
 from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
+from ecom_assets.expressions.money import MONEY, no_amount
 from ecom_assets.kpi._settlement import amounts_of_lines
-from ecom_assets.money import MONEY, no_amount
 from ecom_assets.table_asset import table_asset
 
 

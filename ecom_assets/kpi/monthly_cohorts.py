@@ -3,9 +3,9 @@
 import narwhals as nw
 
 from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
-from ecom_assets.dates import is_month_end, month_of, months_between
 from ecom_assets.days import history
-from ecom_assets.money import no_amount, ratio, total, total_count
+from ecom_assets.expressions.dates import is_month_end, month_of, months_between
+from ecom_assets.expressions.money import no_amount, ratio, total, total_count
 from ecom_assets.table_asset import table_asset
 
 

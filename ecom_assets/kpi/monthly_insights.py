@@ -2,11 +2,11 @@
 
 import narwhals as nw
 
-from ecom_assets import measures
 from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money
-from ecom_assets.dates import days_between, is_month_end, month_of
 from ecom_assets.days import trailing
-from ecom_assets.money import MONEY, no_amount, ratio, total, total_count
+from ecom_assets.expressions import measures
+from ecom_assets.expressions.dates import days_between, is_month_end, month_of
+from ecom_assets.expressions.money import MONEY, no_amount, ratio, total, total_count
 from ecom_assets.table_asset import table_asset
 
 LONGEST_MONTH = 31

@@ -3,9 +3,9 @@
 import narwhals as nw
 
 from ecom_assets.contract import Date, Table, column, contract, key, rule
-from ecom_assets.dates import days_between, is_month_end
 from ecom_assets.days import trailing
-from ecom_assets.money import ratio, total_count
+from ecom_assets.expressions.dates import days_between, is_month_end
+from ecom_assets.expressions.money import ratio, total_count
 from ecom_assets.table_asset import table_asset
 
 SHORT, LONG = 90, 365

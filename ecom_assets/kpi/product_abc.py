@@ -2,11 +2,11 @@
 
 import narwhals as nw
 
-from ecom_assets import measures
 from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
-from ecom_assets.dates import is_month_end, month_of
 from ecom_assets.days import trailing
-from ecom_assets.money import MONEY, ratio, total
+from ecom_assets.expressions import measures
+from ecom_assets.expressions.dates import is_month_end, month_of
+from ecom_assets.expressions.money import MONEY, ratio, total
 from ecom_assets.table_asset import table_asset
 
 LONGEST_MONTH = 31

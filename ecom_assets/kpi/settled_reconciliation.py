@@ -3,10 +3,10 @@
 import narwhals as nw
 
 from ecom_assets.contract import Date, Decimal, Table, contract, key, money, rule
-from ecom_assets.dates import is_month_end
 from ecom_assets.days import history
+from ecom_assets.expressions.dates import is_month_end
+from ecom_assets.expressions.money import MONEY, extended, no_amount, total
 from ecom_assets.kpi._settlement import PAYMENTS_OF_ORDERS, settles
-from ecom_assets.money import MONEY, extended, no_amount, total
 from ecom_assets.table_asset import table_asset
 
 SIDES = ["amount", "amount_upstream"]

@@ -3,8 +3,8 @@
 import narwhals as nw
 import polars as pl
 
-from ecom_assets.channels import CONVERSION, START
 from ecom_assets.contract import Date, Table, column, key, rule
+from ecom_assets.expressions.channels import CONVERSION, START
 from ecom_assets.kpi._attribution import removal_effects, shapley_values
 from ecom_assets.table_asset import table_asset
 

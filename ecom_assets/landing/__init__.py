@@ -1,5 +1,4 @@
-"""What may arrive: one contract per feed, and how files become rows.
+"""The landing zone: which files arrived on which day, and how their records become rows of text.
 
-Here belong the feeds, the reading of landed files and the feed maps of foreign exports.
-What the rows mean does not: that is silver's.
+What a feed promises belongs in `feeds`, what writes files in `sources`, what the rows mean in `silver`.
 """

@@ -1,1 +1,1 @@
-"""What others read: the published snapshot and the questions asked of it. Nothing here opens the warehouse."""
+"""Serving: what reads the snapshot. Nothing here opens the warehouse or knows how it is written."""

@@ -10,11 +10,10 @@ from pathlib import Path
 
 import duckdb
 
-from ecom_assets.days import ONE_DAY, Window, stretches
+from ecom_assets.days import GOOD, ONE_DAY, Window, stretches
 from ecom_assets.errors import UserError
-from ecom_assets.ledger import GOOD
 from ecom_assets.serving import quarantine
-from ecom_assets.serving.publish import open_snapshot
+from ecom_assets.serving.snapshot import open_snapshot
 
 PERIOD_DAYS = 30
 LEAST_DAYS = 7

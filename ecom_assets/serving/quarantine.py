@@ -7,11 +7,10 @@ from pathlib import Path
 
 import duckdb
 
-from ecom_assets.days import Window, stretches
-from ecom_assets.engine.duckdb import literal, quoted
+from ecom_assets.days import GOOD, Window, stretches
 from ecom_assets.errors import UserError
-from ecom_assets.ledger import GOOD
-from ecom_assets.serving.publish import open_snapshot
+from ecom_assets.serving.snapshot import open_snapshot
+from ecom_assets.sql import literal, quoted
 
 SCHEMA = "quarantine"
 _KEPT_ASIDE = {"arrived_on", "source_file", "record", "unknown_columns", "event_on", "read_on", "key_hash", "reasons"}

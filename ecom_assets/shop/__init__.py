@@ -2,8 +2,3 @@
 
 Here belongs what the shop's rows hold. How they are landed as files does not.
 """
-
-from ecom_assets.scale import PRESETS, Scale
-from ecom_assets.shop.shop import Shop
-
-__all__ = ["PRESETS", "Scale", "Shop"]

@@ -7,7 +7,6 @@ from functools import lru_cache
 import numpy as np
 import polars as pl
 
-from ecom_assets.scale import DEFAULT_PRESET, PRESETS, Scale
 from ecom_assets.shop.customers import Customers
 from ecom_assets.shop.draws import DAY, uniforms
 from ecom_assets.shop.faults import duplicate_row, with_dirt
@@ -27,6 +26,7 @@ from ecom_assets.shop.sales import (
     returns_frame,
     shipments_frame,
 )
+from ecom_assets.shop.scale import DEFAULT_PRESET, PRESETS, Scale
 from ecom_assets.shop.stock import Stock, movements_frame
 from ecom_assets.shop.suppliers import Suppliers
 from ecom_assets.shop.timetable import Timetable

@@ -6,8 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
-from ecom_assets.scale import Scale
 from ecom_assets.shop.draws import DAY, Floats, Ints, generator
+from ecom_assets.shop.scale import Scale
 
 YEARS_OPEN = 10
 CAMPAIGN_DAYS = range(28, 35)

@@ -19,14 +19,7 @@ import numpy as np
 import polars as pl
 
 from ecom_assets.shop.customers import Customers, customer_ids
-from ecom_assets.shop.marketing import (
-    SOURCES,
-    UTM_CAMPAIGNS,
-    UTM_MEDIUMS,
-    UTM_SOURCES,
-    buyer_shares,
-    visit_shares,
-)
+from ecom_assets.shop.marketing import SOURCES, UTM_CAMPAIGNS, UTM_MEDIUMS, UTM_SOURCES, buyer_shares, visit_shares
 from ecom_assets.shop.products import Products, product_ids
 from ecom_assets.shop.rows import frame, texts
 from ecom_assets.shop.sales import FATES, GUEST_SHARE, UNITS_PER_LINE, Basket, order_ids

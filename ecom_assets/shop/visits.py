@@ -8,27 +8,9 @@ import polars as pl
 
 from ecom_assets.shop.customers import Customers, customer_ids
 from ecom_assets.shop.draws import HOUR, Ints, below, choose, durations, generator, times_of_day, uniforms
-from ecom_assets.shop.marketing import (
-    SOURCES,
-    UTM_CAMPAIGNS,
-    UTM_MEDIUMS,
-    UTM_SOURCES,
-    buyer_shares,
-    visit_shares,
-)
+from ecom_assets.shop.marketing import SOURCES, UTM_CAMPAIGNS, UTM_MEDIUMS, UTM_SOURCES, buyer_shares, visit_shares
 from ecom_assets.shop.products import Products, product_ids
-from ecom_assets.shop.rows import (
-    LAG_WEIGHTS,
-    LAGS,
-    Rows,
-    amounts,
-    frame,
-    numbered,
-    pool,
-    take,
-    texts,
-    timestamps,
-)
+from ecom_assets.shop.rows import LAG_WEIGHTS, LAGS, Rows, amounts, frame, numbered, pool, take, texts, timestamps
 from ecom_assets.shop.sales import Basket, order_ids
 from ecom_assets.shop.timetable import Timetable
 

@@ -4,7 +4,7 @@ import narwhals as nw
 
 from ecom_assets.contract import Date, column, rule
 from ecom_assets.days import by_event_day
-from ecom_assets.landing import orders as feed
+from ecom_assets.feeds import orders as feed
 from ecom_assets.table_asset import table_asset
 
 

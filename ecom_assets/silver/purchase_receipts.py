@@ -4,8 +4,8 @@ import narwhals as nw
 
 from ecom_assets.contract import Date, column, rule
 from ecom_assets.days import by_event_day
-from ecom_assets.landing import purchase_receipts as feed
-from ecom_assets.money import extended
+from ecom_assets.expressions.money import extended
+from ecom_assets.feeds import purchase_receipts as feed
 from ecom_assets.table_asset import table_asset
 
 

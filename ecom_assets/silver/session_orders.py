@@ -4,7 +4,7 @@ import narwhals as nw
 
 from ecom_assets.contract import Date, Table, Timestamp, column, contract, key
 from ecom_assets.days import around
-from ecom_assets.keys import key_at
+from ecom_assets.expressions.keys import key_at
 from ecom_assets.silver._visits import PURCHASE, SESSION, VISITOR, by_people, with_session
 from ecom_assets.table_asset import table_asset
 

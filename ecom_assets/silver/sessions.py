@@ -2,10 +2,10 @@
 
 import narwhals as nw
 
-from ecom_assets.channels import CHANNELS, channel
 from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, expectation, key, money, rule
 from ecom_assets.days import around
-from ecom_assets.keys import key_at
+from ecom_assets.expressions.channels import CHANNELS, channel
+from ecom_assets.expressions.keys import key_at
 from ecom_assets.silver._visits import IN_ORDER, PURCHASE, SESSION, by_people, with_session
 from ecom_assets.table_asset import table_asset
 

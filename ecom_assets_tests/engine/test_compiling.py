@@ -9,7 +9,7 @@ from ecom_assets import catalog
 from ecom_assets.declaration import Catalog
 from ecom_assets.engine import compiling
 from ecom_assets.landing.zone import Zone
-from ecom_assets.writing import Session
+from ecom_assets.warehouse.session import Session
 from ecom_assets_tests.warehouses import session_over
 
 FACTOR = 2

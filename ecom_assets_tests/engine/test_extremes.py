@@ -15,7 +15,7 @@ from ecom_assets.contract import Contract, Kind, Table
 from ecom_assets.days import Window
 from ecom_assets.declaration import Catalog, Declaration
 from ecom_assets.landing.zone import FeedSettings, Zone
-from ecom_assets.writing import Session
+from ecom_assets.warehouse.session import Session
 from ecom_assets_tests.samples import DAY, NOON, default_row
 from ecom_assets_tests.warehouses import run_all
 
@@ -103,7 +103,7 @@ def land(zone: Zone, declaration: Declaration) -> set[int]:
         if not is_kept:
             unreadable.add(len(rows))
     rows += [record(declaration, feed, "heir", number, refers_to="planted") for number in range(1, GOOD_ROWS)]
-    name = feed.name.partition(".")[2]
+    name = declaration.feed_name
     zone.save_settings(name, FeedSettings(NEW_YORK))
     zone.write(name, SUNDAY, "rows.jsonl", "".join(json.dumps(row) + "\n" for row in rows).encode())
     return unreadable

@@ -5,7 +5,7 @@ from itertools import product
 import duckdb
 import pytest
 
-from ecom_assets.engine.duckdb import row_hash
+from ecom_assets.engine.duckdb.hashing import row_hash
 
 
 def hashes(sql_type, rows):

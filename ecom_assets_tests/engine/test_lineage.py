@@ -9,7 +9,7 @@ import pytest
 from ecom_assets import catalog
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine.compiling import compiled
-from ecom_assets.engine.duckdb import columns_of
+from ecom_assets.engine.duckdb.tables import columns_of
 from ecom_assets.engine.lineage import column_lineage, read_off
 
 TABLES = catalog.tables()

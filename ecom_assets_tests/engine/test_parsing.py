@@ -12,7 +12,7 @@ from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contra
 from ecom_assets.days import Window, by_event_day
 from ecom_assets.declaration import Catalog, declare
 from ecom_assets.landing.zone import FeedSettings, Zone
-from ecom_assets.writing import Session
+from ecom_assets.warehouse.session import Session
 from ecom_assets_tests.tiny_shop import of_feed
 from ecom_assets_tests.warehouses import session_over
 

@@ -14,12 +14,12 @@ import polars as pl
 import pytest
 
 from ecom_assets.days import Window
-from ecom_assets.landing.feed_map import FeedMapError, land, load_map
 from ecom_assets.landing.reading import PROVENANCE, Dialect, read
 from ecom_assets.landing.reading.patient import patient_batches
 from ecom_assets.landing.reading.records import batch_schema
 from ecom_assets.landing.zone import LandedFile, Zone
-from ecom_assets.writing import Session
+from ecom_assets.sources.feed_map import FeedMapError, land, load_map
+from ecom_assets.warehouse.session import Session
 from ecom_assets_tests.warehouses import START, session_over
 
 pytestmark = pytest.mark.slow

@@ -7,7 +7,7 @@ import pytest
 
 from ecom_assets import catalog
 from ecom_assets.days import Window
-from ecom_assets.engine import duckdb as engine
+from ecom_assets.engine.duckdb.tables import columns_of, ensure_table
 from ecom_assets.errors import UserError
 from ecom_assets.serving import first_page
 from ecom_assets.serving.first_page import Figure, FirstPage, Trust, Unit, figures, render
@@ -56,7 +56,7 @@ def snapshot(tmp_path: Path) -> Path:
     path = tmp_path / "snapshot.duckdb"
     with duckdb.connect(path) as con:
         for table in (*TABLES, "gold.fact_returns"):
-            engine.ensure_table(con, table, engine.columns_of(catalog.tables()[table]))
+            ensure_table(con, table, columns_of(catalog.tables()[table]))
         con.execute(ROWS)
         con.execute("create schema ledger; create table ledger.stale (table_name varchar, day date, why varchar)")
         con.execute(f"""

@@ -3,10 +3,10 @@ from datetime import date
 import numpy as np
 import pytest
 
-from ecom_assets.shop import Scale
 from ecom_assets.shop.customers import Customers
 from ecom_assets.shop.draws import generator
 from ecom_assets.shop.products import PRICE_MU, PRICE_SIGMA, Products
+from ecom_assets.shop.scale import Scale
 from ecom_assets.shop.timetable import CAMPAIGN_DAYS, CAMPAIGN_LIFT, WEEKDAYS, Timetable
 
 START = date(2024, 1, 1)

@@ -5,7 +5,8 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from ecom_assets.shop import Shop, faults
+from ecom_assets.shop import faults
+from ecom_assets.shop.shop import Shop
 
 START = date(2024, 1, 1)
 FRAME_FAULTS = {(fault, feed) for feed, listed in faults.FAULTS.items() for fault in listed}

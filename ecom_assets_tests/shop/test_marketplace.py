@@ -3,7 +3,8 @@ from datetime import date, timedelta
 import polars as pl
 import pytest
 
-from ecom_assets.shop import PRESETS, Scale, Shop
+from ecom_assets.shop.scale import PRESETS, Scale
+from ecom_assets.shop.shop import Shop
 
 START = date(2024, 1, 1)
 DAYS = 40

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from ecom_assets.contract import Table, contract
-from ecom_assets.landing import (
+from ecom_assets.feeds import (
     ad_spend,
     campaigns,
     customers,
@@ -23,10 +23,11 @@ from ecom_assets.landing import (
     shipments,
     suppliers,
 )
-from ecom_assets.landing.orders import NEVER_SOLD
-from ecom_assets.shop import PRESETS, Scale, Shop, faults
+from ecom_assets.feeds.orders import NEVER_SOLD
+from ecom_assets.shop import faults
 from ecom_assets.shop.marketing import CAMPAIGN, INVALID_CLICK_SHARE
-from ecom_assets.shop.shop import LONGEST_WAIT
+from ecom_assets.shop.scale import PRESETS, Scale
+from ecom_assets.shop.shop import LONGEST_WAIT, Shop
 from ecom_assets.shop.timetable import CAMPAIGN_DAYS
 
 pytestmark = pytest.mark.slow

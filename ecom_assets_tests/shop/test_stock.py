@@ -4,7 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ecom_assets.shop import Scale, Shop
+from ecom_assets.shop.scale import Scale
+from ecom_assets.shop.shop import Shop
 from ecom_assets.shop.stock import running
 
 pytestmark = pytest.mark.slow

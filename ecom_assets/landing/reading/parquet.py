@@ -9,10 +9,10 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ecom_assets.engine.duckdb import identifier, literal
 from ecom_assets.landing.reading.records import BATCH_ROWS, PROBLEM, Record, column_labels, no_known_column
 from ecom_assets.landing.reading.statements import Parquet, exact_path, open_parser, statement
 from ecom_assets.landing.zone import LandedFile
+from ecom_assets.sql import identifier, literal
 
 
 def parquet_shape(path: Path, columns: Sequence[str]) -> Parquet | None:

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import duckdb
 
-from ecom_assets.engine.duckdb import connect, identifier, literal
 from ecom_assets.landing.reading.lines import csv_fields
 from ecom_assets.landing.reading.records import PROBLEM, RAW, RECORD_LIMIT, Unreadable, column_labels
+from ecom_assets.sql import connect, identifier, literal
 
 
 class Csv(NamedTuple):

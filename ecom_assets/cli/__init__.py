@@ -1,0 +1,1 @@
+"""The `ecom` command, and the runs that it starts."""

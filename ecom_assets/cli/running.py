@@ -1,0 +1,220 @@
+"""Runs started from the command line: the same jobs in this process, recorded where the UI sees them."""
+
+import datetime as dt
+import logging
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+import dagster as dg
+from filelock import FileLock
+
+from ecom_assets import catalog, settings
+from ecom_assets.days import GOOD, Window
+from ecom_assets.definitions import defs
+from ecom_assets.errors import UserError
+from ecom_assets.landing.zone import Zone
+from ecom_assets.orchestration.io_manager import REPAIR_TAG
+from ecom_assets.orchestration.jobs import RETRY_LOST_RUNS, pipeline
+from ecom_assets.publishing.snapshot import is_behind, publish
+from ecom_assets.sources.synthetic import load_shop
+from ecom_assets.table_asset import asset_key, partitions
+from ecom_assets.warehouse.ledger import good_days
+from ecom_assets.warehouse.opening import open_session
+from ecom_assets.warehouse.repair import Repair, RepairStuck, plan, runnable
+
+PROCESS_TAG = "ecom/process"
+_LOGS: dict[str, object] = {"loggers": {"console": {}}}
+
+
+class NothingSelected(UserError):
+    """A selection of assets that names none."""
+
+
+class OutsideCalendar(UserError):
+    """Days that the calendar does not have, or not yet."""
+
+
+class NothingLanded(UserError):
+    """There is nothing to make tables of."""
+
+
+class RunBroken(UserError):
+    """A run that ended before it could judge its days."""
+
+
+class _Lines(logging.Handler):
+    """Writes what the tables say of themselves, one line each."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        told = record.dagster_meta  # type: ignore[attr-defined]
+        if told["dagster_event"] is None:
+            click.echo(told["orig_message"], err=True)
+
+
+@dg.logger({}, description="One line per table, for people at a terminal.")
+def terminal(context: dg.InitLoggerContext) -> logging.Logger:
+    """Takes the place of Dagster's console logger in runs of the command line."""
+    logger = logging.Logger("ecom", logging.INFO)
+    logger.addHandler(_Lines())
+    return logger
+
+
+def everything() -> dg.JobDefinition:
+    """The job of all assets, as the command line runs it."""
+    return defs.resolve_job_def(pipeline.name).with_logger_defs({"console": terminal})
+
+
+def instance() -> dg.DagsterInstance:
+    """The project's Dagster instance, wherever the command was started.
+
+    Changes into Dagster's home, from where the paths in dagster.yaml are counted. Raises SettingsError.
+    """
+    data = settings.load().data
+    if "ECOM_DATA" in os.environ:
+        os.environ["ECOM_DATA"] = str(data)
+    home = Path(os.environ.get("DAGSTER_HOME", settings.PROJECT))
+    if not home.is_dir():
+        raise settings.SettingsError(f"DAGSTER_HOME is {home}, which is no folder: make it, or unset it.")
+    os.environ["DAGSTER_HOME"] = str(home.absolute())
+    os.chdir(home)
+    data.mkdir(parents=True, exist_ok=True)
+    with FileLock(data / "dagster.lock"):  # two processes that make Dagster's tables at once disturb each other
+        return dg.DagsterInstance.get()
+
+
+def run(window: Window, selection: str | None = None, *, on: dg.DagsterInstance) -> bool:
+    """Run assets over a window, in this process. Gives whether every day of it is good.
+
+    `selection` is in Dagster's syntax: `silver/orders`, `group:gold`, `+kpi/daily_sales`, several with commas between;
+    None is everything.
+    Raises NothingSelected, OutsideCalendar, NothingLanded, RunBroken.
+    """
+    layer = everything().asset_layer
+    assets = frozenset(layer.executable_asset_keys)
+    if selection is not None:
+        try:
+            assets &= dg.AssetSelection.from_coercible(selection.split(",")).resolve(layer.asset_graph)
+        except dg.DagsterError:
+            assets = frozenset()
+    if not assets:
+        raise NothingSelected(
+            f"“{selection}” selects no asset that is made by days. Write it like silver/orders, group:gold or "
+            "+kpi/daily_sales."
+        )
+    days = partitions()
+    if not (days.has_partition_key(str(window.first)) and days.has_partition_key(str(window.last))):
+        first, last = days.get_first_partition_key(), days.get_last_partition_key()
+        there_are = f"those are {first}..{last}" if first else "there is none yet"
+        raise OutsideCalendar(f"{window} is not within the days of the calendar that are over; {there_are}.")
+    _refuse_nothing_landed()
+    return _execute(assets, window, on, repair=False)
+
+
+def _refuse_nothing_landed() -> None:
+    """Refuse to run where nothing was ever read, nothing stands to be read, and no shop lands something."""
+    known = settings.load()
+    if not (known.snapshot.exists() or Zone(known.landing).feeds() or load_shop(known.landing)):
+        raise NothingLanded(
+            f"Nothing has landed in {known.landing}: ecom land brings your exports there, ecom demo a synthetic shop."
+        )
+
+
+def _execute(keys: frozenset[dg.AssetKey], window: Window, on: dg.DagsterInstance, *, repair: bool) -> bool:
+    _end_lost_runs(on)
+    tags = {
+        **RETRY_LOST_RUNS,
+        "dagster/asset_partition_range_start": str(window.first),
+        "dagster/asset_partition_range_end": str(window.last),
+        PROCESS_TAG: str(os.getpid()),
+    }
+    if repair:
+        tags[REPAIR_TAG] = "true"
+    with dg.execute_job(
+        dg.reconstructable(everything),
+        on,
+        run_config=_LOGS,
+        tags=tags,
+        asset_selection=sorted(keys),
+        raise_on_error=False,
+    ) as result:
+        for event in result.all_events:
+            if broken := _breakage(event):
+                raise RunBroken(f"{broken} The traceback stands in the run {result.run_id}: make ui.")
+        return result.success
+
+
+def _breakage(event: dg.DagsterEvent) -> str | None:
+    """What stopped a step or the run, unless it was the verdict on a table-day."""
+    if event.is_step_failure:
+        failure = event.step_failure_data
+        error = None if failure.user_failure_data else failure.error
+        where = event.asset_key.to_user_string() if event.asset_key else str(event.step_key).replace("__", ".")
+    elif event.event_type is dg.DagsterEventType.RUN_FAILURE:
+        error, where = event.job_failure_data.error, "The run"
+    else:
+        return None
+    if error is None:
+        return None
+    error = error.cause or error
+    if error.cls_name == dg.Failure.__name__:
+        return None
+    if error.cls_name == dg.DagsterExecutionInterruptedError.__name__:
+        return f"{where} was interrupted; ecom run --stale goes on from there."
+    said = error.message.strip().partition(": ")[2].partition("\n")[0] or str(error.cls_name)
+    return f"{where} stopped: {said.rstrip('.')}."
+
+
+def _end_lost_runs(on: dg.DagsterInstance) -> None:
+    """Runs of the command line whose process is gone would hold the pool's slot for ever."""
+    running = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])
+    for lost in on.get_runs(running):
+        process = lost.tags.get(PROCESS_TAG)
+        if process and not _is_alive(int(process)):
+            on.report_run_failed(lost, "The process of this run is gone; what it had committed is good.")
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def stale_repairs() -> list[Repair]:
+    """The runs that repair what is stale of the days that are over; what follows from them shows once they have run."""
+    with open_session(settings.load(), catalog.tables()) as session:
+        return plan(runnable(session.stale()), session.catalog, good_days(session.con))
+
+
+def run_stale(on: dg.DagsterInstance) -> bool:
+    """Repair until nothing is stale. Gives whether all days run are good in the end.
+
+    Raises NothingLanded, RepairStuck.
+    """
+    _refuse_nothing_landed()
+    last, ran = None, set[tuple[str, dt.date]]()
+    while repairs := stale_repairs():
+        if repairs == last:
+            raise RepairStuck(f"{repairs[0].window} of {', '.join(sorted(repairs[0].tables))} stays stale after a run.")
+        last = repairs
+        for repair in repairs:
+            _execute(_keys(repair.tables), repair.window, on, repair=True)
+            ran |= {(table, day) for table in repair.tables for day in repair.window}
+    known = settings.load()
+    with open_session(known, catalog.tables()) as session:
+        if is_behind(session, known.snapshot):
+            publish(session, known.snapshot)
+        bad = session.con.execute(f"select table_name, day from ledger.days where state not in {GOOD}").fetchall()
+        return ran.isdisjoint(bad)
+
+
+def _keys(tables: Iterable[str]) -> frozenset[dg.AssetKey]:
+    known = [catalog.tables()[table] for table in tables]
+    return frozenset(
+        [asset_key(d.name) for d in known] + [asset_key(d.quarantine) for d in known if d.from_feed],
+    )

@@ -1,0 +1,1 @@
+"""Pages written from the declarations: the data dictionary and the architecture."""

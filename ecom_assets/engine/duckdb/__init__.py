@@ -1,0 +1,1 @@
+"""The verbs in DuckDB: tables, text made typed, hashes."""

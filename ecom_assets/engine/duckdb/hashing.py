@@ -1,0 +1,44 @@
+"""Hashes of rows and keys in DuckDB."""
+
+from collections.abc import Mapping, Sequence
+
+from ecom_assets.declaration import Declaration
+from ecom_assets.engine.duckdb.tables import BRONZE_DERIVED, PROVENANCE, columns_of
+from ecom_assets.sql import literal, quoted
+
+_HASH_DIGITS = 9
+
+
+def key_hash_of(parts: Sequence[str]) -> str:
+    """SQL: a hash of the texts of a key's parts.
+
+    Keys that are counted up have hashes that lie near each other, so that looking for those of a day passes over the
+    row groups of other days. Few other texts end in so many digits that their hashes would be alike.
+    """
+    plain = f"hash({', '.join(parts)})"
+    number = rf"try_cast(regexp_extract({parts[0]}, '\d{{7,12}}$') as ubigint)"
+    return f"coalesce(({number} << 24) | ({plain} >> 40), {plain})"
+
+
+def row_hash(columns: Mapping[str, str]) -> str:
+    """SQL: a hash over (column name, value) of the non-null columns, whatever their order.
+
+    An added column changes nothing where it is null. Floats are hashed rounded. Each column's hash is hashed once more:
+    DuckDB's hash of a name and a value is an XOR of theirs, so that equal values of two columns would cancel out and
+    exchanged ones would not show.
+    """
+    combined = "0::ubigint"
+    for name, sql_type in sorted(columns.items()):
+        value = f"round({quoted(name)}, {_HASH_DIGITS})" if sql_type == "DOUBLE" else quoted(name)
+        one = f"case when {quoted(name)} is null then 0::ubigint else hash(hash({literal(name)}, {value})) end"
+        combined = f"xor({combined}, {one})"
+    return f"hash({combined})"
+
+
+def content_hash(declaration: Declaration) -> str:
+    """SQL: the hash of what counts as a row's content.
+
+    In bronze that is all but what is derived; in tables from a feed, all but where the row came from.
+    """
+    beside = BRONZE_DERIVED if declaration.is_bronze else PROVENANCE if declaration.from_feed else {}
+    return row_hash({name: kind for name, kind in columns_of(declaration).items() if name not in beside})

@@ -1,0 +1,222 @@
+"""Text made typed in DuckDB: which spellings each type takes, and what is said of the others."""
+
+import datetime as dt
+import string
+from collections.abc import Iterable, Mapping
+
+import narwhals as nw
+
+from ecom_assets.contract import AMOUNT_DIGITS, Column, Contract, Kind
+from ecom_assets.days import Window
+from ecom_assets.declaration import Declaration
+from ecom_assets.engine.duckdb.hashing import key_hash_of
+from ecom_assets.sql import between, connect, literal, named_between, quoted
+
+_INTEGER_DIGITS = 9
+_DAYS = ("date '1000-01-01'", "date '9999-12-31'")
+_MOMENTS = ("timestamp '1000-01-02'", "timestamp '9999-12-30'")
+"""Such that the business day of each is one of the days, in every time zone."""
+_KIND_WORDS: Mapping[Kind, str] = {
+    "integer": f"no whole number of at most {_INTEGER_DIGITS} digits",
+    "decimal": f"no amount with at most {AMOUNT_DIGITS} digits before and 4 after the point",
+    "date": "no day like 2024-01-31 of the years 1000 to 9999",
+    "timestamp": "no moment like 2024-01-31T10:00:00Z of the years 1000 to 9999",
+    "float": "no number",
+    "boolean": "neither true nor false, nor yes, no, y, n, t, f, 1 or 0",
+}
+_TRUE, _FALSE = "('true', 'yes', 'y', 't', '1')", "('false', 'no', 'n', 'f', '0')"
+_ZONE = r"(Z|UTC|GMT|[+-]\d\d(:?\d\d)?|[A-Za-z_]+/[A-Za-z_/+\d-]+)"
+"""How a moment says its offset. Other short names are of several zones, or of one in which nobody thinks."""
+_WRITTEN_MOMENT = rf"(?i)^\s*\d+[-/ \\]\d+[-/ \\]\d+\s*([T ]\s*\d+(:\d+){{1,2}}(\.\d*)?\s*{_ZONE}?)?\s*$"
+_WRITTEN_DAY = r"^\s*\d+[-/ \\]\d+[-/ \\]\d+\s*(Z?$|[T +-]\s*\d)"
+_FLOAT = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
+
+
+def _within(value: str, first: str, last: str) -> str:
+    """SQL: a value that lies between two others, else null."""
+    return f"case when {value} between {first} and {last} then {value} end"
+
+
+def written_day(text: str, sql_type: str) -> str:
+    """SQL: the day or moment that a text writes in digits, else null.
+
+    DuckDB's casts take words too, such as epoch and infinity, and any behind a day.
+    """
+    return f"case when regexp_matches({text}, '{_WRITTEN_DAY}') then try_cast({text} as {sql_type}) end"
+
+
+def _moment(text: str, time_zone: str) -> str:
+    """SQL: text to a naive UTC timestamp; texts without offset are in the time zone.
+
+    Years without four digits are no moments: what is computed from them overflows.
+    """
+    written = f"case when regexp_matches({text}, '{_WRITTEN_MOMENT}') then {text} end"
+    # At the very end of time even try_cast raises.
+    with_zone = _within(f"(try(try_cast({written} as timestamptz)) at time zone 'UTC')", *_MOMENTS)
+    if time_zone == "UTC":
+        return with_zone
+    has_zone = rf"regexp_matches({text}, '(?i):\d+(\.\d*)?\s*{_ZONE}\s*$')"
+    plain = _within(f"try_cast({written} as timestamp)", *_MOMENTS)
+    local = f"(timezone({literal(time_zone)}, {plain}) at time zone 'UTC')"
+    return f"case when {has_zone} then {with_zone} else {local} end"
+
+
+def _business_day(moment: str, time_zone: str) -> str:
+    if time_zone == "UTC":
+        return f"{moment}::date"
+    return f"timezone({literal(time_zone)}, timezone('UTC', {moment}))::date"
+
+
+def moment_text(text: str, time_zone: str) -> str:
+    """SQL: the text of a moment in UTC, with its offset; the text itself where that is no moment.
+
+    Texts without offset are in the time zone.
+    """
+    moment = _moment(f"trim({text})", time_zone)
+    return f"coalesce({moment}::varchar || '+00', {text})"
+
+
+def _typed(column: Column, feed_zone: str) -> str:
+    """SQL: the text of a column made typed, null where it cannot be read."""
+    text = f"nullif(trim({quoted(column.name)}), '')"
+    match column.kind:
+        case "text":
+            return f"nullif({stripped(quoted(column.name))}, '')"
+        case "integer":
+            whole = f"regexp_full_match({text}, '[+-]?0*\\d{{1,{_INTEGER_DIGITS}}}(\\.0*)?')"
+            return f"case when {whole} then try_cast(split_part({text}, '.', 1) as bigint) end"
+        case "decimal":
+            before, after = f"\\d{{1,{AMOUNT_DIGITS}}}", "\\.\\d{1,4}0*"
+            exact = f"regexp_full_match({text}, '[+-]?0*({before}\\.?|({before})?{after})')"
+            return f"case when {exact} then try_cast({text} as decimal(18,4)) end"
+        case "date":
+            # From 2.0 on, DuckDB's cast takes no zone behind a day.
+            return _within(written_day(f"regexp_replace({text}, '\\s*Z$', '')", "date"), *_DAYS)
+        case "timestamp":
+            return _moment(text, feed_zone)
+        case "float":
+            number = f"try_cast({text} as double)"
+            return f"case when regexp_full_match({text}, '{_FLOAT}') and isfinite({number}) then {number} end"
+        case "boolean":
+            return f"case when lower({text}) in {_TRUE} then true when lower({text}) in {_FALSE} then false end"
+
+
+def complaints_of(texts: Iterable[str], column: Column, promised: Contract, feed_zone: str) -> Mapping[str, str]:
+    """What texts would be set aside for in a column of a feed, by the column alone; those only that would be.
+
+    White space and case of a text column are not held against it: some tables do away with them.
+    """
+    asked = list(dict.fromkeys(texts))
+    if not asked:
+        return {}
+    spellings = [(text, text) for text in asked]
+    if column.kind == "text":
+        spellings += [(text, text.strip().lower()) for text in asked]
+    name, sent = quoted(column.name), ", ".join(f"({literal(text)}, {literal(as_read)})" for text, as_read in spellings)
+    with connect() as con:
+        rows = con.sql(
+            f'select "as sent", {_typed(column, feed_zone)} as {name} from (values {sent}) t ("as sent", {name})'
+        )
+        read = nw.from_native(rows.pl())
+    is_blank = nw.col("as sent").str.strip_chars() == ""
+    rules = {f"{column.name} is {_KIND_WORDS.get(column.kind)}": is_blank | ~nw.col(column.name).is_null()}
+    rules |= {rule.complaint: rule.holds for rule in promised.hard_rules if rule.column == column.name}
+    found: dict[str, str] = {}
+    for complaint, holds in rules.items():
+        kept = set(read.filter(holds)["as sent"].to_list())
+        found |= {text: complaint for text in asked if text not in kept and text not in found}
+    return found
+
+
+def stripped(text: str) -> str:
+    """SQL: a text without the white space around it. To look at both ends first costs less than to strip."""
+    has_some = f"least(ord({text}), ord(right({text}, 1))) <= {ord(' ')}"
+    return f"(case when {has_some} then trim({text}, {literal(string.whitespace)}) else {text} end)"
+
+
+def _spelled_alike(column: Column, feed_zone: str) -> str:
+    """SQL: one text for all spellings of a value; the text itself where it cannot be read."""
+    return f"coalesce(({_typed(column, feed_zone)})::varchar, {quoted(column.name)})"
+
+
+def bronze_query(landed: str, feed: Contract, feed_zone: str, shop_zone: str, calendar: Window) -> str:
+    """SQL: landed records with the day on which they happened and a hash of their key.
+
+    A record whose event day is unreadable, outside the calendar or more than a day after its arrival is
+    read under its arrival day. Equal keys have equal hashes; the reverse need not hold. A record that cannot
+    be read or lacks a part of its key has none.
+    """
+    event = feed.columns[str(feed.event_column)]
+    happened = _typed(event, feed_zone)
+    happened_on = happened if event.kind == "date" else _business_day(f"({happened})", shop_zone)
+    key = key_hash_of([_spelled_alike(feed.columns[name], feed_zone) for name in feed.primary_key])
+    has_key = " and ".join(f"{stripped(quoted(name))} <> ''" for name in feed.primary_key)
+    named = ", ".join(quoted(column) for column in feed.columns)
+    kept = "arrived_on, source_file, record, unknown_columns, problem, raw_record"
+    last_day = "arrived_on + 1"
+    if calendar.last != dt.date.max:
+        last_day = f"least({last_day}, date '{calendar.last}')"
+    usable = f"happened_on between date '{calendar.first}' and {last_day}"
+    return f"""
+        select {named}, {kept}, case when {usable} then happened_on end as event_on,
+               coalesce(case when {usable} then happened_on end, arrived_on) as read_on, key_hash
+        from (select {named}, {kept}, {happened_on} as happened_on,
+                     case when problem is null and {has_key} then {key} end as key_hash
+              from {landed})"""
+
+
+def _useless_days(event: Column, shop_zone: str, calendar: Window) -> dict[str, str]:
+    """SQL: when a record does not say on which of our days it happened, and what is said of it."""
+    happened = quoted(f"typed {event.name}")
+    on = happened if event.kind == "date" else _business_day(happened, shop_zone)
+    early = f"{on} < date '{calendar.first}'"
+    useless = "problem is null and event_on is null"
+    return {
+        f"{useless} and {happened} is null": literal(f"{event.name} gives no usable day"),
+        f"{useless} and {early}": literal(f"{event.name} is before the calendar's first day, {calendar.first}"),
+        f"{useless} and not {early}": literal(f"{event.name} is later than its arrival or the calendar's last day"),
+    }
+
+
+def parse_query(declaration: Declaration, window: Window, feed_zone: str, shop_zone: str, calendar: Window) -> str:
+    """SQL: bronze rows by event day, typed, each with its origin and what could not be read of it.
+
+    Business days of moments come along, by the shop's time zone.
+
+    Rows of other days whose key stands in the window too come along: they may win over it.
+    """
+    feed = declaration.feed
+    assert feed is not None
+    columns = list(feed.columns.values())
+    bronze = quoted(declaration.bronze)
+    texts = ", ".join(f"{quoted(c.name)}, {_typed(c, feed_zone)} as {quoted('typed ' + c.name)}" for c in columns)
+    typed = ", ".join(f"{quoted('typed ' + c.name)} as {quoted(c.name)}" for c in columns)
+    for c in declaration.contract.columns.values():
+        if c.day_of:
+            typed += f", {_business_day(quoted('typed ' + c.day_of), shop_zone)} as {quoted(c.name)}"
+    complaints = {
+        "problem is not null": "problem",
+        **_useless_days(feed.columns[str(feed.event_column)], shop_zone, calendar),
+    }
+    for c in columns:
+        if c.kind != "text":
+            unread = f"{quoted('typed ' + c.name)} is null and nullif(trim({quoted(c.name)}), '') is not null"
+            complaints[unread] = literal(f"{c.name} is {_KIND_WORDS[c.kind]}")
+    cases = ", ".join(f"case when {when} then {what} end" for when, what in complaints.items())
+    some = " or ".join(f"({when})" for when in complaints)
+    rivals = f"""
+        select b.* from {bronze} b
+        join (select distinct m.arrived_on, m.source_file, m.record from ledger.moves m
+              join ledger.moves mine using (table_name, key_hash)
+              where m.table_name = {literal(declaration.bronze)} and {named_between("mine.read_on", window)}
+                and {named_between("m.arrived_on", calendar)}
+                and not ({named_between("m.read_on", window)})) r
+          on b.arrived_on = r.arrived_on and b.source_file = r.source_file and b.record = r.record"""
+    rows = f"select * from {bronze} where {between('read_on', window)} and {named_between('arrived_on', calendar)}"
+    if declaration.keys_can_move:
+        rows = f"{rows} union all {rivals}"
+    return f"""
+        select {typed}, read_on as {quoted(str(declaration.contract.partition_column))},
+               arrived_on, source_file, record,
+               case when {some} then list_filter([{cases}], lambda x: x is not null) end as problems
+        from (select {texts}, read_on, event_on, problem, arrived_on, source_file, record from ({rows}))"""

@@ -1,0 +1,154 @@
+"""Tables in DuckDB: their columns and types, and frames that are read from them or checked before they are stored."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import narwhals as nw
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+
+from ecom_assets.contract import Kind
+from ecom_assets.days import Window
+from ecom_assets.declaration import Declaration, Read
+from ecom_assets.errors import UserError
+from ecom_assets.sql import between, quoted
+
+SQL_TYPES: Mapping[Kind, str] = {
+    "text": "VARCHAR",
+    "integer": "BIGINT",
+    "decimal": "DECIMAL(18,4)",
+    "date": "DATE",
+    "timestamp": "TIMESTAMP",
+    "float": "DOUBLE",
+    "boolean": "BOOLEAN",
+}
+PROVENANCE = {"arrived_on": "DATE", "source_file": "VARCHAR", "record": "BIGINT"}
+BRONZE_DERIVED = {"event_on": "DATE", "read_on": "DATE", "key_hash": "UBIGINT"}
+BRONZE_COLUMNS = {
+    **PROVENANCE,
+    "unknown_columns": "VARCHAR",
+    "problem": "VARCHAR",
+    "raw_record": "VARCHAR",
+    **BRONZE_DERIVED,
+}
+_FITS: Mapping[str, str] = {
+    "BIGINT": r"(U?(TINY|SMALL)INT|U?INTEGER|BIGINT|HUGEINT)",
+    "DECIMAL(18,4)": r"(DECIMAL\(\d+,[0-4]\)|(TINY|SMALL|BIG)INT|INTEGER)",
+    "DOUBLE": r"(DOUBLE|FLOAT)",
+    "TIMESTAMP": r"TIMESTAMP(_S|_MS)?",
+}
+
+
+@dataclass(frozen=True)
+class Query:
+    """Rows that are still to be asked for: SQL, and the connection that can run it."""
+
+    con: duckdb.DuckDBPyConnection
+    sql: str
+
+    def relation(self) -> duckdb.DuckDBPyRelation:
+        """The rows as DuckDB's relation. Raises duckdb.Error where the SQL does not hold."""
+        return self.con.sql(self.sql)
+
+
+class ShapeError(UserError):
+    """A transform's result does not have the columns or types of its contract."""
+
+
+def columns_of(declaration: Declaration) -> dict[str, str]:
+    """Column to SQL type of the table as it is stored."""
+    columns = declaration.contract.columns.values()
+    if declaration.is_bronze:
+        return {**{column.name: "VARCHAR" for column in columns}, **BRONZE_COLUMNS}
+    stored = {column.name: SQL_TYPES[column.kind] for column in columns}
+    return {**stored, **PROVENANCE} if declaration.from_feed else stored
+
+
+def quarantine_columns(bronze: Declaration) -> dict[str, str]:
+    """Column to SQL type of the rows set aside: bronze's own, and why."""
+    return {**columns_of(bronze), "reasons": "VARCHAR[]"}
+
+
+def stored_types(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
+    """Table to its columns and their SQL types, of all tables of the database in use."""
+    found: dict[str, dict[str, str]] = {}
+    for table, column, sql_type in con.execute(
+        "select schema_name || '.' || table_name, column_name, data_type "
+        "from duckdb_columns() semi join duckdb_tables() using (database_oid, table_oid) "
+        "where database_name = current_database() order by table_oid, column_index"
+    ).fetchall():
+        found.setdefault(table, {})[column] = sql_type
+    return found
+
+
+def ensure_table(
+    con: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, str], standing: Mapping[str, str] | None = None
+) -> None:
+    """Make the table, or add the columns it lacks to those standing. A changed type is refused with ShapeError."""
+    if not standing:
+        con.execute(f"create schema if not exists {quoted(table.partition('.')[0])}")
+        con.execute(f"create table {quoted(table)} ({', '.join(f'{quoted(c)} {t}' for c, t in columns.items())})")
+        return
+    for name, sql_type in columns.items():
+        if name not in standing:
+            con.execute(f"alter table {quoted(table)} add column {quoted(name)} {sql_type}")
+        elif standing[name] != sql_type:
+            raise ShapeError(
+                f"{table}.{name} is stored as {standing[name]} and declared as {sql_type}. Give the column a new "
+                f"name, or rebuild: drop the table and run all its days again."
+            )
+
+
+def check_shape(name: str, relation: duckdb.DuckDBPyRelation, columns: Mapping[str, str]) -> None:
+    """Refuse a result that lacks a column or would have to be cast with loss. Raises ShapeError."""
+    found = dict(zip(relation.columns, map(str, relation.types), strict=True))
+    for column, wanted in columns.items():
+        if column not in found:
+            raise ShapeError(f"{name}: transform gives no column {column}; it gives {', '.join(found)}.")
+        if found[column] not in (wanted, '"NULL"') and not re.fullmatch(_FITS.get(wanted, "(?!)"), found[column]):
+            raise ShapeError(
+                f"{name}.{column}: transform gives {found[column]}, the contract says {wanted}; cast it in transform."
+            )
+
+
+def as_query(con: duckdb.DuckDBPyConnection, frame: Any) -> Query:
+    """A query, or a narwhals, Polars or pandas frame, as a query of this connection."""
+    if isinstance(frame, Query):
+        return frame
+    native = frame.to_native() if isinstance(frame, (nw.LazyFrame, nw.DataFrame)) else frame
+    if isinstance(native, duckdb.DuckDBPyRelation):
+        native = native.to_arrow_table()
+    elif hasattr(native, "collect"):
+        native = native.collect()
+    if isinstance(native, pd.DataFrame):
+        native = pa.Table.from_pandas(native, preserve_index=False)
+    elif hasattr(native, "to_arrow"):
+        native = native.to_arrow()
+    con.register("transformed", native)
+    return Query(con, "select * from transformed")
+
+
+def as_wanted(query: Query, wanted: Any) -> Any:
+    """A query as the frame that an annotation asks for: Polars, pandas on Arrow, else the query itself."""
+    if wanted is pl.DataFrame:
+        return query.relation().pl()
+    if wanted is pd.DataFrame:
+        arrow = query.relation().to_arrow_table()
+        return arrow.to_pandas(types_mapper=pd.ArrowDtype)  # days and amounts stay what they are
+    return query
+
+
+def days_query(window: Window) -> str:
+    """SQL: the days of a window, as the transform's parameter `days` gets them."""
+    return f"select unnest(generate_series(date '{window.first}', date '{window.last}', interval 1 day))::date as day"
+
+
+def read_query(source: Declaration, read: Read, window: Window, calendar: Window) -> str:
+    """SQL: the rows of an input that a window reaches."""
+    reached = read.reach.window(window, calendar)
+    names = ", ".join(quoted(column) for column in source.contract.columns)
+    return f"select {names} from {quoted(source.name)} where {between(str(source.contract.partition_column), reached)}"

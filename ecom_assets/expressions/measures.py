@@ -1,0 +1,62 @@
+"""What the measures mean, said once for all tables that hold them."""
+
+import narwhals as nw
+
+from ecom_assets.expressions.money import MONEY, ratio
+
+VALID_ORDERS = "Orders with an accepted line, except those cancelled as void or test"
+UNITS = "Units on the lines of valid orders"
+GROSS_SALES = "Quantity times unit price of valid orders, before discounts, on the order day"
+DISCOUNTS = "Line discounts and shares of order discounts of valid orders, on the order day"
+RETURNS = "Refunded merchandise value as sent, on the refund day, whatever became of the order"
+NET_SALES = "Gross sales less discounts less returns"
+SHIPPING = "Shipping fees of valid orders, on the order day"
+TAX = "Tax of valid orders, on the order day"
+REFUNDED_SHIPPING = "Refunded shipping fees, on the refund day"
+REFUNDED_TAX = "Refunded tax, on the refund day"
+TOTAL_SALES = "Net sales plus shipping and tax, less refunded shipping and tax"
+CANCELLED_ORDERS = "Valid orders that were cancelled, counted on the order day"
+NEW_ORDERS = "Orders that are their customer's first valid one by moment and number"
+NEW_SALES = "Gross sales less discounts of new orders"
+ASP = "Average selling price: gross sales less discounts, per unit; null without units"
+REVENUE = "Gross sales less discounts of valid orders, on the order day"
+SPEND = "What advertising cost, as last reported"
+IMPRESSIONS = "How often advertisements were shown"
+CLICKS = "How often advertisements were clicked"
+CAC = "Customer acquisition cost: spend per new customer; null without spend or new customers"
+
+STOCK_OPENED = "Units that lay there when the stock was first recorded, on the day that records them"
+STOCK_RECEIVED = "Units received from suppliers"
+STOCK_SOLD = "Units that left for customers"
+STOCK_RETURNED = "Units put back after a return"
+STOCK_ADJUSTED = "Units found, less those lost"
+
+UNKNOWN_CATEGORY = "unknown"
+"""Stands for the category of a product whose version names none, or that had no version yet."""
+
+
+def revenue() -> nw.Expr:
+    """Gross sales less discounts, an amount; of the columns of these names."""
+    return (nw.col("gross_sales") - nw.col("discounts")).cast(MONEY)
+
+
+def is_first_order_of_day() -> nw.Expr:
+    """Whether an order is its customer's first of its day by moment and number, of the valid orders that there are."""
+    first = nw.col("order_id").first().over("customer_id", "ordered_on", order_by=["ordered_at", "order_id"])
+    return nw.col("order_id") == first
+
+
+def net_sales() -> nw.Expr:
+    """Gross sales less discounts less returns, an amount; of the columns of these names."""
+    return (revenue() - nw.col("returns")).cast(MONEY)
+
+
+def cac() -> nw.Expr:
+    """Spend per new customer, a float; of the columns of these names. Without spend, what they cost is not known."""
+    return nw.when(nw.col("spend") > 0).then(ratio("spend", "new_customers"))
+
+
+def total_sales() -> nw.Expr:
+    """Net sales, shipping and tax, less what of these was refunded, an amount; of the columns of these names."""
+    charged = net_sales() + nw.col("shipping") + nw.col("tax")
+    return (charged - nw.col("refunded_shipping") - nw.col("refunded_tax")).cast(MONEY)

@@ -1,0 +1,217 @@
+"""The warehouse as Dagster sees it: an I/O manager over one DuckDB file.
+
+One connection per run, opened when first needed and closed at the end of the run. Runs of several
+processes wait for each other. Nobody else opens the file: readers read the snapshot.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from typing import Any
+
+import dagster as dg
+import duckdb
+from pydantic import PrivateAttr
+
+from ecom_assets import catalog, settings
+from ecom_assets.days import Window
+from ecom_assets.declaration import Catalog, Declaration
+from ecom_assets.engine.compiling import compiled
+from ecom_assets.engine.duckdb.tables import Query
+from ecom_assets.orchestration import metadata
+from ecom_assets.publishing import snapshot as publishing
+from ecom_assets.sql import quoted
+from ecom_assets.table_asset import CONTRACT, EXPECTATIONS, asset_key, has_expectations, partitions
+from ecom_assets.warehouse.ledger import DayResult
+from ecom_assets.warehouse.opening import open_session
+from ecom_assets.warehouse.session import Session
+
+REPAIR_TAG = "ecom/repair"
+
+
+def window_of(context: Any) -> Window:
+    """The days that a step runs for. Raises Failure where the run names none."""
+    try:
+        keys = context.partition_key_range
+    except dg.DagsterInvariantViolationError as error:
+        # "Execute" on the page of a check starts such a run.
+        told = "This run names no days. Checks are part of writing a day: materialise the days of the table instead."
+        raise dg.Failure(told, allow_retries=False) from error
+    return Window.parse(f"{keys.start}..{keys.end}")
+
+
+_NOT_PUBLISHED: dict[str, Exception] = {}
+"""Runs of this process of which the snapshot knows nothing, and why."""
+
+
+def take_publishing_error(run_id: str) -> Exception | None:
+    """Why a run that has ended could not be published, told once; None where it was."""
+    return _NOT_PUBLISHED.pop(run_id, None)
+
+
+class Warehouse(dg.ConfigurableIOManager):
+    """Loads what a window reaches, stores the days of a window each on its own merit.
+
+    Good days are materialised; a bad day gets a failed check of its partition and no rows.
+    """
+
+    _stack: ExitStack = PrivateAttr(default_factory=ExitStack)
+    _session: Session | None = PrivateAttr(default=None)
+    _written: dict[str, list[DayResult]] = PrivateAttr(default_factory=dict)
+
+    def tables(self) -> Catalog:
+        """The tables there are; tests put others here."""
+        return catalog.tables()
+
+    def session(self, run_id: str) -> Session:
+        """The run's session, opened at the first call."""
+        if self._session is None:
+            self._session = self._stack.enter_context(open_session(settings.load(), self.tables(), run_id))
+        return self._session
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        """Publish what the run has stored, close the connection, let the next run in.
+
+        Dagster ends a run well whatever is raised here, so the executor looks for the error.
+        """
+        session, self._session = self._session, None
+        self._written.clear()
+        with self._stack:
+            if session is not None:
+                try:
+                    publishing.publish(session, settings.load().snapshot)
+                except (duckdb.Error, OSError) as error:
+                    _NOT_PUBLISHED[session.run_id] = error
+                    raise
+
+    def days(self, context: dg.AssetExecutionContext) -> Query:
+        """The days of the run's window, for transforms that ask for them."""
+        return self.session(context.run.run_id).days(window_of(context))
+
+    def load_input(self, context: dg.InputContext) -> Any:
+        """The rows of an upstream table that the window reaches, as the transform's annotation wants them."""
+        session = self.session(context.step_context.run_id)
+        declaration = _declaration(context.step_context)
+        table = ".".join(context.asset_key.path)
+        read = next(read for read in declaration.reads if read.table == table)
+        return session.frame(declaration, read, window_of(context.step_context))
+
+    def handle_output(  # type: ignore[override]
+        self, context: dg.OutputContext, obj: Any
+    ) -> Iterator[dg.DagsterEvent]:
+        """Store the window; say of each day what became of it. Raises Failure when no day is good."""
+        step = context.step_context
+        session = self.session(step.run_id)
+        declaration = _declaration(step)
+        window = window_of(step)
+        if declaration.name not in self._written:
+            repair, began = step.dagster_run.tags.get(REPAIR_TAG) == "true", time.perf_counter()
+            self._written[declaration.name] = (
+                session.repair(declaration.name, window) if repair else session.write(declaration, obj, window)
+            )
+            seconds = time.perf_counter() - began
+            context.log.info(_said(declaration.name, window, self._written[declaration.name], seconds))
+            for result in self._written[declaration.name]:
+                yield from _evaluations(step, declaration, result)
+        results = self._written[declaration.name]
+        is_quarantine = context.asset_key != asset_key(declaration.name)
+        for result in results:
+            about = _about_quarantined(result) if is_quarantine else {"dagster/partition_row_count": result.row_count}
+            step.add_asset_metadata({**about, "state": str(result.state)}, context.asset_key, str(result.day))
+        good = [str(result.day) for result in results if result.state.is_good]
+        if not good:
+            why = results[0].note if results else "nothing of it is stale, and it never ran"
+            raise dg.Failure(f"{declaration.name} has no good day in {window}: {why}", allow_retries=False)
+        if not declaration.is_bronze and not is_quarantine:
+            lineage = compiled(declaration, self.tables()).lineage
+            step.add_asset_metadata(metadata.about_lineage(lineage), context.asset_key, good[-1])
+        if declaration.contract.layer == "kpi":
+            _add_plot(step, session, declaration, good[-1])
+        if len(good) < len(window):
+            context._asset_partitions_subset = partitions().subset_with_partition_keys(good)
+
+
+def _declaration(step: Any) -> Declaration:
+    return step.op_def.compute_fn.decorated_fn.declaration  # type: ignore[no-any-return]
+
+
+def _said(table: str, window: Window, results: list[DayResult], seconds: float) -> str:
+    rows, bad = sum(result.row_count for result in results), sum(result.bad_count for result in results)
+    lost = [str(result.day) for result in results if not result.state.is_good]
+    said = f"{table} {window}: {rows:,} rows" + (f", {bad:,} set aside" if bad else "") + f", {seconds:.1f} s"
+    return f"{said}; no good rows on {', '.join(lost)}" if lost else said
+
+
+def _add_plot(step: Any, session: Session, declaration: Declaration, on: str) -> None:
+    """The main measure of the table's last days, on the event of one day: an event should be small."""
+    table, measure = quoted(declaration.name), metadata.main_measure(declaration)
+    day = quoted(str(declaration.contract.partition_column))
+    values = dict(
+        session.con.execute(
+            f"select {day}, sum({quoted(measure)})::double from {table} "
+            f"where {day} > (select max({day}) from {table}) - {metadata.PLOT_DAYS} group by all"
+        ).fetchall()
+    )
+    if values:
+        picture = dg.MetadataValue.md(metadata.plot(measure, values))
+        step.add_asset_metadata({f"{measure} of the last days": picture}, asset_key(declaration.name), on)
+
+
+def _evaluations(step: Any, declaration: Declaration, result: DayResult) -> Iterator[dg.DagsterEvent]:
+    """The day's verdict on each check of the table, as an event of its partition."""
+
+    def evaluation(
+        check: str, passed: bool, severity: dg.AssetCheckSeverity, about: dict[str, Any], said: str
+    ) -> dg.DagsterEvent:
+        return dg.DagsterEvent.asset_check_evaluation(
+            step,
+            dg.AssetCheckEvaluation(
+                asset_key=asset_key(declaration.name),
+                check_name=check,
+                passed=passed,
+                metadata={"rows": dg.MetadataValue.int(result.row_count), **about},
+                severity=severity,
+                description=said or None,
+                partition=str(result.day),
+                blocking=severity is dg.AssetCheckSeverity.ERROR,
+            ),
+        )
+
+    found: dict[str, Any] = {"bad_rows": dg.MetadataValue.int(result.bad_count)} if result.bad_count else {}
+    if result.broken:
+        found["broken"] = dg.MetadataValue.json(dict(result.broken))
+    if result.samples:
+        found["sample_rows"] = _sample_table(result)
+    has_set_aside = declaration.from_feed and result.bad_count
+    aside = _counts("Rows set aside, by what they break:", result.broken) if has_set_aside else ""
+    said = "\n\n".join(filter(None, [result.note, aside]))
+    yield evaluation(CONTRACT, result.state.is_good, dg.AssetCheckSeverity.ERROR, found, said)
+    if has_expectations(declaration):
+        missed = {**result.warned, **(result.broken if result.state.is_good else {})}
+        about = {**found, "missed": dg.MetadataValue.json(missed)} if missed else {}
+        said = _counts("Rows, by what they miss:", missed)
+        yield evaluation(EXPECTATIONS, not missed, dg.AssetCheckSeverity.WARN, about, said)
+
+
+def _about_quarantined(result: DayResult) -> dict[str, Any]:
+    """What is shown of the rows that a day has set aside: how many, by which reasons, and some of them."""
+    about: dict[str, Any] = {"dagster/partition_row_count": result.bad_count}
+    if result.broken and result.samples:
+        about["reasons"] = dg.MetadataValue.md(_counts("Rows, by what they break:", result.broken))
+        about["sample_rows"] = _sample_table(result)
+    return about
+
+
+def _counts(head: str, rules: Mapping[str, int]) -> str:
+    """Rules and how many rows break them, as Markdown; nothing where there are none."""
+    return "\n".join([f"{head}\n", *(f"- {count:,}: {rule}" for rule, count in rules.items())]) if rules else ""
+
+
+def _sample_table(result: DayResult) -> dg.TableMetadataValue:
+    """The rows with what is wrong with them first."""
+    names = [name for name in result.samples[0] if not name.startswith("warned ")]
+    names.sort(key=lambda name: name != "reasons")
+    return dg.MetadataValue.table(
+        records=[dg.TableRecord({name: row[name] or "" for name in names}) for row in result.samples],
+        schema=dg.TableSchema([dg.TableColumn(name) for name in names]),
+    )

@@ -1,0 +1,131 @@
+"""Sensors: what new files and stale days ask for. They read the landing zone and the snapshot, never the warehouse."""
+
+import datetime as dt
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+
+from ecom_assets import catalog, settings
+from ecom_assets.landing.zone import Zone
+from ecom_assets.orchestration.alerts import report_failures
+from ecom_assets.orchestration.io_manager import REPAIR_TAG
+from ecom_assets.orchestration.jobs import pipeline
+from ecom_assets.serving.snapshot import open_snapshot
+from ecom_assets.table_asset import asset_key, past_days
+from ecom_assets.warehouse.ledger import StaleDay, good_days, unread
+from ecom_assets.warehouse.repair import Repair, plan, runnable
+from ecom_assets.warehouse.store import made_of
+
+MOST_RUNS_PER_TICK = 10
+_UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+@dataclass(frozen=True)
+class Published:
+    """What the snapshot's ledger says.
+
+    What each table-day was made of, which are good, the days on which rows happened, what is stale, when was last
+    written, and of what code and settings.
+    """
+
+    recorded: Mapping[tuple[str, dt.date], int]
+    good: Collection[tuple[str, dt.date]]
+    happened: Collection[dt.date]
+    stale: Sequence[StaleDay]
+    written_at: dt.datetime | None
+    made_of: str | None
+
+
+def published(snapshot: Path) -> Published:
+    """The ledger in the snapshot; an empty one before the first is published."""
+    try:
+        with open_snapshot(snapshot) as con:
+            days = con.execute("select table_name, day, inputs from ledger.days").fetchall()
+            good = good_days(con)
+            happened = {day for (day,) in con.execute("select distinct event_on from ledger.arrivals").fetchall()}
+            stale = con.execute("select table_name, day, why from ledger.stale order by all").fetchall()
+            [(written_at,)] = con.execute("select max(written_at) from ledger.days").fetchall()
+            told = con.sql("from ledger.published")
+            standing = dict(zip(told.columns, *told.fetchall(), strict=True))
+    except FileNotFoundError:
+        return Published({}, (), (), [], None, None)
+    recorded = {(table, day): inputs for table, day, inputs in days}
+    return Published(recorded, good, happened, [StaleDay(*row) for row in stale], written_at, standing.get("made_of"))
+
+
+@dg.sensor(job=pipeline, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
+def run_new_files(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+    """Run the arrival days whose files are new or changed, through all tables."""
+    known, days = settings.load(), past_days()
+    if days is None:
+        return dg.SensorResult(skip_reason="No day of the calendar is over.")
+    standing = published(known.snapshot)
+    bronze = [declaration.name for declaration in catalog.tables() if declaration.is_bronze]
+    found = unread(Zone(known.landing), bronze, standing.recorded, days, happened=standing.happened)
+    return _ask(context, standing, found)
+
+
+@dg.sensor(job=pipeline, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
+def run_stale_days(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+    """Run the table-days whose inputs or code have changed since: late rows, corrections, new versions of a table.
+
+    Of new code or settings the snapshot knows nothing yet. A run of the newest day finds out, and publishes what is
+    stale by them.
+    """
+    known = settings.load()
+    standing = published(known.snapshot)
+    found = [found for found in standing.stale if found.table in catalog.tables()]
+    if standing.good and standing.made_of != made_of(known.time_zone, known.calendar, known.strict):
+        newest = max(day for _, day in standing.good)
+        found += [StaleDay(table, newest, "code or settings may have changed") for table in catalog.tables().names]
+    return _ask(context, standing, runnable(found))
+
+
+SENSORS = [run_new_files, run_stale_days, report_failures]
+
+
+def _ask(context: dg.SensorEvaluationContext, standing: Published, found: Sequence[StaleDay]) -> dg.SensorResult:
+    """Requests for what was found, unless a run is under way or it was asked for since the last write.
+
+    The second makes that a run which gets nothing done is not started for ever. The cursor is the number of
+    the round and a digest of what was asked for in it.
+    """
+    round_before, _, asked_before = (context.cursor or "0 ").partition(" ")
+    if not found:
+        return dg.SensorResult(skip_reason="Everything is up to date.", cursor=f"{round_before} ")
+    if context.instance.get_runs_count(dg.RunsFilter(statuses=_UNFINISHED)):
+        return dg.SensorResult(skip_reason="A run is under way; what it leaves is asked for afterwards.")
+    asked = hashlib.blake2b(repr((sorted(found), standing.written_at)).encode(), digest_size=16).hexdigest()
+    if asked == asked_before:
+        return dg.SensorResult(
+            skip_reason=f"{len(found)} table-days have been asked for, and nothing was written. Mend what stopped the "
+            "run, then: ecom run --stale"
+        )
+    this_round = int(round_before) + 1
+    repairs = plan(found, catalog.tables(), standing.good)[:MOST_RUNS_PER_TICK]
+    return dg.SensorResult([_request(repair, this_round, asked) for repair in repairs], cursor=f"{this_round} {asked}")
+
+
+def _request(repair: Repair, this_round: int, asked: str) -> dg.RunRequest:
+    """A run of a round. What is asked for is in its key too: a cursor that is reset begins the rounds anew."""
+    declarations = [catalog.tables()[table] for table in sorted(repair.tables)]
+    tables = [asset_key(declaration.name) for declaration in declarations]
+    quarantines = [asset_key(declaration.quarantine) for declaration in declarations if declaration.from_feed]
+    return dg.RunRequest(
+        run_key=f"{this_round}:{asked}:{repair.window}",
+        asset_selection=[*tables, *quarantines],
+        tags={
+            "dagster/asset_partition_range_start": str(repair.window.first),
+            "dagster/asset_partition_range_end": str(repair.window.last),
+            REPAIR_TAG: "true",
+        },
+    )

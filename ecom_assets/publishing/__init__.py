@@ -1,0 +1,1 @@
+"""Publishing: what writes the snapshot. What reads it belongs in `serving`."""

@@ -1,0 +1,294 @@
+"""What our checks find of what is wrong, where it is known what is wrong: in the synthetic shop's own feeds.
+
+A defect that the shop plants is caught when the landed record that holds it is set aside. A row that is only sent once
+more (`duplicate_row`) is caught too when it counts once: it gave way to another row, or its twin to it.
+
+A record that is set aside and holds no planted defect is a false alarm, unless only what it refers to is missing. Where
+that is set aside itself, the record is a consequence. Where the record arrived on the newest day, it may be waiting.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+
+from ecom_assets import catalog, settings
+from ecom_assets.declaration import Catalog, Declaration
+from ecom_assets.engine.duckdb.parsing import stripped
+from ecom_assets.serving.snapshot import open_snapshot
+from ecom_assets.shop import faults
+from ecom_assets.sources.synthetic import DEFECTS
+from ecom_assets.sql import among, literal, quoted
+from ecom_assets.table_asset import OWNERS, asset_key
+
+PRECISION_TARGET = 0.9
+"""Defects per record set aside, consequences and rows that wait apart."""
+UNSEEN = {faults.raised_amount.__name__}
+"""Kinds of defects that no check can see: the row is as plausible as a good one."""
+KEY = dg.AssetKey(["quality", "detection"])
+FINDS_DEFECTS = "finds_defects"
+DAYS_SHOWN = 7
+"""Arrival days whose feeds are shown one by one beside the figures over all days."""
+NO_TRUTH = "Nobody knows here which rows are wrong: only the synthetic shop tells, in truth/defects."
+_RECORD = "feed, arrived_on, source_file, record"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How many defects of a kind were planted in files that have been read, and how many of them were caught."""
+
+    name: str
+    planted: int
+    caught: int
+
+    @property
+    def recall(self) -> float:
+        """Caught per planted, 0 to 1."""
+        return self.caught / self.planted
+
+
+def _precision(defects: int, false_alarms: int) -> float | None:
+    """Defects per defect and false alarm set aside, 0 to 1. None where there are neither."""
+    return defects / (defects + false_alarms) if defects or false_alarms else None
+
+
+@dataclass(frozen=True)
+class FeedDay:
+    """What was found in the records of a feed that arrived on a day; only days with a defect or a false alarm."""
+
+    feed: str
+    arrived_on: date
+    planted: int
+    caught: int
+    defects_set_aside: int
+    false_alarms: int
+
+    @property
+    def recall(self) -> float | None:
+        """Caught per planted, 0 to 1. None where nothing was planted."""
+        return self.caught / self.planted if self.planted else None
+
+    @property
+    def precision(self) -> float | None:
+        """Defects per defect and false alarm set aside, 0 to 1. None where there are neither."""
+        return _precision(self.defects_set_aside, self.false_alarms)
+
+
+@dataclass(frozen=True)
+class Detection:
+    """What was found of what was planted, and what was set aside beside it."""
+
+    kinds: Sequence[Kind]
+    defects_set_aside: int
+    """Records set aside that hold a planted defect."""
+    consequences: int
+    """Good records set aside only because what they refer to is set aside."""
+    waiting: int
+    """Good records of the newest arrival day set aside only because what they refer to has not arrived."""
+    false_alarms: Mapping[str, int]
+    """Other good records set aside, by feed and reason."""
+    good_rows: int
+    """Records read that hold no planted defect."""
+    feed_days: Sequence[FeedDay]
+    """The same by feed and arrival day, the newest day first."""
+
+    @property
+    def false_alarm_count(self) -> int:
+        """How many records the false alarms are."""
+        return sum(self.false_alarms.values())
+
+    @property
+    def precision(self) -> float | None:
+        """Defects per defect and false alarm set aside, 0 to 1. None where there are neither."""
+        return _precision(self.defects_set_aside, self.false_alarm_count)
+
+    @property
+    def false_alarms_per_thousand(self) -> float | None:
+        """False alarms per 1,000 good rows. None where there are no good rows."""
+        return 1_000 * self.false_alarm_count / self.good_rows if self.good_rows else None
+
+    @property
+    def missed(self) -> Sequence[Kind]:
+        """The kinds that are meant to be caught, and of which some were not."""
+        return [kind for kind in self.kinds if kind.recall < 1 and kind.name not in UNSEEN]
+
+    @property
+    def meets_target(self) -> bool:
+        """Whether every defect that can be seen was caught, and few good rows with them."""
+        return not self.missed and (self.precision is None or self.precision >= PRECISION_TARGET)
+
+
+def measured(con: duckdb.DuckDBPyConnection, truth: Path, tables: Catalog) -> Detection | None:
+    """What a snapshot's checks found of the defects that the truth names; None where it names no day.
+
+    Counts the records of arrival days of which the truth tells, and of files that have been read.
+    """
+    files = sorted((truth / DEFECTS).glob("*.parquet"))
+    if not files:
+        return None
+    told = among("arrived_on", [date.fromisoformat(file.stem) for file in files])
+    from_feed = [declaration for declaration in tables if declaration.from_feed]
+    planted = f"""
+        select {_RECORD}, kind from read_parquet([{", ".join(literal(str(file)) for file in files)}])
+        semi join ledger.files using (feed, arrived_on, source_file)"""
+    aside = " union all ".join(_set_aside(declaration, tables) for declaration in from_feed)
+    counted_once = " union ".join(_counted_once(declaration) for declaration in from_feed)
+    con.execute(f"create or replace temp table planted as {planted}")
+    con.execute(f"create or replace temp table aside as {aside}")
+    con.execute(f"""
+        create or replace temp table found as
+        select feed, arrived_on, kind, (
+            aside.record is not null
+            or counted_once.record is not null and kind = {literal(faults.duplicate_row.__name__)}) as is_caught
+        from planted left join aside using ({_RECORD}) left join ({counted_once}) counted_once using ({_RECORD})""")
+    con.execute(f"""
+        create or replace temp table fates as
+        select feed, arrived_on, reasons, case
+            when kind is not null then 'defect'
+            when len(reasons) = refused then 'consequence'
+            when len(reasons) = missing and arrived_on = (select max(arrived_on) from ledger.files where {told})
+            then 'waiting' else 'false alarm' end as fate
+        from aside left join planted using ({_RECORD}) where {told}""")
+    kinds = con.execute(
+        "select kind, count(*), count(*) filter (is_caught) from found group by kind order by kind"
+    ).fetchall()
+    fates = con.execute("""
+        select fate, feed || ': ' || array_to_string(reasons, '; ') as why, count(*) as rows
+        from fates group by all order by rows desc, why""").fetchall()
+    feed_days = con.execute("""
+        select feed, arrived_on, sum(planted)::bigint as planted, sum(caught)::bigint as caught,
+               sum(defects)::bigint as defects, sum(false_alarms)::bigint as false_alarms
+        from (
+            select feed, arrived_on, 1 as planted, is_caught::int as caught, 0 as defects, 0 as false_alarms from found
+            union all
+            select feed, arrived_on, 0, 0, (fate = 'defect')::int, (fate = 'false alarm')::int from fates)
+        group by all having planted > 0 or false_alarms > 0 order by arrived_on desc, feed""").fetchall()
+    [(read,)] = con.execute(f"""
+        select coalesce(sum(row_count), 0)::bigint from ledger.arrivals where {told}""").fetchall()
+    by_fate: dict[str, dict[str, int]] = defaultdict(dict)
+    for fate, why, rows in fates:
+        by_fate[fate][why] = rows
+    return Detection(
+        kinds=[Kind(*kind) for kind in kinds],
+        defects_set_aside=sum(by_fate["defect"].values()),
+        consequences=sum(by_fate["consequence"].values()),
+        waiting=sum(by_fate["waiting"].values()),
+        false_alarms=by_fate["false alarm"],
+        good_rows=read - sum(planted for _, planted, _ in kinds),
+        feed_days=[FeedDay(*feed_day) for feed_day in feed_days],
+    )
+
+
+def _feed(declaration: Declaration) -> str:
+    return literal(declaration.feed_name)
+
+
+def _set_aside(declaration: Declaration, tables: Catalog) -> str:
+    """SQL: a table's records that are set aside, and how many of the reasons are missing, and refused, references."""
+    missing, refused = ["0"], ["0"]
+    for column in declaration.contract.references:
+        target = tables[str(column.references)]
+        is_missing = f"list_contains(reasons, {literal(column.missing_reference)})"
+        missing.append(f"{is_missing}::int")
+        if target.from_feed:
+            key = stripped(quoted(target.contract.primary_key[0]))
+            keys = f"select {key} from {quoted(target.quarantine)} where {key} is not null"
+            refused.append(f"({is_missing} and {stripped(quoted(column.name))} in ({keys}))::int")
+    return (
+        f"select {_feed(declaration)} as feed, arrived_on, source_file, record, reasons, "
+        f"{' + '.join(missing)} as missing, {' + '.join(refused)} as refused from {quoted(declaration.quarantine)}"
+    )
+
+
+def _counted_once(declaration: Declaration) -> str:
+    """SQL: a table's records that gave way to another, or to which the same row sent before gave way."""
+    feed, superseded = _feed(declaration), quoted(declaration.superseded)
+    return (
+        f"select {feed} as feed, arrived_on, source_file, record from {superseded} "
+        f"union select {feed}, by_arrived_on, by_source_file, by_record from {superseded} where kind = 'duplicate'"
+    )
+
+
+def kinds_table(found: Detection) -> str:
+    """The kinds as a Markdown table."""
+    lines = [f"| {kind.name} | {kind.planted:,} | {kind.caught:,} | {kind.recall:.1%} |" for kind in found.kinds]
+    return "\n".join(["| defect | planted | caught | recall |", "| --- | --: | --: | --: |", *lines])
+
+
+def feed_days_table(found: Detection) -> str:
+    """The feeds of the newest arrival days as a Markdown table."""
+    newest = sorted({day.arrived_on for day in found.feed_days})[-DAYS_SHOWN:]
+    lines = [
+        f"| {day.feed} | {day.arrived_on} | {day.planted:,} | {day.caught:,} | {percent(day.recall)} "
+        f"| {day.false_alarms:,} | {percent(day.precision)} |"
+        for day in found.feed_days
+        if day.arrived_on in newest
+    ]
+    head = "| feed | arrival day | planted | caught | recall | false alarms | precision |"
+    return "\n".join([head, "| --- | --- | --: | --: | --: | --: | --: |", *lines])
+
+
+def percent(share: float | None) -> str:
+    """A share of 0 to 1 in percent; nothing where there is none."""
+    return "" if share is None else f"{share:.1%}"
+
+
+def alarms_table(found: Detection) -> str:
+    """The false alarms as a Markdown table."""
+    lines = [f"| {why} | {rows:,} |" for why, rows in found.false_alarms.items()]
+    return "\n".join(["| good rows set aside | rows |", "| --- | --: |", *lines])
+
+
+@dg.asset(
+    key=KEY,
+    group_name="quality",
+    deps=[asset_key(declaration.quarantine) for declaration in catalog.tables() if declaration.from_feed],
+    owners=OWNERS,
+    kinds={"duckdb", "quality"},
+    check_specs=[
+        dg.AssetCheckSpec(
+            FINDS_DEFECTS,
+            asset=KEY,
+            description="Every planted defect that can be seen is caught, and of the records set aside "
+            f"{PRECISION_TARGET:.0%} hold one.",
+        )
+    ],
+)
+def detection() -> dg.MaterializeResult:
+    """How many of the synthetic shop's planted defects our checks have caught, by kind, and by feed and arrival day.
+
+    Looks at the snapshot and at the shop's truth, which no table reads. Without a synthetic shop nothing is known, and
+    the check passes.
+    """
+    known = settings.load()
+    with open_snapshot(known.snapshot) as con:
+        found = measured(con, known.truth, catalog.tables())
+    if found is None:
+        return _judged({"truth": NO_TRUTH}, {"truth": NO_TRUTH}, passed=True)
+    figures = {
+        "precision": found.precision,
+        "precision_target": PRECISION_TARGET,
+        "false_alarms_per_thousand": found.false_alarms_per_thousand,
+    }
+    told = {
+        **figures,
+        "kinds": dg.MetadataValue.md(kinds_table(found)),
+        "newest_days": dg.MetadataValue.md(feed_days_table(found)),
+        "false_alarms": dg.MetadataValue.md(alarms_table(found)),
+        "consequences": found.consequences,
+        "waiting": found.waiting,
+    }
+    missed = {f"{kind.name} not caught": kind.planted - kind.caught for kind in found.missed}
+    return _judged(told, {**figures, "missed": {**missed, **found.false_alarms}}, passed=found.meets_target)
+
+
+def _judged(told: Mapping[str, Any], of_check: Mapping[str, Any], *, passed: bool) -> dg.MaterializeResult:
+    check = dg.AssetCheckResult(
+        check_name=FINDS_DEFECTS, passed=passed, severity=dg.AssetCheckSeverity.WARN, metadata=of_check
+    )
+    return dg.MaterializeResult(metadata=told, check_results=[check])

@@ -1,0 +1,86 @@
+"""The snapshot as its readers open it."""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, nullcontext
+from pathlib import Path
+
+import duckdb
+
+from ecom_assets.errors import UserError
+from ecom_assets.sql import connect, is_locked_out, literal
+
+PATIENCE = 2.0
+"""Seconds for which a reader waits for a program that has the snapshot open for writing."""
+
+
+class NothingPublished(UserError, FileNotFoundError):
+    """There is no snapshot yet."""
+
+
+class SnapshotInUse(UserError):
+    """Another program has the snapshot open for writing."""
+
+
+@contextmanager
+def open_snapshot(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that reads the newest snapshot, and goes on reading this one while it is open.
+
+    Raises NothingPublished before the first run, SnapshotInUse.
+    """
+    until = time.monotonic() + PATIENCE
+    with closing(connect()) as con:
+        while True:
+            if not path.exists():
+                raise NothingPublished(
+                    f"{path} is not there yet: nothing has been published. Any run does it: make demo, or ecom run "
+                    "2024-01-01..2024-01-31."
+                )
+            found = path.stat().st_ino
+            file = next((file for file in files(path) if is_link(file, path)), None)
+            with lock(file, fcntl.LOCK_SH) if file else nullcontext():
+                try:
+                    con.execute(f"attach {literal(str(path))} as snapshot (read_only)")
+                except duckdb.IOException as error:
+                    if not is_locked_out(error):
+                        raise
+                    if time.monotonic() > until:
+                        raise SnapshotInUse(
+                            f"{path} is open for writing in another program. Close it there, or open it for reading "
+                            f"only, as duckdb -readonly does. {error}"
+                        ) from error
+                    time.sleep(0.1)
+                    continue
+                if path.stat().st_ino == found:
+                    con.execute("use snapshot")
+                    yield con
+                    return
+                con.execute("detach snapshot")
+
+
+def files(path: Path) -> list[Path]:
+    return [path.with_name(f".{path.stem}-{name}{path.suffix}") for name in "ab"]
+
+
+def is_link(file: Path, path: Path) -> bool:
+    return file.exists() and path.exists() and file.samefile(path)
+
+
+@contextmanager
+def lock(file: Path, kind: int) -> Iterator[bool]:
+    """Holds the lock that belongs to a file, or gives False.
+
+    DuckDB's own lock is the process's: it ends as soon as one of several readers in a process closes.
+    """
+    handle = os.open(file.with_suffix(".lock"), os.O_CREAT | os.O_RDONLY, 0o666)
+    try:
+        try:
+            fcntl.flock(handle, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(handle)

@@ -1,0 +1,247 @@
+"""The SQL that makes a feed's rows of the lines of an export."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import duckdb
+
+from ecom_assets.engine.duckdb.parsing import moment_text, written_day
+from ecom_assets.landing.reading import PROBLEM, RAW
+from ecom_assets.sources.feed_map.model import Feed, Marks
+from ecom_assets.sql import connect, identifier, literal
+
+OPERATORS = {
+    "equals": "{text} = {given}",
+    "not_equals": "{text} <> {given}",
+    "starts_with": "starts_with({text}, {given})",
+    "not_starts_with": "not starts_with({text}, {given})",
+    "ends_with": "ends_with({text}, {given})",
+    "contains": "contains({text}, {given})",
+    "matches": "regexp_full_match({text}, {given})",
+    "greater": "coalesce({number} > {limit}, false)",
+    "greater_or_equal": "coalesce({number} >= {limit}, false)",
+    "less": "coalesce({number} < {limit}, false)",
+    "less_or_equal": "coalesce({number} <= {limit}, false)",
+}
+"""What a condition may ask. An absent value is an empty text, and no number."""
+
+_COMPARED = "DECIMAL(28, 9)"
+_ROUNDED = r"'\.\d{6}\d*[1-9]|[eE]'"
+"""The SQL of a pattern that finds numbers of more than six decimals, or with an exponent, which might have them."""
+_TRIED = {"time_format": "try_strptime('', {})", "matches": "regexp_full_match('', {})"}
+"""The SQL that tries a key's text."""
+
+
+def statement(feed: Feed, time_zone: str, *, with_unreadable: bool) -> str:
+    """The SQL that makes a feed's rows from the lines."""
+    ordinals = {
+        tuple(part["ordinal"])
+        for value in feed.columns.values()
+        for part in (value, *value.get("concat", ()))
+        if isinstance(part, dict) and "ordinal" in part
+    }
+    numbered = "".join(
+        f", row_number() over (partition by source_file, {listed(keys)} order by record) as {_ordinal(keys)}"
+        for keys in sorted(ordinals)
+    )
+    values = ", ".join(
+        f"{_taken(value, bool(feed.group_by))} as {identifier(name)}" for name, value in feed.columns.items()
+    )
+    group = f"group by arrived_on, source_file, {listed(feed.group_by)}" if feed.group_by else ""
+    record = "min(record)" if feed.group_by else "record"
+    moments = ", ".join(f"{moment_text(identifier(name), time_zone)} as {identifier(name)}" for name in feed.moments)
+    unreadable = f"""
+        union all by name
+        select arrived_on, source_file, record, problem as {PROBLEM}, raw_record as {RAW}
+        from lines where problem is not null"""
+    return f"""
+        with readable as (select *{numbered} from lines where problem is null),
+        rows_made as (
+            select arrived_on, source_file, {record} as record, {values},
+                NULL::VARCHAR as {PROBLEM}, NULL::VARCHAR as {RAW}
+            from readable where {condition_of_all(feed.where)} {group}
+            {unreadable if with_unreadable else ""}
+        )
+        select * exclude (record) {f"replace ({moments})" if moments else ""} from rows_made
+        order by source_file, record"""
+
+
+def _taken(value: Mapping[str, Any], grouped: bool) -> str:
+    """The SQL of a value as it lands: of a line, of a group, or over other lines."""
+    text = _text_of_line(value)
+    if not grouped and "over" not in value:
+        return text
+    over = f" over (partition by source_file, {listed(value['over'])})" if "over" in value else ""
+    is_no_number = f"{_decimal(text)} is null and trim({text}) <> ''"
+    match value.get("take", "first"):
+        case "min" | "max" as side:
+            of_texts = f"{side}({text}) filter ({is_no_number}){over}"
+            return f"coalesce({of_texts}, arg_{side}({text}, {_decimal(text)}){over})"
+        case "sum":
+            of_texts = f"min({text}) filter ({is_no_number}){over}"
+            return f"coalesce({of_texts}, {_plain(f'sum({_decimal(text)}){over}')})"
+        case "count":
+            return f"(count({text}){over})::VARCHAR"
+        case _:
+            return f"arg_min({text}, record){over}"
+
+
+def _text_of_line(value: Mapping[str, Any]) -> str:
+    """The SQL of a value for one line, before anything is taken over several."""
+    sql = "NULL::VARCHAR"
+    if "from" in value:
+        sql = identifier(value["from"])
+    elif "constant" in value:
+        sql = f"{literal(str(value['constant']))}::VARCHAR"
+    elif "multiply" in value:
+        sent = " || ' * ' || ".join(identifier(name) for name in value["multiply"])
+        product = " * ".join(_decimal(identifier(name)) for name in value["multiply"])
+        sql = f"coalesce({_plain(f'try({product})')}, {sent})"
+    elif "concat" in value:
+        sql = " || ".join(
+            literal(part["text"])
+            if isinstance(part, dict) and "text" in part
+            else f"{_ordinal(part['ordinal'])}::VARCHAR"
+            if isinstance(part, dict)
+            else identifier(part)
+            for part in value["concat"]
+        )
+    elif "ordinal" in value:
+        sql = f"{_ordinal(value['ordinal'])}::VARCHAR"
+    elif "price_of" in value:
+        amount, quantity = map(identifier, value["price_of"])
+        sql = f"coalesce({_plain(f'try({_price(amount, quantity)})')}, {amount} || ' / ' || {quantity})"
+    elif "rounding_of" in value:
+        amount, quantity = map(identifier, value["rounding_of"])
+        rounding = f"{_price(amount, quantity)} * {_decimal(quantity)} - {_decimal(amount)}"
+        sql = f"coalesce({_plain(f'try({rounding})')}, {amount} || ' / ' || {quantity})"
+    if suffix := value.get("strip_suffix"):
+        sql = f"case when ends_with({sql}, {literal(suffix)}) then {sql}[:-{len(suffix) + 1}] else {sql} end"
+    if time_format := value.get("time_format"):
+        sql = f"coalesce(try_strptime({sql}, {literal(time_format)})::VARCHAR, {sql})"
+    if values := value.get("values"):
+        cases = " ".join(f"when {literal(sent)} then {literal(str(ours))}" for sent, ours in values.items())
+        sql = f"case {sql} {cases} else {sql} end"
+    if value.get("negate"):
+        sql = f"coalesce({_plain('-' + _decimal(sql))}, {sql})"
+    if value.get("abs"):
+        sql = f"coalesce({_plain(f'abs({_decimal(sql)})')}, {sql})"
+    if conditions := value.get("when"):
+        cases = " ".join(f"when {_condition(each)} then {literal(each['then'])}" for each in conditions)
+        sql = f"case {cases} else {sql} end"
+    return sql
+
+
+def condition_of_all(conditions: Sequence[Mapping[str, Any]]) -> str:
+    """The SQL that a line meets every condition."""
+    return "(" + (" and ".join(_condition(each) for each in conditions) or "true") + ")"
+
+
+def _condition(condition: Mapping[str, Any]) -> str:
+    column = identifier(condition["column"])
+    operator = next(name for name in condition if name in OPERATORS or name == "is_null")
+    if operator == "is_null":
+        return f"{column} is {'' if condition['is_null'] else 'not '}null"
+    given = literal(str(condition[operator]))
+    return OPERATORS[operator].format(
+        text=f"coalesce({column}, '')",
+        given=given,
+        number=f"try_cast({column} as {_COMPARED})",
+        limit=f"{given}::{_COMPARED}",
+    )
+
+
+def day_of_line(arrival_day: Mapping[str, Any]) -> str:
+    """The SQL of a line's arrival day. Lines without one of their own share their file's first."""
+    column = arrival_day.get("column") or arrival_day.get("first")
+    if column is None:
+        return "arrived_on"
+    told = f"({written_day(identifier(column), 'TIMESTAMP')})::DATE"
+    if time_format := arrival_day.get("time_format"):
+        told = f"try_strptime({identifier(column)}, {literal(time_format)})::DATE"
+    told = f"case when {told} between date '0001-01-02' and date '9999-12-31' then {told} end"
+    first = f"min({told}) over (partition by source_file)"
+    return f"coalesce({told}, {first}, arrived_on)" if "column" in arrival_day else f"coalesce({first}, arrived_on)"
+
+
+def no_day_told(arrival_day: Mapping[str, Any]) -> str:
+    """The SQL, over the lines of a file, of why these tell no arrival day; an empty text where they need not."""
+    column = arrival_day.get("column") or arrival_day.get("first")
+    if column is None:
+        return "''"
+    form = literal(f", its time_format {arrival_day['time_format']}" if "time_format" in arrival_day else "")
+    told = f"any_value({identifier(column)})"
+    return f"""
+        {literal(f"no line tells an arrival day in {column}")} ||
+        coalesce(' (' || {told} || ' is none' || {form} || '; say how it is written with a time_format)', '')"""
+
+
+def no_moment_read(feeds: Iterable[Feed]) -> str:
+    """The SQL, over the lines of a file, of the columns of which a time_format reads none, and what stands there."""
+    told = []
+    for feed in feeds:
+        for name, value in feed.columns.items():
+            if "from" in value and "time_format" in value:
+                sent = _text_of_line({key: value[key] for key in ("from", "strip_suffix") if key in value})
+                some, form = f"filter ({condition_of_all(feed.where)} and trim({sent}) <> '')", value["time_format"]
+                none_read = f"count(*) {some} > 0 and count(try_strptime({sent}, {literal(form)})) {some} = 0"
+                words = f"no line writes {feed.name}.{name} as its time_format {form} says, but as "
+                told.append(f"case when {none_read} then {literal(words)} || (any_value({sent}) {some}) end")
+    return f"list_filter([{', '.join(told)}]::varchar[], lambda x: x is not null)"
+
+
+def number_text(column: str, marks: Marks) -> str:
+    """The SQL of a number's text with a decimal point, and nothing between its thousands.
+
+    What has a point that the marks do not explain is no number: it says so, for a point alone could be read as another
+    number than was meant.
+    """
+    text, mark, between = f"trim({identifier(column)})", re.escape(marks.decimal), marks.thousands
+    whole = rf"(\d{{1,3}}({re.escape(between)}\d{{3}})+|\d*)" if between else r"\d*"
+    plain = f"replace({text}, {literal(between)}, '')" if between else text
+    plain = f"replace({plain}, {literal(marks.decimal)}, '.')"
+    otherwise = identifier(column)
+    if marks.decimal != ".":
+        told = literal(f" (the decimal mark is {marks.decimal})")
+        otherwise = f"{otherwise} || case when contains({otherwise}, '.') then {told} else '' end"
+    pattern = literal(rf"[+-]?{whole}({mark}\d*)?")
+    return f"case when regexp_full_match({text}, {pattern}) then {plain} else {otherwise} end"
+
+
+@cache
+def refusal(key: str, text: str) -> str | None:
+    """What DuckDB says against a `time_format` or a regular expression to be matched, if anything."""
+    with connect() as con:
+        try:
+            con.execute(f"select {_TRIED[key].format(literal(text))}").fetchall()
+        except duckdb.Error as error:
+            return str(error)
+    return None
+
+
+def listed(columns: Iterable[str]) -> str:
+    """The SQL of a list of columns."""
+    return ", ".join(map(identifier, columns))
+
+
+def _decimal(text: str) -> str:
+    """The SQL of a text's number; null where it is none, or could not be held without rounding."""
+    return f"case when not regexp_matches({text}, {_ROUNDED}) then try_cast({text} as DECIMAL(18, 6)) end"
+
+
+def _price(amount: str, quantity: str) -> str:
+    """The SQL of the least price in ten-thousandths at which so many units cost no less than the amount."""
+    units, parts = f"try_cast({quantity} as INTEGER)", f"(try_cast({amount} as DECIMAL(18, 4)) * 10000)::HUGEINT"
+    price = f"case when {units} > 0 and {parts} >= 0 then ({parts} + {units} - 1) // {units} end"
+    return f"({price})::DECIMAL(18, 0) * 0.0001"
+
+
+def _plain(number: str) -> str:
+    """The text of a decimal without idle zeros."""
+    return f"regexp_replace(({number})::VARCHAR, '\\.?0*$', '')"
+
+
+def _ordinal(keys: Sequence[str]) -> str:
+    return identifier("ordinal of " + ", ".join(keys))

@@ -1,0 +1,144 @@
+"""The synthetic shop's rows as landed files, and the memory of which shop it is."""
+
+import dataclasses
+import datetime as dt
+import gzip
+import json
+import os
+import tomllib
+from collections.abc import Callable, Iterable
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import polars as pl
+import polars.selectors as cs
+
+from ecom_assets.errors import UserError
+from ecom_assets.landing.zone import Zone
+from ecom_assets.shop.scale import Scale
+from ecom_assets.shop.shop import Shop
+from ecom_assets.sources.feed_map import land, load_map
+
+MARKETPLACE = Path(__file__).parent / "maps" / "marketplace.toml"
+SHOP_FILE = "shop.toml"
+DEFECTS = "defects"
+_ISO = "%Y-%m-%dT%H:%M:%S%.fZ"
+
+
+class ShopFileError(UserError, ValueError):
+    """A shop.toml that cannot be used."""
+
+
+def land_shop(zone: Zone, shop: Shop, days: Iterable[dt.date]) -> None:
+    """Land what arrives on the given days, one file per feed and day. The same day gives the same bytes again.
+
+    A feed without rows that day lands a file with a header only, or an empty one where the format has none. What a
+    marketplace sold lands in files beside those, by way of its own feed map.
+    """
+    days = list(days)
+    for day in days:
+        for feed, rows in shop.arrivals(day).items():
+            _, encode = _FORMATS[feed]
+            zone.write(feed, day, _file_name(feed, day), encode(rows))
+    if shop.scale.marketplace_share and days:
+        with TemporaryDirectory() as folder:
+            for day in days:
+                Path(folder, f"settlement-{day}.csv").write_bytes(_csv(shop.settlement(day)))
+            land(load_map(MARKETPLACE), Path(folder), zone)
+
+
+def write_truth(folder: Path, shop: Shop, days: Iterable[dt.date]) -> None:
+    """Write what the shop knows and its feeds do not tell, one Parquet file per kind and day. No pipeline reads it.
+
+    The kind `defects` is by arrival day, and names records as they are landed: feed, arrived_on, source_file, record.
+    """
+    for day in days:
+        for kind, rows in {**shop.truth(day), DEFECTS: _landed_defects(shop, day)}.items():
+            file = folder / kind / f"{day}.parquet"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            part = file.with_suffix(".part")
+            rows.write_parquet(part)
+            os.replace(part, file)
+
+
+def _file_name(feed: str, day: dt.date) -> str:
+    suffix, _ = _FORMATS[feed]
+    return f"{feed}-{day}{suffix}"
+
+
+def _landed_defects(shop: Shop, day: dt.date) -> pl.DataFrame:
+    """The defects among a day's arrivals, under the names of the records that hold them."""
+    files = {feed: _file_name(feed, day) for feed in _FORMATS}
+    source_file = pl.col("feed").replace_strict(files, return_dtype=pl.String)
+    return (
+        shop.defects(day)
+        .select("feed", "record", "kind", arrived_on=pl.lit(day), source_file=source_file)
+        .select("feed", "arrived_on", "source_file", "record", "kind")
+    )
+
+
+def save_shop(zone_root: Path, shop: Shop) -> None:
+    """Remember which shop lands its files below the root."""
+    lines = [f"seed = {shop.seed}", f"start = {shop.start}"]
+    if isinstance(shop.preset, str):
+        lines.append(f"preset = {json.dumps(shop.preset)}")
+    else:
+        given = {name: value for name, value in dataclasses.asdict(shop.preset).items() if value is not None}
+        lines += ["", "[scale]", *(f"{name} = {json.dumps(value)}" for name, value in given.items())]
+    zone_root.mkdir(parents=True, exist_ok=True)
+    part = zone_root / f".{SHOP_FILE}.part"
+    part.write_text("\n".join([*lines, ""]), encoding="utf-8")
+    os.replace(part, zone_root / SHOP_FILE)
+
+
+def load_shop(zone_root: Path) -> Shop | None:
+    """The shop that lands its files below the root, or None. Raises ShopFileError."""
+    path = zone_root / SHOP_FILE
+    if not path.exists():
+        return None
+    try:
+        given = tomllib.loads(path.read_text("utf-8"))
+        scale = given.get("scale")
+        if scale is None:
+            return Shop(given["start"], given["seed"], given["preset"])
+        return Shop(given["start"], given["seed"], Scale(**{**scale, "quiet_days": tuple(scale["quiet_days"])}))
+    except (ValueError, TypeError, KeyError) as error:
+        raise ShopFileError(f"{path} cannot be used: {error}") from error
+
+
+def _csv(rows: pl.DataFrame) -> bytes:
+    return rows.with_columns(cs.datetime().dt.strftime(_ISO)).write_csv().encode()
+
+
+def _json_lines(rows: pl.DataFrame) -> bytes:
+    return rows.with_columns(cs.datetime().dt.strftime(_ISO), cs.decimal().cast(pl.String)).write_ndjson().encode()
+
+
+def _parquet(rows: pl.DataFrame) -> bytes:
+    buffer = BytesIO()
+    rows.with_columns(cs.datetime().dt.replace_time_zone("UTC")).write_parquet(buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def _gzipped(encode: Callable[[pl.DataFrame], bytes], rows: pl.DataFrame) -> bytes:
+    return gzip.compress(encode(rows), compresslevel=6, mtime=0)
+
+
+_FORMATS: dict[str, tuple[str, Callable[[pl.DataFrame], bytes]]] = {
+    "customers": (".jsonl", _json_lines),
+    "products": (".csv", _csv),
+    "suppliers": (".jsonl", _json_lines),
+    "orders": (".csv", _csv),
+    "order_items": (".csv.gz", partial(_gzipped, _csv)),
+    "payments": (".jsonl.gz", partial(_gzipped, _json_lines)),
+    "shipments": (".csv.gz", partial(_gzipped, _csv)),
+    "returns": (".csv", _csv),
+    "reviews": (".jsonl.gz", partial(_gzipped, _json_lines)),
+    "purchase_receipts": (".csv", _csv),
+    "inventory_movements": (".parquet", _parquet),
+    "events": (".parquet", _parquet),
+    "campaigns": (".jsonl", _json_lines),
+    "ad_spend": (".csv", _csv),
+}

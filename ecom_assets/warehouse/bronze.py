@@ -1,0 +1,143 @@
+"""Bronze from files: the rows of arrival days, and the days whose files are not those that were read."""
+
+import datetime as dt
+from collections.abc import Collection, Sequence
+
+from ecom_assets.days import ONE_DAY, State, Window
+from ecom_assets.declaration import Declaration
+from ecom_assets.engine.duckdb.hashing import content_hash
+from ecom_assets.engine.duckdb.tables import BRONZE_DERIVED, columns_of
+from ecom_assets.landing import reading
+from ecom_assets.landing.zone import LandedFile
+from ecom_assets.sql import between, literal, quoted
+from ecom_assets.warehouse import ledger
+from ecom_assets.warehouse.keys import watched_moves
+from ecom_assets.warehouse.ledger import DayResult, Expectation, Slice
+from ecom_assets.warehouse.outcome import entry_of, record
+from ecom_assets.warehouse.store import Store
+
+
+def stale_bronze(store: Store, only: Collection[str] | None) -> list[ledger.StaleDay]:
+    """Arrival days whose files, or the code that reads them, are not those of the last attempt."""
+    bronze = [declaration.name for declaration in store.catalog if declaration.is_bronze]
+    tables = [name for name in bronze if only is None or name in only]
+    if not tables:
+        return []
+    recorded = ledger.recorded_inputs(store.con, tables)
+    happened = ledger.happened(store.con, bronze)
+    # A folder of a day to come, as a mistyped year makes it, says nothing of the days before it.
+    tomorrow = store.now().date() + ONE_DAY
+    until_now = Window(store.calendar.first, min(store.calendar.last, max(store.calendar.first, tomorrow)))
+    found = ledger.unread(store.zone, bronze, recorded, until_now, tables, happened=happened)
+    known = {(stale.table, stale.day) for stale in found}
+    for table in tables:
+        days = store.con.execute(
+            "select day from ledger.days where table_name = ? and code <> ? and day between ? and ?",
+            [table, store.codes[table], store.calendar.first, store.calendar.last],
+        ).fetchall()
+        found += [ledger.StaleDay(table, day, ledger.CODE_CHANGED) for (day,) in days if (table, day) not in known]
+    return found
+
+
+def write_bronze(store: Store, declaration: Declaration, window: Window) -> list[DayResult]:
+    """Read the files of the arrival days. Rows of files that vanished stay, and are derived anew."""
+    con, zone, feed = store.con, store.zone, declaration.feed_name
+    assert declaration.feed is not None
+    columns = columns_of(declaration)
+    arrivals = zone.arrivals(feed, window.first, window.last, store.calendar.first)
+    prints = zone.fingerprints(feed, arrivals, store.calendar.first)
+    files = [file for day in window for file in arrivals[day]]
+    table = quoted(declaration.name)
+    with store.transaction():
+        store.ensure(declaration.name, columns)
+        replaced = _note_files(store, feed, files)
+        with watched_moves(store, declaration, window):
+            ours = between("arrived_on", window)
+            present = ", ".join(f"(date '{file.arrived_on}', {literal(file.name)})" for file in files)
+            if present:
+                con.execute(f"delete from {table} where {ours} and (arrived_on, source_file) in ({present})")
+            store.on_step("rows deleted")
+            _derive_anew(store, declaration, ours)
+            if fresh := [file for file in files if file.duplicate_of is None]:
+                landed = reading.read(con, fresh, list(declaration.feed.columns))
+                rows = store.bronze_query(declaration)
+                listed = ", ".join(map(quoted, columns))
+                landed.query("landed", f"insert into {table} ({listed}) select {listed} from ({rows})")
+            store.on_step("rows inserted")
+        slices, unread = _bronze_slices(store, declaration, window)
+        results, entries = [], []
+        for day in window:
+            parts = tuple(slices.get(day, ()))
+            silent = not arrivals[day] and not parts and zone.is_due(feed, day, store.calendar.first)
+            notes = [f"{name} replaced the rows read from it before" for on, name in replaced if on == day]
+            twins = [file for file in arrivals[day] if file.duplicate_of]
+            notes += [f"{file.name} is the same as {file.duplicate_of} and counts once" for file in twins]
+            row_count = sum(part.row_count for part in parts)
+            result = DayResult(
+                day,
+                State.FAILED if silent else State.STORED,
+                row_count,
+                unread.get(day, 0),
+                "no file arrived on a day on which one is due" if silent else "; ".join(notes),
+                broken={"A file arrives on each due day.": 1} if silent else {},
+                warned={"Every record can be read.": unread[day]} if unread.get(day) else {},
+                checked_count=row_count,
+            )
+            results.append(result)
+            entries.append(entry_of(result, Expectation(prints[day], 0, 0), parts))
+        record(store, declaration, entries)
+    return results
+
+
+def _derive_anew(store: Store, declaration: Declaration, which: str) -> None:
+    """Work out again, by the settings of now, when rows happened whose file is gone."""
+    table = quoted(declaration.name)
+    if not store.count(f"select count(*) from {table} where {which}"):
+        return
+    derived = ", ".join(f"{name} = anew.{name}" for name in BRONZE_DERIVED)
+    same = " and ".join(f"standing.{name} = anew.{name}" for name in ("arrived_on", "source_file", "record"))
+    rows = store.bronze_query(declaration, f"(from {table} where {which})")
+    store.con.execute(f"update {table} as standing set {derived} from ({rows}) as anew where {same}")
+
+
+def _note_files(store: Store, feed: str, files: Sequence[LandedFile]) -> list[tuple[dt.date, str]]:
+    """Record what was read; gives the files whose earlier version had been read."""
+    if not files:
+        return []
+    now = f"timestamp '{store.now():%Y-%m-%d %H:%M:%S.%f}'"
+    rows = ", ".join(
+        f"({literal(feed)}, date '{f.arrived_on}', {literal(f.name)}, {literal(f.digest)}, "
+        f"{'null' if f.duplicate_of is None else literal(f.duplicate_of)})"
+        for f in files
+    )
+    con = store.con
+    con.execute(
+        "create or replace temp table seen as select * from "
+        f"(values {rows}) t (feed, arrived_on, source_file, digest, duplicate_of)"
+    )
+    known = "known.feed = seen.feed and known.arrived_on = seen.arrived_on and known.source_file = seen.source_file"
+    con.execute(
+        "create or replace temp table noted as select seen.*, "
+        f"case when known.digest <> seen.digest then {now} else known.replaced_at end as replaced_at, "
+        f"known.digest <> seen.digest as replaced from seen left join ledger.files known on {known}"
+    )
+    con.execute(f"delete from ledger.files known using seen where {known}")
+    con.execute("insert into ledger.files select * exclude (replaced) from noted")
+    replaced = con.execute("select arrived_on, source_file from noted where replaced order by all").fetchall()
+    con.execute("drop table seen; drop table noted")
+    return [(on, name) for on, name in replaced]
+
+
+def _bronze_slices(
+    store: Store, declaration: Declaration, window: Window
+) -> tuple[dict[dt.date, list[Slice]], dict[dt.date, int]]:
+    rows = store.con.execute(
+        f"select arrived_on, read_on, count(*), sum({content_hash(declaration)})::hugeint, count(problem) "
+        f"from {quoted(declaration.name)} where {between('arrived_on', window)} group by all order by all"
+    ).fetchall()
+    slices: dict[dt.date, list[Slice]] = {}
+    unread: dict[dt.date, int] = {}
+    for arrived_on, read_on, count, content, problems in rows:
+        slices.setdefault(arrived_on, []).append(Slice(read_on, count, content))
+        unread[arrived_on] = unread.get(arrived_on, 0) + problems
+    return slices, unread

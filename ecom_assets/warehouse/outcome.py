@@ -1,0 +1,112 @@
+"""What becomes of a day: whether it may run, how it ends, and which rows it loses where it ends without good ones."""
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+
+from ecom_assets.contract import Rule
+from ecom_assets.days import State, Window, stretches
+from ecom_assets.declaration import Declaration
+from ecom_assets.engine.duckdb.tables import columns_of
+from ecom_assets.sql import among, between, quoted
+from ecom_assets.warehouse import ledger
+from ecom_assets.warehouse.keys import watched_keys
+from ecom_assets.warehouse.ledger import DayResult, Entry, Expectation, Slice
+from ecom_assets.warehouse.store import Store
+
+SAMPLE_ROWS = 5
+HELD_LAYERS = ("gold", "kpi", "features")
+
+
+def gate(store: Store, declaration: Declaration, window: Window) -> dict[dt.date, str]:
+    """The days that must not be written because a same-day input has no good rows, and why."""
+    inputs = [read.table for read in declaration.reads if read.reach.is_same_day]
+    standing = ledger.states(store.con, inputs, window)
+    closed: dict[dt.date, str] = {}
+    for table in inputs:
+        for day in window:
+            state = standing.get((table, day))
+            if state is None:
+                closed.setdefault(day, f"{table} has not run for {day}: run it first")
+            elif not state.is_good:
+                closed.setdefault(day, f"{table} is {state} on {day}: mend that day first")
+    return closed
+
+
+def good_state(expected: Expectation) -> State:
+    """How a day with good rows ends: final only where nothing of its reach is missing or may still change."""
+    return State.PROVISIONAL if expected.missing or expected.unsettled else State.STORED
+
+
+def entry_of(result: DayResult, expected: Expectation, slices: tuple[Slice, ...]) -> Entry:
+    """What the ledger is to say of a day: slices only where its rows are good."""
+    return Entry(result, expected.inputs, slices if result.state.is_good else ())
+
+
+def record(store: Store, declaration: Declaration, entries: Sequence[Entry]) -> None:
+    """Write the ledger, and take from readers what is made of days without good rows."""
+    store.on_step("before ledger")
+    store.record(declaration, entries)
+    store.on_step("ledger written")
+    bad = [entry.result.day for entry in entries if not entry.result.state.is_good]
+    affected = store.catalog.same_day_downstream([declaration.name]) - {declaration.name}
+    for other in store.catalog if bad else ():
+        if other.name in affected:
+            for window in stretches(bad):
+                _block(store, other, window)
+
+
+def fail(store: Store, declaration: Declaration, day: dt.date, why: str) -> DayResult:
+    """Leave a day that cannot be computed without rows. A day that is blocked is so whatever its values."""
+    window = Window(day, day)
+    result = DayResult(day, State.FAILED, note=why, broken={why: 1})
+    if closed := gate(store, declaration, window):
+        result = DayResult(day, State.BLOCKED, note=closed[day])
+    with store.transaction():
+        record(store, declaration, take_rows(store, declaration, [result], window))
+    return result
+
+
+def _block(store: Store, declaration: Declaration, window: Window) -> None:
+    """Take the rows of days that a same-day input no longer supports, as running them would."""
+    closed = gate(store, declaration, window)
+    blocked = [DayResult(day, State.BLOCKED, note=why) for day, why in closed.items()]
+    store.record(declaration, take_rows(store, declaration, blocked, window))
+
+
+def take_rows(store: Store, declaration: Declaration, results: Sequence[DayResult], window: Window) -> list[Entry]:
+    """Take the rows of days of a window that are to have none; gives what the ledger is to say of these days."""
+    days = [result.day for result in results]
+    store.ensure(declaration.name, columns_of(declaration))
+    hold_old_rows(store, declaration, days, window)
+    parts = [(declaration.name, str(declaration.contract.partition_column))]
+    if declaration.from_feed:
+        parts += [(declaration.quarantine, "read_on"), (declaration.superseded, "read_on")]
+    with watched_keys(store, declaration, window):
+        for table, column in parts:
+            if store.stored_types(table):
+                store.con.execute(f"delete from {quoted(table)} where {among(quoted(column), days)}")
+    expected = ledger.expectations(store.con, declaration, window, store.calendar)
+    return [entry_of(result, expected[result.day], ()) for result in results]
+
+
+def hold_old_rows(store: Store, declaration: Declaration, days: Iterable[dt.date], window: Window) -> None:
+    """Set the last good rows of days without good rows apart; forget those of the others."""
+    if declaration.contract.layer not in HELD_LAYERS:
+        return
+    con, table, held = store.con, quoted(declaration.name), quoted(declaration.held)
+    column = str(declaration.contract.partition_column)
+    day = quoted(column)
+    lost = among(day, days)
+    good = f"from {table} where {lost}"
+    if not store.stored_types(declaration.held) and not store.count(f"select count(*) {good}"):
+        return
+    store.ensure(declaration.held, columns_of(declaration))
+    newer = f"not {lost} or {day} in (select {day} {good})"
+    con.execute(f"delete from {held} where {between(column, window)} and ({newer})")
+    listed = ", ".join(quoted(name) for name in columns_of(declaration))
+    con.execute(f"insert into {held} by name select {listed} {good}")
+
+
+def counted(rules: Sequence[Rule], prefix: str) -> str:
+    """SQL: the number of rows for which each rule's flag is true, a column each."""
+    return "".join(f", sum({quoted(f'{prefix} {n}')}::int)::bigint" for n in range(len(rules)))

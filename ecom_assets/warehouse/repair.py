@@ -1,0 +1,57 @@
+"""What has to run again, and in which runs: from stale table-days to windows of tables.
+
+Here belongs what sensors and the command line share. What makes a table-day stale does not: that is the ledger's.
+"""
+
+import datetime as dt
+from collections.abc import Container, Iterable
+from dataclasses import dataclass
+
+from ecom_assets.days import Window, stretches
+from ecom_assets.declaration import Catalog
+from ecom_assets.errors import UserError
+from ecom_assets.table_asset import past_days
+from ecom_assets.warehouse.ledger import StaleDay
+
+
+class RepairStuck(UserError):
+    """Running what is stale left it as stale as before."""
+
+
+@dataclass(frozen=True)
+class Repair:
+    """One run: these tables over this window."""
+
+    tables: frozenset[str]
+    window: Window
+
+
+def runnable(stale: Iterable[StaleDay]) -> list[StaleDay]:
+    """The stale table-days of the days that are over; the others have time."""
+    days = past_days()
+    return [found for found in stale if days and found.day in days]
+
+
+def plan(
+    stale: Iterable[StaleDay], catalog: Catalog, good: Container[tuple[str, dt.date]] = frozenset()
+) -> list[Repair]:
+    """The runs of the next round, oldest days first: one per stretch of consecutive days.
+
+    A table that is made of a stale one waits for its turn, because only then is it known which of its days
+    changed: it comes along where all that it reads is in the same run or, for every day of the window, stands
+    in `good` as (table, day); otherwise in a later round.
+    """
+    days: dict[str, set[dt.date]] = {}
+    for found in stale:
+        days.setdefault(found.table, set()).add(found.day)
+    ready = {table: on for table, on in days.items() if not catalog.upstream(table) & days.keys()}
+    repairs = []
+    for window in stretches(day for on in ready.values() for day in on):
+        tables = {table for table, on in ready.items() if not on.isdisjoint(window)}
+        for declaration in catalog:
+            inputs = {read.table for read in declaration.reads} - {declaration.name}
+            others = inputs - tables
+            if others != inputs and all((table, day) in good for table in others for day in window):
+                tables.add(declaration.name)
+        repairs.append(Repair(frozenset(tables), window))
+    return repairs

@@ -1,0 +1,104 @@
+"""Reading, transforming and writing one table after the other, in windows as large as memory allows."""
+
+from collections.abc import Collection
+from typing import Any
+
+import duckdb
+
+from ecom_assets.days import ONE_DAY, State, Window, stretches
+from ecom_assets.declaration import Declaration
+from ecom_assets.engine.compiling import transformed
+from ecom_assets.engine.duckdb.tables import Query, as_query, check_shape, columns_of
+from ecom_assets.warehouse import ledger
+from ecom_assets.warehouse.bronze import stale_bronze, write_bronze
+from ecom_assets.warehouse.ledger import DayResult
+from ecom_assets.warehouse.outcome import fail
+from ecom_assets.warehouse.silver import write_from_feed
+from ecom_assets.warehouse.store import Store
+from ecom_assets.warehouse.tables import write_table
+
+PART_ROWS = 1_000_000
+ERRORS_OF_VALUES = (duckdb.DataError, duckdb.InvalidInputException)
+"""What DuckDB raises for a value: a text that is no number or date, a sum out of range, broken JSON."""
+
+
+class Session(Store):
+    """What runs, repairs and finds stale the tables of a warehouse."""
+
+    def stale(self, only: Collection[str] | None = None) -> list[ledger.StaleDay]:
+        """The table-days that have to run again; only the first level of what follows from a change."""
+        above = ledger.stale(self.con, self.catalog, self.codes, self.calendar, only)
+        return sorted([*stale_bronze(self, only), *above])
+
+    def run(self, name: str, window: Window) -> list[DayResult]:
+        """Read, transform and write one table over a window, without Dagster."""
+        declaration = self.catalog[name]
+        if declaration.is_bronze:
+            return self.write(declaration, None, window)
+        return self.write(declaration, transformed(declaration, self.inputs(declaration, window), self.catalog), window)
+
+    def repair(self, name: str, window: Window) -> list[DayResult]:
+        """Run the days of a window that are stale; of the others, what is recorded, if anything is."""
+        stale = [found.day for found in self.stale(only=[name])]
+        found = ledger.findings(self.con, name, window)
+        recorded = {
+            day: DayResult(day, State(state), rows, bad, note, found.get((day, True), {}), found.get((day, False), {}))
+            for day, state, rows, bad, note in self.con.execute(
+                "select day, state, row_count, bad_count, note from ledger.days where table_name = ? "
+                "and day between ? and ?",
+                [name, window.first, window.last],
+            ).fetchall()
+        }
+        for stretch in stretches(day for day in stale if day in window):
+            recorded |= {result.day: result for result in self.run(name, stretch)}
+        return [recorded[day] for day in window if day in recorded]
+
+    def write(self, declaration: Declaration, frame: Any, window: Window) -> list[DayResult]:
+        """Store a window of days and what is known of them. Raises ShapeError, RowsLost.
+
+        A window of many rows is written in parts, a transaction each, so that memory does not grow with it. A window
+        that a value makes impossible to compute, a text that is no number or date or a sum out of range, is halved
+        until only the days that need the value fail. An error of a transform itself, as one that computes in memory
+        raises it, ends the step.
+        """
+        if declaration.is_bronze:
+            return write_bronze(self, declaration, window)
+        parts = self._parts(declaration, window) if isinstance(frame, Query) else [window]
+        if len(parts) == 1:
+            try:
+                return _write(self, declaration, frame, window)
+            except ERRORS_OF_VALUES as error:
+                if len(window) == 1:
+                    return [fail(self, declaration, window.first, str(error).partition("\n")[0])]
+            middle = window.first + len(window) // 2 * ONE_DAY
+            parts = [Window(window.first, middle - ONE_DAY), Window(middle, window.last)]
+        return [result for part in parts for result in self.run(declaration.name, part)]
+
+    def _parts(self, declaration: Declaration, window: Window) -> list[Window]:
+        """The window cut where it comes to more than PART_ROWS rows of an input.
+
+        No part is shorter than the table's reach, for then it would read more days around it than its own. Inputs
+        that are read without end do not count.
+        """
+        if len(window) == 1:
+            return [window]
+        bounded = [read for read in declaration.reads if read.parameter and read.reach.length is not None]
+        counts = ledger.most_rows(self.con, [read.table for read in bounded], window)
+        shortest = max((read.reach.length or 1 for read in bounded), default=1)
+        parts, first, rows = [], window.first, 0
+        for day in window:
+            if rows + counts.get(day, 0) > PART_ROWS and (day - first).days >= shortest:
+                parts.append(Window(first, day - ONE_DAY))
+                first, rows = day, 0
+            rows += counts.get(day, 0)
+        return [*parts, Window(first, window.last)]
+
+
+def _write(session: Session, declaration: Declaration, frame: Any, window: Window) -> list[DayResult]:
+    """Store a window in one transaction. Raises ERRORS_OF_VALUES where a value makes it impossible to compute."""
+    rows = as_query(session.con, frame)
+    if rows is not frame:
+        check_shape(declaration.name, rows.relation(), columns_of(declaration))
+    if declaration.from_feed:
+        return write_from_feed(session, declaration, rows.sql, window)
+    return write_table(session, declaration, rows.sql, window)

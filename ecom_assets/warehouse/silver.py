@@ -1,0 +1,276 @@
+"""Silver from bronze: each row ends in exactly one of accepted, quarantined, superseded."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import replace
+
+from ecom_assets.contract import Contract
+from ecom_assets.days import State, Window
+from ecom_assets.declaration import Declaration
+from ecom_assets.engine.compiling import judged
+from ecom_assets.engine.duckdb.hashing import content_hash
+from ecom_assets.engine.duckdb.tables import PROVENANCE, columns_of, quarantine_columns
+from ecom_assets.sql import among, between, literal, quoted
+from ecom_assets.warehouse import ledger
+from ecom_assets.warehouse.keys import watched_keys
+from ecom_assets.warehouse.ledger import DayResult, Slice
+from ecom_assets.warehouse.outcome import SAMPLE_ROWS, counted, entry_of, gate, good_state, record
+from ecom_assets.warehouse.store import Store
+
+SUPERSEDED_COLUMNS = {
+    **PROVENANCE,
+    "read_on": "DATE",
+    "kind": "VARCHAR",
+    "by_arrived_on": "DATE",
+    "by_source_file": "VARCHAR",
+    "by_record": "BIGINT",
+}
+
+
+class RowsLost(Exception):
+    """Rows in and rows out do not add up: a bug of the platform or of a transform."""
+
+
+def write_from_feed(store: Store, declaration: Declaration, rows: str, window: Window) -> list[DayResult]:
+    """Each bronze row of the window ends in exactly one of accepted, quarantined, superseded."""
+    con = store.con
+    closed = gate(store, declaration, window)
+    with store.transaction():
+        store.ensure(declaration.name, columns_of(declaration))
+        store.ensure(declaration.quarantine, quarantine_columns(store.catalog[declaration.bronze]))
+        store.ensure(declaration.superseded, SUPERSEDED_COLUMNS)
+        _stage(store, declaration, rows)
+        store.on_step("rows staged")
+        results = _judge_days(store, declaration, window, closed)
+        accepted_days = [result.day for result in results if result.state.is_good]
+        with watched_keys(store, declaration, window):
+            _place_rows(store, declaration, window, accepted_days, closed)
+        store.on_step("rows inserted")
+        _check_conservation(store, declaration, window, accepted_days)
+        expected = ledger.expectations(con, declaration, window, store.calendar)
+        contents = _accepted_contents(store, declaration, window)
+        for n, result in enumerate(results):
+            if result.state.is_good:
+                count = contents[result.day].row_count if result.day in contents else 0
+                results[n] = replace(result, state=good_state(expected[result.day]), row_count=count)
+        slices = {day: (contents.get(day, Slice(day, 0, 0)),) for day in window}
+        record(store, declaration, [entry_of(r, expected[r.day], slices[r.day]) for r in results])
+        con.execute("drop table staged; drop table losers")
+    return results
+
+
+def _stage(store: Store, declaration: Declaration, rows: str) -> None:
+    """Temporary tables: `staged` with the reasons against each row, `losers` with who beat them."""
+    con, promise = store.con, declaration.contract
+    columns = columns_of(declaration)
+    day = quoted(str(promise.partition_column))
+    broken = [(quoted(f"broken {n}"), literal(rule.complaint)) for n, rule in enumerate(promise.hard_rules)]
+    some = " or ".join(flag for flag, _ in broken) or "false"
+    listed = ", ".join(f"case when {flag} then {sentence} end" for flag, sentence in broken)
+    typed = ", ".join(f"{quoted(name)}::{sql_type} as {quoted(name)}" for name, sql_type in columns.items())
+    soft = "".join(f", {quoted(f'warned {n}')}" for n in range(len(promise.soft_rules)))
+    keys = ", ".join(quoted(column) for column in promise.primary_key)
+    con.execute(f"""
+        create or replace temp table staged as
+        select *, hash({keys}) as key, {content_hash(declaration)} as content, null::varchar[] as waits_for,
+               false as is_beaten
+        from (select {typed}{soft},
+                     case when problems is not null then problems
+                          when {some} then list_filter([{listed}], lambda x: x is not null) end as reasons
+              from ({judged(declaration, rows, store.catalog)}))""")
+    for column in promise.references:
+        target = store.catalog[str(column.references)]
+        store.ensure(target.name, columns_of(target))
+        value, wanted = quoted(column.name), quoted(target.contract.primary_key[0])
+        their_day = quoted(str(target.contract.partition_column))
+        matched, theirs, near = value, wanted, between(str(target.contract.partition_column), store.calendar)
+        if column.on_same_day:
+            matched, theirs = f"({value}, {day})", f"({wanted}, {their_day})"
+            near += f" and {their_day} in (select distinct {day} from staged)"
+        con.execute(f"""
+            update staged set waits_for = list_append(coalesce(waits_for, []), {literal(column.missing_reference)})
+            where reasons is null and {value} is not null and {matched} not in (
+                select {theirs} from {quoted(target.name)}
+                where {wanted} in (select distinct {value} from staged) and {near})""")
+    con.execute("update staged set reasons = waits_for where reasons is null and waits_for is not null")
+    # The best row without a complaint wins. What waits for a reference loses only to a better one: it may win yet.
+    con.execute(f"""
+        create or replace temp table losers as
+        with competing as (
+            select rowid as staged_row, * from staged where reasons is null or waits_for is not null),
+        ranked as (
+            select staged_row, arrived_on, source_file, record, {day} as day, content, reasons, {keys},
+                   {_rank(promise)} as place
+            from competing where key in (select key from competing group by key having count(*) > 1))
+        select * from (
+            select *, min(place) filter (reasons is null) over one as winning_place,
+                   arg_min({{'a': arrived_on, 'f': source_file, 'r': record, 'c': content}}, place)
+                       filter (reasons is null) over one as winner
+            from ranked window one as (partition by {keys}))
+        where place > winning_place""")
+    con.execute("update staged set is_beaten = true, reasons = null where rowid in (select staged_row from losers)")
+
+
+def _rank(promise: Contract) -> str:
+    """SQL: the place of a row among those of its key, from 1, the best."""
+    keys = ", ".join(quoted(column) for column in promise.primary_key)
+    version = f"{quoted(promise.version_column)} desc nulls last, " if promise.version_column else ""
+    return f"row_number() over (partition by {keys} order by {version}arrived_on desc, source_file desc, record desc)"
+
+
+def _mended(store: Store, declaration: Declaration) -> dict[dt.date, int]:
+    """How many of the rows of each day that are set aside count no more: a better one of their key stands."""
+    promise = declaration.contract
+    keys = ", ".join(quoted(column) for column in promise.primary_key)
+    return dict(
+        store.con.execute(f"""
+            with ranked as (
+                select {quoted(str(promise.partition_column))} as on_day, reasons, is_beaten, {keys},
+                       {_rank(promise)} as place
+                from staged where key in (select key from staged where reasons is not null)),
+            mended as (
+                select on_day from ranked
+                qualify reasons is not null
+                    and place > min(place) filter (reasons is null and not is_beaten) over (partition by {keys}))
+            select on_day, count(*) from mended group by all""").fetchall()
+    )
+
+
+def _judge_days(
+    store: Store, declaration: Declaration, window: Window, closed: Mapping[dt.date, str]
+) -> list[DayResult]:
+    """Each day passes while the share of its bad rows is tolerable: of those that nothing beats or mends."""
+    con, promise = store.con, declaration.contract
+    day = quoted(str(promise.partition_column))
+    counts = {
+        on: rest
+        for on, *rest in con.execute(
+            f"select {day}, count(*), count(reasons), count(*) filter (is_beaten)"
+            f"{counted(promise.soft_rules, 'warned')} from staged group by all"
+        ).fetchall()
+    }
+    reasons: dict[dt.date, dict[str, int]] = {}
+    for on, reason, count in con.execute(
+        f"select day, reason, count(*) as n from (select {day} as day, unnest(reasons) as reason from staged "
+        "where reasons is not null) group by all order by n desc, reason"
+    ).fetchall():
+        reasons.setdefault(on, {})[reason] = count
+    samples = _staged_samples(store, declaration)
+    tolerated = 0.0 if store.strict else promise.max_bad_share
+
+    def is_too_much(left: int, of: int) -> bool:
+        return left > 0 and left / of > tolerated
+
+    may_fail = any(is_too_much(bad, rows - beaten) for rows, bad, beaten, *_ in counts.values())
+    mended = _mended(store, declaration) if may_fail else {}
+    results = []
+    for on in window:
+        rows, bad, beaten, *warned = counts.get(on, (0, 0, 0, *(0 for _ in promise.soft_rules)))
+        if on in closed:
+            results.append(DayResult(on, State.BLOCKED, note=closed[on]))
+            continue
+        left, of = bad - mended.get(on, 0), rows - beaten - mended.get(on, 0)
+        failed = is_too_much(left, of)
+        note = f"{left} of {of} rows are quarantined, more than the {tolerated:.1%} tolerated" if failed else ""
+        results.append(
+            DayResult(
+                on,
+                State.FAILED if failed else State.STORED,
+                bad_count=bad,
+                note=note,
+                broken=dict(list(reasons.get(on, {}).items())[:20]),
+                warned={r.sentence: n for r, n in zip(promise.soft_rules, warned, strict=True) if n},
+                samples=samples.get(on, ()),
+                checked_count=rows - beaten,
+            )
+        )
+    return results
+
+
+def _staged_samples(store: Store, declaration: Declaration) -> dict[dt.date, list[dict[str, str | None]]]:
+    """A few bad rows of each day that has some."""
+    names = [*columns_of(declaration), "reasons"]
+    day, place = quoted(str(declaration.contract.partition_column)), "arrived_on, source_file, record"
+    found = store.con.execute(
+        f"select {day}, {', '.join(f'{quoted(name)}::varchar' for name in names)} from staged "
+        f"where reasons is not null qualify row_number() over (partition by {day} order by {place}) <= {SAMPLE_ROWS} "
+        f"order by {place}"
+    )
+    samples: dict[dt.date, list[dict[str, str | None]]] = {}
+    for on, *row in found.fetchall():
+        samples.setdefault(on, []).append(dict(zip(names, row, strict=True)))
+    return samples
+
+
+def _place_rows(
+    store: Store, declaration: Declaration, window: Window, accepted: list[dt.date], closed: Mapping[dt.date, str]
+) -> None:
+    con = store.con
+    day = str(declaration.contract.partition_column)
+    con.execute(f"delete from {quoted(declaration.name)} where {between(day, window)}")
+    con.execute(f"delete from {quoted(declaration.quarantine)} where {between('read_on', window)}")
+    con.execute(f"delete from {quoted(declaration.superseded)} where {between('read_on', window)}")
+    store.on_step("rows deleted")
+    listed = ", ".join(quoted(column) for column in columns_of(declaration))
+    con.execute(
+        f"insert into {quoted(declaration.name)} ({listed}) select {listed} from staged "
+        f"where reasons is null and not is_beaten "
+        f"and {between(day, window)} and {among(quoted(day), accepted)}"
+    )
+    store.on_step("accepted rows inserted")
+    con.execute(f"""
+        insert into {quoted(declaration.quarantine)} by name
+        select b.*, s.reasons from {quoted(declaration.bronze)} b
+        join staged s using (arrived_on, source_file, record)
+        where s.reasons is not null and {between("read_on", window)} and not {among("b.read_on", closed)}""")
+    con.execute(f"""
+        insert into {quoted(declaration.superseded)}
+        select arrived_on, source_file, record, day as read_on,
+               case when content = winner.c then 'duplicate' else 'superseded' end as kind,
+               winner.a, winner.f, winner.r
+        from losers where {between("day", window)} and {among("day", accepted)}""")
+
+
+def _check_conservation(store: Store, declaration: Declaration, window: Window, accepted: list[dt.date]) -> None:
+    """Bronze rows = rows given by transform = accepted + quarantined + superseded, per day and row, where they stand.
+
+    Their number is held against the ledger's; which rows they are, by the sum of their places' hashes, against bronze.
+    """
+    if not accepted:
+        return
+    day = quoted(str(declaration.contract.partition_column))
+    place = "(hash(arrived_on, source_file, record) >> 8)::hugeint"
+    fates = " union all ".join(
+        f"select {column}, 1, 0, {place} from {quoted(table)} where {among(column, accepted)}"
+        for column, table in [
+            (day, declaration.name),
+            ("read_on", declaration.quarantine),
+            ("read_on", declaration.superseded),
+        ]
+    )
+    unequal = store.con.execute(f"""
+        select day, coalesce(nullif(sum(placed), 0), sum(given)) as too_many from (
+            select read_day as day, -row_count as placed, -row_count as given, 0 as place from ledger.slices
+            where table_name = {literal(declaration.bronze)} and {among("read_day", accepted)}
+                and {between("day", store.calendar)}
+            union all {fates}
+            union all select {day}, 0, 1, 0 from staged where {among(day, accepted)}
+            union all select read_on, 0, 0, -{place} from {quoted(declaration.bronze)}
+            where {among("read_on", accepted)} and {between("arrived_on", store.calendar)})
+        group by day having sum(placed) <> 0 or sum(given) <> 0 or sum(place) <> 0 order by day""").fetchall()
+    if unequal:
+        on, too_many = unequal[0]
+        what = f"{abs(too_many)} bronze rows are {'doubled' if too_many > 0 else 'lost'}"
+        raise RowsLost(
+            f"{declaration.name} on {on}: {what if too_many else 'as many bronze rows are doubled as are lost'}. "
+            "Its transform must keep every row and the columns arrived_on, source_file and record."
+        )
+
+
+def _accepted_contents(store: Store, declaration: Declaration, window: Window) -> dict[dt.date, Slice]:
+    day = str(declaration.contract.partition_column)
+    rows = store.con.execute(
+        f"select {quoted(day)}, count(*), sum({content_hash(declaration)})::hugeint "
+        f"from {quoted(declaration.name)} where {between(day, window)} group by all"
+    ).fetchall()
+    return {on: Slice(on, count, content) for on, count, content in rows}

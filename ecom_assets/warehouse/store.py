@@ -1,0 +1,191 @@
+"""The warehouse as a run has it in hand: its connection, the code of its tables, and what a window of them reads."""
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import duckdb
+
+from ecom_assets.days import Window
+from ecom_assets.declaration import DAYS_PARAMETER, Catalog, Declaration, Read
+from ecom_assets.engine import compiling
+from ecom_assets.engine.compiling import compiled, keep_compiled, over, take_compiled
+from ecom_assets.engine.duckdb.parsing import bronze_query, parse_query
+from ecom_assets.engine.duckdb.tables import (
+    Query,
+    as_wanted,
+    columns_of,
+    days_query,
+    ensure_table,
+    read_query,
+    stored_types,
+)
+from ecom_assets.landing.zone import Zone
+from ecom_assets.warehouse import ledger
+from ecom_assets.warehouse.ledger import Entry
+
+
+@dataclass
+class Store:
+    """A connection to the warehouse and all that reading and writing table-days needs."""
+
+    con: duckdb.DuckDBPyConnection
+    catalog: Catalog
+    zone: Zone
+    calendar: Window
+    time_zone: str = "UTC"
+    strict: bool = False
+    run_id: str = ""
+    now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    on_step: Callable[[str], None] = lambda step: None
+    """Called with the name of each step of a write; tests make it fail there."""
+
+    def __post_init__(self) -> None:
+        self._standing: dict[str, dict[str, str]] | None = None
+        ledger.prepare(self.con)
+        self._kept = take_compiled(self.con, self.catalog)
+
+    def record(self, declaration: Declaration, entries: Sequence[Entry]) -> None:
+        """Write a table's days into the ledger, as of this run and code."""
+        name = declaration.name
+        now = self.now()
+        ledger.record(self.con, name, self.codes[name], self.run_id, entries, now)
+        if declaration.contract.amount:
+            good = [entry.result.day for entry in entries if entry.result.state.is_good]
+            ledger.tell(self.con, declaration, good, self.run_id, now)
+
+    def stored_types(self, table: str) -> Mapping[str, str]:
+        """Column to SQL type of a table that stands in the warehouse; empty where there is none."""
+        return self._known_tables().get(table, {})
+
+    def _known_tables(self) -> dict[str, dict[str, str]]:
+        if self._standing is None:
+            self._standing = stored_types(self.con)
+        return self._standing
+
+    def count(self, query: str) -> int:
+        """The one number that a query gives."""
+        return int(self.con.execute(query).fetchall()[0][0])
+
+    def ensure(self, table: str, columns: Mapping[str, str]) -> None:
+        """Make a table, or add the columns it lacks. Raises ShapeError where a type has changed."""
+        standing = self.stored_types(table)
+        if standing != columns:
+            ensure_table(self.con, table, columns, standing)
+            self._known_tables()[table] = {**standing, **columns}
+
+    def undo(self) -> None:
+        """Roll back, tables made meanwhile included."""
+        self._standing = None
+        with suppress(duckdb.TransactionException):  # DuckDB has rolled back by itself, as where the disk is full
+            self.con.execute("rollback")
+
+    @cached_property
+    def codes(self) -> "_Codes":
+        """Table to the hash of its code, worked out when asked for."""
+        return _Codes(self._code)
+
+    def _code(self, name: str) -> int:
+        declaration = self.catalog[name]
+        settings = _settings_of_code(self.time_zone, self.calendar, self.strict)
+        if declaration.is_bronze:
+            settings += self.bronze_query(declaration)
+        elif declaration.from_feed:
+            first = Window(self.calendar.first, self.calendar.first)
+            settings += self.parse_query(declaration, first)
+        if not declaration.is_bronze and name not in self._kept:
+            keep_compiled(self.con, declaration, self.catalog)
+            self._kept.add(name)
+        return ledger.code_hash(declaration, self.catalog, settings)
+
+    def _feed_zone(self, declaration: Declaration) -> str:
+        """The time zone of moments that a feed sends without offset."""
+        return self.zone.settings(declaration.feed_name).time_zone
+
+    def bronze_query(self, declaration: Declaration, landed: str = "landed") -> str:
+        """SQL: the rows of bronze from landed records."""
+        assert declaration.feed is not None
+        return bronze_query(landed, declaration.feed, self._feed_zone(declaration), self.time_zone, self.calendar)
+
+    def parse_query(self, declaration: Declaration, window: Window) -> str:
+        """SQL: the rows of bronze that a window of a table from a feed is made of, typed."""
+        return parse_query(declaration, window, self._feed_zone(declaration), self.time_zone, self.calendar)
+
+    def inputs(self, declaration: Declaration, window: Window) -> dict[str, Any]:
+        """The frames that a table's transform takes, by parameter."""
+        frames = {read.parameter: self.frame(declaration, read, window) for read in declaration.reads if read.parameter}
+        if declaration.wants_days:
+            frames[DAYS_PARAMETER] = self.days(window)
+        return frames
+
+    def days(self, window: Window) -> Query:
+        """The days of a window, for transforms that ask for them."""
+        return Query(self.con, days_query(window))
+
+    def frame(self, declaration: Declaration, read: Read, window: Window) -> Any:
+        """One input of a table as its window reaches it: a query, or the frame that the transform's annotation names.
+
+        Bronze comes typed.
+        """
+        return as_wanted(Query(self.con, self._read_query(declaration, read, window)), declaration.wanted_frame(read))
+
+    def unconserved(self, declaration: Declaration, rows: str, window: Window) -> str | None:
+        """SQL: day, column, sum and due sum where rows do not sum to what they have to; None where none have to."""
+        sql = compiled(declaration, self.catalog).conserved
+        reads = {str(r.parameter): self._read_query(declaration, r, window) for r in declaration.conserved_reads}
+        return over({"rows_to_judge": rows, **reads}, sql) if sql else None
+
+    def _read_query(self, declaration: Declaration, read: Read, window: Window) -> str:
+        source = self.catalog[read.table]
+        self.ensure(read.table, columns_of(source))
+        if source.is_bronze:
+            return self.parse_query(declaration, window)
+        return read_query(source, read, window, self.calendar)
+
+    @contextmanager
+    def transaction(self) -> Iterator["_Attempt"]:
+        """Everything inside, or nothing of it: nothing too where another attempt is asked for."""
+        attempt = _Attempt()
+        self.con.execute("begin")
+        try:
+            yield attempt
+            self.on_step("before commit")
+            if attempt.again:
+                self.undo()
+                return
+            self.con.execute("commit")
+        except BaseException:
+            self.undo()
+            raise
+        self.on_step("after commit")
+
+
+@dataclass
+class _Attempt:
+    """A transaction under way; `again` undoes it without fuss."""
+
+    again: bool = False
+
+
+class _Codes(dict[str, int]):
+    """Hashes of code by table, each worked out when first asked for."""
+
+    def __init__(self, work_out: Callable[[str], int]) -> None:
+        super().__init__()
+        self._work_out = work_out
+
+    def __missing__(self, name: str) -> int:
+        self[name] = self._work_out(name)
+        return self[name]
+
+
+def _settings_of_code(time_zone: str, calendar: Window, strict: bool) -> str:
+    return f"{time_zone} {calendar.first} {strict}"
+
+
+def made_of(time_zone: str, calendar: Window, strict: bool) -> str:
+    """What tells that the code of a table or its settings may have changed: it is the same while none has."""
+    return f"{compiling.made_of()} {_settings_of_code(time_zone, calendar, strict)}"

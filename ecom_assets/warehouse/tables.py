@@ -1,0 +1,153 @@
+"""Tables made of tables: rows are inserted and judged in place."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import replace
+
+import duckdb
+
+from ecom_assets.contract import Rule
+from ecom_assets.days import State, Window
+from ecom_assets.declaration import Declaration
+from ecom_assets.engine.compiling import judged
+from ecom_assets.engine.duckdb.hashing import content_hash
+from ecom_assets.engine.duckdb.tables import columns_of
+from ecom_assets.sql import among, between, quoted
+from ecom_assets.warehouse import ledger
+from ecom_assets.warehouse.ledger import DayResult, Slice
+from ecom_assets.warehouse.outcome import SAMPLE_ROWS, counted, entry_of, gate, good_state, hold_old_rows, record
+from ecom_assets.warehouse.store import Store
+
+UNIQUE = "The primary key is unique."
+
+
+def conserved_sentence(declaration: Declaration, column: str) -> str:
+    """What is true of a day whose amounts in a column are conserved."""
+    return f"{column} of a day is that of {declaration.conserved_from}."
+
+
+def write_table(store: Store, declaration: Declaration, rows: str, window: Window) -> list[DayResult]:
+    """Rows are inserted and judged in place; when a day turns out bad, again without it."""
+    closed = gate(store, declaration, window)
+    failed: dict[dt.date, DayResult] = {}
+    while True:
+        with store.transaction() as attempt:
+            verdicts = _replace_rows(store, declaration, rows, window, {*closed, *failed})
+            bad = {day: result for day, (result, _) in verdicts.items() if result.broken}
+            if bad:
+                failed |= bad
+                attempt.again = True
+                continue
+            expected = ledger.expectations(store.con, declaration, window, store.calendar)
+            results, entries = [], []
+            for day in window:
+                slices: tuple[Slice, ...] = (Slice(day, 0, 0),)
+                if day in closed:
+                    result = DayResult(day, State.BLOCKED, note=closed[day])
+                elif day in failed:
+                    result = failed[day]
+                else:
+                    result, part = verdicts.get(day, (DayResult(day, State.STORED), slices[0]))
+                    result = replace(result, state=good_state(expected[day]))
+                    slices = (part,)
+                results.append(result)
+                entries.append(entry_of(result, expected[day], slices))
+            record(store, declaration, entries)
+        return results
+
+
+def _replace_rows(
+    store: Store,
+    declaration: Declaration,
+    rows: str,
+    window: Window,
+    without: set[dt.date],
+) -> dict[dt.date, tuple[DayResult, Slice]]:
+    con, name = store.con, declaration.name
+    columns = columns_of(declaration)
+    day = str(declaration.contract.partition_column)
+    store.ensure(name, columns)
+    store.on_step("before delete")
+    hold_old_rows(store, declaration, without, window)
+    con.execute(f"delete from {quoted(name)} where {between(day, window)}")
+    store.on_step("rows deleted")
+    # Not `between`: DuckDB would compare it with the least and greatest day that an input has held, and not compute
+    # what it finds to be empty. Whether a value fails a day must not depend on what stood there before.
+    days_in = f"{quoted(day)} - date '{window.first}' between 0 and {len(window) - 1}"
+    wanted = f"{days_in} and not {among(quoted(day), without)}"
+    listed = ", ".join(quoted(column) for column in columns)
+    con.execute(f"insert into {quoted(name)} ({listed}) select {listed} from ({rows}) where {wanted}")
+    store.on_step("rows inserted")
+    verdicts = _verdicts(store, declaration, window)
+    _judge_sums(store, declaration, window, without, verdicts)
+    return verdicts
+
+
+def _verdicts(store: Store, declaration: Declaration, window: Window) -> dict[dt.date, tuple[DayResult, Slice]]:
+    """Contract, counts and content of what now stands there: one aggregate over the window."""
+    con, promise = store.con, declaration.contract
+    day = quoted(str(promise.partition_column))
+    stored = (
+        f"select *, {content_hash(declaration)} as {quoted('row hash')} "
+        f"from {quoted(declaration.name)} where {between(str(promise.partition_column), window)}"
+    )
+    hard, soft = promise.hard_rules, promise.soft_rules
+    tested = judged(declaration, stored, store.catalog)
+    keys = ", ".join(quoted(column) for column in promise.primary_key)
+    repeated = f"count(*) - count(distinct hash({keys}))" if keys else "0"
+    content = f"count(*), sum({quoted('row hash')})::hugeint"
+    sums = f"{counted(hard, 'broken')}{counted(soft, 'warned')}"
+    rows = con.execute(f"select {day}, {content}, {repeated}{sums} from ({tested}) group by {day}").fetchall()
+    found = {}
+    for on, count, content, repeats, *counts in rows:
+        broken = {rule.sentence: n for rule, n in zip(hard, counts, strict=False) if n}
+        if repeats:
+            broken[UNIQUE] = repeats
+        warned = {rule.sentence: n for rule, n in zip(soft, counts[len(hard) :], strict=True) if n}
+        samples = _samples(con.sql(tested), promise.primary_key, day, on, hard) if broken else ()
+        state = State.FAILED if broken else State.STORED
+        note = "; ".join(f"{n} rows break: {sentence}" for sentence, n in broken.items())
+        bad = max(broken.values(), default=0)
+        result = DayResult(on, state, count, bad, note, broken, warned, samples, checked_count=count)
+        found[on] = (result, Slice(on, count, content))
+    return found
+
+
+def _judge_sums(
+    store: Store,
+    declaration: Declaration,
+    window: Window,
+    without: set[dt.date],
+    verdicts: dict[dt.date, tuple[DayResult, Slice]],
+) -> None:
+    """Adds to the verdicts the days, those without rows included, whose rows do not sum to what they have to."""
+    day = str(declaration.contract.partition_column)
+    unequal = store.unconserved(declaration, f"from {quoted(declaration.name)} where {between(day, window)}", window)
+    if unequal is None:
+        return
+    rows = store.con.execute(f"from ({unequal}) where not {among('day', without)} order by all").fetchall()
+    for on, column, stored, due in rows:
+        result, part = verdicts.get(on, (DayResult(on, State.FAILED), Slice(on, 0, 0)))
+        sentence = conserved_sentence(declaration, column)
+        note = f"{column} is {stored}, not {due}, and breaks: {sentence}"
+        broken = {**result.broken, sentence: 1}
+        notes = "; ".join(filter(None, [result.note, note]))
+        bad = max(result.bad_count, 1)
+        verdicts[on] = (replace(result, state=State.FAILED, bad_count=bad, note=notes, broken=broken), part)
+
+
+def _samples(
+    tested: duckdb.DuckDBPyRelation, keys: Sequence[str], day: str, on: dt.date, hard: Sequence[Rule]
+) -> list[dict[str, str | None]]:
+    any_broken = " or ".join(quoted(f"broken {n}") for n in range(len(hard))) or "false"
+    shown = [c for c in tested.columns if not c.startswith(("broken ", "warned ", "row hash"))]
+    key = ", ".join(quoted(column) for column in keys) or "1"
+    rows = (
+        tested.filter(f"{day} = date '{on}'")
+        .select(f"*, count(*) over (partition by {key}) > 1 as {quoted('row repeated')}")
+        .filter(f"{any_broken} or {quoted('row repeated')}")
+        .limit(SAMPLE_ROWS)
+        .select(", ".join(f"{quoted(column)}::varchar" for column in shown))
+        .fetchall()
+    )
+    return [dict(zip(shown, row, strict=True)) for row in rows]

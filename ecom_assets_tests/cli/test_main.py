@@ -1,0 +1,545 @@
+"""The command line, as its users meet it."""
+
+import datetime as dt
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+import pytest
+from click.testing import CliRunner, Result
+from dagster._core.test_utils import create_run_for_test
+
+from ecom_assets import catalog, settings
+from ecom_assets.cli import running
+from ecom_assets.cli.main import main
+from ecom_assets.days import ONE_DAY, Window
+from ecom_assets.shop.scale import Scale
+from ecom_assets.shop.shop import Shop
+from ecom_assets.sources.synthetic import save_shop
+from ecom_assets.warehouse import proof
+from ecom_assets.warehouse.opening import open_session
+
+DAYS = Window(settings.DEFAULT_START, Window.parse("2024-01-02").first)
+TINY = Scale(orders_per_day=3, customers_at_start=10, customers_per_day=1, products_at_start=5, products_per_day=1)
+MAP = """\
+[source]
+files = "*.csv"
+arrival_day = { file_name = "{day}.csv" }
+
+[feed.customers]
+[feed.customers.columns]
+customer_id = "number"
+changed_at = "at"
+"""
+MOST_SECONDS = 600
+
+Ecom = Callable[..., Result]
+Process = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder and a Dagster home of the test's own."""
+    project = (settings.PROJECT / "dagster.yaml").read_text()
+    (tmp_path / "dagster.yaml").write_text(project.replace("data/dagster", f"{tmp_path}/dagster"))
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    monkeypatch.setenv("ECOM_DATA", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def ecom(data: Path) -> Ecom:
+    """Runs a command in this process. Its calendar has to be the default one, which this process knows by now."""
+
+    def run(*words: str) -> Result:
+        result = CliRunner().invoke(main, words)
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
+        return result
+
+    return run
+
+
+@pytest.fixture
+def process(data: Path) -> Process:
+    """Starts a command as a process of its own."""
+
+    def start(*words: str) -> "subprocess.Popen[str]":
+        program, *rest = words
+        return subprocess.Popen(
+            [Path(sys.executable).with_name(program), *rest],
+            env={**os.environ, "PYTHONPATH": str(settings.PROJECT)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return start
+
+
+@pytest.fixture
+def tiny_shop(data: Path) -> Shop:
+    """A small shop that opened on the first day of the default calendar."""
+    settings.save(settings.load())
+    shop = Shop(DAYS.first, preset=TINY)
+    save_shop(settings.load().landing, shop)
+    return shop
+
+
+def error(result: Result) -> str:
+    """The one line that a command ends with when it refuses."""
+    assert result.exit_code in (1, 2)
+    assert "Traceback" not in result.output
+    return result.stderr.strip().splitlines()[-1]
+
+
+def table_days() -> dict[tuple[str, str], str]:
+    with open_session(settings.load(), catalog.tables()) as session:
+        return proof.contents(session)
+
+
+def done(process: "subprocess.Popen[str]") -> None:
+    out, err = process.communicate(timeout=MOST_SECONDS)
+    assert process.returncode == 0, out + err
+
+
+@pytest.mark.slow
+def test_landed_days_run_are_reported_and_proven(ecom: Ecom, tiny_shop: Shop) -> None:
+    landed = ecom("shop", str(DAYS))
+    assert landed.exit_code == 0
+    assert "bronze.orders" in ecom("stale").stdout
+
+    run = ecom("run", str(DAYS))
+
+    assert run.exit_code == 0, run.stderr
+    lines = run.stderr.splitlines()
+    assert any(line.startswith(f"bronze.orders {DAYS}: ") for line in lines)
+    assert not [line for line in lines if len(line) > 120 or "INFO" in line]
+    assert {table.partition(".")[0] for table, _ in table_days()} == {"bronze", "silver", "gold", "kpi", "features"}
+    assert ecom("stale").stdout == "Nothing is stale.\n"
+    assert ecom("bad").stdout == "Every day has good rows.\n"
+    assert "Net sales" in ecom("report").stdout
+    assert "Every table-day equals" in ecom("verify").stdout
+    with open_session(settings.load(), catalog.tables()) as session:
+        session.con.execute("update ledger.slices set content = content + 1 where table_name = 'kpi.daily_sales'")
+    assert error(ecom("verify")).startswith("`ecom stale` says what still has to run")
+
+
+@pytest.mark.slow
+def test_runs_of_a_selection_leave_the_rest(ecom: Ecom, tiny_shop: Shop) -> None:
+    ecom("shop", str(DAYS))
+
+    assert ecom("run", "2024-01-02", "--select", "bronze/orders").exit_code == 0
+
+    assert list(table_days()) == [("bronze.orders", "2024-01-02")]
+
+
+@pytest.mark.slow
+def test_rows_set_aside_are_counted_and_shown_with_their_place(ecom: Ecom, data: Path) -> None:
+    settings.save(settings.load())
+    day = data / "landing" / "customers" / str(DAYS.first)
+    day.mkdir(parents=True)
+    (day / "customers.csv").write_text("customer_id,changed_at\nC1,2024-01-01 10:00\n,2024-01-01 11:00\n")
+    ecom("run", str(DAYS.first), "--select", "bronze/customers,silver/customers")
+
+    counts = ecom("quarantine")
+    rows = ecom("quarantine", "silver/customers", "--rows", "5").stdout
+    bad = ecom("bad")
+
+    assert counts.stdout.startswith("customers             1  ")
+    assert "customer_id is present" in counts.stdout
+    assert "\n2024-01-01 customers.csv, record 2: " in rows
+    assert "\n  changed_at '2024-01-01 11:00'\n" in rows
+    assert bad.stdout.startswith("silver.customers")
+    assert "2024-01-01 failed: 1 of 2 rows are quarantined" in bad.stdout
+
+
+@pytest.mark.slow
+def test_records_that_cannot_be_read_count_by_what_is_wrong_also_before_their_table_is_made(
+    ecom: Ecom, data: Path
+) -> None:
+    settings.save(settings.load())
+    day = data / "landing" / "suppliers" / str(DAYS.first)
+    day.mkdir(parents=True)
+    (day / "suppliers.csv").write_text("supplier_id,changed_at\n" + "S,2024-01-01,x\n" * 2)
+    (day / "more.csv").write_text("supplier_id,changed_at\n" + "".join(f"S{n},2024-01-01\n" for n in range(40)))
+
+    ecom("run", str(DAYS.first), "--select", "bronze/suppliers")
+    before = ecom("quarantine", "suppliers").stdout
+    ecom("run", str(DAYS.first), "--select", "silver/suppliers")
+    after = ecom("quarantine", "suppliers").stdout
+
+    waiting = "cannot be read, and silver.suppliers has no good rows on 2024-01-01 yet: ecom bad"
+    assert before == f"suppliers             2  {waiting}\n"
+    assert after == (
+        "suppliers             2  has 3 fields where the header has 2; correct it and land the file again\n"
+    )
+
+
+def test_a_map_lands_an_export_and_says_what_to_run(ecom: Ecom, data: Path) -> None:
+    (data / "mine.toml").write_text(MAP)
+    (data / "2024-03-05.csv").write_text("number,at\n1,2024-03-05 10:00\n")
+
+    landed = ecom("land", str(data / "mine.toml"), str(data))
+
+    assert landed.stdout.endswith("Next: ecom run 2024-03-05\n")
+    assert settings.load().start == Window.parse("2024-03-05").first
+
+
+def test_a_map_whose_calendar_does_not_hold_its_files_may_be_corrected(ecom: Ecom, data: Path) -> None:
+    (data / "2024-03-05.csv").write_text("number,at\n1,2024-03-05 10:00\n")
+    (data / "mine.toml").write_text(f"[calendar]\nstart = 2024-03-06\n{MAP}")
+
+    assert "2024-03-05 does not fit the calendar: 2024-03-06 on" in error(ecom("land", "data/mine.toml", "data"))
+    assert not settings.stands(data)
+    assert not (data / "landing").exists()
+
+    (data / "mine.toml").write_text(f"[calendar]\nstart = 2024-03-01\n{MAP}")
+    assert ecom("land", "data/mine.toml", "data").stdout.endswith("Next: ecom run 2024-03-01..2024-03-05\n")
+
+
+def test_the_environment_overrules_a_maps_calendar(ecom: Ecom, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (data / "2024-03-05.csv").write_text("number,at\n1,2024-03-05 10:00\n")
+    (data / "mine.toml").write_text(f"[calendar]\nstart = 2024-03-01\n{MAP}")
+    monkeypatch.setenv("ECOM_END", "2024-03-04")
+
+    assert "does not fit the calendar: 2024-03-01..2024-03-04" in error(ecom("land", "data/mine.toml", "data"))
+    assert not settings.stands(data)
+
+
+def test_exports_of_another_time_zone_than_the_shops_are_landed(ecom: Ecom, data: Path) -> None:
+    (data / settings.FILE).write_text('start = 2024-03-01\ntime_zone = "Europe/Berlin"\n')
+    (data / "mine.toml").write_text(MAP.replace("[source]", '[source]\ntime_zone = "America/New_York"'))
+    (data / "2024-03-05.csv").write_text("number,at\n1,2024-03-05 10:00\n")
+
+    assert ecom("land", str(data / "mine.toml"), str(data)).exit_code == 0
+    assert settings.load().time_zone == "Europe/Berlin"
+
+
+def test_days_that_are_not_over_are_not_proposed(ecom: Ecom, data: Path) -> None:
+    today = dt.datetime.now(dt.UTC).date()
+    (data / "mine.toml").write_text(MAP)
+    for day in (today - ONE_DAY, today):
+        (data / f"{day}.csv").write_text(f"number,at\n1,{day} 00:00\n")
+
+    told = ecom("land", str(data / "mine.toml"), str(data)).output
+
+    assert f"Next: ecom run {today - ONE_DAY}\n" in told
+    assert f"What arrived after {today - ONE_DAY} runs once its day is over." in told
+
+
+def test_a_calendar_of_the_map_that_does_not_count_is_told(ecom: Ecom, data: Path) -> None:
+    (data / settings.FILE).write_text("start = 2024-03-01\n")
+    (data / "mine.toml").write_text(f"{MAP}\n[calendar]\nstart = 2024-02-01\n")
+    (data / "2024-03-05.csv").write_text("number,at\n1,2024-03-05 10:00\n")
+
+    assert "The map's start 2024-02-01 does not count" in ecom("land", str(data / "mine.toml"), str(data)).output
+
+
+def test_an_export_of_which_nothing_lands_is_a_failure(ecom: Ecom, data: Path) -> None:
+    (data / "mine.toml").write_text(MAP)
+    (data / "2024-03-05.csv").write_text("number,at\n1\n")
+
+    assert "No row of any feed has landed" in error(ecom("land", str(data / "mine.toml"), str(data)))
+
+
+def test_an_export_without_lines_is_no_failure(ecom: Ecom, data: Path) -> None:
+    (data / "mine.toml").write_text(MAP.replace('{ file_name = "{day}.csv" }', '{ column = "at" }'))
+    (data / "2024-03-05.csv").write_text("number,at\n")
+
+    landed = ecom("land", str(data / "mine.toml"), str(data))
+
+    assert (landed.exit_code, "0 lines in 1 files" in landed.stdout) == (0, True)
+
+
+def test_there_is_nothing_to_verify_before_the_first_run(ecom: Ecom, data: Path) -> None:
+    assert "nothing has run" in error(ecom("verify"))
+
+
+def test_a_map_that_ships_is_known_by_its_name(ecom: Ecom, tmp_path: Path) -> None:
+    assert error(ecom("land", "online_retail", str(tmp_path))) == (
+        f"Error: Nothing to land. {tmp_path} holds no file like **/*.csv.gz."
+    )
+
+
+def test_a_standing_calendar_is_not_replaced(ecom: Ecom, data: Path) -> None:
+    (data / settings.FILE).write_text('start = 2024-06-01\nmemory_limit = "1GB"\n')
+    (data / "mine.toml").write_text(MAP)
+    (data / "2024-03-05.csv").write_text("number,at\n1,2024-03-05 10:00\n")
+
+    refused = ecom("land", str(data / "mine.toml"), str(data))
+
+    assert "2024-03-05 does not fit the calendar: 2024-06-01 on, as" in error(refused)
+    assert settings.load().memory_limit == "1GB"
+    assert not (data / "landing").exists()
+    assert "does not fit the calendar" in error(ecom("shop", "2024-01-01"))
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["run"], "Say which days to run"),
+        (["run", "2024-01-01", "--stale"], "Say which days to run"),
+        (["run", "2024-01-32"], "“2024-01-32” is no window of days. Write 2024-01-01 or 2024-01-01..2024-01-31."),
+        (["run", "2024-01-02..2024-01-01"], "“2024-01-02..2024-01-01” is no window of days."),
+        (
+            ["run", "2023-12-31"],
+            "2023-12-31 is not within the days of the calendar that are over; those are 2024-01-01",
+        ),
+        (["run", "2024-01-01..9999-01-01"], "2024-01-01..9999-01-01 is not within the days of the calendar"),
+        (
+            ["run", "2024-01-01", "--select", "silver/no"],
+            "“silver/no” selects no asset that is made by days. Write it like silver/orders",
+        ),
+        (["run", "2024-01-01", "--select", "((("], "“(((” selects no asset that is made by days."),
+        (["run", "2024-01-01", "--select", "group:quality"], "“group:quality” selects no asset that is made by days."),
+        (["report"], "nothing has been published."),
+        (["bad"], "nothing has been published."),
+        (["quarantine"], "nothing has been published."),
+        (["quarantine", "--rows", "3"], "Say of which table to show rows"),
+        (
+            ["land", "no_such_map", "."],
+            "There is no map no_such_map. Those that ship are: cdnow, marketplace,",
+        ),
+        (["land", "online_retail", "no_such_folder"], "'no_such_folder' does not exist."),
+        (["demo", "--days", "1"], "1 is not in the range 2<=x<=3650."),
+        (["demo", "--days", "900000"], "900000 is not in the range 2<=x<=3650."),
+    ],
+)
+def test_wrong_words_are_answered_in_a_line(ecom: Ecom, words: list[str], complaint: str) -> None:
+    assert complaint in error(ecom(*words))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words", "complaint"),
+    [
+        (settings.FILE, "start = soon", ["stale"], f"{settings.FILE} cannot be read: "),
+        ("landing/shop.toml", "seed = 1", ["shop", "2024-01-01"], "shop.toml cannot be used: 'start'"),
+        ("landing/feeds.toml", "orders = 1", ["stale"], "feeds.toml cannot be read: "),
+        ("mine.toml", MAP.replace("files", "flies"), ["land", "data/mine.toml", "."], "line 2: "),
+        ("mine.toml", "[source", ["land", "data/mine.toml", "."], "line 1: this is no TOML"),
+        ("mine.toml", MAP, ["land", "data/mine.toml", "data"], "holds no file like *.csv."),
+        (
+            "other.csv",
+            "number,at\n",
+            ["land", "data/map", "data"],
+            "Skipped other.csv, for its name tells no arrival day.",
+        ),
+    ],
+)
+def test_a_mistake_in_a_file_is_told_in_a_line(
+    ecom: Ecom, data: Path, name: str, text: str, words: list[str], complaint: str
+) -> None:
+    (data / "map").write_text(MAP)
+    for feed in ("orders", "landing"):
+        (data / "landing" / feed / "2024-01-01").mkdir(parents=True)
+    (data / name).write_text(text)
+
+    assert complaint in error(ecom(*words))
+
+
+@pytest.mark.parametrize(
+    ("sql", "words", "complaint"),
+    [
+        (b"", [], "question.sql asks for no rows"),
+        (b"set threads = 1", [], "question.sql asks for no rows"),
+        (b"select '\xff'", [], "question.sql is no text in UTF-8"),
+        (b"select 1 +", [], "syntax error"),
+        (b"from silver.orders", [], "The snapshot holds gold, kpi, features, quarantine and ledger; see --warehouse."),
+        (b"select 1", ["--warehouse"], "is not there yet: nothing has run"),
+    ],
+)
+def test_a_question_that_cannot_be_answered_is_told_so(
+    ecom: Ecom, data: Path, sql: bytes, words: list[str], complaint: str
+) -> None:
+    duckdb.connect(data / "snapshot.duckdb").close()
+    (data / "question.sql").write_bytes(sql)
+
+    refused = ecom("query", str(data / "question.sql"), *words)
+
+    assert refused.exit_code == 1
+    assert complaint in refused.stderr
+
+
+def test_a_home_of_dagsters_that_is_not_there_is_told(ecom: Ecom, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(data / "nowhere"))
+
+    assert f"DAGSTER_HOME is {data / 'nowhere'}, which is no folder" in error(ecom("run", "2024-01-01"))
+
+
+@pytest.mark.parametrize("words", [["2024-01-01"], ["--stale"]])
+def test_a_run_before_anything_has_landed_says_what_to_do(ecom: Ecom, data: Path, words: list[str]) -> None:
+    result = ecom("run", *words)
+
+    assert result.exit_code == 1
+    assert f"Nothing has landed in {data / 'landing'}: ecom land brings" in result.output
+
+
+def test_days_before_the_shop_opened_are_refused(ecom: Ecom, tiny_shop: Shop) -> None:
+    assert error(ecom("shop", "2023-12-31")) == "Error: The shop opened on 2024-01-01; there is nothing before."
+
+
+@pytest.mark.slow
+def test_the_shop_of_exact_counts_opens_where_none_stands_and_no_other_beside_it(ecom: Ecom, data: Path) -> None:
+    assert ecom("shop", "2024-01-01", "--preset", "seed003").exit_code == 0
+    assert 'preset = "seed003"' in (data / "landing" / "shop.toml").read_text()
+
+    assert "take another folder: ECOM_DATA" in error(ecom("shop", "2024-01-02", "--preset", "demo"))
+
+
+@pytest.mark.slow
+def test_a_folder_that_nobody_reads_is_told_of(ecom: Ecom, data: Path) -> None:
+    (data / "landing" / "order" / "2024-01-02").mkdir(parents=True)
+
+    assert "Nobody reads" in ecom("stale").stderr
+
+
+@pytest.mark.slow
+def test_landed_days_that_the_calendar_lacks_are_told_of(ecom: Ecom, data: Path) -> None:
+    for day in ("2023-11-30", "2023-12-01", "2024-01-02"):
+        (data / "landing" / "orders" / day).mkdir(parents=True)
+
+    told = ecom("stale").stderr
+
+    assert f"Folders of such days: 2, the first is {data / 'landing' / 'orders' / '2023-11-30'}." in told
+
+
+@pytest.mark.slow
+def test_a_step_that_breaks_is_told_in_a_line(
+    ecom: Ecom, tiny_shop: Shop, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ecom("shop", "2024-01-01")
+    (data / "landing" / "feeds.toml").write_text("orders = 1")
+
+    said = error(ecom("run", "2024-01-01", "--select", "bronze/orders"))
+
+    assert said.startswith(f"Error: bronze.orders stopped: {data}/landing/feeds.toml cannot be read: ")
+    assert "The traceback stands in the run " in said
+
+
+@pytest.mark.slow
+def test_what_could_not_be_published_is_told_and_published_by_the_next_repair(
+    ecom: Ecom, tiny_shop: Shop, data: Path
+) -> None:
+    ecom("shop", "2024-01-01")
+    obstacle = data / ".snapshot.duckdb.link"
+    obstacle.mkdir()
+
+    said = error(ecom("run", "2024-01-01", "--select", "gold/dim_date"))
+
+    assert "What the run made is stored, but readers do not see it yet" in said
+    assert error(ecom("bad")).startswith(f"Error: {data / 'snapshot.duckdb'} is not there yet")
+
+    obstacle.rmdir()
+    assert ecom("run", "--stale").exit_code == 0
+    assert ecom("bad").output == "Every day has good rows.\n"
+
+
+def test_a_warehouse_that_is_none_is_told_with_what_to_do(ecom: Ecom, data: Path) -> None:
+    (data / "warehouse.duckdb").write_bytes(b"no database" * 1000)
+
+    assert "Move that file aside; ecom run makes it anew" in error(ecom("stale"))
+
+
+def test_the_dictionary_is_written_to_the_data_folder_of_the_project(
+    ecom: Ecom, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "PROJECT", tmp_path)
+
+    assert "Wrote data/README.md.\n" in ecom("dictionary").stdout
+    assert "silver.orders" in (tmp_path / "data" / "README.md").read_text()
+
+
+@pytest.mark.slow
+def test_runs_whose_process_is_gone_are_ended_by_the_next_one(ecom: Ecom, tiny_shop: Shop) -> None:
+    ecom("shop", "2024-01-01")
+    with subprocess.Popen(["true"]) as gone:
+        gone.wait()
+    started = dg.DagsterRunStatus.STARTED
+    with running.instance() as instance:
+        lost = create_run_for_test(instance, status=started, tags={running.PROCESS_TAG: str(gone.pid)})
+        ours = create_run_for_test(instance, status=started, tags={running.PROCESS_TAG: str(os.getpid())})
+        queued = create_run_for_test(instance, status=started)
+
+        ecom("run", "2024-01-01", "--select", "bronze/orders")
+
+        statuses = [instance.get_run_by_id(run.run_id).status for run in (lost, ours, queued)]  # type: ignore[union-attr]
+    assert statuses == [dg.DagsterRunStatus.FAILURE, started, started]
+
+
+@pytest.mark.long
+def test_a_run_that_was_killed_is_repaired_by_what_is_stale(process: Process, ecom: Ecom, tiny_shop: Shop) -> None:
+    ecom("shop", str(DAYS))
+    killed = process("ecom", "run", str(DAYS))
+    assert killed.stderr
+    for line in killed.stderr:
+        if line.startswith("silver"):
+            killed.send_signal(signal.SIGKILL)
+            break
+    killed.communicate(timeout=MOST_SECONDS)
+    assert killed.returncode == -signal.SIGKILL
+
+    assert ecom("run", "--stale").stdout == "Nothing is stale.\n"
+
+    with running.instance() as instance:
+        assert not instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
+    verified = ecom("verify")
+    assert verified.exit_code == 0, verified.stderr
+
+
+@pytest.mark.long
+def test_runs_at_once_wait_for_each_other(process: Process, ecom: Ecom, tiny_shop: Shop) -> None:
+    ecom("shop", str(DAYS))
+    both = [process("ecom", "run", str(DAYS), "--select", "group:bronze") for _ in range(2)]
+
+    for one in both:
+        done(one)
+
+    assert len(table_days()) == 2 * len([table for table in catalog.tables() if table.is_bronze])
+
+
+@pytest.mark.long
+def test_every_way_to_run_leaves_the_same_tables(
+    process: Process, ecom: Ecom, tiny_shop: Shop, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ecom("shop", str(DAYS))
+    chosen = "+silver/customers"
+    days = f"{DAYS.first}...{DAYS.last}"
+    ways = {
+        "ecom": ["ecom", "run", str(DAYS), "--select", chosen],
+        "dagster": ["dagster", "asset", "materialize", "--select", chosen, "--partition-range", days],
+        "dg": ["dg", "launch", "--assets", chosen, "--partition-range", days],
+    }
+    found = {}
+    for name, words in ways.items():
+        shutil.copytree(data, data.with_name(f"data-{name}"))
+        monkeypatch.setenv("ECOM_DATA", str(data.with_name(f"data-{name}")))
+        done(process(*words, *(["-m", "ecom_assets.definitions"] if name != "ecom" else [])))
+        found[name] = table_days()
+
+    assert found["ecom"]
+    assert found["dagster"] == found["dg"] == found["ecom"]
+
+
+@pytest.mark.long
+def test_the_demo_shows_the_first_page_and_answers_each_question(process: Process, ecom: Ecom, data: Path) -> None:
+    demo = process("ecom", "demo")
+
+    out, err = demo.communicate(timeout=MOST_SECONDS)
+
+    assert "Net sales" in out
+    assert "make ui" in out
+    assert "Warning" not in err
+    assert "Traceback" not in err
+    for question in sorted((settings.PROJECT / "analyses").rglob("*.sql")):
+        in_warehouse = ["--warehouse"] if "-- Reads: the warehouse" in question.read_text() else []
+        answer = ecom("query", str(question), *in_warehouse)
+        assert answer.exit_code == 0, f"{question.stem}: {answer.output}"
+        assert question.parent.name == "monitoring" or " 0 rows" not in answer.output, question.stem

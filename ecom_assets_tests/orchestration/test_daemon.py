@@ -1,0 +1,136 @@
+"""A real daemon brings landed files to the measures, by its sensors alone."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from threading import Timer
+
+import dagster as dg
+import pytest
+
+from ecom_assets import settings
+from ecom_assets.days import Window
+from ecom_assets.landing.zone import Zone
+from ecom_assets.serving.snapshot import open_snapshot
+from ecom_assets.shop.scale import Scale
+from ecom_assets.shop.shop import Shop
+from ecom_assets.sources.synthetic import land_shop
+
+MOST_SECONDS = 300
+TWO_DAYS = Window.parse("2024-01-01..2024-01-02")
+TINY = Scale(orders_per_day=3, customers_at_start=10, customers_per_day=1, products_at_start=5, products_per_day=1)
+
+
+@pytest.fixture
+def landed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> settings.Settings:
+    monkeypatch.setenv("ECOM_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("ECOM_END", str(TWO_DAYS.last))
+    known = settings.load()
+    land_shop(Zone(known.landing), Shop(TWO_DAYS.first, preset=TINY), TWO_DAYS)
+    return known
+
+
+@pytest.fixture
+def daemon(tmp_path: Path, landed: settings.Settings) -> Iterator["subprocess.Popen[str]"]:
+    """The daemon with the project's settings and its storage in a folder of its own, ended after a while."""
+    shutil.copy(settings.PROJECT / "dagster.yaml", tmp_path)
+    process = subprocess.Popen(
+        [Path(sys.executable).with_name("dagster-daemon"), "run", "--module-name", "ecom_assets.definitions"],
+        cwd=tmp_path,
+        env={**os.environ, "DAGSTER_HOME": str(tmp_path), "PYTHONPATH": str(settings.PROJECT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+    def end() -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+    timer = Timer(MOST_SECONDS, end)
+    timer.start()
+    with process:
+        yield process
+        timer.cancel()
+        end()
+
+
+def runs_when_done(snapshot: Path) -> int:
+    """How many runs it took until each table was good on both days and nothing stale; 0 while they are under way."""
+    try:
+        with open_snapshot(snapshot) as con:
+            [(open_days,)] = con.execute("select count(*) from ledger.stale").fetchall()
+            [(missing,)] = con.execute(
+                "select count(*) from (select table_name from ledger.days where state in ('stored', 'provisional') "
+                "group by all having count(*) <> 2)"
+            ).fetchall()
+            [(measured, runs)] = con.execute(
+                "select count(*) filter (table_name like 'kpi.%'), count(distinct run_id) from ledger.days"
+            ).fetchall()
+    except FileNotFoundError:
+        return 0
+    return runs if measured and not open_days and not missing else 0
+
+
+@pytest.mark.long
+def test_the_sensors_bring_landed_files_to_the_measures_in_a_few_runs(
+    landed: settings.Settings, daemon: "subprocess.Popen[str]"
+) -> None:
+    assert daemon.stdout
+    log = []
+    for line in daemon.stdout:
+        log.append(line)
+        if runs := runs_when_done(landed.snapshot):
+            assert runs <= 3
+            break
+        assert not landed.alerts.exists(), landed.alerts.read_text()
+    else:
+        pytest.fail(f"Not done after {MOST_SECONDS} seconds.\n{''.join(log)}")
+
+
+BACKFILL = """
+mutation {
+  launchPartitionBackfill(backfillParams: {assetSelection: [%s], partitionNames: [%s]}) {
+    ... on LaunchBackfillSuccess { backfillId }
+    ... on PythonError { message }
+  }
+}
+"""
+
+
+@pytest.mark.long
+def test_a_backfill_over_days_as_the_ui_asks_for_it_is_one_run(
+    landed: settings.Settings, daemon: "subprocess.Popen[str]", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assets = ", ".join(f'{{path: ["{layer}", "orders"]}}' for layer in ("bronze", "silver", "quarantine"))
+    days = ", ".join(f'"{day}"' for day in TWO_DAYS)
+    asked = subprocess.run(
+        [
+            Path(sys.executable).with_name("dagster-graphql"),
+            *("-m", "ecom_assets.definitions", "-t", BACKFILL % (assets, days)),
+        ],
+        env={**os.environ, "PYTHONPATH": str(settings.PROJECT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    [backfill_id] = re.findall(r'"backfillId": *"(\w+)"', asked.stdout)
+
+    assert daemon.stdout
+    with dg.DagsterInstance.get() as instance:
+        for _ in daemon.stdout:
+            backfill = instance.get_backfill(backfill_id)
+            if backfill and backfill.status.value.startswith("COMPLETED"):
+                break
+        runs = instance.get_runs(dg.RunsFilter(tags={"dagster/backfill": backfill_id}))
+
+    assert [run.status for run in runs] == [dg.DagsterRunStatus.SUCCESS]

@@ -1,0 +1,396 @@
+"""Tables run by Dagster end in the warehouse and its ledger. Leans on private parts of Dagster, pinned here."""
+
+import datetime as dt
+import fcntl
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import narwhals as nw
+import pandas as pd
+import polars as pl
+import pytest
+from filelock import FileLock
+
+from ecom_assets import settings
+from ecom_assets.contract import Date, Decimal, Table, column, key, money
+from ecom_assets.days import Window, by_event_day
+from ecom_assets.declaration import Catalog
+from ecom_assets.landing.zone import Zone
+from ecom_assets.orchestration.io_manager import REPAIR_TAG, Warehouse
+from ecom_assets.table_asset import declaration_of, table_asset
+from ecom_assets.warehouse.opening import open_session
+from ecom_assets_tests.orchestration.till import ASSETS, CleanReceipts, Receipts, TillWarehouse, clean
+
+THREE_DAYS = Window.parse("2024-01-01..2024-01-03")
+BAD_DAY = dt.date(2024, 1, 2)
+
+
+@pytest.fixture
+def zone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Zone:
+    """A landing zone with a receipt of each day."""
+    monkeypatch.setenv("ECOM_DATA", str(tmp_path))
+    zone = Zone(settings.load().landing)
+    for day in THREE_DAYS:
+        land(zone, day)
+    return zone
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+def land(zone: Zone, day: dt.date, amount: str = "10.00") -> None:
+    zone.write("receipts", day, "till.csv", f"receipt_id,paid_at,amount\nr{day},{day}T09:00:00Z,{amount}\n".encode())
+
+
+def run(
+    instance: dg.DagsterInstance,
+    days: Window = THREE_DAYS,
+    *,
+    select: str | None = None,
+    assets: list[dg.AssetsDefinition] = ASSETS,
+    warehouse: Warehouse | None = None,
+    **tags: str,
+) -> dg.ExecuteInProcessResult:
+    first, last = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+    return dg.materialize(
+        assets,
+        instance=instance,
+        selection=select and dg.AssetSelection.from_string(select),
+        resources={"warehouse": warehouse or TillWarehouse()},
+        tags={first: str(days.first), last: str(days.last), **tags},
+        raise_on_error=False,
+    )
+
+
+def asked(query: str) -> list[tuple[Any, ...]]:
+    with open_session(settings.load(), Catalog(map(declaration_of, ASSETS))) as session:
+        return session.con.execute(query).fetchall()
+
+
+def ledger(table: str) -> list[str]:
+    """The states of a table's days, the oldest first."""
+    return [state for (state,) in asked(f"select state from ledger.days where table_name = '{table}' order by day")]
+
+
+def materialised(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, dict[str, Any]]:
+    """Metadata by partition of what an asset reported."""
+    found = result.asset_materializations_for_node(asset.replace("/", "__"))
+    mine = [one for one in found if one.asset_key.to_user_string() == asset]
+    return {str(one.partition): {name: value.value for name, value in one.metadata.items()} for one in mine}
+
+
+def why(result: dg.ExecuteInProcessResult) -> str:
+    """The message of the first failed step."""
+    [failed, *_] = result.get_step_failure_events()
+    assert failed.step_failure_data.error
+    return failed.step_failure_data.error.message
+
+
+def test_a_window_goes_through_all_tables_into_the_ledger(instance: dg.DagsterInstance, zone: Zone) -> None:
+    """Pins `step_context.partition_key_range`: the window of a run."""
+    assert run(instance).success
+
+    for table in ("bronze.receipts", "silver.receipts", "gold.takings", "kpi.report"):
+        assert ledger(table) == ["stored"] * 3, table
+    assert asked("select day, amount from kpi.report order by day") == [(day, 10) for day in THREE_DAYS]
+
+
+def test_each_day_reports_its_own_row_count_and_state(instance: dg.DagsterInstance, zone: Zone) -> None:
+    """Pins `step_context.add_asset_metadata` with a partition, which is not documented for I/O managers."""
+    zone.write("receipts", BAD_DAY, "second.csv", f"receipt_id,paid_at,amount\nx,{BAD_DAY}T10:00:00Z,1\n".encode())
+
+    told = materialised(run(instance), "silver/receipts")
+
+    assert [about["dagster/partition_row_count"] for about in told.values()] == [1, 2, 1]
+    assert {about["state"] for about in told.values()} == {"stored"}
+
+
+def test_the_last_day_of_a_run_says_what_columns_come_from(instance: dg.DagsterInstance, zone: Zone) -> None:
+    result = run(instance)
+
+    lineage = [about.get("dagster/column_lineage") for about in materialised(result, "gold/takings").values()]
+    assert lineage == [None, None, lineage[-1]]
+    assert lineage[-1].deps_by_column == {
+        "day": [dg.TableColumnDep(dg.AssetKey(["silver", "receipts"]), "paid_on")],
+        "amount": [dg.TableColumnDep(dg.AssetKey(["silver", "receipts"]), "amount")],
+    }
+    told = materialised(result, "silver/receipts")[str(THREE_DAYS.last)]["column lineage"]
+    assert "- **paid_on** from bronze.receipts: paid_at\n" in told
+
+
+class LenientReceipts(Receipts, name="silver.receipts", partition_column="paid_on", max_bad_share=1.0):
+    """One row per receipt; a day may consist of bad ones."""
+
+    paid_on: Date = column("Business day")
+
+
+def test_a_quarantine_lists_its_rows_by_reason(instance: dg.DagsterInstance, zone: Zone) -> None:
+    land(zone, BAD_DAY, amount="ten")
+    lenient = [ASSETS[0], table_asset(LenientReceipts, clean, reads={"bronze_receipts": by_event_day})]
+
+    result = run(instance, assets=lenient, warehouse=warehouse_of(lenient))
+
+    told = {
+        str(one.partition): one.metadata
+        for one in result.asset_materializations_for_node("silver__receipts")
+        if one.asset_key.to_user_string() == "quarantine/receipts"
+    }
+    assert [day for day, about in told.items() if "reasons" in about] == [str(BAD_DAY)]
+    assert "- 1: amount is no amount" in str(told[str(BAD_DAY)]["reasons"].value)
+    sample = told[str(BAD_DAY)]["sample_rows"]
+    assert isinstance(sample, dg.TableMetadataValue)
+    assert [row.data["source_file"] for row in sample.records] == ["till.csv"]
+
+
+def test_only_the_last_day_of_a_measure_carries_a_picture(instance: dg.DagsterInstance, zone: Zone) -> None:
+    told = materialised(run(instance), "kpi/report")
+
+    assert [day for day, about in told.items() if "amount of the last days" in about] == [str(THREE_DAYS.last)]
+    assert "data:image/svg+xml" in told[str(THREE_DAYS.last)]["amount of the last days"]
+
+
+@pytest.mark.slow
+def test_the_picture_goes_as_far_as_the_table_though_an_old_day_runs(instance: dg.DagsterInstance, zone: Zone) -> None:
+    run(instance)
+
+    told = materialised(run(instance, Window(BAD_DAY, BAD_DAY), select="key:kpi/report"), "kpi/report")
+
+    assert "2024-01-01 to 2024-01-03" in told[str(BAD_DAY)]["amount of the last days"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("asset", ["silver/receipts", "quarantine/receipts"])
+def test_a_table_and_its_quarantine_run_each_without_the_other(
+    asset: str, instance: dg.DagsterInstance, zone: Zone
+) -> None:
+    land(zone, BAD_DAY, amount="ten")
+    run(instance, select="key:bronze/receipts")
+
+    result = run(instance, select=f"key:{asset}")
+
+    assert ledger("silver.receipts") == ["stored", "failed", "stored"]
+    assert asked("select count(*) from quarantine.receipts") == [(1,)]
+    assert {
+        event.asset_key.to_user_string() for event in result.get_asset_materialization_events() if event.asset_key
+    } == {asset}
+
+
+@pytest.mark.slow
+def test_a_repair_runs_only_the_days_that_are_stale(instance: dg.DagsterInstance, zone: Zone) -> None:
+    first = run(instance)
+    land(zone, BAD_DAY, amount="11.00")
+
+    repair = run(instance, **{REPAIR_TAG: "true"})
+
+    runs = asked("select run_id from ledger.days where table_name = 'gold.takings' order by day")
+    assert [run_id for (run_id,) in runs] == [first.run_id, repair.run_id, first.run_id]
+    assert repair.success
+
+
+def test_a_run_without_a_good_day_fails_and_says_why(instance: dg.DagsterInstance, zone: Zone) -> None:
+    land(zone, BAD_DAY, amount="ten")
+
+    result = run(instance, Window(BAD_DAY, BAD_DAY))
+
+    assert not result.success
+    assert f"silver.receipts has no good day in {BAD_DAY}: 1 of 1 rows are quarantined" in why(result)
+
+
+def test_a_run_by_hand_does_not_pass_a_day_that_failed_before(instance: dg.DagsterInstance, zone: Zone) -> None:
+    land(zone, BAD_DAY, amount="ten")
+    run(instance)
+
+    result = run(instance, Window(BAD_DAY, BAD_DAY), select="key:gold/takings")
+
+    assert "silver.receipts is failed on 2024-01-02" in why(result)
+
+
+def test_who_waits_for_another_run_is_told_so_once(tmp_path: Path, zone: Zone, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = []
+    with (tmp_path / "warehouse.lock").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+
+        def leave(said: str, *, err: bool) -> None:
+            told.append((said, err))
+            fcntl.flock(other, fcntl.LOCK_UN)
+
+        monkeypatch.setattr("ecom_assets.warehouse.opening.PATIENCE", 0.0)
+        monkeypatch.setattr("click.echo", leave)
+
+        assert asked("select 1") == [(1,)]
+
+    assert told == [(f"Waiting for another run or command to be done with {tmp_path}/warehouse.duckdb.", True)]
+
+
+def test_who_waits_for_a_program_that_has_the_warehouse_open_is_told_which_once(
+    tmp_path: Path, zone: Zone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opens = "import duckdb, sys; con = duckdb.connect(sys.argv[1]); print(flush=True); input()"
+    told = []
+    with subprocess.Popen(
+        [sys.executable, "-c", opens, tmp_path / "warehouse.duckdb"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout
+        other.stdout.readline()
+
+        def leave(said: str, *, err: bool) -> None:
+            told.append((said, err))
+            other.communicate(b"\n")
+
+        monkeypatch.setattr("ecom_assets.warehouse.opening.PATIENCE", 0.0)
+        monkeypatch.setattr("click.echo", leave)
+
+        assert asked("select 1") == [(1,)]
+
+    [(said, err)] = told
+    assert said.startswith("Waiting for another program to close the warehouse. ")
+    assert f"(PID {other.pid})" in said
+    assert err
+
+
+def test_a_check_started_alone_says_what_to_do_instead(instance: dg.DagsterInstance, zone: Zone) -> None:
+    check = dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey(["gold", "takings"]), "contract"))
+
+    result = dg.materialize(
+        ASSETS, instance=instance, selection=check, resources={"warehouse": TillWarehouse()}, raise_on_error=False
+    )
+
+    assert "materialise the days of the table" in why(result)
+
+
+def test_a_failing_step_lets_the_next_run_in(instance: dg.DagsterInstance, zone: Zone) -> None:
+    def refuse(bronze_receipts: nw.LazyFrame) -> nw.LazyFrame:
+        raise ArithmeticError("no such thing")
+
+    broken = [ASSETS[0], table_asset(CleanReceipts, refuse, reads={"bronze_receipts": by_event_day})]
+
+    result = run(instance, assets=broken, warehouse=warehouse_of(broken))
+
+    assert not result.success
+    with FileLock(settings.load().data / "warehouse.lock", timeout=0):
+        pass
+    assert run(instance).success
+
+
+def test_a_refused_day_is_left_out_of_what_dagster_takes_for_materialised(
+    instance: dg.DagsterInstance, zone: Zone
+) -> None:
+    """Pins `OutputContext._asset_partitions_subset`, which is private."""
+    land(zone, BAD_DAY, amount="-10.00")
+
+    told = materialised(run(instance), "gold/takings")
+
+    assert list(told) == [str(THREE_DAYS.first), str(THREE_DAYS.last)]
+
+
+def test_each_day_has_a_verdict_of_its_own(instance: dg.DagsterInstance, zone: Zone) -> None:
+    """Pins `DagsterEvent.asset_check_evaluation`, which is not documented, and its partition."""
+    land(zone, BAD_DAY, amount="-10.00")
+
+    verdicts = [
+        event.asset_check_evaluation_data
+        for event in run(instance).all_events
+        if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION
+    ]
+
+    takings = {str(one.partition): one for one in verdicts if one.asset_key == dg.AssetKey(["gold", "takings"])}
+    assert {day: one.passed for day, one in takings.items()} == {str(day): day != BAD_DAY for day in THREE_DAYS}
+    assert takings[str(BAD_DAY)].description == "1 rows break: amount is at least 0"
+
+
+def test_a_day_that_cannot_be_computed_is_refused_with_the_words_of_duckdb(
+    instance: dg.DagsterInstance, zone: Zone
+) -> None:
+    def by_number(bronze_receipts: nw.LazyFrame) -> nw.LazyFrame:
+        number = nw.col("receipt_id").str.tail(2).cast(nw.Int64)
+        return bronze_receipts.with_columns(receipt_id=number.cast(nw.String))
+
+    assets = [ASSETS[0], table_asset(CleanReceipts, by_number, reads={"bronze_receipts": by_event_day}), *ASSETS[2:]]
+    zone.write("receipts", BAD_DAY, "till.csv", f"receipt_id,paid_at,amount\nx,{BAD_DAY}T09:00:00Z,1\n".encode())
+
+    result = run(instance, assets=assets, warehouse=warehouse_of(assets))
+
+    for asset in ("silver/receipts", "kpi/report"):
+        assert list(materialised(result, asset)) == [str(THREE_DAYS.first), str(THREE_DAYS.last)]
+    failed = [one for one in result.get_asset_check_evaluations() if not one.passed]
+    assert {one.partition for one in failed} == {str(BAD_DAY)}
+    assert failed[0].description
+    assert failed[0].description.startswith("Conversion Error: Could not convert string 'x' to INT64")
+    assert failed[0].metadata["broken"].value == {failed[0].description: 1}
+
+
+def test_a_warning_names_rules_and_counts_and_shows_the_reasons_first(instance: dg.DagsterInstance, zone: Zone) -> None:
+    land(zone, BAD_DAY, amount="ten")
+
+    verdicts = run(instance).get_asset_check_evaluations()
+
+    [failed] = [
+        one for one in verdicts if one.check_name == "contract" and one.description and "quarantined" in one.description
+    ]
+    assert failed.description
+    assert "- 1: amount is no amount with at most 10 digits before and 4 after the point" in failed.description
+    sample = failed.metadata["sample_rows"]
+    assert isinstance(sample, dg.TableMetadataValue)
+    assert next(iter(sample.records[0].data)) == "reasons"
+
+
+def test_dagster_knows_the_declaration_that_an_asset_was_made_of() -> None:
+    """Pins `op.compute_fn.decorated_fn`, which is private: steps find their table through it."""
+    assert [declaration_of(asset).name for asset in ASSETS] == [
+        "bronze.receipts",
+        "silver.receipts",
+        "gold.takings",
+        "kpi.report",
+    ]
+
+
+def warehouse_of(assets: list[dg.AssetsDefinition]) -> Warehouse:
+    class Small(Warehouse):
+        def tables(self) -> Catalog:
+            return Catalog(map(declaration_of, assets))
+
+    return Small()
+
+
+class Sums(Table, name="gold.sums", primary_key="day", partition_column="day"):
+    """One row per day with a receipt."""
+
+    day: Date = key("Business day")
+    amount: Decimal = money("What was paid")
+
+
+def summed_in_polars(silver_receipts: pl.DataFrame) -> pl.DataFrame:
+    return silver_receipts.group_by(day="paid_on").agg(pl.col("amount").sum())
+
+
+def summed_in_pandas(silver_receipts: pd.DataFrame) -> pd.DataFrame:
+    days = silver_receipts.rename(columns={"paid_on": "day"})
+    return days.groupby("day", as_index=False).agg(amount=("amount", "sum"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("transform", [summed_in_polars, summed_in_pandas])
+def test_a_transform_gets_and_gives_whole_frames_where_it_says_so(
+    transform: Callable[..., Any], instance: dg.DagsterInstance, zone: Zone
+) -> None:
+    assets = [*ASSETS[:2], table_asset(Sums, transform)]
+
+    result = run(instance, assets=assets, warehouse=warehouse_of(assets))
+
+    assert result.success
+    assert asked("select day, amount from gold.sums order by day") == [(day, 10) for day in THREE_DAYS]
+
+
+def test_a_transform_is_called_as_a_function_in_a_test() -> None:
+    receipts = pl.DataFrame({"paid_on": [BAD_DAY, BAD_DAY], "amount": ["1.50", "2.50"]}).cast(
+        {"amount": pl.Decimal(18, 4)}
+    )
+
+    assert summed_in_polars(receipts).rows() == [(BAD_DAY, 4)]

@@ -1,0 +1,44 @@
+"""Which runs are started again. Leans on how Dagster reads the tags of a run."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+import pytest
+
+from ecom_assets.orchestration.jobs import JOBS, RETRY_LOST_RUNS
+
+
+@dg.op
+def fail() -> None:
+    raise dg.Failure("the disk is full")
+
+
+@dg.job(tags=RETRY_LOST_RUNS)
+def broken() -> None:
+    fail()
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral(settings={"run_retries": {"enabled": True}}) as instance:
+        yield instance
+
+
+def test_each_job_has_the_policy() -> None:
+    assert all(job.tags == RETRY_LOST_RUNS for job in JOBS)
+
+
+def test_a_run_whose_process_died_is_started_again(instance: dg.DagsterInstance) -> None:
+    run = instance.create_run_for_job(broken, status=dg.DagsterRunStatus.STARTED, tags=RETRY_LOST_RUNS)
+
+    instance.report_run_failed(run, "The process is gone.")
+
+    [lost] = instance.get_runs()
+    assert lost.tags["dagster/will_retry"] == "true"
+
+
+def test_a_run_in_which_a_step_failed_is_not_started_again(instance: dg.DagsterInstance) -> None:
+    broken.execute_in_process(instance=instance, raise_on_error=False)
+
+    [failed] = instance.get_runs()
+    assert failed.tags["dagster/will_retry"] == "false"

@@ -1,0 +1,132 @@
+"""What Dagster's pages say of tables is true and readable."""
+
+import base64
+import datetime as dt
+import xml.etree.ElementTree as ET
+
+import dagster as dg
+import pytest
+
+from ecom_assets import catalog
+from ecom_assets.declaration import Declaration
+from ecom_assets.engine.duckdb.tables import columns_of
+from ecom_assets.orchestration import metadata
+
+DAY = dt.date(2024, 1, 1)
+
+
+def table(name: str) -> Declaration:
+    return catalog.tables()[name]
+
+
+def column(name: str) -> dg.TableColumn:
+    layer, table_name, wanted = name.split(".")
+    about = metadata.about_table(table(f"{layer}.{table_name}"), test_a_picture_is_small)
+    [found] = [column for column in about["dagster/column_schema"].columns if column.name == wanted]
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(catalog.tables().names))
+def test_the_columns_shown_are_those_stored(name: str) -> None:
+    schema = metadata.about_table(table(name), test_a_picture_is_small)["dagster/column_schema"]
+    inner = {"event_on", "read_on", "key_hash"}
+
+    assert {column.name for column in schema.columns} == set(columns_of(table(name))) - inner
+
+
+def test_a_column_shows_what_is_asked_of_it() -> None:
+    assert column("silver.order_items.quantity").constraints.other == ["greater than 0"]
+    assert column("silver.order_items.order_id").constraints.other == ["in silver.orders on the same day"]
+    assert column("silver.orders.order_id").constraints.unique
+    assert not column("silver.order_items.order_id").constraints.unique
+    assert column("silver.orders.country").constraints.nullable
+
+
+def test_bronze_shows_text_of_which_nothing_is_asked() -> None:
+    total = column("bronze.orders.total")
+
+    assert (total.type, total.constraints.nullable, total.constraints.other) == ("text", True, [])
+    assert metadata.contract_description(table("bronze.orders")).startswith("A file arrives")
+
+
+def test_the_quarantine_shows_the_reasons_beside_the_row_as_it_came() -> None:
+    schema = metadata.about_quarantine(table("silver.orders"), test_a_picture_is_small)["dagster/column_schema"]
+    types = {column.name: column.type for column in schema.columns}
+
+    assert (types["total"], types["reasons"], types["arrived_on"]) == ("text", "list of text", "date")
+
+
+def test_a_table_tells_its_key_and_how_far_it_reaches() -> None:
+    about = metadata.about_table(table("silver.order_items"), test_a_picture_is_small)
+
+    assert about["primary_key"] == "order_id, line_number"
+    assert about["day"] == "ordered_on"
+    assert about["reads bronze.order_items"] == "by_event_day"
+
+
+def test_the_contract_of_a_feed_says_what_is_set_aside_and_when_a_day_fails() -> None:
+    said = metadata.contract_description(table("silver.order_items"))
+
+    assert said.startswith("Rows that break one of these are set aside; above 5.0% of its rows a day fails:")
+    assert "- Present: order_id, line_number," in said
+    assert "- quantity is greater than 0\n" in said
+    assert "- product_id is in silver.products\n" in said
+    assert "quantity is present" not in said
+
+
+def test_the_contract_of_a_table_made_of_tables_lists_rules_and_key() -> None:
+    said = metadata.contract_description(table("kpi.daily_sales"))
+
+    assert "- Gross sales less discounts less returns make the net sales.\n" in said
+    assert "- The key is unique: day, channel\n" in said
+
+
+def test_expectations_are_told_apart_from_demands() -> None:
+    said = metadata.expectations_description(table("silver.sessions"))
+
+    assert "- A session with a purchase names the order." in said
+    assert "No row is set aside" not in said
+    assert "- No row is set aside" in metadata.expectations_description(table("silver.events"))
+
+
+def test_the_first_column_beside_the_key_is_the_main_measure() -> None:
+    assert metadata.main_measure(table("kpi.daily_sales")) == "orders"
+
+
+def test_the_main_measure_of_each_kpi_may_be_added_up() -> None:
+    for kpi in catalog.tables():
+        if kpi.contract.layer == "kpi":
+            assert kpi.contract.columns[metadata.main_measure(kpi)].kind in ("integer", "decimal"), kpi.name
+
+
+def drawn(values: dict[dt.date, float]) -> list[list[int]]:
+    """The points of the line, from the left."""
+    picture = metadata.plot("orders", values).partition("base64,")[2].partition(")")[0]
+    line = ET.fromstring(base64.b64decode(picture)).find("{http://www.w3.org/2000/svg}polyline")
+    assert line is not None
+    return [[int(part) for part in point.split(",")] for point in line.attrib["points"].split()]
+
+
+def test_a_picture_shows_days_where_they_lie_and_values_by_height() -> None:
+    later = {0: 0.0, 1: 5.0, 4: 10.0}
+
+    points = drawn({DAY + dt.timedelta(days=n): value for n, value in later.items()})
+
+    assert points == [[4, 56], [92, 30], [356, 4]]
+
+
+@pytest.mark.parametrize("value", [0.0, 7.0, -3.0])
+def test_one_day_is_a_picture_too(value: float) -> None:
+    assert len(drawn({DAY: value})) == 1
+
+
+def test_a_picture_is_small() -> None:
+    month = {DAY + dt.timedelta(days=n): 1_000_000.0 + n for n in range(metadata.PLOT_DAYS)}
+
+    assert len(metadata.plot("orders", month)) < 1_200
+
+
+def test_a_picture_is_told_in_words() -> None:
+    said = metadata.plot("orders", {DAY: 12_345.0, DAY + dt.timedelta(days=1): 9.0})
+
+    assert said.endswith("orders, 2024-01-01 to 2024-01-02: at last 9, at most 12,345")

@@ -1,0 +1,179 @@
+"""What Dagster shows of a run in which some days are refused. Leans on private parts of Dagster, pinned here."""
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.api import execute_run
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
+from dagster._core.test_utils import in_process_test_workspace
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster_graphql.test.utils import execute_dagster_graphql
+
+from ecom_assets import settings
+from ecom_assets.days import Window
+from ecom_assets.landing.zone import Zone
+from ecom_assets.orchestration.io_manager import REPAIR_TAG
+from ecom_assets.orchestration.jobs import RETRY_LOST_RUNS
+from ecom_assets.table_asset import partitions
+from ecom_assets_tests.orchestration import till
+from ecom_assets_tests.orchestration.till import defs
+
+FIVE_DAYS = Window.parse("2024-01-01..2024-01-05")
+BAD_DAY = dt.date(2024, 1, 3)
+GOOD = "MATERIALIZED"
+BAD = "FAILED"
+PARTITIONS = """{assetNodes {
+    assetKey {path}
+    assetPartitionStatuses {... on TimePartitionStatuses {ranges {startKey endKey status}}}
+}}"""
+
+
+@contextmanager
+def five_days_landed(data: Path) -> Iterator[Zone]:
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("ECOM_DATA", str(data))
+        zone = Zone(settings.load().landing)
+        for day in FIVE_DAYS:
+            land(zone, day, amount="10.00")
+        yield zone
+
+
+@contextmanager
+def retrying_instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral(settings={"run_retries": {"enabled": True, "max_retries": 2}}) as instance:
+        yield instance
+
+
+@pytest.fixture
+def zone(tmp_path: Path) -> Iterator[Zone]:
+    with five_days_landed(tmp_path) as zone:
+        yield zone
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with retrying_instance() as instance:
+        yield instance
+
+
+@pytest.fixture(scope="module")
+def after_refusal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
+    """An instance with one run, in which gold refused a day."""
+    with retrying_instance() as instance, five_days_landed(tmp_path_factory.mktemp("refused")) as zone:
+        land(zone, BAD_DAY, amount="-10.00")
+        run(instance, **RETRY_LOST_RUNS)
+        yield instance
+
+
+def land(zone: Zone, day: dt.date, amount: str) -> None:
+    zone.write("receipts", day, "till.csv", f"receipt_id,paid_at,amount\nr{day},{day}T09:00:00Z,{amount}\n".encode())
+
+
+def run(instance: dg.DagsterInstance, **tags: str) -> bool:
+    job = defs.resolve_implicit_global_asset_job_def()
+    window = {
+        "dagster/asset_partition_range_start": str(FIVE_DAYS.first),
+        "dagster/asset_partition_range_end": str(FIVE_DAYS.last),
+    }
+    planned = instance.create_run_for_job(job, tags={**window, **tags})
+    return execute_run(InMemoryJob(job), planned, instance).success
+
+
+def states(instance: dg.DagsterInstance, asset: str) -> list[str | None]:
+    """What Dagster says of each of the five days."""
+    days = [str(day) for day in FIVE_DAYS]
+    found = instance.get_status_by_partition(dg.AssetKey(asset.split("/")), days, partitions()) or {}
+    return [status.value if (status := found.get(day)) else None for day in days]
+
+
+def verdicts(instance: dg.DagsterInstance, asset: str, check: str = "contract") -> list[AssetCheckExecutionRecord]:
+    """The executions of a check, the oldest day first."""
+    key = dg.AssetCheckKey(dg.AssetKey(asset.split("/")), check)
+    found = instance.event_log_storage.get_asset_check_execution_history(key, limit=100)
+    return sorted(found, key=lambda record: str(record.partition))
+
+
+def failed_evaluation(instance: dg.DagsterInstance, asset: str) -> dg.AssetCheckEvaluation:
+    [failed] = [record for record in verdicts(instance, asset) if record.status.value == "FAILED"]
+    assert failed.event
+    assert failed.event.dagster_event
+    return failed.event.dagster_event.asset_check_evaluation_data
+
+
+def test_a_day_that_breaks_a_rule_is_red_there_and_downstream_and_the_others_are_green(
+    after_refusal: dg.DagsterInstance,
+) -> None:
+    assert states(after_refusal, "silver/receipts") == [GOOD] * 5
+    assert states(after_refusal, "gold/takings") == [GOOD, GOOD, BAD, GOOD, GOOD]
+    assert states(after_refusal, "kpi/report") == [GOOD, GOOD, BAD, GOOD, GOOD]
+
+
+def test_a_silver_day_with_too_many_bad_rows_is_red_with_all_that_is_made_of_it(
+    instance: dg.DagsterInstance, zone: Zone
+) -> None:
+    land(zone, BAD_DAY, amount="ten")
+
+    run(instance)
+
+    assert states(instance, "bronze/receipts") == [GOOD] * 5
+    for asset in ("silver/receipts", "gold/takings", "kpi/report"):
+        assert states(instance, asset) == [GOOD, GOOD, BAD, GOOD, GOOD], asset
+
+
+def test_the_failed_check_of_the_day_shows_the_rule_and_rows_that_broke_it(after_refusal: dg.DagsterInstance) -> None:
+    verdict = failed_evaluation(after_refusal, "gold/takings")
+
+    assert verdict.partition == str(BAD_DAY)
+    assert verdict.metadata["broken"].value == {"amount is at least 0": 1}
+    sample = verdict.metadata["sample_rows"]
+    assert isinstance(sample, dg.TableMetadataValue)
+    assert [row.data for row in sample.records] == [{"day": str(BAD_DAY), "amount": "-10.0000"}]
+
+
+def test_each_planned_check_gets_its_verdict(after_refusal: dg.DagsterInstance) -> None:
+    for asset in ("bronze/receipts", "silver/receipts", "gold/takings", "kpi/report"):
+        found = verdicts(after_refusal, asset)
+        assert [record.partition for record in found] == [str(day) for day in FIVE_DAYS], asset
+        assert {record.status.value for record in found} <= {"SUCCEEDED", "FAILED"}, asset
+
+
+def test_a_run_that_failed_for_refused_days_is_not_started_again(after_refusal: dg.DagsterInstance) -> None:
+    [refused] = after_refusal.get_runs()
+
+    assert refused.is_failure
+    assert refused.tags["dagster/will_retry"] == "false"
+
+
+@pytest.mark.slow
+def test_a_mended_day_turns_green_again(instance: dg.DagsterInstance, zone: Zone) -> None:
+    land(zone, BAD_DAY, amount="-10.00")
+    run(instance)
+    land(zone, BAD_DAY, amount="10.00")
+
+    is_good = run(instance, **{REPAIR_TAG: "true"})
+
+    assert is_good
+    assert states(instance, "gold/takings") == [GOOD] * 5
+    assert states(instance, "kpi/report") == [GOOD] * 5
+
+
+@pytest.mark.long
+def test_the_web_server_tells_the_same(zone: Zone) -> None:
+    land(zone, BAD_DAY, amount="-10.00")
+    here = LoadableTargetOrigin(module_name=till.__name__)
+    with dg.instance_for_test() as instance:
+        run(instance)
+        with in_process_test_workspace(instance, here) as workspace:
+            result = execute_dagster_graphql(workspace, PARTITIONS)
+
+    shown = {"/".join(node["assetKey"]["path"]): node["assetPartitionStatuses"] for node in result.data["assetNodes"]}
+    assert [(part["startKey"], part["endKey"], part["status"]) for part in shown["gold/takings"]["ranges"]] == [
+        ("2024-01-01", "2024-01-02", GOOD),
+        ("2024-01-03", "2024-01-03", BAD),
+        ("2024-01-04", "2024-01-05", GOOD),
+    ]

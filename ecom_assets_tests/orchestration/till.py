@@ -1,0 +1,73 @@
+"""A shop of three tables: what the till landed, cleaned, summed up. A negative sum breaks gold."""
+
+import dagster as dg
+import narwhals as nw
+
+from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, key, money
+from ecom_assets.days import by_event_day
+from ecom_assets.declaration import Catalog
+from ecom_assets.orchestration.executor import verdict_executor
+from ecom_assets.orchestration.io_manager import Warehouse
+from ecom_assets.table_asset import bronze_asset, declaration_of, table_asset
+
+
+class Receipts(Table, name="landing.receipts", primary_key="receipt_id", event_column="paid_at"):
+    """One row per receipt."""
+
+    receipt_id: str = key("Number on the receipt")
+    paid_at: Timestamp = column("When it was paid")
+    amount: Decimal = money("What was paid")
+
+
+class CleanReceipts(Receipts, name="silver.receipts", partition_column="paid_on", max_bad_share=0.0):
+    """One row per receipt, cleaned."""
+
+    paid_on: Date = column("Business day")
+
+
+class Takings(Table, name="gold.takings", primary_key="day", partition_column="day"):
+    """One row per day with a receipt."""
+
+    day: Date = key("Business day")
+    amount: Decimal = money("What was paid", ge=0)
+
+
+class Report(Table, name="kpi.report", primary_key="day", partition_column="day"):
+    """One row per day with a receipt."""
+
+    day: Date = key("Business day")
+    amount: Decimal = money("What was paid")
+
+
+def clean(bronze_receipts: nw.LazyFrame) -> nw.LazyFrame:
+    return bronze_receipts
+
+
+def total(silver_receipts: nw.LazyFrame) -> nw.LazyFrame:
+    return silver_receipts.group_by(nw.col("paid_on").alias("day")).agg(nw.col("amount").sum().cast(nw.Decimal(18, 4)))
+
+
+def report(gold_takings: nw.LazyFrame) -> nw.LazyFrame:
+    return gold_takings
+
+
+ASSETS = [
+    bronze_asset(Receipts),
+    table_asset(CleanReceipts, clean, reads={"bronze_receipts": by_event_day}),
+    table_asset(Takings, total),
+    table_asset(Report, report),
+]
+
+
+class TillWarehouse(Warehouse):
+    """The warehouse of these tables."""
+
+    def tables(self) -> Catalog:
+        return Catalog(map(declaration_of, ASSETS))
+
+
+defs = dg.Definitions(
+    ASSETS,
+    resources={"warehouse": TillWarehouse()},
+    executor=verdict_executor,
+)

@@ -1,0 +1,878 @@
+"""A feed map turns a foreign export into feeds, exactly, and its mistakes are told by line."""
+
+import datetime as dt
+import gzip
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from ecom_assets.cli.main import MAPS
+from ecom_assets.days import Window
+from ecom_assets.errors import UserError
+from ecom_assets.landing.reading import read
+from ecom_assets.landing.zone import FeedSettings, FeedSettingsError, Zone
+from ecom_assets.sources.feed_map import FeedMapError, LandReport, land, load_map
+from ecom_assets_tests.real_data import only_with, source
+
+MAP = MAPS / "online_retail.toml"
+EXPORT = source("online_retail")
+
+HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
+EXCERPT = """\
+536365,85123A,WHITE HANGING HEART T-LIGHT HOLDER,6,2010-12-01 08:27:00,2.55,17850.0,United Kingdom
+536365,85123A,WHITE HANGING HEART T-LIGHT HOLDER,6,2010-12-01 08:26:00,2.55,17850.0,United Kingdom
+C536379,D,Discount,-3,2010-12-01 09:41:00,27.505,14527.0,France
+536414,22139,,56,2010-12-01 11:52:00,0.0,,United Kingdom
+A563186,B,Adjust bad debt,1,2010-12-01 14:51:00,-11062.06,,United Kingdom
+"""
+
+SMALL = """\
+[source]
+files = "*.csv"
+arrival_day = { file_name = "{day}.csv" }
+
+[feed.customers]
+[feed.customers.columns]
+customer_id = "id"
+changed_at = "at"
+name = NAME
+"""
+
+
+@pytest.fixture
+def zone(tmp_path: Path) -> Zone:
+    return Zone(tmp_path / "landing")
+
+
+def rows(zone: Zone, feed: str, *columns: str) -> list[tuple[Any, ...]]:
+    """The feed as bronze would read it: the columns, and the problem if there is one."""
+    with duckdb.connect() as con:
+        days = zone.days(feed)
+        files = [file for day in zone.arrivals(feed, days[0], days[-1]).values() for file in day]
+        relation = read(con, files, columns).order("arrived_on, source_file, record")
+        return [row[: len(columns)] + row[-2:-1] * (row[-2] is not None) for row in relation.fetchall()]
+
+
+def land_excerpt(tmp_path: Path, zone: Zone, lines: str = EXCERPT) -> LandReport:
+    folder = tmp_path / "export"
+    folder.mkdir(exist_ok=True)
+    (folder / "2010-12-01.csv.gz").write_bytes(gzip.compress((HEADER + lines).encode(), mtime=0))
+    return land(load_map(MAP), folder, zone)
+
+
+def land_names(tmp_path: Path, zone: Zone, name: str, lines: str, header: str = "id,at,first,second") -> list[Any]:
+    """What a map's expression makes of some lines, as the customers' name."""
+    (tmp_path / "map.toml").write_text(SMALL.replace("NAME", name))
+    (tmp_path / "2024-01-03.csv").write_text(f"{header}\n{lines}\n")
+    land(load_map(tmp_path / "map.toml"), tmp_path, zone)
+    return [row[0] for row in rows(zone, "customers", "name")]
+
+
+def mistake(tmp_path: Path, text: str) -> str:
+    (tmp_path / "map.toml").write_text(text)
+    with pytest.raises(FeedMapError) as caught:
+        load_map(tmp_path / "map.toml")
+    return str(caught.value).removeprefix(f"{tmp_path / 'map.toml'}, ")
+
+
+def test_every_line_of_the_excerpt_becomes_an_item_or_a_return(tmp_path: Path, zone: Zone) -> None:
+    report = land_excerpt(tmp_path, zone)
+
+    assert report.rows == {"customers": 2, "products": 3, "orders": 3, "order_items": 4, "returns": 1}
+    assert (report.lines, report.unreadable, report.unused) == (5, 0, 0)
+    assert "5 lines in 1 files" in str(report)
+
+
+def test_equal_lines_are_items_of_their_own(tmp_path: Path, zone: Zone) -> None:
+    land_excerpt(tmp_path, zone)
+
+    assert rows(zone, "order_items", "order_id", "line_number", "ordered_at", "quantity", "unit_price")[:2] == [
+        ("536365", "1", "2010-12-01 08:27:00+00", "6", "2.55"),
+        ("536365", "2", "2010-12-01 08:26:00+00", "6", "2.55"),
+    ]
+
+
+def test_an_order_comes_from_its_lines_and_is_of_their_earliest_time(tmp_path: Path, zone: Zone) -> None:
+    land_excerpt(tmp_path, zone)
+
+    assert rows(zone, "orders", "order_id", "customer_id", "ordered_at", "status", "cancel_reason", "subtotal") == [
+        ("536365", "17850", "2010-12-01 08:26:00+00", "paid", None, None),
+        ("536414", None, "2010-12-01 11:52:00+00", "paid", None, None),
+        ("A563186", None, "2010-12-01 14:51:00+00", "cancelled", "void", None),
+    ]
+
+
+def test_a_return_has_positive_and_exact_amounts(tmp_path: Path, zone: Zone) -> None:
+    land_excerpt(tmp_path, zone)
+
+    assert rows(zone, "returns", "return_id", "customer_id", "quantity", "amount", "order_id") == [
+        ("C536379-1", "14527", "3", "82.515", None)
+    ]
+
+
+def test_lines_that_cannot_be_read_are_landed_with_their_reason(tmp_path: Path, zone: Zone) -> None:
+    report = land_excerpt(tmp_path, zone, EXCERPT + "536365,only two\n")
+
+    assert (report.lines, report.unreadable) == (6, 1)
+    assert report.rows["order_items"] == 4
+    [(order_id, problem)] = [row for row in rows(zone, "order_items", "order_id") if len(row) > 1]
+    assert order_id is None
+    assert problem.startswith("line 7: has 2 fields where the header has 8")
+
+
+def test_landing_again_changes_nothing(tmp_path: Path, zone: Zone) -> None:
+    land_excerpt(tmp_path, zone)
+    before = {path: path.stat().st_mtime_ns for path in zone.root.rglob("*.parquet")}
+    land_excerpt(tmp_path, zone)
+
+    assert len(before) == 5
+    assert {path: path.stat().st_mtime_ns for path in zone.root.rglob("*.parquet")} == before
+
+
+def test_a_day_without_returns_is_a_quiet_day(tmp_path: Path, zone: Zone) -> None:
+    land_excerpt(tmp_path, zone, EXCERPT.splitlines()[0])
+
+    assert zone.days("returns") == [dt.date(2010, 12, 1)]
+    assert rows(zone, "returns", "return_id") == []
+
+
+def test_moments_land_in_utc_so_that_exports_of_several_zones_share_a_feed(tmp_path: Path, zone: Zone) -> None:
+    sent = ["2024-03-31 00:30", "2024-07-01T00:30:00", "2024-07-01 00:30:00+03:00", "2024-07-01", "soon"]
+    for name, time_zone in (("b", "Europe/Berlin"), ("n", "America/New_York")):
+        text = SMALL.replace("[source]", f'[source]\ntime_zone = "{time_zone}"').replace("{day}", f"{name}-{{day}}")
+        (tmp_path / "map.toml").write_text(text.replace("NAME", '"at"'))
+        lines = "".join(f"{name}{number},{at}\n" for number, at in enumerate(sent))
+        (tmp_path / f"{name}-2024-07-02.csv").write_text(f"id,at\n{lines}")
+        land(load_map(tmp_path / "map.toml"), tmp_path, zone)
+
+    landed = rows(zone, "customers", "customer_id", "changed_at", "name")
+
+    assert [changed_at for _, changed_at, _ in landed] == [
+        *("2024-03-30 23:30:00+00", "2024-06-30 22:30:00+00", "2024-06-30 21:30:00+00", "2024-06-30 22:00:00+00"),
+        "soon",
+        *("2024-03-31 04:30:00+00", "2024-07-01 04:30:00+00", "2024-06-30 21:30:00+00", "2024-07-01 04:00:00+00"),
+        "soon",
+    ]
+    assert [name for *_, name in landed] == sent * 2
+    assert not zone.has_settings("customers")
+
+
+def test_the_first_map_says_when_a_feed_is_due_and_feeds_toml_from_then_on(tmp_path: Path, zone: Zone) -> None:
+    zone.save_settings("orders", FeedSettings("Asia/Tokyo", frozenset({0})))
+
+    report = land_excerpt(tmp_path, zone)
+
+    assert zone.settings("customers") == FeedSettings("UTC", frozenset())
+    assert zone.settings("orders") == FeedSettings("Asia/Tokyo", frozenset({0}))
+    assert report.due_otherwise == ("orders",)
+    assert "orders stays due on the days that feeds.toml says" in str(report)
+
+
+def test_a_map_may_tell_the_first_and_last_day() -> None:
+    assert (load_map(MAP).start, load_map(MAP).end) == (dt.date(2010, 12, 1), dt.date(2011, 12, 9))
+
+
+@pytest.mark.slow
+@only_with("online_retail")
+def test_every_line_of_online_retail_becomes_an_item_or_a_return(tmp_path: Path) -> None:
+    zone = Zone(tmp_path)
+
+    report = land(load_map(MAP), EXPORT, zone)
+
+    assert report.rows == {
+        "customers": 19_296,
+        "products": 280_451,
+        "orders": 25_900 - 3_836,
+        "order_items": 541_909 - 9_288,
+        "returns": 9_288,
+    }
+    assert (report.lines, report.unreadable, report.unused, len(report.files)) == (541_909, 0, 0, 305)
+    with duckdb.connect() as con:
+        items, returns = (f"read_parquet('{zone.root}/{feed}/*/*.parquet')" for feed in ("order_items", "returns"))
+        assert con.execute(f"""
+            select count(distinct (order_id, line_number)), sum(quantity::int)::int,
+                sum(quantity::int * unit_price::decimal(18, 4))::varchar from {items}""").fetchall() == [
+            (532_621, 5_454_024, "10644560.4240")
+        ]
+        assert con.execute(f"""
+            select count(distinct return_id), sum(quantity::int)::int, sum(amount::decimal(18, 4))::varchar
+            from {returns}""").fetchall() == [(9_288, 277_574, "896812.4900")]
+
+
+@pytest.mark.parametrize(
+    ("name", "made"),
+    [
+        ('{ constant = "it\'s" }', ["it's", "it's"]),
+        ('{ multiply = ["first", "second"] }', ["0.3", "many * 3"]),
+        ('{ from = "first", negate = true }', ["-0.1", "many"]),
+        ('{ from = "second", abs = true }', ["3", "3"]),
+        ('{ concat = ["id", { text = ":" }, { ordinal = ["at"] }] }', ["a:1", "b:2"]),
+        ('{ from = "first", values = { many = "1000" } }', ["0.1", "1000"]),
+        ('{ from = "at", time_format = "%d.%m.%Y" }', ["2024-01-02 00:00:00", "2024-01-02 00:00:00"]),
+        ('{ from = "second", take = "sum", over = ["at"] }', ["6", "6"]),
+        ('{ from = "second", take = "count", over = ["id"] }', ["1", "1"]),
+        ('{ from = "id", take = "max", over = ["at"] }', ["b", "b"]),
+        ('{ from = "id", when = [{ column = "first", greater = 0, then = "more" }] }', ["more", "b"]),
+        ('{ when = [{ column = "id", matches = "[b-z]", then = "late" }] }', [None, "late"]),
+    ],
+)
+def test_values_are_derived(tmp_path: Path, zone: Zone, name: str, made: list[str | None]) -> None:
+    assert land_names(tmp_path, zone, name, "a,02.01.2024,0.1,3\nb,02.01.2024,many,3") == made
+
+
+GERMAN = 'decimal = ","\nthousands = "."'
+
+
+@pytest.mark.parametrize(
+    ("marks", "sent", "made"),
+    [
+        (GERMAN, "1.234,50", "1234.50"),
+        (GERMAN, "-4,9", "-4.9"),
+        (GERMAN, "1.234", "1234"),
+        (GERMAN, "7", "7"),
+        (GERMAN, "12.50", "12.50 (the decimal mark is ,)"),
+        (GERMAN, "1.23,4", "1.23,4 (the decimal mark is ,)"),
+        ('decimal = ","', "1.234", "1.234 (the decimal mark is ,)"),
+        ('decimal = ","', "4,90", "4.90"),
+        ('thousands = "\'"', "1'234.50", "1234.50"),
+        ('thousands = " "', "1 234", "1234"),
+        ('thousands = ","', "1,234.50", "1234.50"),
+        ('thousands = ","', "12,50", "12,50"),
+    ],
+)
+def test_numbers_are_written_as_the_map_says(tmp_path: Path, zone: Zone, marks: str, sent: str, made: str) -> None:
+    (tmp_path / "2024-01-01.csv").write_text(f'sku;at;price\nA.1;2024-01-01;"{sent}"\n')
+    (tmp_path / "map.toml").write_text(f"""
+[source]
+files = "*.csv"
+delimiter = ";"
+{marks}
+arrival_day = {{ file_name = "{{day}}.csv" }}
+[feed.products.columns]
+product_id = "sku"
+changed_at = "at"
+price = "price"
+""")
+
+    land(load_map(tmp_path / "map.toml"), tmp_path, zone)
+
+    assert rows(zone, "products", "product_id", "price") == [("A.1", made)]
+
+
+def test_numbers_are_compared_as_numbers(tmp_path: Path, zone: Zone) -> None:
+    assert land_names(tmp_path, zone, '{ from = "first", take = "max", over = ["at"] }', "a,x,9,\nb,x,10.50,") == [
+        "10.50",
+        "10.50",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("take", "sent", "made"),
+    [
+        ("sum", ["5.00", '"1,234.50"'], "1,234.50"),
+        ("min", ["5.00", '"1,234.50"'], "1,234.50"),
+        ("max", ["5.00", "many", "few"], "many"),
+        ("sum", ["5.00", "", " ", "1"], "6"),
+        ("max", ["5.00", "", " ", "10"], "10"),
+        ("min", ["2024-01-03", "2024-01-02"], "2024-01-02"),
+    ],
+)
+def test_what_is_no_number_is_not_passed_over(
+    tmp_path: Path, zone: Zone, take: str, sent: list[str], made: str
+) -> None:
+    lines = "\n".join(f"{number},x,{text}," for number, text in enumerate(sent))
+
+    assert set(land_names(tmp_path, zone, f'{{ from = "first", take = "{take}", over = ["at"] }}', lines)) == {made}
+
+
+@pytest.mark.parametrize(
+    ("arrival_day", "days"),
+    [
+        ('{ column = "at" }', [dt.date(2024, 1, 5), dt.date(2024, 1, 6)]),
+        ('{ first = "at" }', [dt.date(2024, 1, 5)]),
+        ("{ fixed = 2024-02-01 }", [dt.date(2024, 2, 1)]),
+        ('{ file_name = "{day}.csv" }', [dt.date(2024, 1, 3)]),
+    ],
+)
+def test_the_arrival_day_is_told_by_name_or_lines(
+    tmp_path: Path, zone: Zone, arrival_day: str, days: list[dt.date]
+) -> None:
+    text = SMALL.replace('{ file_name = "{day}.csv" }', arrival_day).replace("NAME", '"id"')
+    (tmp_path / "map.toml").write_text(text)
+    (tmp_path / "2024-01-03.csv").write_text("id,at\na,2024-01-06 10:00\nb,2024-01-05 11:00\nc,sometime\n")
+
+    report = land(load_map(tmp_path / "map.toml"), tmp_path, zone)
+
+    assert zone.days("customers") == days
+    assert report.rows == {"customers": 3}
+
+
+@pytest.mark.parametrize("arrival_day", ['{ column = "at" }', '{ first = "at" }'])
+def test_a_file_none_of_whose_lines_tells_a_day_is_said_to_be_skipped(
+    tmp_path: Path, zone: Zone, arrival_day: str
+) -> None:
+    text = SMALL.replace('{ file_name = "{day}.csv" }', arrival_day).replace("NAME", '"id"')
+    (tmp_path / "map.toml").write_text(text)
+    (tmp_path / "a.csv").write_text("id,at\n1,2024-01-05\n")
+    (tmp_path / "b.csv").write_text("id,at\n2,sometime\n")
+    (tmp_path / "c.csv").write_text("id,at\n")
+
+    report = land(load_map(tmp_path / "map.toml"), tmp_path, zone)
+
+    assert zone.days("customers") == [dt.date(2024, 1, 5)]
+    told = "b.csv, for no line tells an arrival day in at (sometime is none; say how it is written with a time_format)"
+    assert (report.lines, report.skipped) == (1, (told,))
+
+
+LISTED_BY_DAY = SMALL.replace('{ file_name = "{day}.csv" }', '{ column = "at" }').replace("NAME", '"name"')
+
+
+def land_text(tmp_path: Path, zone: Zone, text: str, **files: str) -> LandReport:
+    """Land files, given by name with their lines, by a map."""
+    (tmp_path / "map.toml").write_text(text)
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content)
+    return land(load_map(tmp_path / "map.toml"), tmp_path, zone)
+
+
+def test_each_source_file_lands_under_a_name_of_its_own(tmp_path: Path, zone: Zone) -> None:
+    names = ["2024/01.txt", "2024-01.txt", "2024%2F01.txt", "_a.txt", "%5Fa.txt", "a.txt", "a.txt.csv"]
+    text = LISTED_BY_DAY.replace("*.csv", "**/*.*").replace("[source]", '[source]\nformat = "csv"')
+    export = tmp_path / "export"
+    for number, name in enumerate(names):
+        (export / name).parent.mkdir(parents=True, exist_ok=True)
+        (export / name).write_text(f"id,at\n{number},2024-01-05\n")
+    (tmp_path / "map.toml").write_text(text.replace('name = "name"', ""))
+
+    report = land(load_map(tmp_path / "map.toml"), export, zone)
+
+    assert sorted(file.name for file in report.files) == sorted(names)
+    assert sorted(rows(zone, "customers", "customer_id")) == [(str(number),) for number in range(len(names))]
+
+
+def test_a_corrected_file_replaces_its_rows_on_days_that_it_no_longer_has(tmp_path: Path, zone: Zone) -> None:
+    header = "id,at,name\n"
+    land_text(tmp_path, zone, LISTED_BY_DAY, **{"a.csv": f"{header}1,2024-01-05,x\n2,2024-01-06,y\n"})
+    land_text(tmp_path, zone, LISTED_BY_DAY, **{"b.csv": f"{header}9,2024-01-06,z\n"})
+
+    report = land_text(tmp_path, zone, LISTED_BY_DAY, **{"a.csv": f"{header}1,2024-01-05,x\n2,2024-01-07,y\n"})
+
+    assert rows(zone, "customers", "customer_id") == [("1",), ("9",), ("2",)]
+    assert report.emptied == 1
+    assert "1 files landed before are now empty" in str(report)
+    assert land_text(tmp_path, zone, LISTED_BY_DAY).emptied == 0
+
+    land_text(tmp_path, zone, LISTED_BY_DAY, **{"a.csv": header})
+    assert rows(zone, "customers", "customer_id") == [("9",)]
+
+
+def test_nothing_lands_where_a_file_or_its_day_is_refused(tmp_path: Path, zone: Zone) -> None:
+    def refuse(days: Window) -> None:
+        raise FeedMapError(str(days))
+
+    for day in ("2024-01-03", "2024-01-05"):
+        (tmp_path / f"{day}.csv").write_text("id,at\n1,2\n")
+    (tmp_path / "map.toml").write_text(SMALL.replace("NAME", '"id"') + "[calendar]\ndue = []\n")
+
+    with pytest.raises(FeedMapError, match=r"^2024-01-03\.\.2024-01-05$"):
+        land(load_map(tmp_path / "map.toml"), tmp_path, zone, check=refuse)
+    assert not zone.root.exists()
+
+    zone.root.mkdir()
+    (zone.root / "feeds.toml").write_text("customers = 1")
+    with pytest.raises(FeedSettingsError):
+        land(load_map(tmp_path / "map.toml"), tmp_path, zone)
+    assert zone.feeds() == []
+
+
+def test_a_file_whose_name_tells_no_day_is_said_to_be_skipped(tmp_path: Path, zone: Zone) -> None:
+    (tmp_path / "notes.csv").write_text("id,at\n1,2\n")
+    (tmp_path / "2024-02-30.csv").write_text("id,at\n1,2\n")
+    land_names(tmp_path, zone, '"first"', "a,b,c,d")
+
+    report = land(load_map(tmp_path / "map.toml"), tmp_path, zone)
+
+    assert report.skipped == tuple(
+        f"{name}, for its name tells no arrival day" for name in ("2024-02-30.csv", "notes.csv")
+    )
+    assert "notes.csv" in str(report)
+
+
+def test_other_delimiters_encodings_and_suffixes_are_named_by_the_map(tmp_path: Path, zone: Zone) -> None:
+    text = SMALL.replace("*.csv", "*.txt").replace("{day}.csv", "export {day}*.txt").replace("NAME", '"first"')
+    text = text.replace("[source]", '[source]\nformat = "csv"\ndelimiter = ";"\nencoding = "cp1252"')
+    (tmp_path / "map.toml").write_text(text)
+    (tmp_path / "export 20240103-1.txt").write_bytes("id;at;first\n1;2;Zoë\n".encode("cp1252"))
+
+    land(load_map(tmp_path / "map.toml"), tmp_path, zone)
+
+    assert rows(zone, "customers", "name") == [("Zoë",)]
+
+
+def test_a_column_the_export_lacks_is_told_with_its_line(tmp_path: Path, zone: Zone) -> None:
+    with pytest.raises(
+        FeedMapError, match=r"map\.toml, line 9: 2024-01-03\.csv has no column 'frist'; did you mean 'first'"
+    ):
+        land_names(tmp_path, zone, '"frist"', "a,b,c,d")
+
+
+def test_each_file_needs_the_columns_that_the_map_names(tmp_path: Path, zone: Zone) -> None:
+    (tmp_path / "2024-01-02.csv").write_text("id,at,Land\n1,2,x\n")
+
+    with pytest.raises(FeedMapError, match=r"line 9: 2024-01-03\.csv has no column 'Land'; there are x, y\."):
+        land_names(tmp_path, zone, '"Land"', "a,b,c,d", header="id,at,x,y")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", b"id,at,CountryCode,CountyCode\n1,2,,X\n"),
+        ("a.csv", b"id,at,CountryCode\n"),
+        ("a.csv", b""),
+        pytest.param("a.csv.gz", gzip.compress(b"\xef\xbb\xbfid,at,CountryCode,CountyCode\n1,2,,X\n"), id="packed"),
+        ("a.jsonl", b'{"id": "1", "at": "2", "CountryCode": null, "CountyCode": "X"}\n'),
+        ("a.jsonl", b'{"id": "1", "at": "2", "zip": "X"}\n'),
+        ("a.jsonl", b'{"id": "1", "at": "2", "CountyCode": "X"}\n{"id": "2", "at": "3", "CountryCode": "X"}\n'),
+    ],
+)
+def test_a_column_without_values_is_not_missing(tmp_path: Path, zone: Zone, name: str, content: bytes) -> None:
+    text = SMALL.replace("*.csv", "a.*").replace('{ file_name = "{day}.csv" }', "{ fixed = 2024-01-03 }")
+    (tmp_path / "map.toml").write_text(text.replace("NAME", '"CountryCode"'))
+    (tmp_path / name).write_bytes(content)
+
+    assert land(load_map(tmp_path / "map.toml"), tmp_path, zone).unreadable == 0
+
+
+def test_a_key_of_json_that_no_record_has_and_another_is_like_is_missing(tmp_path: Path, zone: Zone) -> None:
+    text = SMALL.replace("*.csv", "*.jsonl").replace("{day}.csv", "{day}.jsonl")
+    (tmp_path / "map.toml").write_text(text.replace("NAME", '"CountryCode"'))
+    (tmp_path / "2024-01-03.jsonl").write_text('{"id": "1", "at": "2", "CountyCode": "X"}\n')
+
+    with pytest.raises(FeedMapError, match=r"has no column 'CountryCode'; did you mean 'CountyCode'\?"):
+        land(load_map(tmp_path / "map.toml"), tmp_path, zone)
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="Names of files are always UTF-8 there.")
+def test_a_file_whose_name_is_not_utf_8_is_told(tmp_path: Path, zone: Zone) -> None:
+    (tmp_path / "map.toml").write_text(SMALL.replace("NAME", '"first"'))
+    (tmp_path / os.fsdecode(b"\xe9 2024-01-03.csv")).write_text("id,at,first\n")
+
+    with pytest.raises(UserError, match=r"xe9 2024-01-03\.csv' is not UTF-8; rename it"):
+        land(load_map(tmp_path / "map.toml"), tmp_path, zone)
+
+
+def test_what_cannot_be_read_and_what_is_not_there_is_told(tmp_path: Path, zone: Zone) -> None:
+    others = SMALL.partition("[feed.customers]")[2].replace("NAME", '"id"')
+    (tmp_path / "map.toml").write_text(
+        SMALL.replace("NAME", '"id"')
+        + '\n[feed.suppliers]\nfiles = "suppliers-*.csv"'
+        + others.replace("customer", "supplier")
+    )
+    (tmp_path / "2024-01-03.csv").write_text("id,at\n1,2024-01-03\n2\n")
+
+    report = land(load_map(tmp_path / "map.toml"), tmp_path, zone)
+
+    assert report.missing == (f"{tmp_path} holds no file like suppliers-*.csv.",)
+    assert report.missing[0] in str(report)
+    assert "2024-01-03.csv, line 3: has 1 fields where the header has 2" in str(report)
+    assert zone.days("customers") == [dt.date(2024, 1, 3)]
+
+
+def test_a_time_format_that_no_line_of_a_file_keeps_to_is_told(tmp_path: Path, zone: Zone) -> None:
+    text = SMALL.replace('"at"', '{ from = "at", time_format = "%d/%m/%Y" }').replace("NAME", '"id"')
+    (tmp_path / "map.toml").write_text(text)
+    (tmp_path / "2024-01-03.csv").write_text("id,at\n1,03.01.2024\n2,\n")
+    (tmp_path / "2024-01-04.csv").write_text("id,at\n1,04.01.2024\n2,04/01/2024\n")
+
+    report = land(load_map(tmp_path / "map.toml"), tmp_path, zone)
+
+    told = "2024-01-03.csv: no line writes customers.changed_at as its time_format %d/%m/%Y says, but as 03.01.2024"
+    assert [line.strip() for line in str(report).splitlines() if "time_format" in line] == [told]
+
+
+def test_a_folder_without_files_is_told(tmp_path: Path, zone: Zone) -> None:
+    with pytest.raises(FileNotFoundError, match=r"holds no file like"):
+        land(load_map(MAP), tmp_path, zone)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("[source]", "[sorce]", "line 1: 'sorce' is no key; did you mean 'source'?"),
+        ("files =", "fils =", "line 2: 'fils' is no key; did you mean 'files'?"),
+        ("customers", "custmers", "line 5: 'custmers' is no feed; did you mean 'customers'?"),
+        ("name =", "nam =", "line 9: 'nam' is no column of customers; did you mean 'name'?"),
+        ('changed_at = "at"', "", "line 5: customers needs changed_at"),
+        ("NAME", '{ form = "a" }', "line 9: 'form' is no key; did you mean 'from'?"),
+        ("NAME", "3", "line 9: a value is the name of a source column"),
+        ("NAME", '{ from = "a", constant = "b" }', "line 9: a value starts as exactly one of"),
+        ("NAME", '{ from = "a", take = "frist", over = ["b"] }', "line 9: 'frist' is none of first, min"),
+        ("NAME", '{ from = "a", take = "first" }', "line 9: take needs group_by"),
+        (
+            "NAME",
+            '{ when = [{ column = "a", eqals = "b", then = "c" }] }',
+            "line 9: 'eqals' is no key; did you mean 'equals'?",
+        ),
+        ("NAME", '{ when = [{ column = "a", greater = "b", then = "c" }] }', "line 9: greater compares with a number"),
+        ("NAME", '{ from = "a"', "line 9: this is no TOML"),
+        ("{day}", "day", "line 3: file_name needs {day} once"),
+        ("[source]", '[source]\ntime_zone = "Europe/Londn"', "line 2: 'Europe/Londn' is no time zone"),
+        ("[source]", '[source]\nencoding = "utf-9"', "line 2: 'utf-9' is no encoding"),
+        ("[source]", '[calendar]\ndue = ["mon", "thue"]\n[source]', "line 2: 'thue' is none of mon, tue"),
+        ("[source]", '[source]\ndecimal = ";"', "line 2: the decimal mark is . or , and not ';'."),
+        ("[source]", '[source]\nthousands = "."', "line 2: between thousands stands"),
+        ("[source]", '[source]\nthousands = ""', "line 2: between thousands stands"),
+        ("[source]", '[calendar]\nstart = "2024"\n[source]', "line 2: start has to be a day"),
+        ("[source]", "[calendar]\ndue = 5\n[source]", "line 2: due has to be a list of weekdays."),
+        ("*.csv", "/etc/*.conf", "line 2: files is a pattern below the folder"),
+        ("*.csv", "../*.csv", "line 2: files is a pattern below the folder"),
+        ("*.csv", "a**.csv", "line 2: files is a pattern below the folder"),
+        ("[feed.customers]", "[feed.customers]\nfiles = '.'", "line 6: files is a pattern below the folder"),
+        ('{ file_name = "{day}.csv" }', "{ column = 5 }", "line 3: column has to be a text"),
+        ('{day}.csv" }', '{day}.csv", time_format = "%Q" }', "line 3: time_format '%Q' cannot be used: "),
+        ("NAME", '{ from = "a", time_format = "%Q" }', "line 9: time_format '%Q' cannot be used: "),
+        ("NAME", '{ when = [{ column = "a", matches = "(", then = "b" }] }', "line 9: matches '(' cannot be used: "),
+        ("NAME", '{ when = [{ column = "a", equals = ["b"], then = "b" }] }', "line 9: equals has to be one value"),
+        ("NAME", '{ constant = "\\u0000" }', "line 9: a text cannot hold the character NUL."),
+        ("NAME", '""', "line 9: '' is no name of a source column."),
+        ("NAME", '"ID"', "line 9: 'ID' and 'id' differ only in case; rename one."),
+        ("NAME", "{ constant = [1] }", "line 9: constant has to be one value"),
+        ("NAME", '{ from = "a", values = { x = [1] } }', "line 9: x has to be one value"),
+        ("NAME", '{ from = "a", negate = "yes" }', "line 9: negate is true or false."),
+        ("NAME", '{ concat = "a" }', "line 9: concat has to be a list of parts."),
+        ("NAME", "{ concat = [5] }", "line 9: a part of concat is a source column"),
+        ("NAME", "{ concat = [{ ordinal = [] }] }", "line 9: a part of concat is a source column"),
+        ("NAME", "{ ordinal = [] }", "line 9: ordinal needs a source column at least."),
+        ("NAME", '{ from = "a", take = "sum", over = [] }', "line 9: over needs a source column at least."),
+        ('"at"', '{ constant = "soon" }', "line 8: every row with 'soon' would be set aside (changed_at is no moment"),
+        ('"id"', '{ constant = "" }', "line 7: every row with '' would be set aside (broken: customer_id is present)."),
+        (
+            "NAME",
+            "{ multiply = ['a', 'a', 'a', 'a', 'a', 'a', 'a'] }",
+            "line 9: multiply takes 6 source columns at most.",
+        ),
+        (
+            "[source]",
+            "[calendar]\nstart = 2024-03-02\nend = 2024-03-01\n[source]",
+            "line 3: the last day 2024-03-01 is before the first, 2024-03-02.",
+        ),
+    ],
+)
+def test_a_mistake_is_told_with_its_line_and_a_suggestion(tmp_path: Path, old: str, new: str, told: str) -> None:
+    text = SMALL.replace(old, new).replace("NAME", '"a"')
+
+    assert mistake(tmp_path, text).startswith(told)
+
+
+MOVEMENTS = """\
+[source]
+files = "*.csv"
+arrival_day = { fixed = 2024-01-03 }
+
+[feed.inventory_movements.columns]
+movement_id = "id"
+moved_at = "at"
+product_id = "product"
+kind = KIND
+quantity = QUANTITY
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "quantity", "told"),
+    [
+        ('{ constant = "sold" }', '"n"', "every row with 'sold' would be set aside (broken: kind is one of opening"),
+        ('{ from = "k", values = { S = "sale", R = "receit" } }', '"n"', "every row with 'receit' would be set aside"),
+        (
+            '{ constant = "sale", when = [{ column = "n", greater = 0, then = "in" }] }',
+            '"n"',
+            "every row with 'in' would be set aside",
+        ),
+        ('"k"', '{ constant = "1,5" }', "every row with '1,5' would be set aside (quantity is no whole number"),
+    ],
+)
+def test_a_text_that_no_row_may_have_is_told_before_anything_lands(
+    tmp_path: Path, kind: str, quantity: str, told: str
+) -> None:
+    text = MOVEMENTS.replace("KIND", kind).replace("QUANTITY", quantity)
+
+    assert mistake(tmp_path, text).partition(": ")[2].startswith(told)
+
+
+def test_texts_that_are_stripped_or_made_numbers_first_are_not_refused(tmp_path: Path) -> None:
+    kind = '{ from = "k", values = { S = " Sale " } }'
+    quantity = '{ constant = "2-", strip_suffix = "-", negate = true }'
+    (tmp_path / "map.toml").write_text(MOVEMENTS.replace("KIND", kind).replace("QUANTITY", quantity))
+
+    assert load_map(tmp_path / "map.toml").feeds
+
+
+def test_a_map_in_another_encoding_is_told_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "map.toml").write_bytes(SMALL.replace("NAME", '{ constant = "wéb" }').encode("latin-1"))
+
+    with pytest.raises(FeedMapError, match=r"map\.toml, line 9: this is no UTF-8 text"):
+        load_map(tmp_path / "map.toml")
+
+
+@pytest.mark.parametrize(
+    ("name", "sent", "made"),
+    [
+        ('{ from = "first", abs = true }', "-1.23456789", "-1.23456789"),
+        ('{ from = "first", abs = true }', "-1.23456700", "1.234567"),
+        ('{ from = "first", negate = true }', "1e-7", "1e-7"),
+        ('{ multiply = ["first", "second"] }', "0.0000004", "0.0000004 * 3"),
+        ('{ multiply = ["first", "second"] }', "0.000004", "0.000012"),
+        ('{ from = "first", take = "sum", over = ["at"] }', "0.0000004", "0.0000004"),
+        ('{ constant = "0", when = [{ column = "first", greater = 0, then = "1" }] }', "1e-7", "1"),
+    ],
+)
+def test_numbers_are_never_rounded(tmp_path: Path, zone: Zone, name: str, sent: str, made: str) -> None:
+    assert land_names(tmp_path, zone, name, f"a,b,{sent},3") == [made]
+
+
+def test_a_product_too_large_passes_as_it_was_sent(tmp_path: Path, zone: Zone) -> None:
+    made = land_names(tmp_path, zone, '{ multiply = ["first", "first", "first"] }', "a,b,99999999999,\nc,d,2,")
+
+    assert made == ["99999999999 * 99999999999 * 99999999999", "8"]
+
+
+def test_lines_of_days_that_no_calendar_has_go_with_those_of_the_file(tmp_path: Path, zone: Zone) -> None:
+    land_text(
+        tmp_path, zone, LISTED_BY_DAY, **{"a.csv": "id,at,name\n1,2024-01-05,\n2,infinity,\n3,20241-01-01,\n4,epoch,\n"}
+    )
+
+    assert zone.days("customers") == [dt.date(2024, 1, 5)]
+
+
+def test_hostile_texts_in_a_map_are_only_texts(tmp_path: Path, zone: Zone) -> None:
+    assert land_names(
+        tmp_path,
+        zone,
+        """{ from = 'x"; drop table lines; --', strip_suffix = "'", values = { "'); --" = "'" } }""",
+        "a,b,'); --\nc,d,e'",
+        header='id,at,"x""; drop table lines; --"',
+    ) == ["'", "e"]
+
+
+FIXED = """\
+[source]
+files = "*.txt"
+format = "fixed"
+heading_lines = 1
+places = { id = [2, 4], at = [5, 14], first = [16, 20] }
+arrival_day = { column = "at" }
+
+[feed.customers]
+[feed.customers.columns]
+customer_id = "id"
+changed_at = "at"
+name = "first"
+"""
+HEADING = " id at         first\n"
+ANNE, BEN = " 1  2024-01-05 Anne ", "   22024-01-06   Ben"
+
+
+def land_fixed(tmp_path: Path, zone: Zone, content: bytes, name: str = "a.txt", text: str = FIXED) -> LandReport:
+    (tmp_path / "map.toml").write_text(text)
+    (tmp_path / name).write_bytes(content)
+    return land(load_map(tmp_path / "map.toml"), tmp_path, zone)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_fields_of_fixed_width_stand_where_the_map_says(tmp_path: Path, zone: Zone, end: str) -> None:
+    land_fixed(tmp_path, zone, f"{HEADING}{ANNE}\n\n{BEN}".replace("\n", end).encode())
+
+    assert rows(zone, "customers", "customer_id", "changed_at", "name") == [
+        ("1", "2024-01-05 00:00:00+00", "Anne"),
+        ("2", "2024-01-06 00:00:00+00", "Ben"),
+    ]
+    assert [path.name for path in zone.root.rglob("*.parquet")] == ["a.txt.parquet"] * 2
+
+
+def test_packed_and_encoded_fixed_width_is_read(tmp_path: Path, zone: Zone) -> None:
+    text = FIXED.replace("*.txt", "*.gz").replace("[source]", '[source]\nencoding = "cp1252"')
+
+    land_fixed(tmp_path, zone, gzip.compress((HEADING + ANNE.replace("Anne", "Zoë ")).encode("cp1252")), "a.gz", text)
+
+    assert rows(zone, "customers", "name") == [("Zoë",)]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (BEN[:-1], "line 3: ends at character 19, where the map's places go to 20"),
+        (f"{BEN}jamin", "line 3: holds 'jamin' where the map places nothing"),
+        (f"x{BEN[1:]}", "line 3: holds 'x' where the map places nothing"),
+        (BEN.replace("Ben", "B\udce9n"), "line 3: byte 0xE9 at position 19 is not UTF-8"),
+    ],
+)
+def test_a_line_beside_its_places_is_landed_with_its_reason(tmp_path: Path, zone: Zone, line: str, told: str) -> None:
+    report = land_fixed(tmp_path, zone, f"{HEADING}{ANNE}\n{line}\n".encode("utf-8", "surrogateescape"))
+
+    assert (report.lines, report.unreadable, report.rows) == (2, 1, {"customers": 1})
+    [(_, problem)] = [row for row in rows(zone, "customers", "name") if len(row) > 1]
+    assert problem.startswith(told)
+
+
+def test_a_packed_file_that_breaks_off_says_so(tmp_path: Path, zone: Zone) -> None:
+    text = FIXED.replace("*.txt", "*.gz")
+    packed = gzip.compress((HEADING + f"{ANNE}\n" * 1000).encode())
+
+    report = land_fixed(tmp_path, zone, packed[:-9], "a.gz", text)
+
+    assert report.unreadable == 1
+    assert any("is cut off" in problem for *_, problem in rows(zone, "customers", "name"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('"first"', '"frist"', "line 12: 'frist' has no place; did you mean 'first'?"),
+        ("[2, 4]", "[4, 2]", "line 5: a place is the first and last character"),
+        ("{ id = [2, 4], at = [5, 14], first = [16, 20] }", "{}", "line 5: places needs a column at least"),
+        ("[2, 4]", "[2, 5]", "line 5: at begins at 5, before the end of id."),
+        ("[2, 4]", '"2-4"', "line 5: a place is the first and last character"),
+        ("heading_lines = 1", "heading_lines = -1", "line 4: heading_lines is the number of lines"),
+        ('"fixed"', '"csv"', 'line 5: places is for format = "fixed".'),
+        ('"fixed"', '"fixd"', "line 3: 'fixd' is none of csv, jsonl, parquet, fixed; did you mean 'fixed'?"),
+    ],
+)
+def test_a_mistake_in_places_is_told_with_its_line(tmp_path: Path, old: str, new: str, told: str) -> None:
+    assert mistake(tmp_path, FIXED.replace(old, new)).startswith(told)
+
+
+def test_cdnow_is_read_from_an_excerpt(tmp_path: Path, zone: Zone) -> None:
+    (tmp_path / "CDNOW_master.txt").write_text(
+        " customer_id  date number_of_cds  dollar_value\n 00001 19970101  3   10.00\n 00001 19970101  1   12.00\n"
+    )
+
+    report = land(load_map(MAPS / "cdnow.toml"), tmp_path, zone)
+
+    assert report.rows == {"customers": 1, "products": 1, "orders": 2, "order_items": 2}
+    assert rows(zone, "order_items", "order_id", "ordered_at", "quantity", "unit_price", "discount") == [
+        ("00001-19970101-1", "1997-01-01 05:00:00+00", "3", "3.3334", "0.0002"),
+        ("00001-19970101-2", "1997-01-01 05:00:00+00", "1", "12", "0"),
+    ]
+
+
+TOO_MUCH = ("99999999999999", "3", "99999999999999 / 3", "99999999999999 / 3")
+
+
+@pytest.mark.parametrize(
+    ("amount", "quantity", "price", "rounding"),
+    [
+        ("10", "3", "3.3334", "0.0002"),
+        ("9", "3", "3", "0"),
+        ("0", "2", "0", "0"),
+        ("9", "0", "9 / 0", "9 / 0"),
+        TOO_MUCH,
+    ],
+)
+def test_a_price_is_told_by_the_amount(
+    tmp_path: Path, zone: Zone, amount: str, quantity: str, price: str, rounding: str
+) -> None:
+    line = f"a,2024-01-02,{amount},{quantity}"
+
+    assert land_names(tmp_path, zone, '{ price_of = ["first", "second"] }', line) == [price]
+    assert land_names(tmp_path, zone, '{ rounding_of = ["first", "second"] }', line) == [rounding]
+
+
+LOOKUP = """\
+[source]
+files = "lines.csv"
+arrival_day = { fixed = 2024-01-03 }
+
+[lookup.cities]
+files = "cities*.csv"
+on = { city = "code", land = "land" }
+
+[feed.customers]
+[feed.customers.columns]
+customer_id = "id"
+changed_at = { constant = "2024-01-03" }
+city = "cities.name"
+
+[feed.products]
+files = "goods.csv"
+[feed.products.columns]
+product_id = "code"
+changed_at = { constant = "2024-01-03" }
+price = "price"
+"""
+LINES = "id,city,land\n1,o,no\n2,o,se\n3,,no\n4,x,no\n"
+
+
+def land_with_cities(tmp_path: Path, zone: Zone, cities: str, text: str = LOOKUP) -> LandReport:
+    (tmp_path / "map.toml").write_text(text)
+    for name, content in (("lines", LINES), ("cities-1", cities), ("goods", "code,price\nP1,9.50\n")):
+        (tmp_path / f"{name}.csv").write_text(content)
+    return land(load_map(tmp_path / "map.toml"), tmp_path, zone)
+
+
+def test_columns_of_other_files_come_beside_a_line_and_each_feed_has_its_files(tmp_path: Path, zone: Zone) -> None:
+    report = land_with_cities(tmp_path, zone, "code,land,name\no,no,Oslo\no,se,Örebro\n")
+
+    assert rows(zone, "customers", "customer_id", "city") == [("1", "Oslo"), ("2", "Örebro"), ("3", None), ("4", None)]
+    assert rows(zone, "products", "product_id", "price") == [("P1", "9.50")]
+    assert (report.lines, report.unused, report.rows) == (5, 0, {"customers": 4, "products": 1})
+
+
+@pytest.mark.parametrize(
+    ("cities", "told"),
+    [
+        ("code,land,name\no,no,Oslo\no,no,Oslo\n", r"line 5: cities has 2 lines for code, land o, no\."),
+        ("code,land,name\no,no\n", r"line 5: cities cannot be read: cities-1\.csv, line 2: has 2 fields"),
+        ("code,land,nam\no,no,Oslo\n", r"line 13: cities-1\.csv has no column 'name'; did you mean 'nam'\?"),
+    ],
+)
+def test_a_lookup_that_cannot_tell_is_refused(tmp_path: Path, zone: Zone, cities: str, told: str) -> None:
+    with pytest.raises(FeedMapError, match=told):
+        land_with_cities(tmp_path, zone, cities)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("on = {", "onn = {", "line 7: 'onn' is no key; did you mean 'on'?"),
+        ('{ city = "code", land = "land" }', "{}", "line 7: on needs a column of the line"),
+        ('files = "cities*.csv"', "", "line 5: files is missing."),
+        (
+            "[lookup.cities]",
+            '[lookup.Cities]\nfiles = "a"\non = { id = "id" }\n[lookup.cities]',
+            "line 8: 'cities' differs from",
+        ),
+        ("cities.name", "citys.name", "line 13: 'citys.name' names no lookup; did you mean 'cities'?"),
+        ("price = ", 'cost = { price_of = ["price"] }\nprice = ', "line 20: price_of takes two source columns"),
+    ],
+)
+def test_a_mistake_in_a_lookup_is_told_with_its_line(tmp_path: Path, old: str, new: str, told: str) -> None:
+    assert mistake(tmp_path, LOOKUP.replace(old, new)).startswith(told)
+
+
+def test_northwind_is_read_from_an_excerpt(tmp_path: Path, zone: Zone) -> None:
+    for name, text in {
+        "customers": "customerid,companyname,city,country\nVINET,Vins et alcools,Reims,France\n",
+        "products": "productid,productname,categoryid,unitprice,unitsinstock,discontinued\n11,Queso,4,21,22,0\n",
+        "categories": "categoryid,categoryname\n4,Dairy Products\n",
+        "orders_shifted": "order_id,customer_id,order_date,required_date,shipped_date,ship_via,poids\n"
+        "10248,VINET,2020-01-04,2020-02-01,,3,32.38\n",
+        "orders_details": "orderid,productid,unitprice,quantity,discount\n10248,11,14,12,0.05\n",
+        "shippers": "shipperid,companyname\n3,Federal Shipping\n",
+        "suppliers": "supplierid,companyname,city,country\n5,Cooperativa de Quesos,Oviedo,Spain\n",
+    }.items():
+        (tmp_path / f"{name}.csv").write_text(text)
+
+    land(load_map(MAPS / "northwind.toml"), tmp_path, zone)
+
+    assert rows(zone, "products", "product_id", "category", "is_active") == [("11", "Dairy Products", "true")]
+    assert rows(zone, "orders", "ordered_at", "status", "shipping") == [("2020-01-04 00:00:00+00", "paid", "32.38")]
+    assert rows(zone, "order_items", "line_number", "ordered_at") == [("1", "2020-01-04 00:00:00+00")]
+    assert rows(zone, "order_items", "discount") == [("8.4",)]
+    assert rows(zone, "shipments", "status", "carrier") == [("open", "Federal Shipping")]
+    assert rows(zone, "suppliers", "name", "country") == [("Cooperativa de Quesos", "Spain")]
+    assert rows(zone, "inventory_movements", "product_id", "quantity") == [("11", "22")]

@@ -1,0 +1,264 @@
+"""What the ledger says has to run again, and what it does not."""
+
+import dataclasses
+import datetime as dt
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import narwhals as nw
+import pytest
+
+from ecom_assets.contract import contract
+from ecom_assets.days import State, Window, since
+from ecom_assets.declaration import declare
+from ecom_assets.engine.duckdb import parsing
+from ecom_assets.expressions.money import MONEY, total
+from ecom_assets.warehouse.ledger import LedgerError
+from ecom_assets.warehouse.proof import settle
+from ecom_assets.warehouse.session import Session
+from ecom_assets_tests import tiny_shop
+from ecom_assets_tests.tiny_shop import TinyShop, build_shop, days, on, open_shop, order
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three days with an order each, run."""
+
+    def land(shop: TinyShop, day: int) -> None:
+        shop.land_customers(day)
+        shop.land_orders(day, order(day + 1, day))
+
+    return build_shop(tmp_path_factory.mktemp("built"), land)
+
+
+@pytest.fixture
+def shop(built: Path, tmp_path: Path) -> Iterator[TinyShop]:
+    with open_shop(tmp_path, built=built) as shop:
+        yield shop
+
+
+def stale_with(shop: TinyShop, **changed: object) -> list[tuple[str, int]]:
+    """What another version of the code, or other settings, would run again."""
+    kept = {"catalog": shop.session.catalog, "calendar": shop.session.calendar, **changed}
+    other = TinyShop(shop.folder, Session(shop.con, zone=shop.session.zone, **kept))
+    return other.stale()
+
+
+def daily_said_otherwise(gold_sales: nw.LazyFrame) -> nw.LazyFrame:
+    # The day's sum.
+    of_the_day = gold_sales.select("amount", day="ordered_on")
+    return of_the_day.group_by("day").agg(total("amount"))
+
+
+def daily_doubled(gold_sales: nw.LazyFrame) -> nw.LazyFrame:
+    return tiny_shop.daily(gold_sales).with_columns((nw.col("amount") * 2).cast(MONEY))
+
+
+def test_nothing_is_stale_after_a_run(shop):
+    assert shop.stale() == []
+
+
+def test_comments_and_names_of_variables_make_nothing_stale(shop):
+    assert stale_with(shop, catalog=tiny_shop.tables(declare(contract(tiny_shop.Daily), daily_said_otherwise))) == []
+
+
+def test_another_description_of_a_column_that_refers_makes_nothing_stale(shop):
+    promise = contract(tiny_shop.Orders)
+    reworded = dataclasses.replace(promise.columns["customer_id"], description="The customer")
+    promise = dataclasses.replace(promise, columns={**promise.columns, "customer_id": reworded})
+    orders = dataclasses.replace(shop.session.catalog["silver.orders"], contract=promise)
+
+    assert stale_with(shop, catalog=tiny_shop.tables(orders)) == []
+
+
+def test_another_table_that_a_column_refers_to_makes_its_table_stale(shop):
+    promise = contract(tiny_shop.Orders)
+    elsewhere = dataclasses.replace(promise.columns["customer_id"], on_same_day=True)
+    promise = dataclasses.replace(promise, columns={**promise.columns, "customer_id": elsewhere})
+    orders = dataclasses.replace(shop.session.catalog["silver.orders"], contract=promise)
+
+    assert {table for table, _ in stale_with(shop, catalog=tiny_shop.tables(orders))} == {"silver.orders"}
+
+
+def test_a_changed_expression_makes_all_days_of_its_table_stale(shop):
+    changed = tiny_shop.tables(declare(contract(tiny_shop.Daily), daily_doubled))
+
+    assert stale_with(shop, catalog=changed) == [("kpi.daily", 0), ("kpi.daily", 1), ("kpi.daily", 2)]
+
+
+def test_another_sum_to_be_conserved_makes_all_days_of_its_table_stale(shop):
+    def due(gold_sales: nw.LazyFrame) -> nw.LazyFrame:
+        return gold_sales.select("amount", day="ordered_on")
+
+    conserving = tiny_shop.tables(declare(contract(tiny_shop.Daily), tiny_shop.daily, conserved=due))
+
+    assert stale_with(shop, catalog=conserving) == [("kpi.daily", 0), ("kpi.daily", 1), ("kpi.daily", 2)]
+
+
+def test_another_way_of_reading_text_makes_the_tables_that_read_it_stale(shop, monkeypatch):
+    typed = parsing._typed
+    monkeypatch.setattr(parsing, "_typed", lambda column, zone: f"lower({typed(column, zone)})")
+
+    assert {table for table, _ in stale_with(shop)} == {
+        "bronze.customers",
+        "bronze.orders",
+        "silver.customers",
+        "silver.orders",
+    }
+
+
+def test_another_way_of_judging_makes_all_days_stale(shop):
+    assert len(stale_with(shop, strict=True)) == len(shop.session.catalog) * 3
+
+
+@pytest.mark.slow
+def test_a_hash_of_code_is_the_same_in_every_process(shop):
+    say = (
+        "from ecom_assets_tests.tiny_shop import *\n"
+        "with open_shop(Path('nowhere')) as shop:\n"
+        "    print([shop.session.codes[name] for name in shop.session.catalog.names])"
+    )
+    path = os.pathsep.join([str(Path(__file__).parent.parent), *sys.path])
+    environment = {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "1"}
+    said = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", say], env=environment, text=True, capture_output=True, check=True
+    )
+
+    assert said.stdout.strip() == str([shop.session.codes[name] for name in shop.session.catalog.names])
+
+
+def test_only_the_days_in_reach_of_a_change_are_stale(shop):
+    shop.land_orders(1, order(2, 1, amount=20))
+    assert shop.stale() == [("bronze.orders", 1)]
+    for table, then in [
+        ("bronze.orders", [("silver.orders", 1)]),
+        ("silver.orders", [("gold.sales", 1)]),
+        ("gold.sales", [("gold.to_date", 1), ("gold.to_date", 2), ("kpi.daily", 1)]),
+    ]:
+        shop.session.run(table, days(1))
+        assert shop.stale() == then
+
+
+def test_a_late_order_touches_the_day_on_which_it_was_placed(shop):
+    shop.land_orders(3, order(4, 0))
+    shop.run(days(3), "bronze.orders")
+
+    assert [found for found in shop.stale() if found[1] < 3] == [("silver.orders", 0)]
+
+
+def test_records_that_lack_their_key_have_nothing_to_do_with_one_another(shop):
+    shop.land_orders(3, order(4, 3), order(5, 3).replace("5,", ",", 1))
+    shop.run(days(3))
+    shop.land_orders(4, order(6, 4), order(7, 4).replace("7,", ",", 1))
+    shop.run(days(4), "bronze.orders")
+
+    assert [found for found in shop.stale() if found[0] == "silver.orders"] == [("silver.orders", 4)]
+
+
+def test_days_before_the_calendar_are_left_alone_when_its_start_moves(shop):
+    later = Window(on(1), shop.session.calendar.last)
+
+    assert {day for _, day in stale_with(shop, calendar=later)} == {1, 2}
+
+
+def test_days_become_final_or_provisional_when_the_end_of_the_calendar_moves(tmp_path):
+    ahead = declare(contract(tiny_shop.Daily), tiny_shop.daily, {"gold_sales": since})
+    with open_shop(tmp_path, tiny_shop.tables(ahead)) as shop:
+        shop.land_orders(0, order(1, 0))
+        shop.run(days(0))
+        assert shop.states("kpi.daily") == [State.PROVISIONAL]
+
+        closed = Session(shop.con, shop.session.catalog, shop.session.zone, days(0))
+        settle(closed)
+        assert shop.states("kpi.daily") == [State.STORED]
+
+        settle(Session(shop.con, shop.session.catalog, shop.session.zone, shop.session.calendar))
+        assert shop.states("kpi.daily") == [State.PROVISIONAL]
+
+
+def test_a_refused_day_is_not_tried_again_until_something_changes(shop):
+    shop.land_orders(1, order(2, 1, amount=5000))
+    settle(shop.session)
+
+    assert shop.states("gold.sales") == [State.STORED, State.FAILED, State.STORED]
+    assert shop.stale() == []
+
+
+def test_days_without_all_earlier_days_are_provisional(tmp_path):
+    with open_shop(tmp_path) as shop:
+        for day in range(3):
+            shop.land_orders(day, order(day + 1, day))
+        shop.run(days(2))
+        assert shop.states("gold.to_date") == [State.PROVISIONAL]
+
+        shop.run(days(0, 1))
+        settle(shop.session)
+
+        assert shop.states("gold.to_date") == [State.STORED] * 3
+
+
+def test_a_day_that_ran_before_its_inputs_runs_again_when_they_come(tmp_path):
+    with open_shop(tmp_path) as shop:
+        shop.land_orders(0, order(1, 0))
+        shop.land_orders(1, order(2, 1))
+        shop.run(days(0), "bronze.orders", "silver.orders", "gold.sales")
+        shop.run(days(1), "gold.to_date")
+        shop.land_orders(0, order(1, 0, amount=20))
+        shop.run(days(0), "bronze.orders", "silver.orders", "gold.sales")
+
+        assert ("gold.to_date", 1) in shop.stale()
+
+
+def test_a_rerun_settles_what_was_asked_of_its_day_only(shop):
+    shop.con.execute(
+        "insert into ledger.pokes values ('gold.sales', ?, 'asked'), ('gold.sales', ?, 'asked')", [on(0), on(1)]
+    )
+    assert shop.stale() == [("gold.sales", 0), ("gold.sales", 1)]
+
+    shop.run(days(0), "gold.sales")
+
+    assert shop.stale() == [("gold.sales", 1)]
+
+
+def test_a_warehouse_with_other_hashes_is_refused_with_what_to_do(shop):
+    shop.con.execute("update ledger.facts set value = '0'")
+
+    with pytest.raises(LedgerError, match="Rebuild it from the landing zone"):
+        Session(shop.con, shop.session.catalog, shop.session.zone, shop.session.calendar)
+
+
+def test_the_ledger_says_which_run_wrote_a_day_and_when(tmp_path):
+    noon = dt.datetime.fromisoformat("2024-03-05 12:00")
+    with open_shop(tmp_path, run_id="a run", now=lambda: noon) as shop:
+        shop.land_orders(0, order(1, 0))
+        shop.run(days(0), "bronze.orders")
+
+        assert shop.rows("select run_id, written_at from ledger.days") == [("a run", noon)]
+
+
+def test_an_amount_is_noted_when_it_is_first_told_and_when_it_is_told_otherwise(shop):
+    def told() -> list[tuple[int, Decimal]]:
+        return shop.rows(f"select day - date '{on(0)}', amount from ledger.amounts order by told_at, day")
+
+    assert told() == [(0, 10), (1, 10), (2, 10)]
+
+    shop.run(days(0, 2))
+    shop.land_orders(2, order(3, 2), order(4, 1, amount=5), file="orders.csv")
+    settle(shop.session)
+
+    assert told() == [(0, 10), (1, 10), (2, 10), (1, 15)]
+
+
+def test_a_refused_day_tells_no_other_amount(shop):
+    shop.land_orders(1, order(2, 1, amount=2000, version=1))
+    settle(shop.session)
+    assert shop.states("kpi.daily")[1] is State.BLOCKED
+
+    shop.land_orders(1, order(2, 1, amount=30, version=2))
+    settle(shop.session)
+
+    assert shop.rows("select amount from ledger.amounts where day = '2024-03-02' order by told_at") == [(10,), (30,)]

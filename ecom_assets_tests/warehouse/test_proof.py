@@ -1,0 +1,62 @@
+"""The proof against a full rebuild."""
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+from ecom_assets.days import Window
+from ecom_assets.declaration import Catalog
+from ecom_assets.warehouse.proof import contents, settle, verify
+from ecom_assets.warehouse.session import Session
+from ecom_assets_tests.tiny_shop import days, on, open_shop, order
+
+
+def test_tables_that_nobody_declares_any_more_do_not_count(tmp_path: Path) -> None:
+    with open_shop(tmp_path) as shop:
+        shop.land_customers(0)
+        shop.land_orders(0, order(1, 0))
+        shop.run(days(0))
+        assert ("kpi.daily", "2024-03-01") in contents(shop.session)
+        fewer = Catalog(table for table in shop.session.catalog if table.name != "kpi.daily")
+        session = Session(shop.con, fewer, shop.session.zone, shop.session.calendar)
+
+        shop.con.execute("update ledger.days set state = 'failed' where table_name = 'kpi.daily'")
+
+        assert verify(session) is None
+
+
+@pytest.mark.parametrize(
+    ("before", "on_it"),
+    [
+        ([order(9, 0)], [order(1, 1, customer="a"), order(2, 1)]),
+        ([order(9, 0), order(5, 1)], [order(2, 1)]),
+        ([order(1, 0, version=5)], [order(1, 1, version=1)]),
+    ],
+    ids=["reference", "arrival", "better version"],
+)
+def test_what_stands_before_a_first_day_that_was_moved_counts_for_nothing(
+    tmp_path: Path, before: list[str], on_it: list[str]
+) -> None:
+    with open_shop(tmp_path) as shop:
+        for day, (customer, orders) in enumerate([("a", before), ("z", on_it), ("y", [order(3, 2)])]):
+            shop.land_customers(day, customer)
+            shop.land_orders(day, *orders)
+        shop.run(days(0, 2))
+        later = Session(shop.con, shop.session.catalog, shop.session.zone, Window(on(1), dt.date.max))
+
+        settle(later)
+
+        assert verify(later) is None
+
+
+def test_each_table_is_told_of_as_it_is_rebuilt(tmp_path: Path) -> None:
+    lines: list[str] = []
+    with open_shop(tmp_path) as shop:
+        shop.land_customers(0)
+        shop.land_orders(0, order(1, 0))
+        shop.run(days(0))
+
+        verify(shop.session, tell=lines.append)
+
+        assert [line.partition(": 1 days rebuilt, ")[0] for line in lines] == shop.session.catalog.names
