@@ -2,6 +2,7 @@
 
 import narwhals as nw
 
+from ecom_assets.contract import Table, rule
 from ecom_assets.expressions.money import MONEY, ratio
 
 VALID_ORDERS = "Orders with an accepted line, except those cancelled as void or test"
@@ -33,6 +34,24 @@ STOCK_ADJUSTED = "Units found, less those lost"
 
 UNKNOWN_CATEGORY = "unknown"
 """Stands for the category of a product whose version names none, or that had no version yet."""
+
+
+NEVER_SOLD = ["void", "test"]
+"""Reasons of cancellation that say that there never was a sale."""
+
+
+class SalesTable(Table):
+    """Base of the tables that hold gross sales, discounts, returns and net sales."""
+
+    @rule
+    def net_sales_adds_up(cls) -> nw.Expr:
+        """Gross sales less discounts less returns make the net sales."""
+        return nw.col("net_sales") == nw.col("gross_sales") - nw.col("discounts") - nw.col("returns")
+
+
+def is_valid_sale() -> nw.Expr:
+    """Whether an order counts as a sale, a boolean; of the column `cancel_reason`."""
+    return ~nw.col("cancel_reason").is_in(NEVER_SOLD).fill_null(value=False)
 
 
 def revenue() -> nw.Expr:

@@ -2,14 +2,16 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
+from ecom_assets.contract import Date, Decimal, column, contract, key, money, rule
 from ecom_assets.days import history
 from ecom_assets.expressions import measures
 from ecom_assets.expressions.money import MONEY, no_amount
 from ecom_assets.table_asset import table_asset
 
 
-class AggCustomerMetrics(Table, primary_key=("day", "customer_id"), partition_column="day", amount="net_sales"):
+class AggCustomerMetrics(
+    measures.SalesTable, primary_key=("day", "customer_id"), partition_column="day", amount="net_sales"
+):
     """One row per customer and day on which there is a valid order or a refund of theirs.
 
     What is said to date includes the day. The state of a customer on any day is the latest row up to it.
@@ -29,11 +31,6 @@ class AggCustomerMetrics(Table, primary_key=("day", "customer_id"), partition_co
     previous_order_on: Date = column("Last day before this one with a valid order", nullable=True)
     orders_to_date: int = column("Valid orders to date", ge=0)
     net_sales_to_date: Decimal = money("Net sales to date")
-
-    @rule
-    def net_sales_adds_up(cls) -> nw.Expr:
-        """Gross sales less discounts less returns make the net sales."""
-        return nw.col("net_sales") == nw.col("gross_sales") - nw.col("discounts") - nw.col("returns")
 
     @rule
     def new_on_the_first_day(cls) -> nw.Expr:

@@ -2,14 +2,14 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
+from ecom_assets.contract import Date, Decimal, column, contract, key, money, rule
 from ecom_assets.expressions import measures
 from ecom_assets.expressions.money import total, total_count
 from ecom_assets.gold._amounts import sold_and_refunded
 from ecom_assets.table_asset import table_asset
 
 
-class AggDailySales(Table, primary_key=("day", "channel"), partition_column="day", amount="net_sales"):
+class AggDailySales(measures.SalesTable, primary_key=("day", "channel"), partition_column="day", amount="net_sales"):
     """One row per day and channel with a valid order or a refund."""
 
     day: Date = key("Business day")
@@ -26,11 +26,6 @@ class AggDailySales(Table, primary_key=("day", "channel"), partition_column="day
     refunded_shipping: Decimal = money(measures.REFUNDED_SHIPPING, ge=0)
     refunded_tax: Decimal = money(measures.REFUNDED_TAX, ge=0)
     total_sales: Decimal = money(measures.TOTAL_SALES)
-
-    @rule
-    def net_sales_adds_up(cls) -> nw.Expr:
-        """Gross sales less discounts less returns make the net sales."""
-        return nw.col("net_sales") == nw.col("gross_sales") - nw.col("discounts") - nw.col("returns")
 
     @rule
     def total_sales_adds_up(cls) -> nw.Expr:

@@ -4,9 +4,9 @@ import narwhals as nw
 
 from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money, rule
 from ecom_assets.days import history
+from ecom_assets.expressions import measures
 from ecom_assets.expressions.money import MONEY, extended, no_amount, share_by_largest_remainder
 from ecom_assets.expressions.versions import with_version
-from ecom_assets.feeds.orders import NEVER_SOLD
 from ecom_assets.table_asset import table_asset
 
 TRANSACTION_ITEMS = (
@@ -112,7 +112,7 @@ def transform(
         "shipping",
         "tax",
         "updated_on",
-        is_valid=~c("cancel_reason").is_in(NEVER_SOLD).fill_null(value=False),
+        is_valid=measures.is_valid_sale(),
     ).join(first_lines, on="order_id")
     orders = orders.with_columns(voided_on=nw.when(~c("is_valid")).then(c("updated_on")))
     is_first_line = c("line_number") == c("first_line")

@@ -7,7 +7,6 @@ import narwhals as nw
 from ecom_assets.contract import Date, Decimal, Table, contract, key, money, rule
 from ecom_assets.expressions import measures
 from ecom_assets.expressions.money import MONEY, extended, no_amount, total
-from ecom_assets.feeds.orders import NEVER_SOLD
 from ecom_assets.table_asset import table_asset
 
 SALES = ["gross_sales", "discounts", "returns", "net_sales"]
@@ -93,7 +92,7 @@ def by_day(rows: nw.LazyFrame, names: Sequence[str], *keys: str) -> nw.LazyFrame
 def in_silver(items: nw.LazyFrame, orders: nw.LazyFrame, returns: nw.LazyFrame, payments: nw.LazyFrame) -> nw.LazyFrame:
     """The amounts that a day's rows of silver come to, a column each."""
     c = nw.col
-    valid = orders.filter(~c("cancel_reason").is_in(NEVER_SOLD).fill_null(value=False))
+    valid = orders.filter(measures.is_valid_sale())
     lines = items.join(valid, on="order_id", how="semi").select(
         day="ordered_on", gross_sales=extended("quantity", "unit_price"), discounts="discount"
     )

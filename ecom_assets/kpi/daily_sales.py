@@ -2,13 +2,13 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
+from ecom_assets.contract import Date, Decimal, column, contract, key, money, rule
 from ecom_assets.expressions import measures
 from ecom_assets.expressions.money import ratio
 from ecom_assets.table_asset import table_asset
 
 
-class DailySales(Table, primary_key=("day", "channel"), partition_column="day", amount="net_sales"):
+class DailySales(measures.SalesTable, primary_key=("day", "channel"), partition_column="day", amount="net_sales"):
     """One row per day and channel with a valid order or a refund."""
 
     day: Date = key("Business day")
@@ -31,11 +31,6 @@ class DailySales(Table, primary_key=("day", "channel"), partition_column="day", 
     units_per_order: float = column("Units per order; null without orders", nullable=True, ge=0)
     asp: float = column(measures.ASP, nullable=True)
     cancel_rate: float = column("Cancelled orders per order; null without orders", nullable=True, ge=0, le=1)
-
-    @rule
-    def net_sales_adds_up(cls) -> nw.Expr:
-        """Gross sales less discounts less returns make the net sales."""
-        return nw.col("net_sales") == nw.col("gross_sales") - nw.col("discounts") - nw.col("returns")
 
     @rule
     def total_sales_adds_up(cls) -> nw.Expr:

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from ecom_assets.contract import Table, contract
+from ecom_assets.expressions.measures import NEVER_SOLD
 from ecom_assets.feeds import (
     ad_spend,
     campaigns,
@@ -23,7 +24,6 @@ from ecom_assets.feeds import (
     shipments,
     suppliers,
 )
-from ecom_assets.feeds.orders import NEVER_SOLD
 from ecom_assets.shop import faults
 from ecom_assets.shop.marketing import CAMPAIGN, INVALID_CLICK_SHARE
 from ecom_assets.shop.scale import PRESETS, Scale
