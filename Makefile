@@ -50,12 +50,18 @@ test: install ## All tests but the long ones, with coverage: under ten minutes
 test-long: install ## The long tests: histories, mutants, a real year, real daemons
 	@$(BIN)/pytest -m long
 
-.PHONY: check
-check: install ## Lint, format, types, and the tests that are quick: under a minute
+.PHONY: test-quick
+test-quick: install ## The tests that take less than a second each
+	@$(PYTEST) -q -m "not slow and not long"
+
+.PHONY: lint
+lint: install ## Lint, format and types, without changing a file
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
-	@$(PYTEST) -q -m "not slow and not long"
+
+.PHONY: check
+check: lint test-quick ## Lint, format, types and the quick tests: about a minute
 
 .PHONY: format
 format: install ## Format, and fix what can be fixed

@@ -1,6 +1,7 @@
 """Real exports landed by the maps that ship and run through every layer, held against figures that others computed.
 
-They stand beside the repository, each with the figures under `expected`; tests of what is absent are skipped.
+The exports are kept beside the repository, each with the published figures in `expected`. Tests whose export is absent
+are skipped.
 """
 
 import csv
@@ -31,7 +32,9 @@ def source(name: str) -> Path:
 
 def only_with(name: str) -> pytest.MarkDecorator:
     """Skips tests of an export that is absent."""
-    return pytest.mark.skipif(not source(name).is_dir(), reason=f"The real files are not at {source(name)}.")
+    return pytest.mark.skipif(
+        not source(name).is_dir(), reason=f"The export and its published figures are not at {source(name)}."
+    )
 
 
 @dataclass
