@@ -24,8 +24,8 @@ from ecom_assets.orchestration.io_manager import Warehouse
 from ecom_assets.orchestration.landing_assets import landing
 from ecom_assets.publishing import snapshot as publishing
 from ecom_assets.table_asset import partitions
-from ecom_assets.warehouse import ledger
-from ecom_assets.warehouse.ledger import DayResult
+from ecom_assets.warehouse.ledger import staleness
+from ecom_assets.warehouse.ledger.records import DayResult
 from ecom_assets.warehouse.session import Session
 
 
@@ -35,7 +35,7 @@ def platform(home: Path, days: str) -> dict[str, Any]:
     tables: dict[str, float] = {}
     watched = [
         (compiling, "compiled", lambda args: (parts, "compile")),
-        (ledger, "compiled", lambda args: (parts, "compile")),
+        (staleness, "compiled", lambda args: (parts, "compile")),
         (Session, "frame", lambda args: (parts, "frames")),
         (publishing, "publish", lambda args: (parts, "publish")),
         (Session, "write", lambda args: (tables, args[1].name)),

@@ -1,7 +1,8 @@
 """SQL as text, and connections to DuckDB: what every part that asks DuckDB needs, and nothing heavier."""
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -19,6 +20,19 @@ def connect(path: str | Path = ":memory:", *, read_only: bool = False) -> duckdb
     if duckdb.__version__.startswith("2.0."):
         con.execute("set disabled_optimizers = 'compressed_materialization,statistics_propagation'")
     return con
+
+
+@contextmanager
+def transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Everything inside, or nothing of it."""
+    con.execute("begin")
+    try:
+        yield
+        con.execute("commit")
+    except BaseException:
+        with suppress(duckdb.TransactionException):  # DuckDB has rolled back by itself, as where the disk is full
+            con.execute("rollback")
+        raise
 
 
 def is_locked_out(error: duckdb.IOException) -> bool:
@@ -39,6 +53,21 @@ def quoted(name: str) -> str:
 def literal(text: str) -> str:
     """A text for SQL, whatever it holds."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def day_literal(day: dt.date) -> str:
+    """A day for SQL."""
+    return f"date '{day}'"
+
+
+def moment_literal(moment: dt.datetime) -> str:
+    """A moment without time zone for SQL, to the microsecond."""
+    return f"timestamp '{moment:%Y-%m-%d %H:%M:%S.%f}'"
+
+
+def row_values(rows: Iterable[Sequence[str]]) -> str:
+    """Rows of SQL expressions, as they follow `values`; empty where there are none."""
+    return ", ".join("(" + ", ".join(row) + ")" for row in rows)
 
 
 def among(column: str, days: Iterable[dt.date]) -> str:

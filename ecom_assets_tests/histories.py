@@ -26,7 +26,7 @@ from ecom_assets.declaration import Catalog, Declaration
 from ecom_assets.landing.zone import FeedSettings, Zone
 from ecom_assets.sql import quoted
 from ecom_assets.warehouse import repair
-from ecom_assets.warehouse.ledger import good_days
+from ecom_assets.warehouse.ledger.records import good_days
 from ecom_assets.warehouse.proof import contents, rebuild, settle
 from ecom_assets.warehouse.session import Session
 

@@ -114,7 +114,7 @@ BREAKS_THE_LAW = [
     ),
     Mutant(
         "nobody is told of references",
-        "_poke",
+        "poke",
         "with touched as ({rows})",
         "with touched as (from ({rows}) where false)",
     ),
@@ -128,7 +128,7 @@ BREAKS_THE_LAW = [
     ),
     Mutant(
         "the other days of a row are not told of references",
-        "_poke",
+        "poke",
         "semi join touched using",
         "semi join (from touched where false) using",
     ),
@@ -148,7 +148,7 @@ BREAKS_THE_LAW = [
     Mutant(
         "lines do not follow an order that leaves their day",
         "watched_keys",
-        '_poke(store, other, f"a row of {declaration.name} came or went", [touched])',
+        'poke(store.con, other, f"a row of {declaration.name} came or went", [touched])',
         "pass",
         "silver.order_items",
     ),

@@ -15,7 +15,7 @@ from ecom_assets.landing.zone import Zone
 from ecom_assets.publishing.snapshot import publish
 from ecom_assets.serving.snapshot import open_snapshot
 from ecom_assets.settings import PROJECT
-from ecom_assets.warehouse.ledger import LedgerError
+from ecom_assets.warehouse.ledger.schema import LedgerError
 from ecom_assets.warehouse.proof import settle, verify
 from ecom_assets.warehouse.session import Session
 from ecom_assets_tests.warehouses import START, session_over
@@ -26,7 +26,7 @@ BEFORE = os.environ.get("ECOM_TEST_BEFORE", "HEAD~1")
 _WRITE = """
 import sys
 from pathlib import Path
-from ecom_assets.serving.publish import publish
+from ecom_assets.publishing.snapshot import publish
 from ecom_assets_tests.warehouses import run_all, session_over, small_shop, window
 folder = Path(sys.argv[1])
 session = session_over(small_shop(folder / "landing", 3), folder / "warehouse.duckdb")

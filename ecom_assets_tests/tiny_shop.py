@@ -17,7 +17,7 @@ from ecom_assets.declaration import Catalog, Declaration, declare
 from ecom_assets.expressions.money import MONEY, total
 from ecom_assets.landing.zone import Zone
 from ecom_assets.sql import connect, literal
-from ecom_assets.warehouse.ledger import DayResult
+from ecom_assets.warehouse.ledger.records import DayResult
 from ecom_assets.warehouse.session import Session
 
 START = dt.date(2024, 3, 1)

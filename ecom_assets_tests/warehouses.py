@@ -12,7 +12,7 @@ from ecom_assets.shop.scale import Scale
 from ecom_assets.shop.shop import Shop
 from ecom_assets.sources.synthetic import land_shop
 from ecom_assets.sql import connect
-from ecom_assets.warehouse.ledger import DayResult
+from ecom_assets.warehouse.ledger.records import DayResult
 from ecom_assets.warehouse.session import Session
 
 START = dt.date(2024, 3, 1)

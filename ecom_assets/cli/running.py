@@ -20,7 +20,7 @@ from ecom_assets.orchestration.jobs import RETRY_LOST_RUNS, pipeline
 from ecom_assets.publishing.snapshot import is_behind, publish
 from ecom_assets.sources.synthetic import load_shop
 from ecom_assets.table_asset import asset_key, partitions
-from ecom_assets.warehouse.ledger import good_days
+from ecom_assets.warehouse.ledger.records import good_days
 from ecom_assets.warehouse.opening import open_session
 from ecom_assets.warehouse.repair import Repair, RepairStuck, plan, runnable
 

@@ -22,7 +22,7 @@ from ecom_assets.orchestration import metadata
 from ecom_assets.publishing import snapshot as publishing
 from ecom_assets.sql import quoted
 from ecom_assets.table_asset import CONTRACT, EXPECTATIONS, asset_key, has_expectations, partitions
-from ecom_assets.warehouse.ledger import DayResult
+from ecom_assets.warehouse.ledger.records import DayResult
 from ecom_assets.warehouse.opening import open_session
 from ecom_assets.warehouse.session import Session
 

@@ -15,7 +15,8 @@ from ecom_assets.orchestration.io_manager import REPAIR_TAG
 from ecom_assets.orchestration.jobs import pipeline
 from ecom_assets.serving.snapshot import open_snapshot
 from ecom_assets.table_asset import asset_key, past_days
-from ecom_assets.warehouse.ledger import StaleDay, good_days, unread
+from ecom_assets.warehouse.ledger.arrivals import unread
+from ecom_assets.warehouse.ledger.records import StaleDay, good_days
 from ecom_assets.warehouse.repair import Repair, plan, runnable
 from ecom_assets.warehouse.store import made_of
 

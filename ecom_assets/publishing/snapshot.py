@@ -5,7 +5,6 @@ the other one up to date with what changed since its own last turn, and then mov
 run leaves the link where it was; the next run repairs the file that it had begun.
 """
 
-import datetime as dt
 import fcntl
 import os
 import shutil
@@ -20,7 +19,7 @@ from ecom_assets.days import GOOD, Window
 from ecom_assets.declaration import Catalog
 from ecom_assets.engine.duckdb.tables import columns_of, ensure_table, quarantine_columns, stored_types
 from ecom_assets.serving.snapshot import files, is_link, lock, open_snapshot
-from ecom_assets.sql import among, between, literal, quoted
+from ecom_assets.sql import among, between, literal, moment_literal, quoted
 from ecom_assets.warehouse.outcome import HELD_LAYERS
 from ecom_assets.warehouse.session import Session
 from ecom_assets.warehouse.silver import SUPERSEDED_COLUMNS
@@ -160,7 +159,7 @@ def _update(session: Session, con: duckdb.DuckDBPyConnection) -> None:
                 bronze=bronze or "null",
                 stale=stale or "(null::varchar, null::date, null::varchar)",
                 run_id=literal(session.run_id),
-                now=_timestamp(session.now()),
+                now=moment_literal(session.now()),
                 time_zone=literal(session.time_zone),
                 made_of=literal(made_of(session.time_zone, session.calendar, session.strict)),
             )
@@ -173,10 +172,6 @@ def _update(session: Session, con: duckdb.DuckDBPyConnection) -> None:
             con.execute("rollback")
         raise
     session.on_step("snapshot committed")
-
-
-def _timestamp(moment: dt.datetime) -> str:
-    return f"timestamp '{moment:%Y-%m-%d %H:%M:%S.%f}'"
 
 
 def _days_query(session: Session, tables: list[_Published], warehouse: str) -> str:

@@ -1,41 +1,39 @@
 """Bronze from files: the rows of arrival days, and the days whose files are not those that were read."""
 
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 from ecom_assets.days import ONE_DAY, State, Window
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine.duckdb.hashing import content_hash
 from ecom_assets.engine.duckdb.tables import BRONZE_DERIVED, columns_of
 from ecom_assets.landing import reading
-from ecom_assets.landing.zone import LandedFile
 from ecom_assets.sql import between, literal, quoted
-from ecom_assets.warehouse import ledger
-from ecom_assets.warehouse.keys import watched_moves
-from ecom_assets.warehouse.ledger import DayResult, Expectation, Slice
+from ecom_assets.warehouse.ledger import records
+from ecom_assets.warehouse.ledger.arrivals import happened_days, note_files, unread
+from ecom_assets.warehouse.ledger.invalidation import watched_moves
+from ecom_assets.warehouse.ledger.records import DayResult, Expectation, Slice, StaleDay
+from ecom_assets.warehouse.ledger.staleness import CODE_CHANGED, days_of_other_code
 from ecom_assets.warehouse.outcome import entry_of, record
 from ecom_assets.warehouse.store import Store
 
 
-def stale_bronze(store: Store, only: Collection[str] | None) -> list[ledger.StaleDay]:
+def stale_bronze(store: Store, only: Collection[str] | None) -> list[StaleDay]:
     """Arrival days whose files, or the code that reads them, are not those of the last attempt."""
     bronze = [declaration.name for declaration in store.catalog if declaration.is_bronze]
     tables = [name for name in bronze if only is None or name in only]
     if not tables:
         return []
-    recorded = ledger.recorded_inputs(store.con, tables)
-    happened = ledger.happened(store.con, bronze)
+    recorded = records.recorded_inputs(store.con, tables)
+    happened = happened_days(store.con, bronze)
     # A folder of a day to come, as a mistyped year makes it, says nothing of the days before it.
     tomorrow = store.now().date() + ONE_DAY
     until_now = Window(store.calendar.first, min(store.calendar.last, max(store.calendar.first, tomorrow)))
-    found = ledger.unread(store.zone, bronze, recorded, until_now, tables, happened=happened)
+    found = unread(store.zone, bronze, recorded, until_now, tables, happened=happened)
     known = {(stale.table, stale.day) for stale in found}
     for table in tables:
-        days = store.con.execute(
-            "select day from ledger.days where table_name = ? and code <> ? and day between ? and ?",
-            [table, store.codes[table], store.calendar.first, store.calendar.last],
-        ).fetchall()
-        found += [ledger.StaleDay(table, day, ledger.CODE_CHANGED) for (day,) in days if (table, day) not in known]
+        days = days_of_other_code(store.con, table, store.codes[table], store.calendar)
+        found += [StaleDay(table, day, CODE_CHANGED) for day in days if (table, day) not in known]
     return found
 
 
@@ -50,8 +48,8 @@ def write_bronze(store: Store, declaration: Declaration, window: Window) -> list
     table = quoted(declaration.name)
     with store.transaction():
         store.ensure(declaration.name, columns)
-        replaced = _note_files(store, feed, files)
-        with watched_moves(store, declaration, window):
+        replaced = note_files(con, feed, files, store.now())
+        with watched_moves(con, store.catalog, declaration, window):
             ours = between("arrived_on", window)
             present = ", ".join(f"(date '{file.arrived_on}', {literal(file.name)})" for file in files)
             if present:
@@ -64,7 +62,7 @@ def write_bronze(store: Store, declaration: Declaration, window: Window) -> list
                 listed = ", ".join(map(quoted, columns))
                 landed.query("landed", f"insert into {table} ({listed}) select {listed} from ({rows})")
             store.on_step("rows inserted")
-        slices, unread = _bronze_slices(store, declaration, window)
+        slices, unreadable = _bronze_slices(store, declaration, window)
         results, entries = [], []
         for day in window:
             parts = tuple(slices.get(day, ()))
@@ -77,10 +75,10 @@ def write_bronze(store: Store, declaration: Declaration, window: Window) -> list
                 day,
                 State.FAILED if silent else State.STORED,
                 row_count,
-                unread.get(day, 0),
+                unreadable.get(day, 0),
                 "no file arrived on a day on which one is due" if silent else "; ".join(notes),
                 broken={"A file arrives on each due day.": 1} if silent else {},
-                warned={"Every record can be read.": unread[day]} if unread.get(day) else {},
+                warned={"Every record can be read.": unreadable[day]} if unreadable.get(day) else {},
                 checked_count=row_count,
             )
             results.append(result)
@@ -100,34 +98,6 @@ def _derive_anew(store: Store, declaration: Declaration, which: str) -> None:
     store.con.execute(f"update {table} as standing set {derived} from ({rows}) as anew where {same}")
 
 
-def _note_files(store: Store, feed: str, files: Sequence[LandedFile]) -> list[tuple[dt.date, str]]:
-    """Record what was read; gives the files whose earlier version had been read."""
-    if not files:
-        return []
-    now = f"timestamp '{store.now():%Y-%m-%d %H:%M:%S.%f}'"
-    rows = ", ".join(
-        f"({literal(feed)}, date '{f.arrived_on}', {literal(f.name)}, {literal(f.digest)}, "
-        f"{'null' if f.duplicate_of is None else literal(f.duplicate_of)})"
-        for f in files
-    )
-    con = store.con
-    con.execute(
-        "create or replace temp table seen as select * from "
-        f"(values {rows}) t (feed, arrived_on, source_file, digest, duplicate_of)"
-    )
-    known = "known.feed = seen.feed and known.arrived_on = seen.arrived_on and known.source_file = seen.source_file"
-    con.execute(
-        "create or replace temp table noted as select seen.*, "
-        f"case when known.digest <> seen.digest then {now} else known.replaced_at end as replaced_at, "
-        f"known.digest <> seen.digest as replaced from seen left join ledger.files known on {known}"
-    )
-    con.execute(f"delete from ledger.files known using seen where {known}")
-    con.execute("insert into ledger.files select * exclude (replaced) from noted")
-    replaced = con.execute("select arrived_on, source_file from noted where replaced order by all").fetchall()
-    con.execute("drop table seen; drop table noted")
-    return [(on, name) for on, name in replaced]
-
-
 def _bronze_slices(
     store: Store, declaration: Declaration, window: Window
 ) -> tuple[dict[dt.date, list[Slice]], dict[dt.date, int]]:
@@ -136,8 +106,8 @@ def _bronze_slices(
         f"from {quoted(declaration.name)} where {between('arrived_on', window)} group by all order by all"
     ).fetchall()
     slices: dict[dt.date, list[Slice]] = {}
-    unread: dict[dt.date, int] = {}
+    unreadable: dict[dt.date, int] = {}
     for arrived_on, read_on, count, content, problems in rows:
         slices.setdefault(arrived_on, []).append(Slice(read_on, count, content))
-        unread[arrived_on] = unread.get(arrived_on, 0) + problems
-    return slices, unread
+        unreadable[arrived_on] = unreadable.get(arrived_on, 0) + problems
+    return slices, unreadable

@@ -8,9 +8,9 @@ from ecom_assets.days import State, Window, stretches
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine.duckdb.tables import columns_of
 from ecom_assets.sql import among, between, quoted
-from ecom_assets.warehouse import ledger
 from ecom_assets.warehouse.keys import watched_keys
-from ecom_assets.warehouse.ledger import DayResult, Entry, Expectation, Slice
+from ecom_assets.warehouse.ledger.records import DayResult, Entry, Expectation, Slice, states
+from ecom_assets.warehouse.ledger.staleness import expectations
 from ecom_assets.warehouse.store import Store
 
 SAMPLE_ROWS = 5
@@ -20,7 +20,7 @@ HELD_LAYERS = ("gold", "kpi", "features")
 def gate(store: Store, declaration: Declaration, window: Window) -> dict[dt.date, str]:
     """The days that must not be written because a same-day input has no good rows, and why."""
     inputs = [read.table for read in declaration.reads if read.reach.is_same_day]
-    standing = ledger.states(store.con, inputs, window)
+    standing = states(store.con, inputs, window)
     closed: dict[dt.date, str] = {}
     for table in inputs:
         for day in window:
@@ -85,7 +85,7 @@ def take_rows(store: Store, declaration: Declaration, results: Sequence[DayResul
         for table, column in parts:
             if store.stored_types(table):
                 store.con.execute(f"delete from {quoted(table)} where {among(quoted(column), days)}")
-    expected = ledger.expectations(store.con, declaration, window, store.calendar)
+    expected = expectations(store.con, declaration, window, store.calendar)
     return [entry_of(result, expected[result.day], ()) for result in results]
 
 

@@ -11,7 +11,7 @@ from ecom_assets.days import Window, stretches
 from ecom_assets.declaration import Catalog
 from ecom_assets.errors import UserError
 from ecom_assets.table_asset import past_days
-from ecom_assets.warehouse.ledger import StaleDay
+from ecom_assets.warehouse.ledger.records import StaleDay
 
 
 class RepairStuck(UserError):

@@ -9,9 +9,9 @@ from ecom_assets.days import ONE_DAY, State, Window, stretches
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine.compiling import transformed
 from ecom_assets.engine.duckdb.tables import Query, as_query, check_shape, columns_of
-from ecom_assets.warehouse import ledger
 from ecom_assets.warehouse.bronze import stale_bronze, write_bronze
-from ecom_assets.warehouse.ledger import DayResult
+from ecom_assets.warehouse.ledger import records, staleness
+from ecom_assets.warehouse.ledger.records import DayResult, StaleDay
 from ecom_assets.warehouse.outcome import fail
 from ecom_assets.warehouse.silver import write_from_feed
 from ecom_assets.warehouse.store import Store
@@ -25,9 +25,9 @@ ERRORS_OF_VALUES = (duckdb.DataError, duckdb.InvalidInputException)
 class Session(Store):
     """What runs, repairs and finds stale the tables of a warehouse."""
 
-    def stale(self, only: Collection[str] | None = None) -> list[ledger.StaleDay]:
+    def stale(self, only: Collection[str] | None = None) -> list[StaleDay]:
         """The table-days that have to run again; only the first level of what follows from a change."""
-        above = ledger.stale(self.con, self.catalog, self.codes, self.calendar, only)
+        above = staleness.stale(self.con, self.catalog, self.codes, self.calendar, only)
         return sorted([*stale_bronze(self, only), *above])
 
     def run(self, name: str, window: Window) -> list[DayResult]:
@@ -40,7 +40,7 @@ class Session(Store):
     def repair(self, name: str, window: Window) -> list[DayResult]:
         """Run the days of a window that are stale; of the others, what is recorded, if anything is."""
         stale = [found.day for found in self.stale(only=[name])]
-        found = ledger.findings(self.con, name, window)
+        found = records.findings(self.con, name, window)
         recorded = {
             day: DayResult(day, State(state), rows, bad, note, found.get((day, True), {}), found.get((day, False), {}))
             for day, state, rows, bad, note in self.con.execute(
@@ -83,7 +83,7 @@ class Session(Store):
         if len(window) == 1:
             return [window]
         bounded = [read for read in declaration.reads if read.parameter and read.reach.length is not None]
-        counts = ledger.most_rows(self.con, [read.table for read in bounded], window)
+        counts = records.most_rows(self.con, [read.table for read in bounded], window)
         shortest = max((read.reach.length or 1 for read in bounded), default=1)
         parts, first, rows = [], window.first, 0
         for day in window:

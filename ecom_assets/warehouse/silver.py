@@ -11,9 +11,9 @@ from ecom_assets.engine.compiling import judged
 from ecom_assets.engine.duckdb.hashing import content_hash
 from ecom_assets.engine.duckdb.tables import PROVENANCE, columns_of, quarantine_columns
 from ecom_assets.sql import among, between, literal, quoted
-from ecom_assets.warehouse import ledger
 from ecom_assets.warehouse.keys import watched_keys
-from ecom_assets.warehouse.ledger import DayResult, Slice
+from ecom_assets.warehouse.ledger.records import DayResult, Slice
+from ecom_assets.warehouse.ledger.staleness import expectations
 from ecom_assets.warehouse.outcome import SAMPLE_ROWS, counted, entry_of, gate, good_state, record
 from ecom_assets.warehouse.store import Store
 
@@ -47,7 +47,7 @@ def write_from_feed(store: Store, declaration: Declaration, rows: str, window: W
             _place_rows(store, declaration, window, accepted_days, closed)
         store.on_step("rows inserted")
         _check_conservation(store, declaration, window, accepted_days)
-        expected = ledger.expectations(con, declaration, window, store.calendar)
+        expected = expectations(con, declaration, window, store.calendar)
         contents = _accepted_contents(store, declaration, window)
         for n, result in enumerate(results):
             if result.state.is_good:

@@ -24,8 +24,10 @@ from ecom_assets.engine.duckdb.tables import (
     stored_types,
 )
 from ecom_assets.landing.zone import Zone
-from ecom_assets.warehouse import ledger
-from ecom_assets.warehouse.ledger import Entry
+from ecom_assets.warehouse.ledger import records
+from ecom_assets.warehouse.ledger.records import Entry
+from ecom_assets.warehouse.ledger.schema import prepare
+from ecom_assets.warehouse.ledger.staleness import code_hash
 
 
 @dataclass
@@ -45,17 +47,17 @@ class Store:
 
     def __post_init__(self) -> None:
         self._standing: dict[str, dict[str, str]] | None = None
-        ledger.prepare(self.con)
+        prepare(self.con)
         self._kept = take_compiled(self.con, self.catalog)
 
     def record(self, declaration: Declaration, entries: Sequence[Entry]) -> None:
         """Write a table's days into the ledger, as of this run and code."""
         name = declaration.name
         now = self.now()
-        ledger.record(self.con, name, self.codes[name], self.run_id, entries, now)
+        records.record(self.con, name, self.codes[name], self.run_id, entries, now)
         if declaration.contract.amount:
             good = [entry.result.day for entry in entries if entry.result.state.is_good]
-            ledger.tell(self.con, declaration, good, self.run_id, now)
+            records.record_totals(self.con, declaration, good, self.run_id, now)
 
     def stored_types(self, table: str) -> Mapping[str, str]:
         """Column to SQL type of a table that stands in the warehouse; empty where there is none."""
@@ -99,7 +101,7 @@ class Store:
         if not declaration.is_bronze and name not in self._kept:
             keep_compiled(self.con, declaration, self.catalog)
             self._kept.add(name)
-        return ledger.code_hash(declaration, self.catalog, settings)
+        return code_hash(declaration, self.catalog, settings)
 
     def _feed_zone(self, declaration: Declaration) -> str:
         """The time zone of moments that a feed sends without offset."""

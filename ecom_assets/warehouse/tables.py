@@ -13,8 +13,8 @@ from ecom_assets.engine.compiling import judged
 from ecom_assets.engine.duckdb.hashing import content_hash
 from ecom_assets.engine.duckdb.tables import columns_of
 from ecom_assets.sql import among, between, quoted
-from ecom_assets.warehouse import ledger
-from ecom_assets.warehouse.ledger import DayResult, Slice
+from ecom_assets.warehouse.ledger.records import DayResult, Slice
+from ecom_assets.warehouse.ledger.staleness import expectations
 from ecom_assets.warehouse.outcome import SAMPLE_ROWS, counted, entry_of, gate, good_state, hold_old_rows, record
 from ecom_assets.warehouse.store import Store
 
@@ -38,7 +38,7 @@ def write_table(store: Store, declaration: Declaration, rows: str, window: Windo
                 failed |= bad
                 attempt.again = True
                 continue
-            expected = ledger.expectations(store.con, declaration, window, store.calendar)
+            expected = expectations(store.con, declaration, window, store.calendar)
             results, entries = [], []
             for day in window:
                 slices: tuple[Slice, ...] = (Slice(day, 0, 0),)

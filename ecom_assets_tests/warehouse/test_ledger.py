@@ -17,7 +17,6 @@ from ecom_assets.days import State, Window, since
 from ecom_assets.declaration import declare
 from ecom_assets.engine.duckdb import parsing
 from ecom_assets.expressions.money import MONEY, total
-from ecom_assets.warehouse.ledger import LedgerError
 from ecom_assets.warehouse.proof import settle
 from ecom_assets.warehouse.session import Session
 from ecom_assets_tests import tiny_shop
@@ -222,13 +221,6 @@ def test_a_rerun_settles_what_was_asked_of_its_day_only(shop):
     shop.run(days(0), "gold.sales")
 
     assert shop.stale() == [("gold.sales", 1)]
-
-
-def test_a_warehouse_with_other_hashes_is_refused_with_what_to_do(shop):
-    shop.con.execute("update ledger.facts set value = '0'")
-
-    with pytest.raises(LedgerError, match="Rebuild it from the landing zone"):
-        Session(shop.con, shop.session.catalog, shop.session.zone, shop.session.calendar)
 
 
 def test_the_ledger_says_which_run_wrote_a_day_and_when(tmp_path):

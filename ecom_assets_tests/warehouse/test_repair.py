@@ -7,7 +7,8 @@ from ecom_assets.contract import Contract
 from ecom_assets.days import Reach, Window, history, same_day
 from ecom_assets.declaration import Catalog, Declaration, Read
 from ecom_assets.landing.zone import Zone
-from ecom_assets.warehouse.ledger import StaleDay, unread
+from ecom_assets.warehouse.ledger.arrivals import unread
+from ecom_assets.warehouse.ledger.records import StaleDay
 from ecom_assets.warehouse.repair import Repair, plan
 
 JANUARY = Window.parse("2024-01-01..2024-01-31")

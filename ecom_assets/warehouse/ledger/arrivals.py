@@ -1,0 +1,89 @@
+"""Which landed files have been read, and the arrival days whose files are not those."""
+
+import datetime as dt
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+import duckdb
+
+from ecom_assets.days import Window
+from ecom_assets.landing.zone import LandedFile, Zone
+from ecom_assets.sql import literal, moment_literal
+from ecom_assets.warehouse.ledger.records import StaleDay
+
+
+def happened_days(con: duckdb.DuckDBPyConnection, bronze: Iterable[str]) -> set[dt.date]:
+    """The days on which rows of bronze tables happened, whenever they arrived."""
+    named = ", ".join(literal(table) for table in bronze) or "null"
+    rows = con.execute(f"select distinct read_day from ledger.slices where table_name in ({named})").fetchall()
+    return {day for (day,) in rows}
+
+
+def note_files(
+    con: duckdb.DuckDBPyConnection, feed: str, files: Sequence[LandedFile], now: dt.datetime
+) -> list[tuple[dt.date, str]]:
+    """Record files of a feed as read. Returns arrival day and name of those that were read before with other bytes."""
+    if not files:
+        return []
+    rows = ", ".join(
+        f"({literal(feed)}, date '{f.arrived_on}', {literal(f.name)}, {literal(f.digest)}, "
+        f"{'null' if f.duplicate_of is None else literal(f.duplicate_of)})"
+        for f in files
+    )
+    con.execute(
+        "create or replace temp table seen as select * from "
+        f"(values {rows}) t (feed, arrived_on, source_file, digest, duplicate_of)"
+    )
+    known = "known.feed = seen.feed and known.arrived_on = seen.arrived_on and known.source_file = seen.source_file"
+    con.execute(
+        "create or replace temp table noted as select seen.*, "
+        f"case when known.digest <> seen.digest then {moment_literal(now)} else known.replaced_at end as replaced_at, "
+        f"known.digest <> seen.digest as replaced from seen left join ledger.files known on {known}"
+    )
+    con.execute(f"delete from ledger.files known using seen where {known}")
+    con.execute("insert into ledger.files select * exclude (replaced) from noted")
+    replaced = con.execute("select arrived_on, source_file from noted where replaced order by all").fetchall()
+    con.execute("drop table seen; drop table noted")
+    return [(on, name) for on, name in replaced]
+
+
+def unread(
+    zone: Zone,
+    tables: Collection[str],
+    recorded: Mapping[tuple[str, dt.date], int],
+    calendar: Window,
+    only: Collection[str] | None = None,
+    *,
+    happened: Collection[dt.date] = (),
+) -> list[StaleDay]:
+    """The arrival days of bronze tables whose files are not those that were read.
+
+    A day on which files of any of the tables landed concerns all of them, for what is made of several waits for
+    each. On the newest day, files that are due may still be on their way. A day on which nothing landed concerns
+    them once a later file has brought rows of it.
+    `recorded` gives the fingerprint of the files that were read for a table and day; `happened` the days whose rows
+    have been read.
+    """
+    feeds = {table: table.partition(".")[2] for table in tables}
+    landed = {table: {day for day in zone.days(feed) if day in calendar} for table, feed in feeds.items()}
+    every = set().union(*landed.values())
+    newest = max(every, default=None)
+    every |= {day for day in happened if newest and day < newest and day in calendar}
+    found = []
+    for table in tables if only is None else only:
+        feed = feeds[table]
+        days = every | {day for name, day in recorded if name == table and day in calendar}
+        if (
+            newest
+            and newest not in landed[table]
+            and (table, newest) not in recorded
+            and zone.is_due(feed, newest, calendar.first)
+        ):
+            days.discard(newest)
+        prints = zone.fingerprint(feed, min(days), max(days), calendar.first) if days else {}
+        for day in sorted(days):
+            if recorded.get((table, day)) != prints[day]:
+                why = "its files changed" if (table, day) in recorded else "its files have not been read"
+                if day not in landed[table]:
+                    why = "its files are gone" if (table, day) in recorded else "others landed, and none of its own"
+                found.append(StaleDay(table, day, why, prints[day]))
+    return found

@@ -1,0 +1,76 @@
+"""Table-days that have to run again for a reason that no fingerprint shows: keys that moved, came or went."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import duckdb
+
+from ecom_assets.days import Window
+from ecom_assets.declaration import Catalog, Declaration
+from ecom_assets.engine.duckdb.hashing import content_hash
+from ecom_assets.engine.duckdb.parsing import stripped
+from ecom_assets.sql import between, literal, named_between, quoted
+
+
+def moved_rows(bronze: str) -> str:
+    """SQL: the rows of a bronze table whose key is on several days, as a relation with conditions that may go on."""
+    return f"ledger.moves where table_name = {literal(bronze)}"
+
+
+def rivals_query(bronze: str, window: Window, calendar: Window) -> str:
+    """SQL: where the rows of other days are whose key is on a day of the window too."""
+    return f"""select distinct m.arrived_on, m.source_file, m.record from ledger.moves m
+              join ledger.moves mine using (table_name, key_hash)
+              where m.table_name = {literal(bronze)} and {named_between("mine.read_on", window)}
+                and {named_between("m.arrived_on", calendar)}
+                and not ({named_between("m.read_on", window)})"""
+
+
+def poke(con: duckdb.DuckDBPyConnection, declaration: Declaration, why: str, sources: Sequence[str]) -> None:
+    """Have the days of these bronze rows run again, and all days on which their keys stand."""
+    rows = " union all ".join(f"select read_on, key_hash from {source}" for source in sources)
+    con.execute(f"""
+        insert into ledger.pokes
+        with touched as ({rows})
+        select {literal(declaration.name)}, read_on, {literal(why)} from (
+            select read_on from touched
+            union select m.read_on from ledger.moves m semi join touched using (key_hash)
+            where m.table_name = {literal(declaration.bronze)})""")
+
+
+@contextmanager
+def watched_moves(
+    con: duckdb.DuckDBPyConnection, catalog: Catalog, declaration: Declaration, window: Window
+) -> Iterator[None]:
+    """Keep the list of rows whose key stands on several days; days whose list changes run again."""
+    silver = catalog.silver_of(declaration.name)
+    if silver is None or not declaration.keys_can_move:
+        yield
+        return
+    name, table = literal(declaration.name), quoted(declaration.name)
+    referring = [column.name for column in silver.contract.references]
+    names, values = map(literal, referring), (stripped(quoted(column)) for column in referring)
+    leans_on = f"map([{', '.join(names)}]::varchar[], [{', '.join(values)}]::varchar[])"
+    arrived = between("arrived_on", window)
+    moves = f"select * from ledger.moves where table_name = {name}"
+    con.execute(f"create or replace temp table old_moves as {moves} and {arrived}")
+    con.execute(f"delete from ledger.moves where table_name = {name} and {arrived}")
+    yield
+    # First at two columns, and each time only at the row groups that may hold the keys looked for.
+    con.execute(f"""
+        insert into ledger.moves
+        with moved as materialized (
+            select key_hash from {table} where key_hash in (select key_hash from {table} where {arrived})
+            group by key_hash having min(read_on) <> max(read_on))
+        select {name}, key_hash, read_on, arrived_on, source_file, record,
+               {content_hash(declaration)}, {leans_on}
+        from {table}
+        where key_hash in (from moved) and (arrived_on, source_file, record) not in (
+            select (arrived_on, source_file, record) from ledger.moves where table_name = {name})""")
+    ours = f"{moves} and {arrived}"
+    changed = f"(({ours}) except from old_moves) union all ((from old_moves) except ({ours}))"
+    con.execute(f"""
+        insert into ledger.pokes
+        select distinct {literal(silver.name)}, read_on, 'a key stands on several days'
+        from (({moves}) union all from old_moves) where key_hash in (select key_hash from ({changed}))""")
+    con.execute("drop table old_moves")

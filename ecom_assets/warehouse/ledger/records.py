@@ -1,0 +1,192 @@
+"""The ledger's rows: what is recorded of each table-day, and how it is asked for."""
+
+import datetime as dt
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import duckdb
+
+from ecom_assets.days import GOOD, State, Window
+from ecom_assets.declaration import Declaration
+from ecom_assets.sql import day_literal, literal, moment_literal, quoted, row_values
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Rows of one table-day that are read on one day, and the sum of their hashes."""
+
+    read_day: dt.date
+    row_count: int
+    content: int
+
+
+@dataclass(frozen=True)
+class DayResult:
+    """What became of one day of a write."""
+
+    day: dt.date
+    state: State
+    row_count: int = 0
+    bad_count: int = 0
+    note: str = ""
+    broken: Mapping[str, int] = field(default_factory=dict)
+    """Hard rules or reasons, and how many rows broke them."""
+    warned: Mapping[str, int] = field(default_factory=dict)
+    """Expectations, and how many rows missed them."""
+    samples: Sequence[Mapping[str, str | None]] = ()
+    """A few of the offending rows."""
+    checked_count: int = 0
+    """Rows that were judged: without superseded ones, and also where the day failed."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One table-day as it is recorded: what became of it, of what inputs, and what stands in it."""
+
+    result: DayResult
+    inputs: int
+    slices: tuple[Slice, ...] = ()
+
+    @property
+    def row_count(self) -> int:
+        return sum(part.row_count for part in self.slices)
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What a day would be made of now: fingerprint, days missing in its reach, provisional ones."""
+
+    inputs: int
+    missing: int
+    unsettled: int
+
+
+@dataclass(frozen=True, order=True)
+class StaleDay:
+    """A table-day that has to run again, and why.
+
+    `landed` is the fingerprint of the files that wait to be read; None where none do.
+    """
+
+    table: str
+    day: dt.date
+    why: str
+    landed: int | None = None
+
+
+def states(con: duckdb.DuckDBPyConnection, tables: Iterable[str], window: Window) -> dict[tuple[str, dt.date], State]:
+    """The recorded state of each table-day that has one."""
+    named = ", ".join(literal(table) for table in tables) or "null"
+    rows = con.execute(
+        f"select table_name, day, state from ledger.days where table_name in ({named}) and day between ? and ?",
+        [window.first, window.last],
+    ).fetchall()
+    return {(table, day): State(state) for table, day, state in rows}
+
+
+def good_days(con: duckdb.DuckDBPyConnection) -> set[tuple[str, dt.date]]:
+    """The table-days that have good rows."""
+    return set(con.execute(f"select table_name, day from ledger.days where state in {GOOD}").fetchall())
+
+
+def most_rows(con: duckdb.DuckDBPyConnection, tables: Iterable[str], window: Window) -> dict[dt.date, int]:
+    """How many rows are read on each day of a window from that of these tables which has most."""
+    named = ", ".join(literal(table) for table in tables) or "null"
+    rows = con.execute(
+        f"select read_day, max(n) from (select table_name, read_day, sum(row_count)::bigint as n from ledger.slices "
+        f"where table_name in ({named}) and read_day between ? and ? group by all) group by all",
+        [window.first, window.last],
+    ).fetchall()
+    return dict(rows)
+
+
+def recorded_inputs(con: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> dict[tuple[str, dt.date], int]:
+    """The fingerprint of the inputs of each table-day that has one."""
+    named = ", ".join(literal(table) for table in tables) or "null"
+    rows = con.execute(f"select table_name, day, inputs from ledger.days where table_name in ({named})").fetchall()
+    return {(table, day): inputs for table, day, inputs in rows}
+
+
+def findings(con: duckdb.DuckDBPyConnection, table: str, window: Window) -> dict[tuple[dt.date, bool], dict[str, int]]:
+    """The rules that rows of a table broke (True) or missed (False) by day, and how many; most first."""
+    rows = con.execute(
+        "select day, is_hard, rule, row_count from ledger.findings where table_name = ? and day between ? and ? "
+        "order by row_count desc, rule",
+        [table, window.first, window.last],
+    ).fetchall()
+    found: dict[tuple[dt.date, bool], dict[str, int]] = {}
+    for day, is_hard, rule, count in rows:
+        found.setdefault((day, is_hard), {})[rule] = count
+    return found
+
+
+def record(
+    con: duckdb.DuckDBPyConnection, table: str, code: int, run_id: str, entries: Sequence[Entry], now: dt.datetime
+) -> None:
+    """Replace the rows of these table-days; what was asked of them is settled thereby."""
+    days = ", ".join(day_literal(entry.result.day) for entry in entries)
+    for part in ("days", "slices", "findings", "pokes"):
+        con.execute(f"delete from ledger.{part} where table_name = ? and day in ({days})", [table])
+    rows = row_values(
+        (
+            literal(table),
+            day_literal(entry.result.day),
+            literal(entry.result.state),
+            str(entry.row_count),
+            str(entry.result.bad_count),
+            str(entry.inputs),
+            str(code),
+            literal(entry.result.note),
+            literal(run_id),
+            moment_literal(now),
+            str(entry.result.checked_count),
+        )
+        for entry in entries
+    )
+    con.execute(f"insert into ledger.days values {rows}")
+    slices = row_values(
+        (
+            literal(table),
+            day_literal(entry.result.day),
+            day_literal(part.read_day),
+            str(part.row_count),
+            str(part.content),
+        )
+        for entry in entries
+        for part in entry.slices
+    )
+    if slices:
+        con.execute(f"insert into ledger.slices values {slices}")
+    found = row_values(
+        (literal(table), day_literal(entry.result.day), is_hard, literal(rule), str(count))
+        for entry in entries
+        for is_hard, rules in (("true", entry.result.broken), ("false", entry.result.warned))
+        for rule, count in rules.items()
+    )
+    if found:
+        con.execute(f"insert into ledger.findings values {found}")
+
+
+def record_totals(
+    con: duckdb.DuckDBPyConnection, declaration: Declaration, days: Collection[dt.date], run_id: str, now: dt.datetime
+) -> None:
+    """Note the amount of days that now stand in a table, where it is not the one that was noted last."""
+    if not days:
+        return
+    table, promise = literal(declaration.name), declaration.contract
+    day, amount = quoted(str(promise.partition_column)), quoted(str(promise.amount))
+    listed = ", ".join(map(day_literal, days))
+    con.execute(
+        f"""
+        insert into ledger.amounts
+        with standing as (
+            select told.day, coalesce(sum({amount}), 0)::decimal(38, 4) as amount
+            from (select unnest([{listed}]::date[]) as day) told
+            left join {quoted(declaration.name)} written on written.{day} = told.day group by told.day),
+        noted as (
+            select day, arg_max(amount, rowid) as amount from ledger.amounts
+            where table_name = {table} and day in ({listed}) group by day)
+        select {table}, day, standing.amount, ?, ? from standing left join noted using (day)
+        where standing.amount is distinct from noted.amount order by day""",
+        [run_id, now],
+    )

@@ -1,0 +1,82 @@
+"""The ledger's tables, and the numbered migrations that bring a warehouse of earlier code to them."""
+
+import duckdb
+
+from ecom_assets.errors import UserError
+from ecom_assets.sql import transaction
+
+HASH_VERSION = "2"
+MIGRATIONS = (
+    """
+    create table if not exists ledger.days (
+        table_name varchar, day date, state varchar, row_count bigint, bad_count bigint, inputs hugeint, code ubigint,
+        note varchar, run_id varchar, written_at timestamp);
+    create table if not exists ledger.slices (
+        table_name varchar, day date, read_day date, row_count bigint, content hugeint);
+    create table if not exists ledger.moves (
+        table_name varchar, key_hash ubigint, read_on date, arrived_on date, source_file varchar, record bigint,
+        content ubigint);
+    create table if not exists ledger.amounts (
+        table_name varchar, day date, amount decimal(38, 4), run_id varchar, told_at timestamp);
+    create table if not exists ledger.findings (
+        table_name varchar, day date, is_hard boolean, rule varchar, row_count bigint);
+    create table if not exists ledger.pokes (table_name varchar, day date, because varchar);
+    create table if not exists ledger.files (
+        feed varchar, arrived_on date, source_file varchar, digest varchar, duplicate_of varchar,
+        replaced_at timestamp);
+    create table if not exists ledger.compiled (
+        table_name varchar, made_of varchar, transform varchar, judge varchar, meaning varchar);
+    """,
+    "alter table ledger.days add column if not exists checked_count bigint;",
+    """
+    alter table ledger.moves add column if not exists leans_on map(varchar, varchar);
+    alter table ledger.moves drop column if exists refers_to;
+    """,
+    """
+    alter table ledger.compiled add column if not exists
+        lineage struct(column_name varchar, from_table varchar, from_column varchar)[];
+    alter table ledger.compiled add column if not exists conserved varchar;
+    """,
+)
+"""Migration n, counted from 1, makes schema version n of n - 1.
+
+A change of the ledger's tables is a new migration at the end. The first four also hold for warehouses that were written
+before the version was kept, some of them with these tables and columns.
+"""
+SCHEMA_VERSION = len(MIGRATIONS)
+
+
+class LedgerError(UserError):
+    """The warehouse was written by code whose ledger this code cannot continue."""
+
+
+def prepare(con: duckdb.DuckDBPyConnection) -> None:
+    """Bring the ledger of a warehouse, or of an empty file, to the present schema, in one transaction.
+
+    Raises LedgerError for a warehouse with other content hashes or of a newer schema version.
+    """
+    con.execute(
+        "create schema if not exists ledger; create table if not exists ledger.facts (name varchar, value varchar)"
+    )
+    facts = dict(con.execute("select name, value from ledger.facts").fetchall())
+    hashes, version = facts.get("hash_version", HASH_VERSION), int(facts.get("schema_version", 0))
+    if hashes != HASH_VERSION:
+        raise LedgerError(
+            f"The warehouse was written with content hashes of version {hashes}, this is version {HASH_VERSION}. "
+            "Rebuild it from the landing zone: move the file aside and run all days."
+        )
+    if version > SCHEMA_VERSION:
+        raise LedgerError(
+            f"The warehouse has a ledger of schema version {version}; this code knows versions up to {SCHEMA_VERSION}. "
+            "Use the code that wrote it, or a newer one."
+        )
+    if version == SCHEMA_VERSION:
+        return
+    with transaction(con):
+        for migration in MIGRATIONS[version:]:
+            con.execute(migration)
+        con.execute("delete from ledger.facts where name in ('hash_version', 'schema_version')")
+        con.execute(
+            "insert into ledger.facts values ('hash_version', ?), ('schema_version', ?)",
+            [HASH_VERSION, str(SCHEMA_VERSION)],
+        )

@@ -1,0 +1,212 @@
+"""Which table-days have to run again: what they were made of, set beside what they would be made of now.
+
+Hashes are 64 bits from DuckDB's `hash`, summed as HUGEINT.
+"""
+
+import datetime as dt
+import hashlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+import duckdb
+
+from ecom_assets.days import GOOD, ONE_DAY, Window
+from ecom_assets.declaration import Catalog, Declaration
+from ecom_assets.engine.compiling import compiled
+from ecom_assets.sql import between, day_literal, literal, row_values
+from ecom_assets.warehouse.ledger.records import Expectation, StaleDay
+from ecom_assets.warehouse.ledger.schema import HASH_VERSION
+
+CODE_CHANGED = "its code changed"
+
+
+def code_hash(declaration: Declaration, catalog: Catalog, settings: str) -> int:
+    """A hash of what a table's SQL, rules, reaches and settings mean: 64 bits.
+
+    `settings` holds all that is not of the declaration, the SQL that reads bronze included.
+    """
+    parts = [settings, HASH_VERSION, declaration.name]
+    if not declaration.is_bronze:
+        parts.append(compiled(declaration, catalog).meaning)
+        parts += [f"{read.table} {read.reach}" for read in declaration.reads]
+        references = [
+            (column.missing_reference, column.references, column.on_same_day)
+            for column in declaration.contract.references
+        ]
+        parts.append(f"{declaration.contract.primary_key} {references}")
+    if declaration.from_feed:
+        parts.append(f"{declaration.contract.version_column} {declaration.contract.max_bad_share} of latest rows")
+    return int.from_bytes(hashlib.blake2b("\n".join(parts).encode(), digest_size=8).digest())
+
+
+def _content(reads: Sequence[Sequence[str]], calendar: Window, near: Window | None = None) -> str:
+    """SQL: what stands in the inputs on the days of the calendar, per day on which it is read.
+
+    Where `near` is given, no other days of reading are looked at.
+    """
+    known = between("day", calendar)
+    read_near, stands_near = (f" and {between(day, near)}" if near else "" for day in ("read_day", "day"))
+    return f"""
+    reads (table_name, input, before, after) as (values {row_values(reads)}),
+    content as (
+        select table_name, day, sum(h)::hugeint as h, sum(present)::bigint as present, sum(open)::bigint as open
+        from (select table_name, read_day as day,
+                     (hash(table_name, day, read_day, row_count, content) >> 8)::hugeint as h, 0 as present, 0 as open
+              from ledger.slices where table_name in (select input from reads) and {known}{read_near}
+              union all
+              select table_name, day, (hash(table_name, day, state) >> 8)::hugeint, 1, (state = 'provisional')::int
+              from ledger.days
+              where state in {GOOD} and table_name in (select input from reads) and {known}{stands_near})
+        group by all)"""
+
+
+def _expected(reached: str, calendar: Window) -> str:
+    """SQL giving table_name, day, inputs, missing, unsettled from what each read of a table-day reaches."""
+    first, last = day_literal(calendar.first), day_literal(calendar.last)
+    return f"""
+    select table_name, day, sum((hash(input, h::hugeint) >> 8)::hugeint)::hugeint as inputs,
+           sum(greatest(least(coalesce(day + after, {last}), {last}) + 1
+                        - greatest(coalesce(day - before, {first}), {first}) - present, 0))::bigint as missing,
+           sum(open)::bigint as unsettled
+    from ({reached}) group by all"""
+
+
+def _expected_of_all(reads: Sequence[Sequence[str]], wanted: str, calendar: Window) -> str:
+    """SQL for the table-days of `wanted`, many tables and days at once.
+
+    The content of a reach is a difference of running sums, so that the cost does not grow with the reach. What each
+    table-day reaches is made first: left to itself, DuckDB pairs each table-day with all days of its inputs.
+    """
+    reached = """
+        select s.table_name, s.day, s.input, s.before, s.after, upto.h - coalesce(short.h, 0) as h,
+               upto.present - coalesce(short.present, 0) as present, upto.open - coalesce(short.open, 0) as open
+        from spans s join running upto on upto.input = s.input and upto.day = s.upto
+        left join running short on short.input = s.input and short.day = s.short"""
+    return f"""
+    with {_content(reads, calendar)},
+    wanted as ({wanted}),
+    span as (select min(day) as first, max(day) as last
+             from (select day from wanted union all select day from content)),
+    spans as materialized (
+        select table_name, day, input, before, after, day - before - 1 as short,
+               least(coalesce(day + after, span.last), span.last) as upto
+        from wanted join reads using (table_name) cross join span),
+    grid as (select input, unnest(generate_series(first, last, interval 1 day))::date as day
+             from span, (select distinct input from reads)),
+    running as (
+        select g.input, g.day, sum(coalesce(h, 0)) over so_far as h,
+               sum(coalesce(present, 0)) over so_far as present, sum(coalesce(open, 0)) over so_far as open
+        from grid g left join content c on c.table_name = g.input and c.day = g.day
+        window so_far as (partition by g.input order by g.day))
+    {_expected(reached, calendar)}"""
+
+
+def _expected_of_one(declaration: Declaration, window: Window, calendar: Window) -> str:
+    """SQL for the days of one table's window: the same, by adding up what is in reach, which plans faster."""
+    reaches, near = [read.reach for read in declaration.reads], None
+    if all(reach.length is not None for reach in reaches):
+        before, after = max(reach.before or 0 for reach in reaches), max(reach.after or 0 for reach in reaches)
+        near = Window(window.first - before * ONE_DAY, window.last + after * ONE_DAY)
+    reached = """
+        select r.table_name, w.day, r.input, r.before, r.after, coalesce(sum(c.h), 0) as h,
+               coalesce(sum(c.present), 0) as present, coalesce(sum(c.open), 0) as open
+        from reads r cross join wanted w
+        left join content c on c.table_name = r.input
+            and c.day between coalesce(w.day - r.before, c.day) and coalesce(w.day + r.after, c.day)
+        group by all"""
+    days = f"generate_series({day_literal(window.first)}, {day_literal(window.last)}, interval 1 day)"
+    return f"""
+    with {_content(_reads([declaration]), calendar, near)},
+    wanted as (select unnest({days})::date as day)
+    {_expected(reached, calendar)}"""
+
+
+_NO_READ = ["null::varchar", "null::varchar", "0", "0"]
+
+
+def _reads(declarations: Iterable[Declaration]) -> list[list[str]]:
+    """SQL values of the relation `reads`."""
+    return [
+        [
+            literal(declaration.name),
+            literal(read.table),
+            "null::int" if read.reach.before is None else str(read.reach.before),
+            "null::int" if read.reach.after is None else str(read.reach.after),
+        ]
+        for declaration in declarations
+        for read in declaration.reads
+    ]
+
+
+def expectations(
+    con: duckdb.DuckDBPyConnection, declaration: Declaration, window: Window, calendar: Window
+) -> dict[dt.date, Expectation]:
+    """What each day of a window would be made of now."""
+    if not declaration.reads:
+        return dict.fromkeys(window, Expectation(0, 0, 0))
+    query = _expected_of_one(declaration, window, calendar)
+    rows = con.execute(f"select day, inputs, missing, unsettled from ({query})").fetchall()
+    return {day: Expectation(*rest) for day, *rest in rows}
+
+
+def stale(
+    con: duckdb.DuckDBPyConnection,
+    catalog: Catalog,
+    codes: Mapping[str, int],
+    calendar: Window,
+    only: Collection[str] | None = None,
+) -> list[StaleDay]:
+    """The table-days above bronze whose inputs or code are no longer those of their last attempt.
+
+    Only the first level is seen: what lies downstream follows once these have run.
+    """
+    tables = [d for d in catalog if not d.is_bronze and (only is None or d.name in only)]
+    reading = [declaration for declaration in tables if declaration.reads]
+    if not tables:
+        return []
+    bronze = [declaration.name for declaration in catalog if declaration.is_bronze]
+    wanted = """
+        select table_name, day from (
+            select r.table_name, d.day, count(distinct r.input) as found
+            from reads r join ledger.days d on d.table_name = r.input group by all)
+        join (select table_name, count(distinct input) as found from reads group by all) using (table_name, found)
+        union
+        select table_name, day from ledger.days where table_name in (select table_name from reads)"""
+    wanted = (
+        f"select * from ({wanted}) where day between {day_literal(calendar.first)} and {day_literal(calendar.last)}"
+    )
+    rootless = [declaration.name for declaration in tables if not declaration.reads]
+    code_rows = row_values([literal(d.name), str(codes[d.name])] for d in tables)
+    turned = f"d.state in {GOOD} and (d.state = 'provisional') <> e.is_open"
+    query = f"""
+        with code (table_name, hash) as (values {code_rows}),
+        expected as (
+            select table_name, day, inputs, missing + unsettled > 0 as is_open
+            from ({_expected_of_all(_reads(reading) or [_NO_READ], wanted, calendar)})
+            union all
+            select t.table_name, d.day, 0::hugeint, false
+            from (select unnest([{", ".join(map(literal, rootless))}]::varchar[]) as table_name) t,
+                 (select distinct day from ledger.days
+                  where table_name in ({", ".join(map(literal, bronze)) or "null"})
+                    and day between {day_literal(calendar.first)} and {day_literal(calendar.last)}) d),
+        poked as (select table_name, day, min(because) as because from ledger.pokes group by all)
+        select e.table_name, e.day,
+               case when d.day is null then 'it has not run since its inputs came'
+                    when d.code <> c.hash then {literal(CODE_CHANGED)}
+                    when d.inputs <> e.inputs then 'its inputs changed'
+                    when {turned} then 'the calendar''s end moved'
+                    else p.because end as why
+        from expected e join code c using (table_name)
+        left join ledger.days d using (table_name, day)
+        left join poked p using (table_name, day)
+        where d.day is null or d.code <> c.hash or d.inputs <> e.inputs or {turned} or p.because is not null
+        order by all"""
+    return [StaleDay(*row) for row in con.execute(query).fetchall()]
+
+
+def days_of_other_code(con: duckdb.DuckDBPyConnection, table: str, code: int, calendar: Window) -> list[dt.date]:
+    """The recorded days of a table, within the calendar, that were written by code of another hash."""
+    rows = con.execute(
+        "select day from ledger.days where table_name = ? and code <> ? and day between ? and ?",
+        [table, code, calendar.first, calendar.last],
+    ).fetchall()
+    return [day for (day,) in rows]
