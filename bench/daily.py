@@ -12,18 +12,18 @@ import dagster as dg
 import duckdb
 
 from bench.child import spending
-from ecom_assets import catalog, table_asset
+from ecom_assets import catalog, settings, table_asset
 from ecom_assets.cli import running
 from ecom_assets.days import State, Window
 from ecom_assets.declaration import Declaration
-from ecom_assets.definitions import defs
+from ecom_assets.definitions import build
 from ecom_assets.engine import compiling
 from ecom_assets.engine.duckdb.tables import columns_of, ensure_table
+from ecom_assets.orchestration.assets import partitions_of, table_assets
 from ecom_assets.orchestration.executor import verdict_executor
 from ecom_assets.orchestration.io_manager import Warehouse
-from ecom_assets.orchestration.landing_assets import landing
+from ecom_assets.orchestration.landing_assets import landing_asset
 from ecom_assets.publishing import snapshot as publishing
-from ecom_assets.table_asset import partitions
 from ecom_assets.warehouse.ledger import staleness
 from ecom_assets.warehouse.ledger.records import DayResult
 from ecom_assets.warehouse.session import Session
@@ -82,13 +82,18 @@ def _run(job: Callable[[], dg.JobDefinition], days: str) -> dict[str, Any]:
 
 
 def _no_ops() -> dg.JobDefinition:
-    keys = sorted(defs.resolve_asset_graph().executable_asset_keys)
+    keys = sorted(build(settings.load()).resolve_asset_graph().executable_asset_keys)
     assets = [_no_op(key) for key in keys]
     return _job_of(assets, dg.in_process_executor)
 
 
+def _partitions() -> dg.DailyPartitionsDefinition:
+    known = settings.load()
+    return partitions_of(known.calendar, known.time_zone)
+
+
 def _no_op(key: dg.AssetKey) -> dg.AssetsDefinition:
-    @dg.asset(key=key, partitions_def=partitions(), backfill_policy=dg.BackfillPolicy.single_run())
+    @dg.asset(key=key, partitions_def=_partitions(), backfill_policy=dg.BackfillPolicy.single_run())
     def nothing() -> None:
         pass
 
@@ -96,7 +101,11 @@ def _no_op(key: dg.AssetKey) -> dg.AssetsDefinition:
 
 
 def _events_only() -> dg.JobDefinition:
-    return _job_of([landing, *catalog.assets()], verdict_executor, warehouse=NothingStored())
+    return _job_of(
+        [landing_asset(catalog.tables(), _partitions()), *table_assets(catalog.tables(), _partitions())],
+        verdict_executor,
+        warehouse=NothingStored(),
+    )
 
 
 def _job_of(

@@ -1,16 +1,18 @@
-"""The layers and their tables, found where they stand: one module per table."""
+"""The layers and their tables, found by their files: one module per table."""
 
 import importlib
 import pkgutil
 from functools import cache
 from types import ModuleType
-
-import dagster as dg
+from typing import TYPE_CHECKING
 
 from ecom_assets import bronze, features, gold, kpi, silver
+from ecom_assets.days import Window
 from ecom_assets.declaration import Catalog
 from ecom_assets.engine.compiling import may_keep
-from ecom_assets.table_asset import declaration_of
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 LAYERS = (bronze, silver, gold, kpi, features)
 
@@ -27,14 +29,19 @@ def modules() -> dict[str, ModuleType]:
     return found
 
 
-def assets() -> list[dg.AssetsDefinition]:
-    """The assets of all tables."""
-    return [module.asset for module in modules().values()]
-
-
 @cache
 def tables() -> Catalog:
-    """All declarations."""
-    found = Catalog(declaration_of(module.asset) for module in modules().values())
+    """The declarations of all tables."""
+    found = Catalog(module.asset for module in modules().values())
     may_keep(found)
     return found
+
+
+def assets(calendar: Window, time_zone: str = "UTC") -> "list[dg.AssetsDefinition]":
+    """Dagster's assets of all tables, partitioned by the days of a calendar in a time zone.
+
+    The door from the tables to Dagster, which is loaded here and not before.
+    """
+    from ecom_assets.orchestration.assets import partitions_of, table_assets
+
+    return table_assets(tables(), partitions_of(calendar, time_zone))

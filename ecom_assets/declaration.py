@@ -45,6 +45,8 @@ class Declaration:
     feed: Contract | None = None
     view: tuple[str, str] | None = None
     """Name and query of a view that stands beside the table."""
+    source: Callable[..., Any] | None = None
+    """The class or function that defines the table, if that is not the transform: where its code is."""
     conserved: Callable[..., Any] | None = None
     """Of some of the transform's frames, as of the same day, the rows whose amounts a day's own rows have to sum to."""
 
@@ -150,6 +152,18 @@ def declare(
         if table not in known
     ]
     return Declaration(contract, transform, tuple(inputs), DAYS_PARAMETER in parameters, conserved=conserved, **more)
+
+
+def declare_bronze(feed: Contract, source: Callable[..., Any] | None = None) -> Declaration:
+    """The declaration of a feed's bronze table: text as sent, stored by arrival day."""
+    columns = {column.name: replace(column, references=None) for column in feed.columns.values()}
+    name = f"bronze.{feed.name.partition('.')[2]}"
+    promise = replace(feed, name=name, partition_column="arrived_on", columns=columns)
+    return Declaration(promise, _read_by_the_warehouse, feed=feed, source=source)
+
+
+def _read_by_the_warehouse() -> None:
+    """Bronze has no transform: the warehouse reads the landed files."""
 
 
 class Catalog:

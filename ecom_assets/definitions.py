@@ -1,22 +1,40 @@
 """Everything Dagster can see."""
 
+from functools import cache
+
 import dagster as dg
 
-from ecom_assets import catalog
+from ecom_assets import catalog, settings
+from ecom_assets.orchestration.assets import partitions_of
 from ecom_assets.orchestration.executor import verdict_executor
 from ecom_assets.orchestration.io_manager import Warehouse
 from ecom_assets.orchestration.jobs import JOBS
-from ecom_assets.orchestration.landing_assets import landing
-from ecom_assets.orchestration.schedules import SCHEDULES
-from ecom_assets.orchestration.sensors import SENSORS
-from ecom_assets.quality.data_quality import data_quality
-from ecom_assets.quality.detection import detection
+from ecom_assets.orchestration.landing_assets import landing_asset
+from ecom_assets.orchestration.quality_assets import quality_assets
+from ecom_assets.orchestration.schedules import schedules
+from ecom_assets.orchestration.sensors import sensors
+from ecom_assets.settings import Settings
 
-defs = dg.Definitions(
-    assets=[landing, *catalog.assets(), data_quality, detection],
-    jobs=JOBS,
-    schedules=SCHEDULES,
-    sensors=SENSORS,
-    resources={"warehouse": Warehouse()},
-    executor=verdict_executor,
-)
+
+@cache
+def build(known: Settings) -> dg.Definitions:
+    """The definitions of all tables for the calendar and time zone of these settings."""
+    tables = catalog.tables()
+    return dg.Definitions(
+        assets=[
+            landing_asset(tables, partitions_of(known.calendar, known.time_zone)),
+            *catalog.assets(known.calendar, known.time_zone),
+            *quality_assets(tables),
+        ],
+        jobs=JOBS,
+        schedules=schedules(known.time_zone),
+        sensors=sensors(known, tables),
+        resources={"warehouse": Warehouse()},
+        executor=verdict_executor,
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What Dagster loads, with the settings of the moment."""
+    return build(settings.load())

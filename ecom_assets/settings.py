@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from ecom_assets.days import Window
+from ecom_assets.days import ONE_DAY, Window
 from ecom_assets.errors import UserError
 
 PACKAGE = Path(__file__).resolve().parent
@@ -66,6 +66,16 @@ class Settings:
     def calendar(self) -> Window:
         """The days there are; an open end reaches as far as dates do."""
         return Window(self.start, self.end or dt.date.max)
+
+    def past_days(self) -> Window | None:
+        """The days of the calendar that are over, for only they can be run. None before the first is."""
+        last = min(yesterday(self.time_zone), self.calendar.last)
+        return Window(self.start, last) if last >= self.start else None
+
+
+def yesterday(time_zone: str) -> dt.date:
+    """The last day that is over in a time zone."""
+    return dt.datetime.now(ZoneInfo(time_zone)).date() - ONE_DAY
 
 
 def _day(value: Any) -> dt.date:

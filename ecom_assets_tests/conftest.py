@@ -1,17 +1,24 @@
 """What holds for every test: seeded examples, and nothing of the machine's own Dagster, settings or data."""
 
 import os
-import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
-
-_NO_DATA = tempfile.TemporaryDirectory(prefix="ecom-tests-")
-
-for variable in [name for name in os.environ if name.startswith("ECOM_")]:
-    del os.environ[variable]
-os.environ["ECOM_DATA"] = _NO_DATA.name
-os.environ.pop("DAGSTER_HOME", None)
-os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
 
 settings.register_profile("ecom", derandomize=True, deadline=None)
 settings.load_profile("ecom")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_settings_of_the_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An empty data folder, and no other variable of the platform or of Dagster."""
+    folder = tmp_path_factory.mktemp("no-data")
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in [name for name in os.environ if name.startswith("ECOM_")]:
+            patch.delenv(variable)
+        patch.delenv("DAGSTER_HOME", raising=False)
+        patch.setenv("DAGSTER_DISABLE_TELEMETRY", "1")
+        patch.setenv("ECOM_DATA", str(folder))
+        yield folder

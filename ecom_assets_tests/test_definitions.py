@@ -7,9 +7,10 @@ import dagster as dg
 import pytest
 
 from ecom_assets import catalog
-from ecom_assets.definitions import defs
+from ecom_assets.definitions import build, defs
 from ecom_assets.landing.zone import Zone
-from ecom_assets.orchestration.landing_assets import landing
+from ecom_assets.orchestration.assets import partitions_of
+from ecom_assets.orchestration.landing_assets import landing_asset
 from ecom_assets.settings import Settings
 from ecom_assets.shop.scale import Scale
 from ecom_assets.shop.shop import Shop
@@ -19,12 +20,24 @@ DAY = "2024-01-02"
 TINY = Scale(orders_per_day=2, customers_at_start=5, customers_per_day=1, products_at_start=5, products_per_day=1)
 
 
+KNOWN = Settings(Path())
+DEFS = build(KNOWN)
+
+
 def assets_of(job: str) -> set[str]:
-    return {key.to_user_string() for key in defs.resolve_job_def(job).asset_layer.executable_asset_keys}
+    return {key.to_user_string() for key in DEFS.resolve_job_def(job).asset_layer.executable_asset_keys}
 
 
 def test_everything_loads_as_the_server_loads_it() -> None:
-    dg.Definitions.validate_loadable(defs)
+    dg.Definitions.validate_loadable(defs())
+
+
+def test_the_calendar_is_that_of_the_settings_given() -> None:
+    spring = build(Settings(Path(), start=dt.date(2023, 3, 1), end=dt.date(2023, 5, 31), time_zone="Europe/Berlin"))
+    partitioned = [spec.partitions_def for spec in spring.resolve_all_asset_specs() if spec.partitions_def]
+
+    assert {tuple(days.get_partition_keys()[::91]) for days in partitioned} == {("2023-03-01", "2023-05-31")}
+    assert {schedule.execution_timezone for schedule in spring.get_repository_def().schedule_defs} == {"Europe/Berlin"}
 
 
 def test_each_table_is_an_asset_and_the_pipeline_runs_them_all() -> None:
@@ -50,7 +63,7 @@ def test_quality_is_judged_in_a_job_of_its_own() -> None:
 
 
 def test_all_that_runs_by_itself_is_switched_on() -> None:
-    repository = defs.get_repository_def()
+    repository = DEFS.get_repository_def()
 
     assert {schedule.default_status.value for schedule in repository.schedule_defs} == {"RUNNING"}
     assert {sensor.name for sensor in repository.sensor_defs} == {"run_new_files", "run_stale_days", "report_failures"}
@@ -59,8 +72,8 @@ def test_all_that_runs_by_itself_is_switched_on() -> None:
 
 def requests_of(moment: str, schedule: str = "yesterday_every_night") -> list[dg.RunRequest]:
     tick = dt.datetime.fromisoformat(f"{moment}+00:00")
-    with dg.build_schedule_context(scheduled_execution_time=tick, repository_def=defs.get_repository_def()) as context:
-        return list(defs.resolve_schedule_def(schedule).evaluate_tick(context).run_requests or [])
+    with dg.build_schedule_context(scheduled_execution_time=tick, repository_def=DEFS.get_repository_def()) as context:
+        return list(DEFS.resolve_schedule_def(schedule).evaluate_tick(context).run_requests or [])
 
 
 @pytest.mark.parametrize(("night", "day"), [("2024-01-03", DAY), ("2024-03-01", "2024-02-29")])
@@ -93,6 +106,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def landed(partition: str) -> dict[str, dict[str, int]]:
     """What landing a day says of each feed."""
+    landing = landing_asset(catalog.tables(), partitions_of(KNOWN.calendar, KNOWN.time_zone))
     with dg.DagsterInstance.ephemeral() as instance:
         result = dg.materialize([landing], partition_key=partition, instance=instance)
     told = [event.step_materialization_data.materialization for event in result.get_asset_materialization_events()]

@@ -17,6 +17,7 @@ from ecom_assets.declaration import Catalog, Declaration, declare
 from ecom_assets.expressions.money import MONEY, total
 from ecom_assets.landing.zone import Zone
 from ecom_assets.sql import connect, literal
+from ecom_assets.table_asset import bronze_asset
 from ecom_assets.warehouse.ledger.records import DayResult
 from ecom_assets.warehouse.session import Session
 
@@ -126,16 +127,9 @@ def to_date(gold_sales: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame:
     return sums.with_columns(amount=so_far).join(days, on="day", how="semi")
 
 
-def _bronze(feed: type[Table], name: str) -> Declaration:
-    landed = contract(feed)
-    columns = {column.name: dataclasses.replace(column, references=None) for column in landed.columns.values()}
-    promise = dataclasses.replace(landed, name=name, partition_column="arrived_on", columns=columns)
-    return Declaration(promise, lambda: None, feed=landed)
-
-
 _TABLES = [
-    _bronze(CustomerFeed, "bronze.customers"),
-    _bronze(OrderFeed, "bronze.orders"),
+    bronze_asset(CustomerFeed),
+    bronze_asset(OrderFeed),
     declare(contract(Customers), customers, {"bronze_customers": by_event_day}, feed=contract(CustomerFeed)),
     declare(contract(Orders), orders, {"bronze_orders": by_event_day}, feed=contract(OrderFeed)),
     declare(contract(Sales), sales),
@@ -151,7 +145,7 @@ def tables(*others: Declaration) -> Catalog:
 
 def of_feed(feed: type[Table], silver: Declaration) -> Catalog:
     """A catalog of one feed."""
-    return Catalog([_bronze(feed, silver.bronze), silver])
+    return Catalog([bronze_asset(feed), silver])
 
 
 def on(number: int) -> dt.date:

@@ -5,7 +5,6 @@ import datetime as dt
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
-from zoneinfo import ZoneInfo
 
 import click
 
@@ -66,11 +65,6 @@ def _what_to_do(error: Exception) -> str | None:
     return None
 
 
-def yesterday(time_zone: str) -> dt.date:
-    """The last day that is over in a time zone."""
-    return dt.datetime.now(ZoneInfo(time_zone)).date() - ONE_DAY
-
-
 _PRESET = click.option(
     "--preset",
     type=click.Choice(list(PRESETS)),
@@ -93,12 +87,12 @@ def demo(days: int, preset: str | None) -> None:
 
     Where a shop stands already, its days until yesterday are built.
     """
-    last = yesterday(settings.load().time_zone)
+    last = settings.yesterday(settings.load().time_zone)
     shop = _standing_shop(Window(last - (days - 1) * ONE_DAY, last), preset)
     if shop.start > last:
         raise click.ClickException(f"The shop opens on {shop.start}: no day of it is over yet.")
     window = Window(shop.start, last)
-    from ecom_assets.cli import running  # only now: its partitions are the days just saved
+    from ecom_assets.cli import running
 
     click.echo(f"The synthetic shop, {window}: landing, bronze, silver, gold, kpi.")
     with running.instance() as instance:
@@ -138,7 +132,7 @@ def land(feed_map: Path, folder: Path) -> None:
         raise click.ClickException("No row of any feed has landed: none of the lines can be read, or none is taken.")
     if report.days is None:
         return
-    first, over = max(declared.start or report.days.first, known.start), yesterday(known.time_zone)
+    first, over = max(declared.start or report.days.first, known.start), settings.yesterday(known.time_zone)
     if first <= over:
         click.echo(f"Next: ecom run {Window(first, min(report.days.last, over))}")
     if report.days.last > over:
@@ -190,8 +184,9 @@ def stale() -> None:
     from ecom_assets.warehouse.opening import open_session
     from ecom_assets.warehouse.repair import runnable
 
-    with open_session(settings.load(), catalog.tables()) as session:
-        found = runnable(session.stale())
+    known = settings.load()
+    with open_session(known, catalog.tables()) as session:
+        found = runnable(session.stale(), known.past_days())
     reasons: dict[tuple[str, str], list[dt.date]] = {}
     for item in found:
         reasons.setdefault((item.table, item.why), []).append(item.day)

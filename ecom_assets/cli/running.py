@@ -3,7 +3,6 @@
 import datetime as dt
 import logging
 import os
-from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -12,14 +11,14 @@ from filelock import FileLock
 
 from ecom_assets import catalog, settings
 from ecom_assets.days import GOOD, Window
-from ecom_assets.definitions import defs
+from ecom_assets.definitions import build
 from ecom_assets.errors import UserError
 from ecom_assets.landing.zone import Zone
+from ecom_assets.orchestration.assets import asset_keys, partitions_of
 from ecom_assets.orchestration.io_manager import REPAIR_TAG
 from ecom_assets.orchestration.jobs import RETRY_LOST_RUNS, pipeline
 from ecom_assets.publishing.snapshot import is_behind, publish
 from ecom_assets.sources.synthetic import load_shop
-from ecom_assets.table_asset import asset_key, partitions
 from ecom_assets.warehouse.ledger.records import good_days
 from ecom_assets.warehouse.opening import open_session
 from ecom_assets.warehouse.repair import Repair, RepairStuck, plan, runnable
@@ -63,7 +62,7 @@ def terminal(context: dg.InitLoggerContext) -> logging.Logger:
 
 def everything() -> dg.JobDefinition:
     """The job of all assets, as the command line runs it."""
-    return defs.resolve_job_def(pipeline.name).with_logger_defs({"console": terminal})
+    return build(settings.load()).resolve_job_def(pipeline.name).with_logger_defs({"console": terminal})
 
 
 def instance() -> dg.DagsterInstance:
@@ -103,7 +102,8 @@ def run(window: Window, selection: str | None = None, *, on: dg.DagsterInstance)
             f"“{selection}” selects no asset that is made by days. Write it like silver/orders, group:gold or "
             "+kpi/daily_sales."
         )
-    days = partitions()
+    known = settings.load()
+    days = partitions_of(known.calendar, known.time_zone)
     if not (days.has_partition_key(str(window.first)) and days.has_partition_key(str(window.last))):
         first, last = days.get_first_partition_key(), days.get_last_partition_key()
         there_are = f"those are {first}..{last}" if first else "there is none yet"
@@ -187,8 +187,9 @@ def _is_alive(process: int) -> bool:
 
 def stale_repairs() -> list[Repair]:
     """The runs that repair what is stale of the days that are over; what follows from them shows once they have run."""
-    with open_session(settings.load(), catalog.tables()) as session:
-        return plan(runnable(session.stale()), session.catalog, good_days(session.con))
+    known = settings.load()
+    with open_session(known, catalog.tables()) as session:
+        return plan(runnable(session.stale(), known.past_days()), session.catalog, good_days(session.con))
 
 
 def run_stale(on: dg.DagsterInstance) -> bool:
@@ -197,13 +198,13 @@ def run_stale(on: dg.DagsterInstance) -> bool:
     Raises NothingLanded, RepairStuck.
     """
     _refuse_nothing_landed()
-    last, ran = None, set[tuple[str, dt.date]]()
+    tables, last, ran = catalog.tables(), None, set[tuple[str, dt.date]]()
     while repairs := stale_repairs():
         if repairs == last:
             raise RepairStuck(f"{repairs[0].window} of {', '.join(sorted(repairs[0].tables))} stays stale after a run.")
         last = repairs
         for repair in repairs:
-            _execute(_keys(repair.tables), repair.window, on, repair=True)
+            _execute(frozenset(asset_keys(map(tables.__getitem__, repair.tables))), repair.window, on, repair=True)
             ran |= {(table, day) for table in repair.tables for day in repair.window}
     known = settings.load()
     with open_session(known, catalog.tables()) as session:
@@ -211,10 +212,3 @@ def run_stale(on: dg.DagsterInstance) -> bool:
             publish(session, known.snapshot)
         bad = session.con.execute(f"select table_name, day from ledger.days where state not in {GOOD}").fetchall()
         return ran.isdisjoint(bad)
-
-
-def _keys(tables: Iterable[str]) -> frozenset[dg.AssetKey]:
-    known = [catalog.tables()[table] for table in tables]
-    return frozenset(
-        [asset_key(d.name) for d in known] + [asset_key(d.quarantine) for d in known if d.from_feed],
-    )

@@ -21,8 +21,8 @@ from dagster._core.storage.event_log import SqlEventLogStorage
 
 from ecom_assets import settings
 from ecom_assets.days import stretches
+from ecom_assets.orchestration.assets import CONTRACT
 from ecom_assets.orchestration.event_log import verdicts_before
-from ecom_assets.table_asset import CONTRACT
 
 Severity = Literal["critical", "error", "warning"]
 

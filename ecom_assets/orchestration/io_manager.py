@@ -19,9 +19,9 @@ from ecom_assets.declaration import Catalog, Declaration
 from ecom_assets.engine.compiling import compiled
 from ecom_assets.engine.duckdb.tables import Query
 from ecom_assets.orchestration import metadata
+from ecom_assets.orchestration.assets import CONTRACT, EXPECTATIONS, asset_key, has_expectations, op_name, table_of
 from ecom_assets.publishing import snapshot as publishing
 from ecom_assets.sql import quoted
-from ecom_assets.table_asset import CONTRACT, EXPECTATIONS, asset_key, has_expectations, partitions
 from ecom_assets.warehouse.ledger.records import DayResult
 from ecom_assets.warehouse.opening import open_session
 from ecom_assets.warehouse.session import Session
@@ -84,6 +84,10 @@ class Warehouse(dg.ConfigurableIOManager):
                     _NOT_PUBLISHED[session.run_id] = error
                     raise
 
+    def _made_by(self, op: str) -> Declaration:
+        """The table that an op makes."""
+        return next(declaration for declaration in self.tables() if op_name(declaration) == op)
+
     def days(self, context: dg.AssetExecutionContext) -> Query:
         """The days of the run's window, for transforms that ask for them."""
         return self.session(context.run.run_id).days(window_of(context))
@@ -91,8 +95,7 @@ class Warehouse(dg.ConfigurableIOManager):
     def load_input(self, context: dg.InputContext) -> Any:
         """The rows of an upstream table that the window reaches, as the transform's annotation wants them."""
         session = self.session(context.step_context.run_id)
-        declaration = _declaration(context.step_context)
-        table = ".".join(context.asset_key.path)
+        declaration, table = self._made_by(context.op_def.name), table_of(context.asset_key)
         read = next(read for read in declaration.reads if read.table == table)
         return session.frame(declaration, read, window_of(context.step_context))
 
@@ -102,7 +105,7 @@ class Warehouse(dg.ConfigurableIOManager):
         """Store the window; say of each day what became of it. Raises Failure when no day is good."""
         step = context.step_context
         session = self.session(step.run_id)
-        declaration = _declaration(step)
+        declaration = self._made_by(context.op_def.name)
         window = window_of(step)
         if declaration.name not in self._written:
             repair, began = step.dagster_run.tags.get(REPAIR_TAG) == "true", time.perf_counter()
@@ -128,11 +131,7 @@ class Warehouse(dg.ConfigurableIOManager):
         if declaration.contract.layer == "kpi":
             _add_plot(step, session, declaration, good[-1])
         if len(good) < len(window):
-            context._asset_partitions_subset = partitions().subset_with_partition_keys(good)
-
-
-def _declaration(step: Any) -> Declaration:
-    return step.op_def.compute_fn.decorated_fn.declaration  # type: ignore[no-any-return]
+            context._asset_partitions_subset = context.asset_partitions_def.subset_with_partition_keys(good)
 
 
 def _said(table: str, window: Window, results: list[DayResult], seconds: float) -> str:

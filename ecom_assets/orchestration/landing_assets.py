@@ -1,19 +1,49 @@
-"""The landing zone as Dagster sees it: one asset per feed, and a shop that lands its files where there is one."""
+"""The landing zone as Dagster sees it: one asset per feed. A synthetic shop, if there is one, lands its files there."""
 
 from collections.abc import Iterator
 
 import dagster as dg
 
-from ecom_assets import catalog, settings
+from ecom_assets import settings
 from ecom_assets.days import Window
-from ecom_assets.declaration import Declaration
+from ecom_assets.declaration import Catalog, Declaration
 from ecom_assets.landing.zone import Zone
 from ecom_assets.orchestration import metadata
+from ecom_assets.orchestration.assets import OWNERS
 from ecom_assets.sources.synthetic import land_shop, load_shop, write_truth
-from ecom_assets.table_asset import OWNERS, partitions
 
 DAYS_AT_ONCE = 10
-"""The shop's days are landed in steps of so many, and each step is said."""
+"""The shop's days are landed in steps of so many, and each step is logged."""
+
+
+def landing_asset(tables: Catalog, partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """The assets of all feeds' landed files, by arrival day."""
+
+    @dg.multi_asset(
+        specs=[_spec(declaration) for declaration in tables if declaration.is_bronze],
+        name="landing",
+        partitions_def=partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        can_subset=True,
+    )
+    def landing(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+        """Land the synthetic shop's files for the window; without a shop, count what others have landed."""
+        keys = context.partition_key_range
+        window = Window.parse(f"{keys.start}..{keys.end}")
+        known = settings.load()
+        zone = Zone(known.landing)
+        if shop := load_shop(zone.root):
+            every = list(window)
+            for days in (every[n : n + DAYS_AT_ONCE] for n in range(0, len(every), DAYS_AT_ONCE)):
+                land_shop(zone, shop, days)
+                write_truth(known.truth, shop, days)
+                context.log.info(f"landing {Window(days[0], days[-1])}: the synthetic shop's files")
+        for key in sorted(context.selected_asset_keys):
+            arrivals = zone.arrivals(key.path[-1], window.first, window.last, since=window.first)
+            files = [file for day in window for file in arrivals[day]]
+            yield dg.MaterializeResult(key, metadata={"files": len(files), "bytes": sum(file.size for file in files)})
+
+    return landing
 
 
 def _spec(bronze: Declaration) -> dg.AssetSpec:
@@ -28,28 +58,3 @@ def _spec(bronze: Declaration) -> dg.AssetSpec:
         metadata=metadata.about_landed(bronze, land_shop),
         skippable=True,
     )
-
-
-@dg.multi_asset(
-    specs=[_spec(declaration) for declaration in catalog.tables() if declaration.is_bronze],
-    name="landing",
-    partitions_def=partitions(),
-    backfill_policy=dg.BackfillPolicy.single_run(),
-    can_subset=True,
-)
-def landing(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
-    """Land the synthetic shop's arrivals of the window; without a shop, say what others have landed."""
-    keys = context.partition_key_range
-    window = Window.parse(f"{keys.start}..{keys.end}")
-    known = settings.load()
-    zone = Zone(known.landing)
-    if shop := load_shop(zone.root):
-        every = list(window)
-        for days in (every[n : n + DAYS_AT_ONCE] for n in range(0, len(every), DAYS_AT_ONCE)):
-            land_shop(zone, shop, days)
-            write_truth(known.truth, shop, days)
-            context.log.info(f"landing {Window(days[0], days[-1])}: the synthetic shop's files")
-    for key in sorted(context.selected_asset_keys):
-        arrivals = zone.arrivals(key.path[-1], window.first, window.last, since=window.first)
-        files = [file for day in window for file in arrivals[day]]
-        yield dg.MaterializeResult(key, metadata={"files": len(files), "bytes": sum(file.size for file in files)})

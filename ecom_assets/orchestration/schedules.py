@@ -7,31 +7,32 @@ from ecom_assets.days import ONE_DAY
 from ecom_assets.orchestration.jobs import data_quality, pipeline
 
 
-@dg.schedule(
-    job=pipeline,
-    cron_schedule="0 2 * * *",
-    execution_timezone=settings.load().time_zone,
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-)
-def yesterday_every_night(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    """Run yesterday from landing to kpi, at two o'clock in the shop's time zone."""
-    yesterday = context.scheduled_execution_time.date() - ONE_DAY
-    if yesterday not in settings.load().calendar:
-        return dg.SkipReason(f"{yesterday} is not in the calendar.")
-    return dg.RunRequest(run_key=str(yesterday), partition_key=str(yesterday))
+def schedules(time_zone: str) -> list[dg.ScheduleDefinition]:
+    """All schedules, on the clock of the shop's time zone."""
 
+    @dg.schedule(
+        job=pipeline,
+        cron_schedule="0 2 * * *",
+        execution_timezone=time_zone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+    )
+    def yesterday_every_night(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        """Run yesterday from landing to kpi, at two o'clock in the shop's time zone."""
+        yesterday = context.scheduled_execution_time.date() - ONE_DAY
+        if yesterday not in settings.load().calendar:
+            return dg.SkipReason(f"{yesterday} is not in the calendar.")
+        return dg.RunRequest(run_key=str(yesterday), partition_key=str(yesterday))
 
-@dg.schedule(
-    job=data_quality,
-    cron_schedule="0 6 * * *",
-    execution_timezone=settings.load().time_zone,
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-)
-def quality_every_morning(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    """Hold what is published against the target, at six o'clock in the shop's time zone."""
-    if not settings.load().snapshot.exists():
-        return dg.SkipReason("Nothing is published yet.")
-    return dg.RunRequest(run_key=str(context.scheduled_execution_time.date()))
+    @dg.schedule(
+        job=data_quality,
+        cron_schedule="0 6 * * *",
+        execution_timezone=time_zone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+    )
+    def quality_every_morning(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        """Compare the published tables with the quality target, at six o'clock in the shop's time zone."""
+        if not settings.load().snapshot.exists():
+            return dg.SkipReason("Nothing is published yet.")
+        return dg.RunRequest(run_key=str(context.scheduled_execution_time.date()))
 
-
-SCHEDULES = [yesterday_every_night, quality_every_morning]
+    return [yesterday_every_night, quality_every_morning]

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import dagster as dg
 
-from ecom_assets import catalog, settings
+from ecom_assets import settings
+from ecom_assets.declaration import Catalog
 from ecom_assets.landing.zone import Zone
 from ecom_assets.orchestration.alerts import report_failures
+from ecom_assets.orchestration.assets import asset_keys
 from ecom_assets.orchestration.io_manager import REPAIR_TAG
 from ecom_assets.orchestration.jobs import pipeline
 from ecom_assets.serving.snapshot import open_snapshot
-from ecom_assets.table_asset import asset_key, past_days
+from ecom_assets.settings import Settings
 from ecom_assets.warehouse.ledger.arrivals import unread
 from ecom_assets.warehouse.ledger.records import StaleDay, good_days
 from ecom_assets.warehouse.repair import Repair, plan, runnable
@@ -63,38 +65,41 @@ def published(snapshot: Path) -> Published:
     return Published(recorded, good, happened, [StaleDay(*row) for row in stale], written_at, standing.get("made_of"))
 
 
-@dg.sensor(job=pipeline, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
-def run_new_files(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-    """Run the arrival days whose files are new or changed, through all tables."""
-    known, days = settings.load(), past_days()
-    if days is None:
-        return dg.SensorResult(skip_reason="No day of the calendar is over.")
-    standing = published(known.snapshot)
-    bronze = [declaration.name for declaration in catalog.tables() if declaration.is_bronze]
-    found = unread(Zone(known.landing), bronze, standing.recorded, days, happened=standing.happened)
-    return _ask(context, standing, found)
+def sensors(loaded: Settings, tables: Catalog) -> list[dg.SensorDefinition]:
+    """All sensors. They ask for days of the calendar with which the definitions were loaded, and for no others."""
+
+    @dg.sensor(job=pipeline, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
+    def run_new_files(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        """Run the arrival days whose files are new or changed, through all tables."""
+        known, days = settings.load(), loaded.past_days()
+        if days is None:
+            return dg.SensorResult(skip_reason="No day of the calendar is over.")
+        standing = published(known.snapshot)
+        bronze = [declaration.name for declaration in tables if declaration.is_bronze]
+        found = unread(Zone(known.landing), bronze, standing.recorded, days, happened=standing.happened)
+        return _ask(context, tables, standing, found)
+
+    @dg.sensor(job=pipeline, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
+    def run_stale_days(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        """Run the table-days whose inputs or code have changed since: late rows, corrections, new versions of a table.
+
+        Of new code or settings the snapshot knows nothing yet. A run of the newest day finds out, and publishes what is
+        stale by them.
+        """
+        known = settings.load()
+        standing = published(known.snapshot)
+        found = [found for found in standing.stale if found.table in tables]
+        if standing.good and standing.made_of != made_of(known.time_zone, known.calendar, known.strict):
+            newest = max(day for _, day in standing.good)
+            found += [StaleDay(table, newest, "code or settings may have changed") for table in tables.names]
+        return _ask(context, tables, standing, runnable(found, loaded.past_days()))
+
+    return [run_new_files, run_stale_days, report_failures]
 
 
-@dg.sensor(job=pipeline, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
-def run_stale_days(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-    """Run the table-days whose inputs or code have changed since: late rows, corrections, new versions of a table.
-
-    Of new code or settings the snapshot knows nothing yet. A run of the newest day finds out, and publishes what is
-    stale by them.
-    """
-    known = settings.load()
-    standing = published(known.snapshot)
-    found = [found for found in standing.stale if found.table in catalog.tables()]
-    if standing.good and standing.made_of != made_of(known.time_zone, known.calendar, known.strict):
-        newest = max(day for _, day in standing.good)
-        found += [StaleDay(table, newest, "code or settings may have changed") for table in catalog.tables().names]
-    return _ask(context, standing, runnable(found))
-
-
-SENSORS = [run_new_files, run_stale_days, report_failures]
-
-
-def _ask(context: dg.SensorEvaluationContext, standing: Published, found: Sequence[StaleDay]) -> dg.SensorResult:
+def _ask(
+    context: dg.SensorEvaluationContext, tables: Catalog, standing: Published, found: Sequence[StaleDay]
+) -> dg.SensorResult:
     """Requests for what was found, unless a run is under way or it was asked for since the last write.
 
     The second makes that a run which gets nothing done is not started for ever. The cursor is the number of
@@ -112,18 +117,17 @@ def _ask(context: dg.SensorEvaluationContext, standing: Published, found: Sequen
             "run, then: ecom run --stale"
         )
     this_round = int(round_before) + 1
-    repairs = plan(found, catalog.tables(), standing.good)[:MOST_RUNS_PER_TICK]
-    return dg.SensorResult([_request(repair, this_round, asked) for repair in repairs], cursor=f"{this_round} {asked}")
+    repairs = plan(found, tables, standing.good)[:MOST_RUNS_PER_TICK]
+    return dg.SensorResult(
+        [_request(repair, tables, this_round, asked) for repair in repairs], cursor=f"{this_round} {asked}"
+    )
 
 
-def _request(repair: Repair, this_round: int, asked: str) -> dg.RunRequest:
+def _request(repair: Repair, tables: Catalog, this_round: int, asked: str) -> dg.RunRequest:
     """A run of a round. What is asked for is in its key too: a cursor that is reset begins the rounds anew."""
-    declarations = [catalog.tables()[table] for table in sorted(repair.tables)]
-    tables = [asset_key(declaration.name) for declaration in declarations]
-    quarantines = [asset_key(declaration.quarantine) for declaration in declarations if declaration.from_feed]
     return dg.RunRequest(
         run_key=f"{this_round}:{asked}:{repair.window}",
-        asset_selection=[*tables, *quarantines],
+        asset_selection=asset_keys(tables[table] for table in sorted(repair.tables)),
         tags={
             "dagster/asset_partition_range_start": str(repair.window.first),
             "dagster/asset_partition_range_end": str(repair.window.last),

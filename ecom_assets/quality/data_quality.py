@@ -3,19 +3,12 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-import dagster as dg
 import duckdb
-
-from ecom_assets import settings
-from ecom_assets.serving.snapshot import open_snapshot
-from ecom_assets.table_asset import OWNERS, asset_key
 
 TARGET = 0.999
 """Rows that pass, per row checked."""
 DAYS = 30
 WORST_DAYS = 10
-KEY = dg.AssetKey(["quality", "data_quality"])
-MEETS_TARGET = "meets_target"
 
 
 @dataclass(frozen=True)
@@ -54,53 +47,3 @@ def table_of(found: list[Quality]) -> str:
     ]
     head = ["| | rows checked | passed | score | complete | restated by |", "| --- | --: | --: | --: | --: | --: |"]
     return "\n".join([*head, *lines])
-
-
-@dg.asset(
-    key=KEY,
-    group_name="quality",
-    deps=[asset_key("kpi.daily_reconciliation")],
-    owners=OWNERS,
-    kinds={"duckdb", "quality"},
-    check_specs=[
-        dg.AssetCheckSpec(
-            MEETS_TARGET,
-            asset=KEY,
-            description=f"Of all rows checked in the last {DAYS} days, {TARGET:.1%} passed, and no day lacks its rows.",
-        )
-    ],
-)
-def data_quality() -> dg.MaterializeResult:
-    """How many of the rows checked in the last 30 days have passed, and by how much told amounts have changed.
-
-    Looks at the snapshot only.
-
-    The score of each table and day is in `kpi.daily_quality`.
-    """
-    with open_snapshot(settings.load().snapshot) as con:
-        tables, table_days = quality(con), quality(con, by_day=True)
-    checked, passed = sum(q.rows_checked for q in tables), sum(q.rows_passed for q in tables)
-    score = passed / checked if checked else 1.0
-    worst = [q for q in table_days if q.score < TARGET][:WORST_DAYS]
-    lost = [q for q in table_days if q.score == 0]
-    return dg.MaterializeResult(
-        metadata={
-            "score": score,
-            "target": TARGET,
-            "rows_checked": checked,
-            "rows_passed": passed,
-            "tables": dg.MetadataValue.md(table_of(tables)),
-        },
-        check_results=[
-            dg.AssetCheckResult(
-                check_name=MEETS_TARGET,
-                passed=score >= TARGET and not lost,
-                severity=dg.AssetCheckSeverity.WARN,
-                metadata={
-                    "score": score,
-                    "worst_days": dg.MetadataValue.md(table_of(worst)),
-                    "missed": {f"row set aside, of {q.name}": q.rows_checked - q.rows_passed for q in worst},
-                },
-            )
-        ],
-    )

@@ -12,26 +12,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
 
-import dagster as dg
 import duckdb
 
-from ecom_assets import catalog, settings
 from ecom_assets.declaration import Catalog, Declaration
 from ecom_assets.engine.duckdb.parsing import stripped
-from ecom_assets.serving.snapshot import open_snapshot
 from ecom_assets.shop import faults
 from ecom_assets.sources.synthetic import DEFECTS
 from ecom_assets.sql import among, literal, quoted
-from ecom_assets.table_asset import OWNERS, asset_key
 
 PRECISION_TARGET = 0.9
 """Defects per record set aside, consequences and rows that wait apart."""
 UNSEEN = {faults.raised_amount.__name__}
 """Kinds of defects that no check can see: the row is as plausible as a good one."""
-KEY = dg.AssetKey(["quality", "detection"])
-FINDS_DEFECTS = "finds_defects"
 DAYS_SHOWN = 7
 """Arrival days whose feeds are shown one by one beside the figures over all days."""
 NO_TRUTH = "Nobody knows here which rows are wrong: only the synthetic shop tells, in truth/defects."
@@ -242,53 +235,3 @@ def alarms_table(found: Detection) -> str:
     """The false alarms as a Markdown table."""
     lines = [f"| {why} | {rows:,} |" for why, rows in found.false_alarms.items()]
     return "\n".join(["| good rows set aside | rows |", "| --- | --: |", *lines])
-
-
-@dg.asset(
-    key=KEY,
-    group_name="quality",
-    deps=[asset_key(declaration.quarantine) for declaration in catalog.tables() if declaration.from_feed],
-    owners=OWNERS,
-    kinds={"duckdb", "quality"},
-    check_specs=[
-        dg.AssetCheckSpec(
-            FINDS_DEFECTS,
-            asset=KEY,
-            description="Every planted defect that can be seen is caught, and of the records set aside "
-            f"{PRECISION_TARGET:.0%} hold one.",
-        )
-    ],
-)
-def detection() -> dg.MaterializeResult:
-    """How many of the synthetic shop's planted defects our checks have caught, by kind, and by feed and arrival day.
-
-    Looks at the snapshot and at the shop's truth, which no table reads. Without a synthetic shop nothing is known, and
-    the check passes.
-    """
-    known = settings.load()
-    with open_snapshot(known.snapshot) as con:
-        found = measured(con, known.truth, catalog.tables())
-    if found is None:
-        return _judged({"truth": NO_TRUTH}, {"truth": NO_TRUTH}, passed=True)
-    figures = {
-        "precision": found.precision,
-        "precision_target": PRECISION_TARGET,
-        "false_alarms_per_thousand": found.false_alarms_per_thousand,
-    }
-    told = {
-        **figures,
-        "kinds": dg.MetadataValue.md(kinds_table(found)),
-        "newest_days": dg.MetadataValue.md(feed_days_table(found)),
-        "false_alarms": dg.MetadataValue.md(alarms_table(found)),
-        "consequences": found.consequences,
-        "waiting": found.waiting,
-    }
-    missed = {f"{kind.name} not caught": kind.planted - kind.caught for kind in found.missed}
-    return _judged(told, {**figures, "missed": {**missed, **found.false_alarms}}, passed=found.meets_target)
-
-
-def _judged(told: Mapping[str, Any], of_check: Mapping[str, Any], *, passed: bool) -> dg.MaterializeResult:
-    check = dg.AssetCheckResult(
-        check_name=FINDS_DEFECTS, passed=passed, severity=dg.AssetCheckSeverity.WARN, metadata=of_check
-    )
-    return dg.MaterializeResult(metadata=told, check_results=[check])

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from ecom_assets.days import Window, stretches
 from ecom_assets.declaration import Catalog
 from ecom_assets.errors import UserError
-from ecom_assets.table_asset import past_days
 from ecom_assets.warehouse.ledger.records import StaleDay
 
 
@@ -26,9 +25,8 @@ class Repair:
     window: Window
 
 
-def runnable(stale: Iterable[StaleDay]) -> list[StaleDay]:
-    """The stale table-days of the days that are over; the others have time."""
-    days = past_days()
+def runnable(stale: Iterable[StaleDay], days: Window | None) -> list[StaleDay]:
+    """The stale table-days of `days`, the days that are over; None if no day is over yet."""
     return [found for found in stale if days and found.day in days]
 
 

@@ -57,7 +57,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def ecom(data: Path) -> Ecom:
-    """Runs a command in this process. Its calendar has to be the default one, which this process knows by now."""
+    """Runs a command in this process."""
 
     def run(*words: str) -> Result:
         result = CliRunner().invoke(main, words)

@@ -8,7 +8,6 @@ from ecom_assets.gold.fact_shipments import FactShipments
 from ecom_assets.kpi.daily_margin import DailyMargin, asset, transform
 from ecom_assets.kpi.daily_payments import DailyPayments
 from ecom_assets.kpi.daily_sales import DailySales
-from ecom_assets.table_asset import declaration_of
 from ecom_assets_tests.samples import collected, days, rows, run, sample
 
 FIRST, SECOND = dt.date(2024, 1, 1), dt.date(2024, 1, 2)
@@ -45,7 +44,7 @@ def test_what_is_left_after_all_costs_of_the_day():
 
 
 def test_a_day_is_provisional_until_its_shipments_have_left():
-    reaches = {read.table: read.reach for read in declaration_of(asset).reads}
+    reaches = {read.table: read.reach for read in asset.reads}
     day, calendar = Window(FIRST, FIRST), Window(FIRST, dt.date(2024, 12, 31))
 
     assert reaches["gold.fact_shipments"].window(day, calendar) == Window(FIRST, dt.date(2024, 1, 29))

@@ -1,15 +1,20 @@
 """Each table is an asset that its users find, understand and may start."""
 
+from pathlib import Path
+
 import dagster as dg
 import narwhals as nw
 import pytest
 
 from ecom_assets import catalog
 from ecom_assets.contract import Date, Table, contract, key
-from ecom_assets.definitions import defs
-from ecom_assets.table_asset import asset_key, partitions, table_asset
+from ecom_assets.definitions import build
+from ecom_assets.orchestration.assets import asset_key
+from ecom_assets.settings import Settings
+from ecom_assets.table_asset import table_asset
 
-SPECS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
+DEFS = build(Settings(Path()))
+SPECS = {spec.key.to_user_string(): spec for spec in DEFS.resolve_all_asset_specs()}
 
 
 class Unstored(Table, name="gold.unstored", primary_key="day"):
@@ -47,9 +52,9 @@ def test_each_column_is_described_on_the_definition(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(catalog.tables().names))
 def test_one_run_may_cover_many_days_and_writes_alone(name: str) -> None:
-    asset = catalog.modules()[name].asset
+    asset = DEFS.get_assets_def(asset_key(name))
 
-    assert asset.partitions_def == partitions()
+    assert asset.partitions_def == dg.DailyPartitionsDefinition("2024-01-01", timezone="UTC")
     assert asset.backfill_policy == dg.BackfillPolicy.single_run()
     assert asset.op.pool == "warehouse"
 

@@ -18,12 +18,21 @@ from filelock import FileLock
 from ecom_assets import settings
 from ecom_assets.contract import Date, Decimal, Table, column, key, money
 from ecom_assets.days import Window, by_event_day
-from ecom_assets.declaration import Catalog
+from ecom_assets.declaration import Catalog, Declaration
 from ecom_assets.landing.zone import Zone
+from ecom_assets.orchestration.assets import table_assets
 from ecom_assets.orchestration.io_manager import REPAIR_TAG, Warehouse
-from ecom_assets.table_asset import declaration_of, table_asset
+from ecom_assets.table_asset import table_asset
 from ecom_assets.warehouse.opening import open_session
-from ecom_assets_tests.orchestration.till import ASSETS, CleanReceipts, Receipts, TillWarehouse, clean
+from ecom_assets_tests.orchestration.till import (
+    ASSETS,
+    DECLARATIONS,
+    PARTITIONS,
+    CleanReceipts,
+    Receipts,
+    TillWarehouse,
+    clean,
+)
 
 THREE_DAYS = Window.parse("2024-01-01..2024-01-03")
 BAD_DAY = dt.date(2024, 1, 2)
@@ -54,23 +63,22 @@ def run(
     days: Window = THREE_DAYS,
     *,
     select: str | None = None,
-    assets: list[dg.AssetsDefinition] = ASSETS,
-    warehouse: Warehouse | None = None,
+    declarations: list[Declaration] = DECLARATIONS,
     **tags: str,
 ) -> dg.ExecuteInProcessResult:
     first, last = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
     return dg.materialize(
-        assets,
+        table_assets(declarations, PARTITIONS),
         instance=instance,
         selection=select and dg.AssetSelection.from_string(select),
-        resources={"warehouse": warehouse or TillWarehouse()},
+        resources={"warehouse": warehouse_of(declarations)},
         tags={first: str(days.first), last: str(days.last), **tags},
         raise_on_error=False,
     )
 
 
 def asked(query: str) -> list[tuple[Any, ...]]:
-    with open_session(settings.load(), Catalog(map(declaration_of, ASSETS))) as session:
+    with open_session(settings.load(), Catalog(DECLARATIONS)) as session:
         return session.con.execute(query).fetchall()
 
 
@@ -133,9 +141,9 @@ class LenientReceipts(Receipts, name="silver.receipts", partition_column="paid_o
 
 def test_a_quarantine_lists_its_rows_by_reason(instance: dg.DagsterInstance, zone: Zone) -> None:
     land(zone, BAD_DAY, amount="ten")
-    lenient = [ASSETS[0], table_asset(LenientReceipts, clean, reads={"bronze_receipts": by_event_day})]
+    lenient = [DECLARATIONS[0], table_asset(LenientReceipts, clean, reads={"bronze_receipts": by_event_day})]
 
-    result = run(instance, assets=lenient, warehouse=warehouse_of(lenient))
+    result = run(instance, declarations=lenient)
 
     told = {
         str(one.partition): one.metadata
@@ -269,9 +277,9 @@ def test_a_failing_step_lets_the_next_run_in(instance: dg.DagsterInstance, zone:
     def refuse(bronze_receipts: nw.LazyFrame) -> nw.LazyFrame:
         raise ArithmeticError("no such thing")
 
-    broken = [ASSETS[0], table_asset(CleanReceipts, refuse, reads={"bronze_receipts": by_event_day})]
+    broken = [DECLARATIONS[0], table_asset(CleanReceipts, refuse, reads={"bronze_receipts": by_event_day})]
 
-    result = run(instance, assets=broken, warehouse=warehouse_of(broken))
+    result = run(instance, declarations=broken)
 
     assert not result.success
     with FileLock(settings.load().data / "warehouse.lock", timeout=0):
@@ -312,10 +320,11 @@ def test_a_day_that_cannot_be_computed_is_refused_with_the_words_of_duckdb(
         number = nw.col("receipt_id").str.tail(2).cast(nw.Int64)
         return bronze_receipts.with_columns(receipt_id=number.cast(nw.String))
 
-    assets = [ASSETS[0], table_asset(CleanReceipts, by_number, reads={"bronze_receipts": by_event_day}), *ASSETS[2:]]
+    by_numbers = table_asset(CleanReceipts, by_number, reads={"bronze_receipts": by_event_day})
+    numbered = [DECLARATIONS[0], by_numbers, *DECLARATIONS[2:]]
     zone.write("receipts", BAD_DAY, "till.csv", f"receipt_id,paid_at,amount\nx,{BAD_DAY}T09:00:00Z,1\n".encode())
 
-    result = run(instance, assets=assets, warehouse=warehouse_of(assets))
+    result = run(instance, declarations=numbered)
 
     for asset in ("silver/receipts", "kpi/report"):
         assert list(materialised(result, asset)) == [str(THREE_DAYS.first), str(THREE_DAYS.last)]
@@ -341,20 +350,10 @@ def test_a_warning_names_rules_and_counts_and_shows_the_reasons_first(instance: 
     assert next(iter(sample.records[0].data)) == "reasons"
 
 
-def test_dagster_knows_the_declaration_that_an_asset_was_made_of() -> None:
-    """Pins `op.compute_fn.decorated_fn`, which is private: steps find their table through it."""
-    assert [declaration_of(asset).name for asset in ASSETS] == [
-        "bronze.receipts",
-        "silver.receipts",
-        "gold.takings",
-        "kpi.report",
-    ]
-
-
-def warehouse_of(assets: list[dg.AssetsDefinition]) -> Warehouse:
+def warehouse_of(declarations: list[Declaration]) -> Warehouse:
     class Small(Warehouse):
         def tables(self) -> Catalog:
-            return Catalog(map(declaration_of, assets))
+            return Catalog(declarations)
 
     return Small()
 
@@ -380,9 +379,9 @@ def summed_in_pandas(silver_receipts: pd.DataFrame) -> pd.DataFrame:
 def test_a_transform_gets_and_gives_whole_frames_where_it_says_so(
     transform: Callable[..., Any], instance: dg.DagsterInstance, zone: Zone
 ) -> None:
-    assets = [*ASSETS[:2], table_asset(Sums, transform)]
+    declarations = [*DECLARATIONS[:2], table_asset(Sums, transform)]
 
-    result = run(instance, assets=assets, warehouse=warehouse_of(assets))
+    result = run(instance, declarations=declarations)
 
     assert result.success
     assert asked("select day, amount from gold.sums order by day") == [(day, 10) for day in THREE_DAYS]

@@ -19,7 +19,6 @@ from ecom_assets.days import Window
 from ecom_assets.landing.zone import Zone
 from ecom_assets.orchestration.io_manager import REPAIR_TAG
 from ecom_assets.orchestration.jobs import RETRY_LOST_RUNS
-from ecom_assets.table_asset import partitions
 from ecom_assets_tests.orchestration import till
 from ecom_assets_tests.orchestration.till import defs
 
@@ -87,7 +86,7 @@ def run(instance: dg.DagsterInstance, **tags: str) -> bool:
 def states(instance: dg.DagsterInstance, asset: str) -> list[str | None]:
     """What Dagster says of each of the five days."""
     days = [str(day) for day in FIVE_DAYS]
-    found = instance.get_status_by_partition(dg.AssetKey(asset.split("/")), days, partitions()) or {}
+    found = instance.get_status_by_partition(dg.AssetKey(asset.split("/")), days, till.PARTITIONS) or {}
     return [status.value if (status := found.get(day)) else None for day in days]
 
 

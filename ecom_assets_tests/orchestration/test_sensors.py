@@ -10,10 +10,10 @@ import pytest
 
 from ecom_assets import catalog, settings
 from ecom_assets.days import Window
-from ecom_assets.definitions import defs
+from ecom_assets.definitions import build
 from ecom_assets.landing.zone import Zone
 from ecom_assets.orchestration.io_manager import REPAIR_TAG
-from ecom_assets.orchestration.sensors import MOST_RUNS_PER_TICK, run_new_files, run_stale_days
+from ecom_assets.orchestration.sensors import MOST_RUNS_PER_TICK
 from ecom_assets.warehouse.store import made_of
 
 FEEDS = catalog.tables().feeds
@@ -36,12 +36,13 @@ def instance() -> Iterator[dg.DagsterInstance]:
 class Ticks:
     """Ticks of one sensor, each going on from the cursor of the one before."""
 
-    def __init__(self, sensor: dg.SensorDefinition, instance: dg.DagsterInstance) -> None:
-        self._sensor, self._instance = sensor, instance
+    def __init__(self, sensor: str, instance: dg.DagsterInstance) -> None:
+        self._defs, self._instance = build(settings.load()), instance
+        self._sensor = self._defs.resolve_sensor_def(sensor)
         self._cursor: str | None = None
 
     def __call__(self) -> list[dg.RunRequest]:
-        context = dg.build_sensor_context(self._instance, self._cursor, definitions=defs)
+        context = dg.build_sensor_context(self._instance, self._cursor, definitions=self._defs)
         data = self._sensor.evaluate_tick(context)
         self._cursor = data.cursor
         return list(data.run_requests or [])
@@ -49,12 +50,12 @@ class Ticks:
 
 @pytest.fixture
 def new_files(instance: dg.DagsterInstance) -> Ticks:
-    return Ticks(run_new_files, instance)
+    return Ticks("run_new_files", instance)
 
 
 @pytest.fixture
 def stale_days(instance: dg.DagsterInstance) -> Ticks:
-    return Ticks(run_stale_days, instance)
+    return Ticks("run_stale_days", instance)
 
 
 def land(zone: Zone, days: Iterable[dt.date], feeds: Iterable[str] = FEEDS, text: str = "id\n1\n") -> None:
@@ -199,7 +200,7 @@ def test_nothing_is_asked_for_while_a_run_is_under_way(
 ) -> None:
     land(zone, JANUARY)
     publish(zone, stale=[("silver.orders", FIRST)])
-    running = instance.create_run_for_job(defs.resolve_job_def("pipeline"), status=status)
+    running = instance.create_run_for_job(build(settings.load()).resolve_job_def("pipeline"), status=status)
     assert new_files() == []
     assert stale_days() == []
 

@@ -1,14 +1,18 @@
 """A shop of three tables: what the till landed, cleaned, summed up. A negative sum breaks gold."""
 
+from pathlib import Path
+
 import dagster as dg
 import narwhals as nw
 
 from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, key, money
 from ecom_assets.days import by_event_day
 from ecom_assets.declaration import Catalog
+from ecom_assets.orchestration.assets import partitions_of, table_assets
 from ecom_assets.orchestration.executor import verdict_executor
 from ecom_assets.orchestration.io_manager import Warehouse
-from ecom_assets.table_asset import bronze_asset, declaration_of, table_asset
+from ecom_assets.settings import Settings
+from ecom_assets.table_asset import bronze_asset, table_asset
 
 
 class Receipts(Table, name="landing.receipts", primary_key="receipt_id", event_column="paid_at"):
@@ -51,19 +55,21 @@ def report(gold_takings: nw.LazyFrame) -> nw.LazyFrame:
     return gold_takings
 
 
-ASSETS = [
+DECLARATIONS = [
     bronze_asset(Receipts),
     table_asset(CleanReceipts, clean, reads={"bronze_receipts": by_event_day}),
     table_asset(Takings, total),
     table_asset(Report, report),
 ]
+PARTITIONS = partitions_of(Settings(Path()).calendar, "UTC")
+ASSETS = table_assets(DECLARATIONS, PARTITIONS)
 
 
 class TillWarehouse(Warehouse):
     """The warehouse of these tables."""
 
     def tables(self) -> Catalog:
-        return Catalog(map(declaration_of, ASSETS))
+        return Catalog(DECLARATIONS)
 
 
 defs = dg.Definitions(

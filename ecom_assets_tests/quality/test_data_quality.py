@@ -6,7 +6,8 @@ import duckdb
 import pytest
 
 from ecom_assets.kpi.daily_reconciliation import QUALITY
-from ecom_assets.quality.data_quality import data_quality, quality, table_of
+from ecom_assets.orchestration.quality_assets import data_quality
+from ecom_assets.quality.data_quality import quality, table_of
 from ecom_assets.sql import connect
 
 GOOD = [("bronze.orders", "2024-01-01", "stored", 1000, 0), ("gold.fact_sales", "2024-01-02", "provisional", 1000, 0)]

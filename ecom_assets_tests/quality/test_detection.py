@@ -15,8 +15,9 @@ from ecom_assets import catalog
 from ecom_assets.cli.main import main
 from ecom_assets.declaration import Catalog
 from ecom_assets.landing.zone import Zone
+from ecom_assets.orchestration.quality_assets import detection_asset
 from ecom_assets.publishing.snapshot import publish
-from ecom_assets.quality.detection import Detection, FeedDay, Kind, detection, measured
+from ecom_assets.quality.detection import Detection, FeedDay, Kind, measured
 from ecom_assets.serving.snapshot import open_snapshot
 from ecom_assets.settings import Settings
 from ecom_assets.shop.shop import Shop
@@ -202,7 +203,7 @@ def test_a_weakened_rule_lowers_the_recall_of_its_kind_alone(known, tmp_path):
 def evaluated(data: Path, monkeypatch: pytest.MonkeyPatch) -> dg.AssetCheckEvaluation:
     monkeypatch.setenv("ECOM_DATA", str(data))
     with dg.DagsterInstance.ephemeral() as instance:
-        result = dg.materialize([detection], instance=instance)
+        result = dg.materialize([detection_asset(catalog.tables())], instance=instance)
     [check] = result.get_asset_check_evaluations()
     assert check.severity is dg.AssetCheckSeverity.WARN
     return check

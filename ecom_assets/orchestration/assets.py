@@ -1,0 +1,118 @@
+"""Dagster's assets of declared tables: partitions, inputs, outputs and checks."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+
+from ecom_assets.days import ONE_DAY, Window
+from ecom_assets.declaration import DAYS_PARAMETER, Declaration
+from ecom_assets.engine.compiling import transformed
+from ecom_assets.orchestration import metadata
+
+IO_MANAGER = "warehouse"
+CONTRACT, EXPECTATIONS = "contract", "expectations"
+OWNERS = ["team:data-platform"]
+
+
+def partitions_of(calendar: Window, time_zone: str) -> dg.DailyPartitionsDefinition:
+    """The days of a calendar in a time zone; a calendar without an end grows day by day."""
+    has_end = calendar.last.year < 9999
+    end = (calendar.last + ONE_DAY).isoformat() if has_end else None
+    return dg.DailyPartitionsDefinition(calendar.first.isoformat(), end_date=end, timezone=time_zone)
+
+
+def asset_key(table: str) -> dg.AssetKey:
+    """The asset of a table: "silver.orders" is silver/orders."""
+    return dg.AssetKey(table.split("."))
+
+
+def asset_keys(declarations: Iterable[Declaration]) -> list[dg.AssetKey]:
+    """The assets of tables, and those of their quarantines."""
+    known = list(declarations)
+    return [asset_key(d.name) for d in known] + [asset_key(d.quarantine) for d in known if d.from_feed]
+
+
+def table_of(key: dg.AssetKey) -> str:
+    """The table of an asset: silver/orders is "silver.orders"."""
+    return ".".join(key.path)
+
+
+def op_name(declaration: Declaration) -> str:
+    """The name of the op that makes a table: Dagster allows no dots in it."""
+    return declaration.name.replace(".", "__")
+
+
+def has_expectations(declaration: Declaration) -> bool:
+    """Whether anything about a table is only warned about."""
+    return bool(declaration.contract.soft_rules or declaration.feed)
+
+
+def table_assets(declarations: Iterable[Declaration], partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
+    """An asset per table, with its quarantine if it has one, for the days of `partitions`."""
+    return [_asset(declaration, partitions) for declaration in declarations]
+
+
+def _asset(declaration: Declaration, partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    key, source = asset_key(declaration.name), declaration.source or declaration.transform
+    inputs = {
+        read.parameter: dg.AssetIn(key=asset_key(read.table), metadata={"reach": read.reach.name}, dagster_type=dg.Any)
+        for read in declaration.reads
+        if read.parameter
+    }
+    text, about = declaration.contract.description, metadata.about_table(declaration, source)
+    outs = {"rows": _out(declaration, key, text, about)}
+    if declaration.from_feed:
+        text, about = metadata.quarantine_description(declaration), metadata.about_quarantine(declaration, source)
+        outs["quarantined"] = _out(declaration, asset_key(declaration.quarantine), text, about)
+    specs = [dg.AssetCheckSpec(CONTRACT, asset=key, description=metadata.contract_description(declaration))]
+    if has_expectations(declaration):
+        text = metadata.expectations_description(declaration)
+        specs.append(dg.AssetCheckSpec(EXPECTATIONS, asset=key, description=text))
+
+    @dg.multi_asset(
+        name=op_name(declaration),
+        ins=inputs,
+        outs=outs,
+        deps=_deps(declaration),
+        check_specs=specs,
+        partitions_def=partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        can_subset=True,
+        required_resource_keys={IO_MANAGER},
+        pool=IO_MANAGER,
+    )
+    def compute(context: dg.AssetExecutionContext, **frames: Any) -> Iterator[dg.Output[Any]]:
+        warehouse = getattr(context.resources, IO_MANAGER)
+        if declaration.wants_days:
+            frames[DAYS_PARAMETER] = warehouse.days(context)
+        result = transformed(declaration, frames, warehouse.tables())
+        for name in outs:
+            if name in context.op_execution_context.selected_output_names:
+                yield dg.Output(result, name)
+
+    return compute
+
+
+def _deps(declaration: Declaration) -> list[dg.AssetKey]:
+    """What a table follows without reading it in its transform: landed files, referenced tables."""
+    if declaration.is_bronze:
+        return [dg.AssetKey(["landing", declaration.feed_name])]
+    read = {read.table for read in declaration.reads if read.parameter}
+    return [asset_key(table) for table in declaration.references if table not in read]
+
+
+def _out(declaration: Declaration, key: dg.AssetKey, text: str, about: Mapping[str, Any]) -> dg.AssetOut:
+    layer, table = key.path
+    return dg.AssetOut(
+        key=key,
+        dagster_type=dg.Any,
+        description=text,
+        is_required=False,
+        io_manager_key=IO_MANAGER,
+        metadata={**about, "dagster/table_name": f"{layer}.{table}"},
+        group_name=layer,
+        owners=OWNERS,
+        kinds={"duckdb", layer},
+        tags={"feed": table} if declaration.feed else {},
+    )

@@ -1,0 +1,135 @@
+"""The assets of quality: how good the published tables are, and which planted defects the checks have caught."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from ecom_assets import settings
+from ecom_assets.declaration import Catalog
+from ecom_assets.orchestration.assets import OWNERS, asset_key
+from ecom_assets.quality.data_quality import DAYS, TARGET, WORST_DAYS, quality, table_of
+from ecom_assets.quality.detection import (
+    NO_TRUTH,
+    PRECISION_TARGET,
+    alarms_table,
+    feed_days_table,
+    kinds_table,
+    measured,
+)
+from ecom_assets.serving.snapshot import open_snapshot
+
+QUALITY = dg.AssetKey(["quality", "data_quality"])
+DETECTION = dg.AssetKey(["quality", "detection"])
+MEETS_TARGET = "meets_target"
+FINDS_DEFECTS = "finds_defects"
+
+
+def quality_assets(tables: Catalog) -> list[dg.AssetsDefinition]:
+    """The assets that judge what is published of these tables."""
+    return [data_quality, detection_asset(tables)]
+
+
+@dg.asset(
+    key=QUALITY,
+    group_name="quality",
+    deps=[asset_key("kpi.daily_reconciliation")],
+    owners=OWNERS,
+    kinds={"duckdb", "quality"},
+    check_specs=[
+        dg.AssetCheckSpec(
+            MEETS_TARGET,
+            asset=QUALITY,
+            description=f"Of all rows checked in the last {DAYS} days, {TARGET:.1%} passed, and no day lacks its rows.",
+        )
+    ],
+)
+def data_quality() -> dg.MaterializeResult:
+    """How many of the rows checked in the last 30 days have passed, and by how much told amounts have changed.
+
+    Looks at the snapshot only.
+
+    The score of each table and day is in `kpi.daily_quality`.
+    """
+    with open_snapshot(settings.load().snapshot) as con:
+        tables, table_days = quality(con), quality(con, by_day=True)
+    checked, passed = sum(q.rows_checked for q in tables), sum(q.rows_passed for q in tables)
+    score = passed / checked if checked else 1.0
+    worst = [q for q in table_days if q.score < TARGET][:WORST_DAYS]
+    lost = [q for q in table_days if q.score == 0]
+    return dg.MaterializeResult(
+        metadata={
+            "score": score,
+            "target": TARGET,
+            "rows_checked": checked,
+            "rows_passed": passed,
+            "tables": dg.MetadataValue.md(table_of(tables)),
+        },
+        check_results=[
+            dg.AssetCheckResult(
+                check_name=MEETS_TARGET,
+                passed=score >= TARGET and not lost,
+                severity=dg.AssetCheckSeverity.WARN,
+                metadata={
+                    "score": score,
+                    "worst_days": dg.MetadataValue.md(table_of(worst)),
+                    "missed": {f"row set aside, of {q.name}": q.rows_checked - q.rows_passed for q in worst},
+                },
+            )
+        ],
+    )
+
+
+def detection_asset(tables: Catalog) -> dg.AssetsDefinition:
+    """The asset that compares the rows quarantined of these tables with the synthetic shop's planted defects."""
+
+    @dg.asset(
+        key=DETECTION,
+        group_name="quality",
+        deps=[asset_key(declaration.quarantine) for declaration in tables if declaration.from_feed],
+        owners=OWNERS,
+        kinds={"duckdb", "quality"},
+        check_specs=[
+            dg.AssetCheckSpec(
+                FINDS_DEFECTS,
+                asset=DETECTION,
+                description="Every planted defect that can be seen is caught, and of the records set aside "
+                f"{PRECISION_TARGET:.0%} hold one.",
+            )
+        ],
+    )
+    def detection() -> dg.MaterializeResult:
+        """How many of the synthetic shop's planted defects the checks have caught, by kind, feed and arrival day.
+
+        Looks at the snapshot and at the shop's truth, which no table reads. Without a synthetic shop nothing is known,
+        and the check passes.
+        """
+        known = settings.load()
+        with open_snapshot(known.snapshot) as con:
+            found = measured(con, known.truth, tables)
+        if found is None:
+            return _judged({"truth": NO_TRUTH}, {"truth": NO_TRUTH}, passed=True)
+        figures = {
+            "precision": found.precision,
+            "precision_target": PRECISION_TARGET,
+            "false_alarms_per_thousand": found.false_alarms_per_thousand,
+        }
+        told = {
+            **figures,
+            "kinds": dg.MetadataValue.md(kinds_table(found)),
+            "newest_days": dg.MetadataValue.md(feed_days_table(found)),
+            "false_alarms": dg.MetadataValue.md(alarms_table(found)),
+            "consequences": found.consequences,
+            "waiting": found.waiting,
+        }
+        missed = {f"{kind.name} not caught": kind.planted - kind.caught for kind in found.missed}
+        return _judged(told, {**figures, "missed": {**missed, **found.false_alarms}}, passed=found.meets_target)
+
+    return detection
+
+
+def _judged(told: Mapping[str, Any], of_check: Mapping[str, Any], *, passed: bool) -> dg.MaterializeResult:
+    check = dg.AssetCheckResult(
+        check_name=FINDS_DEFECTS, passed=passed, severity=dg.AssetCheckSeverity.WARN, metadata=of_check
+    )
+    return dg.MaterializeResult(metadata=told, check_results=[check])
