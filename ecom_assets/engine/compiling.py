@@ -3,16 +3,12 @@
 Building a query step by step costs tens of milliseconds, running its text again does not.
 """
 
-import ast
 import hashlib
-import inspect
 import re
-import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from functools import cache
 from pathlib import Path
-from types import CodeType
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -32,6 +28,7 @@ from ecom_assets.engine.duckdb.tables import (
     ensure_table,
 )
 from ecom_assets.engine.lineage import ColumnSource, column_lineage
+from ecom_assets.engine.reachable_code import reachable_code, versions_imported
 from ecom_assets.sql import literal, quoted
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -86,11 +83,9 @@ def keep_compiled(con: duckdb.DuckDBPyConnection, declaration: Declaration, cata
 
 @cache
 def made_of() -> str:
-    """A hash of all that the SQL may come from: this package and the libraries that write it."""
-    made_of = hashlib.blake2b(f"{duckdb.__version__} {nw.__version__}".encode(), digest_size=8)
-    for source in sorted(_PACKAGE.rglob("*.py")):
-        made_of.update(source.read_bytes())
-    return made_of.hexdigest()
+    """Returns a hash of all that SQL and eager transforms may come from: this package and the libraries it imports."""
+    sources = [source.read_text(encoding="utf-8") for source in sorted(_PACKAGE.rglob("*.py"))]
+    return hashlib.blake2b("\n".join([*versions_imported(sources), *sources]).encode(), digest_size=8).hexdigest()
 
 
 def compiled(declaration: Declaration, catalog: Catalog) -> Compiled:
@@ -118,12 +113,12 @@ def _compile(declaration: Declaration, catalog: Catalog) -> Compiled:
         transform = None if lazy is None else lazy.sql_query()
         lineage = column_lineage(con, declaration, catalog, transform) if transform else []
         conserved = _conserved(con, declaration) if declaration.conserved else None
-    made = _source(declaration.transform) if transform is None else transform
     names: dict[str, str] = {}
-    said = "\n".join(filter(None, [made, judge, conserved]))
-    stable = _RANDOM_NAME.sub(lambda found: names.setdefault(found[0], f"_{len(names)}"), said)
+    sql = "\n".join(filter(None, [transform, judge, conserved]))
+    stable = _RANDOM_NAME.sub(lambda found: names.setdefault(found[0], f"_{len(names)}"), sql)
     sentences = [f"{rule.sentence} {rule.hard}" for rule in declaration.contract.rules]
-    return Compiled(transform, judge, "\n".join([stable, *sentences]), lineage, conserved)
+    code = [] if transform else [reachable_code(declaration.transform)]
+    return Compiled(transform, judge, "\n".join([*code, stable, *sentences]), lineage, conserved)
 
 
 def _conserved(con: duckdb.DuckDBPyConnection, declaration: Declaration) -> str:
@@ -155,29 +150,6 @@ def _conserved(con: duckdb.DuckDBPyConnection, declaration: Declaration) -> str:
         select day, side.name, side.stored, side.due
         from (select day, unnest([{sides}]) as side from stored full join due using (day))
         where side.stored <> side.due"""
-
-
-def _source(function: Callable[..., Any]) -> str:
-    """What a function says, with the functions of this package and the constants that it uses; without comments."""
-    todo, found = [function], dict[str, str]()
-    while todo:
-        one = todo.pop()
-        name = f"{one.__module__}.{one.__qualname__}"
-        if name not in found:
-            used = {name: one.__globals__[name] for name in _names(one.__code__) if name in one.__globals__}
-            constants = {name: value for name, value in used.items() if isinstance(value, str | int | float | tuple)}
-            found[name] = f"{ast.dump(ast.parse(textwrap.dedent(inspect.getsource(one))))} {sorted(constants.items())}"
-            ours = (other for other in used.values() if inspect.isfunction(other))
-            todo += [other for other in ours if other.__module__.startswith(_PACKAGE.name)]
-    return "\n".join(f"{name} {found[name]}" for name in sorted(found))
-
-
-def _names(code: CodeType) -> Iterator[str]:
-    """The names that code looks up outside of itself, those of functions within it included."""
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _names(constant)
 
 
 def _shapes(declaration: Declaration, catalog: Catalog) -> dict[str, dict[str, str]]:
