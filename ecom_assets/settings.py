@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 from ecom_assets.days import ONE_DAY, Window
 from ecom_assets.errors import UserError
+from ecom_assets.landing.files import replace_toml
 
 PACKAGE = Path(__file__).resolve().parent
 PROJECT = PACKAGE.parent
@@ -139,11 +140,8 @@ def stands(data: Path) -> bool:
 
 def save(settings: Settings) -> None:
     """Write the calendar and time zone to the data folder's `settings.toml`."""
-    lines = [f"start = {settings.start}", f'time_zone = "{settings.time_zone}"']
-    if settings.end:
-        lines.insert(1, f"end = {settings.end}")
-    settings.data.mkdir(parents=True, exist_ok=True)
-    (settings.data / FILE).write_text("\n".join(lines) + "\n")
+    calendar = {"start": settings.start, "end": settings.end, "time_zone": settings.time_zone}
+    replace_toml(settings.data / FILE, calendar)
 
 
 def _checked(name: str, value: Any, place: str) -> Any:

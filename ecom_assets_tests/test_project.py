@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "days": set(),
     "contract": set(),
     "sql": {"days"},
-    "settings": {"days", "errors"},
+    "settings": {"days", "errors", "landing"},
     "declaration": {"contract", "days"},
     "table_asset": {"contract", "days", "declaration"},
     "expressions": {"contract"},

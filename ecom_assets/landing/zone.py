@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import re
-import secrets
 import sqlite3
 import time
 import tomllib
@@ -27,6 +26,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from filelock import FileLock
 
 from ecom_assets.errors import UserError, suggestion
+from ecom_assets.landing.files import replace_file, replace_toml
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -222,11 +222,11 @@ class Zone:
         """Keep the settings of one feed in feeds.toml; the others stay."""
         self.root.mkdir(parents=True, exist_ok=True)
         with FileLock(self.root / ".feeds.lock"):
-            lines = []
-            for name, kept in sorted({**self._all_settings(), feed: settings}.items()):
-                due = ", ".join(f'"{WEEKDAYS[weekday]}"' for weekday in sorted(kept.due))
-                lines += [f"[{json.dumps(name)}]", f'time_zone = "{kept.time_zone}"', f"due = [{due}]", ""]
-            _replace(self.root / "feeds.toml", "\n".join(lines).encode())
+            feeds = {
+                name: {"time_zone": kept.time_zone, "due": [WEEKDAYS[weekday] for weekday in sorted(kept.due)]}
+                for name, kept in sorted({**self._all_settings(), feed: settings}.items())
+            }
+            replace_toml(self.root / "feeds.toml", feeds)
 
     def write(self, feed: str, day: dt.date, name: str, data: bytes | Callable[[Path], object]) -> Path:
         """Land one file: the bytes, or what `data` writes to the path it is given. Gives the file's path.
@@ -235,9 +235,7 @@ class Zone:
         """
         if not name or name.startswith(_IGNORED) or Path(name).name != name:
             raise ValueError(f"{name!r} is no name for a landed file.")
-        folder = self.root / feed / day.isoformat()
-        folder.mkdir(parents=True, exist_ok=True)
-        return _replace(folder / name, data)
+        return replace_file(self.root / feed / day.isoformat() / name, data)
 
     def _day_folders(self, feed: str, since: dt.date = dt.date.min) -> list[str]:
         first = since.isoformat()
@@ -384,17 +382,3 @@ def _digest(path: str) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except PermissionError:
         return _CLOSED
-
-
-def _replace(path: Path, data: bytes | Callable[[Path], object]) -> Path:
-    """Write beside the target under a name nobody lists, then move it there."""
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        if callable(data):
-            data(part)
-        else:
-            part.write_bytes(data)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-    return path

@@ -3,19 +3,19 @@
 import dataclasses
 import datetime as dt
 import gzip
-import json
-import os
 import tomllib
 from collections.abc import Callable, Iterable
 from functools import partial
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import polars as pl
 import polars.selectors as cs
 
 from ecom_assets.errors import UserError
+from ecom_assets.landing.files import replace_file, replace_toml
 from ecom_assets.landing.zone import Zone
 from ecom_assets.shop.scale import Scale
 from ecom_assets.shop.shop import Shop
@@ -56,11 +56,7 @@ def write_truth(folder: Path, shop: Shop, days: Iterable[dt.date]) -> None:
     """
     for day in days:
         for kind, rows in {**shop.truth(day), DEFECTS: _landed_defects(shop, day)}.items():
-            file = folder / kind / f"{day}.parquet"
-            file.parent.mkdir(parents=True, exist_ok=True)
-            part = file.with_suffix(".part")
-            rows.write_parquet(part)
-            os.replace(part, file)
+            replace_file(folder / kind / f"{day}.parquet", rows.write_parquet)
 
 
 def _file_name(feed: str, day: dt.date) -> str:
@@ -81,16 +77,13 @@ def _landed_defects(shop: Shop, day: dt.date) -> pl.DataFrame:
 
 def save_shop(zone_root: Path, shop: Shop) -> None:
     """Remember which shop lands its files below the root."""
-    lines = [f"seed = {shop.seed}", f"start = {shop.start}"]
+    values: dict[str, Any] = {"seed": shop.seed, "start": shop.start}
     if isinstance(shop.preset, str):
-        lines.append(f"preset = {json.dumps(shop.preset)}")
+        values["preset"] = shop.preset
     else:
-        given = {name: value for name, value in dataclasses.asdict(shop.preset).items() if value is not None}
-        lines += ["", "[scale]", *(f"{name} = {json.dumps(value)}" for name, value in given.items())]
-    zone_root.mkdir(parents=True, exist_ok=True)
-    part = zone_root / f".{SHOP_FILE}.part"
-    part.write_text("\n".join([*lines, ""]), encoding="utf-8")
-    os.replace(part, zone_root / SHOP_FILE)
+        scale = dataclasses.asdict(shop.preset)
+        values["scale"] = {name: value for name, value in scale.items() if value is not None}
+    replace_toml(zone_root / SHOP_FILE, values)
 
 
 def load_shop(zone_root: Path) -> Shop | None:

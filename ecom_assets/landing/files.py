@@ -1,0 +1,33 @@
+"""Files written in one step: a reader sees the old file or the new one, also after a crash in the middle."""
+
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+
+def replace_file(path: Path, data: bytes | Callable[[Path], object]) -> Path:
+    """Write a file in one step: the bytes, or what `data` writes to the path that it is given. Returns `path`.
+
+    The new file is written beside it under a name that starts with a dot, then moved. Its folder is made if missing.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        if callable(data):
+            data(part)
+        else:
+            part.write_bytes(data)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def replace_toml(path: Path, values: Mapping[str, Any]) -> None:
+    """Write a TOML file in one step. TOML has no null: keys whose value is None are left out."""
+    import tomlkit  # takes as long to import as all else that `ecom --help` needs
+
+    given = {name: value for name, value in values.items() if value is not None}
+    replace_file(path, tomlkit.dumps(given).encode())
