@@ -1,4 +1,4 @@
 """Rows as they arrived: text as sent, with arrival day, file and record.
 
-Here belongs one asset per feed. Types, rules and versions do not: those are silver's.
+One asset per feed belongs here. Types, rules and versions belong in silver.
 """

@@ -1,4 +1,4 @@
-"""Ad spend, as it was reported."""
+"""Ad spend, as reported."""
 
 from ecom_assets.feeds.ad_spend import AdSpend
 from ecom_assets.table_asset import bronze_asset

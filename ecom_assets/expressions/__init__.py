@@ -1,4 +1,4 @@
 """Narwhals expressions that tables share: money, dates, keys, versions, channels, measures.
 
-Here belongs what several tables compute in the same way. What one layer alone shares stays in a module of that layer.
+Computations that tables of several layers share belong here. What only one layer shares stays in that layer.
 """

@@ -1,4 +1,4 @@
-"""Marketing channels: what brought a visit, by its source and medium."""
+"""Marketing channels of visits, by source and medium."""
 
 import narwhals as nw
 
@@ -17,17 +17,17 @@ CHANNEL_OF_MEDIUM = {
 DIRECT, REFERRAL = "direct", "referral"
 CHANNELS = [DIRECT, *dict.fromkeys(CHANNEL_OF_MEDIUM.values()), REFERRAL]
 UNKNOWN = "unknown"
-"""The channel of what no visit is known to have brought, or of spend whose campaign is not known."""
-ANY_CHANNEL = f"What brings visits: {', '.join([*CHANNELS, UNKNOWN])}"
+"""The channel of an order without a known visit, or of spend whose campaign is unknown."""
+ANY_CHANNEL = f"Marketing channel: {', '.join([*CHANNELS, UNKNOWN])}"
 NO_CAMPAIGN = "none"
-"""Stands for the campaign where there is none."""
+"""The campaign of a visit without one."""
 
 START, CONVERSION, NO_CONVERSION = "start", "conversion", "no conversion"
-"""Where a journey over channels begins, and how it ends."""
+"""Start and ends of a journey over channels."""
 
 
 def channel() -> nw.Expr:
-    """The channel of `utm_source` and `utm_medium`: direct without both, referral where no other fits."""
+    """Returns the channel of `utm_source` and `utm_medium`: direct without both, referral if no other fits."""
     named = nw.col("utm_medium").replace_strict(CHANNEL_OF_MEDIUM, default=REFERRAL)
     is_direct = nw.col("utm_source").is_null() & nw.col("utm_medium").is_null()
     return nw.when(is_direct).then(nw.lit(DIRECT)).otherwise(named)

@@ -1,4 +1,4 @@
-"""What the measures mean, said once for all tables that hold them."""
+"""Definitions of the measures, shared by all tables that have them."""
 
 import narwhals as nw
 
@@ -9,7 +9,7 @@ VALID_ORDERS = "Orders with an accepted line, except those cancelled as void or 
 UNITS = "Units on the lines of valid orders"
 GROSS_SALES = "Quantity times unit price of valid orders, before discounts, on the order day"
 DISCOUNTS = "Line discounts and shares of order discounts of valid orders, on the order day"
-RETURNS = "Refunded merchandise value as sent, on the refund day, whatever became of the order"
+RETURNS = "Refunded merchandise value as sent, on the refund day, whatever the order's status"
 NET_SALES = "Gross sales less discounts less returns"
 SHIPPING = "Shipping fees of valid orders, on the order day"
 TAX = "Tax of valid orders, on the order day"
@@ -21,27 +21,27 @@ NEW_ORDERS = "Orders that are their customer's first valid one by moment and num
 NEW_SALES = "Gross sales less discounts of new orders"
 ASP = "Average selling price: gross sales less discounts, per unit; null without units"
 REVENUE = "Gross sales less discounts of valid orders, on the order day"
-SPEND = "What advertising cost, as last reported"
-IMPRESSIONS = "How often advertisements were shown"
-CLICKS = "How often advertisements were clicked"
+SPEND = "Cost of advertising, as last reported"
+IMPRESSIONS = "Number of times that advertisements were shown"
+CLICKS = "Number of clicks on advertisements"
 CAC = "Customer acquisition cost: spend per new customer; null without spend or new customers"
 
-STOCK_OPENED = "Units that lay there when the stock was first recorded, on the day that records them"
+STOCK_OPENED = "Units on hand when the stock was first recorded, on that day"
 STOCK_RECEIVED = "Units received from suppliers"
-STOCK_SOLD = "Units that left for customers"
-STOCK_RETURNED = "Units put back after a return"
-STOCK_ADJUSTED = "Units found, less those lost"
+STOCK_SOLD = "Units that were shipped to customers"
+STOCK_RETURNED = "Units restocked after a return"
+STOCK_ADJUSTED = "Units found less units lost"
 
 UNKNOWN_CATEGORY = "unknown"
-"""Stands for the category of a product whose version names none, or that had no version yet."""
+"""The category of a product whose version has none, or that has no version yet."""
 
 
 NEVER_SOLD = ["void", "test"]
-"""Reasons of cancellation that say that there never was a sale."""
+"""Cancellation reasons of orders that never were a sale."""
 
 
 class SalesTable(Table):
-    """Base of the tables that hold gross sales, discounts, returns and net sales."""
+    """Base of the tables with gross sales, discounts, returns and net sales."""
 
     @rule
     def net_sales_adds_up(cls) -> nw.Expr:
@@ -50,32 +50,32 @@ class SalesTable(Table):
 
 
 def is_valid_sale() -> nw.Expr:
-    """Whether an order counts as a sale, a boolean; of the column `cancel_reason`."""
+    """Returns whether an order counts as a sale, from the column `cancel_reason`."""
     return ~nw.col("cancel_reason").is_in(NEVER_SOLD).fill_null(value=False)
 
 
 def revenue() -> nw.Expr:
-    """Gross sales less discounts, an amount; of the columns of these names."""
+    """Returns gross sales less discounts, an amount, from the columns of these names."""
     return (nw.col("gross_sales") - nw.col("discounts")).cast(MONEY)
 
 
 def is_first_order_of_day() -> nw.Expr:
-    """Whether an order is its customer's first of its day by moment and number, of the valid orders that there are."""
+    """Returns whether a valid order is its customer's first of the day, by moment and number."""
     first = nw.col("order_id").first().over("customer_id", "ordered_on", order_by=["ordered_at", "order_id"])
     return nw.col("order_id") == first
 
 
 def net_sales() -> nw.Expr:
-    """Gross sales less discounts less returns, an amount; of the columns of these names."""
+    """Returns gross sales less discounts less returns, an amount, from the columns of these names."""
     return (revenue() - nw.col("returns")).cast(MONEY)
 
 
 def cac() -> nw.Expr:
-    """Spend per new customer, a float; of the columns of these names. Without spend, what they cost is not known."""
+    """Returns spend per new customer, a float, from the columns of these names; null without spend."""
     return nw.when(nw.col("spend") > 0).then(ratio("spend", "new_customers"))
 
 
 def total_sales() -> nw.Expr:
-    """Net sales, shipping and tax, less what of these was refunded, an amount; of the columns of these names."""
+    """Returns net sales, shipping and tax, less refunds of these, an amount, from the columns of these names."""
     charged = net_sales() + nw.col("shipping") + nw.col("tax")
     return (charged - nw.col("refunded_shipping") - nw.col("refunded_tax")).cast(MONEY)

@@ -1,7 +1,7 @@
 """Money and ratios, exact and equal on every engine.
 
 Amounts are DECIMAL(18,4) in shop currency and never pass through a float. Ratios are floats.
-What a row says is less than ten billion, so that sums over many rows can be held.
+Amounts of a row are less than ten billion, so that sums over many rows fit.
 """
 
 import decimal
@@ -18,37 +18,37 @@ _UNITS_PER_AMOUNT = 10_000
 
 
 def extended(quantity: str, price: str) -> nw.Expr:
-    """The column `quantity` (integer) times the column `price` (money): an exact amount.
+    """Returns the column `quantity` (integer) times the column `price` (money): an exact amount.
 
-    Null where either is, and where the product is ten billion or more, which no amount of a row is.
+    Null if either is null, or if the product is ten billion or more, the limit of a row's amounts.
     """
     product = nw.col(quantity) * nw.col(price)
     return nw.when(product.abs() < 10**AMOUNT_DIGITS).then(product).cast(MONEY)
 
 
 def total(column: str) -> nw.Expr:
-    """The sum of a column of amounts, as an amount. An engine alone would widen it to DECIMAL(38,4)."""
+    """Returns the sum of a column of amounts, as an amount. An engine alone would widen it to DECIMAL(38,4)."""
     return nw.col(column).sum().cast(MONEY)
 
 
 def total_count(column: str) -> nw.Expr:
-    """The sum of a column of integers, as an integer. An engine alone would widen it to 128 bits."""
+    """Returns the sum of a column of integers, as an integer. An engine alone would widen it to 128 bits."""
     return nw.col(column).sum().cast(nw.Int64)
 
 
 def ratio(numerator: str | nw.Expr, denominator: str | nw.Expr) -> nw.Expr:
-    """One quantity over another, as a float; null where the denominator is zero or null."""
+    """Returns one quantity over another, as a float; null if the denominator is zero or null."""
     upper, lower = (nw.col(side) if isinstance(side, str) else side for side in (numerator, denominator))
     return nw.when(lower != 0).then(upper.cast(nw.Float64) / lower.cast(nw.Float64))
 
 
 def no_amount() -> nw.Expr:
-    """The amount zero, as a literal column."""
+    """Returns the amount zero, as a literal column."""
     return nw.lit(decimal.Decimal(0), MONEY)
 
 
 def _units(column: str) -> nw.Expr:
-    """An amount as a whole number of ten-thousandths, in 128 bits so that products of two cannot overflow."""
+    """Returns an amount as a whole number of ten-thousandths, in 128 bits so that products of two cannot overflow."""
     return (nw.col(column).cast(_WIDE) * _UNITS_PER_AMOUNT).cast(nw.Int128)
 
 
@@ -59,13 +59,13 @@ def _amount(units: nw.Expr) -> nw.Expr:
 def share_by_largest_remainder(
     lines: nw.LazyFrame, amount: str, *, by: str, within: str | Sequence[str], order_by: str, name: str
 ) -> nw.LazyFrame:
-    """Adds the column `name`: the line's share of its group's `amount`, in proportion to `by`.
+    """Returns the lines with the column `name`: the line's share of its group's `amount`, in proportion to `by`.
 
     The shares of a group sum to its amount exactly, and each is within a cent of the exact one.
-    Each line first gets its share rounded down to the cent; the cents that are left go one each to
-    the lines with the largest remainders (Hamilton's method), ties in the order of `order_by`. What
-    an amount has below the cent goes to the line with the largest `by`. Where all of a group's `by`
-    are zero, the lines share equally.
+    Each line first gets its share rounded down to the cent; the remaining cents go one each to the
+    lines with the largest remainders (Hamilton's method), ties in the order of `order_by`. Fractions
+    of a cent go to the line with the largest `by`. If all of a group's `by` are zero, the lines
+    share equally.
 
     Args:
         lines: One row per line.
@@ -104,12 +104,12 @@ def share_by_largest_remainder(
 def share_by_partial_sums(
     lines: nw.LazyFrame, amounts: Sequence[str], *, by: Sequence[str], within: str, order_by: str
 ) -> nw.LazyFrame:
-    """Adds for each weight and amount, as in "weight amount", the line's share of its group's amount by that weight.
+    """Returns the lines with a column per weight and amount, "weight amount": the share of the group's amount.
 
     A share is the difference of two rounded partial sums (Knuth 1995, Two-way rounding, SIAM Journal on Discrete
-    Mathematics 8), so that the shares of a group sum to its amount exactly. A float decides no more than where an
-    amount is cut: within 0.0001 of the exact place, for amounts below a hundred billion. Many times cheaper than the
-    largest remainder, which gives whole cents.
+    Mathematics 8), so that the shares of a group sum to its amount exactly. A float only decides where an amount
+    is cut: within 0.0001 of the exact place, for amounts below a hundred billion. Many times cheaper than the method of
+    largest remainders, which yields whole cents.
 
     Args:
         lines: One row per line.

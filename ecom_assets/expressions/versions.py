@@ -1,4 +1,4 @@
-"""Slowly changing dimensions: which changes make a version, and which version stood when."""
+"""Slowly changing dimensions (type 2): which changes make a version, and which version was valid when."""
 
 from collections.abc import Sequence
 
@@ -6,19 +6,19 @@ import narwhals as nw
 
 
 def _differs(attribute: str) -> nw.Expr:
-    """Whether an attribute is not what it was before; null is a value of its own."""
+    """Returns whether an attribute differs from the previous change; null is a value of its own."""
     now, before = nw.col(attribute), nw.col(f"previous_{attribute}")
     return (now != before).fill_null(value=True) & ~(now.is_null() & before.is_null())
 
 
 def versions(changes: nw.LazyFrame, days: nw.LazyFrame, *, identity: str, attributes: Sequence[str]) -> nw.LazyFrame:
-    """The changes, of what changed in `days`, that differ in an attribute from the change before.
+    """Returns the changes that differ in an attribute from the change before, for identities that changed in `days`.
 
     Args:
         changes: Rows of all days up to the last of `days`, with `changed_at` and `changed_on`.
         days: The days of the window, in the column `day`.
-        identity: The column that says what changes.
-        attributes: The columns of which one has to differ.
+        identity: The column that identifies what changes.
+        attributes: The columns that are compared; at least one has to differ.
     """
     touched = changes.join(days, left_on="changed_on", right_on="day", how="semi")
     history = changes.join(touched, on=identity, how="semi")
@@ -32,7 +32,7 @@ def versions(changes: nw.LazyFrame, days: nw.LazyFrame, *, identity: str, attrib
 
 
 def view_of(table: str, identity: str) -> str:
-    """The query that adds to each version its end (null while it stands), if it is current, and its number."""
+    """Returns the query that adds to each version its end (null if current), whether it is current, and its number."""
     return f"""
 SELECT
     *,
@@ -47,13 +47,13 @@ WINDOW later AS (PARTITION BY {identity} ORDER BY effective_from)
 def with_version(
     facts: nw.LazyFrame, versions: nw.LazyFrame, *, identity: str, moment: str, columns: Sequence[str]
 ) -> nw.LazyFrame:
-    """Adds columns of the version that stood at the fact's moment; null where none stood yet, or nothing is named.
+    """Returns the facts with columns of the version valid at the fact's moment; null if there is none.
 
     Args:
         facts: Rows with the columns `identity` and `moment`.
-        versions: All versions of what the facts are about, with `identity`, `effective_from` and the
-            columns to add. It pays to leave out those of other things.
-        identity: What the fact is about.
+        versions: All versions that the facts refer to, with `identity`, `effective_from` and the
+            columns to add. Leaving out versions that no fact refers to saves time.
+        identity: The column that both share, e.g. `customer_id`.
         moment: The column with the fact's timestamp.
         columns: The columns of the version to add.
     """
@@ -64,7 +64,7 @@ def with_version(
     )
     has_begun = c("effective_from") <= c(moment)
     has_not_ended = c("effective_to").is_null() | (c(moment) < c("effective_to"))
-    # The first version also catches the facts before it, so that each fact meets exactly one row.
+    # The first version also matches facts before it, so that each fact joins exactly one row.
     is_met = c("effective_from").is_null() | ((has_begun | c("is_first")) & has_not_ended)
     return (
         facts.join(spans, on=identity, how="left")
@@ -77,13 +77,13 @@ def with_version(
 def with_version_of_day(
     rows: nw.LazyFrame, versions: nw.LazyFrame, *, identity: str, day: str, columns: Sequence[str]
 ) -> nw.LazyFrame:
-    """Adds columns of the version that stood at the end of the row's day; null where none stood yet.
+    """Returns the rows with columns of the version valid at the end of the row's day; null if there is none.
 
     Args:
         rows: Rows with the columns `identity` and `day`, at most one per both.
-        versions: All versions of what the rows are about, with `identity`, `effective_from`, `effective_on` and
-            the columns to add.
-        identity: What the row is about.
+        versions: All versions that the rows refer to, with `identity`, `effective_from`, `effective_on` and the
+            columns to add.
+        identity: The column that both share, e.g. `product_id`.
         day: The column with the row's day.
         columns: The columns of the version to add.
     """
@@ -94,10 +94,10 @@ def with_version_of_day(
         *columns,
         replaced_on=c("effective_on").shift(-1).over(identity, order_by="effective_from"),
     )
-    stood = (
+    valid = (
         rows.select(identity, day)
         .join(spans, on=identity)
         .filter(c("effective_on") <= c(day), c("replaced_on").is_null() | (c(day) < c("replaced_on")))
         .drop("effective_on", "replaced_on")
     )
-    return rows.join(stood, on=[identity, day], how="left")
+    return rows.join(valid, on=[identity, day], how="left")

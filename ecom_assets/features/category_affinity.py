@@ -1,4 +1,4 @@
-"""Which categories a customer likes, by what was viewed, put into the cart and bought in the last 90 days."""
+"""Preference of customers for categories, from views, cart additions and purchases of the last 90 days."""
 
 import narwhals as nw
 
@@ -10,23 +10,22 @@ from ecom_assets.table_asset import table_asset
 
 TRAILING_DAYS = 90
 WEIGHTS = {"views": 1, "cart_additions": 3, "units_purchased": 5}
-"""What one of each says about a liking. A judgement, not a measurement."""
+"""Weight of each interaction. A judgement, not a measurement."""
 
 
 class CategoryAffinity(Table, primary_key=("day", "customer_id", "category"), partition_column="day"):
     """One row per day, customer who did something with a product on it, and category of the last 90 days.
 
-    It holds at the end of the day. On a day without rows the affinities may differ from those of the customer's latest
-    day before it, as days have left the 90. They are to be worked out anew from
-    `features.customer_product_interactions` of the 90 days up to the day, and there are none once the latest day is 90
-    days ago.
+    Rows hold at the end of the day. On a day without rows the affinities may differ from those of the customer's latest
+    earlier day, because days have left the 90. Compute them from `features.customer_product_interactions` of the 90
+    days up to the day; there are none once the latest day is 90 days ago.
     """
 
     day: Date = key("Business day")
     customer_id: str = key("Customer number issued by the shop")
-    category: str = key("Category of the catalogue; unknown where the product stood in none")
+    category: str = key("Category in the catalogue; unknown if the product had none")
     score: int = column(
-        "Views, three times the cart additions and five times the units bought, voided later or not, in 90 days",
+        "Views plus three times cart additions plus five times units bought, later voided or not, in 90 days",
         ge=1,
     )
     affinity: float = column("Share of the category in the customer's scores of the day", gt=0, le=1)

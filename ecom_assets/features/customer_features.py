@@ -1,4 +1,4 @@
-"""Customers as a model sees them: recency, frequency, monetary value and behaviour at the end of a day."""
+"""Customer features: recency, frequency, monetary value and behaviour at the end of a day."""
 
 import narwhals as nw
 
@@ -15,11 +15,11 @@ TRAILING_DAYS = 30
 class CustomerFeatures(Table, primary_key=("day", "customer_id"), partition_column="day"):
     """One row per day and customer who was active with a product, ordered, was refunded, or had an order voided.
 
-    It holds at the end of the day: an order that is voided later counts until then. What is counted in 30 days goes by
-    what was known at the end of each of them, and so counts such an order on. On a day without a row, what is said to
-    date is that of the customer's latest row before it, and recency and tenure are larger by the days since. What is
-    counted in 30 days is not in that row: it shrinks with each day that leaves the 30, and is to be counted anew from
-    `features.customer_product_interactions` of the 30 days up to the day; it is zero once the latest row is 30 days
+    Rows hold at the end of the day: an order that is voided later counts until then. Counts over 30 days use what was
+    known at the end of each of these days, and so keep such an order. On a day without a row, measures to date are
+    those of the customer's latest earlier row, with recency and tenure larger by the days since. Counts over 30 days
+    are not in that row: they shrink with each day that leaves the 30. Compute them from
+    `features.customer_product_interactions` of the 30 days up to the day; they are zero once the latest row is 30 days
     old.
     """
 
@@ -34,12 +34,12 @@ class CustomerFeatures(Table, primary_key=("day", "customer_id"), partition_colu
         "Mean days from one day with an order to the next; null with less than two such days", nullable=True, ge=1
     )
     returns_to_date: Decimal = money("Refunded merchandise value to date", ge=0)
-    refunded_share: float = column("Returns to date per monetary value; null where it is zero", nullable=True)
+    refunded_share: float = column("Returns to date per monetary value; null if that is zero", nullable=True)
     views_30d: int = column("Views of products in 30 days", ge=0)
-    cart_additions_30d: int = column("Times a product was put into the cart in 30 days", ge=0)
-    units_purchased_30d: int = column("Units bought in 30 days, those of orders voided on a later day too", ge=0)
-    products_30d: int = column("Different products viewed, put into the cart or bought in 30 days", ge=0)
-    active_days_30d: int = column("Days in 30 on which something was done with a product", ge=0, le=TRAILING_DAYS)
+    cart_additions_30d: int = column("Cart additions in 30 days", ge=0)
+    units_purchased_30d: int = column("Units bought in 30 days, including those of orders voided on a later day", ge=0)
+    products_30d: int = column("Distinct products viewed, added to the cart or bought in 30 days", ge=0)
+    active_days_30d: int = column("Days of the 30 with a view, cart addition or purchase", ge=0, le=TRAILING_DAYS)
 
     @rule
     def orders_have_a_day(cls) -> nw.Expr:
@@ -53,10 +53,10 @@ ACTIVE = ["day", "customer_id"]
 
 
 def orders_to_date(customer_days: nw.LazyFrame, voided: nw.LazyFrame, active: nw.LazyFrame) -> nw.LazyFrame:
-    """What each active customer had ordered and given back by the end of the day."""
+    """Returns the orders and refunds to date of each active customer at the end of the day."""
     c = nw.col
     ordered_on = nw.when(c("orders") > 0).then(c("done_on"))
-    standing = customer_days.select("customer_id", "orders", "returns", spent=measures.revenue(), done_on="day")
+    valid = customer_days.select("customer_id", "orders", "returns", spent=measures.revenue(), done_on="day")
     counted_until = voided.select(
         "customer_id",
         "voided_on",
@@ -66,7 +66,7 @@ def orders_to_date(customer_days: nw.LazyFrame, voided: nw.LazyFrame, active: nw
         done_on="ordered_on",
     )
     return (
-        nw.concat([standing, counted_until], how="diagonal")
+        nw.concat([valid, counted_until], how="diagonal")
         .join(active, on="customer_id")
         .filter(c("done_on") <= c("day"), c("voided_on").is_null() | (c("voided_on") > c("day")))
         .with_columns(ordered_on=ordered_on)
@@ -83,7 +83,7 @@ def orders_to_date(customer_days: nw.LazyFrame, voided: nw.LazyFrame, active: nw
 
 
 def behaviour(interactions: nw.LazyFrame, active: nw.LazyFrame) -> nw.LazyFrame:
-    """What each active customer did with products in the days up to the day."""
+    """Returns the interactions with products of each active customer in the days up to the day."""
     c = nw.col
     return (
         interactions.select("customer_id", "product_id", *BEHAVIOUR, done_on="day")

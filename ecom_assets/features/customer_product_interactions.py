@@ -1,4 +1,4 @@
-"""What customers do with products: what they look at, put into the cart and buy, by day."""
+"""Interactions of customers with products: views, cart additions and purchases, by day."""
 
 import narwhals as nw
 
@@ -13,17 +13,17 @@ from ecom_assets.table_asset import table_asset
 class CustomerProductInteractions(Table, primary_key=("day", "customer_id", "product_id"), partition_column="day"):
     """One row per day, known customer and product with a view, an addition to the cart or a purchase.
 
-    What a visitor does before the customer is known counts for nobody: it becomes known later.
+    Events of a visitor before the customer is known are not counted, since the customer becomes known only later.
     """
 
     day: Date = key("Business day")
     customer_id: str = key("Customer number issued by the shop")
     product_id: str = key("Stock code; codes are case-sensitive")
-    category: str = column("Where the product stood in the catalogue at the end of the day; unknown if nowhere")
+    category: str = column("Category of the product at the end of the day; unknown if it had none")
     views: int = column("Views of the product", ge=0)
-    cart_additions: int = column("Times it was put into the cart", ge=0)
+    cart_additions: int = column("Cart additions of the product", ge=0)
     units_purchased: int = column(
-        "Units on the lines of orders that were valid at the end of the day, even if voided since", ge=0
+        "Units on the lines of orders that were valid at the end of the day, even if voided later", ge=0
     )
 
 

@@ -1,4 +1,4 @@
-"""What may arrive: one contract per feed.
+"""The columns of landed files: one contract per feed.
 
 How files become rows belongs in `landing`; what the rows mean belongs in `silver`.
 """
@@ -10,7 +10,7 @@ from ecom_assets.contract import Contract, Table, contract
 
 
 def feed_contracts() -> dict[str, Contract]:
-    """The contract of each feed, by the feed's name."""
+    """Returns the contract of each feed, by the feed's name."""
     found = {}
     for module in pkgutil.iter_modules(__path__):
         members = vars(importlib.import_module(f"{__name__}.{module.name}")).values()

@@ -7,10 +7,10 @@ class Customers(Table, primary_key=("customer_id", "changed_at"), event_column="
     """One row per customer and change of profile."""
 
     customer_id: str = key("Customer number issued by the shop")
-    changed_at: Timestamp = key("When the profile became so")
+    changed_at: Timestamp = key("Moment at which this version took effect")
     registered_at: Timestamp = column("When the customer registered", nullable=True)
     name: str = column("Full name", nullable=True)
     email: str = column("E-mail address", nullable=True)
     city: str = column("City of residence", nullable=True)
     country: str = column("Country of residence", nullable=True)
-    marketing_consent: bool = column("Whether marketing mail is welcome", nullable=True)
+    marketing_consent: bool = column("Whether the customer accepts marketing mail", nullable=True)

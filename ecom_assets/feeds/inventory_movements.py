@@ -1,4 +1,4 @@
-"""Inventory movements: what comes into the stock and what leaves it."""
+"""Inventory movements: units that enter or leave the stock."""
 
 from ecom_assets.contract import Table, Timestamp, column, key
 
@@ -9,8 +9,8 @@ class InventoryMovements(Table, primary_key="movement_id", event_column="moved_a
     """One row per movement of a product."""
 
     movement_id: str = key("Number of the movement")
-    product_id: str = column("What moved", references="silver.products")
-    kind: str = column("Why it moved", isin=MOVEMENT_KINDS)
-    quantity: int = column("Units that came; less than zero if they left")
-    moved_at: Timestamp = column("When they came or left")
-    document_id: str = column("The receipt, shipment or return that says so, if there is one", nullable=True)
+    product_id: str = column("Product that moved", references="silver.products")
+    kind: str = column("Kind of movement", isin=MOVEMENT_KINDS)
+    quantity: int = column("Units that entered the stock; negative if they left")
+    moved_at: Timestamp = column("Moment of the movement")
+    document_id: str = column("Receipt, shipment or return that it belongs to, if any", nullable=True)

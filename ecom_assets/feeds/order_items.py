@@ -8,10 +8,10 @@ class OrderItems(
 ):
     """One row per order line and state of it."""
 
-    order_id: str = key("The order it belongs to", references="silver.orders", on_same_day=True)
-    line_number: int = key("Its place in the order, from 1", ge=1)
-    product_id: str = column("What was sold", references="silver.products")
-    description: str = column("What the line calls it, where it says", nullable=True)
+    order_id: str = key("Order that it belongs to", references="silver.orders", on_same_day=True)
+    line_number: int = key("Line number within the order, from 1", ge=1)
+    product_id: str = column("Product sold", references="silver.products")
+    description: str = column("Product description on the line, if any", nullable=True)
     ordered_at: Timestamp = column("When the line was ordered")
     updated_at: Timestamp = column("When the line last changed")
     quantity: int = column("Units sold", gt=0)

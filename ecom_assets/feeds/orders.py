@@ -10,20 +10,20 @@ class Orders(Table, primary_key="order_id", event_column="ordered_at", version_c
     """One row per order and state of it."""
 
     order_id: str = key("Order number issued by the shop")
-    customer_id: str = column("Who placed it; null for guests", references="silver.customers", nullable=True)
+    customer_id: str = column("Customer who placed it; null for guests", references="silver.customers", nullable=True)
     ordered_at: Timestamp = column("When it was placed")
     updated_at: Timestamp = column("When it last changed")
-    status: str = column("Where it stands", isin=STATUSES)
+    status: str = column("Status", isin=STATUSES)
     cancel_reason: str = column(
-        "Why it was cancelled: void where it never came to be paid; for a reason other than void or test it counts as "
-        "a sale, and what was paid is to come back as returns",
+        "Reason of cancellation; void if it was never paid. With a reason other than void or test the order counts as "
+        "a sale, and the amount paid must come back as returns",
         nullable=True,
         isin=CANCEL_REASONS,
     )
-    channel: str = column("Where it was sold: web, app, marketplace, …")
-    country: str = column("Country it is shipped to", nullable=True)
-    subtotal: Decimal = money("Its lines after line discounts", nullable=True)
+    channel: str = column("Sales channel: web, app, marketplace, …")
+    country: str = column("Destination country", nullable=True)
+    subtotal: Decimal = money("Sum of its lines after line discounts", nullable=True)
     discount: Decimal = money("Discount on the whole order", ge=0)
     shipping: Decimal = money("Shipping fee", ge=0)
     tax: Decimal = money("Tax", ge=0)
-    total: Decimal = money("What the customer has to pay", nullable=True)
+    total: Decimal = money("Amount that the customer has to pay", nullable=True)

@@ -7,10 +7,10 @@ class Products(Table, primary_key=("product_id", "changed_at"), event_column="ch
     """One row per product and change of its catalogue entry."""
 
     product_id: str = key("Stock code; codes are case-sensitive")
-    changed_at: Timestamp = key("When the entry became so")
-    name: str = column("What the shop calls it", nullable=True)
-    category: str = column("Where it stands in the catalogue", nullable=True)
-    brand: str = column("Who makes it", nullable=True)
+    changed_at: Timestamp = key("Moment at which this version took effect")
+    name: str = column("Name in the shop", nullable=True)
+    category: str = column("Category in the catalogue", nullable=True)
+    brand: str = column("Brand", nullable=True)
     price: Decimal = money("List price of one unit", ge=0)
-    cost: Decimal = money("What one unit costs the shop", nullable=True, ge=0)
+    cost: Decimal = money("Cost of one unit to the shop", nullable=True, ge=0)
     is_active: bool = column("Whether it is for sale", nullable=True)

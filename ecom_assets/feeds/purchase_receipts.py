@@ -4,13 +4,13 @@ from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, key, m
 
 
 class PurchaseReceipts(Table, primary_key="receipt_id", event_column="received_at"):
-    """One row per product that came with a delivery."""
+    """One row per product in a delivery."""
 
-    receipt_id: str = key("Number of the receipt's line")
-    purchase_order_id: str = column("The shop's order to the supplier", nullable=True)
-    supplier_id: str = column("Who delivered it", references="silver.suppliers")
-    product_id: str = column("What came", references="silver.products")
-    ordered_on: Date = column("Day on which it was ordered", nullable=True)
-    received_at: Timestamp = column("When it came")
+    receipt_id: str = key("Line number of the receipt")
+    purchase_order_id: str = column("Order of the shop to the supplier", nullable=True)
+    supplier_id: str = column("Supplier", references="silver.suppliers")
+    product_id: str = column("Product received", references="silver.products")
+    ordered_on: Date = column("Day of the order to the supplier", nullable=True)
+    received_at: Timestamp = column("Moment of receipt")
     quantity: int = column("Units received", gt=0)
-    unit_cost: Decimal = money("What the supplier charges for a unit", ge=0)
+    unit_cost: Decimal = money("Price of one unit, charged by the supplier", ge=0)

@@ -7,20 +7,20 @@ class Returns(Table, primary_key="return_id", event_column="returned_at", versio
     """One row per line that was refunded and state of it."""
 
     return_id: str = key("Number of the refunded line")
-    order_id: str = column("The order it comes from, where known", references="silver.orders", nullable=True)
-    line_number: int = column("The line of that order", nullable=True, ge=1)
-    product_id: str = column("What it was refunded for", references="silver.products")
-    description: str = column("What the line calls it, where it says", nullable=True)
-    customer_id: str = column("Who returned it; null for guests", references="silver.customers", nullable=True)
+    order_id: str = column("Original order, if known", references="silver.orders", nullable=True)
+    line_number: int = column("Line of that order", nullable=True, ge=1)
+    product_id: str = column("Product refunded", references="silver.products")
+    description: str = column("Product description on the line, if any", nullable=True)
+    customer_id: str = column("Customer who returned it; null for guests", references="silver.customers", nullable=True)
     returned_at: Timestamp = column("When it was refunded")
     updated_at: Timestamp = column("When the row last changed")
-    channel: str = column("Where it had been sold")
-    country: str = column("Country it was returned from", nullable=True)
+    channel: str = column("Sales channel of the original sale")
+    country: str = column("Country of the return", nullable=True)
     quantity: int = column("Units refunded", gt=0)
     amount: Decimal = money(
-        "Refunded merchandise value; of an order cancelled as void or test none is to be sent, since it was no sale",
+        "Refunded merchandise value; must not be sent for an order cancelled as void or test, which was never a sale",
         ge=0,
     )
     shipping: Decimal = money("Refunded shipping", ge=0)
     tax: Decimal = money("Refunded tax", ge=0)
-    reason: str = column("Why it was refunded", nullable=True)
+    reason: str = column("Reason of the refund", nullable=True)

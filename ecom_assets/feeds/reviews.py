@@ -1,4 +1,4 @@
-"""Reviews: what customers say of products."""
+"""Reviews: what customers write about products."""
 
 from ecom_assets.contract import Table, Timestamp, column, key
 
@@ -7,10 +7,10 @@ class Reviews(Table, primary_key="review_id", event_column="reviewed_at"):
     """One row per review."""
 
     review_id: str = key("Number of the review")
-    product_id: str = column("What it is about", references="silver.products")
-    customer_id: str = column("Who wrote it; null for guests", references="silver.customers", nullable=True)
-    order_id: str = column("The order it was bought with, where known", references="silver.orders", nullable=True)
+    product_id: str = column("Product reviewed", references="silver.products")
+    customer_id: str = column("Customer who wrote it; null for guests", references="silver.customers", nullable=True)
+    order_id: str = column("Order in which it was bought, if known", references="silver.orders", nullable=True)
     reviewed_at: Timestamp = column("When it was written")
     rating: int = column("Stars, from 1 to 5", ge=1, le=5)
-    title: str = column("Its heading", nullable=True)
-    text: str = column("What it says", nullable=True)
+    title: str = column("Heading", nullable=True)
+    text: str = column("Text", nullable=True)

@@ -1,4 +1,4 @@
-"""Shipments: a row when an order is handed to the warehouse, and each time its parcel gets further."""
+"""Shipments: a row when an order is handed to the warehouse, and at each later milestone of its parcel."""
 
 from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, key, money
 
@@ -9,13 +9,13 @@ class Shipments(Table, primary_key="shipment_id", event_column="ordered_at", ver
     """One row per shipment and state of it."""
 
     shipment_id: str = key("Shipment number issued by the warehouse")
-    order_id: str = column("The order it carries", references="silver.orders")
+    order_id: str = column("Order that it carries", references="silver.orders")
     ordered_at: Timestamp = column("When the order was placed")
     updated_at: Timestamp = column("When the row last changed")
-    status: str = column("Where it stands", isin=SHIPMENT_STATUSES)
-    carrier: str = column("Who carries it", nullable=True)
-    service: str = column("How fast it is to go: standard, express, …", nullable=True)
-    promised_on: Date = column("Day by which it is to leave the warehouse", nullable=True)
+    status: str = column("Status", isin=SHIPMENT_STATUSES)
+    carrier: str = column("Carrier", nullable=True)
+    service: str = column("Service level: standard, express, …", nullable=True)
+    promised_on: Date = column("Day by which it must leave the warehouse", nullable=True)
     shipped_at: Timestamp = column("When it left the warehouse", nullable=True)
-    delivered_at: Timestamp = column("When the customer got it", nullable=True)
-    cost: Decimal = money("What the carrier charges", ge=0)
+    delivered_at: Timestamp = column("When it was delivered to the customer", nullable=True)
+    cost: Decimal = money("Fee of the carrier", ge=0)

@@ -7,8 +7,8 @@ class Suppliers(Table, primary_key=("supplier_id", "changed_at"), event_column="
     """One row per supplier and change of profile."""
 
     supplier_id: str = key("Supplier number issued by the shop")
-    changed_at: Timestamp = key("When the profile became so")
-    name: str = column("Its name", nullable=True)
-    city: str = column("City it delivers from", nullable=True)
-    country: str = column("Country it delivers from", nullable=True)
-    lead_time_days: int = column("Days from an order until its goods come, as agreed", nullable=True, ge=0)
+    changed_at: Timestamp = key("Moment at which this version took effect")
+    name: str = column("Name", nullable=True)
+    city: str = column("City from which it delivers", nullable=True)
+    country: str = column("Country from which it delivers", nullable=True)
+    lead_time_days: int = column("Agreed lead time: days from order to receipt", nullable=True, ge=0)

@@ -1,4 +1,4 @@
 """The star schema: dimensions, facts and their daily aggregates.
 
-Here belong joins, keys and additive measures. Ratios do not: those are kpi's.
+Joins, keys and additive measures belong here. Ratios belong in kpi.
 """

@@ -1,15 +1,15 @@
-"""The amounts of a day, as the facts hold them: what tables made of sales and refunds have to come to."""
+"""The amounts of a day, from the facts: the control totals of tables made from sales and refunds."""
 
 import narwhals as nw
 
 
 def sold_and_refunded(sales: nw.LazyFrame, refunds: nw.LazyFrame, *keys: str) -> nw.LazyFrame:
-    """The amounts of each valid line on the day of its order and of each refund on its own, named as the measures.
+    """Returns the amounts of each valid line on its order day and of each refund on its own day, named as the measures.
 
     Args:
         sales: Rows of `fact_sales`.
         refunds: Rows of `fact_returns`.
-        keys: Columns of both that stay beside the day.
+        keys: Columns of both to keep next to the day.
     """
     sold = sales.filter(nw.col("is_valid")).select(
         *keys, "gross_sales", "discounts", "shipping", "tax", day="ordered_on"

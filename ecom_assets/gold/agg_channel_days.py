@@ -1,4 +1,4 @@
-"""Which channels were at work on which days: all that the list of channels is made from."""
+"""Channels seen per day: the source of the list of channels."""
 
 import narwhals as nw
 

@@ -1,4 +1,4 @@
-"""The ways of customers from channel to channel, at the end of each week."""
+"""Customer journeys as steps from channel to channel, at the end of each week."""
 
 from collections.abc import Sequence
 
@@ -17,15 +17,15 @@ WINDOW_DAYS = 30
 class AggChannelSteps(Table, primary_key=("week_end", "channels", "step_from", "step_to"), partition_column="week_end"):
     """One row per Sunday, set of channels and step between two of them, with the journeys of the 30 days up to it.
 
-    An order of these days has the journey of its touchpoints and ends in a conversion. The sessions of a customer in
-    these days that no order has followed yet are a journey without one.
+    The touchpoints of an order of these days are a journey that ends in a conversion. The sessions of a customer in
+    these days that no order has followed yet are a journey without a conversion.
     """
 
-    week_end: Date = key("The Sunday")
-    channels: str = key("The channels of the whole journey, in a fixed order")
+    week_end: Date = key("Sunday that ends the week")
+    channels: str = key("Channels of the whole journey, in a fixed order")
     step_from: str = key("A channel, or the start")
     step_to: str = key("A channel, or the end: conversion or no conversion")
-    steps: int = column("How often journeys take it", ge=1)
+    steps: int = column("Number of times that journeys take this step", ge=1)
 
 
 IN_ORDER = ["touched_at", "session_id"]
@@ -33,13 +33,13 @@ STEP = ["channels", "step_from", "step_to"]
 
 
 def within(rows: nw.LazyFrame, day: str, week_ends: nw.LazyFrame) -> nw.LazyFrame:
-    """Rows whose day is one of the 30 up to a week's end, once for each such end."""
+    """Returns the rows whose day is one of the 30 up to a week's end, once for each such end."""
     age = days_between(nw.col(day), nw.col("week_end"))
     return rows.join(week_ends, how="cross").filter(age >= 0, age < WINDOW_DAYS)
 
 
 def steps(touches: nw.LazyFrame, journey: Sequence[str], ending: str) -> nw.LazyFrame:
-    """Every step of the journeys, with the channels of the whole journey."""
+    """Returns every step of the journeys, with the channels of the whole journey."""
     c = nw.col
     sets = touches.group_by(*journey).agg((c("channel") == name).any().alias(name) for name in CHANNELS)
     named = nw.concat_str([nw.when(c(name)).then(nw.lit(name)) for name in CHANNELS], separator=", ", ignore_nulls=True)
@@ -53,9 +53,9 @@ def steps(touches: nw.LazyFrame, journey: Sequence[str], ending: str) -> nw.Lazy
 
 
 def open_ended(touchpoints: nw.LazyFrame, sessions: nw.LazyFrame, week_ends: nw.LazyFrame) -> nw.LazyFrame:
-    """The sessions of customers within each week end's days that no order has followed yet.
+    """Returns the sessions of customers within each week end's days that no order has followed yet.
 
-    What completed an order that names nobody is a touchpoint of it, and so is followed by one.
+    A session that completed a guest's order is a touchpoint of that order, so it is followed by one.
     """
     c = nw.col
     orders = within(

@@ -1,4 +1,4 @@
-"""What customers bought and brought back, day by day: all that their history is counted from."""
+"""Purchases and returns per customer and day: the source of all customer history."""
 
 import narwhals as nw
 

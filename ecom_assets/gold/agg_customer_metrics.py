@@ -1,4 +1,4 @@
-"""Customers on the days they buy or bring back: what they did, and what they had done up to then."""
+"""Customers on days with a purchase or a refund: measures of the day and to date."""
 
 import narwhals as nw
 
@@ -14,7 +14,7 @@ class AggCustomerMetrics(
 ):
     """One row per customer and day on which there is a valid order or a refund of theirs.
 
-    What is said to date includes the day. The state of a customer on any day is the latest row up to it.
+    Measures to date include the day. The state of a customer on any day is the latest row up to it.
     """
 
     day: Date = key("Business day")

@@ -1,4 +1,4 @@
-"""Sales of a day by channel: what was ordered, given back and charged."""
+"""Sales by day and channel: ordered, refunded and charged amounts."""
 
 import narwhals as nw
 
@@ -13,7 +13,7 @@ class AggDailySales(measures.SalesTable, primary_key=("day", "channel"), partiti
     """One row per day and channel with a valid order or a refund."""
 
     day: Date = key("Business day")
-    channel: str = key("Where it was sold")
+    channel: str = key("Sales channel")
     orders: int = column(measures.VALID_ORDERS, ge=0)
     cancelled_orders: int = column(measures.CANCELLED_ORDERS, ge=0)
     units: int = column(measures.UNITS, ge=0)

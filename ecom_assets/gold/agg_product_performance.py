@@ -1,4 +1,4 @@
-"""Sales of a day by product: what was ordered, given back and earned."""
+"""Sales by day and product: ordered and refunded amounts, and margin."""
 
 import narwhals as nw
 
@@ -25,10 +25,10 @@ class AggProductPerformance(
     returns: Decimal = money(measures.RETURNS, ge=0)
     net_sales: Decimal = money(measures.NET_SALES)
     cost: Decimal = money(
-        "What the units cost the shop, those of cancelled orders nothing; null where one of them has no known cost",
+        "Cost of the units to the shop, zero for cancelled orders; null if the cost of any unit is unknown",
         nullable=True,
     )
-    margin: Decimal = money("Net sales less cost; null where the cost is unknown", nullable=True)
+    margin: Decimal = money("Net sales less cost; null if the cost is unknown", nullable=True)
 
     @rule
     def margin_adds_up(cls) -> nw.Expr:

@@ -1,4 +1,4 @@
-"""What came into the stock and what left it, day by day: all that stock is counted from."""
+"""Units that entered or left the stock per product and day: the source of all stock figures."""
 
 import narwhals as nw
 
@@ -18,7 +18,7 @@ class AggStockMovements(Table, primary_key=("day", "product_id"), partition_colu
     sold: int = column(measures.STOCK_SOLD, ge=0)
     returned: int = column(measures.STOCK_RETURNED, ge=0)
     adjusted: int = column(measures.STOCK_ADJUSTED)
-    change: int = column("Units that came, less those that left")
+    change: int = column("Units that entered the stock less units that left")
 
     @rule
     def change_adds_up(cls) -> nw.Expr:
@@ -31,7 +31,7 @@ KINDS = {"opened": "opening", "received": "receipt", "sold": "sale", "returned":
 
 
 def units_by_kind() -> dict[str, nw.Expr]:
-    """The units of a movement under the name of its kind; those sold count as they left."""
+    """Returns the units of a movement under the name of its kind; units sold are positive."""
     c = nw.col
     units = nw.when(c("kind") == "sale").then(-c("quantity")).otherwise(c("quantity"))
     return {name: nw.when(c("kind") == kind).then(units).otherwise(0) for name, kind in KINDS.items()}

@@ -13,18 +13,18 @@ VIEW = ("gold.dim_campaign", view_of("gold.dim_campaign_versions", "campaign_id"
 
 
 class DimCampaignVersions(Table, primary_key="campaign_key", partition_column="effective_on"):
-    """One row per campaign and version, stored on the day on which it starts."""
+    """One row per campaign and version, stored on the day on which the version starts."""
 
     campaign_key: str = key("The campaign and the start of the version")
-    campaign_id: str = column("Campaign number issued by whoever runs it")
-    effective_from: Timestamp = column("Since when the campaign was so")
-    effective_on: Date = column("Business day on which the version starts")
-    name: str = column("What links call it: their utm_campaign")
-    channel: str = column("What it works through: paid search, social, email, …")
-    objective: str = column("What it is for", nullable=True)
-    starts_on: Date = column("Its first day")
-    ends_on: Date = column("Its last day; null while no end is set", nullable=True)
-    daily_budget: Decimal = money("What it may spend on a day", nullable=True, ge=0)
+    campaign_id: str = column("Campaign number issued by the advertiser")
+    effective_from: Timestamp = column("Start of validity")
+    effective_on: Date = column("Business day on which validity starts")
+    name: str = column("Name as in links, their utm_campaign")
+    channel: str = column("Marketing channel: paid search, social, email, …")
+    objective: str = column("Objective", nullable=True)
+    starts_on: Date = column("First day")
+    ends_on: Date = column("Last day; null if no end is set", nullable=True)
+    daily_budget: Decimal = money("Budget per day", nullable=True, ge=0)
 
 
 def transform(silver_campaigns: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame:

@@ -1,4 +1,4 @@
-"""Marketing channels: each stands on the day on which it is first seen."""
+"""Marketing channels, each stored on the day on which it is first seen."""
 
 import narwhals as nw
 

@@ -13,18 +13,18 @@ VIEW = ("gold.dim_customer", view_of("gold.dim_customer_versions", "customer_id"
 
 
 class DimCustomerVersions(Table, primary_key="customer_key", partition_column="effective_on"):
-    """One row per customer and version, stored on the day on which it starts."""
+    """One row per customer and version, stored on the day on which the version starts."""
 
     customer_key: str = key("The customer and the start of the version")
     customer_id: str = column("Customer number issued by the shop")
-    effective_from: Timestamp = column("Since when the customer was so")
-    effective_on: Date = column("Business day on which the version starts")
+    effective_from: Timestamp = column("Start of validity")
+    effective_on: Date = column("Business day on which validity starts")
     registered_at: Timestamp = column("When the customer registered", nullable=True)
     name: str = column("Full name", nullable=True)
     email: str = column("E-mail address", nullable=True)
     city: str = column("City of residence", nullable=True)
     country: str = column("Country of residence", nullable=True)
-    marketing_consent: bool = column("Whether marketing mail is welcome", nullable=True)
+    marketing_consent: bool = column("Whether the customer accepts marketing mail", nullable=True)
 
 
 def transform(silver_customers: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame:

@@ -1,4 +1,4 @@
-"""The calendar: what is worth knowing about a day."""
+"""The calendar: attributes of a day."""
 
 import narwhals as nw
 

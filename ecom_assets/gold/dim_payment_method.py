@@ -1,4 +1,4 @@
-"""Means of payment: each stands on the day on which it is first seen."""
+"""Payment methods, each stored on the day on which it is first seen."""
 
 import narwhals as nw
 
@@ -11,7 +11,7 @@ class DimPaymentMethod(Table, primary_key="method", partition_column="first_seen
     """One row per means of payment."""
 
     method: str = key("Means of payment: card, paypal, …")
-    first_seen_on: Date = column("Business day of the first payment by it")
+    first_seen_on: Date = column("Business day of the first payment with it")
 
 
 def transform(silver_payments: nw.LazyFrame) -> nw.LazyFrame:

@@ -13,17 +13,17 @@ VIEW = ("gold.dim_product", view_of("gold.dim_product_versions", "product_id"))
 
 
 class DimProductVersions(Table, primary_key="product_key", partition_column="effective_on"):
-    """One row per product and version, stored on the day on which it starts."""
+    """One row per product and version, stored on the day on which the version starts."""
 
     product_key: str = key("The product and the start of the version")
     product_id: str = column("Stock code; codes are case-sensitive")
-    effective_from: Timestamp = column("Since when the product was so")
-    effective_on: Date = column("Business day on which the version starts")
-    name: str = column("What the shop calls it", nullable=True)
-    category: str = column("Where it stands in the catalogue", nullable=True)
-    brand: str = column("Who makes it", nullable=True)
+    effective_from: Timestamp = column("Start of validity")
+    effective_on: Date = column("Business day on which validity starts")
+    name: str = column("Name in the shop", nullable=True)
+    category: str = column("Category in the catalogue", nullable=True)
+    brand: str = column("Brand", nullable=True)
     price: Decimal = money("List price of one unit", ge=0)
-    cost: Decimal = money("What one unit costs the shop", nullable=True, ge=0)
+    cost: Decimal = money("Cost of one unit to the shop", nullable=True, ge=0)
     is_active: bool = column("Whether it is for sale", nullable=True)
 
 

@@ -1,4 +1,4 @@
-"""Statuses of orders and payments: each stands on the day on which it is first seen."""
+"""Statuses of orders and payments, each stored on the day on which it is first seen."""
 
 import narwhals as nw
 
@@ -10,7 +10,7 @@ from ecom_assets.table_asset import table_asset
 class DimStatus(Table, primary_key=("kind", "status"), partition_column="first_seen_on"):
     """One row per kind of thing and status it can have."""
 
-    kind: str = key("What has the status", isin=["order", "payment"])
+    kind: str = key("Kind of thing that has the status", isin=["order", "payment"])
     status: str = key("The status")
     first_seen_on: Date = column("Business day of the first order or payment that has it now")
 

@@ -13,16 +13,16 @@ VIEW = ("gold.dim_supplier", view_of("gold.dim_supplier_versions", "supplier_id"
 
 
 class DimSupplierVersions(Table, primary_key="supplier_key", partition_column="effective_on"):
-    """One row per supplier and version, stored on the day on which it starts."""
+    """One row per supplier and version, stored on the day on which the version starts."""
 
     supplier_key: str = key("The supplier and the start of the version")
     supplier_id: str = column("Supplier number issued by the shop")
-    effective_from: Timestamp = column("Since when the supplier was so")
-    effective_on: Date = column("Business day on which the version starts")
-    name: str = column("Its name", nullable=True)
-    city: str = column("City it delivers from", nullable=True)
-    country: str = column("Country it delivers from", nullable=True)
-    lead_time_days: int = column("Days from an order until its goods come, as agreed", nullable=True, ge=0)
+    effective_from: Timestamp = column("Start of validity")
+    effective_on: Date = column("Business day on which validity starts")
+    name: str = column("Name", nullable=True)
+    city: str = column("City from which it delivers", nullable=True)
+    country: str = column("Country from which it delivers", nullable=True)
+    lead_time_days: int = column("Agreed lead time: days from order to receipt", nullable=True, ge=0)
 
 
 def transform(silver_suppliers: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame:

@@ -1,4 +1,4 @@
-"""Ad spend: what each campaign showed and cost on a day, with its name and channel."""
+"""Ad spend: impressions, clicks and cost of each campaign and day, with its name and channel."""
 
 import narwhals as nw
 
@@ -12,15 +12,15 @@ from ecom_assets.table_asset import table_asset
 class FactAdSpend(Table, primary_key=("spend_on", "campaign_id"), partition_column="spend_on", amount="spend"):
     """One row per day and campaign that was shown.
 
-    Name and channel are those of the campaign's latest version up to the day. Spend on a campaign that comes to be
-    known only later has the campaign's number for a name, and an unknown channel.
+    Name and channel are those of the campaign's latest version up to the day. If the campaign has no version yet, its
+    number is the name, and the channel is unknown.
     """
 
     spend_on: Date = key("Business day on which it was shown")
-    campaign_id: str = key("Campaign number issued by whoever runs it")
-    campaign_key: str = column("The campaign's version on that day, if any stood", nullable=True)
-    channel: str = column("What the campaign works through; unknown where it does not say")
-    campaign: str = column("The campaign's name, as links call it")
+    campaign_id: str = key("Campaign number issued by the advertiser")
+    campaign_key: str = column("Version of the campaign on that day, if any", nullable=True)
+    channel: str = column("Marketing channel of the campaign; unknown if not given")
+    campaign: str = column("Name of the campaign, as in links")
     impressions: int = column(measures.IMPRESSIONS, ge=0)
     clicks: int = column(measures.CLICKS, ge=0)
     spend: Decimal = money(measures.SPEND, ge=0)

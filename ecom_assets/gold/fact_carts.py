@@ -1,4 +1,4 @@
-"""Carts: what brought each of them, and whether it was bought within a day."""
+"""Carts: the channel that brought each, and whether it was bought within a day."""
 
 import narwhals as nw
 
@@ -11,21 +11,21 @@ from ecom_assets.table_asset import table_asset
 class FactCarts(Table, primary_key=("cart_id", "created_on"), partition_column="created_on"):
     """One row per cart, on the day on which the first product was put into it.
 
-    A cart into which nothing is put for a whole business day counts as a new one when something is put into it again.
-    A completed order that does not name its cart buys the one into which the visitor last put something. Carts of bots
-    do not count. A day is provisional until the two after it are over: where clocks go forward, 24 hours reach past the
-    next one.
+    A cart to which nothing is added for a whole business day counts as a new one when something is added again.
+    A completed order that does not name its cart buys the one to which the visitor last added a product. Carts of bots
+    do not count. A day is provisional until the two days after it are over: when clocks go forward, 24 hours reach past
+    the next day.
     """
 
     cart_id: str = key("Number of the cart")
-    created_on: Date = key("Business day on which the first product was put into it")
-    created_at: Timestamp = column("When that was")
-    session_id: str = column("The session in which that was")
+    created_on: Date = key("Business day on which the first product was added")
+    created_at: Timestamp = column("Moment at which the first product was added")
+    session_id: str = column("Session in which it was created")
     anonymous_id: str = column("The visitor's device")
-    channel: str = column("What brought the session")
+    channel: str = column("Marketing channel of the session")
     device: str = column("Kind of device")
-    purchased_at: Timestamp = column("When it was bought within 24 hours, if it was", nullable=True)
-    is_purchased: bool = column("Whether it was bought within 24 hours; else it is abandoned")
+    purchased_at: Timestamp = column("Moment of purchase, if within 24 hours", nullable=True)
+    is_purchased: bool = column("Whether it was bought within 24 hours; otherwise it is abandoned")
 
     @rule
     def bought_within_a_day(cls) -> nw.Expr:
@@ -44,9 +44,9 @@ ADDED, COMPLETED = "Product Added", "Order Completed"
 
 
 def bought(events: nw.LazyFrame) -> nw.LazyFrame:
-    """The completed orders, each with the cart that it names, or else the one the visitor last put something into.
+    """Returns the completed orders, each with the cart that it names, or else the visitor's last cart.
 
-    `added_at` is when that was; null where the order names its cart.
+    `added_at` is the moment of the last addition to that cart; null if the order names its cart.
     """
     c = nw.col
     is_completion = c("event") == COMPLETED
@@ -86,7 +86,7 @@ def transform(silver_events: nw.LazyFrame, silver_sessions: nw.LazyFrame) -> nw.
         bought(silver_events)
         .join(created, on="cart_id")
         .filter(c("bought_at") >= c("created_at"), c("bought_at") < c("created_at").dt.offset_by("24h"))
-        # What went into an older cart of this number does not buy the new one, however far back it can be seen.
+        # An addition to an older cart with this number does not buy the new one, however far back we read.
         .filter(c("added_at").is_null() | (c("added_at") >= c("created_at")))
         .group_by("cart_id", "created_on")
         .agg(c("bought_at").min().alias("purchased_at"))

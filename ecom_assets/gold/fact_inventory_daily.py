@@ -1,6 +1,6 @@
-"""Stock at the end of each day: what lay there in the morning, what came, what left, what is left and what it is worth.
+"""Stock at the end of each day: opening units, movements, closing units and their value.
 
-A periodic snapshot, dense on purpose: on a day without movements there is stock all the same.
+A periodic snapshot, dense on purpose: a day without movements has stock too.
 """
 
 import narwhals as nw
@@ -18,16 +18,16 @@ class FactInventoryDaily(Table, primary_key=("day", "product_id"), partition_col
 
     day: Date = key("Business day")
     product_id: str = key("Stock code; codes are case-sensitive")
-    product_key: str = column("The product's version at the day's end, if any stood", nullable=True)
-    opening: int = column("Units on hand as the day begins: all movements of earlier days")
+    product_key: str = column("Version of the product at the end of the day, if any", nullable=True)
+    opening: int = column("Units on hand at the start of the day: all movements of earlier days")
     opened: int = column(measures.STOCK_OPENED, ge=0)
     received: int = column(measures.STOCK_RECEIVED, ge=0)
     sold: int = column(measures.STOCK_SOLD, ge=0)
     returned: int = column(measures.STOCK_RETURNED, ge=0)
     adjusted: int = column(measures.STOCK_ADJUSTED)
-    on_hand: int = column("Units on hand as the day ends: all movements to date")
-    unit_cost: Decimal = money("What one unit costs the shop, where the product's version says", nullable=True, ge=0)
-    stock_value: Decimal = money("Units on hand times unit cost; null from ten billion on", nullable=True)
+    on_hand: int = column("Units on hand at the end of the day: all movements to date")
+    unit_cost: Decimal = money("Cost of one unit to the shop, if the product's version has one", nullable=True, ge=0)
+    stock_value: Decimal = money("Units on hand times unit cost; null if ten billion or more", nullable=True)
 
     @rule
     def units_add_up(cls) -> nw.Expr:
@@ -57,7 +57,7 @@ def transform(
 ) -> nw.LazyFrame:
     c = nw.col
     moved = gold_agg_stock_movements.join(days, on="day", how="semi")
-    # One plain sum over all history. What lay there before the window is that less what moved in the window.
+    # One plain sum over all history. Stock before the window is that sum less the movements in the window.
     to_date = gold_agg_stock_movements.group_by("product_id").agg(
         c("day").min().alias("first_moved_on"), total_count("change").alias("on_hand_at_last")
     )

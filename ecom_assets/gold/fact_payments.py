@@ -1,4 +1,4 @@
-"""Payments: each attempt to pay, and each refund, with what it brought."""
+"""Payments: each attempt to pay, and each refund, with the amount received."""
 
 import narwhals as nw
 
@@ -32,9 +32,9 @@ SELECT
 FROM orders LEFT JOIN payments USING (order_id)
 """,
 )
-"""Orders with the means of their last payment, the captured ones first, and what was received less refunds.
+"""Orders with the method of their last payment (captured payments first) and the amount received less refunds.
 
-All orders are there; those that are not valid, void or tests, count as no sales.
+All orders are included; those that are not valid (void or test) do not count as sales.
 """
 
 
@@ -42,14 +42,14 @@ class FactPayments(Table, primary_key="payment_id", partition_column="paid_on", 
     """One row per payment or refund."""
 
     payment_id: str = key("Payment number issued by the provider")
-    order_id: str = column("The order it pays")
-    paid_on: Date = column("Business day on which it was attempted, or refunded")
-    paid_at: Timestamp = column("When it was attempted, or refunded")
+    order_id: str = column("Order that it pays")
+    paid_on: Date = column("Business day of the attempt, or of the refund")
+    paid_at: Timestamp = column("Moment of the attempt, or of the refund")
     method: str = column("Means of payment: card, paypal, …")
-    status: str = column("What became of it")
+    status: str = column("Outcome")
     amount: Decimal = money("Amount, positive for refunds too", ge=0)
-    received: Decimal = money("What the shop got: the amount if captured, less than zero if refunded, else zero")
-    fee: Decimal = money("What the provider charges", ge=0)
+    received: Decimal = money("Amount received: positive if captured, negative if refunded, otherwise zero")
+    fee: Decimal = money("Fee of the payment provider", ge=0)
 
     @rule
     def received_within_amount(cls) -> nw.Expr:

@@ -1,4 +1,4 @@
-"""Purchase receipts: the goods that came, what they cost, and whether the supplier kept the agreed lead time."""
+"""Purchase receipts: goods received, their cost, and whether the supplier kept the agreed lead time."""
 
 import narwhals as nw
 
@@ -11,23 +11,23 @@ from ecom_assets.table_asset import table_asset
 
 
 class FactPurchaseReceipts(Table, primary_key="receipt_id", partition_column="received_on"):
-    """One row per product that came with a delivery."""
+    """One row per product in a delivery."""
 
-    receipt_id: str = key("Number of the receipt's line")
-    purchase_order_id: str = column("The shop's order to the supplier", nullable=True)
-    received_on: Date = column("Business day on which it came")
-    received_at: Timestamp = column("When it came")
-    ordered_on: Date = column("Day on which it was ordered", nullable=True)
-    supplier_id: str = column("Who delivered it")
-    supplier_key: str = column("The supplier's version at that moment, if any stood", nullable=True)
-    product_id: str = column("What came")
-    product_key: str = column("The product's version at that moment, if any stood", nullable=True)
+    receipt_id: str = key("Line number of the receipt")
+    purchase_order_id: str = column("Order of the shop to the supplier", nullable=True)
+    received_on: Date = column("Business day of receipt")
+    received_at: Timestamp = column("Moment of receipt")
+    ordered_on: Date = column("Day of the order to the supplier", nullable=True)
+    supplier_id: str = column("Supplier")
+    supplier_key: str = column("Version of the supplier at that moment, if any", nullable=True)
+    product_id: str = column("Product received")
+    product_key: str = column("Version of the product at that moment, if any", nullable=True)
     quantity: int = column("Units received", gt=0)
-    unit_cost: Decimal = money("What the supplier charges for a unit", ge=0)
+    unit_cost: Decimal = money("Price of one unit, charged by the supplier", ge=0)
     amount: Decimal = money("Quantity times unit cost", ge=0)
     lead_days: int = column("Days from the order until it came", nullable=True, ge=0)
     days_late: int = column(
-        "Days by which it took longer than agreed, less than zero if it was quicker; null where either is not known",
+        "Days beyond the agreed lead time, negative if earlier; null if either is unknown",
         nullable=True,
     )
 

@@ -9,20 +9,20 @@ from ecom_assets.table_asset import table_asset
 
 
 class FactReturns(Table, primary_key="return_id", partition_column="returned_on", amount="amount"):
-    """One row per line that was refunded. Where the order was cancelled before it left, nothing came back."""
+    """One row per line that was refunded. If the order was cancelled before it was shipped, no goods came back."""
 
     return_id: str = key("Number of the refunded line")
     returned_on: Date = column("Business day on which it was refunded")
     returned_at: Timestamp = column("When it was refunded")
-    order_id: str = column("The order it comes from, where known", nullable=True)
-    line_number: int = column("The line of that order", nullable=True, ge=1)
-    customer_id: str = column("Who returned it; null for guests", nullable=True)
-    customer_key: str = column("The customer's version at that moment, if any stood", nullable=True)
-    product_id: str = column("What it was refunded for")
-    product_key: str = column("The product's version at that moment, if any stood", nullable=True)
-    channel: str = column("Where it had been sold")
-    country: str = column("Country it was returned from", nullable=True)
-    reason: str = column("Why it was refunded", nullable=True)
+    order_id: str = column("Original order, if known", nullable=True)
+    line_number: int = column("Line of that order", nullable=True, ge=1)
+    customer_id: str = column("Customer who returned it; null for guests", nullable=True)
+    customer_key: str = column("Version of the customer at that moment, if any", nullable=True)
+    product_id: str = column("Product refunded")
+    product_key: str = column("Version of the product at that moment, if any", nullable=True)
+    channel: str = column("Sales channel of the original sale")
+    country: str = column("Country of the return", nullable=True)
+    reason: str = column("Reason of the refund", nullable=True)
     quantity: int = column("Units refunded", gt=0)
     amount: Decimal = money("Refunded merchandise value", ge=0)
     shipping: Decimal = money("Refunded shipping", ge=0)

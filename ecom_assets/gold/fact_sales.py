@@ -1,4 +1,4 @@
-"""Sales: the order lines with all that was agreed on them."""
+"""Sales: the order lines with prices, discounts and charges."""
 
 import narwhals as nw
 
@@ -24,34 +24,36 @@ class FactSales(Table, primary_key=("order_id", "line_number"), partition_column
     """One row per order line."""
 
     order_id: str = key("Order number issued by the shop")
-    line_number: int = key("Its place in the order", ge=1)
+    line_number: int = key("Line number within the order", ge=1)
     ordered_on: Date = column("Business day on which the order was placed")
     ordered_at: Timestamp = column("When the order was placed")
-    customer_id: str = column("Who placed it; null for guests", nullable=True)
-    customer_key: str = column("The customer's version at that moment, if any stood", nullable=True)
-    product_id: str = column("What was sold")
-    product_key: str = column("The product's version when the line was ordered, if any stood", nullable=True)
-    description: str = column("What the line calls the product, where it says", nullable=True)
-    channel: str = column("Where it was sold: web, app, marketplace, …")
-    country: str = column("Country it is shipped to", nullable=True)
-    status: str = column("Where the order stands")
+    customer_id: str = column("Customer who placed it; null for guests", nullable=True)
+    customer_key: str = column("Version of the customer at that moment, if any", nullable=True)
+    product_id: str = column("Product sold")
+    product_key: str = column("Version of the product when the line was ordered, if any", nullable=True)
+    description: str = column("Product description on the line, if any", nullable=True)
+    channel: str = column("Sales channel: web, app, marketplace, …")
+    country: str = column("Destination country", nullable=True)
+    status: str = column("Status of the order")
     is_valid: bool = column("Whether it counts as a sale: not cancelled as void or test")
     voided_on: Date = column(
-        "Business day since which it is known to be no sale: that of the order's last change; null if it is valid",
+        "Business day since which it is known not to be a sale: that of the order's last change; null if valid",
         nullable=True,
     )
-    is_first_line: bool = column("Whether it is the order's first line, which counts the order")
+    is_first_line: bool = column("Whether it is the first line of the order; sum it to count orders")
     quantity: int = column("Units sold", gt=0)
     unit_price: Decimal = money("Price of one unit before discount", ge=0)
     gross_sales: Decimal = money("Quantity times unit price", ge=0)
     line_discount: Decimal = money("Discount on the line", ge=0)
     order_discount: Decimal = money(
-        "Its share of the order's discount, pro rata of what the lines cost after line discounts", ge=0
+        "Share of the order's discount, in proportion to the lines' amounts after line discounts", ge=0
     )
-    discounts: Decimal = money("Line discount and share of the order's discount", ge=0)
+    discounts: Decimal = money("Line discount plus share of the order's discount", ge=0)
     net_amount: Decimal = money("Gross sales less discounts")
     cost: Decimal = money(
-        "What the units cost the shop, where the product's version says; null from ten billion on", nullable=True, ge=0
+        "Cost of the units to the shop, if the version of the product has one; null if ten billion or more",
+        nullable=True,
+        ge=0,
     )
     shipping: Decimal = money("The order's shipping fee, on its first line", ge=0)
     tax: Decimal = money("The order's tax, on its first line", ge=0)
@@ -76,7 +78,7 @@ LINE = ["order_id", "line_number"]
 
 
 def order_discounts(items: nw.LazyFrame, orders: nw.LazyFrame) -> nw.LazyFrame:
-    """The lines of the orders that have a discount, with their share of it."""
+    """Returns the lines of the orders that have a discount, with their share of it."""
     discounted = orders.filter(nw.col("discount") > 0).select("order_id", discount_of_order="discount")
     lines = items.join(discounted, on="order_id").select(
         *LINE,

@@ -1,4 +1,4 @@
-"""Sessions: each visit with how far it came."""
+"""Sessions: each visit with the funnel step that it reached."""
 
 import narwhals as nw
 
@@ -9,28 +9,28 @@ from ecom_assets.table_asset import table_asset
 class FactSessions(Table, primary_key="session_id", partition_column="started_on"):
     """One row per session."""
 
-    session_id: str = key("The device and the start")
+    session_id: str = key("Device and start of the session")
     started_on: Date = column("Business day on which it starts")
     started_at: Timestamp = column("When its first event happened")
     duration_seconds: int = column("Whole seconds from its first event to its last", ge=0, lt=86_400)
     anonymous_id: str = column("The visitor's device")
-    customer_id: str = column("Who it is: the last one known in the session", nullable=True)
-    channel: str = column("What brought it: direct, organic, paid search, social, email, affiliate or referral")
-    utm_source: str = column("Where it came from", nullable=True)
-    utm_medium: str = column("By which kind of link", nullable=True)
-    utm_campaign: str = column("By which campaign", nullable=True)
+    customer_id: str = column("Last customer known in the session", nullable=True)
+    channel: str = column("Marketing channel: direct, organic, paid search, social, email, affiliate or referral")
+    utm_source: str = column("Source of the visit", nullable=True)
+    utm_medium: str = column("Medium: kind of link", nullable=True)
+    utm_campaign: str = column("Campaign that brought the visit", nullable=True)
     device: str = column("Kind of device")
-    event_count: int = column("Its events", ge=1)
+    event_count: int = column("Number of events", ge=1)
     has_view: bool = column("Whether a product was viewed")
     has_cart: bool = column("Whether a product was put into the cart")
     has_checkout: bool = column("Whether a checkout was started")
     has_payment: bool = column("Whether payment details were given")
     has_purchase: bool = column("Whether an order was completed")
     funnel_step: int = column(
-        "How far it came in the order view, cart, checkout, payment, purchase: 0 (no view) to 5", ge=0, le=5
+        "Last step reached in the order view, cart, checkout, payment, purchase: 0 (no view) to 5", ge=0, le=5
     )
-    order_id: str = column("The first order completed in it", nullable=True)
-    order_value: Decimal = money("Total of that order, as the event says", nullable=True, ge=0)
+    order_id: str = column("First order completed in the session", nullable=True)
+    order_value: Decimal = money("Total of that order, from the event", nullable=True, ge=0)
 
     @rule
     def order_of_a_purchase(cls) -> nw.Expr:

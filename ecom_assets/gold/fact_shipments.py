@@ -1,4 +1,4 @@
-"""Shipments: each parcel with its milestones, as far as it has come (an accumulating snapshot)."""
+"""Shipments: each parcel with the milestones reached so far (an accumulating snapshot)."""
 
 import narwhals as nw
 
@@ -10,22 +10,22 @@ class FactShipments(Table, primary_key="shipment_id", partition_column="ordered_
     """One row per shipment."""
 
     shipment_id: str = key("Shipment number issued by the warehouse")
-    order_id: str = column("The order it carries")
+    order_id: str = column("Order that it carries")
     ordered_on: Date = column("Business day on which the order was placed")
     ordered_at: Timestamp = column("When the order was placed")
-    promised_on: Date = column("Day by which it is to leave the warehouse", nullable=True)
+    promised_on: Date = column("Day by which it must leave the warehouse", nullable=True)
     shipped_at: Timestamp = column("When it left the warehouse", nullable=True)
-    delivered_at: Timestamp = column("When the customer got it", nullable=True)
-    status: str = column("Where it stands")
-    carrier: str = column("Who carries it", nullable=True)
-    service: str = column("How fast it is to go: standard, express, …", nullable=True)
+    delivered_at: Timestamp = column("When it was delivered to the customer", nullable=True)
+    status: str = column("Status")
+    carrier: str = column("Carrier", nullable=True)
+    service: str = column("Service level: standard, express, …", nullable=True)
     is_on_time: bool = column(
-        "Whether it left by the promised day; not as long as it has not left; null if cancelled or without promise",
+        "Whether it was shipped by the promised day; false until shipped; null if cancelled or not promised",
         nullable=True,
     )
     hours_to_ship: float = column("Hours from order to shipment", nullable=True, ge=0)
     hours_to_deliver: float = column("Hours from shipment to delivery", nullable=True, ge=0)
-    cost: Decimal = money("What the carrier charges", ge=0)
+    cost: Decimal = money("Fee of the carrier", ge=0)
 
     @rule
     def on_time_if_shipped(cls) -> nw.Expr:
@@ -34,7 +34,7 @@ class FactShipments(Table, primary_key="shipment_id", partition_column="ordered_
 
 
 def hours(earlier: str, later: str) -> nw.Expr:
-    """Hours from one moment to another; null where either is."""
+    """Returns the hours from one timestamp to another; null if either is null."""
     return (nw.col(later) - nw.col(earlier)).dt.total_seconds().cast(nw.Float64) / 3600
 
 

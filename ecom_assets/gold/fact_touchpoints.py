@@ -11,29 +11,29 @@ from ecom_assets.expressions.money import total
 from ecom_assets.table_asset import table_asset
 
 LOOK_BACK_DAYS = 30
-MOST_TOUCHPOINTS = 30
+MAX_TOUCHPOINTS = 30
 
 
 class FactTouchpoints(Table, primary_key=("order_id", "position"), partition_column="ordered_on"):
     """One row per valid order and session of its buyer before it, in the 30 days up to and with the order's.
 
-    Of more than 30 sessions, the last 30 count. A session that completed the order counts whoever it is of; the buyer
-    of a guest's order is known by it only. An order without a known session is kept as one touchpoint of an unknown
-    channel.
+    If there are more than 30 sessions, the last 30 count. A session that completed the order counts whoever its
+    customer is; it is the only link to the buyer of a guest's order. An order without a known session is kept as one
+    touchpoint with an unknown channel.
     """
 
-    order_id: str = key("The order")
-    position: int = key("The touchpoint's place before the order, from 1, the earliest", ge=1)
-    touchpoints: int = column("How many the order has", ge=1)
+    order_id: str = key("Order number")
+    position: int = key("Position of the touchpoint, from 1, the earliest", ge=1)
+    touchpoints: int = column("Number of touchpoints of the order", ge=1)
     ordered_on: Date = column("Business day on which the order was placed")
     ordered_at: Timestamp = column("When the order was placed")
-    customer_id: str = column("Who placed it; null for guests", nullable=True)
+    customer_id: str = column("Customer who placed it; null for guests", nullable=True)
     is_new: bool = column("Whether the order is its customer's first valid one")
     revenue: Decimal = money(f"The order's whole revenue: {measures.REVENUE[0].lower()}{measures.REVENUE[1:]}")
-    session_id: str = column("The session; null where none is known", nullable=True)
+    session_id: str = column("Session; null if unknown", nullable=True)
     touched_at: Timestamp = column("When the session started", nullable=True)
-    channel: str = column("What brought the session; unknown where none is known", isin=[UNKNOWN, *CHANNELS])
-    campaign: str = column("The campaign that brought it; none where there is none")
+    channel: str = column("Marketing channel of the session; unknown without a session", isin=[UNKNOWN, *CHANNELS])
+    campaign: str = column("Campaign that brought the session; “none” without a campaign")
 
     @rule
     def within_the_touchpoints(cls) -> nw.Expr:
@@ -52,7 +52,7 @@ class FactTouchpoints(Table, primary_key=("order_id", "position"), partition_col
 
 
 def orders(sales: nw.LazyFrame, customers: nw.LazyFrame) -> nw.LazyFrame:
-    """The valid orders with their revenue, and whether each is its customer's first."""
+    """Returns the valid orders with their revenue, and whether each is its customer's first."""
     c = nw.col
     placed = (
         sales.filter(c("is_valid"))
@@ -107,8 +107,8 @@ def transform(
             place=c("order_id").cum_count().over("order_id", order_by=["touched_at", "session_id"]).cast(nw.Int64),
         )
         .with_columns(
-            touchpoints=nw.min_horizontal("sessions", nw.lit(MOST_TOUCHPOINTS, nw.Int64)),
-            position=c("place") - nw.max_horizontal(c("sessions") - MOST_TOUCHPOINTS, nw.lit(0, nw.Int64)),
+            touchpoints=nw.min_horizontal("sessions", nw.lit(MAX_TOUCHPOINTS, nw.Int64)),
+            position=c("place") - nw.max_horizontal(c("sessions") - MAX_TOUCHPOINTS, nw.lit(0, nw.Int64)),
         )
         .filter(c("position") > 0)
         .select(*contract(FactTouchpoints).columns)

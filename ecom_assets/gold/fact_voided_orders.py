@@ -1,4 +1,4 @@
-"""Orders that counted as sales for a day or longer, and turned out to be none."""
+"""Orders that counted as sales for a day or longer before they were voided."""
 
 import narwhals as nw
 
@@ -9,16 +9,16 @@ from ecom_assets.table_asset import table_asset
 
 
 class FactVoidedOrders(Table, primary_key="order_id", partition_column="ordered_on"):
-    """One row per order that is known to be void or a test since a later day than its own.
+    """One row per order that became known as void or a test on a later day than its own.
 
-    No measure of sales counts it. What is said of the end of a day before `voided_on` does.
+    Measures of sales exclude it. Features, which hold at the end of a day, include it until `voided_on`.
     """
 
     order_id: str = key("Order number issued by the shop")
     ordered_on: Date = column("Business day on which the order was placed")
-    voided_on: Date = column("Business day since which it is known to be no sale: that of the order's last change")
-    customer_id: str = column("Who placed it; null for guests", nullable=True)
-    revenue: Decimal = money("What it counted for until then: gross sales less discounts")
+    voided_on: Date = column("Business day since which it is known not to be a sale: that of the order's last change")
+    customer_id: str = column("Customer who placed it; null for guests", nullable=True)
+    revenue: Decimal = money("Its amount until then: gross sales less discounts")
 
 
 def transform(gold_fact_sales: nw.LazyFrame) -> nw.LazyFrame:

@@ -1,4 +1,4 @@
-"""The measures people look at: sums of gold by day, and the ratios of these.
+"""The measures that people read: sums of gold by day, and ratios of these.
 
-Here belong definitions of measures. Joins and keys do not: those are gold's.
+Definitions of measures belong here. Joins and keys belong in gold.
 """

@@ -1,4 +1,4 @@
-"""The attribution models, and how much each channel brings about: removal effects of a Markov chain, Shapley values."""
+"""The attribution models, and the weights of channels: removal effects of a Markov chain, Shapley values."""
 
 from collections.abc import Mapping
 
@@ -10,13 +10,13 @@ MODELS = ["first", "last", "last_non_direct", "linear", "position_based", "time_
 def conversion_probability(
     steps: Mapping[tuple[str, str], int], *, start: str, conversion: str, without: str | None = None
 ) -> float:
-    """The probability that a first-order Markov chain comes from `start` to `conversion`; 0 to 1.
+    """Returns the probability that a first-order Markov chain gets from `start` to `conversion`; 0 to 1.
 
     Args:
-        steps: How often each step from a state to a state is taken.
+        steps: Number of times that each step from one state to another is taken.
         start: The state in which all journeys begin.
-        conversion: The state that counts. States without a step onward end a journey.
-        without: A state that is taken out: who comes to it never comes to `conversion`.
+        conversion: The target state. A state without an outgoing step ends a journey.
+        without: A state to remove: journeys that reach it never reach `conversion`.
     """
     states = sorted({state for state, _ in steps} - {without})
     place = {state: n for n, state in enumerate(states)}
@@ -33,10 +33,10 @@ def conversion_probability(
 
 
 def removal_effects(steps: Mapping[tuple[str, str], int], *, start: str, conversion: str) -> dict[str, float]:
-    """For each state between, the share of conversions that would be lost without it; 0 to 1.
+    """Returns, for each state but `start`, the share of conversions that would be lost without it; 0 to 1.
 
     Anderl, Becker, von Wangenheim, Schumann (2016), Mapping the customer journey, International Journal of
-    Research in Marketing 33(3). Zero where there is no conversion at all.
+    Research in Marketing 33(3). All zero if there is no conversion at all.
     """
     overall = conversion_probability(steps, start=start, conversion=conversion)
     between = sorted({state for state, _ in steps} - {start})
@@ -49,10 +49,10 @@ def removal_effects(steps: Mapping[tuple[str, str], int], *, start: str, convers
 
 
 def shapley_values(worth: Mapping[frozenset[str], float]) -> dict[str, float]:
-    """The Shapley value of each channel, where `worth` is what journeys with exactly these channels brought.
+    """Returns the Shapley value of each channel; `worth` maps a set of channels to the value of its journeys.
 
-    A coalition is worth what all journeys within it brought. The worth of a journey then falls to its channels in
-    equal parts: Zhao, Mahboobi, Bagheri (2018), Shapley Value Methods for Attribution Modeling in Online
+    The worth of a coalition is the value of all journeys within it. The value of a journey is then shared equally among
+    its channels: Zhao, Mahboobi, Bagheri (2018), Shapley Value Methods for Attribution Modeling in Online
     Advertising, arXiv:1804.05327, after Harsanyi's dividends.
     """
     values: dict[str, float] = {}

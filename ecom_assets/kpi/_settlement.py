@@ -1,4 +1,4 @@
-"""What an order's lines come to, which payments settle it, and until when."""
+"""The amount of an order's lines, and the payments that settle it."""
 
 import narwhals as nw
 
@@ -11,16 +11,17 @@ PAYMENTS_OF_ORDERS: Reach = around(1, DAYS_TO_PAY_BACK)
 
 
 def amounts_of_lines(items: nw.LazyFrame) -> nw.LazyFrame:
-    """One row per order with lines: `order_id`, and as `lines_amount` what these come to after line discounts."""
+    """Returns one row per order with lines: `order_id` and `lines_amount`, their sum after line discounts."""
     amount = (extended("quantity", "unit_price") - nw.col("discount")).cast(MONEY)
     return items.select("order_id", lines_amount=amount).group_by("order_id").agg(total("lines_amount"))
 
 
 def settles() -> nw.Expr:
-    """Whether the payment of a row counts for the order of `ordered_on` and `status` that stands beside it.
+    """Returns whether the payment of a row (`received`, `paid_on`) counts for the order joined to it.
 
-    For a cancelled order that is all received and given back (`received`, `paid_on`) within 45 days, for another what
-    is received within 7. A payment of the day before counts, since one clock may be behind the other at midnight.
+    `ordered_on` and `status` are those of the order. For a cancelled order all payments and refunds within 45 days
+    count, for any other order the payments received within 7. A payment on the day before the order counts too, since
+    one clock may be behind the other at midnight.
     """
     age, is_cancelled = days_between(nw.col("ordered_on"), nw.col("paid_on")), nw.col("status") == "cancelled"
     pays = ~is_cancelled & (nw.col("received") > 0) & age.is_between(-1, DAYS_TO_PAY)

@@ -1,4 +1,4 @@
-"""Attribution: which channel and campaign brings what, as eight models see it."""
+"""Attribution: the orders and revenue of each channel and campaign, by eight models."""
 
 import decimal
 import math
@@ -16,33 +16,33 @@ from ecom_assets.table_asset import table_asset
 DAYS_PER_WEEK = 7
 HALF_LIFE_SECONDS = 7 * 86_400
 FINENESS = 10**12
-"""By how much weights are multiplied before they are rounded to whole numbers."""
+"""Factor by which weights are multiplied before they are rounded to whole numbers."""
 PARTS = ["orders", "revenue"]
 
 
 class Attribution(Table, primary_key=("day", "channel", "campaign", "model"), partition_column="day"):
-    """One row per order day, channel, campaign and model, with the orders of the day that fall to them.
+    """One row per order day, channel, campaign and model, with the orders of the day attributed to them.
 
-    Each order is shared over its touchpoints of the last 30 days: all to the first; all to the last; all to the last
+    Each order is shared among its touchpoints of the last 30 days: all to the first; all to the last; all to the last
     that is not direct, if there is one; in equal parts; 40 % to the first, 40 % to the last and 20 % to those between;
-    half as much for each seven days before the order; by the removal effects of its channels (markov); to its channels
-    in equal parts, which summed over orders are their Shapley values. In these two a channel's part falls to its
-    touchpoints equally.
+    half as much for each seven days before the order; by the removal effects of its channels (markov); in equal parts
+    among its channels, which summed over orders are their Shapley values (shapley). In these last two, a channel's
+    part is shared equally among its touchpoints.
 
     Removal effects are those of the last Sunday up to the day; before the first one, channels share equally. Credits
-    sum to each order, so a channel gets its part of the orders that it had a touchpoint in, not of all: where the
-    effects alone would share four orders as 2.4 and 1.6, an order of one channel is wholly that channel's, and it may
-    be 2.6 and 1.4. The parts of an order are rounded so that they sum to it to the last decimal.
+    sum to each order, so a channel gets parts only of orders in which it had a touchpoint: if the effects alone would
+    share four orders as 2.4 and 1.6, an order with one channel is still wholly that channel's, and the result may be
+    2.6 and 1.4. The parts of an order are rounded so that they sum to it to the last decimal.
     """
 
     day: Date = key("Business day on which the orders were placed")
-    channel: str = key("What brought the sessions; unknown where none is known")
-    campaign: str = key("The campaign that brought them; none where there is none")
-    model: str = key("How orders are shared", isin=MODELS)
-    orders: Decimal = money("Orders; of shared ones the part, to four decimals", ge=0)
-    revenue: Decimal = money("Their gross sales less discounts")
-    new_orders: Decimal = money("Those of them that are their customer's first", ge=0)
-    new_revenue: Decimal = money("Gross sales less discounts of these")
+    channel: str = key("Marketing channel of the sessions; unknown without a session")
+    campaign: str = key("Campaign that brought the sessions; “none” without a campaign")
+    model: str = key("Attribution model", isin=MODELS)
+    orders: Decimal = money("Orders attributed, fractions to four decimals", ge=0)
+    revenue: Decimal = money("Gross sales less discounts of these orders")
+    new_orders: Decimal = money("Orders attributed that are their customer's first", ge=0)
+    new_revenue: Decimal = money("Gross sales less discounts of these new orders")
 
     @rule
     def new_orders_are_orders(cls) -> nw.Expr:
@@ -51,7 +51,7 @@ class Attribution(Table, primary_key=("day", "channel", "campaign", "model"), pa
 
 
 def _weight(value: nw.Expr) -> nw.Expr:
-    """A float as a whole number, so that sums of weights are exact."""
+    """Returns a float as a whole number, so that sums of weights are exact."""
     return (value * FINENESS + 0.5).floor().cast(nw.Int64)
 
 
@@ -60,7 +60,7 @@ def _one_if(condition: nw.Expr) -> nw.Expr:
 
 
 def weights() -> dict[str, nw.Expr]:
-    """What the touchpoints of one channel and campaign weigh in their order, by model."""
+    """Returns the weight of one channel and campaign's touchpoints within their order, by model."""
     c = nw.col
     last_not_direct = nw.when(c("channel") != DIRECT).then(c("last_position")).max().over("order_id")
     of_channel = ratio(c("touches"), c("touches").sum().over("order_id", "channel"))
@@ -78,10 +78,10 @@ def weights() -> dict[str, nw.Expr]:
 
 
 def credits(touchpoints: nw.LazyFrame) -> nw.LazyFrame:
-    """One row per order, channel and campaign with its part of the order, as in "linear orders", "linear revenue".
+    """Returns one row per order, channel and campaign with its credits, in columns such as "linear orders".
 
     Args:
-        touchpoints: Those of `fact_touchpoints`, with the `removal_effect` of their channel.
+        touchpoints: Rows of `fact_touchpoints`, with the `removal_effect` of their channel.
     """
     c = nw.col
     of_order = ["order_id", "ordered_on", "is_new", "revenue", "touchpoints"]
@@ -141,7 +141,7 @@ def transform(
 
 
 def conserved(gold_fact_touchpoints: nw.LazyFrame) -> nw.LazyFrame:
-    """Each order once for each model."""
+    """Returns each order once for each model."""
     orders = gold_fact_touchpoints.filter(nw.col("position") == 1)
     one = orders.select("revenue", day="ordered_on", orders=nw.lit(decimal.Decimal(1), MONEY))
     return nw.concat([one] * len(MODELS))

@@ -1,4 +1,4 @@
-"""Customers by recency, frequency and monetary value: quintiles and eleven named groups, at the end of each month."""
+"""Customers by recency, frequency and monetary value: quintiles and eleven named segments, at the end of each month."""
 
 import narwhals as nw
 
@@ -17,15 +17,15 @@ SEGMENTS = {
     2: ["Hibernating", "Hibernating", "At Risk", "At Risk", "Cannot Lose Them"],
     1: ["Lost", "Lost", "At Risk", "Cannot Lose Them", "Cannot Lose Them"],
 }
-"""Recency score to the groups of value 1 to 5. The value is the mean of the frequency and the monetary score, rounded
+"""Recency score to the segments of value 1 to 5. The value is the mean of the frequency and monetary scores, rounded
 half up."""
 
 
 class CustomerRfm(Table, primary_key=("snapshot_on", "customer_id"), partition_column="snapshot_on"):
     """One row per month end and customer with a valid order up to then.
 
-    A score is the quintile of the customer among all customers, as SQL's NTILE(5) gives it: 5 is the best, and ties
-    fall in the order of the customer numbers.
+    A score is the customer's quintile among all customers, like SQL's NTILE(5): 5 is the best, and ties are broken by
+    customer number.
     """
 
     snapshot_on: Date = key("Last day of a month")
@@ -38,7 +38,7 @@ class CustomerRfm(Table, primary_key=("snapshot_on", "customer_id"), partition_c
     frequency_score: int = column("Quintile by frequency: 5 is the most frequent", ge=1, le=QUINTILES)
     monetary_score: int = column("Quintile by monetary value: 5 is the highest", ge=1, le=QUINTILES)
     segment: str = column(
-        "Named group, by recency score and the mean of the other two",
+        "Named segment, by recency score and the mean of the other two",
         isin=list(dict.fromkeys(name for names in SEGMENTS.values() for name in names)),
     )
 
@@ -49,7 +49,7 @@ class CustomerRfm(Table, primary_key=("snapshot_on", "customer_id"), partition_c
 
 
 def ntile(order_by: str) -> nw.Expr:
-    """SQL's NTILE(5) over a snapshot, by a column and the customer number: equal parts, the larger ones first."""
+    """Returns SQL's NTILE(5) per month end, ordered by a column and the customer number: larger parts come first."""
     place = nw.col("customer_id").cum_count().over("snapshot_on", order_by=[order_by, "customer_id"]).cast(nw.Int64) - 1
     count = nw.len().over("snapshot_on").cast(nw.Int64)
     size, larger = count // QUINTILES, count % QUINTILES
@@ -59,7 +59,7 @@ def ntile(order_by: str) -> nw.Expr:
 
 
 def segment() -> nw.Expr:
-    """The named group of the scores."""
+    """Returns the named segment of the scores."""
     value = (nw.col("frequency_score") + nw.col("monetary_score") + 1) // 2
     names = {recency * 10 + n: name for recency, row in SEGMENTS.items() for n, name in enumerate(row, start=1)}
     return (nw.col("recency_score") * 10 + value).replace_strict(names, default=None, return_dtype=nw.String)

@@ -1,4 +1,4 @@
-"""What marketing as a whole costs and brings on a day, and proof that none of it got lost on the way."""
+"""Cost and revenue of marketing as a whole, per day, with checks that attribution loses nothing."""
 
 import narwhals as nw
 
@@ -10,7 +10,7 @@ from ecom_assets.table_asset import table_asset
 
 
 class DailyAcquisition(Table, primary_key="day", partition_column="day", amount="revenue"):
-    """One row per day with spend or a valid order. An attribution model without rows has shared nothing."""
+    """One row per day with spend or a valid order. An attribution model without rows has attributed nothing."""
 
     day: Date = key("Business day")
     orders: int = column(measures.VALID_ORDERS, ge=0)
@@ -19,11 +19,11 @@ class DailyAcquisition(Table, primary_key="day", partition_column="day", amount=
     new_customers: int = column("Customers with their first valid order on the day", ge=0)
     cac: float = column(measures.CAC, nullable=True, ge=0)
     mer: float = column("Marketing efficiency ratio: revenue per spend; null without spend", nullable=True)
-    reported_spend: Decimal = money("What advertising cost, as the accepted reports say", ge=0)
-    least_attributed: Decimal = money("Revenue that falls to channels by the model that shares least")
-    most_attributed: Decimal = money("Revenue that falls to channels by the model that shares most")
-    least_attributed_orders: Decimal = money("Orders that fall to channels by the model that shares least", ge=0)
-    most_attributed_orders: Decimal = money("Orders that fall to channels by the model that shares most", ge=0)
+    reported_spend: Decimal = money("Cost of advertising in the accepted reports", ge=0)
+    least_attributed: Decimal = money("Revenue attributed to channels by the model that attributes least")
+    most_attributed: Decimal = money("Revenue attributed to channels by the model that attributes most")
+    least_attributed_orders: Decimal = money("Orders attributed to channels by the model that attributes least", ge=0)
+    most_attributed_orders: Decimal = money("Orders attributed to channels by the model that attributes most", ge=0)
 
     @rule
     def spend_is_what_was_reported(cls) -> nw.Expr:
@@ -49,7 +49,7 @@ ATTRIBUTED = {"revenue": "attributed", "orders": "attributed_orders"}
 
 
 def attributed(attribution: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame:
-    """The least and the most that a model shares on each day. One without rows shares nothing."""
+    """Returns the least and the most that a model attributes on each day; zero for a model without rows."""
     c = nw.col
     nothing = {part: no_amount() for part in ATTRIBUTED}
     models = [days.select("day", model=nw.lit(model), **nothing) for model in MODELS]

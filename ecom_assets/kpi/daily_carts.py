@@ -1,4 +1,4 @@
-"""Carts by day, channel and device: how many are created, and how many of them are abandoned."""
+"""Carts by day, channel and device: created and abandoned."""
 
 import narwhals as nw
 
@@ -10,12 +10,12 @@ from ecom_assets.table_asset import table_asset
 class DailyCarts(Table, primary_key=("day", "channel", "device"), partition_column="day"):
     """One row per day, channel and device with a new cart.
 
-    A cart counts as abandoned unless it is bought within 24 hours, so a day is provisional until the two after it are
-    over: where clocks go forward, 24 hours reach past the next one.
+    A cart counts as abandoned unless it is bought within 24 hours, so a day is provisional until the two days after it
+    are over: when clocks go forward, 24 hours reach past the next day.
     """
 
     day: Date = key("Business day on which the carts were created")
-    channel: str = key("What brought the sessions in which they were created")
+    channel: str = key("Marketing channel of the sessions in which they were created")
     device: str = key("Kind of device")
     carts: int = column("Carts created", ge=1)
     abandoned_carts: int = column("Carts not bought within 24 hours", ge=0)

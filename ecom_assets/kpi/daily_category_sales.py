@@ -1,4 +1,4 @@
-"""Sales by day and category of the catalogue, as the products stood at the moment of the sale or refund."""
+"""Sales by day and category: that of the product at the moment of the sale or refund."""
 
 import narwhals as nw
 
@@ -15,8 +15,10 @@ class DailyCategorySales(
     """One row per day and category with a valid sale or a refund."""
 
     day: Date = key("Business day")
-    category: str = key("Where the product stood in the catalogue; unknown where it did not say")
-    orders: int = column("Valid orders with a product of the category; an order of several counts in each", ge=0)
+    category: str = key("Category of the product in the catalogue; unknown if not given")
+    orders: int = column(
+        "Valid orders with a product of the category; an order with several categories counts in each", ge=0
+    )
     units: int = column(measures.UNITS, ge=0)
     gross_sales: Decimal = money(measures.GROSS_SALES, ge=0)
     discounts: Decimal = money(measures.DISCOUNTS, ge=0)
@@ -31,7 +33,7 @@ AMOUNTS = ["gross_sales", "discounts", "returns"]
 
 
 def with_category(rows: nw.LazyFrame, products: nw.LazyFrame) -> nw.LazyFrame:
-    """Adds the category of the product's version."""
+    """Returns the rows with the category of the product's version."""
     categories = products.select("product_key", "category")
     return rows.join(categories, on="product_key", how="left").with_columns(
         nw.col("category").fill_null(measures.UNKNOWN_CATEGORY)

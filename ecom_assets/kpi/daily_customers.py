@@ -1,4 +1,4 @@
-"""Buyers by day: new, returning and guests, and what they brought."""
+"""Buyers by day: new, returning and guests, and their sales."""
 
 import narwhals as nw
 
@@ -12,8 +12,8 @@ from ecom_assets.table_asset import table_asset
 class DailyCustomers(Table, primary_key="day", partition_column="day"):
     """One row per day with a valid order.
 
-    An order is new when it is its customer's first valid one by moment and number; guests are unknown,
-    so their orders are neither new nor returning.
+    An order is new if it is its customer's first valid one by moment and number. Orders of guests are neither new nor
+    returning.
     """
 
     day: Date = key("Business day")

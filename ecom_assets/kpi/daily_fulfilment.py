@@ -1,4 +1,4 @@
-"""Fulfilment by promised day: what left in time, and how long orders take to ship and to arrive."""
+"""Fulfilment by promised day: on-time shipping, and hours to ship and to deliver."""
 
 import narwhals as nw
 
@@ -15,16 +15,16 @@ DAYS_TO_ARRIVE = 14
 class DailyFulfilment(Table, primary_key="day", partition_column="day"):
     """One row per day for which a shipment that is not cancelled was promised, at most six weeks ahead.
 
-    A day is provisional until two weeks later: by then nearly all that was promised has arrived.
+    A day is provisional for two weeks: by then nearly all shipments promised for it have arrived.
     """
 
-    day: Date = key("Day by which the shipments were to leave the warehouse")
+    day: Date = key("Day by which the shipments had to leave the warehouse")
     due: int = column("Shipments promised for the day, whether they have left or not", ge=0)
-    shipped_on_time: int = column("Those that left by the day's end", ge=0)
-    shipped_late: int = column("Those that left later", ge=0)
-    unshipped: int = column("Those that have not left yet", ge=0)
-    delivered: int = column("Those that have arrived", ge=0)
-    on_time_shipping: float = column("Shipments that left in time per shipment due", ge=0, le=1)
+    shipped_on_time: int = column("Shipments that left by the end of the day", ge=0)
+    shipped_late: int = column("Shipments that left later", ge=0)
+    unshipped: int = column("Shipments that have not left yet", ge=0)
+    delivered: int = column("Shipments that have arrived", ge=0)
+    on_time_shipping: float = column("Shipments that left on time per shipment due", ge=0, le=1)
     median_hours_to_ship: float = column(
         "Median hours from order to shipment, of those that have left", nullable=True, ge=0
     )

@@ -1,4 +1,4 @@
-"""The way to a purchase by day, channel and device: how many sessions come how far."""
+"""The purchase funnel by day, channel and device: sessions that reached each step."""
 
 import itertools
 
@@ -14,12 +14,11 @@ STEPS = ["view", "cart", "checkout", "payment", "purchase"]
 class DailyFunnel(Table, primary_key=("day", "channel", "device"), partition_column="day"):
     """One row per day, channel and device with a session.
 
-    Closed: the session took the step after all steps before it, in their order. Open: it took the
-    step, however it came there.
+    Closed: the session took the step after all earlier steps, in order. Open: it took the step, in any order.
     """
 
     day: Date = key("Business day on which the sessions start")
-    channel: str = key("What brought the sessions")
+    channel: str = key("Marketing channel of the sessions")
     device: str = key("Kind of device")
     sessions: int = column("Sessions", ge=1)
     closed_view: int = column("Sessions with a view", ge=0)

@@ -1,4 +1,4 @@
-"""Stock by day and category: how much there is, how fast it sells, how long it lasts and what is out of stock."""
+"""Stock by day and category: units, value, sell-through, days of supply and stock-outs."""
 
 import narwhals as nw
 
@@ -15,30 +15,32 @@ TRAILING_DAYS = 28
 class DailyInventory(Table, primary_key=("day", "category"), partition_column="day"):
     """One row per day and category with stock.
 
-    What is of 28 days is of the day and the 27 before it, as far as there was stock, and of the products that stand in
-    the category as the day ends, wherever they stood before. Counts, units and amounts add up over categories; a ratio
-    of all is the ratio of the sums. Units without a known cost are worth nothing here.
+    Measures of 28 days cover the day and the 27 before it, as far as there was stock, for the products that are in the
+    category at the end of the day, whichever category they were in before. Counts, units and amounts add up over
+    categories; compute a ratio over categories from the sums. Units without a known cost have no value here.
     """
 
     day: Date = key("Business day")
-    category: str = key("Where the products stand in the catalogue; unknown where it does not say")
+    category: str = key("Category in the catalogue; unknown if not given")
     products: int = column("Products that have been in stock", ge=1)
-    on_hand: int = column("Units on hand as the day ends")
+    on_hand: int = column("Units on hand at the end of the day")
     stock_value: Decimal = money("Units on hand at cost")
     units_sold: int = column(measures.STOCK_SOLD, ge=0)
     stock_outs: int = column("Products with nothing on hand that sold within the 28 days", ge=0)
     stock_out_rate: float = column("Stock-outs per product", ge=0, le=1)
     days_stocked_28d: int = column("Days with stock in the 28 days", ge=1, le=TRAILING_DAYS)
-    units_sold_28d: int = column("Units that left for customers in 28 days", ge=0)
-    units_available_28d: int = column("Units on hand as the 28 days began, and units received in them")
-    cost_of_goods_28d: Decimal = money("Units that left for customers in 28 days, at cost", ge=0)
+    units_sold_28d: int = column("Units sold in the 28 days", ge=0)
+    units_available_28d: int = column("Units on hand at the start of the 28 days, plus units received in them")
+    cost_of_goods_28d: Decimal = money("Units sold in the 28 days, at cost", ge=0)
     mean_stock_value_28d: float = column("Mean of the stock values of the 28 days")
-    sell_through_28d: float = column("Units sold per unit available, in 28 days; null if none was", nullable=True)
+    sell_through_28d: float = column(
+        "Units sold per unit available, in the 28 days; null if none was available", nullable=True
+    )
     days_of_supply: float = column(
-        "Units on hand per unit sold on a mean day of the 28; null where nothing sold", nullable=True
+        "Units on hand per mean units sold per day of the 28; null if nothing sold", nullable=True
     )
     turnover_28d: float = column(
-        "Cost of goods sold per mean stock value, in 28 days; null where the stock is worth nothing", nullable=True
+        "Cost of goods sold per mean stock value, in the 28 days; null if that value is zero", nullable=True
     )
 
     @rule
@@ -57,7 +59,7 @@ AMOUNTS_OF_28_DAYS = ["cost_of_goods_28d", "summed_stock_value"]
 
 
 def in_28_days(stock: nw.LazyFrame) -> nw.LazyFrame:
-    """Adds for each product and day what its 28 days come to: a running sum that each day enters, and later leaves."""
+    """Returns the 28-day sums of each product and day: running sums that each day enters, and later leaves."""
     c = nw.col
     enters = stock.with_columns(
         enters=nw.lit(1, nw.Int64),

@@ -1,4 +1,4 @@
-"""What a day contributes once goods, shipping, payments and marketing are paid for."""
+"""Contribution margin per day: net sales less goods, shipping, payment fees and marketing."""
 
 import narwhals as nw
 
@@ -9,32 +9,32 @@ from ecom_assets.expressions.money import MONEY, ratio, total, total_count
 from ecom_assets.table_asset import table_asset
 
 DAYS_TO_LEAVE = 28
-"""By then nearly all that was ordered has left the warehouse."""
+"""By then nearly all orders have left the warehouse."""
 
 
 class DailyMargin(Table, primary_key="day", partition_column="day", amount="contribution_margin"):
     """One row per day with a valid order, a refund or a cost.
 
-    Costs are those of the day on which they arise: goods and shipping on the order day, fees on the payment day,
-    marketing on the day on which it was shown. Goods of cancelled orders stay with the shop and cost it nothing, though
-    their sales stand until they are refunded. Goods that come back do not bring their cost back. What a shipment costs
-    is known once it has left: a day is provisional for four weeks.
+    Costs belong to the day on which they arise: goods and shipping to the order day, fees to the payment day, marketing
+    to the day on which it was shown. Goods of cancelled orders stay with the shop and cost nothing, though their sales
+    count until they are refunded. Returned goods do not reverse their cost. The cost of a shipment is known once it has
+    left: a day is provisional for four weeks.
     """
 
     day: Date = key("Business day")
     net_sales: Decimal = money(measures.NET_SALES)
     cost_of_goods: Decimal = money(
-        "What the units of valid orders not cancelled cost the shop, where it is known", ge=0
+        "Cost to the shop of the units of valid, not cancelled orders, as far as known", ge=0
     )
-    shipping_cost: Decimal = money("What the carriers charge for the shipments of the day's orders", ge=0)
-    payment_fees: Decimal = money("What the payment providers charge", ge=0)
+    shipping_cost: Decimal = money("Fees of the carriers for the shipments of the day's orders", ge=0)
+    payment_fees: Decimal = money("Fees of the payment providers", ge=0)
     marketing: Decimal = money(measures.SPEND, ge=0)
     contribution_margin: Decimal = money(
-        "Net sales less cost of goods, shipping cost, payment fees and marketing; too high by the goods of unknown cost"
+        "Net sales less cost of goods, shipping cost, payment fees and marketing; overstated by goods of unknown cost"
     )
     units_of_unknown_cost: int = column("Units of these orders whose product has no known cost", ge=0)
     contribution_margin_share: float = column(
-        "Contribution margin per net sales; null where these are zero", nullable=True
+        "Contribution margin per net sales; null if net sales are zero", nullable=True
     )
 
     @rule

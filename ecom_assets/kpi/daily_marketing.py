@@ -1,4 +1,4 @@
-"""Marketing by day, channel and campaign: what was spent, and what it brought."""
+"""Marketing by day, channel and campaign: spend, and the orders and revenue attributed to it."""
 
 import narwhals as nw
 
@@ -13,21 +13,21 @@ MODEL = "last_non_direct"
 class DailyMarketing(Table, primary_key=("day", "channel", "campaign"), partition_column="day", amount="spend"):
     """One row per day, channel and campaign with spend or an order.
 
-    An order falls to the last touchpoint that is not direct. What other models say is in `kpi.attribution`.
+    An order is attributed to the last touchpoint that is not direct. `kpi.attribution` has the other models.
     """
 
     day: Date = key("Business day")
-    channel: str = key("Marketing channel; unknown where no session is known")
-    campaign: str = key("Name of the campaign; none where there is none")
+    channel: str = key("Marketing channel; unknown without a session")
+    campaign: str = key("Name of the campaign; “none” without a campaign")
     spend: Decimal = money(measures.SPEND, ge=0)
     impressions: int = column(measures.IMPRESSIONS, ge=0)
     clicks: int = column(measures.CLICKS, ge=0)
     ctr: float = column("Click-through rate: clicks per impression; null without impressions", nullable=True, ge=0)
     cpc: float = column("Cost per click; null without clicks", nullable=True, ge=0)
-    cpm: float = column("Cost of a thousand impressions; null without impressions", nullable=True, ge=0)
-    orders: Decimal = money("Orders that fall to it", ge=0)
-    revenue: Decimal = money("Attributed revenue: gross sales less discounts of the orders that fall to it")
-    new_customers: Decimal = money("Customers whose first order falls to it", ge=0)
+    cpm: float = column("Cost per thousand impressions; null without impressions", nullable=True, ge=0)
+    orders: Decimal = money("Orders attributed", ge=0)
+    revenue: Decimal = money("Attributed revenue: gross sales less discounts of the orders attributed")
+    new_customers: Decimal = money("Customers whose first order is attributed", ge=0)
     new_revenue: Decimal = money("Attributed revenue of first orders")
     cac: float = column(measures.CAC, nullable=True, ge=0)
     roas: float = column("Return on advertising spend: attributed revenue per spend; null without spend", nullable=True)

@@ -1,4 +1,4 @@
-"""Payments by day and method: what was tried, what failed and what came in."""
+"""Payments by day and method: attempted, failed and captured."""
 
 import narwhals as nw
 
@@ -14,16 +14,16 @@ class DailyPayments(Table, primary_key=("day", "method"), partition_column="day"
 
     day: Date = key("Business day")
     method: str = key("Means of payment")
-    attempts: int = column("Payments tried: all but refunds", ge=0)
-    authorised_count: int = column("Payments authorised and not captured yet", ge=0)
+    attempts: int = column("Payments attempted: all except refunds", ge=0)
+    authorised_count: int = column("Payments authorised but not captured yet", ge=0)
     captured_count: int = column("Payments captured", ge=0)
     failed_count: int = column("Payments that failed", ge=0)
     refunded_count: int = column("Refunds", ge=0)
-    authorised_amount: Decimal = money("Amount authorised and not captured yet", ge=0)
+    authorised_amount: Decimal = money("Amount authorised but not captured yet", ge=0)
     captured_amount: Decimal = money("Amount captured", ge=0)
     failed_amount: Decimal = money("Amount of failed payments", ge=0)
     refunded_amount: Decimal = money("Amount refunded", ge=0)
-    fees: Decimal = money("What the providers charge", ge=0)
+    fees: Decimal = money("Fees of the payment providers", ge=0)
     payment_failure_rate: float = column(
         "Failed payments per attempt; null without attempts", nullable=True, ge=0, le=1
     )

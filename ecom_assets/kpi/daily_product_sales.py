@@ -1,4 +1,4 @@
-"""Sales by day and product, with what a unit brings and how much of it comes back."""
+"""Sales by day and product, with selling price and return rate."""
 
 import narwhals as nw
 

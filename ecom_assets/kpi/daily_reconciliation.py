@@ -1,4 +1,4 @@
-"""Money conserved: what silver says of a day is what each table made of it says, to the last decimal."""
+"""Money reconciled end to end: each table has the amounts of silver, per day and to the last decimal."""
 
 from collections.abc import Sequence
 
@@ -31,7 +31,7 @@ WITH counted AS (
         coalesce(sum(row_count) FILTER (arrived_on - event_on = 2), 0) AS under_48,
         coalesce(sum(row_count) FILTER (arrived_on - event_on > 2), 0) AS over_48
     FROM ledger.arrivals GROUP BY ALL
-), told AS (
+), restated AS (
     SELECT table_name, day, arg_max(amount, told_at) - arg_min(amount, told_at) AS restated_amount
     FROM ledger.amounts GROUP BY ALL
 )
@@ -41,42 +41,42 @@ SELECT
     bad_count / nullif(rows_checked, 0) AS bad_share,
     state = 'stored' AS is_complete,
     CASE WHEN is_good THEN coalesce(1 - bad_count / nullif(rows_checked, 0), 1) ELSE 0 END AS quality_score,
-    -- hours from the end of the business day to when its rows were last written; negative before that end
+    -- hours from the end of the business day to the last write of its rows; negative before that end
     CASE WHEN is_good THEN seconds_since_day / 3600 END AS freshness_hours,
     -- hours from the end of the business day whose figures the row changes
     under_24 / arrived AS late_share_under_24_hours, under_48 / arrived AS late_share_24_to_48_hours,
     over_48 / arrived AS late_share_over_48_hours, restated_amount
-FROM counted LEFT JOIN late USING (table_name, day) LEFT JOIN told USING (table_name, day)
+FROM counted LEFT JOIN late USING (table_name, day) LEFT JOIN restated USING (table_name, day)
 """,
 )
 """How good each table-day is, from the ledger.
 
 Rows are checked when they are read (bronze: are they readable?) and when their table is made; superseded versions and
-duplicates are not counted. The score is the rows that passed per row checked: 1 where there was nothing to check, 0
-where the day failed or is blocked. A day is complete when nothing in its reach is missing or still to come.
-Freshness is how many hours after the end of the business day its rows were last written, a repair included; null where
-it has no good rows.
-Late shares are of the rows that arrived in bronze on a day. How late a row is counts from the end of the business day
-on which it happened: what arrives on the next day is under 24 hours late, on the one after 24 to 48. A later state of
-an order, a shipment and the like happens on their day: it comes late to the figures of that day.
-The restated amount is what the day's amount is now less what it was when it was first told, in shop currency: of net
-sales, spend and the like, where the table's header names one. A provisional day was told too. Null elsewhere.
+duplicates are not counted. The score is rows passed per row checked: 1 if there was nothing to check, 0 if the day
+failed or is blocked. A day is complete if nothing in its reach is missing or not final.
+Freshness is the hours from the end of the business day to the last write of its rows, repairs included; null without
+good rows.
+Late shares are shares of the rows that arrived in bronze on a day. Lateness counts from the end of the event day: a row
+that arrives on the next day is under 24 hours late, one on the day after 24 to 48. A later state of an order or a
+shipment has the event day of the order, so it counts as late.
+The restated amount is the day's total now less its total when first recorded, in shop currency: of net sales, spend or
+another amount that the table's header names; null without one. Totals of provisional days count as recorded.
 """
 
 
 class DailyReconciliation(Table, primary_key=("day", "measure", "table_name"), partition_column="day"):
     """One row per day, amount and table that holds it.
 
-    The amounts of silver are worked out anew from the lines, orders, returns and payments. Revenue is gross sales less
-    discounts. A table of known customers is taken together with the sales and refunds of guests. A day on which one
-    table differs fails here, and the rows that differ are shown.
+    The amounts of silver are recomputed from the lines, orders, returns and payments. Revenue is gross sales less
+    discounts. To a table of known customers, the sales and refunds of guests are added. A day on which one table
+    differs fails here, and its check shows the rows that differ.
     """
 
     day: Date = key("Business day")
-    measure: str = key("What is compared", isin=ALL)
-    table_name: str = key("The table that holds it")
-    amount: Decimal = money("The amount in that table")
-    amount_in_silver: Decimal = money("The amount in silver")
+    measure: str = key("Measure compared", isin=ALL)
+    table_name: str = key("Table compared")
+    amount: Decimal = money("Amount in that table")
+    amount_in_silver: Decimal = money("Amount in silver")
 
     @rule
     def same_in_every_table(cls) -> nw.Expr:
@@ -85,12 +85,12 @@ class DailyReconciliation(Table, primary_key=("day", "measure", "table_name"), p
 
 
 def by_day(rows: nw.LazyFrame, names: Sequence[str], *keys: str) -> nw.LazyFrame:
-    """The sums of columns by day."""
+    """Returns the sums of columns by day."""
     return rows.group_by("day", *keys).agg(*map(total, names))
 
 
 def in_silver(items: nw.LazyFrame, orders: nw.LazyFrame, returns: nw.LazyFrame, payments: nw.LazyFrame) -> nw.LazyFrame:
-    """The amounts that a day's rows of silver come to, a column each."""
+    """Returns the amounts of silver by day, one column each."""
     c = nw.col
     valid = orders.filter(measures.is_valid_sale())
     lines = items.join(valid, on="order_id", how="semi").select(
@@ -169,7 +169,7 @@ def transform(
             for name in names
         ]
     )
-    held = nw.concat(
+    found = nw.concat(
         [by_day(rows, names).with_columns(table_name=nw.lit(table)) for table, (rows, names) in tables.items()],
         how="diagonal",
     )
@@ -180,7 +180,7 @@ def transform(
         for place in ("", "_in_silver")
     )
     return (
-        compared.join(held, on=["day", "table_name"], how="left")
+        compared.join(found, on=["day", "table_name"], how="left")
         .join(silver.select("day", **there), on="day", how="left")
         .with_columns(amount=amount, amount_in_silver=amount_in_silver)
         .filter(~c("amount").is_null() | ~c("amount_in_silver").is_null())

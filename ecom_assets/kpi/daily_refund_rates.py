@@ -1,4 +1,4 @@
-"""How much of what is ordered is refunded: by the day of the order, not of the refund."""
+"""Refund rates by order day: the share of orders and of their value that is refunded."""
 
 import narwhals as nw
 
@@ -14,18 +14,18 @@ REFUND_DAYS = 45
 
 
 class DailyRefundRates(Table, primary_key=("day", "channel"), partition_column="day"):
-    """One row per order day and channel with a valid order: what merchandise of its orders was refunded in 45 days.
+    """One row per order day and channel with a valid order, with the merchandise refunded within 45 days.
 
-    Refunds that name no order are in none. A day is provisional until the 45 days are over.
+    Refunds that name no order are not counted. A day is provisional until the 45 days are over.
     """
 
     day: Date = key("Business day on which the orders were placed")
-    channel: str = key("Where they were sold")
+    channel: str = key("Sales channel")
     orders: int = column(measures.VALID_ORDERS, ge=0)
-    refunded_orders: int = column("Orders of which merchandise was refunded within 45 days", ge=0)
+    refunded_orders: int = column("Orders with merchandise refunded within 45 days", ge=0)
     sold: Decimal = money("Gross sales less discounts of the orders")
     refunded: Decimal = money("Refunded merchandise value of the orders within 45 days", ge=0)
-    refund_rate_value: float = column("Refunded value per value sold; null where this is zero", nullable=True)
+    refund_rate_value: float = column("Refunded value per value sold; null if nothing was sold", nullable=True)
     refund_rate_orders: float = column("Refunded orders per order; null without orders", nullable=True, ge=0, le=1)
 
     @rule

@@ -1,4 +1,4 @@
-"""How many of the customers so far have come back, day by day."""
+"""Repeat purchase rate to date, per day."""
 
 import narwhals as nw
 
@@ -9,7 +9,7 @@ from ecom_assets.table_asset import table_asset
 
 
 class DailyRepeatRates(Table, primary_key="day", partition_column="day"):
-    """One row per day since the first valid order of a known customer, the day included in what is to date."""
+    """One row per day since the first valid order of a known customer. Measures to date include the day."""
 
     day: Date = key("Business day")
     customers: int = column("Customers with a valid order to date", ge=0)

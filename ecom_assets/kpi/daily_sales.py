@@ -1,4 +1,4 @@
-"""Sales by day and channel, with what an order and a unit are worth."""
+"""Sales by day and channel, with average order value and selling price."""
 
 import narwhals as nw
 
@@ -12,7 +12,7 @@ class DailySales(measures.SalesTable, primary_key=("day", "channel"), partition_
     """One row per day and channel with a valid order or a refund."""
 
     day: Date = key("Business day")
-    channel: str = key("Where it was sold")
+    channel: str = key("Sales channel")
     orders: int = column(measures.VALID_ORDERS, ge=0)
     cancelled_orders: int = column(measures.CANCELLED_ORDERS, ge=0)
     units: int = column(measures.UNITS, ge=0)

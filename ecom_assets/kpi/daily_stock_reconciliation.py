@@ -1,4 +1,4 @@
-"""Stock conserved: silver's movements explain each day's change, and each day opens as the day before ended."""
+"""Stock reconciled: silver's movements explain each day's change, and each day opens as the day before closed."""
 
 import narwhals as nw
 
@@ -10,13 +10,15 @@ from ecom_assets.table_asset import table_asset
 
 
 class DailyStockReconciliation(Table, primary_key="day", partition_column="day"):
-    """One row per day with stock. A day on which units come from nowhere, or go there, fails here."""
+    """One row per day with stock. A day on which units appear or disappear without a movement fails here."""
 
     day: Date = key("Business day")
-    opening: int = column("Units on hand as the day begins")
-    on_hand: int = column("Units on hand as the day ends")
-    units_moved: int = column("Units that came less those that left, by the movements in silver")
-    broken_chains: int = column("Products that do not open with what was on hand as the day before ended", ge=0)
+    opening: int = column("Units on hand at the start of the day")
+    on_hand: int = column("Units on hand at the end of the day")
+    units_moved: int = column("Units that entered less units that left, by the movements in silver")
+    broken_chains: int = column(
+        "Products whose opening differs from the units on hand at the end of the day before", ge=0
+    )
 
     @rule
     def movements_explain_the_change(cls) -> nw.Expr:

@@ -1,4 +1,4 @@
-"""Orders without lines, or whose lines do not come to their subtotal: some of these are late, set aside, or wrong."""
+"""Orders whose accepted lines do not sum to their subtotal: lines may be late, quarantined or wrong."""
 
 import narwhals as nw
 
@@ -9,23 +9,21 @@ from ecom_assets.table_asset import table_asset
 
 
 class IncompleteOrders(Table, primary_key="order_id", partition_column="ordered_on"):
-    """One row per order without an accepted line, or with lines that come to more or less than its subtotal.
+    """One row per order without an accepted line, or with lines whose sum differs from its subtotal.
 
-    Sales are made of lines, so they lack the difference until the lines are there, and an order without any altogether.
-    Where these come late, the row goes when they do.
+    Sales are made from lines, so they lack the difference until the missing lines arrive; the row then disappears. An
+    order without any line is not in sales at all.
     """
 
     order_id: str = key("Order number issued by the shop")
     difference: Decimal = money(
-        "Subtotal less lines: above zero where lines are missing; null without a subtotal", nullable=True
+        "Subtotal less lines: positive if lines are missing; null without a subtotal", nullable=True
     )
     ordered_on: Date = column("Business day on which it was placed")
-    channel: str = column("Where it was sold")
-    status: str = column("Where the order stands")
-    subtotal: Decimal = money(
-        "What its lines come to after line discounts, as the order says; null where it does not", nullable=True
-    )
-    lines_amount: Decimal = money("What its accepted lines come to after line discounts; zero without any")
+    channel: str = column("Sales channel")
+    status: str = column("Status of the order")
+    subtotal: Decimal = money("Sum of the lines after line discounts, from the order; null if not given", nullable=True)
+    lines_amount: Decimal = money("Sum of the accepted lines after line discounts; zero without lines")
 
     @rule
     def subtotal_less_lines(cls) -> nw.Expr:

@@ -1,4 +1,4 @@
-"""Customers by the month of their first order: how many come back, and what they have brought."""
+"""Customers by the month of their first order: retention and net sales to date."""
 
 import narwhals as nw
 
@@ -12,17 +12,17 @@ from ecom_assets.table_asset import table_asset
 class MonthlyCohorts(Table, primary_key=("month_end", "cohort"), partition_column="month_end"):
     """One row per month and cohort: the customers whose first valid order falls into the cohort's month.
 
-    It is written when the month is over, and holds all cohorts up to that month.
+    Written when the month is over, for all cohorts up to that month.
     """
 
     month_end: Date = key("Last day of the month")
     cohort: Date = key("First day of the month of the first order")
     customers: int = column("Customers of the cohort", ge=0)
-    active_customers: int = column("Those with a valid order in the month", ge=0)
+    active_customers: int = column("Customers of the cohort with a valid order in the month", ge=0)
     retention_rate: float = column("Active customers per customer", ge=0, le=1)
     month_offset: int = column("Months since that of the first order", ge=0)
     net_sales: Decimal = money("Net sales to the cohort in the month")
-    net_sales_to_date: Decimal = money("Net sales to the cohort up to the month's end")
+    net_sales_to_date: Decimal = money("Net sales to the cohort up to the end of the month")
     net_sales_per_customer: float = column("Lifetime value so far: net sales to date per customer of the cohort")
 
     @rule

@@ -1,4 +1,4 @@
-"""Where the money of a month comes from: categories, days of the week, customers, means of payment, season."""
+"""Sources of a month's sales: categories, part of the week, customers, payment methods, season."""
 
 import narwhals as nw
 
@@ -17,18 +17,18 @@ CATEGORIES, WEEK, CUSTOMERS, PAYMENTS, SEASON = "category", "part of the week", 
 class MonthlyInsights(Table, primary_key=("month_end", "insight", "item"), partition_column="month_end"):
     """One row per month, insight and part into which the insight divides an amount.
 
-    Sales are gross sales less discounts. By category, by part of the week (weekday, weekend) and by customers (the top
-    20 % of the known customers of the month by their sales, and the others) they are those of the month; by season
-    (the month, the other months) those of the 365 days up to its end. By payment method it is the amount captured.
+    The amount is gross sales less discounts of the month by category, by part of the week (weekday, weekend) and by
+    customers (the top 20 % of the known customers of the month by their sales, and the others); of the 365 days up to
+    its end by season (the month, the other months). By payment method it is the amount captured in the month.
     """
 
     month_end: Date = key("Last day of the month")
-    insight: str = key("How the amount is divided", isin=[CATEGORIES, WEEK, CUSTOMERS, PAYMENTS, SEASON])
+    insight: str = key("Dimension by which the amount is divided", isin=[CATEGORIES, WEEK, CUSTOMERS, PAYMENTS, SEASON])
     item: str = key("The part")
     amount: Decimal = money("Amount of the part")
-    share: float = column("Share of the part in the amount; null where the amount is zero", nullable=True)
+    share: float = column("Share of the part in the amount; null if the amount is zero", nullable=True)
     index: float = column(
-        "Amount per day of the part by amount per day of the whole; null where the parts are not made of days",
+        "Amount per day of the part, relative to that of the whole; null if the parts are not made of days",
         nullable=True,
     )
 
@@ -37,13 +37,13 @@ WHOLE = ["month_end", "insight"]
 
 
 def in_month(rows: nw.LazyFrame, month_ends: nw.LazyFrame) -> nw.LazyFrame:
-    """The rows of the months that end."""
+    """Returns the rows of the months that end."""
     same_month = month_of(nw.col("day")) == month_of(nw.col("month_end"))
     return rows.join(month_ends, how="cross").filter(same_month)
 
 
 def best_customers(metrics: nw.LazyFrame, month_ends: nw.LazyFrame) -> nw.LazyFrame:
-    """What the top fifth of a month's customers spent, and what the others did."""
+    """Returns the sales to the top fifth of a month's customers, and to the others."""
     c = nw.col
     customers = (
         in_month(metrics.filter(c("orders") > 0).select("day", "customer_id", amount=measures.revenue()), month_ends)

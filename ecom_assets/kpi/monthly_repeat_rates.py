@@ -1,4 +1,4 @@
-"""How many customers of the last 90 and 365 days have bought more than once in them, at the end of each month."""
+"""Repeat purchase rates over the last 90 and 365 days, at the end of each month."""
 
 import narwhals as nw
 
@@ -12,10 +12,10 @@ SHORT, LONG = 90, 365
 
 
 class MonthlyRepeatRates(Table, primary_key=("month_end", "trailing_days"), partition_column="month_end"):
-    """One row per month and number of days, where a known customer has placed a valid order in these days."""
+    """One row per month and number of days, if a known customer has placed a valid order in these days."""
 
-    month_end: Date = key("Last day of the month, and of the days looked at")
-    trailing_days: int = key("Number of days looked at", isin=[SHORT, LONG])
+    month_end: Date = key("Last day of the month, and of the trailing days")
+    trailing_days: int = key("Number of trailing days", isin=[SHORT, LONG])
     customers: int = column("Customers with a valid order in these days", ge=0)
     repeat_customers: int = column("Customers with two or more valid orders in these days", ge=0)
     repeat_purchase_rate: float = column("Repeat customers per customer, in these days", ge=0, le=1)

@@ -1,4 +1,4 @@
-"""Products by what they bring in: the few that make most of the sales, at the end of each month."""
+"""ABC classes of products by their share of sales, at the end of each month."""
 
 import narwhals as nw
 
@@ -16,16 +16,16 @@ A_SHARE, B_SHARE = 0.8, 0.95
 class ProductAbc(Table, primary_key=("month_end", "product_id"), partition_column="month_end"):
     """One row per month and product with sales above zero in it.
 
-    Products in the order of their sales, ties by stock code: those that begin within the first 80 % of all sales are
-    of class A, those within the next 15 % of class B, the rest of class C.
+    Products are ordered by sales, ties by stock code: those whose cumulative share starts within the first 80 % of all
+    sales are class A, those within the next 15 % class B, the rest class C.
     """
 
     month_end: Date = key("Last day of the month")
     product_id: str = key("Stock code; codes are case-sensitive")
     place: int = column("Its place by sales, from 1", ge=1)
     sales: Decimal = money("Gross sales less discounts in the month", gt=0)
-    share: float = column("Its share in the sales of these products", gt=0, le=1)
-    cumulative_share: float = column("Share of the products up to and with it", gt=0, le=1)
+    share: float = column("Share of the product in the sales of these products", gt=0, le=1)
+    cumulative_share: float = column("Cumulative share, up to and including the product", gt=0, le=1)
     abc_class: str = column("A, B or C", isin=["A", "B", "C"])
 
     @rule

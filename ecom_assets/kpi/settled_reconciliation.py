@@ -1,4 +1,4 @@
-"""Money conserved where it is known late: margins, what orders still owe, and what cohorts have brought."""
+"""Amounts reconciled that are known only weeks later: margins, open amounts of orders, and cohorts."""
 
 import narwhals as nw
 
@@ -15,18 +15,19 @@ SIDES = ["amount", "amount_upstream"]
 class SettledReconciliation(Table, primary_key=("day", "table_name", "measure"), partition_column="day"):
     """One row per day, table and amount that is settled only weeks later.
 
-    The margin's parts are held against silver, its net sales against `kpi.daily_sales`, which is itself held against
-    silver, its cost of goods against `gold.fact_sales`, which gives each line the cost of its product at the time. What
-    is captured less what is due, worked out anew from the silver orders, lines and payments of all orders of the day,
-    is what `kpi.unsettled_orders` lists. On the last day of a month, what all cohorts have brought is what all
-    customers with an order have brought. A day on which one differs fails here. It is provisional for 45 days.
+    The parts of the margin are compared with silver; its net sales with `kpi.daily_sales`, which is itself compared
+    with silver; its cost of goods with `gold.fact_sales`, which has the cost of each line's product at the time. The
+    amounts that `kpi.unsettled_orders` lists are compared with captured less due, recomputed from the silver orders,
+    lines and payments of all orders of the day. On the last day of a month, the net sales to date of all cohorts are
+    compared with those of all customers with an order. A day on which one differs fails here. A day is provisional for
+    45 days.
     """
 
     day: Date = key("Business day")
-    table_name: str = key("The table that holds it")
-    measure: str = key("What is compared")
-    amount: Decimal = money("The amount in that table")
-    amount_upstream: Decimal = money("The amount in what that table is made of")
+    table_name: str = key("Table compared")
+    measure: str = key("Measure compared")
+    amount: Decimal = money("Amount in that table")
+    amount_upstream: Decimal = money("Amount in the tables that it is made from")
 
     @rule
     def same_upstream(cls) -> nw.Expr:
@@ -35,10 +36,10 @@ class SettledReconciliation(Table, primary_key=("day", "table_name", "measure"),
 
 
 def owed(items: nw.LazyFrame, orders: nw.LazyFrame, payments: nw.LazyFrame) -> nw.LazyFrame:
-    """What was captured for each of a day's orders, and what was due, with the other sign."""
+    """Returns the amounts captured for each of a day's orders, and the amounts due with a negative sign."""
     c = nw.col
-    standing = orders.filter(c("status") != "cancelled")
-    with_total, without_total = standing.filter(~c("total").is_null()), standing.filter(c("total").is_null())
+    not_cancelled = orders.filter(c("status") != "cancelled")
+    with_total, without_total = not_cancelled.filter(~c("total").is_null()), not_cancelled.filter(c("total").is_null())
     received = nw.when(c("status") == "captured").then(c("amount")).when(c("status") == "refunded").then(-c("amount"))
     paid = payments.select("order_id", "paid_on", received=received.cast(MONEY)).join(orders, on="order_id")
     due = [
@@ -52,7 +53,7 @@ def owed(items: nw.LazyFrame, orders: nw.LazyFrame, payments: nw.LazyFrame) -> n
 
 
 def brought_by_month_ends(customers: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame:
-    """What each customer with an order has brought up to the end of each month."""
+    """Returns the net sales to date of each customer with an order, at the end of each month."""
     c = nw.col
     month_ends = days.filter(is_month_end(c("day"))).select(month_end="day")
     so_far = customers.join(month_ends, how="cross").filter(c("day") <= c("month_end"))
@@ -75,8 +76,10 @@ def transform(
     days: nw.LazyFrame,
 ) -> nw.LazyFrame:
     fees = silver_payments.select(day="paid_on", amount_upstream="fee").join(days, on="day", how="semi")
-    standing = silver_orders.filter(nw.col("status") != "cancelled")
-    goods = gold_fact_sales.join(standing, on="order_id", how="semi").select(day="ordered_on", amount_upstream="cost")
+    not_cancelled = silver_orders.filter(nw.col("status") != "cancelled")
+    goods = gold_fact_sales.join(not_cancelled, on="order_id", how="semi").select(
+        day="ordered_on", amount_upstream="cost"
+    )
     upstream = {
         ("kpi.daily_margin", "net_sales"): kpi_daily_sales.select("day", amount_upstream="net_sales"),
         ("kpi.daily_margin", "cost_of_goods"): goods,
@@ -86,7 +89,7 @@ def transform(
         ("kpi.unsettled_orders", "difference"): owed(silver_order_items, silver_orders, silver_payments),
         ("kpi.monthly_cohorts", "net_sales_to_date"): brought_by_month_ends(gold_agg_customer_metrics, days),
     }
-    held = {
+    downstream = {
         "kpi.daily_margin": (kpi_daily_margin, "day"),
         "kpi.unsettled_orders": (kpi_unsettled_orders, "ordered_on"),
         "kpi.monthly_cohorts": (kpi_monthly_cohorts, "month_end"),
@@ -94,7 +97,7 @@ def transform(
     sides = [
         rows.with_columns(table_name=nw.lit(table), measure=nw.lit(measure))
         for (table, measure), made_of in upstream.items()
-        for rows in (made_of, held[table][0].select(day=held[table][1], amount=measure))
+        for rows in (made_of, downstream[table][0].select(day=downstream[table][1], amount=measure))
     ]
     return (
         nw.concat(sides, how="diagonal")

@@ -1,4 +1,4 @@
-"""Orders whose payments do not come to what they cost, a week after they were placed; cancelled ones after 45 days."""
+"""Orders whose payments differ from the amount due, a week after they were placed; cancelled ones after 45 days."""
 
 import narwhals as nw
 
@@ -11,23 +11,23 @@ from ecom_assets.table_asset import table_asset
 class UnsettledOrders(Table, primary_key="order_id", partition_column="ordered_on"):
     """One row per order for which more or less was captured within 7 days than is due.
 
-    Due is the total that the order gives, whether or not all of its lines are there: `kpi.incomplete_orders` lists
-    those of which some are not. Nothing is due for a cancelled order: what was captured for it has to be refunded
-    within 45 days. A payment of the day before counts, since one clock may be behind the other at midnight. A day is
+    The amount due is the order's total, whether or not all of its lines have arrived; `kpi.incomplete_orders` lists
+    orders with missing lines. Nothing is due for a cancelled order: its captured amount must be refunded within 45
+    days. A payment on the day before the order counts, since one clock may be behind the other at midnight. A day is
     provisional until the 45 days are over.
     """
 
     order_id: str = key("Order number issued by the shop")
-    difference: Decimal = money("Captured less due: below zero where the customer owes, above where the shop does")
+    difference: Decimal = money("Captured less due: negative if the customer owes, positive if the shop owes")
     ordered_on: Date = column("Business day on which it was placed")
-    customer_id: str = column("Who placed it; null for guests", nullable=True)
-    channel: str = column("Where it was sold")
-    status: str = column("Where the order stands")
+    customer_id: str = column("Customer who placed it; null for guests", nullable=True)
+    channel: str = column("Sales channel")
+    status: str = column("Status of the order")
     due: Decimal = money(
-        "The order's total; where it gives none, its lines after discounts with shipping and tax, below zero where the "
-        "order's discount exceeds these; zero where it is cancelled"
+        "Total of the order; if not given, its lines after discounts plus shipping and tax, negative if the order's "
+        "discount exceeds these; zero if cancelled"
     )
-    captured: Decimal = money("Captured within 7 days; for a cancelled order captured less refunded within 45 days")
+    captured: Decimal = money("Captured within 7 days; for a cancelled order, captured less refunded within 45 days")
 
     @rule
     def captured_less_due(cls) -> nw.Expr:

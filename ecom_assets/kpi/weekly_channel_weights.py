@@ -1,4 +1,4 @@
-"""What each channel weighs in the attribution of orders, at the end of each week."""
+"""Weights of the channels in attribution, at the end of each week."""
 
 import narwhals as nw
 import polars as pl
@@ -14,15 +14,15 @@ DECIMALS = 9
 class WeeklyChannelWeights(Table, primary_key=("week_end", "channel"), partition_column="week_end"):
     """One row per Sunday and channel with a touchpoint in the 30 days up to it.
 
-    They are exact for the journeys of these days, those without an order included.
+    The weights are exact for the journeys of these days, including those without an order.
     """
 
-    week_end: Date = key("The Sunday")
-    channel: str = key("The channel")
+    week_end: Date = key("Sunday that ends the week")
+    channel: str = key("Marketing channel")
     journeys: int = column("Journeys with the channel", ge=1)
-    converted_journeys: int = column("Those of them that ended in an order", ge=0)
+    converted_journeys: int = column("Journeys with the channel that ended in an order", ge=0)
     removal_effect: float = column("Share of the orders that a Markov chain would lose without the channel", ge=0, le=1)
-    shapley_value: float = column("Orders that fall to the channel by its Shapley value", ge=0)
+    shapley_value: float = column("Shapley value of the channel: the orders attributed to it", ge=0)
 
     @rule
     def converted_journeys_are_journeys(cls) -> nw.Expr:

@@ -1,4 +1,4 @@
-"""Rows that can be trusted: typed, of one spelling, one per key, with references that hold.
+"""Rows that can be trusted: typed, spelled uniformly, one per key, with references that exist.
 
-Here belong the feeds' cleaning and what one visit is (sessions). Joins and measures do not: those are gold's.
+The cleaning of feeds and the definition of a visit (sessions) belong here. Joins and measures belong in gold.
 """

@@ -1,4 +1,4 @@
-"""Which events are of one visit: those of a device without a long pause, of people rather than bots."""
+"""Which events form one visit: those of a device without a long pause, made by people rather than bots."""
 
 import narwhals as nw
 
@@ -10,12 +10,12 @@ SESSION = [VISITOR, "active_since", "day_number"]
 
 
 def by_people(events: nw.LazyFrame) -> nw.LazyFrame:
-    """The events whose user agent is not that of a bot."""
+    """Returns the events whose user agent is not a bot's."""
     return events.filter(~nw.col("user_agent").str.contains(BOT).fill_null(value=False))
 
 
 def with_session(events: nw.LazyFrame) -> nw.LazyFrame:
-    """Adds the columns that name an event's session: the visitor's, since when active, and which 24 hours of that."""
+    """Returns the events with the columns that identify a session: device, start of activity, and its n-th 24 hours."""
     c = nw.col
     follows = events.with_columns(
         last_at=c("occurred_at").shift(1).over(VISITOR, order_by=IN_ORDER),
@@ -28,8 +28,8 @@ def with_session(events: nw.LazyFrame) -> nw.LazyFrame:
     today = follows.with_columns(
         today_since=active_today_since.fill_null(strategy="forward").over(VISITOR, order_by=IN_ORDER)
     ).with_columns(last_day_since=c("today_since").shift(1).over(VISITOR, order_by=IN_ORDER))
-    # 22 hours before the last half hour of a day, even one of 23 hours, are more than half an hour into it:
-    # what is active since then cannot be connected to the day before.
+    # Even on a day of 23 hours, 22 hours before its last half hour is more than half an hour after its start: a session
+    # active since then cannot continue one of the day before.
     crosses_midnight = c("last_day_since").dt.offset_by("22h") >= c("last_at")
     goes_on = c("is_connected") & (~c("is_new_day") | crosses_midnight)
     return today.with_columns(

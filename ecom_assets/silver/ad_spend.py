@@ -1,4 +1,4 @@
-"""Ad spend, cleaned: what each campaign showed and cost on a day, as last reported."""
+"""Ad spend, cleaned: impressions, clicks and cost of each campaign and day, as last reported."""
 
 import narwhals as nw
 
@@ -12,7 +12,7 @@ class AdSpend(feed.AdSpend, partition_column="shown_on", max_bad_share=0.25):
     """One row per campaign and day, as last reported."""
 
     shown_on: Date = column("Business day on which it was shown")
-    reported_on: Date = column("Business day on which it was last reported", day_of="updated_at")
+    reported_on: Date = column("Business day of the last report", day_of="updated_at")
 
     @expectation
     def clicked_when_shown(cls) -> nw.Expr:

@@ -11,7 +11,7 @@ from ecom_assets.table_asset import table_asset
 class Campaigns(feed.Campaigns, partition_column="updated_on", max_bad_share=0.5):
     """One row per campaign and change of it."""
 
-    updated_on: Date = column("Business day on which the campaign became so")
+    updated_on: Date = column("Business day on which this version took effect")
 
     @rule
     def ends_after_start(cls) -> nw.Expr:

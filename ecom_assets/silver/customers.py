@@ -11,7 +11,7 @@ from ecom_assets.table_asset import table_asset
 class Customers(feed.Customers, partition_column="changed_on"):
     """One row per customer and change of profile."""
 
-    changed_on: Date = column("Business day on which the profile became so")
+    changed_on: Date = column("Business day on which this version took effect")
 
     @expectation
     def email_looks_like_one(cls) -> nw.Expr:

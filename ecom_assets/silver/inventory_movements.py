@@ -1,4 +1,4 @@
-"""Inventory movements, cleaned: what came into the stock and what left it."""
+"""Inventory movements, cleaned: units that entered or left the stock."""
 
 import narwhals as nw
 

@@ -11,7 +11,7 @@ from ecom_assets.table_asset import table_asset
 class Payments(feed.Payments, partition_column="paid_on"):
     """One row per payment, in its latest valid state."""
 
-    paid_on: Date = column("Business day on which it was attempted, or refunded")
+    paid_on: Date = column("Business day of the attempt, or of the refund")
 
     @rule
     def updated_after_paid(cls) -> nw.Expr:

@@ -11,7 +11,7 @@ from ecom_assets.table_asset import table_asset
 class Products(feed.Products, partition_column="changed_on", max_bad_share=0.5):
     """One row per product and change of its catalogue entry."""
 
-    changed_on: Date = column("Business day on which the entry became so")
+    changed_on: Date = column("Business day on which this version took effect")
 
     @expectation
     def price_covers_cost(cls) -> nw.Expr:

@@ -10,9 +10,9 @@ from ecom_assets.table_asset import table_asset
 
 
 class PurchaseReceipts(feed.PurchaseReceipts, partition_column="received_on", max_bad_share=0.25):
-    """One row per product that came with a delivery."""
+    """One row per product in a delivery."""
 
-    received_on: Date = column("Business day on which it came")
+    received_on: Date = column("Business day of receipt")
 
     @rule
     def cost_is_an_amount(cls) -> nw.Expr:

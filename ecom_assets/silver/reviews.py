@@ -1,4 +1,4 @@
-"""Reviews, cleaned: what customers say of products."""
+"""Reviews, cleaned: what customers write about products."""
 
 import narwhals as nw
 

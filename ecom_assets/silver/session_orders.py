@@ -12,10 +12,10 @@ from ecom_assets.table_asset import table_asset
 class SessionOrders(Table, primary_key=("session_id", "order_id"), partition_column="started_on"):
     """One row per session and order completed in it."""
 
-    session_id: str = key("The device and the start, as in `silver.sessions`")
-    order_id: str = key("Order number that the event names")
+    session_id: str = key("Device and start of the session, as in `silver.sessions`")
+    order_id: str = key("Order number in the event")
     started_on: Date = column("Business day on which the session starts")
-    completed_at: Timestamp = column("When the order was completed, the first time in this session")
+    completed_at: Timestamp = column("Moment of its first completion in the session")
 
 
 def transform(silver_events: nw.LazyFrame) -> nw.LazyFrame:

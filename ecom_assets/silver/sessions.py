@@ -14,39 +14,39 @@ FLAGS = ["has_view", "has_cart", "has_checkout", "has_payment", "has_purchase"]
 
 
 class Sessions(Table, primary_key="session_id", partition_column="started_on"):
-    """One row per session: what a device did without a pause of more than 30 minutes.
+    """One row per session: the events of a device without a pause of more than 30 minutes.
 
     A session may cross midnight and belongs to the business day on which it starts. It is cut every
-    24 hours after it started, and at midnight if it had already gone on for more than 22 hours of
-    that day. So whether and when a session starts is decided by the events of its day and of the two
-    days beside it. Events whose user agent contains bot, crawl or spider, in any case, do not count.
+    24 hours after its start, and at midnight if it has been active for more than 22 hours of that
+    day. The start of a session therefore depends only on events of its day and of the two adjacent
+    days. Events whose user agent contains bot, crawl or spider, in any case, do not count.
     """
 
-    session_id: str = key("The device and the start")
+    session_id: str = key("Device and start of the session")
     anonymous_id: str = column("The visitor's device")
-    customer_id: str = column("Who it is: the last one known in the session", nullable=True)
+    customer_id: str = column("Last customer known in the session", nullable=True)
     started_at: Timestamp = column("When its first event happened")
     ended_at: Timestamp = column("When its last event happened")
     started_on: Date = column("Business day on which it starts")
     channel: str = column(
-        "What brought it, by its first event: direct without source and medium, referral where no other fits",
+        "Marketing channel, from its first event: direct without source and medium, referral if no other fits",
         isin=CHANNELS,
     )
-    utm_source: str = column("Where it came from, by its first event", nullable=True)
-    utm_medium: str = column("By which kind of link, by its first event", nullable=True)
-    utm_campaign: str = column("By which campaign, by its first event", nullable=True)
-    device: str = column("Kind of device, by its first event; unknown where it does not say")
-    event_count: int = column("Its events", ge=1)
+    utm_source: str = column("Source of the visit, from its first event", nullable=True)
+    utm_medium: str = column("Medium: kind of link, from its first event", nullable=True)
+    utm_campaign: str = column("Campaign that brought the visit, from its first event", nullable=True)
+    device: str = column("Kind of device, from its first event; unknown if not given")
+    event_count: int = column("Number of events", ge=1)
     has_view: bool = column("Whether a product was viewed")
     has_cart: bool = column("Whether a product was put into the cart")
     has_checkout: bool = column("Whether a checkout was started")
     has_payment: bool = column("Whether payment details were given")
     has_purchase: bool = column("Whether an order was completed")
     funnel_step: int = column(
-        "How far it came in the order view, cart, checkout, payment, purchase: 0 (no view) to 5", ge=0, le=5
+        "Last step reached in the order view, cart, checkout, payment, purchase: 0 (no view) to 5", ge=0, le=5
     )
-    order_id: str = column("The first order completed in it that the events name", nullable=True)
-    order_value: Decimal = money("Total of that order, as the event says", nullable=True, ge=0)
+    order_id: str = column("First order completed in the session, if an event names one", nullable=True)
+    order_value: Decimal = money("Total of that order, from the event", nullable=True, ge=0)
 
     @rule
     def ends_after_start(cls) -> nw.Expr:
@@ -78,7 +78,7 @@ class Sessions(Table, primary_key="session_id", partition_column="started_on"):
 
 
 def funnel_steps(events: nw.LazyFrame) -> nw.LazyFrame:
-    """The sessions with a view, and how many steps each took in order: every step at or after the one before."""
+    """Returns the sessions with a view and the number of steps each took in order, each at or after the one before."""
     taken_at = nw.col("occurred_at").min().alias("taken_at")
     taken = events.filter(nw.col("event") == FUNNEL[0]).group_by(SESSION).agg(taken_at)
     steps = [taken]

@@ -11,7 +11,7 @@ from ecom_assets.table_asset import table_asset
 class Suppliers(feed.Suppliers, partition_column="changed_on", max_bad_share=0.5):
     """One row per supplier and change of profile."""
 
-    changed_on: Date = column("Business day on which the profile became so")
+    changed_on: Date = column("Business day on which this version took effect")
 
 
 def transform(bronze_suppliers: nw.LazyFrame) -> nw.LazyFrame:

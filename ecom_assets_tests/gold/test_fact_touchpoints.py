@@ -7,7 +7,7 @@ from ecom_assets.days import Window, trailing
 from ecom_assets.gold.agg_customer_metrics import AggCustomerMetrics
 from ecom_assets.gold.fact_sales import FactSales
 from ecom_assets.gold.fact_sessions import FactSessions
-from ecom_assets.gold.fact_touchpoints import LOOK_BACK_DAYS, MOST_TOUCHPOINTS, transform
+from ecom_assets.gold.fact_touchpoints import LOOK_BACK_DAYS, MAX_TOUCHPOINTS, transform
 from ecom_assets.silver.session_orders import SessionOrders
 from ecom_assets_tests.samples import rows, run, run_window, sample
 
@@ -102,13 +102,13 @@ def test_an_order_without_a_known_session_has_one_touchpoint_of_an_unknown_chann
 
 def test_of_very_many_sessions_the_last_ones_count():
     start = dt.datetime.fromisoformat(f"{DAY} 00:00")
-    sessions = [session(f"{n:03}", start + dt.timedelta(minutes=n)) for n in range(MOST_TOUCHPOINTS + 2)]
+    sessions = [session(f"{n:03}", start + dt.timedelta(minutes=n)) for n in range(MAX_TOUCHPOINTS + 2)]
 
     made = touched([sale("O")], sessions)
 
-    assert rows(made, "position") == list(range(1, MOST_TOUCHPOINTS + 1))
+    assert rows(made, "position") == list(range(1, MAX_TOUCHPOINTS + 1))
     assert rows(made, "session_id")[0] == "002"
-    assert set(rows(made, "touchpoints")) == {MOST_TOUCHPOINTS}
+    assert set(rows(made, "touchpoints")) == {MAX_TOUCHPOINTS}
 
 
 def test_the_first_order_of_the_first_day_is_new():
