@@ -77,7 +77,7 @@ def _transform(con: duckdb.DuckDBPyConnection, declaration: Declaration, sql: st
     if sql is None:
         frames = {
             str(read.parameter): as_wanted(
-                Query(con, f"from {quoted(str(read.parameter))}"), declaration.wanted_frame(read)
+                Query(con, f"from {quoted(str(read.parameter))}"), declaration.annotation(str(read.parameter))
             )
             for read in declaration.reads
         }

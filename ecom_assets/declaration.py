@@ -68,10 +68,6 @@ class Declaration:
         """The bronze table that a table from a feed reads."""
         return next(read.table for read in self.reads if read.reach.by_event)
 
-    def wanted_frame(self, read: Read) -> Any:
-        """The frame that the transform's annotation asks for; a narwhals LazyFrame where it says nothing."""
-        return self.annotation(str(read.parameter))
-
     def annotation(self, parameter: str) -> Any:
         """How the transform annotates a parameter; narwhals' LazyFrame where it says nothing."""
         return inspect.get_annotations(self.transform, eval_str=True).get(parameter, nw.LazyFrame)
@@ -80,7 +76,9 @@ class Declaration:
     def is_eager(self) -> bool:
         """Whether the transform takes a whole frame into memory."""
         return any(
-            getattr(self.wanted_frame(read), "__name__", "") == "DataFrame" for read in self.reads if read.parameter
+            getattr(self.annotation(read.parameter), "__name__", "") == "DataFrame"
+            for read in self.reads
+            if read.parameter
         )
 
     @cached_property

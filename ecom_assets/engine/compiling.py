@@ -101,8 +101,7 @@ def _compile(declaration: Declaration, catalog: Catalog) -> Compiled:
         inputs: dict[str, Any] = {}
         for parameter, columns in _shapes(declaration, catalog).items():
             ensure_table(con, f"main.{parameter}", columns)
-            empty = as_wanted(Query(con, f"from {quoted(parameter)}"), declaration.annotation(parameter))
-            inputs[parameter] = _frame(empty)
+            inputs[parameter] = _given(declaration, parameter, Query(con, f"from {quoted(parameter)}"))
         result = declaration.transform(**inputs)
         native = result.to_native() if isinstance(result, nw.LazyFrame) else result
         lazy = native if isinstance(native, duckdb.DuckDBPyRelation) and not declaration.is_eager else None
@@ -173,17 +172,21 @@ def _beside(declaration: Declaration) -> dict[str, str]:
     return {"problems": "VARCHAR[]"} if declaration.from_feed else {"row hash": "UBIGINT"}
 
 
-def _frame(given: Any) -> Any:
-    return nw.from_native(given.relation()) if isinstance(given, Query) else given
+def _given(declaration: Declaration, parameter: str, query: Query) -> Any:
+    """Returns an input as the transform's annotation wants it."""
+    frame = as_wanted(query, declaration.annotation(parameter))
+    return nw.from_native(query.relation()) if frame is query else frame
 
 
-def transformed(declaration: Declaration, inputs: Mapping[str, Any], catalog: Catalog) -> Any:
-    """The transform's result: a query where all inputs are queries and the transform is lazy, else a frame."""
-    queries = {name: given for name, given in inputs.items() if isinstance(given, Query)}
-    if queries and len(queries) == len(inputs) and (sql := compiled(declaration, catalog).transform):
-        con = next(iter(queries.values())).con
-        return Query(con, over({name: query.sql for name, query in queries.items()}, sql))
-    return declaration.transform(**{name: _frame(given) for name, given in inputs.items()})
+def transformed(declaration: Declaration, inputs: Mapping[str, Query], catalog: Catalog) -> Any:
+    """Returns the transform's result: a query if the transform is lazy, else the frame that it makes.
+
+    An eager transform is called, and what it reads is loaded into memory.
+    """
+    if inputs and (sql := compiled(declaration, catalog).transform):
+        con = next(iter(inputs.values())).con
+        return Query(con, over({name: query.sql for name, query in inputs.items()}, sql))
+    return declaration.transform(**{name: _given(declaration, name, query) for name, query in inputs.items()})
 
 
 def judged(declaration: Declaration, rows: str, catalog: Catalog) -> str:

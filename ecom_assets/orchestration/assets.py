@@ -1,6 +1,7 @@
 """Dagster's assets of declared tables: partitions, inputs, outputs and checks."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -55,7 +56,7 @@ def table_assets(declarations: Iterable[Declaration], partitions: dg.PartitionsD
 
 def _asset(declaration: Declaration, partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     key, source = asset_key(declaration.name), declaration.source or declaration.transform
-    inputs = {
+    ins = {
         read.parameter: dg.AssetIn(key=asset_key(read.table), metadata={"reach": read.reach.name}, dagster_type=dg.Any)
         for read in declaration.reads
         if read.parameter
@@ -72,7 +73,7 @@ def _asset(declaration: Declaration, partitions: dg.PartitionsDefinition) -> dg.
 
     @dg.multi_asset(
         name=op_name(declaration),
-        ins=inputs,
+        ins=ins,
         outs=outs,
         deps=_deps(declaration),
         check_specs=specs,
@@ -82,14 +83,14 @@ def _asset(declaration: Declaration, partitions: dg.PartitionsDefinition) -> dg.
         required_resource_keys={IO_MANAGER},
         pool=IO_MANAGER,
     )
-    def compute(context: dg.AssetExecutionContext, **frames: Any) -> Iterator[dg.Output[Any]]:
+    def compute(context: dg.AssetExecutionContext, **inputs: Any) -> Iterator[dg.Output[Any]]:
         warehouse = getattr(context.resources, IO_MANAGER)
         if declaration.wants_days:
-            frames[DAYS_PARAMETER] = warehouse.days(context)
-        result = transformed(declaration, frames, warehouse.tables())
+            inputs[DAYS_PARAMETER] = warehouse.days(context)
+        rows = partial(transformed, declaration, inputs, warehouse.tables())
         for name in outs:
             if name in context.op_execution_context.selected_output_names:
-                yield dg.Output(result, name)
+                yield dg.Output(rows, name)
 
     return compute
 

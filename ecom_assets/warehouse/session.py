@@ -1,6 +1,7 @@
 """Reading, transforming and writing one table after the other, in windows as large as memory allows."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any
 
 import duckdb
@@ -8,7 +9,7 @@ import duckdb
 from ecom_assets.days import ONE_DAY, State, Window, stretches
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine.compiling import transformed
-from ecom_assets.engine.duckdb.tables import Query, as_query, check_shape, columns_of
+from ecom_assets.engine.duckdb.tables import as_query, check_shape, columns_of
 from ecom_assets.warehouse.bronze import stale_bronze, write_bronze
 from ecom_assets.warehouse.ledger import records, staleness
 from ecom_assets.warehouse.ledger.records import DayResult, StaleDay
@@ -33,9 +34,8 @@ class Session(Store):
     def run(self, name: str, window: Window) -> list[DayResult]:
         """Read, transform and write one table over a window, without Dagster."""
         declaration = self.catalog[name]
-        if declaration.is_bronze:
-            return self.write(declaration, None, window)
-        return self.write(declaration, transformed(declaration, self.inputs(declaration, window), self.catalog), window)
+        inputs = {} if declaration.is_bronze else self.inputs(declaration, window)
+        return self.write(declaration, partial(transformed, declaration, inputs, self.catalog), window)
 
     def repair(self, name: str, window: Window) -> list[DayResult]:
         """Run the days of a window that are stale; of the others, what is recorded, if anything is."""
@@ -53,8 +53,11 @@ class Session(Store):
             recorded |= {result.day: result for result in self.run(name, stretch)}
         return [recorded[day] for day in window if day in recorded]
 
-    def write(self, declaration: Declaration, frame: Any, window: Window) -> list[DayResult]:
+    def write(self, declaration: Declaration, transform: Callable[[], Any], window: Window) -> list[DayResult]:
         """Store a window of days and what is known of them. Raises ShapeError, RowsLost.
+
+        `transform` returns the window's rows, as a query or a frame. It is not called for bronze, which is read from
+        files, nor for a window that is cut, whose parts are read and transformed one by one.
 
         A window of many rows is written in parts, a transaction each, so that memory does not grow with it. A window
         that a value makes impossible to compute, a text that is no number or date or a sum out of range, is halved
@@ -63,8 +66,9 @@ class Session(Store):
         """
         if declaration.is_bronze:
             return write_bronze(self, declaration, window)
-        parts = self._parts(declaration, window) if isinstance(frame, Query) else [window]
+        parts = self._parts(declaration, window)
         if len(parts) == 1:
+            frame = transform()
             try:
                 return _write(self, declaration, frame, window)
             except ERRORS_OF_VALUES as error:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import duckdb
 
@@ -16,7 +15,6 @@ from ecom_assets.engine.compiling import compiled, keep_compiled, over, take_com
 from ecom_assets.engine.duckdb.parsing import bronze_query, parse_query
 from ecom_assets.engine.duckdb.tables import (
     Query,
-    as_wanted,
     columns_of,
     days_query,
     ensure_table,
@@ -116,8 +114,8 @@ class Store:
         """SQL: the rows of bronze that a window of a table from a feed is made of, typed."""
         return parse_query(declaration, window, self._feed_zone(declaration), self.time_zone, self.calendar)
 
-    def inputs(self, declaration: Declaration, window: Window) -> dict[str, Any]:
-        """The frames that a table's transform takes, by parameter."""
+    def inputs(self, declaration: Declaration, window: Window) -> dict[str, Query]:
+        """The inputs of a table's transform by parameter, as queries."""
         frames = {read.parameter: self.frame(declaration, read, window) for read in declaration.reads if read.parameter}
         if declaration.wants_days:
             frames[DAYS_PARAMETER] = self.days(window)
@@ -127,12 +125,9 @@ class Store:
         """The days of a window, for transforms that ask for them."""
         return Query(self.con, days_query(window))
 
-    def frame(self, declaration: Declaration, read: Read, window: Window) -> Any:
-        """One input of a table as its window reaches it: a query, or the frame that the transform's annotation names.
-
-        Bronze comes typed.
-        """
-        return as_wanted(Query(self.con, self._read_query(declaration, read, window)), declaration.wanted_frame(read))
+    def frame(self, declaration: Declaration, read: Read, window: Window) -> Query:
+        """One input of a table as its window reaches it. Bronze comes typed."""
+        return Query(self.con, self._read_query(declaration, read, window))
 
     def unconserved(self, declaration: Declaration, rows: str, window: Window) -> str | None:
         """SQL: day, column, sum and due sum where rows do not sum to what they have to; None where none have to."""
