@@ -118,6 +118,16 @@ def test_a_table_file_imports_the_language_its_feed_and_steps_of_its_own_layer(l
             assert module in LANGUAGE or shared or own_step, f"{file.name}: {module}"
 
 
+def test_private_parts_of_dagster_are_used_in_one_module():
+    private = [
+        file.name
+        for file in ROOT.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("dagster") and "._" in str(node.module)
+    ]
+    assert set(private) == {"_dagster.py"}
+
+
 def test_nothing_but_the_command_line_imports_the_definitions():
     importers = {file.stem for file in ROOT.rglob("*.py") if "definitions" in _imports(file)}
     assert importers == {"running"}

@@ -16,13 +16,11 @@ from typing import Literal
 from urllib.error import HTTPError
 
 import dagster as dg
-from dagster._core.events import JobFailureData
-from dagster._core.storage.event_log import SqlEventLogStorage
 
 from ecom_assets import settings
 from ecom_assets.days import stretches
+from ecom_assets.orchestration._dagster import cause_of_failure, verdicts_before
 from ecom_assets.orchestration.assets import CONTRACT
-from ecom_assets.orchestration.event_log import verdicts_before
 
 Severity = Literal["critical", "error", "warning"]
 
@@ -224,11 +222,10 @@ def _news(instance: dg.DagsterInstance, logged: Sequence[dg.EventLogEntry]) -> l
         verdict = entry.get_dagster_event().asset_check_evaluation_data
         if not verdict.passed:
             failed.setdefault(verdict.asset_check_key, []).append(verdict)
-    began, storage = min((entry.timestamp for entry in logged), default=0.0), instance.event_log_storage
-    assert isinstance(storage, SqlEventLogStorage)
+    began = min((entry.timestamp for entry in logged), default=0.0)
     news = []
     for check, verdicts in failed.items():
-        stood = verdicts_before(storage, began, check, [verdict.partition for verdict in verdicts])
+        stood = verdicts_before(instance, began, check, [verdict.partition for verdict in verdicts])
         for verdict in verdicts:
             before = stood.get(verdict.partition)
             if before is None or _fault(before) != _fault(verdict):
@@ -244,15 +241,12 @@ def _error_of(instance: dg.DagsterInstance, entry: dg.EventLogEntry) -> str | No
     event = entry.dagster_event
     if event is None or event.event_type is not dg.DagsterEventType.RUN_FAILURE:
         return None
-    cause, data = None, event.event_specific_data
-    if isinstance(data, JobFailureData):  # a run that others end, because its process is gone, has none
-        first_step = data.first_step_failure_event
-        cause = data.error or (first_step and first_step.step_failure_data.error)
+    cause = cause_of_failure(event)
     if not cause:
         return event.message or _last_words(instance, entry.run_id)
     while cause.cause:
         cause = cause.cause
-    return cause.message.strip().removeprefix(f"{dg.Failure.__module__}.Failure: ")
+    return str(cause.message).strip().removeprefix(f"{dg.Failure.__module__}.Failure: ")
 
 
 def _last_words(instance: dg.DagsterInstance, run_id: str) -> str:

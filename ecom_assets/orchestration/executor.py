@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
-from dagster._core.executor.base import Executor
-from dagster._core.executor.in_process import InProcessExecutor
 
 from ecom_assets.errors import UserError
+from ecom_assets.orchestration._dagster import Executor, InProcessExecutor, RetryMode
 from ecom_assets.orchestration.io_manager import take_publishing_error
 
 MOST_NAMED = 10
@@ -67,6 +66,4 @@ class VerdictExecutor(Executor):
 @dg.executor(name="in_process", config_schema={})
 def verdict_executor(context: dg.InitExecutorContext) -> VerdictExecutor:
     """The platform's executor; takes no configuration."""
-    from dagster._core.execution.retries import RetryMode
-
     return VerdictExecutor(InProcessExecutor(retries=RetryMode.ENABLED))

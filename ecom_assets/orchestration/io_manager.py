@@ -19,6 +19,7 @@ from ecom_assets.declaration import Catalog, Declaration
 from ecom_assets.engine.compiling import compiled
 from ecom_assets.engine.duckdb.tables import Query
 from ecom_assets.orchestration import metadata
+from ecom_assets.orchestration._dagster import Step, keep_partitions
 from ecom_assets.orchestration.assets import CONTRACT, EXPECTATIONS, asset_key, has_expectations, op_name, table_of
 from ecom_assets.publishing import snapshot as publishing
 from ecom_assets.sql import quoted
@@ -29,7 +30,7 @@ from ecom_assets.warehouse.session import Session
 REPAIR_TAG = "ecom/repair"
 
 
-def window_of(context: Any) -> Window:
+def window_of(context: dg.AssetExecutionContext | Step) -> Window:
     """The days that a step runs for. Raises Failure where the run names none."""
     try:
         keys = context.partition_key_range
@@ -94,21 +95,21 @@ class Warehouse(dg.ConfigurableIOManager):
 
     def load_input(self, context: dg.InputContext) -> Any:
         """The rows of an upstream table that the window reaches, as the transform's annotation wants them."""
-        session = self.session(context.step_context.run_id)
+        session = self.session(Step(context).run_id)
         declaration, table = self._made_by(context.op_def.name), table_of(context.asset_key)
         read = next(read for read in declaration.reads if read.table == table)
-        return session.frame(declaration, read, window_of(context.step_context))
+        return session.frame(declaration, read, window_of(Step(context)))
 
     def handle_output(  # type: ignore[override]
         self, context: dg.OutputContext, obj: Any
     ) -> Iterator[dg.DagsterEvent]:
         """Store the window; say of each day what became of it. Raises Failure when no day is good."""
-        step = context.step_context
+        step = Step(context)
         session = self.session(step.run_id)
         declaration = self._made_by(context.op_def.name)
         window = window_of(step)
         if declaration.name not in self._written:
-            repair, began = step.dagster_run.tags.get(REPAIR_TAG) == "true", time.perf_counter()
+            repair, began = step.tags.get(REPAIR_TAG) == "true", time.perf_counter()
             self._written[declaration.name] = (
                 session.repair(declaration.name, window) if repair else session.write(declaration, obj, window)
             )
@@ -120,18 +121,18 @@ class Warehouse(dg.ConfigurableIOManager):
         is_quarantine = context.asset_key != asset_key(declaration.name)
         for result in results:
             about = _about_quarantined(result) if is_quarantine else {"dagster/partition_row_count": result.row_count}
-            step.add_asset_metadata({**about, "state": str(result.state)}, context.asset_key, str(result.day))
+            step.add_metadata({**about, "state": str(result.state)}, context.asset_key, str(result.day))
         good = [str(result.day) for result in results if result.state.is_good]
         if not good:
             why = results[0].note if results else "nothing of it is stale, and it never ran"
             raise dg.Failure(f"{declaration.name} has no good day in {window}: {why}", allow_retries=False)
         if not declaration.is_bronze and not is_quarantine:
             lineage = compiled(declaration, self.tables()).lineage
-            step.add_asset_metadata(metadata.about_lineage(lineage), context.asset_key, good[-1])
+            step.add_metadata(metadata.about_lineage(lineage), context.asset_key, good[-1])
         if declaration.contract.layer == "kpi":
             _add_plot(step, session, declaration, good[-1])
         if len(good) < len(window):
-            context._asset_partitions_subset = context.asset_partitions_def.subset_with_partition_keys(good)
+            keep_partitions(context, good)
 
 
 def _said(table: str, window: Window, results: list[DayResult], seconds: float) -> str:
@@ -141,7 +142,7 @@ def _said(table: str, window: Window, results: list[DayResult], seconds: float) 
     return f"{said}; no good rows on {', '.join(lost)}" if lost else said
 
 
-def _add_plot(step: Any, session: Session, declaration: Declaration, on: str) -> None:
+def _add_plot(step: Step, session: Session, declaration: Declaration, on: str) -> None:
     """The main measure of the table's last days, on the event of one day: an event should be small."""
     table, measure = quoted(declaration.name), metadata.main_measure(declaration)
     day = quoted(str(declaration.contract.partition_column))
@@ -153,17 +154,16 @@ def _add_plot(step: Any, session: Session, declaration: Declaration, on: str) ->
     )
     if values:
         picture = dg.MetadataValue.md(metadata.plot(measure, values))
-        step.add_asset_metadata({f"{measure} of the last days": picture}, asset_key(declaration.name), on)
+        step.add_metadata({f"{measure} of the last days": picture}, asset_key(declaration.name), on)
 
 
-def _evaluations(step: Any, declaration: Declaration, result: DayResult) -> Iterator[dg.DagsterEvent]:
+def _evaluations(step: Step, declaration: Declaration, result: DayResult) -> Iterator[dg.DagsterEvent]:
     """The day's verdict on each check of the table, as an event of its partition."""
 
     def evaluation(
         check: str, passed: bool, severity: dg.AssetCheckSeverity, about: dict[str, Any], said: str
     ) -> dg.DagsterEvent:
-        return dg.DagsterEvent.asset_check_evaluation(
-            step,
+        return step.evaluated(
             dg.AssetCheckEvaluation(
                 asset_key=asset_key(declaration.name),
                 check_name=check,

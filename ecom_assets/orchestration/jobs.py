@@ -1,7 +1,8 @@
 """Jobs: the parts of the pipeline that people start by name."""
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from ecom_assets.orchestration._dagster import UnresolvedAssetJobDefinition
 
 RETRY_LOST_RUNS = {"dagster/max_retries": "2", "dagster/retry_on_asset_or_op_failure": "false"}
 """A run whose process died is resumed twice.

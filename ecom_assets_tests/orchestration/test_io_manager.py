@@ -1,4 +1,4 @@
-"""Tables run by Dagster end in the warehouse and its ledger. Leans on private parts of Dagster, pinned here."""
+"""Tables run by Dagster end in the warehouse and its ledger."""
 
 import datetime as dt
 import fcntl
@@ -102,7 +102,6 @@ def why(result: dg.ExecuteInProcessResult) -> str:
 
 
 def test_a_window_goes_through_all_tables_into_the_ledger(instance: dg.DagsterInstance, zone: Zone) -> None:
-    """Pins `step_context.partition_key_range`: the window of a run."""
     assert run(instance).success
 
     for table in ("bronze.receipts", "silver.receipts", "gold.takings", "kpi.report"):
@@ -111,7 +110,6 @@ def test_a_window_goes_through_all_tables_into_the_ledger(instance: dg.DagsterIn
 
 
 def test_each_day_reports_its_own_row_count_and_state(instance: dg.DagsterInstance, zone: Zone) -> None:
-    """Pins `step_context.add_asset_metadata` with a partition, which is not documented for I/O managers."""
     zone.write("receipts", BAD_DAY, "second.csv", f"receipt_id,paid_at,amount\nx,{BAD_DAY}T10:00:00Z,1\n".encode())
 
     told = materialised(run(instance), "silver/receipts")
@@ -290,7 +288,6 @@ def test_a_failing_step_lets_the_next_run_in(instance: dg.DagsterInstance, zone:
 def test_a_refused_day_is_left_out_of_what_dagster_takes_for_materialised(
     instance: dg.DagsterInstance, zone: Zone
 ) -> None:
-    """Pins `OutputContext._asset_partitions_subset`, which is private."""
     land(zone, BAD_DAY, amount="-10.00")
 
     told = materialised(run(instance), "gold/takings")
@@ -299,7 +296,6 @@ def test_a_refused_day_is_left_out_of_what_dagster_takes_for_materialised(
 
 
 def test_each_day_has_a_verdict_of_its_own(instance: dg.DagsterInstance, zone: Zone) -> None:
-    """Pins `DagsterEvent.asset_check_evaluation`, which is not documented, and its partition."""
     land(zone, BAD_DAY, amount="-10.00")
 
     verdicts = [

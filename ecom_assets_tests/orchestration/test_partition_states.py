@@ -1,4 +1,4 @@
-"""What Dagster shows of a run in which some days are refused. Leans on private parts of Dagster, pinned here."""
+"""What Dagster shows of a run in which some days are refused."""
 
 import datetime as dt
 from collections.abc import Iterator

@@ -1,7 +1,6 @@
-"""Dagster's event log in SQLite files, with connections that stay open; and what Dagster has no query for.
+"""All that the platform uses of Dagster without a promise of Dagster's: private modules, private attributes.
 
-Dagster's own class opens and closes a file for each event, and closing flushes SQLite's log to disk:
-a run that materialises a thousand table-days would spend most of its time there.
+An upgrade of Dagster concerns this file and its tests alone: they pin what each piece does.
 """
 
 import datetime as dt
@@ -11,6 +10,11 @@ from typing import Any
 
 import dagster as dg
 import sqlalchemy as db
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+from dagster._core.events import JobFailureData
+from dagster._core.execution.retries import RetryMode
+from dagster._core.executor.base import Executor
+from dagster._core.executor.in_process import InProcessExecutor
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from dagster._core.storage.event_log import SqlEventLogStorage, SqliteEventLogStorage
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
@@ -18,11 +22,70 @@ from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData, deserialize_value
 from sqlalchemy.pool import StaticPool
 
+__all__ = [
+    "Executor",
+    "HeldOpenEventLogStorage",
+    "InProcessExecutor",
+    "RetryMode",
+    "Step",
+    "UnresolvedAssetJobDefinition",
+    "cause_of_failure",
+    "keep_partitions",
+    "verdicts_before",
+]
+
 OPEN_SHARDS = 16
+
+
+class Step:
+    """The step for which an I/O manager loads or stores something."""
+
+    def __init__(self, context: dg.InputContext | dg.OutputContext) -> None:
+        self._step: Any = context.step_context
+
+    @property
+    def run_id(self) -> str:
+        return str(self._step.run_id)
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """The tags of the step's run."""
+        return dict(self._step.dagster_run.tags)
+
+    @property
+    def partition_key_range(self) -> dg.PartitionKeyRange:
+        """First and last partition of the run. Raises DagsterInvariantViolationError if the run has none."""
+        key_range: dg.PartitionKeyRange = self._step.partition_key_range
+        return key_range
+
+    def add_metadata(self, metadata: Mapping[str, Any], asset: dg.AssetKey, partition: str) -> None:
+        """Add metadata to the materialization of one partition of an asset."""
+        self._step.add_asset_metadata(metadata, asset, partition)
+
+    def evaluated(self, evaluation: dg.AssetCheckEvaluation) -> dg.DagsterEvent:
+        """The event of a check's evaluation, which may be of one partition."""
+        return dg.DagsterEvent.asset_check_evaluation(self._step, evaluation)
+
+
+def keep_partitions(context: dg.OutputContext, partitions: Iterable[str]) -> None:
+    """Have Dagster materialize these partitions of an output alone, not all of the run's."""
+    context._asset_partitions_subset = context.asset_partitions_def.subset_with_partition_keys(partitions)
+
+
+def cause_of_failure(event: dg.DagsterEvent) -> Any:
+    """The first error of a failed run, with its causes; None if another process ended the run."""
+    data = event.event_specific_data
+    if not isinstance(data, JobFailureData):
+        return None
+    first_step = data.first_step_failure_event
+    return data.error or (first_step and first_step.step_failure_data.error)
 
 
 class HeldOpenEventLogStorage(SqliteEventLogStorage):
     """Dagster's SQLite event log; the files in use stay open, and are flushed when SQLite checkpoints.
+
+    Dagster's own class opens and closes a file for each event, and closing flushes SQLite's log to disk:
+    a run that materializes a thousand table-days would spend most of its time there.
 
     A killed process loses nothing; after a power cut the last events may be missing, never half written.
     """
@@ -69,7 +132,7 @@ class HeldOpenEventLogStorage(SqliteEventLogStorage):
 
 
 def verdicts_before(
-    storage: SqlEventLogStorage, moment: float, check: dg.AssetCheckKey, partitions: Iterable[str | None]
+    instance: dg.DagsterInstance, moment: float, check: dg.AssetCheckKey, partitions: Iterable[str | None]
 ) -> dict[str | None, dg.AssetCheckEvaluation]:
     """The last verdict of a check on each of these partitions before a moment, in seconds since 1970.
 
@@ -92,6 +155,9 @@ def verdicts_before(
     last = db.select(of.partition, of.evaluation_event).where(
         of.id.in_(db.select(ranked.c.id).where(ranked.c.place == 1))
     )
+    storage = instance.event_log_storage
+    if not isinstance(storage, SqlEventLogStorage):
+        raise TypeError(f"The event log has to be an SQL database, not {type(storage).__name__}.")
     with storage.index_connection() as con:
         found = con.execute(last).fetchall()
     events = {partition: deserialize_value(event, dg.EventLogEntry).dagster_event for partition, event in found}

@@ -1,0 +1,135 @@
+"""Pins what the platform uses of Dagster's private parts: an upgrade of Dagster that changes one fails here."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from ecom_assets.orchestration._dagster import (
+    HeldOpenEventLogStorage,
+    InProcessExecutor,
+    RetryMode,
+    Step,
+    UnresolvedAssetJobDefinition,
+    cause_of_failure,
+    keep_partitions,
+    verdicts_before,
+)
+
+THREE_DAYS = ["2024-01-01", "2024-01-02", "2024-01-03"]
+DAYS = dg.DailyPartitionsDefinition("2024-01-01")
+CHECK = dg.AssetCheckKey(dg.AssetKey("till"), "is_counted")
+RANGE = {"dagster/asset_partition_range_start": THREE_DAYS[0], "dagster/asset_partition_range_end": THREE_DAYS[-1]}
+
+
+class Shelf(dg.ConfigurableIOManager):
+    """Keeps nothing; says of each day but the second that it has rows."""
+
+    def load_input(self, context: dg.InputContext) -> Any:
+        raise NotImplementedError
+
+    def handle_output(  # type: ignore[override]
+        self, context: dg.OutputContext, obj: Any
+    ) -> Iterator[dg.DagsterEvent]:
+        step = Step(context)
+        assert step.run_id == context.run_id
+        assert step.tags["shop"] == "corner"
+        assert (step.partition_key_range.start, step.partition_key_range.end) == (THREE_DAYS[0], THREE_DAYS[-1])
+        for day in THREE_DAYS:
+            step.add_metadata({"of": day}, context.asset_key, day)
+            verdict = dg.AssetCheckEvaluation(CHECK.asset_key, CHECK.name, day != THREE_DAYS[1], {}, partition=day)
+            yield step.evaluated(verdict)
+        keep_partitions(context, [THREE_DAYS[0], THREE_DAYS[2]])
+
+
+@dg.multi_asset(
+    name="till",
+    can_subset=True,
+    outs={"rows": dg.AssetOut(key="till", io_manager_key="shelf", is_required=False)},
+    partitions_def=DAYS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    check_specs=[dg.AssetCheckSpec(CHECK.name, asset=CHECK.asset_key)],
+)
+def till() -> Iterator[dg.Output[int]]:
+    yield dg.Output(1, "rows")
+
+
+@dg.asset
+def broken() -> None:
+    raise ArithmeticError("no such thing")
+
+
+def run(instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
+    return dg.materialize(
+        [till], instance=instance, resources={"shelf": Shelf()}, tags={**RANGE, "shop": "corner"}, raise_on_error=False
+    )
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+def test_an_io_manager_materializes_some_partitions_each_with_its_metadata(instance: dg.DagsterInstance) -> None:
+    result = run(instance)
+
+    assert result.success
+    found = [event.step_materialization_data.materialization for event in result.get_asset_materialization_events()]
+    assert {one.partition: one.metadata["of"].value for one in found} == {
+        THREE_DAYS[0]: THREE_DAYS[0],
+        THREE_DAYS[2]: THREE_DAYS[2],
+    }
+
+
+def test_an_io_manager_evaluates_a_check_for_each_partition(instance: dg.DagsterInstance) -> None:
+    verdicts = run(instance).get_asset_check_evaluations()
+
+    assert {one.partition: one.passed for one in verdicts} == {day: day != THREE_DAYS[1] for day in THREE_DAYS}
+
+
+def test_the_last_verdict_before_a_moment_is_found_for_each_partition(tmp_path: Path) -> None:
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        result = run(instance)
+        logged = instance.all_logs(result.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+        first, last = min(entry.timestamp for entry in logged), max(entry.timestamp for entry in logged)
+
+        assert verdicts_before(instance, first, CHECK, THREE_DAYS) == {}
+        found = verdicts_before(instance, last + 1, CHECK, THREE_DAYS[:2])
+
+    assert {day: verdict.passed for day, verdict in found.items()} == {THREE_DAYS[0]: True, THREE_DAYS[1]: False}
+
+
+def test_the_cause_of_a_failed_run_is_its_first_error(instance: dg.DagsterInstance) -> None:
+    result = dg.materialize([broken], instance=instance, raise_on_error=False)
+
+    [failed] = [event for event in result.all_events if event.event_type is dg.DagsterEventType.RUN_FAILURE]
+    cause = cause_of_failure(failed)
+    assert "no such thing" in (cause.cause or cause).message
+
+
+def test_the_event_log_keeps_its_files_open_until_it_is_disposed_of(tmp_path: Path) -> None:
+    storage = HeldOpenEventLogStorage.from_config_value(None, {"base_dir": str(tmp_path)})
+    with storage.index_connection() as con:
+        first = con.connection.dbapi_connection
+    with storage.index_connection() as con:
+        assert con.connection.dbapi_connection is first
+
+    storage.dispose()
+
+    with storage.index_connection() as con:
+        assert con.connection.dbapi_connection is not first
+    storage.dispose()
+
+
+def test_an_executor_of_ours_can_wrap_the_one_in_process() -> None:
+    inner = InProcessExecutor(retries=RetryMode.ENABLED)
+
+    assert inner.retries is RetryMode.ENABLED
+    assert inner.step_dependency_config
+
+
+def test_an_asset_job_is_resolved_later() -> None:
+    assert isinstance(dg.define_asset_job("all"), UnresolvedAssetJobDefinition)
