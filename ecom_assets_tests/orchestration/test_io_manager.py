@@ -383,31 +383,31 @@ def test_a_transform_gets_and_gives_whole_frames_where_it_says_so(
     assert asked("select day, amount from gold.sums order by day") == [(day, 10) for day in THREE_DAYS]
 
 
-TRAINED_ON: list[list[dt.date]] = []
+trained_on: list[list[dt.date]] = []
 
 
 def trained(silver_receipts: pl.DataFrame) -> pl.DataFrame:
     if len(silver_receipts):
-        TRAINED_ON.append(sorted(silver_receipts["paid_on"]))
+        trained_on.append(sorted(silver_receipts["paid_on"]))
     return summed_in_polars(silver_receipts)
 
 
 def test_an_eager_transform_runs_once_on_the_days_that_are_run_alone(instance: dg.DagsterInstance, zone: Zone) -> None:
     declarations = [*DECLARATIONS[:2], table_asset(Sums, trained)]
-    TRAINED_ON.clear()
+    trained_on.clear()
 
     assert run(instance, declarations=declarations).success
-    assert TRAINED_ON == [list(THREE_DAYS)]
+    assert trained_on == [list(THREE_DAYS)]
 
-    TRAINED_ON.clear()
+    trained_on.clear()
     land(zone, BAD_DAY, amount="11.00")
     assert run(instance, declarations=declarations, **{REPAIR_TAG: "true"}).success
-    assert TRAINED_ON == [[BAD_DAY]]
+    assert trained_on == [[BAD_DAY]]
     assert asked("select day, amount from gold.sums where amount > 10") == [(BAD_DAY, 11)]
 
-    TRAINED_ON.clear()
+    trained_on.clear()
     assert run(instance, declarations=declarations, **{REPAIR_TAG: "true"}).success
-    assert TRAINED_ON == []
+    assert trained_on == []
 
 
 def test_a_transform_is_called_as_a_function_in_a_test() -> None:
