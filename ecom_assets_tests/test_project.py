@@ -89,6 +89,15 @@ def test_imports_point_one_way(part):
         assert used <= allowed, f"{file.name} imports {used - allowed}"
 
 
+def test_only_the_command_line_knows_click():
+    assert {file.parent.name for file in ROOT.rglob("*.py") if _loads(file, "click")} == {"cli"}
+
+
+def test_no_module_prints():
+    for file in ROOT.rglob("*.py"):
+        assert "print" not in {getattr(node, "id", None) for node in ast.walk(ast.parse(file.read_text()))}, file
+
+
 def test_no_part_imports_upward():
     assert list(TopologicalSorter(MAY_IMPORT).static_order())
 

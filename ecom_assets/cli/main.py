@@ -2,13 +2,15 @@
 
 import dataclasses
 import datetime as dt
-from functools import partial
+import logging
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from ecom_assets import settings
+from ecom_assets.cli.terminal import shown
 from ecom_assets.days import ONE_DAY, Window
 from ecom_assets.errors import UserError
 from ecom_assets.shop.scale import DEFAULT_PRESET, PRESETS
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from ecom_assets.shop.shop import Shop
 
 MAPS = settings.PACKAGE / "sources" / "maps"
+_log = logging.getLogger(__name__)
 _NOT_ALL_GOOD = "Some days have no good rows. `ecom bad` lists them and why."
 
 
@@ -52,6 +55,8 @@ class _Commands(click.Group):
 
 def _what_to_do(error: Exception) -> str | None:
     """What helps against an error of DuckDB's; None where it is none of those that a user can mend."""
+    if "duckdb" not in sys.modules:  # as where the help is shown, which is to be quick
+        return None
     import duckdb
 
     if not isinstance(error, duckdb.Error):
@@ -73,8 +78,12 @@ _PRESET = click.option(
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-def main() -> None:
-    """An e-commerce data platform. Data stand in ./data, or where ECOM_DATA says."""
+@click.option("--verbose", "level", flag_value=logging.DEBUG, type=int, help="Show more of what is done, with times.")
+@click.option("--quiet", "level", flag_value=logging.WARNING, type=int, help="Show results, warnings and errors only.")
+@click.pass_context
+def main(ctx: click.Context, level: int | None) -> None:
+    """An e-commerce data platform. Data lives in ./data, or in the folder that ECOM_DATA names."""
+    ctx.with_resource(shown(level or logging.INFO))
 
 
 @main.command()
@@ -312,8 +321,8 @@ def verify() -> None:
         [(count,)] = session.con.execute("select count(*) from ledger.days").fetchall()
         if not count:
             raise click.ClickException("There is nothing to compare yet: nothing has run. Any run does, as ecom demo.")
-        click.echo(f"Rebuilding {count:,} table-days from the landing zone.", err=True)
-        difference = proof.verify(session, tell=partial(click.echo, err=True))
+        _log.info("Rebuilding %s table-days from the landing zone.", f"{count:,}")
+        difference = proof.verify(session)
     if difference:
         raise click.ClickException(str(difference))
     click.echo("Every table-day equals that of a full rebuild: states, counts and contents.")

@@ -5,11 +5,11 @@ import logging
 import os
 from pathlib import Path
 
-import click
 import dagster as dg
 from filelock import FileLock
 
 from ecom_assets import catalog, settings
+from ecom_assets.cli.terminal import TERMINAL
 from ecom_assets.days import GOOD, Window
 from ecom_assets.definitions import build
 from ecom_assets.errors import UserError
@@ -24,6 +24,7 @@ from ecom_assets.warehouse.opening import open_session
 from ecom_assets.warehouse.repair import Repair, RepairStuck, plan, runnable
 
 PROCESS_TAG = "ecom/process"
+_log = logging.getLogger(__name__)
 _LOGS: dict[str, object] = {"loggers": {"console": {}}}
 
 
@@ -43,20 +44,11 @@ class RunBroken(UserError):
     """A run that ended before it could judge its days."""
 
 
-class _Lines(logging.Handler):
-    """Writes what the tables say of themselves, one line each."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        told = record.dagster_meta  # type: ignore[attr-defined]
-        if told["dagster_event"] is None:
-            click.echo(told["orig_message"], err=True)
-
-
-@dg.logger({}, description="One line per table, for people at a terminal.")
+@dg.logger({}, description="One line per message, without Dagster's events.")
 def terminal(context: dg.InitLoggerContext) -> logging.Logger:
     """Takes the place of Dagster's console logger in runs of the command line."""
-    logger = logging.Logger("ecom", logging.INFO)
-    logger.addHandler(_Lines())
+    logger = logging.Logger("ecom")
+    logger.addHandler(TERMINAL)
     return logger
 
 
@@ -123,6 +115,7 @@ def _refuse_nothing_landed() -> None:
 
 def _execute(keys: frozenset[dg.AssetKey], window: Window, on: dg.DagsterInstance, *, repair: bool) -> bool:
     _end_lost_runs(on)
+    _log.debug("Running %s assets over %s%s.", len(keys), window, ", what is stale only" if repair else "")
     tags = {
         **RETRY_LOST_RUNS,
         "dagster/asset_partition_range_start": str(window.first),

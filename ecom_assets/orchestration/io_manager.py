@@ -4,6 +4,7 @@ One connection per run, opened when first needed and closed at the end of the ru
 processes wait for each other. Nobody else opens the file: readers read the snapshot.
 """
 
+import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -28,6 +29,8 @@ from ecom_assets.warehouse.opening import open_session
 from ecom_assets.warehouse.session import Session
 
 REPAIR_TAG = "ecom/repair"
+
+_log = logging.getLogger(__name__)
 
 
 def window_of(context: dg.AssetExecutionContext | Step) -> Window:
@@ -114,7 +117,7 @@ class Warehouse(dg.ConfigurableIOManager):
                 session.repair(declaration.name, window) if repair else session.write(declaration, obj, window)
             )
             seconds = time.perf_counter() - began
-            context.log.info(_said(declaration.name, window, self._written[declaration.name], seconds))
+            _log.info(_said(declaration.name, window, self._written[declaration.name], seconds))
             for result in self._written[declaration.name]:
                 yield from _evaluations(step, declaration, result)
         results = self._written[declaration.name]

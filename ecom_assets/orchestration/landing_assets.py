@@ -1,5 +1,6 @@
 """The landing zone as Dagster sees it: one asset per feed. A synthetic shop, if there is one, lands its files there."""
 
+import logging
 from collections.abc import Iterator
 
 import dagster as dg
@@ -11,6 +12,8 @@ from ecom_assets.landing.zone import Zone
 from ecom_assets.orchestration import metadata
 from ecom_assets.orchestration.assets import OWNERS
 from ecom_assets.sources.synthetic import land_shop, load_shop, write_truth
+
+_log = logging.getLogger(__name__)
 
 DAYS_AT_ONCE = 10
 """The shop's days are landed in steps of so many, and each step is logged."""
@@ -37,7 +40,7 @@ def landing_asset(tables: Catalog, partitions: dg.PartitionsDefinition) -> dg.As
             for days in (every[n : n + DAYS_AT_ONCE] for n in range(0, len(every), DAYS_AT_ONCE)):
                 land_shop(zone, shop, days)
                 write_truth(known.truth, shop, days)
-                context.log.info(f"landing {Window(days[0], days[-1])}: the synthetic shop's files")
+                _log.info("landing %s: the synthetic shop's files", Window(days[0], days[-1]))
         for key in sorted(context.selected_asset_keys):
             arrivals = zone.arrivals(key.path[-1], window.first, window.last, since=window.first)
             files = [file for day in window for file in arrivals[day]]

@@ -1,12 +1,12 @@
-"""Opening the warehouse: one process at a time, and the others wait."""
+"""Opening the warehouse: one process at a time; others wait."""
 
+import logging
 import random
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from typing import Any
 
-import click
 import duckdb
 from filelock import FileLock, Timeout
 
@@ -16,8 +16,10 @@ from ecom_assets.settings import Settings
 from ecom_assets.sql import connect, is_locked_out, literal
 from ecom_assets.warehouse.session import Session
 
-PATIENCE = 2.0
-"""Seconds of waiting before it is said what is waited for."""
+LOCK_WAIT_SECONDS = 2.0
+"""How long to wait before a message says what is waited for."""
+
+_log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -30,23 +32,23 @@ def open_session(known: Settings, tables: Catalog, run_id: str = "") -> Iterator
     known.data.mkdir(parents=True, exist_ok=True)
     zone = Zone(known.landing)
     zone.refuse_settings_of_others(tables.feeds)
-    with _turn(known), closing(_connect(known)) as con:
+    with _acquire_lock(known), closing(_connect(known)) as con:
         yield Session(con, tables, zone, known.calendar, known.time_zone, known.strict, run_id)
 
 
-def _turn(known: Settings) -> AbstractContextManager[Any]:
-    """The lock that runs and commands take from each other, once it is ours."""
+def _acquire_lock(known: Settings) -> AbstractContextManager[Any]:
+    """Returns the lock between the processes that open the warehouse, once it is acquired."""
     lock = FileLock(known.data / "warehouse.lock", thread_local=False)
     try:
-        return lock.acquire(timeout=PATIENCE)
+        return lock.acquire(timeout=LOCK_WAIT_SECONDS)
     except Timeout:
-        click.echo(f"Waiting for another run or command to be done with {known.warehouse}.", err=True)
+        _log.warning("Waiting for another run or command to be done with %s.", known.warehouse)
         return lock.acquire()
 
 
 def _connect(known: Settings) -> duckdb.DuckDBPyConnection:
     """Waits, with jitter, while a tool that does not know of our lock has the file open."""
-    silent_until: float | None = time.monotonic() + PATIENCE
+    silent_until: float | None = time.monotonic() + LOCK_WAIT_SECONDS
     while True:
         try:
             con = connect(known.warehouse)
@@ -54,10 +56,11 @@ def _connect(known: Settings) -> duckdb.DuckDBPyConnection:
             if not is_locked_out(error):
                 raise
             if silent_until and time.monotonic() > silent_until:
-                click.echo(f"Waiting for another program to close the warehouse. {error}", err=True)
+                _log.warning("Waiting for another program to close the warehouse. %s", error)
                 silent_until = None
             time.sleep(random.uniform(0.05, 0.5))
         else:
+            _log.debug("Opened %s.", known.warehouse)
             con.execute("set TimeZone = 'UTC'")
             if known.memory_limit:
                 con.execute(f"set memory_limit = {literal(known.memory_limit)}")

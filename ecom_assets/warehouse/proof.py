@@ -1,8 +1,8 @@
 """The proof that incremental equals rebuild: everything anew over the same landing zone, then compared."""
 
+import logging
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from ecom_assets.warehouse.repair import RepairStuck
 from ecom_assets.warehouse.session import Session
 
 SHOWN_ROWS = 5
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -48,13 +50,10 @@ def settle(session: Session) -> int:
     return ran
 
 
-def rebuild(
-    session: Session, con: duckdb.DuckDBPyConnection, tell: Callable[[str], object] = lambda line: None
-) -> Session:
+def rebuild(session: Session, con: duckdb.DuckDBPyConnection) -> Session:
     """All that a warehouse knows, built in one go on another connection from the same landing zone.
 
-    Built are the table-days that it has, and those that it should have because all that they read is there. `tell`
-    gets a line for each table that is built.
+    Built are the table-days that it has, and those that it should have because all that they read is there.
     """
     con.execute("set TimeZone = 'UTC'")
     other = Session(con, session.catalog, session.zone, session.calendar, session.time_zone, session.strict)
@@ -71,7 +70,8 @@ def rebuild(
         for window in stretches(days):
             other.run(declaration.name, window)
         if days:
-            tell(f"{declaration.name}: {len(days):,} days rebuilt, {time.perf_counter() - began:.1f} s")
+            seconds = time.perf_counter() - began
+            _log.info("%s: %s days rebuilt, %.1f s", declaration.name, f"{len(days):,}", seconds)
     settle(other)
     return other
 
@@ -91,15 +91,12 @@ def contents(session: Session) -> dict[tuple[str, str], str]:
     }
 
 
-def verify(session: Session, tell: Callable[[str], object] = lambda line: None) -> Difference | None:
-    """The first table-day of a warehouse that differs from a full rebuild, in the order of the tables.
-
-    `tell` gets a line for each table that is rebuilt.
-    """
+def verify(session: Session) -> Difference | None:
+    """The first table-day of a warehouse that differs from a full rebuild, in the order of the tables."""
     with tempfile.TemporaryDirectory(prefix="ecom-verify-") as folder:
         path = Path(folder) / "rebuilt.duckdb"
         with connect(path) as con:
-            rebuilt = contents(rebuild(session, con, tell))
+            rebuilt = contents(rebuild(session, con))
         standing = contents(session)
         order = {name: n for n, name in enumerate(session.catalog.names)}
         different = sorted(

@@ -1,6 +1,7 @@
 """The command line, as its users meet it."""
 
 import datetime as dt
+import logging
 import os
 import shutil
 import signal
@@ -18,6 +19,7 @@ from dagster._core.test_utils import create_run_for_test
 from ecom_assets import catalog, settings
 from ecom_assets.cli import running
 from ecom_assets.cli.main import main
+from ecom_assets.cli.terminal import TERMINAL
 from ecom_assets.days import ONE_DAY, Window
 from ecom_assets.shop.scale import Scale
 from ecom_assets.shop.shop import Shop
@@ -130,6 +132,54 @@ def test_landed_days_run_are_reported_and_proven(ecom: Ecom, tiny_shop: Shop) ->
     with open_session(settings.load(), catalog.tables()) as session:
         session.con.execute("update ledger.slices set content = content + 1 where table_name = 'kpi.daily_sales'")
     assert error(ecom("verify")).startswith("`ecom stale` says what still has to run")
+
+
+@pytest.mark.slow
+def test_what_a_run_logs_is_shown_once_and_kept_in_its_log(ecom: Ecom, tiny_shop: Shop) -> None:
+    ecom("shop", "2024-01-01")
+
+    shown = ecom("run", "2024-01-01", "--select", "bronze/customers").stderr.splitlines()
+
+    [line] = [line for line in shown if line.startswith("bronze.customers 2024-01-01: ")]
+    with running.instance() as instance:
+        [run] = instance.get_runs()
+        logged = [entry.user_message for entry in instance.all_logs(run.run_id) if entry.dagster_event is None]
+    assert logged.count(line) == 1
+
+
+@pytest.mark.slow
+def test_less_or_more_is_shown_as_asked_for(ecom: Ecom, tiny_shop: Shop) -> None:
+    ecom("shop", "2024-01-01")
+    words = ["run", "2024-01-01", "--select", "bronze/customers"]
+
+    assert ecom("--quiet", *words).stderr == ""
+    lines = ecom("--verbose", *words).stderr.splitlines()
+
+    assert (
+        len([line for line in lines if " INFO    ecom_assets.orchestration.io_manager: bronze.customers " in line]) == 1
+    )
+    assert any(" DEBUG   ecom_assets.warehouse.opening: Opened " in line for line in lines)
+    assert len(ecom(*words).stderr.splitlines()) == 1
+
+
+def test_messages_of_other_assets_are_shown_without_dagsters_events(capsys: pytest.CaptureFixture[str]) -> None:
+    for event in (None, object()):
+        meta = {"orig_message": "a message of a user's asset", "dagster_event": event}
+        TERMINAL.handle(logging.makeLogRecord({"dagster_meta": meta, "msg": "run - step - a message"}))
+
+    assert capsys.readouterr().err == "a message of a user's asset\n"
+
+
+def test_help_loads_no_library_of_the_tables() -> None:
+    heavy = {"dagster", "duckdb", "narwhals", "numpy", "pandas", "pandera", "polars", "pyarrow", "tomlkit"}
+    code = (
+        "import sys; from ecom_assets.cli.main import main; main(['--help'], standalone_mode=False); "
+        f"main(['run', '--help'], standalone_mode=False); print('loaded:', *{heavy} & sys.modules.keys())"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+    assert "Commands:" in out
+    assert out.endswith("\nloaded:\n")
 
 
 @pytest.mark.slow

@@ -2,9 +2,11 @@
 
 import datetime as dt
 import fcntl
+import logging
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -218,47 +220,44 @@ def test_a_run_by_hand_does_not_pass_a_day_that_failed_before(instance: dg.Dagst
     assert "silver.receipts is failed on 2024-01-02" in why(result)
 
 
-def test_who_waits_for_another_run_is_told_so_once(tmp_path: Path, zone: Zone, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = []
+@contextmanager
+def on_each_wait(act: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Wait for nothing before saying so, and act when it is said. Gives the messages."""
+    messages: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: (messages.append(record.getMessage()), act())  # type: ignore[method-assign]
+    logger = logging.getLogger("ecom_assets.warehouse.opening")
+    logger.addHandler(handler)
+    monkeypatch.setattr("ecom_assets.warehouse.opening.LOCK_WAIT_SECONDS", 0.0)
+    yield messages
+    logger.removeHandler(handler)
+
+
+def test_waiting_for_another_run_is_logged_once(tmp_path: Path, zone: Zone, monkeypatch: pytest.MonkeyPatch) -> None:
     with (tmp_path / "warehouse.lock").open("w") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
+        with on_each_wait(lambda: fcntl.flock(other, fcntl.LOCK_UN), monkeypatch) as messages:
+            assert asked("select 1") == [(1,)]
 
-        def leave(said: str, *, err: bool) -> None:
-            told.append((said, err))
-            fcntl.flock(other, fcntl.LOCK_UN)
-
-        monkeypatch.setattr("ecom_assets.warehouse.opening.PATIENCE", 0.0)
-        monkeypatch.setattr("click.echo", leave)
-
-        assert asked("select 1") == [(1,)]
-
-    assert told == [(f"Waiting for another run or command to be done with {tmp_path}/warehouse.duckdb.", True)]
+    assert messages == [f"Waiting for another run or command to be done with {tmp_path}/warehouse.duckdb."]
 
 
-def test_who_waits_for_a_program_that_has_the_warehouse_open_is_told_which_once(
+def test_waiting_for_a_program_that_has_the_warehouse_open_is_logged_once_with_its_process(
     tmp_path: Path, zone: Zone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opens = "import duckdb, sys; con = duckdb.connect(sys.argv[1]); print(flush=True); input()"
-    told = []
     with subprocess.Popen(
         [sys.executable, "-c", opens, tmp_path / "warehouse.duckdb"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as other:
         assert other.stdout
         other.stdout.readline()
 
-        def leave(said: str, *, err: bool) -> None:
-            told.append((said, err))
-            other.communicate(b"\n")
+        with on_each_wait(lambda: other.communicate(b"\n"), monkeypatch) as messages:
+            assert asked("select 1") == [(1,)]
 
-        monkeypatch.setattr("ecom_assets.warehouse.opening.PATIENCE", 0.0)
-        monkeypatch.setattr("click.echo", leave)
-
-        assert asked("select 1") == [(1,)]
-
-    [(said, err)] = told
-    assert said.startswith("Waiting for another program to close the warehouse. ")
-    assert f"(PID {other.pid})" in said
-    assert err
+    [message] = messages
+    assert message.startswith("Waiting for another program to close the warehouse. ")
+    assert f"(PID {other.pid})" in message
 
 
 def test_a_check_started_alone_says_what_to_do_instead(instance: dg.DagsterInstance, zone: Zone) -> None:

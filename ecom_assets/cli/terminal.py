@@ -1,0 +1,45 @@
+"""What the product logs, shown on the terminal."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+PRODUCT = logging.getLogger("ecom_assets")
+
+
+class _Terminal(logging.Handler):
+    """Writes each message to standard error, one line.
+
+    Dagster passes on what the product logs in a run, and what other assets log by `context.log`: the former are marked
+    when they are shown, and not shown twice. Of Dagster's own events none is shown.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        meta = getattr(record, "dagster_meta", None)
+        if hasattr(record, "is_shown") or (meta and meta["dagster_event"]):
+            return
+        record.is_shown = True
+        click.echo(meta["orig_message"] if meta else self.format(record), err=True)
+
+
+TERMINAL = _Terminal(logging.INFO)
+_LINE = logging.Formatter("%(message)s")
+_DETAILED_LINE = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+
+
+@contextmanager
+def shown(level: int) -> Iterator[None]:
+    """Show what the product logs at this level or above; with its time, level and module if the level is DEBUG."""
+    TERMINAL.setLevel(level)
+    TERMINAL.setFormatter(_DETAILED_LINE if level <= logging.DEBUG else _LINE)
+    before = PRODUCT.level
+    PRODUCT.setLevel(logging.DEBUG)
+    PRODUCT.addHandler(TERMINAL)
+    try:
+        yield
+    finally:
+        PRODUCT.removeHandler(TERMINAL)
+        PRODUCT.setLevel(before)
+        TERMINAL.setLevel(logging.INFO)
