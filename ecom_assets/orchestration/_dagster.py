@@ -4,6 +4,7 @@ An upgrade of Dagster concerns this file and its tests alone: they pin what each
 """
 
 import datetime as dt
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -32,9 +33,18 @@ __all__ = [
     "cause_of_failure",
     "keep_partitions",
     "verdicts_before",
+    "without_beta_warnings",
 ]
 
 OPEN_SHARDS = 16
+
+
+@contextmanager
+def without_beta_warnings() -> Iterator[None]:
+    """Hides that a backfill policy and references to code are in beta: neither has a stable twin, and users read it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        yield
 
 
 class Step:

@@ -10,6 +10,7 @@ from ecom_assets.days import ONE_DAY, Window
 from ecom_assets.declaration import DAYS_PARAMETER, Declaration
 from ecom_assets.engine.compiling import transformed
 from ecom_assets.orchestration import metadata
+from ecom_assets.orchestration._dagster import without_beta_warnings
 
 IO_MANAGER = "warehouse"
 CONTRACT, EXPECTATIONS = "contract", "expectations"
@@ -49,6 +50,7 @@ def has_expectations(declaration: Declaration) -> bool:
     return bool(declaration.contract.soft_rules or declaration.feed)
 
 
+@without_beta_warnings()
 def table_assets(declarations: Iterable[Declaration], partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
     """An asset per table, with its quarantine if it has one, for the days of `partitions`."""
     return [_asset(declaration, partitions) for declaration in declarations]

@@ -10,6 +10,7 @@ from ecom_assets.days import Window
 from ecom_assets.declaration import Catalog, Declaration
 from ecom_assets.landing.zone import Zone
 from ecom_assets.orchestration import metadata
+from ecom_assets.orchestration._dagster import without_beta_warnings
 from ecom_assets.orchestration.assets import OWNERS
 from ecom_assets.sources.synthetic import land_shop, load_shop, write_truth
 
@@ -19,6 +20,7 @@ DAYS_AT_ONCE = 10
 """The shop's days are landed in steps of so many, and each step is logged."""
 
 
+@without_beta_warnings()
 def landing_asset(tables: Catalog, partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     """The assets of all feeds' landed files, by arrival day."""
 

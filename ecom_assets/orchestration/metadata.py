@@ -11,6 +11,7 @@ import dagster as dg
 from ecom_assets.contract import Column
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine.lineage import ColumnSource
+from ecom_assets.orchestration._dagster import without_beta_warnings
 
 PLOT_DAYS = 30
 _WIDTH, _HEIGHT, _EDGE = 360, 60, 4
@@ -188,6 +189,7 @@ def _list(head: str, sentences: Iterable[str]) -> str:
     return "\n".join([f"{head}\n", *(f"- {sentence}" for sentence in sentences)])
 
 
+@without_beta_warnings()
 def code_reference(source: Callable[..., Any]) -> dict[str, Any]:
     """Metadata of a definition: where its code stands."""
     place = dg.LocalFileCodeReference(

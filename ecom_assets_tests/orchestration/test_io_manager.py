@@ -111,6 +111,12 @@ def test_a_window_goes_through_all_tables_into_the_ledger(instance: dg.DagsterIn
     assert asked("select day, amount from kpi.report order by day") == [(day, 10) for day in THREE_DAYS]
 
 
+def test_a_run_logs_a_line_per_table_and_nothing_else_of_its_own(instance: dg.DagsterInstance, zone: Zone) -> None:
+    logged = [entry.user_message for entry in instance.all_logs(run(instance).run_id) if not entry.is_dagster_event]
+
+    assert [message.partition(" ")[0] for message in logged] == [declaration.name for declaration in DECLARATIONS]
+
+
 def test_each_day_reports_its_own_row_count_and_state(instance: dg.DagsterInstance, zone: Zone) -> None:
     zone.write("receipts", BAD_DAY, "second.csv", f"receipt_id,paid_at,amount\nx,{BAD_DAY}T10:00:00Z,1\n".encode())
 
