@@ -111,10 +111,16 @@ def test_a_window_goes_through_all_tables_into_the_ledger(instance: dg.DagsterIn
     assert asked("select day, amount from kpi.report order by day") == [(day, 10) for day in THREE_DAYS]
 
 
-def test_a_run_logs_a_line_per_table_and_nothing_else_of_its_own(instance: dg.DagsterInstance, zone: Zone) -> None:
-    logged = [entry.user_message for entry in instance.all_logs(run(instance).run_id) if not entry.is_dagster_event]
+def test_a_run_logs_a_line_per_table_and_no_output_as_missing(
+    instance: dg.DagsterInstance, zone: Zone, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "ecom_assets")
 
-    assert [message.partition(" ")[0] for message in logged] == [declaration.name for declaration in DECLARATIONS]
+    by_dagster = [entry.user_message for entry in instance.all_logs(run(instance).run_id) if not entry.is_dagster_event]
+
+    by_us = [record.message for record in caplog.records if record.name.startswith("ecom_assets.")]
+    assert [message.partition(" ")[0] for message in by_us] == [declaration.name for declaration in DECLARATIONS]
+    assert [message for message in by_dagster if "did not yield" in message] == []
 
 
 def test_each_day_reports_its_own_row_count_and_state(instance: dg.DagsterInstance, zone: Zone) -> None:
