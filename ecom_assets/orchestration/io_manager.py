@@ -7,7 +7,7 @@ processes wait for each other. Nobody else opens the file: readers read the snap
 import logging
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import dagster as dg
@@ -129,13 +129,23 @@ class Warehouse(dg.ConfigurableIOManager):
         if not good:
             why = results[0].note if results else "nothing of it is stale, and it never ran"
             raise dg.Failure(f"{declaration.name} has no good day in {window}: {why}", allow_retries=False)
-        if not declaration.is_bronze and not is_quarantine:
-            lineage = compiled(declaration, self.tables()).lineage
-            step.add_metadata(metadata.about_lineage(lineage), context.asset_key, good[-1])
-        if declaration.contract.layer == "kpi":
-            _add_plot(step, session, declaration, good[-1])
+        with _decorating(declaration.name):
+            if not declaration.is_bronze and not is_quarantine:
+                lineage = compiled(declaration, self.tables()).lineage
+                step.add_metadata(metadata.about_lineage(lineage), context.asset_key, good[-1])
+            if declaration.contract.layer == "kpi":
+                _add_plot(step, session, declaration, good[-1])
         if len(good) < len(window):
             keep_partitions(context, good)
+
+
+@contextmanager
+def _decorating(table: str) -> Iterator[None]:
+    """Logs an error of what only decorates an event, such as a plot: it must not end a run."""
+    try:
+        yield
+    except Exception:
+        _log.warning("The pages of %s lack a part, which could not be made.", table, exc_info=True)
 
 
 def _said(table: str, window: Window, results: list[DayResult], seconds: float) -> str:
@@ -152,7 +162,8 @@ def _add_plot(step: Step, session: Session, declaration: Declaration, on: str) -
     values = dict(
         session.con.execute(
             f"select {day}, sum({quoted(measure)})::double from {table} "
-            f"where {day} > (select max({day}) from {table}) - {metadata.PLOT_DAYS} group by all"
+            f"where {day} > (select max({day}) from {table}) - {metadata.PLOT_DAYS} "
+            f"group by all having count({quoted(measure)}) > 0"
         ).fetchall()
     )
     if values:

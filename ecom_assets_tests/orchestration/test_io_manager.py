@@ -365,6 +365,37 @@ def warehouse_of(declarations: list[Declaration]) -> Warehouse:
     return Small()
 
 
+class Balance(Table, name="kpi.balance", primary_key="day", partition_column="day"):
+    """One row per day with a receipt."""
+
+    day: Date = key("Business day")
+    amount: Decimal = money("What is left, if that is known", nullable=True)
+
+
+def unknown_on_the_bad_day(silver_receipts: nw.LazyFrame) -> nw.LazyFrame:
+    amount = nw.when(nw.col("paid_on") != nw.lit(BAD_DAY)).then("amount")
+    return silver_receipts.select(amount.alias("amount"), day="paid_on")
+
+
+def test_a_measure_without_a_value_is_left_out_of_the_picture(instance: dg.DagsterInstance, zone: Zone) -> None:
+    result = run(instance, declarations=[*DECLARATIONS[:2], table_asset(Balance, unknown_on_the_bad_day)])
+
+    assert result.success
+    shown = materialised(result, "kpi/balance")[str(THREE_DAYS.last)]["amount of the last days"]
+    assert "2024-01-01 to 2024-01-03: at last 10, at most 10" in shown
+
+
+def test_what_only_decorates_does_not_end_a_run(
+    instance: dg.DagsterInstance, zone: Zone, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("ecom_assets.orchestration.metadata.plot", lambda measure, values: 1 / 0)
+
+    assert run(instance).success
+
+    assert ledger("kpi.report") == ["stored"] * 3
+    assert "The pages of kpi.report lack a part, which could not be made." in caplog.text
+
+
 class Sums(Table, name="gold.sums", primary_key="day", partition_column="day"):
     """One row per day with a receipt."""
 
