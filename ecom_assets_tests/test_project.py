@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -56,6 +57,9 @@ MAY_IMPORT = {
 """Part to the parts that it may import, beside itself."""
 DOOR = ("catalog", "orchestration")
 """The one import upward: `catalog.assets` makes Dagster's assets when it is called."""
+
+ON_THE_SNAPSHOT = ("serving", "publishing", "quality", "orchestration", "documentation", "kpi")
+"""Parts whose SQL runs on the snapshot, where the schema `ledger` is the public one."""
 
 
 def _imports(file: Path) -> set[str]:
@@ -135,6 +139,32 @@ def test_private_parts_of_dagster_are_used_in_one_module():
         if isinstance(node, ast.ImportFrom) and str(node.module).startswith("dagster") and "._" in str(node.module)
     ]
     assert set(private) == {"_dagster.py"}
+
+
+def _texts(file: Path) -> list[str]:
+    """The string literals of a file, those within f-strings included."""
+    nodes = ast.walk(ast.parse(file.read_text()))
+    return [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+
+
+def test_only_the_ledger_names_its_tables():
+    inside = ROOT / "warehouse" / "ledger"
+    others = [
+        file
+        for file in ROOT.rglob("*.py")
+        if inside not in file.parents and file.relative_to(ROOT).parts[0] not in ON_THE_SNAPSHOT
+    ]
+    naming = [file.name for file in others if any(re.search(r"\bledger\.[a-z]", text) for text in _texts(file))]
+
+    assert naming == []
+
+
+def test_the_ledger_imports_nothing_else_of_the_warehouse():
+    for file in _files("warehouse/ledger"):
+        for module in _imports(file):
+            assert module.startswith("warehouse.ledger.") or not module.startswith("warehouse"), (
+                f"{file.name}: {module}"
+            )
 
 
 def test_nothing_but_the_command_line_imports_the_definitions():

@@ -315,10 +315,11 @@ def verify() -> None:
     """Build everything anew from the landing zone, and compare with what stands."""
     from ecom_assets import catalog
     from ecom_assets.warehouse import proof
+    from ecom_assets.warehouse.ledger.records import table_days
     from ecom_assets.warehouse.opening import open_session
 
     with open_session(settings.load(), catalog.tables()) as session:
-        [(count,)] = session.con.execute("select count(*) from ledger.days").fetchall()
+        count = len(table_days(session.con))
         if not count:
             raise click.ClickException("There is nothing to compare yet: nothing has run. Any run does, as ecom demo.")
         _log.info("Rebuilding %s table-days from the landing zone.", f"{count:,}")

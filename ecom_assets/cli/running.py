@@ -10,7 +10,7 @@ from filelock import FileLock
 
 from ecom_assets import catalog, settings
 from ecom_assets.cli.terminal import TERMINAL
-from ecom_assets.days import GOOD, Window
+from ecom_assets.days import Window
 from ecom_assets.definitions import build
 from ecom_assets.errors import UserError
 from ecom_assets.landing.zone import Zone
@@ -19,7 +19,7 @@ from ecom_assets.orchestration.io_manager import REPAIR_TAG
 from ecom_assets.orchestration.jobs import RETRY_LOST_RUNS, pipeline
 from ecom_assets.publishing.snapshot import is_behind, publish
 from ecom_assets.sources.synthetic import load_shop
-from ecom_assets.warehouse.ledger.records import good_days
+from ecom_assets.warehouse.ledger.records import good_days, table_days
 from ecom_assets.warehouse.opening import open_session
 from ecom_assets.warehouse.repair import Repair, RepairStuck, plan, runnable
 
@@ -203,5 +203,4 @@ def run_stale(on: dg.DagsterInstance) -> bool:
     with open_session(known, catalog.tables()) as session:
         if is_behind(session, known.snapshot):
             publish(session, known.snapshot)
-        bad = session.con.execute(f"select table_name, day from ledger.days where state not in {GOOD}").fetchall()
-        return ran.isdisjoint(bad)
+        return ran.isdisjoint(table_days(session.con) - good_days(session.con))

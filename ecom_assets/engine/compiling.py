@@ -6,7 +6,7 @@ Building a query step by step costs tens of milliseconds, running its text again
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -63,22 +63,16 @@ def may_keep(declarations: Iterable[Declaration]) -> None:
     _OURS.update(declarations)
 
 
-def take_compiled(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> set[str]:
-    """Take from the warehouse what tables compile to. Gives the names of those that it has."""
-    query = "select table_name, transform, judge, meaning, lineage, conserved from ledger.compiled where made_of = ?"
-    kept = {name: Compiled(*parts) for name, *parts in con.execute(query, [made_of()]).fetchall()}
+def may_be_kept(declaration: Declaration) -> bool:
+    """Whether what a table compiles to follows from the files of this package alone."""
+    return declaration in _OURS
+
+
+def provide(catalog: Catalog, kept: Mapping[str, Compiled]) -> None:
+    """Use these instead of compiling, by table, where they may be kept."""
     for declaration in catalog:
-        if declaration in _OURS and declaration.name in kept:
+        if may_be_kept(declaration) and declaration.name in kept:
             _COMPILED.setdefault(declaration, kept[declaration.name])
-    return set(kept)
-
-
-def keep_compiled(con: duckdb.DuckDBPyConnection, declaration: Declaration, catalog: Catalog) -> None:
-    """Put into the warehouse what a table compiles to, if it may be kept."""
-    if declaration in _OURS:
-        row = [declaration.name, made_of(), *astuple(compiled(declaration, catalog))]
-        con.execute("delete from ledger.compiled where table_name = ? or made_of <> ?", row[:2])
-        con.execute("insert into ledger.compiled values (?, ?, ?, ?, ?, ?, ?)", row)
 
 
 @cache

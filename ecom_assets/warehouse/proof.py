@@ -10,6 +10,7 @@ import duckdb
 
 from ecom_assets.days import Window, stretches
 from ecom_assets.sql import between, connect, literal, quoted
+from ecom_assets.warehouse.ledger import records
 from ecom_assets.warehouse.repair import RepairStuck
 from ecom_assets.warehouse.session import Session
 
@@ -57,7 +58,7 @@ def rebuild(session: Session, con: duckdb.DuckDBPyConnection) -> Session:
     """
     con.execute("set TimeZone = 'UTC'")
     other = Session(con, session.catalog, session.zone, session.calendar, session.time_zone, session.strict)
-    recorded = session.con.execute("select table_name, day from ledger.days").fetchall()
+    recorded = records.table_days(session.con)
     known = {
         name: {day for table, day in recorded if table == name and day in session.calendar}
         for name in session.catalog.names
@@ -78,17 +79,7 @@ def rebuild(session: Session, con: duckdb.DuckDBPyConnection) -> Session:
 
 def contents(session: Session) -> dict[tuple[str, str], str]:
     """Table and day of the catalog to state, counts and content hash, as one comparable text."""
-    query = """
-        select d.table_name, d.day::varchar, d.state, d.row_count, d.bad_count,
-               sum(hash(s.read_day, s.row_count, s.content)::hugeint)
-        from ledger.days d left join ledger.slices s using (table_name, day)
-        where list_contains(?, d.table_name) and d.day between ? and ? group by all order by all"""
-    calendar = session.calendar
-    rows = session.con.execute(query, [session.catalog.names, calendar.first, calendar.last]).fetchall()
-    return {
-        (table, day): f"{state}, {rows} rows, {bad} bad, content {content}"
-        for table, day, state, rows, bad, content in rows
-    }
+    return records.contents(session.con, session.catalog.names, session.calendar)
 
 
 def verify(session: Session) -> Difference | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import duckdb
 
-from ecom_assets.days import ONE_DAY, State, Window, stretches
+from ecom_assets.days import ONE_DAY, Window, stretches
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine.compiling import transformed
 from ecom_assets.engine.duckdb.tables import as_query, check_shape, columns_of
@@ -40,15 +40,7 @@ class Session(Store):
     def repair(self, name: str, window: Window) -> list[DayResult]:
         """Run the days of a window that are stale; of the others, what is recorded, if anything is."""
         stale = [found.day for found in self.stale(only=[name])]
-        found = records.findings(self.con, name, window)
-        recorded = {
-            day: DayResult(day, State(state), rows, bad, note, found.get((day, True), {}), found.get((day, False), {}))
-            for day, state, rows, bad, note in self.con.execute(
-                "select day, state, row_count, bad_count, note from ledger.days where table_name = ? "
-                "and day between ? and ?",
-                [name, window.first, window.last],
-            ).fetchall()
-        }
+        recorded = records.recorded_results(self.con, name, window)
         for stretch in stretches(day for day in stale if day in window):
             recorded |= {result.day: result for result in self.run(name, stretch)}
         return [recorded[day] for day in window if day in recorded]

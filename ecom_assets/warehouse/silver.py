@@ -12,7 +12,7 @@ from ecom_assets.engine.duckdb.hashing import content_hash
 from ecom_assets.engine.duckdb.tables import PROVENANCE, columns_of, quarantine_columns
 from ecom_assets.sql import among, between, literal, quoted
 from ecom_assets.warehouse.keys import watched_keys
-from ecom_assets.warehouse.ledger.records import DayResult, Slice
+from ecom_assets.warehouse.ledger.records import DayResult, Slice, rows_by_read_day
 from ecom_assets.warehouse.ledger.staleness import expectations
 from ecom_assets.warehouse.outcome import SAMPLE_ROWS, counted, entry_of, gate, good_state, record
 from ecom_assets.warehouse.store import Store
@@ -250,9 +250,8 @@ def _check_conservation(store: Store, declaration: Declaration, window: Window, 
     )
     unequal = store.con.execute(f"""
         select day, coalesce(nullif(sum(placed), 0), sum(given)) as too_many from (
-            select read_day as day, -row_count as placed, -row_count as given, 0 as place from ledger.slices
-            where table_name = {literal(declaration.bronze)} and {among("read_day", accepted)}
-                and {between("day", store.calendar)}
+            select day, -row_count as placed, -row_count as given, 0 as place
+            from ({rows_by_read_day(declaration.bronze, store.calendar)}) where {among("day", accepted)}
             union all {fates}
             union all select {day}, 0, 1, 0 from staged where {among(day, accepted)}
             union all select read_on, 0, 0, -{place} from {quoted(declaration.bronze)}

@@ -11,7 +11,7 @@ import duckdb
 from ecom_assets.days import Window
 from ecom_assets.declaration import DAYS_PARAMETER, Catalog, Declaration, Read
 from ecom_assets.engine import compiling
-from ecom_assets.engine.compiling import compiled, keep_compiled, over, take_compiled
+from ecom_assets.engine.compiling import compiled, over
 from ecom_assets.engine.duckdb.parsing import bronze_query, parse_query
 from ecom_assets.engine.duckdb.tables import (
     Query,
@@ -23,6 +23,8 @@ from ecom_assets.engine.duckdb.tables import (
 )
 from ecom_assets.landing.zone import Zone
 from ecom_assets.warehouse.ledger import records
+from ecom_assets.warehouse.ledger.compiled import keep_compiled, take_compiled
+from ecom_assets.warehouse.ledger.invalidation import rivals_query
 from ecom_assets.warehouse.ledger.records import Entry
 from ecom_assets.warehouse.ledger.schema import prepare
 from ecom_assets.warehouse.ledger.staleness import code_hash
@@ -112,7 +114,8 @@ class Store:
 
     def parse_query(self, declaration: Declaration, window: Window) -> str:
         """SQL: the rows of bronze that a window of a table from a feed is made of, typed."""
-        return parse_query(declaration, window, self._feed_zone(declaration), self.time_zone, self.calendar)
+        rivals = rivals_query(declaration.bronze, window, self.calendar)
+        return parse_query(declaration, window, rivals, self._feed_zone(declaration), self.time_zone, self.calendar)
 
     def inputs(self, declaration: Declaration, window: Window) -> dict[str, Query]:
         """The inputs of a table's transform by parameter, as queries."""

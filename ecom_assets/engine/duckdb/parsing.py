@@ -178,12 +178,15 @@ def _useless_days(event: Column, shop_zone: str, calendar: Window) -> dict[str, 
     }
 
 
-def parse_query(declaration: Declaration, window: Window, feed_zone: str, shop_zone: str, calendar: Window) -> str:
+def parse_query(
+    declaration: Declaration, window: Window, rivals: str, feed_zone: str, shop_zone: str, calendar: Window
+) -> str:
     """SQL: bronze rows by event day, typed, each with its origin and what could not be read of it.
 
     Business days of moments come along, by the shop's time zone.
 
-    Rows of other days whose key stands in the window too come along: they may win over it.
+    Rows of other days whose key is in the window too come along, as they may win over it: `rivals` is SQL for the
+    arrived_on, source_file and record of these.
     """
     feed = declaration.feed
     assert feed is not None
@@ -204,17 +207,13 @@ def parse_query(declaration: Declaration, window: Window, feed_zone: str, shop_z
             complaints[unread] = literal(f"{c.name} is {_KIND_WORDS[c.kind]}")
     cases = ", ".join(f"case when {when} then {what} end" for when, what in complaints.items())
     some = " or ".join(f"({when})" for when in complaints)
-    rivals = f"""
+    from_other_days = f"""
         select b.* from {bronze} b
-        join (select distinct m.arrived_on, m.source_file, m.record from ledger.moves m
-              join ledger.moves mine using (table_name, key_hash)
-              where m.table_name = {literal(declaration.bronze)} and {named_between("mine.read_on", window)}
-                and {named_between("m.arrived_on", calendar)}
-                and not ({named_between("m.read_on", window)})) r
+        join ({rivals}) r
           on b.arrived_on = r.arrived_on and b.source_file = r.source_file and b.record = r.record"""
     rows = f"select * from {bronze} where {between('read_on', window)} and {named_between('arrived_on', calendar)}"
     if declaration.keys_can_move:
-        rows = f"{rows} union all {rivals}"
+        rows = f"{rows} union all {from_other_days}"
     return f"""
         select {typed}, read_on as {quoted(str(declaration.contract.partition_column))},
                arrived_on, source_file, record,

@@ -8,7 +8,7 @@ import duckdb
 
 from ecom_assets.days import GOOD, State, Window
 from ecom_assets.declaration import Declaration
-from ecom_assets.sql import day_literal, literal, moment_literal, quoted, row_values
+from ecom_assets.sql import between, day_literal, literal, moment_literal, quoted, row_values
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,11 @@ def states(con: duckdb.DuckDBPyConnection, tables: Iterable[str], window: Window
     return {(table, day): State(state) for table, day, state in rows}
 
 
+def table_days(con: duckdb.DuckDBPyConnection) -> set[tuple[str, dt.date]]:
+    """The table-days that have been recorded, whatever their state."""
+    return set(con.execute("select table_name, day from ledger.days").fetchall())
+
+
 def good_days(con: duckdb.DuckDBPyConnection) -> set[tuple[str, dt.date]]:
     """The table-days that have good rows."""
     return set(con.execute(f"select table_name, day from ledger.days where state in {GOOD}").fetchall())
@@ -100,6 +105,13 @@ def most_rows(con: duckdb.DuckDBPyConnection, tables: Iterable[str], window: Win
     return dict(rows)
 
 
+def rows_by_read_day(table: str, calendar: Window) -> str:
+    """SQL: the days on which rows of a table are read and how many there are, in rows to be summed."""
+    return f"""
+        select read_day as day, row_count from ledger.slices
+        where table_name = {literal(table)} and {between("day", calendar)}"""
+
+
 def recorded_inputs(con: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> dict[tuple[str, dt.date], int]:
     """The fingerprint of the inputs of each table-day that has one."""
     named = ", ".join(literal(table) for table in tables) or "null"
@@ -107,7 +119,20 @@ def recorded_inputs(con: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> di
     return {(table, day): inputs for table, day, inputs in rows}
 
 
-def findings(con: duckdb.DuckDBPyConnection, table: str, window: Window) -> dict[tuple[dt.date, bool], dict[str, int]]:
+def recorded_results(con: duckdb.DuckDBPyConnection, table: str, window: Window) -> dict[dt.date, DayResult]:
+    """What became of the days of a window of a table, without samples of rows, for the days that are recorded."""
+    found = _findings(con, table, window)
+    rows = con.execute(
+        "select day, state, row_count, bad_count, note from ledger.days where table_name = ? and day between ? and ?",
+        [table, window.first, window.last],
+    ).fetchall()
+    return {
+        day: DayResult(day, State(state), rows, bad, note, found.get((day, True), {}), found.get((day, False), {}))
+        for day, state, rows, bad, note in rows
+    }
+
+
+def _findings(con: duckdb.DuckDBPyConnection, table: str, window: Window) -> dict[tuple[dt.date, bool], dict[str, int]]:
     """The rules that rows of a table broke (True) or missed (False) by day, and how many; most first."""
     rows = con.execute(
         "select day, is_hard, rule, row_count from ledger.findings where table_name = ? and day between ? and ? "
@@ -190,3 +215,17 @@ def record_totals(
         where standing.amount is distinct from noted.amount order by day""",
         [run_id, now],
     )
+
+
+def contents(con: duckdb.DuckDBPyConnection, tables: Sequence[str], calendar: Window) -> dict[tuple[str, str], str]:
+    """Table and day to state, counts and content hash, as one comparable text."""
+    query = """
+        select d.table_name, d.day::varchar, d.state, d.row_count, d.bad_count,
+               sum(hash(s.read_day, s.row_count, s.content)::hugeint)
+        from ledger.days d left join ledger.slices s using (table_name, day)
+        where list_contains(?, d.table_name) and d.day between ? and ? group by all order by all"""
+    rows = con.execute(query, [tables, calendar.first, calendar.last]).fetchall()
+    return {
+        (table, day): f"{state}, {rows} rows, {bad} bad, content {content}"
+        for table, day, state, rows, bad, content in rows
+    }

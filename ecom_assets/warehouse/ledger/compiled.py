@@ -1,0 +1,25 @@
+"""What transforms and rules compile to, kept for later processes."""
+
+from dataclasses import astuple
+
+import duckdb
+
+from ecom_assets.declaration import Catalog, Declaration
+from ecom_assets.engine import compiling
+from ecom_assets.engine.compiling import Compiled, compiled, may_be_kept, provide
+
+
+def take_compiled(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> set[str]:
+    """Use what is kept of the same code instead of compiling it again. Returns the tables that are kept."""
+    query = "select table_name, transform, judge, meaning, lineage, conserved from ledger.compiled where made_of = ?"
+    kept = {name: Compiled(*parts) for name, *parts in con.execute(query, [compiling.made_of()]).fetchall()}
+    provide(catalog, kept)
+    return set(kept)
+
+
+def keep_compiled(con: duckdb.DuckDBPyConnection, declaration: Declaration, catalog: Catalog) -> None:
+    """Keep what a table compiles to, if it may be kept."""
+    if may_be_kept(declaration):
+        row = [declaration.name, compiling.made_of(), *astuple(compiled(declaration, catalog))]
+        con.execute("delete from ledger.compiled where table_name = ? or made_of <> ?", row[:2])
+        con.execute("insert into ledger.compiled values (?, ?, ?, ?, ?, ?, ?)", row)
