@@ -664,7 +664,7 @@ def _tally_repair(session: Session, tally: Tally) -> None:
                 tally.ran[reach] += 1
                 tally.changed[reach] += before[first, found.day] != after[first, found.day]
                 inputs = {(read.table, found.day) for read in declaration.reads}
-                asked = found.why.startswith(("a row", "a missing row", "a key"))
+                asked = found.cause.is_invalidation
                 if reach in ("by_event_day", "same_day") and not asked and not inputs & changed:
                     tally.needless.append((first, found.day))
 

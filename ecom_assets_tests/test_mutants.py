@@ -114,7 +114,7 @@ BREAKS_THE_LAW = [
     ),
     Mutant(
         "nobody is told of references",
-        "poke",
+        "invalidate",
         "with touched as ({rows})",
         "with touched as (from ({rows}) where false)",
     ),
@@ -128,7 +128,7 @@ BREAKS_THE_LAW = [
     ),
     Mutant(
         "the other days of a row are not told of references",
-        "poke",
+        "invalidate",
         "semi join touched using",
         "semi join (from touched where false) using",
     ),
@@ -142,13 +142,13 @@ BREAKS_THE_LAW = [
     Mutant("old slices stay", "record", '"slices",', ""),
     Mutant("old states stay", "record", '("days",', "("),
     Mutant("changed code is not seen", "stale", "or d.code <> c.hash", ""),
-    Mutant("pokes are not seen", "stale", "or p.because is not null", ""),
+    Mutant("invalidations are not seen", "stale", "or i.cause is not null", ""),
     Mutant("a feed's time zone is no code", "Store._code", "settings += self.parse_query(declaration, first)", "pass"),
     Mutant("replaced rows stay", "write_bronze", "(arrived_on, source_file) in ({present})", "false"),
     Mutant(
         "lines do not follow an order that leaves their day",
         "watched_keys",
-        'poke(store.con, other, f"a row of {declaration.name} came or went", [touched])',
+        "invalidate(con, other, Cause.REFERENCE_CHANGED, declaration, [touched])",
         "pass",
         "silver.order_items",
     ),

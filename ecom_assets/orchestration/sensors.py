@@ -18,7 +18,7 @@ from ecom_assets.orchestration.jobs import pipeline
 from ecom_assets.serving.snapshot import open_snapshot
 from ecom_assets.settings import Settings
 from ecom_assets.warehouse.ledger.arrivals import unread
-from ecom_assets.warehouse.ledger.records import StaleDay, good_days
+from ecom_assets.warehouse.ledger.records import TableDay, good_days
 from ecom_assets.warehouse.repair import Repair, plan, runnable
 from ecom_assets.warehouse.store import made_of
 
@@ -43,7 +43,7 @@ class Published:
     recorded: Mapping[tuple[str, dt.date], int]
     good: Collection[tuple[str, dt.date]]
     happened: Collection[dt.date]
-    stale: Sequence[StaleDay]
+    stale: Sequence[TableDay]
     written_at: dt.datetime | None
     made_of: str | None
 
@@ -55,14 +55,14 @@ def published(snapshot: Path) -> Published:
             days = con.execute("select table_name, day, inputs from ledger.days").fetchall()
             good = good_days(con)
             happened = {day for (day,) in con.execute("select distinct event_on from ledger.arrivals").fetchall()}
-            stale = con.execute("select table_name, day, why from ledger.stale order by all").fetchall()
+            stale = con.execute("select table_name, day from ledger.stale order by all").fetchall()
             [(written_at,)] = con.execute("select max(written_at) from ledger.days").fetchall()
             told = con.sql("from ledger.published")
             standing = dict(zip(told.columns, *told.fetchall(), strict=True))
     except FileNotFoundError:
         return Published({}, (), (), [], None, None)
     recorded = {(table, day): inputs for table, day, inputs in days}
-    return Published(recorded, good, happened, [StaleDay(*row) for row in stale], written_at, standing.get("made_of"))
+    return Published(recorded, good, happened, [TableDay(*row) for row in stale], written_at, standing.get("made_of"))
 
 
 def sensors(loaded: Settings, tables: Catalog) -> list[dg.SensorDefinition]:
@@ -91,14 +91,14 @@ def sensors(loaded: Settings, tables: Catalog) -> list[dg.SensorDefinition]:
         found = [found for found in standing.stale if found.table in tables]
         if standing.good and standing.made_of != made_of(known.time_zone, known.calendar, known.strict):
             newest = max(day for _, day in standing.good)
-            found += [StaleDay(table, newest, "code or settings may have changed") for table in tables.names]
+            found += [TableDay(table, newest) for table in tables.names]
         return _ask(context, tables, standing, runnable(found, loaded.past_days()))
 
     return [run_new_files, run_stale_days, report_failures]
 
 
 def _ask(
-    context: dg.SensorEvaluationContext, tables: Catalog, standing: Published, found: Sequence[StaleDay]
+    context: dg.SensorEvaluationContext, tables: Catalog, standing: Published, found: Sequence[TableDay]
 ) -> dg.SensorResult:
     """Requests for what was found, unless a run is under way or it was asked for since the last write.
 

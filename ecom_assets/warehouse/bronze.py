@@ -12,8 +12,8 @@ from ecom_assets.sql import between, literal, quoted
 from ecom_assets.warehouse.ledger import records
 from ecom_assets.warehouse.ledger.arrivals import happened_days, note_files, unread
 from ecom_assets.warehouse.ledger.invalidation import watched_moves
-from ecom_assets.warehouse.ledger.records import DayResult, Expectation, Slice, StaleDay
-from ecom_assets.warehouse.ledger.staleness import CODE_CHANGED, days_of_other_code
+from ecom_assets.warehouse.ledger.records import Cause, DayResult, Expectation, Slice, StaleDay
+from ecom_assets.warehouse.ledger.staleness import days_of_other_code
 from ecom_assets.warehouse.outcome import entry_of, record
 from ecom_assets.warehouse.store import Store
 
@@ -33,7 +33,7 @@ def stale_bronze(store: Store, only: Collection[str] | None) -> list[StaleDay]:
     known = {(stale.table, stale.day) for stale in found}
     for table in tables:
         days = days_of_other_code(store.con, table, store.codes[table], store.calendar)
-        found += [StaleDay(table, day, CODE_CHANGED) for day in days if (table, day) not in known]
+        found += [StaleDay(table, day, Cause.CODE_CHANGED) for day in days if (table, day) not in known]
     return found
 
 

@@ -1,4 +1,4 @@
-"""Rows elsewhere that have to run again because a key that they refer to came, went or moved to another day."""
+"""Which days of other tables have to run again because a key that their rows refer to came, went or moved."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,16 +8,17 @@ from ecom_assets.declaration import Declaration
 from ecom_assets.engine.duckdb.parsing import stripped
 from ecom_assets.engine.duckdb.tables import columns_of
 from ecom_assets.sql import between, literal, quoted
-from ecom_assets.warehouse.ledger.invalidation import moved_rows, poke
+from ecom_assets.warehouse.ledger.invalidation import invalidate, moved_rows
+from ecom_assets.warehouse.ledger.records import Cause
 from ecom_assets.warehouse.store import Store
 
 
 @contextmanager
 def watched_keys(store: Store, declaration: Declaration, window: Window) -> Iterator[None]:
-    """Rows elsewhere that wait for a key that comes, or lean on one that goes, have to run again.
+    """Invalidates the days of rows elsewhere that wait for a key that comes, or refer to one that goes.
 
-    Where a key has to stand on the row's own day, the ledger sees to that day; but the row may also win or lose
-    against one of another day.
+    Where a key has to be on the row's own day, fingerprints show that day; but the row may also win or lose against
+    one of another day.
     """
     referring = store.catalog.referring.get(declaration.name, [])
     if not referring:
@@ -45,17 +46,17 @@ def watched_keys(store: Store, declaration: Declaration, window: Window) -> Iter
         if column.on_same_day:
             concerned = f"({is_unknown} or ({referred}, read_on) in ({moved}))"
             touched = f"{movable} and {between('read_on', window)} and {concerned}"
-            poke(store.con, other, f"a row of {declaration.name} came or went", [touched])
+            invalidate(con, other, Cause.REFERENCE_CHANGED, declaration, [touched])
             continue
         # A row that was not let in before may win over one of another day, even where its own day has no rows.
         let_in = [f"{movable} and ({is_unknown} or {referred} in ({come}))"]
         if store.stored_types(other.quarantine):
             waits = f"list_contains(reasons, {literal(column.missing_reference)})"
             let_in.append(f"{quoted(other.quarantine)} where {waits} and {value} in ({come})")
-        poke(store.con, other, f"a missing row of {declaration.name} came", let_in)
+        invalidate(con, other, Cause.REFERENCE_ARRIVED, declaration, let_in)
         if some_gone:
-            # Bronze, for a row that loses to another or whose day failed may lean on the key too.
+            # Bronze, for a row that loses to another or whose day failed may refer to the key too.
             store.ensure(other.bronze, columns_of(store.catalog[other.bronze]))
-            leaning = f"{quoted(other.bronze)} where {value} in ({gone})"
-            poke(store.con, other, f"a row of {declaration.name} went", [leaning])
+            referring_rows = f"{quoted(other.bronze)} where {value} in ({gone})"
+            invalidate(con, other, Cause.REFERENCE_REMOVED, declaration, [referring_rows])
     con.execute("drop table old_keys; drop table new_keys")

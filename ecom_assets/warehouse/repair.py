@@ -6,11 +6,14 @@ Here belongs what sensors and the command line share. What makes a table-day sta
 import datetime as dt
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from ecom_assets.days import Window, stretches
 from ecom_assets.declaration import Catalog
 from ecom_assets.errors import UserError
-from ecom_assets.warehouse.ledger.records import StaleDay
+from ecom_assets.warehouse.ledger.records import TableDay
+
+Found = TypeVar("Found", bound=TableDay)
 
 
 class RepairStuck(UserError):
@@ -25,13 +28,13 @@ class Repair:
     window: Window
 
 
-def runnable(stale: Iterable[StaleDay], days: Window | None) -> list[StaleDay]:
+def runnable(stale: Iterable[Found], days: Window | None) -> list[Found]:
     """The stale table-days of `days`, the days that are over; None if no day is over yet."""
     return [found for found in stale if days and found.day in days]
 
 
 def plan(
-    stale: Iterable[StaleDay], catalog: Catalog, good: Container[tuple[str, dt.date]] = frozenset()
+    stale: Iterable[TableDay], catalog: Catalog, good: Container[tuple[str, dt.date]] = frozenset()
 ) -> list[Repair]:
     """The runs of the next round, oldest days first: one per stretch of consecutive days.
 

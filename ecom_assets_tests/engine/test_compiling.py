@@ -9,8 +9,10 @@ from ecom_assets import catalog
 from ecom_assets.declaration import Catalog
 from ecom_assets.engine import compiling
 from ecom_assets.landing.zone import Zone
+from ecom_assets.sql import connect
+from ecom_assets.warehouse.ledger.schema import MIGRATIONS
 from ecom_assets.warehouse.session import Session
-from ecom_assets_tests.warehouses import session_over
+from ecom_assets_tests.warehouses import session_over, window
 
 TABLES = ("gold.dim_status", "kpi.daily_payments")
 
@@ -58,16 +60,16 @@ def test_a_later_process_compiles_nothing(tables, compiled_names, tmp_path):
 
 
 def test_an_older_warehouse_is_opened_and_a_table_that_is_gone_is_forgotten(tables, compiled_names, tmp_path):
-    old = session_over(Zone(tmp_path), tables=tables)
-    for column in ("lineage", "conserved"):
-        old.con.execute(f"alter table ledger.compiled drop column {column}")
-    old.con.execute("delete from ledger.facts where name = 'schema_version'")
-    old.con.execute("insert into ledger.compiled values ('gold.gone', 'another version', 'from x', 'from y', '')")
+    con = connect()
+    con.execute("create schema ledger")
+    for without_lineage in MIGRATIONS[:3]:
+        con.execute(without_lineage)
+    con.execute("insert into ledger.compiled values ('gold.gone', 'another version', 'from x', 'from y', '')")
 
-    later = Session(old.con, tables, old.zone, old.calendar)
+    later = Session(con, tables, Zone(tmp_path), window(1))
 
     assert [later.codes[name] for name in TABLES]
-    kept = old.con.execute("select table_name, lineage[1]['from_table'] from ledger.compiled order by all").fetchall()
+    kept = con.execute("select table_name, lineage[1]['from_table'] from ledger.compiled order by all").fetchall()
     assert kept == [("gold.dim_status", "silver.orders"), ("kpi.daily_payments", "gold.fact_payments")]
 
 

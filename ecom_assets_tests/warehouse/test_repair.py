@@ -8,7 +8,7 @@ from ecom_assets.days import Reach, Window, history, same_day
 from ecom_assets.declaration import Catalog, Declaration, Read
 from ecom_assets.landing.zone import Zone
 from ecom_assets.warehouse.ledger.arrivals import unread
-from ecom_assets.warehouse.ledger.records import StaleDay
+from ecom_assets.warehouse.ledger.records import TableDay
 from ecom_assets.warehouse.repair import Repair, plan
 
 JANUARY = Window.parse("2024-01-01..2024-01-31")
@@ -40,8 +40,8 @@ def on(day: int) -> dt.date:
     return dt.date(2024, 1, day)
 
 
-def stale(table: str, *days: int) -> list[StaleDay]:
-    return [StaleDay(table, on(day), "its inputs changed") for day in days]
+def stale(table: str, *days: int) -> list[TableDay]:
+    return [TableDay(table, on(day)) for day in days]
 
 
 def test_nothing_stale_is_no_run() -> None:

@@ -8,7 +8,7 @@ import duckdb
 from ecom_assets.days import Window
 from ecom_assets.landing.zone import LandedFile, Zone
 from ecom_assets.sql import literal, moment_literal
-from ecom_assets.warehouse.ledger.records import StaleDay
+from ecom_assets.warehouse.ledger.records import Cause, StaleDay
 
 
 def happened_days(con: duckdb.DuckDBPyConnection, bronze: Iterable[str]) -> set[dt.date]:
@@ -82,8 +82,8 @@ def unread(
         prints = zone.fingerprint(feed, min(days), max(days), calendar.first) if days else {}
         for day in sorted(days):
             if recorded.get((table, day)) != prints[day]:
-                why = "its files changed" if (table, day) in recorded else "its files have not been read"
+                cause = Cause.FILES_CHANGED if (table, day) in recorded else Cause.FILES_UNREAD
                 if day not in landed[table]:
-                    why = "its files are gone" if (table, day) in recorded else "others landed, and none of its own"
-                found.append(StaleDay(table, day, why, prints[day]))
+                    cause = Cause.FILES_GONE if (table, day) in recorded else Cause.NO_FILES
+                found.append(StaleDay(table, day, cause, landed=prints[day]))
     return found

@@ -10,6 +10,7 @@ from ecom_assets.declaration import Catalog, Declaration
 from ecom_assets.engine.duckdb.hashing import content_hash
 from ecom_assets.engine.duckdb.parsing import stripped
 from ecom_assets.sql import between, literal, named_between, quoted
+from ecom_assets.warehouse.ledger.records import Cause
 
 
 def moved_rows(bronze: str) -> str:
@@ -26,13 +27,18 @@ def rivals_query(bronze: str, window: Window, calendar: Window) -> str:
                 and not ({named_between("m.read_on", window)})"""
 
 
-def poke(con: duckdb.DuckDBPyConnection, declaration: Declaration, why: str, sources: Sequence[str]) -> None:
-    """Have the days of these bronze rows run again, and all days on which their keys stand."""
+def invalidate(
+    con: duckdb.DuckDBPyConnection, declaration: Declaration, cause: Cause, by: Declaration, sources: Sequence[str]
+) -> None:
+    """Make the days of bronze rows stale in a table from their feed, and all other days of their keys.
+
+    `by` is the table whose rows came or went; `sources` are SQL for relations with read_on and key_hash.
+    """
     rows = " union all ".join(f"select read_on, key_hash from {source}" for source in sources)
     con.execute(f"""
-        insert into ledger.pokes
+        insert into ledger.invalidations
         with touched as ({rows})
-        select {literal(declaration.name)}, read_on, {literal(why)} from (
+        select {literal(declaration.name)}, read_on, {literal(cause)}, {literal(by.name)} from (
             select read_on from touched
             union select m.read_on from ledger.moves m semi join touched using (key_hash)
             where m.table_name = {literal(declaration.bronze)})""")
@@ -42,7 +48,7 @@ def poke(con: duckdb.DuckDBPyConnection, declaration: Declaration, why: str, sou
 def watched_moves(
     con: duckdb.DuckDBPyConnection, catalog: Catalog, declaration: Declaration, window: Window
 ) -> Iterator[None]:
-    """Keep the list of rows whose key stands on several days; days whose list changes run again."""
+    """Keep the list of rows whose key is on several days; days whose list changes are invalidated."""
     silver = catalog.silver_of(declaration.name)
     if silver is None or not declaration.keys_can_move:
         yield
@@ -70,7 +76,7 @@ def watched_moves(
     ours = f"{moves} and {arrived}"
     changed = f"(({ours}) except from old_moves) union all ((from old_moves) except ({ours}))"
     con.execute(f"""
-        insert into ledger.pokes
-        select distinct {literal(silver.name)}, read_on, 'a key stands on several days'
+        insert into ledger.invalidations
+        select distinct {literal(silver.name)}, read_on, {literal(Cause.KEY_MOVED)}, null
         from (({moves}) union all from old_moves) where key_hash in (select key_hash from ({changed}))""")
     con.execute("drop table old_moves")

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 import duckdb
 
@@ -61,17 +62,69 @@ class Expectation:
     unsettled: int
 
 
-@dataclass(frozen=True, order=True)
-class StaleDay:
-    """A table-day that has to run again, and why.
+class Cause(StrEnum):
+    """Why a table-day is stale; what is stored of it is the value."""
 
-    `landed` is the fingerprint of the files that wait to be read; None where none do.
-    """
+    FILES_UNREAD = "files_unread"
+    FILES_CHANGED = "files_changed"
+    FILES_GONE = "files_gone"
+    NO_FILES = "no_files"
+    NEVER_RUN = "never_run"
+    CODE_CHANGED = "code_changed"
+    INPUTS_CHANGED = "inputs_changed"
+    CALENDAR_END_MOVED = "calendar_end_moved"
+    KEY_MOVED = "key_moved"
+    REFERENCE_ARRIVED = "reference_arrived"
+    REFERENCE_REMOVED = "reference_removed"
+    REFERENCE_CHANGED = "reference_changed"
+
+    @property
+    def is_invalidation(self) -> bool:
+        """Whether it is recorded by the write that causes it; the others are found out by comparison."""
+        return self in (Cause.KEY_MOVED, Cause.REFERENCE_ARRIVED, Cause.REFERENCE_REMOVED, Cause.REFERENCE_CHANGED)
+
+
+_SENTENCES = {
+    Cause.FILES_UNREAD: "its files have not been read",
+    Cause.FILES_CHANGED: "its files changed",
+    Cause.FILES_GONE: "its files are gone",
+    Cause.NO_FILES: "other feeds have files of that day, this one has none",
+    Cause.NEVER_RUN: "it has not run since its inputs arrived",
+    Cause.CODE_CHANGED: "its code changed",
+    Cause.INPUTS_CHANGED: "its inputs changed",
+    Cause.CALENDAR_END_MOVED: "the calendar's end moved",
+    Cause.KEY_MOVED: "a key moved to or from another day",
+    Cause.REFERENCE_ARRIVED: "a missing reference arrived",
+    Cause.REFERENCE_REMOVED: "a row that it refers to was removed",
+    Cause.REFERENCE_CHANGED: "a row that it refers to came or went",
+}
+
+
+@dataclass(frozen=True, order=True)
+class TableDay:
+    """One day of a table."""
 
     table: str
     day: dt.date
-    why: str
+
+
+@dataclass(frozen=True, order=True)
+class StaleDay(TableDay):
+    """A table-day that has to run again, and why.
+
+    `by` is the table whose rows came or went, if that is the cause; `landed` the fingerprint of the files that wait to
+    be read, if any do.
+    """
+
+    cause: Cause
+    by: str | None = None
     landed: int | None = None
+
+    @property
+    def why(self) -> str:
+        """The cause as users read it."""
+        sentence = _SENTENCES[self.cause]
+        return f"{sentence} in {self.by}" if self.by else sentence
 
 
 def states(con: duckdb.DuckDBPyConnection, tables: Iterable[str], window: Window) -> dict[tuple[str, dt.date], State]:
@@ -150,7 +203,7 @@ def record(
 ) -> None:
     """Replace the rows of these table-days; what was asked of them is settled thereby."""
     days = ", ".join(day_literal(entry.result.day) for entry in entries)
-    for part in ("days", "slices", "findings", "pokes"):
+    for part in ("days", "slices", "findings", "invalidations"):
         con.execute(f"delete from ledger.{part} where table_name = ? and day in ({days})", [table])
     rows = row_values(
         (

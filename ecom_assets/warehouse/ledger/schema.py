@@ -37,6 +37,17 @@ MIGRATIONS = (
         lineage struct(column_name varchar, from_table varchar, from_column varchar)[];
     alter table ledger.compiled add column if not exists conserved varchar;
     """,
+    """
+    create table ledger.invalidations as
+        select table_name, day,
+               case when because like 'a missing row of %' then 'reference_arrived'
+                    when because like 'a row of % came or went' then 'reference_changed'
+                    when because like 'a row of % went' then 'reference_removed'
+                    else 'key_moved' end as cause,
+               nullif(regexp_extract(because, ' row of ([^ ]+) ', 1), '') as by_table
+        from ledger.pokes;
+    drop table ledger.pokes;
+    """,
 )
 """Migration n, counted from 1, makes schema version n of n - 1.
 

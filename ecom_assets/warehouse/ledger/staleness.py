@@ -13,10 +13,8 @@ from ecom_assets.days import GOOD, ONE_DAY, Window
 from ecom_assets.declaration import Catalog, Declaration
 from ecom_assets.engine.compiling import compiled
 from ecom_assets.sql import between, day_literal, literal, row_values
-from ecom_assets.warehouse.ledger.records import Expectation, StaleDay
+from ecom_assets.warehouse.ledger.records import Cause, Expectation, StaleDay
 from ecom_assets.warehouse.ledger.schema import HASH_VERSION
-
-CODE_CHANGED = "its code changed"
 
 
 def code_hash(declaration: Declaration, catalog: Catalog, settings: str) -> int:
@@ -188,19 +186,24 @@ def stale(
                  (select distinct day from ledger.days
                   where table_name in ({", ".join(map(literal, bronze)) or "null"})
                     and day between {day_literal(calendar.first)} and {day_literal(calendar.last)}) d),
-        poked as (select table_name, day, min(because) as because from ledger.pokes group by all)
+        invalidated as (
+            select table_name, day, min(cause) as cause, arg_min(by_table, cause) as by_table
+            from ledger.invalidations group by all)
         select e.table_name, e.day,
-               case when d.day is null then 'it has not run since its inputs came'
-                    when d.code <> c.hash then {literal(CODE_CHANGED)}
-                    when d.inputs <> e.inputs then 'its inputs changed'
-                    when {turned} then 'the calendar''s end moved'
-                    else p.because end as why
+               case when d.day is null then {literal(Cause.NEVER_RUN)}
+                    when d.code <> c.hash then {literal(Cause.CODE_CHANGED)}
+                    when d.inputs <> e.inputs then {literal(Cause.INPUTS_CHANGED)}
+                    when {turned} then {literal(Cause.CALENDAR_END_MOVED)}
+                    else i.cause end as cause,
+               i.by_table
         from expected e join code c using (table_name)
         left join ledger.days d using (table_name, day)
-        left join poked p using (table_name, day)
-        where d.day is null or d.code <> c.hash or d.inputs <> e.inputs or {turned} or p.because is not null
+        left join invalidated i using (table_name, day)
+        where d.day is null or d.code <> c.hash or d.inputs <> e.inputs or {turned} or i.cause is not null
         order by all"""
-    return [StaleDay(*row) for row in con.execute(query).fetchall()]
+    rows = con.execute(query).fetchall()
+    found = ((table, day, Cause(cause), by) for table, day, cause, by in rows)
+    return [StaleDay(table, day, cause, by if cause.is_invalidation else None) for table, day, cause, by in found]
 
 
 def days_of_other_code(con: duckdb.DuckDBPyConnection, table: str, code: int, calendar: Window) -> list[dt.date]:

@@ -8,6 +8,7 @@ import pytest
 
 from ecom_assets.sql import connect
 from ecom_assets.warehouse.ledger import schema
+from ecom_assets.warehouse.ledger.records import Cause
 from ecom_assets.warehouse.ledger.schema import MIGRATIONS, SCHEMA_VERSION, LedgerError, prepare
 
 
@@ -54,6 +55,25 @@ def test_a_ledger_without_a_version_comes_to_the_present_schema_with_its_rows(co
     assert facts(con)["schema_version"] == str(SCHEMA_VERSION)
     assert con.execute("select table_name, row_count, checked_count from ledger.days").fetchall() == [
         ("gold.sales", 3, None)
+    ]
+
+
+def test_what_was_invalidated_before_causes_had_codes_stays_so(con):
+    before_versions(con, 4)
+    con.execute("""
+        insert into ledger.pokes values
+            ('silver.items', '2024-03-01', 'a row of silver.orders came or went'),
+            ('silver.items', '2024-03-02', 'a missing row of silver.orders came'),
+            ('silver.items', '2024-03-03', 'a row of silver.orders went'),
+            ('silver.items', '2024-03-04', 'a key stands on several days')""")
+
+    prepare(con)
+
+    assert con.execute("select day(day), cause, by_table from ledger.invalidations order by day").fetchall() == [
+        (1, Cause.REFERENCE_CHANGED, "silver.orders"),
+        (2, Cause.REFERENCE_ARRIVED, "silver.orders"),
+        (3, Cause.REFERENCE_REMOVED, "silver.orders"),
+        (4, Cause.KEY_MOVED, None),
     ]
 
 

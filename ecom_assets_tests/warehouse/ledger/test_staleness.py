@@ -1,12 +1,10 @@
 """What the ledger says has to run again, and what it does not."""
 
 import dataclasses
-import datetime as dt
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from decimal import Decimal
 from pathlib import Path
 
 import narwhals as nw
@@ -17,6 +15,7 @@ from ecom_assets.days import State, Window, since
 from ecom_assets.declaration import declare
 from ecom_assets.engine.duckdb import parsing
 from ecom_assets.expressions.money import MONEY, total
+from ecom_assets.warehouse.ledger.records import Cause, StaleDay
 from ecom_assets.warehouse.proof import settle
 from ecom_assets.warehouse.session import Session
 from ecom_assets_tests import tiny_shop
@@ -121,8 +120,7 @@ def test_a_hash_of_code_is_the_same_in_every_process(shop):
         "with open_shop(Path('nowhere')) as shop:\n"
         "    print([shop.session.codes[name] for name in shop.session.catalog.names])"
     )
-    path = os.pathsep.join([str(Path(__file__).parent.parent), *sys.path])
-    environment = {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "1"}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONHASHSEED": "1"}
     said = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", say], env=environment, text=True, capture_output=True, check=True
     )
@@ -212,45 +210,45 @@ def test_a_day_that_ran_before_its_inputs_runs_again_when_they_come(tmp_path):
         assert ("gold.to_date", 1) in shop.stale()
 
 
+def test_a_stale_day_says_why(shop):
+    shop.land_orders(1, order(2, 1, customer="late"), order(4, 1))
+    assert [found.cause for found in shop.session.stale()] == [Cause.FILES_CHANGED]
+    shop.run(days(1), "bronze.orders")
+    assert [found.cause for found in shop.session.stale()] == [Cause.INPUTS_CHANGED]
+    settle(shop.session)
+
+    shop.land_customers(2, "late")
+    shop.run(days(2), "bronze.customers", "silver.customers")
+
+    [found] = shop.session.stale()
+    assert found == StaleDay("silver.orders", on(1), Cause.REFERENCE_ARRIVED, by="silver.customers")
+    assert found.why == "a missing reference arrived in silver.customers"
+
+
+def test_a_comparison_that_shows_a_stale_day_names_no_other_table(shop):
+    shop.con.execute(
+        "insert into ledger.invalidations values ('silver.orders', ?, ?, 'silver.customers')",
+        [on(1), Cause.REFERENCE_ARRIVED],
+    )
+    shop.land_orders(1, order(2, 1, amount=20))
+    shop.run(days(1), "bronze.orders")
+
+    assert [found.why for found in shop.session.stale()] == ["its inputs changed"]
+
+
+@pytest.mark.parametrize("cause", Cause)
+def test_each_cause_has_a_sentence(cause):
+    assert StaleDay("gold.sales", on(0), cause).why
+
+
 def test_a_rerun_settles_what_was_asked_of_its_day_only(shop):
     shop.con.execute(
-        "insert into ledger.pokes values ('gold.sales', ?, 'asked'), ('gold.sales', ?, 'asked')", [on(0), on(1)]
+        "insert into ledger.invalidations (table_name, day, cause) values ('gold.sales', ?, 'key_moved'), "
+        "('gold.sales', ?, 'key_moved')",
+        [on(0), on(1)],
     )
     assert shop.stale() == [("gold.sales", 0), ("gold.sales", 1)]
 
     shop.run(days(0), "gold.sales")
 
     assert shop.stale() == [("gold.sales", 1)]
-
-
-def test_the_ledger_says_which_run_wrote_a_day_and_when(tmp_path):
-    noon = dt.datetime.fromisoformat("2024-03-05 12:00")
-    with open_shop(tmp_path, run_id="a run", now=lambda: noon) as shop:
-        shop.land_orders(0, order(1, 0))
-        shop.run(days(0), "bronze.orders")
-
-        assert shop.rows("select run_id, written_at from ledger.days") == [("a run", noon)]
-
-
-def test_an_amount_is_noted_when_it_is_first_told_and_when_it_is_told_otherwise(shop):
-    def told() -> list[tuple[int, Decimal]]:
-        return shop.rows(f"select day - date '{on(0)}', amount from ledger.amounts order by told_at, day")
-
-    assert told() == [(0, 10), (1, 10), (2, 10)]
-
-    shop.run(days(0, 2))
-    shop.land_orders(2, order(3, 2), order(4, 1, amount=5), file="orders.csv")
-    settle(shop.session)
-
-    assert told() == [(0, 10), (1, 10), (2, 10), (1, 15)]
-
-
-def test_a_refused_day_tells_no_other_amount(shop):
-    shop.land_orders(1, order(2, 1, amount=2000, version=1))
-    settle(shop.session)
-    assert shop.states("kpi.daily")[1] is State.BLOCKED
-
-    shop.land_orders(1, order(2, 1, amount=30, version=2))
-    settle(shop.session)
-
-    assert shop.rows("select amount from ledger.amounts where day = '2024-03-02' order by told_at") == [(10,), (30,)]
