@@ -139,8 +139,8 @@ BREAKS_THE_LAW = [
         "where false",
     ),
     Mutant("moves are not kept", "watched_moves", "having min(read_on) <> max(read_on)", "having false"),
-    Mutant("old slices stay", "record", '"slices",', ""),
-    Mutant("old states stay", "record", '("days",', "("),
+    Mutant("old slices stay", "write_entries", '"slices",', ""),
+    Mutant("old states stay", "write_entries", '("days",', "("),
     Mutant("changed code is not seen", "stale", "or d.code <> c.hash", ""),
     Mutant("invalidations are not seen", "stale", "or i.cause is not null", ""),
     Mutant("a feed's time zone is no code", "Store._code", "settings += self.parse_query(declaration, first)", "pass"),
@@ -164,7 +164,7 @@ BREAKS_THE_LAW = [
         "delete from {quoted(declaration.superseded)} where",
         "delete from {quoted(declaration.superseded)} where false and",
     ),
-    Mutant("a crash leaves half of a write", "Store.undo", '"rollback"', '"commit"'),
+    Mutant("a crash leaves half of a write", "transaction", '"rollback"', '"commit"'),
     Mutant("bronze is read by arrival", "_bronze_slices", "Slice(read_on,", "Slice(arrived_on,"),
     Mutant(
         "days that ran before their inputs are forgotten",
@@ -195,7 +195,7 @@ WRONG_IN_EVERY_RUN = [
 
 FOUND_BY_TESTS_OF_WRITING = [
     Mutant("last good rows are not kept", "hold_old_rows", "insert into {held} by name", "from {held} limit 0; --"),
-    Mutant("what is made of a bad day is not blocked at once", "record", "store.catalog if bad else ()", "()"),
+    Mutant("what is made of a bad day is not blocked at once", "conclude", "store.catalog if bad else ()", "()"),
     Mutant("the gate is open for failed inputs", "gate", "not state.is_good", "False"),
     Mutant("rows are not counted", "_check_conservation", "if not accepted:", "if True:"),
 ]

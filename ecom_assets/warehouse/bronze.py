@@ -14,7 +14,7 @@ from ecom_assets.warehouse.ledger.arrivals import happened_days, note_files, unr
 from ecom_assets.warehouse.ledger.invalidation import watched_moves
 from ecom_assets.warehouse.ledger.records import Cause, DayResult, Expectation, Slice, StaleDay
 from ecom_assets.warehouse.ledger.staleness import days_of_other_code
-from ecom_assets.warehouse.outcome import entry_of, record
+from ecom_assets.warehouse.outcome import conclude, entry_of
 from ecom_assets.warehouse.store import Store
 
 
@@ -83,7 +83,7 @@ def write_bronze(store: Store, declaration: Declaration, window: Window) -> list
             )
             results.append(result)
             entries.append(entry_of(result, Expectation(prints[day], 0, 0), parts))
-        record(store, declaration, entries)
+        conclude(store, declaration, entries)
     return results
 
 

@@ -42,10 +42,10 @@ def entry_of(result: DayResult, expected: Expectation, slices: tuple[Slice, ...]
     return Entry(result, expected.inputs, slices if result.state.is_good else ())
 
 
-def record(store: Store, declaration: Declaration, entries: Sequence[Entry]) -> None:
-    """Write the ledger, and take from readers what is made of days without good rows."""
+def conclude(store: Store, declaration: Declaration, entries: Sequence[Entry]) -> None:
+    """Record days of a table, and block what is made of those without good rows."""
     store.on_step("before ledger")
-    store.record(declaration, entries)
+    store.record_days(declaration, entries)
     store.on_step("ledger written")
     bad = [entry.result.day for entry in entries if not entry.result.state.is_good]
     affected = store.catalog.same_day_downstream([declaration.name]) - {declaration.name}
@@ -62,7 +62,7 @@ def fail(store: Store, declaration: Declaration, day: dt.date, why: str) -> DayR
     if closed := gate(store, declaration, window):
         result = DayResult(day, State.BLOCKED, note=closed[day])
     with store.transaction():
-        record(store, declaration, take_rows(store, declaration, [result], window))
+        conclude(store, declaration, take_rows(store, declaration, [result], window))
     return result
 
 
@@ -70,7 +70,7 @@ def _block(store: Store, declaration: Declaration, window: Window) -> None:
     """Take the rows of days that a same-day input no longer supports, as running them would."""
     closed = gate(store, declaration, window)
     blocked = [DayResult(day, State.BLOCKED, note=why) for day, why in closed.items()]
-    store.record(declaration, take_rows(store, declaration, blocked, window))
+    store.record_days(declaration, take_rows(store, declaration, blocked, window))
 
 
 def take_rows(store: Store, declaration: Declaration, results: Sequence[DayResult], window: Window) -> list[Entry]:

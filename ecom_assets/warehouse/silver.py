@@ -14,7 +14,7 @@ from ecom_assets.sql import among, between, literal, quoted
 from ecom_assets.warehouse.keys import watched_keys
 from ecom_assets.warehouse.ledger.records import DayResult, Slice, rows_by_read_day
 from ecom_assets.warehouse.ledger.staleness import expectations
-from ecom_assets.warehouse.outcome import SAMPLE_ROWS, counted, entry_of, gate, good_state, record
+from ecom_assets.warehouse.outcome import SAMPLE_ROWS, conclude, counted, entry_of, gate, good_state
 from ecom_assets.warehouse.store import Store
 
 SUPERSEDED_COLUMNS = {
@@ -54,7 +54,7 @@ def write_from_feed(store: Store, declaration: Declaration, rows: str, window: W
                 count = contents[result.day].row_count if result.day in contents else 0
                 results[n] = replace(result, state=good_state(expected[result.day]), row_count=count)
         slices = {day: (contents.get(day, Slice(day, 0, 0)),) for day in window}
-        record(store, declaration, [entry_of(r, expected[r.day], slices[r.day]) for r in results])
+        conclude(store, declaration, [entry_of(r, expected[r.day], slices[r.day]) for r in results])
         con.execute("drop table staged; drop table losers")
     return results
 

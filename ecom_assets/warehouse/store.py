@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -22,10 +22,10 @@ from ecom_assets.engine.duckdb.tables import (
     stored_types,
 )
 from ecom_assets.landing.zone import Zone
-from ecom_assets.warehouse.ledger import records
+from ecom_assets.sql import transaction
 from ecom_assets.warehouse.ledger.compiled import keep_compiled, take_compiled
 from ecom_assets.warehouse.ledger.invalidation import rivals_query
-from ecom_assets.warehouse.ledger.records import Entry
+from ecom_assets.warehouse.ledger.records import Entry, record_totals, write_entries
 from ecom_assets.warehouse.ledger.schema import prepare
 from ecom_assets.warehouse.ledger.staleness import code_hash
 
@@ -50,14 +50,14 @@ class Store:
         prepare(self.con)
         self._kept = take_compiled(self.con, self.catalog)
 
-    def record(self, declaration: Declaration, entries: Sequence[Entry]) -> None:
-        """Write a table's days into the ledger, as of this run and code."""
+    def record_days(self, declaration: Declaration, entries: Sequence[Entry]) -> None:
+        """Write days of a table into the ledger, with the code of the table, this run and the present time."""
         name = declaration.name
         now = self.now()
-        records.record(self.con, name, self.codes[name], self.run_id, entries, now)
+        write_entries(self.con, name, self.codes[name], self.run_id, entries, now)
         if declaration.contract.amount:
             good = [entry.result.day for entry in entries if entry.result.state.is_good]
-            records.record_totals(self.con, declaration, good, self.run_id, now)
+            record_totals(self.con, declaration, good, self.run_id, now)
 
     def stored_types(self, table: str) -> Mapping[str, str]:
         """Column to SQL type of a table that stands in the warehouse; empty where there is none."""
@@ -78,12 +78,6 @@ class Store:
         if standing != columns:
             ensure_table(self.con, table, columns, standing)
             self._known_tables()[table] = {**standing, **columns}
-
-    def undo(self) -> None:
-        """Roll back, tables made meanwhile included."""
-        self._standing = None
-        with suppress(duckdb.TransactionException):  # DuckDB has rolled back by itself, as where the disk is full
-            self.con.execute("rollback")
 
     @cached_property
     def codes(self) -> "_Codes":
@@ -146,28 +140,16 @@ class Store:
         return read_query(source, read, window, self.calendar)
 
     @contextmanager
-    def transaction(self) -> Iterator["_Attempt"]:
-        """Everything inside, or nothing of it: nothing too where another attempt is asked for."""
-        attempt = _Attempt()
-        self.con.execute("begin")
+    def transaction(self) -> Iterator[None]:
+        """Everything inside, or nothing of it; tables made meanwhile are forgotten too."""
         try:
-            yield attempt
-            self.on_step("before commit")
-            if attempt.again:
-                self.undo()
-                return
-            self.con.execute("commit")
+            with transaction(self.con):
+                yield
+                self.on_step("before commit")
         except BaseException:
-            self.undo()
+            self._standing = None
             raise
         self.on_step("after commit")
-
-
-@dataclass
-class _Attempt:
-    """A transaction under way; `again` undoes it without fuss."""
-
-    again: bool = False
 
 
 class _Codes(dict[str, int]):

@@ -1,7 +1,7 @@
 """Tables made of tables: rows are inserted and judged in place."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import duckdb
@@ -15,7 +15,7 @@ from ecom_assets.engine.duckdb.tables import columns_of
 from ecom_assets.sql import among, between, quoted
 from ecom_assets.warehouse.ledger.records import DayResult, Slice
 from ecom_assets.warehouse.ledger.staleness import expectations
-from ecom_assets.warehouse.outcome import SAMPLE_ROWS, counted, entry_of, gate, good_state, hold_old_rows, record
+from ecom_assets.warehouse.outcome import SAMPLE_ROWS, conclude, counted, entry_of, gate, good_state, hold_old_rows
 from ecom_assets.warehouse.store import Store
 
 UNIQUE = "The primary key is unique."
@@ -26,34 +26,54 @@ def conserved_sentence(declaration: Declaration, column: str) -> str:
     return f"{column} of a day is that of {declaration.conserved_from}."
 
 
+class DaysRefused(Exception):
+    """Days whose rows break their contract, by what became of them; nothing was written."""
+
+    def __init__(self, results: Mapping[dt.date, DayResult]) -> None:
+        super().__init__(results)
+        self.results = results
+
+
 def write_table(store: Store, declaration: Declaration, rows: str, window: Window) -> list[DayResult]:
-    """Rows are inserted and judged in place; when a day turns out bad, again without it."""
+    """Rows are inserted and judged in place; if a day turns out bad, again without it."""
     closed = gate(store, declaration, window)
     failed: dict[dt.date, DayResult] = {}
     while True:
-        with store.transaction() as attempt:
-            verdicts = _replace_rows(store, declaration, rows, window, {*closed, *failed})
-            bad = {day: result for day, (result, _) in verdicts.items() if result.broken}
-            if bad:
-                failed |= bad
-                attempt.again = True
-                continue
-            expected = expectations(store.con, declaration, window, store.calendar)
-            results, entries = [], []
-            for day in window:
-                slices: tuple[Slice, ...] = (Slice(day, 0, 0),)
-                if day in closed:
-                    result = DayResult(day, State.BLOCKED, note=closed[day])
-                elif day in failed:
-                    result = failed[day]
-                else:
-                    result, part = verdicts.get(day, (DayResult(day, State.STORED), slices[0]))
-                    result = replace(result, state=good_state(expected[day]))
-                    slices = (part,)
-                results.append(result)
-                entries.append(entry_of(result, expected[day], slices))
-            record(store, declaration, entries)
-        return results
+        try:
+            return _write_days(store, declaration, rows, window, closed, failed)
+        except DaysRefused as refused:
+            failed |= refused.results
+
+
+def _write_days(
+    store: Store,
+    declaration: Declaration,
+    rows: str,
+    window: Window,
+    closed: Mapping[dt.date, str],
+    failed: Mapping[dt.date, DayResult],
+) -> list[DayResult]:
+    """Write a window in one transaction, closed and failed days without rows. Raises DaysRefused for other bad days."""
+    with store.transaction():
+        verdicts = _replace_rows(store, declaration, rows, window, {*closed, *failed})
+        if bad := {day: result for day, (result, _) in verdicts.items() if result.broken}:
+            raise DaysRefused(bad)
+        expected = expectations(store.con, declaration, window, store.calendar)
+        results, entries = [], []
+        for day in window:
+            slices: tuple[Slice, ...] = (Slice(day, 0, 0),)
+            if day in closed:
+                result = DayResult(day, State.BLOCKED, note=closed[day])
+            elif day in failed:
+                result = failed[day]
+            else:
+                result, part = verdicts.get(day, (DayResult(day, State.STORED), slices[0]))
+                result = replace(result, state=good_state(expected[day]))
+                slices = (part,)
+            results.append(result)
+            entries.append(entry_of(result, expected[day], slices))
+        conclude(store, declaration, entries)
+    return results
 
 
 def _replace_rows(

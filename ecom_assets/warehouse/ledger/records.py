@@ -198,10 +198,10 @@ def _findings(con: duckdb.DuckDBPyConnection, table: str, window: Window) -> dic
     return found
 
 
-def record(
+def write_entries(
     con: duckdb.DuckDBPyConnection, table: str, code: int, run_id: str, entries: Sequence[Entry], now: dt.datetime
 ) -> None:
-    """Replace the rows of these table-days; what was asked of them is settled thereby."""
+    """Replace what is recorded of these days of a table; their invalidations are settled by that."""
     days = ", ".join(day_literal(entry.result.day) for entry in entries)
     for part in ("days", "slices", "findings", "invalidations"):
         con.execute(f"delete from ledger.{part} where table_name = ? and day in ({days})", [table])
