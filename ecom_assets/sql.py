@@ -41,18 +41,23 @@ def is_locked_out(error: duckdb.IOException) -> bool:
 
 
 def identifier(name: str) -> str:
-    """A name for SQL, whatever it holds."""
+    """A name for SQL, whatever it contains."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def quoted(name: str) -> str:
-    """A name for SQL, whatever it holds; a dotted table name part by part."""
+    """A name for SQL, whatever it contains; a dotted table name part by part."""
     return ".".join(map(identifier, name.split(".")))
 
 
 def literal(text: str) -> str:
-    """A text for SQL, whatever it holds."""
+    """A text for SQL, whatever it contains."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def literals(texts: Iterable[str]) -> str:
+    """Texts for SQL, for the brackets of `in`; null if there are none."""
+    return ", ".join(map(literal, texts)) or "null"
 
 
 def day_literal(day: dt.date) -> str:
@@ -66,12 +71,12 @@ def moment_literal(moment: dt.datetime) -> str:
 
 
 def row_values(rows: Iterable[Sequence[str]]) -> str:
-    """Rows of SQL expressions, as they follow `values`; empty where there are none."""
+    """Rows of SQL expressions, for `values`; empty if there are none."""
     return ", ".join("(" + ", ".join(row) + ")" for row in rows)
 
 
 def among(column: str, days: Iterable[dt.date]) -> str:
-    """The predicate that a date column holds one of these days; false where there are none."""
+    """The predicate that a date column holds one of these days; false if there are none."""
     listed = ", ".join(f"date '{day}'" for day in days)
     return f"{column} in ({listed})" if listed else "false"
 

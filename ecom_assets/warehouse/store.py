@@ -25,9 +25,10 @@ from ecom_assets.landing.zone import Zone
 from ecom_assets.sql import transaction
 from ecom_assets.warehouse.ledger.compiled import keep_compiled, take_compiled
 from ecom_assets.warehouse.ledger.invalidation import rivals_query
-from ecom_assets.warehouse.ledger.records import Entry, record_totals, write_entries
+from ecom_assets.warehouse.ledger.records import Entry, write_entries
 from ecom_assets.warehouse.ledger.schema import prepare
 from ecom_assets.warehouse.ledger.staleness import code_hash
+from ecom_assets.warehouse.ledger.totals import record_totals
 
 
 @dataclass

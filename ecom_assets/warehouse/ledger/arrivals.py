@@ -7,15 +7,14 @@ import duckdb
 
 from ecom_assets.days import Window
 from ecom_assets.landing.zone import LandedFile, Zone
-from ecom_assets.sql import literal, moment_literal
+from ecom_assets.sql import literal, literals, moment_literal
 from ecom_assets.warehouse.ledger.records import Cause, StaleDay
 
 
 def happened_days(con: duckdb.DuckDBPyConnection, bronze: Iterable[str]) -> set[dt.date]:
     """The days on which rows of bronze tables happened, whenever they arrived."""
-    named = ", ".join(literal(table) for table in bronze) or "null"
-    rows = con.execute(f"select distinct read_day from ledger.slices where table_name in ({named})").fetchall()
-    return {day for (day,) in rows}
+    query = f"select distinct read_day from ledger.slices where table_name in ({literals(bronze)})"
+    return {day for (day,) in con.execute(query).fetchall()}
 
 
 def note_files(

@@ -1,15 +1,14 @@
 """The ledger's rows: what is recorded of each table-day, and how it is asked for."""
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 import duckdb
 
 from ecom_assets.days import GOOD, State, Window
-from ecom_assets.declaration import Declaration
-from ecom_assets.sql import between, day_literal, literal, moment_literal, quoted, row_values
+from ecom_assets.sql import between, day_literal, literal, literals, moment_literal, row_values
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class DayResult:
 
 @dataclass(frozen=True)
 class Entry:
-    """One table-day as it is recorded: what became of it, of what inputs, and what stands in it."""
+    """One table-day as it is recorded: what became of it, of what inputs, and its rows by the day they are read on."""
 
     result: DayResult
     inputs: int
@@ -129,12 +128,10 @@ class StaleDay(TableDay):
 
 def states(con: duckdb.DuckDBPyConnection, tables: Iterable[str], window: Window) -> dict[tuple[str, dt.date], State]:
     """The recorded state of each table-day that has one."""
-    named = ", ".join(literal(table) for table in tables) or "null"
-    rows = con.execute(
-        f"select table_name, day, state from ledger.days where table_name in ({named}) and day between ? and ?",
-        [window.first, window.last],
-    ).fetchall()
-    return {(table, day): State(state) for table, day, state in rows}
+    query = f"""
+        select table_name, day, state from ledger.days
+        where table_name in ({literals(tables)}) and {between("day", window)}"""
+    return {(table, day): State(state) for table, day, state in con.execute(query).fetchall()}
 
 
 def table_days(con: duckdb.DuckDBPyConnection) -> set[tuple[str, dt.date]]:
@@ -148,18 +145,17 @@ def good_days(con: duckdb.DuckDBPyConnection) -> set[tuple[str, dt.date]]:
 
 
 def most_rows(con: duckdb.DuckDBPyConnection, tables: Iterable[str], window: Window) -> dict[dt.date, int]:
-    """How many rows are read on each day of a window from that of these tables which has most."""
-    named = ", ".join(literal(table) for table in tables) or "null"
+    """How many rows are read on each day of a window from the largest of these tables."""
     rows = con.execute(
         f"select read_day, max(n) from (select table_name, read_day, sum(row_count)::bigint as n from ledger.slices "
-        f"where table_name in ({named}) and read_day between ? and ? group by all) group by all",
+        f"where table_name in ({literals(tables)}) and read_day between ? and ? group by all) group by all",
         [window.first, window.last],
     ).fetchall()
     return dict(rows)
 
 
 def rows_by_read_day(table: str, calendar: Window) -> str:
-    """SQL: the days on which rows of a table are read and how many there are, in rows to be summed."""
+    """SQL: day and row_count of the slices of a table by the day on which they are read."""
     return f"""
         select read_day as day, row_count from ledger.slices
         where table_name = {literal(table)} and {between("day", calendar)}"""
@@ -167,9 +163,8 @@ def rows_by_read_day(table: str, calendar: Window) -> str:
 
 def recorded_inputs(con: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> dict[tuple[str, dt.date], int]:
     """The fingerprint of the inputs of each table-day that has one."""
-    named = ", ".join(literal(table) for table in tables) or "null"
-    rows = con.execute(f"select table_name, day, inputs from ledger.days where table_name in ({named})").fetchall()
-    return {(table, day): inputs for table, day, inputs in rows}
+    query = f"select table_name, day, inputs from ledger.days where table_name in ({literals(tables)})"
+    return {(table, day): inputs for table, day, inputs in con.execute(query).fetchall()}
 
 
 def recorded_results(con: duckdb.DuckDBPyConnection, table: str, window: Window) -> dict[dt.date, DayResult]:
@@ -186,7 +181,7 @@ def recorded_results(con: duckdb.DuckDBPyConnection, table: str, window: Window)
 
 
 def _findings(con: duckdb.DuckDBPyConnection, table: str, window: Window) -> dict[tuple[dt.date, bool], dict[str, int]]:
-    """The rules that rows of a table broke (True) or missed (False) by day, and how many; most first."""
+    """Day and whether rules are hard to the rules that rows broke and how many rows did, most first."""
     rows = con.execute(
         "select day, is_hard, rule, row_count from ledger.findings where table_name = ? and day between ? and ? "
         "order by row_count desc, rule",
@@ -243,31 +238,6 @@ def write_entries(
     )
     if found:
         con.execute(f"insert into ledger.findings values {found}")
-
-
-def record_totals(
-    con: duckdb.DuckDBPyConnection, declaration: Declaration, days: Collection[dt.date], run_id: str, now: dt.datetime
-) -> None:
-    """Note the amount of days that now stand in a table, where it is not the one that was noted last."""
-    if not days:
-        return
-    table, promise = literal(declaration.name), declaration.contract
-    day, amount = quoted(str(promise.partition_column)), quoted(str(promise.amount))
-    listed = ", ".join(map(day_literal, days))
-    con.execute(
-        f"""
-        insert into ledger.amounts
-        with standing as (
-            select told.day, coalesce(sum({amount}), 0)::decimal(38, 4) as amount
-            from (select unnest([{listed}]::date[]) as day) told
-            left join {quoted(declaration.name)} written on written.{day} = told.day group by told.day),
-        noted as (
-            select day, arg_max(amount, rowid) as amount from ledger.amounts
-            where table_name = {table} and day in ({listed}) group by day)
-        select {table}, day, standing.amount, ?, ? from standing left join noted using (day)
-        where standing.amount is distinct from noted.amount order by day""",
-        [run_id, now],
-    )
 
 
 def contents(con: duckdb.DuckDBPyConnection, tables: Sequence[str], calendar: Window) -> dict[tuple[str, str], str]:

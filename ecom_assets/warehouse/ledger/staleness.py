@@ -12,7 +12,7 @@ import duckdb
 from ecom_assets.days import GOOD, ONE_DAY, Window
 from ecom_assets.declaration import Catalog, Declaration
 from ecom_assets.engine.compiling import compiled
-from ecom_assets.sql import between, day_literal, literal, row_values
+from ecom_assets.sql import between, day_literal, literal, literals, row_values
 from ecom_assets.warehouse.ledger.records import Cause, Expectation, StaleDay
 from ecom_assets.warehouse.ledger.schema import HASH_VERSION
 
@@ -37,7 +37,7 @@ def code_hash(declaration: Declaration, catalog: Catalog, settings: str) -> int:
 
 
 def _content(reads: Sequence[Sequence[str]], calendar: Window, near: Window | None = None) -> str:
-    """SQL: what stands in the inputs on the days of the calendar, per day on which it is read.
+    """SQL: the content of the inputs on the days of the calendar, per day on which it is read.
 
     Where `near` is given, no other days of reading are looked at.
     """
@@ -184,7 +184,7 @@ def stale(
             select t.table_name, d.day, 0::hugeint, false
             from (select unnest([{", ".join(map(literal, rootless))}]::varchar[]) as table_name) t,
                  (select distinct day from ledger.days
-                  where table_name in ({", ".join(map(literal, bronze)) or "null"})
+                  where table_name in ({literals(bronze)})
                     and day between {day_literal(calendar.first)} and {day_literal(calendar.last)}) d),
         invalidated as (
             select table_name, day, min(cause) as cause, arg_min(by_table, cause) as by_table

@@ -1,11 +1,9 @@
-"""What the ledger says has to run again, and what it does not."""
+"""Which table-days are stale, and which are not."""
 
 import dataclasses
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import narwhals as nw
 import pytest
@@ -19,24 +17,7 @@ from ecom_assets.warehouse.ledger.records import Cause, StaleDay
 from ecom_assets.warehouse.proof import settle
 from ecom_assets.warehouse.session import Session
 from ecom_assets_tests import tiny_shop
-from ecom_assets_tests.tiny_shop import TinyShop, build_shop, days, on, open_shop, order
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three days with an order each, run."""
-
-    def land(shop: TinyShop, day: int) -> None:
-        shop.land_customers(day)
-        shop.land_orders(day, order(day + 1, day))
-
-    return build_shop(tmp_path_factory.mktemp("built"), land)
-
-
-@pytest.fixture
-def shop(built: Path, tmp_path: Path) -> Iterator[TinyShop]:
-    with open_shop(tmp_path, built=built) as shop:
-        yield shop
+from ecom_assets_tests.tiny_shop import TinyShop, days, on, open_shop, order
 
 
 def stale_with(shop: TinyShop, **changed: object) -> list[tuple[str, int]]:
