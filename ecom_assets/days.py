@@ -38,7 +38,7 @@ class Window:
         try:
             return cls(dt.date.fromisoformat(first), dt.date.fromisoformat(last or first))
         except ValueError as error:
-            raise ValueError(f"“{text}” is no window of days. Write 2024-01-01 or 2024-01-01..2024-01-31.") from error
+            raise ValueError(f"“{text}” is not a valid window. Write 2024-01-01 or 2024-01-01..2024-01-31.") from error
 
 
 def stretches(days: Iterable[dt.date]) -> list[Window]:

@@ -1,6 +1,6 @@
-"""Settings: where the data stand, which days there are, how strict to be.
+"""Settings: where data lives, which days there are, how strict to be.
 
-Each setting has a default, may stand in `settings.toml` in the data folder, and may be overruled by
+Each setting has a default, can be set in `settings.toml` in the data folder, and is overridden by
 an environment variable: ECOM_DATA, ECOM_START, ECOM_END, ECOM_TIMEZONE, ECOM_STRICT,
 ECOM_MEMORY_LIMIT, ECOM_WEBHOOK.
 """
@@ -133,8 +133,8 @@ def load(data: Path | None = None, otherwise: Settings | None = None) -> Setting
     return found
 
 
-def stands(data: Path) -> bool:
-    """Whether a data folder has its settings already."""
+def is_saved(data: Path) -> bool:
+    """Whether a data folder has settings of its own."""
     return (data / FILE).exists()
 
 
@@ -146,7 +146,7 @@ def save(settings: Settings) -> None:
 
 def _checked(name: str, value: Any, place: str) -> Any:
     if name not in _KNOWN:
-        raise SettingsError(f"{place} is no setting. There are: {', '.join(sorted(_KNOWN))}.")
+        raise SettingsError(f"{place} is an unknown setting. Known settings: {', '.join(sorted(_KNOWN))}.")
     read, wanted = _KNOWN[name]
     try:
         return read(value)

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from ecom_assets.cli.main import MAPS
+from ecom_assets.cli.land import MAPS
 from ecom_assets.days import Window
 from ecom_assets.landing.zone import Zone
 from ecom_assets.sources.feed_map import LandReport, land, load_map

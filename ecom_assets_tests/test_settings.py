@@ -28,7 +28,7 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
 
     settings.save(known)
 
-    assert settings.stands(known.data)
+    assert settings.is_saved(known.data)
     assert settings.load(known.data) == known
 
 
@@ -75,7 +75,7 @@ def test_a_calendar_without_end_goes_on(tmp_path: Path) -> None:
         ('webhook = "https://hooks.slack.com/a b"', "webhook is “https://hooks.slack.com/a b”; write an address like"),
         (
             'color = "red"',
-            "color is no setting. There are: end, memory_limit, start, strict, time_zone, webhook.",
+            "color is an unknown setting. Known settings: end, memory_limit, start, strict, time_zone, webhook.",
         ),
     ],
 )

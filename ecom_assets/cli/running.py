@@ -3,6 +3,8 @@
 import datetime as dt
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager
 from pathlib import Path
 
 import dagster as dg
@@ -29,7 +31,7 @@ _LOGS: dict[str, object] = {"loggers": {"console": {}}}
 
 
 class NothingSelected(UserError):
-    """A selection of assets that names none."""
+    """A selection without assets."""
 
 
 class OutsideCalendar(UserError):
@@ -37,7 +39,7 @@ class OutsideCalendar(UserError):
 
 
 class NothingLanded(UserError):
-    """There is nothing to make tables of."""
+    """No file and no shop to make tables of."""
 
 
 class RunBroken(UserError):
@@ -57,26 +59,38 @@ def everything() -> dg.JobDefinition:
     return build(settings.load()).resolve_job_def(pipeline.name).with_logger_defs({"console": terminal})
 
 
-def instance() -> dg.DagsterInstance:
-    """The project's Dagster instance, wherever the command was started.
+@contextmanager
+def in_dagster_home() -> Iterator[dg.DagsterInstance]:
+    """The project's Dagster instance, with Dagster's home as working folder: paths in dagster.yaml are relative to it.
 
-    Changes into Dagster's home, from where the paths in dagster.yaml are counted. Raises SettingsError.
+    Processes that a run starts find both by the environment, which is as before at the end. Raises SettingsError.
     """
     data = settings.load().data
-    if "ECOM_DATA" in os.environ:
-        os.environ["ECOM_DATA"] = str(data)
-    home = Path(os.environ.get("DAGSTER_HOME", settings.PROJECT))
+    home = Path(os.environ.get("DAGSTER_HOME", settings.PROJECT)).absolute()
     if not home.is_dir():
-        raise settings.SettingsError(f"DAGSTER_HOME is {home}, which is no folder: make it, or unset it.")
-    os.environ["DAGSTER_HOME"] = str(home.absolute())
-    os.chdir(home)
+        raise settings.SettingsError(
+            f"DAGSTER_HOME is {home}, which is not a folder: create it, or unset the variable."
+        )
     data.mkdir(parents=True, exist_ok=True)
-    with FileLock(data / "dagster.lock"):  # two processes that make Dagster's tables at once disturb each other
-        return dg.DagsterInstance.get()
+    folders = {"DAGSTER_HOME": str(home)} | ({"ECOM_DATA": str(data)} if "ECOM_DATA" in os.environ else {})
+    before = {name: os.environ.get(name) for name in folders}
+    os.environ.update(folders)
+    try:
+        with chdir(home):
+            with FileLock(data / "dagster.lock"):  # two processes that make Dagster's tables at once disturb each other
+                instance = dg.DagsterInstance.get()
+            with instance:
+                yield instance
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def run(window: Window, selection: str | None = None, *, on: dg.DagsterInstance) -> bool:
-    """Run assets over a window, in this process. Gives whether every day of it is good.
+    """Run assets over a window, in this process. Returns whether every day of it is good.
 
     `selection` is in Dagster's syntax: `silver/orders`, `group:gold`, `+kpi/daily_sales`, several with commas between;
     None is everything.
@@ -91,25 +105,24 @@ def run(window: Window, selection: str | None = None, *, on: dg.DagsterInstance)
             assets = frozenset()
     if not assets:
         raise NothingSelected(
-            f"“{selection}” selects no asset that is made by days. Write it like silver/orders, group:gold or "
-            "+kpi/daily_sales."
+            f"“{selection}” selects no partitioned asset. Write it like silver/orders, group:gold or +kpi/daily_sales."
         )
     known = settings.load()
     days = partitions_of(known.calendar, known.time_zone)
     if not (days.has_partition_key(str(window.first)) and days.has_partition_key(str(window.last))):
         first, last = days.get_first_partition_key(), days.get_last_partition_key()
-        there_are = f"those are {first}..{last}" if first else "there is none yet"
+        there_are = f"those are {first}..{last}" if first else "none is over yet"
         raise OutsideCalendar(f"{window} is not within the days of the calendar that are over; {there_are}.")
     _refuse_nothing_landed()
     return _execute(assets, window, on, repair=False)
 
 
 def _refuse_nothing_landed() -> None:
-    """Refuse to run where nothing was ever read, nothing stands to be read, and no shop lands something."""
+    """Raise NothingLanded if nothing was ever read, nothing is there to be read, and no shop lands something."""
     known = settings.load()
     if not (known.snapshot.exists() or Zone(known.landing).feeds() or load_shop(known.landing)):
         raise NothingLanded(
-            f"Nothing has landed in {known.landing}: ecom land brings your exports there, ecom demo a synthetic shop."
+            f"Nothing has landed in {known.landing}. Use ecom land for your exports, ecom demo for a synthetic shop."
         )
 
 
@@ -134,12 +147,12 @@ def _execute(keys: frozenset[dg.AssetKey], window: Window, on: dg.DagsterInstanc
     ) as result:
         for event in result.all_events:
             if broken := _breakage(event):
-                raise RunBroken(f"{broken} The traceback stands in the run {result.run_id}: make ui.")
+                raise RunBroken(f"{broken} The traceback is in the log of run {result.run_id}: make ui.")
         return result.success
 
 
 def _breakage(event: dg.DagsterEvent) -> str | None:
-    """What stopped a step or the run, unless it was the verdict on a table-day."""
+    """Returns what stopped a step or the run; None for other events, and if it was the verdict on a table-day."""
     if event.is_step_failure:
         failure = event.step_failure_data
         error = None if failure.user_failure_data else failure.error
@@ -155,17 +168,17 @@ def _breakage(event: dg.DagsterEvent) -> str | None:
         return None
     if error.cls_name == dg.DagsterExecutionInterruptedError.__name__:
         return f"{where} was interrupted; ecom run --stale goes on from there."
-    said = error.message.strip().partition(": ")[2].partition("\n")[0] or str(error.cls_name)
-    return f"{where} stopped: {said.rstrip('.')}."
+    text = error.message.strip().partition(": ")[2].partition("\n")[0] or str(error.cls_name)
+    return f"{where} stopped: {text.rstrip('.')}."
 
 
 def _end_lost_runs(on: dg.DagsterInstance) -> None:
-    """Runs of the command line whose process is gone would hold the pool's slot for ever."""
+    """End runs of the command line whose process is gone: they would hold the pool's slot for ever."""
     running = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])
     for lost in on.get_runs(running):
         process = lost.tags.get(PROCESS_TAG)
         if process and not _is_alive(int(process)):
-            on.report_run_failed(lost, "The process of this run is gone; what it had committed is good.")
+            on.report_run_failed(lost, "The process of this run is gone; what it committed is kept.")
 
 
 def _is_alive(process: int) -> bool:
@@ -179,14 +192,14 @@ def _is_alive(process: int) -> bool:
 
 
 def stale_repairs() -> list[Repair]:
-    """The runs that repair what is stale of the days that are over; what follows from them shows once they have run."""
+    """Returns the runs that repair what is stale and over; what follows from these is stale once they have run."""
     known = settings.load()
     with open_session(known, catalog.tables()) as session:
         return plan(runnable(session.stale(), known.past_days()), session.catalog, good_days(session.con))
 
 
 def run_stale(on: dg.DagsterInstance) -> bool:
-    """Repair until nothing is stale. Gives whether all days run are good in the end.
+    """Repair until nothing is stale. Returns whether all days run are good in the end.
 
     Raises NothingLanded, RepairStuck.
     """

@@ -141,7 +141,7 @@ def test_what_a_run_logs_is_shown_once_and_kept_in_its_log(ecom: Ecom, tiny_shop
     shown = ecom("run", "2024-01-01", "--select", "bronze/customers").stderr.splitlines()
 
     [line] = [line for line in shown if line.startswith("bronze.customers 2024-01-01: ")]
-    with running.instance() as instance:
+    with running.in_dagster_home() as instance:
         [run] = instance.get_runs()
         logged = [entry.user_message for entry in instance.all_logs(run.run_id) if entry.dagster_event is None]
     assert logged.count(line) == 1
@@ -247,8 +247,8 @@ def test_a_map_whose_calendar_does_not_hold_its_files_may_be_corrected(ecom: Eco
     (data / "2024-03-05.csv").write_text("number,at\n1,2024-03-05 10:00\n")
     (data / "mine.toml").write_text(f"[calendar]\nstart = 2024-03-06\n{MAP}")
 
-    assert "2024-03-05 does not fit the calendar: 2024-03-06 on" in error(ecom("land", "data/mine.toml", "data"))
-    assert not settings.stands(data)
+    assert "2024-03-05 is not within the calendar, 2024-03-06 on" in error(ecom("land", "data/mine.toml", "data"))
+    assert not settings.is_saved(data)
     assert not (data / "landing").exists()
 
     (data / "mine.toml").write_text(f"[calendar]\nstart = 2024-03-01\n{MAP}")
@@ -260,8 +260,8 @@ def test_the_environment_overrules_a_maps_calendar(ecom: Ecom, data: Path, monke
     (data / "mine.toml").write_text(f"[calendar]\nstart = 2024-03-01\n{MAP}")
     monkeypatch.setenv("ECOM_END", "2024-03-04")
 
-    assert "does not fit the calendar: 2024-03-01..2024-03-04" in error(ecom("land", "data/mine.toml", "data"))
-    assert not settings.stands(data)
+    assert "is not within the calendar, 2024-03-01..2024-03-04, which" in error(ecom("land", "data/mine.toml", "data"))
+    assert not settings.is_saved(data)
 
 
 def test_exports_of_another_time_zone_than_the_shops_are_landed(ecom: Ecom, data: Path) -> None:
@@ -282,7 +282,7 @@ def test_days_that_are_not_over_are_not_proposed(ecom: Ecom, data: Path) -> None
     told = ecom("land", str(data / "mine.toml"), str(data)).output
 
     assert f"Next: ecom run {today - ONE_DAY}\n" in told
-    assert f"What arrived after {today - ONE_DAY} runs once its day is over." in told
+    assert f"Days after {today - ONE_DAY} can run once they are over." in told
 
 
 def test_a_calendar_of_the_map_that_does_not_count_is_told(ecom: Ecom, data: Path) -> None:
@@ -290,14 +290,14 @@ def test_a_calendar_of_the_map_that_does_not_count_is_told(ecom: Ecom, data: Pat
     (data / "mine.toml").write_text(f"{MAP}\n[calendar]\nstart = 2024-02-01\n")
     (data / "2024-03-05.csv").write_text("number,at\n1,2024-03-05 10:00\n")
 
-    assert "The map's start 2024-02-01 does not count" in ecom("land", str(data / "mine.toml"), str(data)).output
+    assert "Ignoring the map's start 2024-02-01: " in ecom("land", str(data / "mine.toml"), str(data)).output
 
 
 def test_an_export_of_which_nothing_lands_is_a_failure(ecom: Ecom, data: Path) -> None:
     (data / "mine.toml").write_text(MAP)
     (data / "2024-03-05.csv").write_text("number,at\n1\n")
 
-    assert "No row of any feed has landed" in error(ecom("land", str(data / "mine.toml"), str(data)))
+    assert "No row has landed" in error(ecom("land", str(data / "mine.toml"), str(data)))
 
 
 def test_an_export_without_lines_is_no_failure(ecom: Ecom, data: Path) -> None:
@@ -326,19 +326,19 @@ def test_a_standing_calendar_is_not_replaced(ecom: Ecom, data: Path) -> None:
 
     refused = ecom("land", str(data / "mine.toml"), str(data))
 
-    assert "2024-03-05 does not fit the calendar: 2024-06-01 on, as" in error(refused)
+    assert "2024-03-05 is not within the calendar, 2024-06-01 on, which" in error(refused)
     assert settings.load().memory_limit == "1GB"
     assert not (data / "landing").exists()
-    assert "does not fit the calendar" in error(ecom("shop", "2024-01-01"))
+    assert "is not within the calendar" in error(ecom("shop", "2024-01-01"))
 
 
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (["run"], "Say which days to run"),
-        (["run", "2024-01-01", "--stale"], "Say which days to run"),
-        (["run", "2024-01-32"], "“2024-01-32” is no window of days. Write 2024-01-01 or 2024-01-01..2024-01-31."),
-        (["run", "2024-01-02..2024-01-01"], "“2024-01-02..2024-01-01” is no window of days."),
+        (["run"], "Give the days to run"),
+        (["run", "2024-01-01", "--stale"], "Give the days to run"),
+        (["run", "2024-01-32"], "“2024-01-32” is not a valid window. Write 2024-01-01 or 2024-01-01..2024-01-31."),
+        (["run", "2024-01-02..2024-01-01"], "“2024-01-02..2024-01-01” is not a valid window."),
         (
             ["run", "2023-12-31"],
             "2023-12-31 is not within the days of the calendar that are over; those are 2024-01-01",
@@ -346,17 +346,17 @@ def test_a_standing_calendar_is_not_replaced(ecom: Ecom, data: Path) -> None:
         (["run", "2024-01-01..9999-01-01"], "2024-01-01..9999-01-01 is not within the days of the calendar"),
         (
             ["run", "2024-01-01", "--select", "silver/no"],
-            "“silver/no” selects no asset that is made by days. Write it like silver/orders",
+            "“silver/no” selects no partitioned asset. Write it like silver/orders",
         ),
-        (["run", "2024-01-01", "--select", "((("], "“(((” selects no asset that is made by days."),
-        (["run", "2024-01-01", "--select", "group:quality"], "“group:quality” selects no asset that is made by days."),
+        (["run", "2024-01-01", "--select", "((("], "“(((” selects no partitioned asset."),
+        (["run", "2024-01-01", "--select", "group:quality"], "“group:quality” selects no partitioned asset."),
         (["report"], "nothing has been published."),
         (["bad"], "nothing has been published."),
         (["quarantine"], "nothing has been published."),
-        (["quarantine", "--rows", "3"], "Say of which table to show rows"),
+        (["quarantine", "--rows", "3"], "Give the table whose rows to show"),
         (
             ["land", "no_such_map", "."],
-            "There is no map no_such_map. Those that ship are: cdnow, marketplace,",
+            "There is no feed map no_such_map. These ship with the platform: cdnow, marketplace,",
         ),
         (["land", "online_retail", "no_such_folder"], "'no_such_folder' does not exist."),
         (["demo", "--days", "1"], "1 is not in the range 2<=x<=3650."),
@@ -398,12 +398,12 @@ def test_a_mistake_in_a_file_is_told_in_a_line(
 @pytest.mark.parametrize(
     ("sql", "words", "complaint"),
     [
-        (b"", [], "question.sql asks for no rows"),
-        (b"set threads = 1", [], "question.sql asks for no rows"),
-        (b"select '\xff'", [], "question.sql is no text in UTF-8"),
+        (b"", [], "question.sql returns no rows"),
+        (b"set threads = 1", [], "question.sql returns no rows"),
+        (b"select '\xff'", [], "question.sql is not text in UTF-8"),
         (b"select 1 +", [], "syntax error"),
         (b"from silver.orders", [], "The snapshot holds gold, kpi, features, quarantine and ledger; see --warehouse."),
-        (b"select 1", ["--warehouse"], "is not there yet: nothing has run"),
+        (b"select 1", ["--warehouse"], "does not exist yet: nothing has run"),
     ],
 )
 def test_a_question_that_cannot_be_answered_is_told_so(
@@ -421,7 +421,7 @@ def test_a_question_that_cannot_be_answered_is_told_so(
 def test_a_home_of_dagsters_that_is_not_there_is_told(ecom: Ecom, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAGSTER_HOME", str(data / "nowhere"))
 
-    assert f"DAGSTER_HOME is {data / 'nowhere'}, which is no folder" in error(ecom("run", "2024-01-01"))
+    assert f"DAGSTER_HOME is {data / 'nowhere'}, which is not a folder" in error(ecom("run", "2024-01-01"))
 
 
 @pytest.mark.parametrize("words", [["2024-01-01"], ["--stale"]])
@@ -429,11 +429,11 @@ def test_a_run_before_anything_has_landed_says_what_to_do(ecom: Ecom, data: Path
     result = ecom("run", *words)
 
     assert result.exit_code == 1
-    assert f"Nothing has landed in {data / 'landing'}: ecom land brings" in result.output
+    assert f"Nothing has landed in {data / 'landing'}. Use ecom land" in result.output
 
 
 def test_days_before_the_shop_opened_are_refused(ecom: Ecom, tiny_shop: Shop) -> None:
-    assert error(ecom("shop", "2023-12-31")) == "Error: The shop opened on 2024-01-01; there is nothing before."
+    assert error(ecom("shop", "2023-12-31")) == "Error: The shop opened on 2024-01-01; it has no files of days before."
 
 
 @pytest.mark.slow
@@ -441,14 +441,14 @@ def test_the_shop_of_exact_counts_opens_where_none_stands_and_no_other_beside_it
     assert ecom("shop", "2024-01-01", "--preset", "seed003").exit_code == 0
     assert 'preset = "seed003"' in (data / "landing" / "shop.toml").read_text()
 
-    assert "take another folder: ECOM_DATA" in error(ecom("shop", "2024-01-02", "--preset", "demo"))
+    assert "set ECOM_DATA to another folder" in error(ecom("shop", "2024-01-02", "--preset", "demo"))
 
 
 @pytest.mark.slow
 def test_a_folder_that_nobody_reads_is_told_of(ecom: Ecom, data: Path) -> None:
     (data / "landing" / "order" / "2024-01-02").mkdir(parents=True)
 
-    assert "Nobody reads" in ecom("stale").stderr
+    assert "landing/order is not read: " in ecom("stale").stderr
 
 
 @pytest.mark.slow
@@ -471,7 +471,7 @@ def test_a_step_that_breaks_is_told_in_a_line(
     said = error(ecom("run", "2024-01-01", "--select", "bronze/orders"))
 
     assert said.startswith(f"Error: bronze.orders stopped: {data}/landing/feeds.toml cannot be read: ")
-    assert "The traceback stands in the run " in said
+    assert "The traceback is in the log of run " in said
 
 
 @pytest.mark.slow
@@ -495,7 +495,7 @@ def test_what_could_not_be_published_is_told_and_published_by_the_next_repair(
 def test_a_warehouse_that_is_none_is_told_with_what_to_do(ecom: Ecom, data: Path) -> None:
     (data / "warehouse.duckdb").write_bytes(b"no database" * 1000)
 
-    assert "Move that file aside; ecom run makes it anew" in error(ecom("stale"))
+    assert "Move the file away; ecom run rebuilds it" in error(ecom("stale"))
 
 
 def test_the_dictionary_is_written_to_the_data_folder_of_the_project(
@@ -513,7 +513,7 @@ def test_runs_whose_process_is_gone_are_ended_by_the_next_one(ecom: Ecom, tiny_s
     with subprocess.Popen(["true"]) as gone:
         gone.wait()
     started = dg.DagsterRunStatus.STARTED
-    with running.instance() as instance:
+    with running.in_dagster_home() as instance:
         lost = create_run_for_test(instance, status=started, tags={running.PROCESS_TAG: str(gone.pid)})
         ours = create_run_for_test(instance, status=started, tags={running.PROCESS_TAG: str(os.getpid())})
         queued = create_run_for_test(instance, status=started)
@@ -538,7 +538,7 @@ def test_a_run_that_was_killed_is_repaired_by_what_is_stale(process: Process, ec
 
     assert ecom("run", "--stale").stdout == "Nothing is stale.\n"
 
-    with running.instance() as instance:
+    with running.in_dagster_home() as instance:
         assert not instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
     verified = ecom("verify")
     assert verified.exit_code == 0, verified.stderr

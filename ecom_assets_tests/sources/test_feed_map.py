@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from ecom_assets.cli.main import MAPS
+from ecom_assets.cli.land import MAPS
 from ecom_assets.days import Window
 from ecom_assets.errors import UserError
 from ecom_assets.landing.reading import read

@@ -1,0 +1,58 @@
+"""What commands share: how errors end, and windows of days as arguments."""
+
+import sys
+from typing import Any
+
+import click
+
+from ecom_assets.days import Window
+from ecom_assets.errors import UserError
+
+NOT_ALL_GOOD = "Some days have no good rows; `ecom bad` lists them with the reasons."
+
+
+class Days(click.ParamType):
+    """A window of days."""
+
+    name = "days"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Window:
+        if isinstance(value, Window):
+            return value
+        try:
+            return Window.parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Commands(click.Group):
+    """Commands whose errors tell the user what to do, without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise
+        except (UserError, OSError) as error:
+            raise click.ClickException(str(error)) from error
+        except Exception as error:
+            if advice := _advice(error):
+                raise click.ClickException(f"{error}\n{advice}") from error
+            raise
+
+
+def _advice(error: Exception) -> str | None:
+    """Returns what to do about an error of DuckDB's, or None if the user cannot do anything about it."""
+    if "duckdb" not in sys.modules:  # Click ends `--help` by an exception, and help is to be quick.
+        return None
+    import duckdb
+
+    if not isinstance(error, duckdb.Error):
+        return None
+    if "not a valid DuckDB database file" in str(error):
+        return "Move the file away; ecom run rebuilds it from the landing zone."
+    if isinstance(error, duckdb.CatalogException | duckdb.BinderException):
+        return "The snapshot may be from an earlier version; ecom run --stale publishes it again."
+    if isinstance(error, duckdb.IOException):
+        return "Check that the disk has room, the file is writable, and no other program has it open."
+    return None

@@ -1,0 +1,121 @@
+"""Commands that land files: of exports, by a feed map, and of the synthetic shop."""
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ecom_assets import settings
+from ecom_assets.cli.group import Days
+from ecom_assets.days import Window
+from ecom_assets.shop.scale import DEFAULT_PRESET, PRESETS
+
+if TYPE_CHECKING:
+    from ecom_assets.shop.shop import Shop
+
+MAPS = settings.PACKAGE / "sources" / "maps"
+PRESET = click.option(
+    "--preset",
+    type=click.Choice(list(PRESETS)),
+    help=f"Size of a new shop: {DEFAULT_PRESET}, the default, or seed003 with exactly 4,000 orders in 60 days.",
+)
+
+
+@click.command("land")
+@click.argument("feed_map", metavar="MAP", type=click.Path(path_type=Path))
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def land(feed_map: Path, folder: Path) -> None:
+    """Land the exports in FOLDER by the feed map MAP.
+
+    MAP is a TOML file, or the name of a map that ships with the platform, such as online_retail.
+    """
+    from ecom_assets.landing.zone import Zone
+    from ecom_assets.sources import feed_map as maps
+
+    known = settings.load()
+    declared = maps.load_map(_map_file(feed_map))
+
+    def keep_calendar(days: Window) -> None:
+        start, end = declared.start or days.first, declared.end
+        _keep_calendar(dataclasses.replace(known, start=start, end=end, time_zone=declared.time_zone), days)
+
+    report = maps.land(declared, folder, Zone(known.landing), check=keep_calendar)
+    click.echo(report)
+    known = settings.load()
+    for name in ("start", "end"):
+        ours, theirs = getattr(known, name), getattr(declared, name)
+        if theirs not in (None, ours):
+            click.echo(f"Ignoring the map's {name} {theirs}: {known.data / settings.FILE} has {ours}.", err=True)
+    if report.lines and not any(report.rows.values()):
+        raise click.ClickException("No row has landed: no line can be read, or the map takes none of them.")
+    if report.days is None:
+        return
+    first, over = max(declared.start or report.days.first, known.start), settings.yesterday(known.time_zone)
+    if first <= over:
+        click.echo(f"Next: ecom run {Window(first, min(report.days.last, over))}")
+    if report.days.last > over:
+        click.echo(f"Days after {over} can run once they are over.")
+
+
+@click.command("shop")
+@click.argument("window", metavar="FROM..TO", type=Days())
+@PRESET
+def shop(window: Window, preset: str | None) -> None:
+    """Land the synthetic shop's files of a window of arrival days."""
+    from ecom_assets.landing.zone import Zone
+    from ecom_assets.sources import synthetic
+
+    known = settings.load()
+    opened = shop_of(window, preset)
+    if window.first < opened.start:
+        raise click.ClickException(f"The shop opened on {opened.start}; it has no files of days before.")
+    synthetic.land_shop(Zone(known.landing), opened, window)
+    synthetic.write_truth(known.truth, opened, window)
+    click.echo(f"Landed {window} in {known.landing}.")
+
+
+def shop_of(window: Window, preset: str | None) -> "Shop":
+    """Returns the shop that lands its files here; if there is none, a new one that opens on the window's first day.
+
+    Raises ClickException if the shop is of another preset, or the window is outside the calendar.
+    """
+    from ecom_assets.shop.shop import Shop
+    from ecom_assets.sources import synthetic
+
+    known = settings.load()
+    found = synthetic.load_shop(known.landing)
+    if found is None:
+        _keep_calendar(dataclasses.replace(known, start=window.first, end=None), window)
+        found = Shop(window.first, preset=preset or DEFAULT_PRESET)
+        synthetic.save_shop(known.landing, found)
+    elif preset and preset != found.preset:
+        raise click.ClickException(
+            f"{known.landing / synthetic.SHOP_FILE} is another shop's. For this one, set ECOM_DATA to another folder."
+        )
+    return found
+
+
+def _map_file(given: Path) -> Path:
+    """Returns the file itself, or the map that ships under this name."""
+    shipped = MAPS / f"{given}.toml"
+    if given.is_file():
+        return given
+    if shipped.is_file():
+        return shipped
+    names = ", ".join(sorted(path.stem for path in MAPS.glob("*.toml")))
+    raise click.ClickException(f"There is no feed map {given}. These ship with the platform: {names}.")
+
+
+def _keep_calendar(wanted: settings.Settings, days: Window) -> None:
+    """Save the calendar if none is saved yet. Raises ClickException if the calendar in force does not hold the days."""
+    is_saved = settings.is_saved(wanted.data)
+    known = settings.load() if is_saved else settings.load(otherwise=wanted)
+    if days.first not in known.calendar or days.last not in known.calendar:
+        until = f"..{known.end}" if known.end else " on"
+        raise click.ClickException(
+            f"{days} is not within the calendar, {known.start}{until}, which {known.data / settings.FILE}, the map or "
+            "the environment sets. Correct it there, or set ECOM_DATA to another folder."
+        )
+    if not is_saved:
+        settings.save(wanted)

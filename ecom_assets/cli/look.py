@@ -1,0 +1,98 @@
+"""Commands that read what was last published."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from ecom_assets import settings
+from ecom_assets.cli import text
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+@click.command("bad")
+def bad() -> None:
+    """List failed and blocked days, and days made without rows of an input, with the reasons, as last published."""
+    from ecom_assets.serving.quarantine import bad_days
+
+    for line in text.bad_days(bad_days(settings.load().snapshot)):
+        click.echo(line)
+
+
+@click.command("quarantine")
+@click.argument("table", required=False)
+@click.option("--rows", "most", type=click.IntRange(min=1), help="Show this many rows of TABLE.")
+def quarantine(table: str | None, most: int | None) -> None:
+    """Count quarantined rows by table and reason, as last published; show some of TABLE, e.g. orders."""
+    from ecom_assets.serving.quarantine import rows, set_aside, waiting
+
+    snapshot = settings.load().snapshot
+    if most and not table:
+        raise click.UsageError("Give the table whose rows to show, e.g. ecom quarantine orders --rows 5.")
+    for line in text.quarantine_counts([*set_aside(snapshot, table), *waiting(snapshot, table)]):
+        click.echo(line)
+    if table and most:
+        for line in text.quarantined_rows(rows(snapshot, table, most)):
+            click.echo(line)
+
+
+@click.command("detection")
+@click.option("--by-day", is_flag=True, help="Show each feed and arrival day too, the newest first.")
+def detection(by_day: bool) -> None:
+    """Compare the synthetic shop's planted defects with what the checks caught, as last published."""
+    from ecom_assets import catalog
+    from ecom_assets.quality.detection import NO_TRUTH, measured
+    from ecom_assets.serving.snapshot import open_snapshot
+
+    known = settings.load()
+    with open_snapshot(known.snapshot) as con:
+        found = measured(con, known.truth, catalog.tables())
+    for line in text.detection(found, by_day) if found else [NO_TRUTH]:
+        click.echo(line)
+
+
+@click.command("query")
+@click.argument("file", metavar="FILE", type=click.File(encoding="utf-8"))
+@click.option("--warehouse", is_flag=True, help="Query the warehouse itself; no run may have it open.")
+def query(file: TextIO, warehouse: bool) -> None:
+    """Run the SQL in FILE on what was last published, e.g. analyses/shop/best_sellers.sql."""
+    import duckdb
+
+    try:
+        sql = file.read()
+        with _open(warehouse) as con:
+            statements = con.extract_statements(sql)
+            is_query = statements and statements[-1].expected_result_type != [duckdb.ExpectedResultType.NOTHING]
+            answer = con.sql(sql) if is_query else None
+            if answer is None:
+                raise click.ClickException(f"{file.name} returns no rows: its last statement has to be a query.")
+            answer.show(max_rows=1_000, max_width=1_000)
+    except UnicodeDecodeError as error:
+        raise click.ClickException(f"{file.name} is not text in UTF-8: {error}") from error
+    except duckdb.CatalogException as error:
+        hint = "" if warehouse else "\nThe snapshot holds gold, kpi, features, quarantine and ledger; see --warehouse."
+        raise click.ClickException(f"{error}{hint}") from error
+    except duckdb.Error as error:
+        raise click.ClickException(str(error)) from error
+
+
+@contextmanager
+def _open(warehouse: bool) -> "Iterator[duckdb.DuckDBPyConnection]":
+    """A connection that reads the warehouse or the snapshot."""
+    from ecom_assets.serving.snapshot import open_snapshot
+    from ecom_assets.sql import connect
+
+    known = settings.load()
+    if warehouse and not known.warehouse.exists():
+        raise click.ClickException(f"{known.warehouse} does not exist yet: nothing has run. Any run makes it.")
+    with connect(known.warehouse, read_only=True) if warehouse else open_snapshot(known.snapshot) as con:
+        yield con
+
+
+@click.command("report")
+def report() -> None:
+    """Show the report: the shop's measures compared with the days before."""
+    text.show_report()

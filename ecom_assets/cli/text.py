@@ -1,0 +1,86 @@
+"""Answers as lines of text for a terminal."""
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from ecom_assets import settings
+from ecom_assets.days import stretches
+
+if TYPE_CHECKING:
+    from ecom_assets.quality.detection import Detection
+    from ecom_assets.serving.quarantine import BadDays, Row, SetAside
+    from ecom_assets.warehouse.ledger.records import StaleDay
+
+
+def stale_days(found: "Sequence[StaleDay]") -> Iterator[str]:
+    """Yields a line for each table and reason, and how many table-days there are."""
+    reasons: dict[tuple[str, str], list[dt.date]] = {}
+    for item in found:
+        reasons.setdefault((item.table, item.why), []).append(item.day)
+    for (table, why), days in reasons.items():
+        yield f"{table:32} {', '.join(map(str, stretches(days)))}: {why}"
+    yield f"{len(found)} table-days are stale." if found else "Nothing is stale."
+
+
+def bad_days(found: "Sequence[BadDays]") -> Iterator[str]:
+    """Yields a line for each table and reason."""
+    for days in found:
+        yield f"{days.table:32} {', '.join(map(str, days.windows))} {days.state}: {days.why}"
+    if not found:
+        yield "Every day has good rows."
+
+
+def quarantine_counts(found: "Sequence[SetAside]") -> Iterator[str]:
+    """Yields a line for each table and reason."""
+    for one in found:
+        yield f"{one.table:12} {one.rows:>10,}  {one.reason}"
+    if not found:
+        yield "No rows are quarantined."
+
+
+def quarantined_rows(rows: "Iterable[Row]") -> Iterator[str]:
+    """Yields three lines for each row: an empty one, its place with the reasons, and its values."""
+    for row in rows:
+        yield f"\n{row.arrived_on} {row.source_file}, record {row.record}: {'; '.join(row.reasons)}"
+        yield "  " + ", ".join(f"{name} {value!r}" for name, value in row.values.items())
+
+
+def detection(found: "Detection", by_day: bool) -> Iterator[str]:
+    """Yields a table of the kinds of defects, what else was quarantined, and a table of arrival days if `by_day`."""
+    yield f"{'defect':20} {'planted':>9} {'caught':>9} {'recall':>9}"
+    for kind in found.kinds:
+        yield f"{kind.name:20} {kind.planted:>9,} {kind.caught:>9,} {kind.recall:>9.1%}"
+    yield (
+        f"\nQuarantined: {found.defects_set_aside:,} records with a defect, {found.consequences:,} that refer to one "
+        f"of these, {found.waiting:,} that wait for a record to arrive, {found.false_alarm_count:,} false alarms."
+    )
+    if found.precision is not None:
+        yield (
+            f"Precision {found.precision:.1%}, {found.false_alarms_per_thousand:.2f} false alarms per 1,000 good rows"
+            f"{':' if found.false_alarms else '.'}"
+        )
+    for why, rows in found.false_alarms.items():
+        yield f"{rows:>9,}  {why}"
+    if by_day:
+        yield from _detection_by_day(found)
+
+
+def _detection_by_day(found: "Detection") -> Iterator[str]:
+    from ecom_assets.quality.detection import percent
+
+    yield f"\n{'arrival day':12}{'feed':20}{'planted':>9}{'caught':>9}{'recall':>9}{'alarms':>9}{'precision':>11}"
+    for day in found.feed_days:
+        yield (
+            f"{day.arrived_on!s:12}{day.feed:20}{day.planted:>9,}{day.caught:>9,}{percent(day.recall):>9}"
+            f"{day.false_alarms:>9,}{percent(day.precision):>11}"
+        )
+
+
+def show_report() -> None:
+    """Print the report from what was last published. Raises NothingPublished."""
+    from ecom_assets.serving import first_page
+
+    click.echo(first_page.render(first_page.figures(settings.load().snapshot)))
