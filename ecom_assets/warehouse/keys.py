@@ -41,7 +41,7 @@ def watched_keys(store: Store, declaration: Declaration, window: Window) -> Iter
     for other, column in referring:
         value, name = stripped(quoted(column.name)), literal(column.name)
         # What a row refers to is not known where it was noted before the column referred to anything.
-        referred, is_unknown = f"leans_on[{name}]", f"map_contains(leans_on, {name}) is distinct from true"
+        referred, is_unknown = f"refers_to[{name}]", f"map_contains(refers_to, {name}) is distinct from true"
         movable = moved_rows(other.bronze)
         if column.on_same_day:
             concerned = f"({is_unknown} or ({referred}, read_on) in ({moved}))"

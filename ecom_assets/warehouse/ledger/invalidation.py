@@ -56,7 +56,7 @@ def watched_moves(
     name, table = literal(declaration.name), quoted(declaration.name)
     referring = [column.name for column in silver.contract.references]
     names, values = map(literal, referring), (stripped(quoted(column)) for column in referring)
-    leans_on = f"map([{', '.join(names)}]::varchar[], [{', '.join(values)}]::varchar[])"
+    refers_to = f"map([{', '.join(names)}]::varchar[], [{', '.join(values)}]::varchar[])"
     arrived = between("arrived_on", window)
     moves = f"select * from ledger.moves where table_name = {name}"
     con.execute(f"create or replace temp table old_moves as {moves} and {arrived}")
@@ -69,7 +69,7 @@ def watched_moves(
             select key_hash from {table} where key_hash in (select key_hash from {table} where {arrived})
             group by key_hash having min(read_on) <> max(read_on))
         select {name}, key_hash, read_on, arrived_on, source_file, record,
-               {content_hash(declaration)}, {leans_on}
+               {content_hash(declaration)}, {refers_to}
         from {table}
         where key_hash in (from moved) and (arrived_on, source_file, record) not in (
             select (arrived_on, source_file, record) from ledger.moves where table_name = {name})""")

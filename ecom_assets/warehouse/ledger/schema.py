@@ -48,6 +48,7 @@ MIGRATIONS = (
         from ledger.pokes;
     drop table ledger.pokes;
     """,
+    "alter table ledger.moves rename column leans_on to refers_to;",
 )
 """Migration n, counted from 1, makes schema version n of n - 1.
 

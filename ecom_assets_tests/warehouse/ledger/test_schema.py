@@ -77,6 +77,15 @@ def test_what_was_invalidated_before_causes_had_codes_stays_so(con):
     ]
 
 
+def test_what_moved_rows_refer_to_is_kept(con):
+    before_versions(con, 4)
+    con.execute("insert into ledger.moves (record, leans_on) values (1, map {'order_id': '7'})")
+
+    prepare(con)
+
+    assert con.execute("select record, refers_to['order_id'] from ledger.moves").fetchall() == [(1, "7")]
+
+
 def test_only_the_migrations_that_a_ledger_lacks_are_run(con, monkeypatch):
     prepare(con)
     monkeypatch.setattr(
