@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 @click.command("bad")
 def bad() -> None:
-    """List failed and blocked days, and days made without rows of an input, with the reasons, as last published."""
+    """List failed, blocked and partial days, with the reasons.
+
+    A partial day was made without the rows of an input. Reads what was last published.
+    """
     from ecom_assets.serving.quarantine import bad_days
 
     for line in text.bad_days(bad_days(settings.load().snapshot)):
@@ -26,7 +29,10 @@ def bad() -> None:
 @click.argument("table", required=False)
 @click.option("--rows", "most", type=click.IntRange(min=1), help="Show this many rows of TABLE.")
 def quarantine(table: str | None, most: int | None) -> None:
-    """Count quarantined rows by table and reason, as last published; show some of TABLE, e.g. orders."""
+    """Count quarantined rows by table and reason.
+
+    With TABLE, e.g. orders, only its rows. Reads what was last published.
+    """
     from ecom_assets.serving.quarantine import rows, set_aside, waiting
 
     snapshot = settings.load().snapshot
@@ -42,7 +48,10 @@ def quarantine(table: str | None, most: int | None) -> None:
 @click.command("detection")
 @click.option("--by-day", is_flag=True, help="Show each feed and arrival day too, the newest first.")
 def detection(by_day: bool) -> None:
-    """Compare the synthetic shop's planted defects with what the checks caught, as last published."""
+    """Count planted defects and those that the checks caught.
+
+    The synthetic shop plants them, and records which. Reads what was last published.
+    """
     from ecom_assets import catalog
     from ecom_assets.quality.detection import NO_TRUTH, measured
     from ecom_assets.serving.snapshot import open_snapshot
@@ -58,7 +67,10 @@ def detection(by_day: bool) -> None:
 @click.argument("file", metavar="FILE", type=click.File(encoding="utf-8"))
 @click.option("--warehouse", is_flag=True, help="Query the warehouse itself; no run may have it open.")
 def query(file: TextIO, warehouse: bool) -> None:
-    """Run the SQL in FILE on what was last published, e.g. analyses/shop/best_sellers.sql."""
+    """Run the SQL in FILE on the snapshot.
+
+    FILE is for example analyses/shop/best_sellers.sql, or - for standard input.
+    """
     import duckdb
 
     try:
@@ -94,5 +106,5 @@ def _open(warehouse: bool) -> "Iterator[duckdb.DuckDBPyConnection]":
 
 @click.command("report")
 def report() -> None:
-    """Show the report: the shop's measures compared with the days before."""
+    """Show the shop's measures compared with the days before."""
     text.show_report()

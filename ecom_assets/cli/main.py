@@ -22,7 +22,7 @@ def main(ctx: click.Context, level: int | None) -> None:
 
 @click.command("dictionary")
 def dictionary() -> None:
-    """Write the data dictionary and the architecture page from the declarations."""
+    """Write the data dictionary and the architecture page."""
     from ecom_assets.documentation import architecture
     from ecom_assets.documentation import dictionary as pages
 

@@ -93,7 +93,7 @@ def _about_days_outside(known: settings.Settings, outside: list[tuple[dt.date, s
 
 @click.command("verify")
 def verify() -> None:
-    """Rebuild everything from the landing zone beside the warehouse, and compare."""
+    """Compare the warehouse with a full rebuild."""
     from ecom_assets import catalog
     from ecom_assets.warehouse import proof
     from ecom_assets.warehouse.ledger.records import table_days

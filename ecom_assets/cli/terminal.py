@@ -10,7 +10,7 @@ PRODUCT = logging.getLogger("ecom_assets")
 
 
 class _Terminal(logging.Handler):
-    """Writes each message to standard error, one line.
+    """Writes each message to standard error, one line; at level DEBUG with time, level, module and traceback.
 
     Dagster passes on what the product logs in a run, and what other assets log by `context.log`: the former are marked
     when they are shown, and not shown twice. Of Dagster's own events none is shown.
@@ -21,19 +21,18 @@ class _Terminal(logging.Handler):
         if hasattr(record, "is_shown") or (meta and meta["dagster_event"]):
             return
         record.is_shown = True
-        click.echo(meta["orig_message"] if meta else self.format(record), err=True)
+        detailed = self.level <= logging.DEBUG
+        click.echo(meta["orig_message"] if meta else self.format(record) if detailed else record.getMessage(), err=True)
 
 
 TERMINAL = _Terminal(logging.INFO)
-_LINE = logging.Formatter("%(message)s")
-_DETAILED_LINE = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+TERMINAL.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
 
 
 @contextmanager
 def shown(level: int) -> Iterator[None]:
-    """Show what the product logs at this level or above; with its time, level and module if the level is DEBUG."""
+    """Show what the product logs at this level or above."""
     TERMINAL.setLevel(level)
-    TERMINAL.setFormatter(_DETAILED_LINE if level <= logging.DEBUG else _LINE)
     before = PRODUCT.level
     PRODUCT.setLevel(logging.DEBUG)
     PRODUCT.addHandler(TERMINAL)

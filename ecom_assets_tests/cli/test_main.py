@@ -19,7 +19,7 @@ from dagster._core.test_utils import create_run_for_test
 from ecom_assets import catalog, settings
 from ecom_assets.cli import running
 from ecom_assets.cli.main import main
-from ecom_assets.cli.terminal import TERMINAL
+from ecom_assets.cli.terminal import TERMINAL, shown
 from ecom_assets.days import ONE_DAY, Window
 from ecom_assets.shop.scale import Scale
 from ecom_assets.shop.shop import Shop
@@ -168,6 +168,21 @@ def test_messages_of_other_assets_are_shown_without_dagsters_events(capsys: pyte
         TERMINAL.handle(logging.makeLogRecord({"dagster_meta": meta, "msg": "run - step - a message"}))
 
     assert capsys.readouterr().err == "a message of a user's asset\n"
+
+
+def test_a_traceback_is_shown_only_with_more_detail(capsys: pytest.CaptureFixture[str]) -> None:
+    log = logging.getLogger("ecom_assets.a_module")
+    for level in (logging.INFO, logging.DEBUG):
+        with shown(level):
+            try:
+                raise ArithmeticError("the cause")
+            except ArithmeticError:
+                log.warning("a message", exc_info=True)
+
+    first, *rest = capsys.readouterr().err.splitlines()
+    assert first == "a message"
+    assert rest[0].endswith("WARNING ecom_assets.a_module: a message")
+    assert rest[-1] == "ArithmeticError: the cause"
 
 
 def test_help_loads_no_library_of_the_tables() -> None:
