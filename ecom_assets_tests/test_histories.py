@@ -8,24 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from ecom_assets import catalog
-from ecom_assets_tests.histories import (
-    EVERYTHING,
-    GOALS,
-    REMEMBERED,
-    History,
-    Land,
-    Order,
-    Payment,
-    Reopen,
-    Repair,
-    Run,
-    Tally,
-    broken_law,
-    histories,
-    replay,
-    tables_of,
-    tally_repairs,
-)
+from ecom_assets_tests.histories.remembered import REMEMBERED
+from ecom_assets_tests.histories.replaying import broken_law, replay
+from ecom_assets_tests.histories.rows import Order, Payment
+from ecom_assets_tests.histories.steps import EVERYTHING, History, Land, Reopen, Repair, Run, tables_of
+from ecom_assets_tests.histories.strategies import GOALS, histories
+from ecom_assets_tests.histories.tally import Tally, tally_repairs
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 

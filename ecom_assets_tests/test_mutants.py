@@ -19,7 +19,10 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 import ecom_assets
 from ecom_assets.warehouse.proof import contents, settle
-from ecom_assets_tests.histories import REMEMBERED, History, broken_law, histories, replay
+from ecom_assets_tests.histories.remembered import REMEMBERED
+from ecom_assets_tests.histories.replaying import broken_law, replay
+from ecom_assets_tests.histories.steps import History
+from ecom_assets_tests.histories.strategies import histories
 
 PACKAGE = Path(ecom_assets.__file__).parent
 EXAMPLES = 30

@@ -11,7 +11,7 @@ from ecom_assets.days import ONE_DAY, Window
 from ecom_assets.declaration import Catalog, Read
 from ecom_assets.warehouse.proof import contents
 from ecom_assets.warehouse.session import Session
-from ecom_assets_tests.histories import EVERYTHING, tables_of
+from ecom_assets_tests.histories.steps import EVERYTHING, tables_of
 from ecom_assets_tests.warehouses import START, run_all, session_over, small_shop, window
 
 pytestmark = pytest.mark.long

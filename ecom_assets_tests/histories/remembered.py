@@ -1,0 +1,68 @@
+"""Histories that ended otherwise than a clean run once, or that chance seldom finds."""
+
+from ecom_assets_tests.histories.rows import Customer, Item, Order, Payment, Product
+from ecom_assets_tests.histories.steps import Feed, History, Land, Repair, Run
+
+_ONE_ORDER = (Land("orders", 1, "a.csv", (Order(1, on=1),)), Land("payments", 1, "a.csv", (Payment(1, on=1),)))
+REMEMBERED = {
+    "an order is gone after its payment was let in": History(
+        "gold.fact_payments", (Run(), *_ONE_ORDER, Repair(), Land("orders", 1, "a.csv"))
+    ),
+    "a moved payment waits for another order, which comes": History(
+        "gold.fact_payments",
+        (
+            Run(),
+            *_ONE_ORDER,
+            Land("payments", 2, "a.csv", (Payment(1, on=2, version=1, order=2),)),
+            Repair(),
+            Land("orders", 3, "a.csv", (Order(2, on=3),)),
+        ),
+    ),
+    "good days crash in every way when they run once more": History(
+        "gold.fact_payments",
+        (
+            Run(),
+            *_ONE_ORDER,
+            Repair(),
+            *(Run(("silver.orders", "gold.fact_payments"), crash=n) for n in reversed(range(14))),
+        ),
+    ),
+    "a table runs on a day that one of its inputs does not know": History(
+        "gold.fact_returns",
+        (Run(("bronze.returns",), 0, 0), Run(("bronze.customers", "bronze.order_items", "gold.fact_returns"), 0, 0)),
+    ),
+    "a customer is gone whom an order names with a tab behind": History(
+        "silver.orders",
+        (
+            Land("customers", 0, "a.csv", (Customer(1, on=0),)),
+            Land("orders", 0, "a.csv", (Order(1, on=0, version=1, customer=1),)),
+            Repair(),
+            Land("customers", 0, "a.csv"),
+        ),
+    ),
+    "a feed turns out to be of another time zone": History(
+        "gold.fact_payments", (Run(), *_ONE_ORDER, Repair(), Feed("orders", "Asia/Tokyo"))
+    ),
+    "two amounts of an order change places": History(
+        "gold.agg_daily_sales",
+        (
+            Land("products", 0, "a.csv", (Product(1, on=0),)),
+            Land("orders", 0, "a.csv", (Order(1, on=0),)),
+            Land("order_items", 0, "a.csv", (Item(1, "1", on=0),)),
+            Run(),
+            Land("orders", 1, "a.csv", (Order(1, on=0, version=1),)),
+        ),
+    ),
+    "an order moves with its line, and back without it": History(
+        "silver.order_items",
+        (
+            Land("products", 0, "a.csv", (Product(1, on=0),)),
+            Land("orders", 0, "a.csv", (Order(1, on=0),)),
+            Land("order_items", 0, "a.csv", (Item(1, "1", on=0),)),
+            Land("orders", 4, "a.csv", (Order(1, on=4, version=1),)),
+            Land("order_items", 4, "a.csv", (Item(1, "1", on=4, version=1),)),
+            Run(),
+            Land("orders", 5, "a.csv", (Order(1, on=0, version=2),)),
+        ),
+    ),
+}

@@ -1,0 +1,162 @@
+"""Carrying out a history, and the law that it has to keep."""
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from ecom_assets.days import Window
+from ecom_assets.landing.zone import FeedSettings, Zone
+from ecom_assets.sql import quoted
+from ecom_assets.warehouse import repair
+from ecom_assets.warehouse.ledger.records import good_days
+from ecom_assets.warehouse.proof import contents, rebuild, settle
+from ecom_assets.warehouse.session import Session
+from ecom_assets_tests.histories.rows import ROWS, START, file_of
+from ecom_assets_tests.histories.steps import Again, Feed, History, Land, Reopen, Repair, Run, Step, tables_of
+
+
+class Crashed(Exception):
+    """Raised in the middle of a write."""
+
+
+@contextmanager
+def _crash_at(session: Session, step: int | None) -> Iterator[None]:
+    if step is None:
+        yield
+        return
+    left = step
+
+    def count(name: str) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise Crashed(name)
+
+    session.on_step = count
+    try:
+        yield
+    except Crashed:
+        pass
+    finally:
+        session.on_step = lambda name: None
+
+
+@dataclass
+class Replay:
+    """A history under way: the landing zone and the open warehouse."""
+
+    history: History
+    folder: Path
+    session: Session = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.zone = Zone(self.folder / "landing")
+        self.is_reopened = Reopen() in self.history.steps
+        self.open()
+        for feed in ROWS:
+            self.take(Feed(feed))
+
+    def open(self) -> None:
+        con = duckdb.connect(self.folder / "warehouse.duckdb" if self.is_reopened else ":memory:")
+        con.execute("set TimeZone = 'UTC'")
+        self.begin(con)
+
+    def begin(self, con: duckdb.DuckDBPyConnection) -> None:
+        """A session knows the settings with which it began."""
+        self.session = Session(con, tables_of(self.history.goal), self.zone, Window(START, dt.date.max))
+
+    def close(self) -> None:
+        self.session.con.close()
+
+    def take(self, step: Step) -> None:
+        match step:
+            case Land(feed, arrived, file, rows):
+                self.zone.write(feed, _day(arrived), file, file_of(feed, file, rows))
+            case Again(feed, arrived, file, on):
+                for landed in self.zone.arrivals(feed, _day(arrived), _day(arrived))[_day(arrived)]:
+                    if landed.name == file:
+                        self.zone.write(feed, _day(on), f"again-{file}", landed.path.read_bytes())
+            case Feed(feed, time_zone, is_due):
+                self.zone.save_settings(feed, FeedSettings(time_zone, frozenset(range(7) if is_due else ())))
+                self.begin(self.session.con)
+            case Run(tables, first, last, crash):
+                with _crash_at(self.session, crash):
+                    for name in self.session.catalog.names:
+                        if not tables or name in tables:
+                            self.session.run(name, Window(_day(first), _day(last)))
+            case Repair(crash):
+                with _crash_at(self.session, crash):
+                    settle(self.session)
+            case Reopen():
+                self.close()
+                self.open()
+
+
+def _day(number: int) -> dt.date:
+    return START + dt.timedelta(days=number)
+
+
+@contextmanager
+def replay(history: History, folder: Path) -> Iterator[Session]:
+    """The session on the warehouse after all steps, before the last repair."""
+    with closing(Replay(history, folder)) as replayed:
+        for step in history.steps:
+            replayed.take(step)
+        yield replayed.session
+
+
+def repair_as_planned(session: Session) -> None:
+    """Repair as users do: in runs of a window each, until nothing is stale."""
+    last: list[repair.Repair] = []
+    while found := session.stale():
+        planned = repair.plan(found, session.catalog, good_days(session.con))
+        assert planned != last, f"{found[0]} stays stale."
+        last = planned
+        for run in planned:
+            for name in session.catalog.names:
+                if name in run.tables:
+                    session.repair(name, run.window)
+
+
+def broken_law(session: Session, by_row: bool = False) -> str:
+    """How a warehouse differs from a clean run once nothing is stale; empty where it does not."""
+    repair_as_planned(session)
+    standing = contents(session)
+    with duckdb.connect() as con:
+        clean = rebuild(session, con)
+        rebuilt = contents(clean)
+        order = session.catalog.names
+        different = sorted(
+            (key for key in standing.keys() | rebuilt.keys() if standing.get(key) != rebuilt.get(key)),
+            key=lambda key: (order.index(key[0]), key[1]),
+        )
+        lines = [f"{key}: it is {standing.get(key)}; a clean run makes it {rebuilt.get(key)}" for key in different]
+        if by_row and not lines:
+            lines = [f"{table}: {side}: {row}" for table, side, row in _different_rows(session, clean)]
+    return "\n".join(lines)
+
+
+def _different_rows(session: Session, clean: Session) -> Iterator[tuple[str, str, Any]]:
+    for declaration in session.catalog:
+        tables = [declaration.name]
+        if declaration.from_feed:
+            tables += [declaration.quarantine, declaration.superseded]
+        for table in tables:
+            here, there = (Counter(_rows(one.con, table)) for one in (session, clean))
+            yield from ((table, "only in the warehouse", row) for row in here - there)
+            yield from ((table, "only in the clean run", row) for row in there - here)
+
+
+def _rows(con: duckdb.DuckDBPyConnection, table: str) -> list[Any]:
+    try:
+        rows = con.sql(f"from {quoted(table)}")
+    except duckdb.CatalogException:
+        return []
+    columns = ", ".join(f"{quoted(column)}::varchar" for column in sorted(rows.columns))
+    return con.execute(f"select {columns} from {quoted(table)}").fetchall()

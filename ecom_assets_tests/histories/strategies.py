@@ -1,0 +1,234 @@
+"""Random histories, as strategies of Hypothesis."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from hypothesis import strategies as st
+
+from ecom_assets_tests.histories.rows import (
+    ARRIVALS,
+    DAYS,
+    Campaign,
+    Customer,
+    Event,
+    Item,
+    Movement,
+    Order,
+    Payment,
+    Product,
+    Receipt,
+    Return,
+    Review,
+    Row,
+    Shipment,
+    Spend,
+    Supplier,
+)
+from ecom_assets_tests.histories.steps import Again, Feed, History, Land, Reopen, Repair, Run, Step, tables_of
+
+_days = st.integers(0, DAYS - 1)
+_few = st.integers(1, 2)
+_versions = st.integers(0, 3)
+_faults = st.sampled_from(["", "", "", "", "", "", "rule", "moment"])
+_perhaps_repaired: st.SearchStrategy[tuple[Step, ...]] = st.sampled_from([(), (Repair(),)])
+_maybe_few = st.sampled_from([None, 1, 2])
+_reasons = st.sampled_from(["", "", "", "customer", "void"])
+_links = st.sampled_from(["", "", "google cpc spring", "paper newsletter sale", "blog post none"])
+_files = st.sampled_from(["a.csv", "b.jsonl"])
+_ROW_STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
+    "customers": st.builds(Customer, _few, _days, st.sampled_from(["Oslo", "Bergen"]), _faults),
+    "products": st.builds(Product, _few, _days, st.sampled_from([10, 12]), _faults),
+    "orders": st.builds(Order, _few, _days, _versions, _maybe_few, st.sampled_from([0, 5]), _reasons, _faults),
+    "order_items": st.builds(Item, _few, st.sampled_from(["1", "2", "1.0", "01"]), _days, _versions, _few, _faults),
+    "payments": st.builds(
+        Payment,
+        st.integers(1, 4),
+        _days,
+        _versions,
+        _few,
+        st.sampled_from(["card", "paypal"]),
+        st.sampled_from(["captured", "captured", "authorised", "failed", "refunded"]),
+        _faults,
+    ),
+    "returns": st.builds(Return, _few, _days, _versions, _maybe_few, _few, _maybe_few, _faults),
+    "events": st.builds(
+        Event,
+        st.integers(1, 6),
+        _days,
+        st.sampled_from([0, 20, 835, 850, 865]),
+        _few,
+        st.sampled_from(["Product Viewed", "Product Added", "Order Completed"]),
+        _few,
+        _maybe_few,
+        _maybe_few,
+        _maybe_few,
+        _links,
+        _faults,
+    ),
+    "shipments": st.builds(Shipment, _few, _days, _versions, _few, st.sampled_from([None, 0, 2]), _faults),
+    "suppliers": st.builds(Supplier, _few, _days, _few, _faults),
+    "purchase_receipts": st.builds(Receipt, _few, _days, _few, _few, _faults),
+    "inventory_movements": st.builds(
+        Movement, st.integers(1, 4), _days, _few, st.sampled_from(["opening", "receipt", "sale"]), _faults
+    ),
+    "reviews": st.builds(Review, _few, _days, _few, _maybe_few, st.sampled_from([None, 1]), _faults),
+    "campaigns": st.builds(Campaign, _few, _days, st.sampled_from(["spring", "sale"]), _faults),
+    "ad_spend": st.builds(Spend, _few, _days, _versions, _few, _faults),
+}
+
+
+@st.composite
+def _landings(draw: st.DrawFn, feed: str) -> tuple[Step, ...]:
+    """A file of a feed, mostly on time, with rows of its day and of days before."""
+    rows = tuple(draw(st.lists(_ROW_STRATEGIES[feed], max_size=4)))
+    first = max((row.on for row in rows), default=0)
+    return (Land(feed, first + draw(st.sampled_from([0, 0, 0, 1, 2])), draw(_files), rows), *draw(_perhaps_repaired))
+
+
+@st.composite
+def _changes(draw: st.DrawFn, feed: str) -> tuple[Step, ...]:
+    """A file that is read and then loses a row, is overruled by a later one, or turns out to be of another zone."""
+    landed = draw(_landings(feed))[0]
+    assert isinstance(landed, Land)
+    by = draw(st.integers(1, DAYS - 1))
+    later = tuple(
+        dataclasses.replace(row, on=(row.on + by) % DAYS, **({"version": 4} if hasattr(row, "version") else {}))
+        for row in landed.rows
+    )
+    change = draw(
+        st.sampled_from(
+            [
+                dataclasses.replace(landed, rows=landed.rows[1:]),
+                Land(feed, ARRIVALS - 1, "later.csv", later),
+                Feed(feed, "Asia/Tokyo"),
+            ]
+        )
+    )
+    return (landed, Repair(), change, *draw(_perhaps_repaired))
+
+
+@st.composite
+def _visits(draw: st.DrawFn, order: Order, product: int) -> list[Row]:
+    """Before an order its product is viewed and put into a cart, in the same visit or before the midnight before."""
+    visitor, cart, link = draw(_few), draw(_few), draw(_links)
+    number, on, minutes = 10 * order.order + 3 * order.on, order.on, 60 * order.order
+    first_on, first = draw(st.sampled_from([(on, minutes - 10), (max(on - 1, 0), 835)]))
+    known, named = draw(st.sampled_from([None, order.customer])), draw(st.sampled_from([None, cart]))
+    bought = Event(number + 2, on, minutes, visitor, "Order Completed", product, order.customer, named, order.order)
+    return [
+        Event(number, first_on, first, visitor, "Product Viewed", product, known, link=link),
+        Event(number + 1, first_on, first + 2, visitor, "Product Added", product, known, cart),
+        bought,
+    ]
+
+
+@st.composite
+def _purchases(draw: st.DrawFn, feeds: frozenset[str]) -> tuple[Step, ...]:
+    """An order with what leads to it and follows it, as far as there are feeds; a file each, one of which may go."""
+    on, order, version, customer = draw(_days), draw(_few), draw(_versions), draw(_maybe_few)
+    product, cancelled_for = draw(_few), draw(_reasons)
+    placed = Order(order, on, version, customer, draw(st.sampled_from([0, 5])), cancelled_for)
+    rows: list[Row] = [
+        placed,
+        Item(order, "1", on, version, product),
+        Item(order, "2", on, version, product),
+        Payment(order, on, version, order),
+        *([Payment(order + 2, on, version, order, status="refunded")] if cancelled_for == "customer" else []),
+        Product(product, on),
+        *([Customer(customer, on)] if customer else []),
+        *draw(_visits(placed, product)),
+        Shipment(order, on, version, order, draw(st.sampled_from([None, 0, 2]))),
+        Campaign(1, on),
+        Spend(1, on, version),
+        Supplier(1, on),
+        Receipt(order, on, 1, product),
+        Movement(order, on, product, draw(st.sampled_from(["opening", "sale"]))),
+        *draw(st.sampled_from([[], [Return(order, on, version, order, product, customer)]])),
+        *draw(st.sampled_from([[], [Review(order, on, product, customer, order)]])),
+    ]
+    late = draw(st.dictionaries(st.sampled_from(sorted(feeds)), st.sampled_from([0, 1, 2]), max_size=2))
+    file = draw(_files)
+    by_feed: dict[str, list[Row]] = {}
+    for row in rows:
+        by_feed.setdefault(row.feed, []).append(row)
+    landed = tuple(
+        Land(feed, on + late.get(feed, 0), f"{order}{file}", tuple(of_feed))
+        for feed, of_feed in by_feed.items()
+        if feed in feeds
+    )
+    gone = tuple(dataclasses.replace(step, rows=()) for step in landed if step.feed in ("orders", "customers"))
+    return (*landed, *draw(st.sampled_from([(), (Repair(),), *((Repair(), step) for step in gone)])))
+
+
+@st.composite
+def _visits_over_midnight(draw: st.DrawFn) -> tuple[Step, ...]:
+    """Events on both sides of midnight, each side in a file of its day, perhaps with a repair between."""
+    on, visitor = draw(_days), draw(_few)
+    before, after = (
+        Land("events", on + late, f"{side}.csv", (Event(2 * on + late, on, minutes, visitor),))
+        for late, side, minutes in ((0, "before", 835), (1, "after", 850))
+    )
+    return (before, *draw(_perhaps_repaired), after)
+
+
+_crashes = st.one_of(st.none(), st.integers(0, 60))
+
+
+@st.composite
+def _runs(draw: st.DrawFn, names: Sequence[str]) -> tuple[Step, ...]:
+    first = draw(st.integers(0, ARRIVALS - 1))
+    last = draw(st.integers(first, ARRIVALS - 1))
+    tables = draw(st.one_of(st.just(()), st.lists(st.sampled_from(names), min_size=1, max_size=4, unique=True)))
+    return (*draw(_perhaps_repaired), Run(tuple(name for name in names if name in tables), first, last, draw(_crashes)))
+
+
+GOALS = [
+    "gold.agg_daily_sales",
+    "gold.fact_payments",
+    "gold.dim_status",
+    "kpi.daily_customers",
+    "gold.fact_returns",
+    "silver.order_items",
+    "kpi.daily_funnel",
+    "gold.dim_customer_versions",
+    "gold.fact_inventory_daily",
+    "gold.fact_ad_spend",
+    "kpi.customer_rfm",
+    "kpi.daily_fulfilment",
+    "kpi.daily_carts",
+    "kpi.incomplete_orders gold.fact_reviews",
+    "kpi.daily_inventory kpi.daily_stock_reconciliation gold.fact_purchase_receipts",
+    "features.category_affinity features.customer_features",
+    "kpi.daily_refund_rates kpi.product_abc kpi.daily_repeat_rates kpi.monthly_repeat_rates",
+    "kpi.monthly_insights gold.dim_payment_method",
+    "kpi.attribution gold.dim_channel",
+    "kpi.daily_acquisition kpi.daily_reconciliation kpi.settled_reconciliation",
+]
+
+
+@st.composite
+def histories(draw: st.DrawFn, goals: Sequence[str], steps: int) -> History:
+    """Histories of up to that many groups of steps, and at least half of them."""
+    goal = draw(st.sampled_from(goals))
+    names, feeds = tables_of(goal).names, frozenset(tables_of(goal).feeds)
+    feed = st.sampled_from(sorted(feeds))
+    once_more = st.builds(Again, feed, _days, _files, st.integers(0, ARRIVALS - 1))
+    known = st.builds(Feed, feed, st.sampled_from(["UTC", "Asia/Tokyo"]), st.booleans())
+    some = [
+        feed.flatmap(_landings),
+        feed.flatmap(_changes),
+        _runs(names),
+        _runs(names),
+        st.builds(Repair, _crashes).map(lambda step: (step,)),
+        st.one_of(once_more, known, st.just(Reopen())).map(lambda step: (step,)),
+    ]
+    if feeds & {"orders", "events", "products", "campaigns"}:
+        some += [_purchases(feeds), _purchases(feeds)]
+    if "events" in feeds:
+        some += [_visits_over_midnight(), _visits_over_midnight()]
+    groups = draw(st.lists(st.one_of(some), min_size=steps // 2, max_size=steps))
+    all_days = draw(
+        st.sampled_from([(), (Run(),), (Run(tuple(name for name in names if name.startswith("bronze."))),)])
+    )
+    return History(goal, (*all_days, *(step for group in groups for step in group)))
