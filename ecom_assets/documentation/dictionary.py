@@ -8,6 +8,7 @@ from ecom_assets import catalog
 from ecom_assets.contract import Column
 from ecom_assets.days import Reach
 from ecom_assets.declaration import Declaration
+from ecom_assets.serving.interface import BESIDE_THE_LAYERS, PublishedTable, PublishedView, TablesByFeed
 
 HEAD = """\
 # Data dictionary
@@ -27,22 +28,7 @@ yes, y, t or 1, and false is false, no, n, f or 0, in whatever case; on and off 
 BESIDE = """\
 ## Beside the tables
 
-Readers open `snapshot.duckdb`, which holds gold, kpi, features, their views, and:
-
-| table | one row is |
-| --- | --- |
-| ledger.days | a table-day: its state, counts and note; `shows_old_rows` where it failed or is blocked, and readers \
-see what it held before; `made_without` names inputs of several days that have no good rows on this one |
-| ledger.amounts | an amount of a table-day that was told, and by which run: the first time, \
-and each time that it was another |
-| ledger.stale | a table-day that has to run again, and why |
-| ledger.files | a landed file that has been read |
-| ledger.arrivals | rows of a bronze table that arrived on one day and are of one event day, and how many |
-| ledger.column_lineage | a column of a table and one of the columns that it is worked out from, one table up |
-| ledger.published | the run that published the snapshot, when, and the time zone of business days |
-| quarantine.* | a row of bronze that could not be accepted, as it came, with the reasons |
-| superseded.* | where a row of bronze stood that gave way to another of its key, and which: the same once more \
-(`duplicate`) or a later version |
+Readers open `snapshot.duckdb`. It holds the tables of gold, kpi and features, and:
 """
 
 
@@ -54,7 +40,7 @@ def text() -> str:
         name = layer.__name__.rpartition(".")[2]
         parts.append(f"## {name}\n\n{inspect.getdoc(layer)}\n")
         parts += [_table(table) for table in tables if table.contract.layer == name]
-    return "\n".join([*parts, BESIDE])
+    return "\n".join([*parts, BESIDE, *map(_published, BESIDE_THE_LAYERS)])
 
 
 def write(path: Path) -> None:
@@ -77,6 +63,19 @@ def _table(declaration: Declaration) -> str:
     if declaration.view:
         name, query = declaration.view
         lines += ["", f"View {name}:", "", "```sql", query.strip(), "```"]
+    return "\n".join([*lines, ""])
+
+
+def _published(table: PublishedTable) -> str:
+    lines = [f"### {table.name}", "", table.row, ""]
+    if isinstance(table, TablesByFeed) and table.has_feed_columns:
+        lines += ["The feed's columns, as text, and:", ""]
+    if isinstance(table, PublishedView) and table.extends:
+        lines += [f"The columns of {table.extends}, and:", ""]
+    lines += ["| column | type | description |", "| --- | --- | --- |"]
+    lines += [f"| {column.name} | {column.sql_type} | {column.description} |" for column in table.columns]
+    if isinstance(table, PublishedView) and table.query:
+        lines += ["", "```sql", table.query.strip(), "```"]
     return "\n".join([*lines, ""])
 
 

@@ -16,52 +16,6 @@ CAPTURED = "captured"
 SOLD = ["gross_sales", "discounts", "shipping", "tax", REVENUE]
 REFUNDS = ["returns", "refunded_shipping", "refunded_tax"]
 ALL = [*SALES, *CHARGES, REVENUE, CAPTURED]
-QUALITY = (
-    "kpi.daily_quality",
-    """
-WITH counted AS (
-    SELECT
-        table_name, day, state, state IN ('stored', 'provisional') AS is_good, bad_count, checked_count AS rows_checked,
-        epoch(written_at) - epoch(timezone(time_zone, (day + 1)::TIMESTAMP)) AS seconds_since_day
-    FROM ledger.days CROSS JOIN ledger.published
-), late AS (
-    SELECT
-        table_name, arrived_on AS day, sum(row_count) AS arrived,
-        coalesce(sum(row_count) FILTER (arrived_on - event_on = 1), 0) AS under_24,
-        coalesce(sum(row_count) FILTER (arrived_on - event_on = 2), 0) AS under_48,
-        coalesce(sum(row_count) FILTER (arrived_on - event_on > 2), 0) AS over_48
-    FROM ledger.arrivals GROUP BY ALL
-), restated AS (
-    SELECT table_name, day, arg_max(amount, told_at) - arg_min(amount, told_at) AS restated_amount
-    FROM ledger.amounts GROUP BY ALL
-)
-SELECT
-    table_name, day, state, rows_checked,
-    CASE WHEN is_good THEN rows_checked - bad_count ELSE 0 END AS rows_passed,
-    bad_count / nullif(rows_checked, 0) AS bad_share,
-    state = 'stored' AS is_complete,
-    CASE WHEN is_good THEN coalesce(1 - bad_count / nullif(rows_checked, 0), 1) ELSE 0 END AS quality_score,
-    -- hours from the end of the business day to the last write of its rows; negative before that end
-    CASE WHEN is_good THEN seconds_since_day / 3600 END AS freshness_hours,
-    -- hours from the end of the business day whose figures the row changes
-    under_24 / arrived AS late_share_under_24_hours, under_48 / arrived AS late_share_24_to_48_hours,
-    over_48 / arrived AS late_share_over_48_hours, restated_amount
-FROM counted LEFT JOIN late USING (table_name, day) LEFT JOIN restated USING (table_name, day)
-""",
-)
-"""How good each table-day is, from the ledger.
-
-Rows are checked when they are read (bronze: are they readable?) and when their table is made; superseded versions and
-duplicates are not counted. The score is rows passed per row checked: 1 if there was nothing to check, 0 if the day
-failed or is blocked. A day is complete if nothing in its reach is missing or not final.
-Freshness is the hours from the end of the business day to the last write of its rows, repairs included; null without
-good rows.
-Late shares are shares of the rows that arrived in bronze on a day. Lateness counts from the end of the event day: a row
-that arrives on the next day is under 24 hours late, one on the day after 24 to 48. A later state of an order or a
-shipment has the event day of the order, so it counts as late.
-The restated amount is the day's total now less its total when first recorded, in shop currency: of net sales, spend or
-another amount that the table's header names; null without one. Totals of provisional days count as recorded.
-"""
 
 
 class DailyReconciliation(Table, primary_key=("day", "measure", "table_name"), partition_column="day"):
@@ -189,4 +143,4 @@ def transform(
     )
 
 
-asset = table_asset(DailyReconciliation, transform, view=QUALITY)
+asset = table_asset(DailyReconciliation, transform)

@@ -15,32 +15,27 @@ from pathlib import Path
 
 import duckdb
 
-from ecom_assets.days import GOOD, Window
+from ecom_assets.days import Window
 from ecom_assets.declaration import Catalog
-from ecom_assets.engine.duckdb.tables import columns_of, ensure_table, quarantine_columns, stored_types
+from ecom_assets.engine.duckdb.tables import columns_of, ensure_table, stored_types
+from ecom_assets.serving import interface
+from ecom_assets.serving.ledger import last_write
 from ecom_assets.serving.snapshot import files, is_link, lock, open_snapshot
 from ecom_assets.sql import among, between, literal, moment_literal, quoted
+from ecom_assets.warehouse.ledger import published
 from ecom_assets.warehouse.outcome import HELD_LAYERS
 from ecom_assets.warehouse.session import Session
-from ecom_assets.warehouse.silver import SUPERSEDED_COLUMNS
 from ecom_assets.warehouse.store import made_of
 
 ALIAS = "publishing"
-_LEDGER = {
-    "ledger.files": "select * from {warehouse}.ledger.files",
-    "ledger.arrivals": "select table_name, day as arrived_on, read_day as event_on, row_count "
-    "from {warehouse}.ledger.slices where table_name in ({bronze})",
-    "ledger.amounts": "select * from {warehouse}.ledger.amounts",
-    "ledger.stale": "select * from (values {stale}) as s (table_name, day, why) where day is not null",
-    "ledger.column_lineage": "select table_name, unnest(lineage, recursive := true) from {warehouse}.ledger.compiled",
-    "ledger.published": "select {run_id} as run_id, {now} as published_at, {time_zone} as time_zone, "
-    "{made_of} as made_of",
-}
 
 
 @dataclass(frozen=True)
-class _Published:
-    """A table of the snapshot: `made_by` names the table whose days decide about its rows."""
+class _TableByDay:
+    """A table of the snapshot whose rows are replaced day by day.
+
+    `made_by` names the table whose days decide about its rows, `held` where its last good rows are stored.
+    """
 
     name: str
     day: str
@@ -71,12 +66,11 @@ def publish(session: Session, path: Path) -> None:
 
 def is_behind(session: Session, path: Path) -> bool:
     """Whether the warehouse has been written since the snapshot was."""
-    newest = "select max(written_at) from ledger.days"
-    [(written_at,)] = session.con.execute(newest).fetchall()
+    written_at = published.last_write(session.con)
     if written_at is None or not path.exists():
         return written_at is not None
     with open_snapshot(path) as con:
-        return con.execute(newest).fetchall() != [(written_at,)]
+        return last_write(con) != written_at
 
 
 def _bring_up_to_date(session: Session, idle: Path, path: Path, *, reuse: bool) -> None:
@@ -118,52 +112,53 @@ def _attached(session: Session, file: Path) -> Iterator[duckdb.DuckDBPyConnectio
         session.con.execute(f"detach {ALIAS}")
 
 
-def _published(catalog: Catalog) -> list[_Published]:
+def _tables_by_day(catalog: Catalog) -> list[_TableByDay]:
     tables = []
     for declaration in catalog:
-        name, columns = declaration.name, columns_of(declaration)
+        name = declaration.name
         if declaration.contract.layer in HELD_LAYERS:
-            held = declaration.held
-            tables.append(_Published(name, str(declaration.contract.partition_column), columns, name, held))
+            day, columns = str(declaration.contract.partition_column), columns_of(declaration)
+            tables.append(_TableByDay(name, day, columns, name, declaration.held))
         elif declaration.from_feed:
-            rejected = quarantine_columns(catalog[declaration.bronze])
-            tables.append(_Published(declaration.quarantine, "read_on", rejected, name))
-            tables.append(_Published(declaration.superseded, "read_on", SUPERSEDED_COLUMNS, name))
+            sent = dict.fromkeys(catalog[declaration.bronze].contract.columns, "VARCHAR")
+            quarantined = {**sent, **interface.QUARANTINE.sql_types}
+            tables.append(_TableByDay(declaration.quarantine, "read_on", quarantined, name))
+            tables.append(_TableByDay(declaration.superseded, "read_on", interface.SUPERSEDED.sql_types, name))
     return tables
 
 
 def _update(session: Session, con: duckdb.DuckDBPyConnection) -> None:
     """Make the attached snapshot equal to the warehouse, in one transaction."""
     warehouse = quoted(session.con.execute("select current_database()").fetchall()[0][0])
-    tables = _published(session.catalog)
-    days = _days_query(session, tables, warehouse)
-    bronze = ", ".join(literal(declaration.name) for declaration in session.catalog if declaration.is_bronze)
-    stale = ", ".join(
-        f"({literal(found.table)}, date '{found.day}', {literal(found.why)})" for found in session.stale()
-    )
+    tables = _tables_by_day(session.catalog)
+    held = [(t.made_by, t.day, t.held) for t in tables if t.held and session.stored_types(t.held)]
+    days = published.days_query(warehouse, session.catalog, session.calendar, held)
+    ledger_days, entry = interface.DAYS.name, ", ".join(interface.DAYS.sql_types)
+    others = {
+        interface.AMOUNTS: published.amounts_query(warehouse),
+        interface.STALE: _stale_query(session),
+        interface.FILES: published.files_query(warehouse),
+        interface.ARRIVALS: published.arrivals_query(warehouse, session.catalog),
+        interface.COLUMN_LINEAGE: published.column_lineage_query(warehouse),
+        interface.PUBLISHED: _published_query(session),
+    }
     con.execute("begin")
     try:
-        _make_tables(con, tables, f"{days} limit 0")
+        _make_tables(con, tables)
         con.execute(f"""
             create or replace temp table changed as
             select coalesce(n.table_name, o.table_name) as table_name, coalesce(n.day, o.day) as day, n as entry
-            from ({days}) n full join ledger.days o on n.table_name = o.table_name and n.day = o.day
+            from (select {entry} from ({days})) n
+            full join {ledger_days} o on n.table_name = o.table_name and n.day = o.day
             where n is distinct from o""")
         for table in tables:
             _replace_days(session, con, table, warehouse)
-        con.execute("delete from ledger.days d using changed c where d.table_name = c.table_name and d.day = c.day")
-        con.execute("insert into ledger.days select unnest(entry) from changed where entry.day is not null")
-        for name, query in _LEDGER.items():
-            filled = query.format(
-                warehouse=warehouse,
-                bronze=bronze or "null",
-                stale=stale or "(null::varchar, null::date, null::varchar)",
-                run_id=literal(session.run_id),
-                now=moment_literal(session.now()),
-                time_zone=literal(session.time_zone),
-                made_of=literal(made_of(session.time_zone, session.calendar, session.strict)),
-            )
-            con.execute(f"create or replace table {name} as {filled}")
+        con.execute(f"delete from {ledger_days} d using changed c where d.table_name = c.table_name and d.day = c.day")
+        con.execute(f"insert into {ledger_days} select unnest(entry) from changed where entry.day is not null")
+        for whole, query in others.items():
+            con.execute(f"drop table if exists {whole.name}")
+            ensure_table(con, whole.name, whole.sql_types)
+            con.execute(f"insert into {whole.name} select {', '.join(whole.sql_types)} from ({query})")
         _make_views(con, session.catalog)
         session.on_step("snapshot rows written")
         con.execute("commit")
@@ -174,53 +169,40 @@ def _update(session: Session, con: duckdb.DuckDBPyConnection) -> None:
     session.on_step("snapshot committed")
 
 
-def _days_query(session: Session, tables: list[_Published], warehouse: str) -> str:
-    """SQL: the ledger's days of the declared tables, and what readers have to know of them.
+def _stale_query(session: Session) -> str:
+    """SQL: the table-days that have to run again."""
+    found = [f"({literal(day.table)}, date '{day.day}', {literal(day.why)})" for day in session.stale()]
+    rows = ", ".join(found) or "(null::varchar, null::date, null::varchar)"
+    return f"from (values {rows}) stale (table_name, day, why) where day is not null"
 
-    That is whether they see rows of an earlier run, and which inputs, read beyond the day too, have no good rows on it.
-    """
-    declared = ", ".join(map(literal, session.catalog.names))
-    old = [
-        f"select {literal(table.name)} as table_name, {quoted(table.day)} as day "
-        f"from {warehouse}.{quoted(table.held)} group by all"
-        for table in tables
-        if table.held and session.stored_types(table.held)
-    ] or ["select null::varchar as table_name, null::date as day"]
-    reads = [
-        f"({literal(declaration.name)}, {literal(read.table)})"
-        for declaration in session.catalog
-        for read in declaration.reads
-        if not read.reach.is_same_day
-    ] or ["(null, null)"]
+
+def _published_query(session: Session) -> str:
+    """SQL: the one row that says how the snapshot is published."""
+    made = made_of(session.time_zone, session.calendar, session.strict)
     return f"""
-        select d.*, state not in {GOOD} and o.day is not null as shows_old_rows,
-               case when state in {GOOD} then w.inputs end as made_without
-        from {warehouse}.ledger.days d left join ({" union all ".join(old)}) o using (table_name, day)
-        left join (
-            select r.table_name, i.day, string_agg(r.input, ', ' order by r.input) as inputs
-            from (values {", ".join(reads)}) r (table_name, input)
-            join {warehouse}.ledger.days i on i.table_name = r.input and i.state not in {GOOD}
-            group by all) w using (table_name, day)
-        where table_name in ({declared}) and {between("day", session.calendar)}"""
+        select {literal(session.run_id)} as run_id, {moment_literal(session.now())} as published_at,
+               {literal(session.time_zone)} as time_zone, {literal(made)} as made_of"""
 
 
-def _make_tables(con: duckdb.DuckDBPyConnection, tables: list[_Published], no_days: str) -> None:
-    """Make what is missing, and anew what has other columns than declared; drop what nobody declares."""
-    standing = stored_types(con)
-    con.execute("create schema if not exists ledger")
-    if "ledger.days" not in standing:
-        con.execute(f"create table ledger.days as {no_days}")
-    wanted = {table.name for table in tables}
-    for name in set(standing) - wanted - {"ledger.days", *_LEDGER}:
+def _make_tables(con: duckdb.DuckDBPyConnection, tables: list[_TableByDay]) -> None:
+    """Make tables that are missing, and anew those with other columns than declared; drop those nobody declares."""
+    ledger_days = interface.DAYS
+    stored = {name: list(columns.items()) for name, columns in stored_types(con).items()}
+    declared = {table.name for table in tables} | {table.name for table in interface.LEDGER}
+    knows_its_days = stored.get(ledger_days.name) == list(ledger_days.sql_types.items())
+    for name in set(stored) - declared if knows_its_days else set(stored):
         con.execute(f"drop table {quoted(name)}")
+        stored.pop(name)
+    if not knows_its_days:
+        ensure_table(con, ledger_days.name, ledger_days.sql_types)
     for table in tables:
-        if standing.get(table.name) != table.columns:
+        if stored.get(table.name) != list(table.columns.items()):
             con.execute(f"drop table if exists {quoted(table.name)}")
             ensure_table(con, table.name, table.columns)
-            con.execute(f"delete from ledger.days where table_name = {literal(table.made_by)}")
+            con.execute(f"delete from {ledger_days.name} where table_name = {literal(table.made_by)}")
 
 
-def _replace_days(session: Session, con: duckdb.DuckDBPyConnection, table: _Published, warehouse: str) -> None:
+def _replace_days(session: Session, con: duckdb.DuckDBPyConnection, table: _TableByDay, warehouse: str) -> None:
     """Put the rows of the changed days in the place of those that stand there."""
     changed = con.execute(
         "select day, coalesce(entry.shows_old_rows, false) from changed where table_name = ?", [table.made_by]
@@ -244,6 +226,7 @@ def _replace_days(session: Session, con: duckdb.DuckDBPyConnection, table: _Publ
 
 def _make_views(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
     views = dict(declaration.view for declaration in catalog if declaration.view)
+    views |= {view.name: view.query for view in interface.VIEWS if view.query}
     standing = con.execute(
         "select schema_name || '.' || view_name from duckdb_views() "
         "where database_name = current_database() and not internal"

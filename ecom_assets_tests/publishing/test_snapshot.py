@@ -17,8 +17,8 @@ from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contra
 from ecom_assets.days import Window, by_event_day
 from ecom_assets.declaration import Catalog, Declaration, declare
 from ecom_assets.landing.zone import Zone
-from ecom_assets.publishing import snapshot as publishing
 from ecom_assets.publishing.snapshot import publish
+from ecom_assets.serving import snapshot
 from ecom_assets.serving.quarantine import bad_days
 from ecom_assets.serving.snapshot import NothingPublished, SnapshotInUse, open_snapshot
 from ecom_assets.warehouse.session import Session
@@ -241,6 +241,18 @@ def test_arrivals_are_those_of_declared_tables(folder):
     assert read(folder, arrivals) == []
 
 
+def test_a_ledger_with_other_columns_than_declared_is_made_anew_with_all_rows(folder):
+    with duckdb.connect(folder / "snapshot.duckdb") as con:
+        con.execute("alter table ledger.days drop column made_without")
+        con.execute("create table gold.gone as select 1 as n")
+    with session(folder) as now:
+        now.con.execute("delete from ledger.days where table_name = 'gold.fact_sales' and day = '2024-01-01'")
+        publish(now, folder / "snapshot.duckdb")
+
+    assert amounts(folder) == [300]
+    assert read(folder, "select distinct made_without from ledger.days") == [(None,)]
+
+
 @pytest.mark.slow
 def test_a_reader_keeps_its_run_and_reopening_shows_the_new_one(folder):
     with open_snapshot(folder / "snapshot.duckdb") as early:
@@ -311,7 +323,7 @@ def test_a_killed_publish_leaves_a_whole_snapshot_that_the_next_one_replaces(fol
             publish(now, folder / "snapshot.duckdb")
     land(folder, MONDAY, "70")
     run(folder, publishes=False)
-    code = "import sys, pathlib, test_publish; test_publish.publish_and_die(pathlib.Path(sys.argv[1]), sys.argv[2])"
+    code = "import sys, pathlib, test_snapshot; test_snapshot.publish_and_die(pathlib.Path(sys.argv[1]), sys.argv[2])"
     path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
     command = [sys.executable, "-c", code, str(folder), step]
     killed = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, check=False)
@@ -359,7 +371,7 @@ WRITER = "import sys, duckdb; con = duckdb.connect(sys.argv[1]); print('open', f
 
 @pytest.mark.slow
 def test_a_program_that_has_the_snapshot_open_for_writing_is_told(folder, monkeypatch):
-    monkeypatch.setattr(publishing, "PATIENCE", 0.0)
+    monkeypatch.setattr(snapshot, "PATIENCE", 0.0)
     command = [sys.executable, "-c", WRITER, str(folder / "snapshot.duckdb")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writer:
         writer.stdout.readline()

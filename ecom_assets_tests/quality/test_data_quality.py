@@ -5,9 +5,10 @@ import dagster as dg
 import duckdb
 import pytest
 
-from ecom_assets.kpi.daily_reconciliation import QUALITY
+from ecom_assets.engine.duckdb.tables import ensure_table
 from ecom_assets.orchestration.quality_assets import data_quality
 from ecom_assets.quality.data_quality import quality, table_of
+from ecom_assets.serving.interface import DAILY_QUALITY, LEDGER
 from ecom_assets.sql import connect
 
 GOOD = [("bronze.orders", "2024-01-01", "stored", 1000, 0), ("gold.fact_sales", "2024-01-02", "provisional", 1000, 0)]
@@ -16,16 +17,15 @@ LATE = ("silver.orders", "2024-01-02", "stored", 1000, 10)
 
 def ledger(con: duckdb.DuckDBPyConnection, *days: tuple[str, str, str, int, int]) -> duckdb.DuckDBPyConnection:
     """A snapshot with nothing but a ledger: table, day, state, rows checked and bad rows."""
-    con.execute("create schema ledger; create schema kpi")
-    con.execute(
-        "create table ledger.days (table_name text, day date, state text, checked_count bigint, bad_count bigint, "
-        "written_at timestamp)"
+    for table in LEDGER:
+        ensure_table(con, table.name, table.sql_types)
+    con.execute("insert into ledger.published (time_zone) values ('Europe/Berlin')")
+    con.executemany(
+        "insert into ledger.days (table_name, day, state, checked_count, bad_count, written_at) "
+        "values (?, ?, ?, ?, ?, '2024-01-02 05:30')",
+        days,
     )
-    con.execute("create table ledger.published as select 'Europe/Berlin' as time_zone")
-    con.execute("create table ledger.arrivals (table_name text, arrived_on date, event_on date, row_count bigint)")
-    con.execute("create table ledger.amounts (table_name text, day date, amount decimal(38, 4), told_at timestamp)")
-    con.executemany("insert into ledger.days values (?, ?, ?, ?, ?, '2024-01-02 05:30')", days)
-    con.execute(f"create view {QUALITY[0]} as {QUALITY[1]}")
+    con.execute(f"create schema kpi; create view {DAILY_QUALITY.name} as {DAILY_QUALITY.query}")
     return con
 
 
@@ -76,7 +76,9 @@ def test_the_restated_amount_is_what_is_told_now_less_what_was_told_first():
     with connect() as con:
         ledger(con, ("kpi.daily_sales", "2024-01-01", "stored", 1, 0), *GOOD)
         for told_at, amount in [("2024-01-02", "100.00"), ("2024-01-09", "80.05"), ("2024-01-03", "250.00")]:
-            con.execute("insert into ledger.amounts values ('kpi.daily_sales', '2024-01-01', ?, ?)", [amount, told_at])
+            con.execute(
+                "insert into ledger.amounts values ('kpi.daily_sales', '2024-01-01', ?, '', ?)", [amount, told_at]
+            )
         query = "select restated_amount from kpi.daily_quality order by table_name"
 
         assert con.execute(query).fetchall() == [(None,), (None,), (Decimal("-19.95"),)]

@@ -1,0 +1,331 @@
+"""The snapshot's interface: what readers find in it beside the tables of gold, kpi and features.
+
+Publishing makes these tables with these columns in this order, and the data dictionary lists them. The tables of the
+layers are declared by their contracts, and the queries of most views by the tables beside which they are listed.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class PublishedColumn:
+    """A column, its SQL type, and a sentence on what it holds."""
+
+    name: str
+    sql_type: str
+    description: str
+
+
+@dataclass(frozen=True)
+class PublishedTable:
+    """A table of the snapshot, what one row of it is, and its columns in order."""
+
+    name: str
+    row: str
+    columns: tuple[PublishedColumn, ...]
+
+    @property
+    def sql_types(self) -> dict[str, str]:
+        """Column to SQL type, in order."""
+        return {column.name: column.sql_type for column in self.columns}
+
+
+@dataclass(frozen=True)
+class TablesByFeed(PublishedTable):
+    """One table per feed, e.g. quarantine.orders for quarantine.*, and the columns that all of them have.
+
+    If `has_feed_columns`, these come after the feed's own columns, as text.
+    """
+
+    has_feed_columns: bool = False
+
+
+@dataclass(frozen=True)
+class PublishedView(PublishedTable):
+    """A view of the snapshot. Its query is here, or in the file of the table beside which it is listed.
+
+    `extends` names a table whose columns come first.
+    """
+
+    query: str | None = None
+    extends: str | None = None
+
+
+def _columns(*columns: tuple[str, str, str]) -> tuple[PublishedColumn, ...]:
+    return tuple(PublishedColumn(*column) for column in columns)
+
+
+_TABLE = ("table_name", "VARCHAR", "Table with its layer, e.g. gold.fact_sales")
+_DAY = ("day", "DATE", "Day under which the rows are stored")
+_RUN = ("run_id", "VARCHAR", "Run that wrote it")
+
+DAYS = PublishedTable(
+    "ledger.days",
+    "One row per table and day that has run, bronze and silver included.",
+    _columns(
+        _TABLE,
+        _DAY,
+        (
+            "state",
+            "VARCHAR",
+            "stored (good and final), provisional (good, but a day in its reach is missing or still to come), failed "
+            "(broke its contract) or blocked (an input has no good rows on the day)",
+        ),
+        ("row_count", "BIGINT", "Rows stored; 0 if the day failed or is blocked"),
+        (
+            "bad_count",
+            "BIGINT",
+            "Bronze: records that cannot be read; silver: quarantined rows; other layers: rows that break the rule "
+            "broken most often",
+        ),
+        ("inputs", "HUGEINT", "Fingerprint of the inputs that the day was made from; bronze: of the landed files"),
+        ("code", "UBIGINT", "Fingerprint of the code and the settings that the day was made with"),
+        ("note", "VARCHAR", "What failed or blocks the day, or what a reader of a good day should know; often empty"),
+        _RUN,
+        ("written_at", "TIMESTAMP", "When the run wrote it, UTC"),
+        ("checked_count", "BIGINT", "Rows checked, without superseded ones; counted on failed days too"),
+        (
+            "shows_old_rows",
+            "BOOLEAN",
+            "Whether the day is failed or blocked, and shows its last good rows",
+        ),
+        (
+            "made_without",
+            "VARCHAR",
+            "Inputs of several days that have no good rows on this day, separated by commas; null if there are none",
+        ),
+    ),
+)
+
+AMOUNTS = PublishedTable(
+    "ledger.amounts",
+    "One row per total recorded for a table-day: the first one, and each later one that differed.",
+    _columns(
+        _TABLE,
+        _DAY,
+        ("amount", "DECIMAL(38,4)", "Total: the sum of the table's amount column on the day"),
+        _RUN,
+        ("told_at", "TIMESTAMP", "When the run recorded it, UTC"),
+    ),
+)
+
+STALE = PublishedTable(
+    "ledger.stale",
+    "One row per table-day that has to run again.",
+    _columns(_TABLE, _DAY, ("why", "VARCHAR", "What changed since the day was made")),
+)
+
+FILES = PublishedTable(
+    "ledger.files",
+    "One row per landed file that has been read.",
+    _columns(
+        ("feed", "VARCHAR", "Feed, e.g. orders"),
+        ("arrived_on", "DATE", "Arrival day"),
+        ("source_file", "VARCHAR", "Name of the file"),
+        ("digest", "VARCHAR", "Digest of its bytes"),
+        ("duplicate_of", "VARCHAR", "Earlier file of the feed with the same bytes, which counts instead of this one"),
+        ("replaced_at", "TIMESTAMP", "When a run last read it with other bytes than before, UTC; null if never"),
+    ),
+)
+
+ARRIVALS = PublishedTable(
+    "ledger.arrivals",
+    "One row per bronze table, arrival day and event day.",
+    _columns(
+        ("table_name", "VARCHAR", "Bronze table, e.g. bronze.orders"),
+        ("arrived_on", "DATE", "Day on which the rows arrived"),
+        ("event_on", "DATE", "Day of silver that reads them: their event day, or the arrival day if there is none"),
+        ("row_count", "BIGINT", "Rows"),
+    ),
+)
+
+COLUMN_LINEAGE = PublishedTable(
+    "ledger.column_lineage",
+    "One row per column of a table and column of its inputs that it is computed from.",
+    _columns(
+        _TABLE,
+        ("column_name", "VARCHAR", "Column"),
+        ("from_table", "VARCHAR", "Input of the table"),
+        ("from_column", "VARCHAR", "Column of that input"),
+    ),
+)
+
+PUBLISHED = PublishedTable(
+    "ledger.published",
+    "One row: how the snapshot was published.",
+    _columns(
+        ("run_id", "VARCHAR", "Run that published it"),
+        ("published_at", "TIMESTAMP", "When, UTC"),
+        ("time_zone", "VARCHAR", "Time zone of business days"),
+        ("made_of", "VARCHAR", "Code and settings of all tables; if it changes, tables may be stale"),
+    ),
+)
+
+LEDGER = (DAYS, AMOUNTS, STALE, FILES, ARRIVALS, COLUMN_LINEAGE, PUBLISHED)
+
+_RECORD = (
+    ("arrived_on", "DATE", "Arrival day"),
+    ("source_file", "VARCHAR", "File it came in"),
+    ("record", "BIGINT", "Number of its record in the file"),
+)
+
+QUARANTINE = TablesByFeed(
+    "quarantine.*",
+    "One row per quarantined row, with the columns of the feed as sent.",
+    _columns(
+        *_RECORD,
+        ("unknown_columns", "VARCHAR", "Names of columns that the feed does not declare"),
+        ("problem", "VARCHAR", "Why the record cannot be read; null if it can"),
+        ("raw_record", "VARCHAR", "The record's text, if it cannot be read"),
+        ("event_on", "DATE", "Event day; null if unknown, outside the calendar or after the arrival day and the next"),
+        ("read_on", "DATE", "Day of silver that reads it: the event day, or the arrival day if there is none"),
+        ("key_hash", "UBIGINT", "Hash of its primary key; null if a part of it is missing"),
+        ("reasons", "VARCHAR[]", "Why it is quarantined"),
+    ),
+    has_feed_columns=True,
+)
+
+SUPERSEDED = TablesByFeed(
+    "superseded.*",
+    "One row per bronze row that was superseded by another row with its key.",
+    _columns(
+        *_RECORD,
+        ("read_on", "DATE", "Day of silver that reads it"),
+        ("kind", "VARCHAR", "duplicate (the content of another row) or superseded (replaced by a later version)"),
+        ("by_arrived_on", "DATE", "Arrival day of the row that counts"),
+        ("by_source_file", "VARCHAR", "File of the row that counts"),
+        ("by_record", "BIGINT", "Record of the row that counts"),
+    ),
+)
+
+DAILY_QUALITY = PublishedView(
+    "kpi.daily_quality",
+    "One row per table and day that has run.",
+    _columns(
+        _TABLE,
+        _DAY,
+        ("state", "VARCHAR", "As in ledger.days"),
+        ("rows_checked", "BIGINT", "Rows checked, when they are read (bronze) or made; superseded ones are left out"),
+        ("rows_passed", "BIGINT", "Rows checked that passed; 0 if the day failed or is blocked"),
+        ("bad_share", "DOUBLE", "Bad rows per row checked, 0 to 1; null if there was nothing to check"),
+        ("is_complete", "BOOLEAN", "Whether the day is good and nothing in its reach is missing or still to come"),
+        (
+            "quality_score",
+            "DOUBLE",
+            "Rows passed per row checked, 0 to 1: 1 if there was nothing to check, 0 if the day failed or is blocked",
+        ),
+        (
+            "freshness_hours",
+            "DOUBLE",
+            "Hours from the end of the business day to the last write of its rows, repairs included; negative before "
+            "that end, null without good rows",
+        ),
+        (
+            "late_share_under_24_hours",
+            "DOUBLE",
+            "Bronze: share of the rows that arrived on the day with the day before as event day. Later states of an "
+            "order or a shipment keep its event day, so they count as late",
+        ),
+        ("late_share_24_to_48_hours", "DOUBLE", "The same with an event day two days before"),
+        ("late_share_over_48_hours", "DOUBLE", "The same with an earlier event day"),
+        (
+            "restated_amount",
+            "DECIMAL(38,4)",
+            "The day's total now less the first one recorded for it, provisional or not, in shop currency; null for "
+            "tables without an amount column",
+        ),
+    ),
+    query="""
+WITH counted AS (
+    SELECT
+        table_name, day, state, state IN ('stored', 'provisional') AS is_good, bad_count, checked_count AS rows_checked,
+        epoch(written_at) - epoch(timezone(time_zone, (day + 1)::TIMESTAMP)) AS seconds_since_day
+    FROM ledger.days CROSS JOIN ledger.published
+), late AS (
+    SELECT
+        table_name, arrived_on AS day, sum(row_count) AS arrived,
+        coalesce(sum(row_count) FILTER (arrived_on - event_on = 1), 0) AS under_24,
+        coalesce(sum(row_count) FILTER (arrived_on - event_on = 2), 0) AS under_48,
+        coalesce(sum(row_count) FILTER (arrived_on - event_on > 2), 0) AS over_48
+    FROM ledger.arrivals GROUP BY ALL
+), amounts AS (
+    SELECT table_name, day, arg_max(amount, told_at) - arg_min(amount, told_at) AS restated_amount
+    FROM ledger.amounts GROUP BY ALL
+)
+SELECT
+    table_name, day, state, rows_checked,
+    CASE WHEN is_good THEN rows_checked - bad_count ELSE 0 END AS rows_passed,
+    bad_count / nullif(rows_checked, 0) AS bad_share,
+    state = 'stored' AS is_complete,
+    CASE WHEN is_good THEN coalesce(1 - bad_count / nullif(rows_checked, 0), 1) ELSE 0 END AS quality_score,
+    CASE WHEN is_good THEN seconds_since_day / 3600 END AS freshness_hours,
+    under_24 / arrived AS late_share_under_24_hours, under_48 / arrived AS late_share_24_to_48_hours,
+    over_48 / arrived AS late_share_over_48_hours, restated_amount
+FROM counted LEFT JOIN late USING (table_name, day) LEFT JOIN amounts USING (table_name, day)
+""",
+)
+
+TRANSACTIONS = PublishedView(
+    "gold.transactions",
+    "One row per order, valid or not, under names that other shops' reports use.",
+    _columns(
+        ("transaction_id", "VARCHAR", "Order number issued by the shop"),
+        ("transaction_date", "DATE", "Business day on which the order was placed"),
+        ("transaction_at", "TIMESTAMP", "When the order was placed, UTC"),
+        ("customer_id", "VARCHAR", "Who placed it; null for guests"),
+        ("channel", "VARCHAR", "Sales channel: web, app, marketplace, …"),
+        ("country", "VARCHAR", "Country it is shipped to"),
+        ("status", "VARCHAR", "Status of the order"),
+        ("is_valid", "BOOLEAN", "Whether it counts as a sale: not cancelled as void or test"),
+        ("payment_method", "VARCHAR", "Means of its last payment, captured payments first"),
+        ("item_count", "BIGINT", "Order lines"),
+        ("units", "BIGINT", "Units on its lines"),
+        ("subtotal", "DECIMAL(18,4)", "Quantity times unit price, over its lines"),
+        ("discount", "DECIMAL(18,4)", "Discounts on its lines and on the order"),
+        ("shipping", "DECIMAL(18,4)", "Shipping fee"),
+        ("tax", "DECIMAL(18,4)", "Tax"),
+        ("total", "DECIMAL(18,4)", "Subtotal less discount, with shipping and tax"),
+        ("received", "DECIMAL(18,4)", "Captured payments less refunds; 0 without payments"),
+    ),
+)
+
+TRANSACTION_ITEMS = PublishedView(
+    "gold.transaction_items",
+    "One row per order line, under names that other shops' reports use.",
+    _columns(
+        ("transaction_id", "VARCHAR", "Order number issued by the shop"),
+        ("line_number", "BIGINT", "Its place in the order"),
+        ("product_id", "VARCHAR", "Product sold"),
+        ("quantity", "BIGINT", "Units sold"),
+        ("unit_price", "DECIMAL(18,4)", "Price of one unit before discount"),
+        ("discount", "DECIMAL(18,4)", "Discount on the line, and its share of the order's discount"),
+        ("total", "DECIMAL(18,4)", "Quantity times unit price less discount"),
+        ("is_valid", "BOOLEAN", "Whether the order counts as a sale: not cancelled as void or test"),
+    ),
+)
+
+
+def _with_ends(entity: str) -> PublishedView:
+    """The view that adds to the versions of a dimension where each ends."""
+    return PublishedView(
+        f"gold.dim_{entity}",
+        f"One row per {entity} and version, with its end.",
+        _columns(
+            ("effective_to", "TIMESTAMP", "Start of the next version, UTC; null for the current one"),
+            ("is_current", "BOOLEAN", f"Whether it is the {entity}'s latest version"),
+            ("version_number", "BIGINT", f"1 for the {entity}'s first version"),
+        ),
+        extends=f"gold.dim_{entity}_versions",
+    )
+
+
+VIEWS = (
+    *map(_with_ends, ("customer", "product", "supplier", "campaign")),
+    TRANSACTIONS,
+    TRANSACTION_ITEMS,
+    DAILY_QUALITY,
+)
+
+
+BESIDE_THE_LAYERS: tuple[PublishedTable, ...] = (*LEDGER, QUARANTINE, SUPERSEDED, *VIEWS)
+"""All that is declared here, in the order of the data dictionary."""

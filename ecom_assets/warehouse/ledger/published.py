@@ -1,0 +1,69 @@
+"""What publishing takes from the warehouse's ledger, as SQL that another database of the connection can run."""
+
+import datetime as dt
+from collections.abc import Collection
+
+import duckdb
+
+from ecom_assets.days import GOOD, Window
+from ecom_assets.declaration import Catalog
+from ecom_assets.sql import between, literal, quoted
+
+
+def last_write(con: duckdb.DuckDBPyConnection) -> dt.datetime | None:
+    """Returns when a table-day was last written, UTC; None before the first."""
+    written_at: dt.datetime | None
+    [(written_at,)] = con.execute("select max(written_at) from ledger.days").fetchall()
+    return written_at
+
+
+def days_query(warehouse: str, catalog: Catalog, calendar: Window, held: Collection[tuple[str, str, str]]) -> str:
+    """SQL: the table-days of the declared tables, and what readers have to know of them.
+
+    That is whether they see last good rows, and which inputs, read beyond the day too, have no good rows on it.
+    `held` lists table, partition column and stored last good rows of the tables that have any.
+    """
+    declared = ", ".join(map(literal, catalog.names))
+    old = [
+        f"select {literal(table)} as table_name, {quoted(day)} as day from {warehouse}.{quoted(rows)} group by all"
+        for table, day, rows in held
+    ] or ["select null::varchar as table_name, null::date as day"]
+    reads = [
+        f"({literal(declaration.name)}, {literal(read.table)})"
+        for declaration in catalog
+        for read in declaration.reads
+        if not read.reach.is_same_day
+    ] or ["(null, null)"]
+    return f"""
+        select d.*, state not in {GOOD} and o.day is not null as shows_old_rows,
+               case when state in {GOOD} then w.inputs end as made_without
+        from {warehouse}.ledger.days d left join ({" union all ".join(old)}) o using (table_name, day)
+        left join (
+            select r.table_name, i.day, string_agg(r.input, ', ' order by r.input) as inputs
+            from (values {", ".join(reads)}) r (table_name, input)
+            join {warehouse}.ledger.days i on i.table_name = r.input and i.state not in {GOOD}
+            group by all) w using (table_name, day)
+        where table_name in ({declared}) and {between("day", calendar)}"""
+
+
+def amounts_query(warehouse: str) -> str:
+    """SQL: the recorded totals."""
+    return f"from {warehouse}.ledger.amounts"
+
+
+def files_query(warehouse: str) -> str:
+    """SQL: the landed files that have been read."""
+    return f"from {warehouse}.ledger.files"
+
+
+def arrivals_query(warehouse: str, catalog: Catalog) -> str:
+    """SQL: how many rows of each bronze table arrived on a day and are read on another."""
+    bronze = ", ".join(literal(declaration.name) for declaration in catalog if declaration.is_bronze) or "null"
+    return f"""
+        select table_name, day as arrived_on, read_day as event_on, row_count
+        from {warehouse}.ledger.slices where table_name in ({bronze})"""
+
+
+def column_lineage_query(warehouse: str) -> str:
+    """SQL: the columns that each column comes from."""
+    return f"select table_name, unnest(lineage, recursive := true) from {warehouse}.ledger.compiled"
