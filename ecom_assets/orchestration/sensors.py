@@ -1,10 +1,7 @@
 """Sensors: what new files and stale days ask for. They read the landing zone and the snapshot, never the warehouse."""
 
-import datetime as dt
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 
 import dagster as dg
 
@@ -15,10 +12,10 @@ from ecom_assets.orchestration.alerts import report_failures
 from ecom_assets.orchestration.assets import asset_keys
 from ecom_assets.orchestration.io_manager import REPAIR_TAG
 from ecom_assets.orchestration.jobs import pipeline
-from ecom_assets.serving.snapshot import open_snapshot
+from ecom_assets.serving.ledger import LedgerState, ledger_state
 from ecom_assets.settings import Settings
 from ecom_assets.warehouse.ledger.arrivals import unread
-from ecom_assets.warehouse.ledger.records import TableDay, good_days
+from ecom_assets.warehouse.ledger.records import TableDay
 from ecom_assets.warehouse.repair import Repair, plan, runnable
 from ecom_assets.warehouse.store import made_of
 
@@ -32,39 +29,6 @@ _UNFINISHED = [
 ]
 
 
-@dataclass(frozen=True)
-class Published:
-    """What the snapshot's ledger says.
-
-    What each table-day was made of, which are good, the days on which rows happened, what is stale, when was last
-    written, and of what code and settings.
-    """
-
-    recorded: Mapping[tuple[str, dt.date], int]
-    good: Collection[tuple[str, dt.date]]
-    happened: Collection[dt.date]
-    stale: Sequence[TableDay]
-    written_at: dt.datetime | None
-    made_of: str | None
-
-
-def published(snapshot: Path) -> Published:
-    """The ledger in the snapshot; an empty one before the first is published."""
-    try:
-        with open_snapshot(snapshot) as con:
-            days = con.execute("select table_name, day, inputs from ledger.days").fetchall()
-            good = good_days(con)
-            happened = {day for (day,) in con.execute("select distinct event_on from ledger.arrivals").fetchall()}
-            stale = con.execute("select table_name, day from ledger.stale order by all").fetchall()
-            [(written_at,)] = con.execute("select max(written_at) from ledger.days").fetchall()
-            told = con.sql("from ledger.published")
-            standing = dict(zip(told.columns, *told.fetchall(), strict=True))
-    except FileNotFoundError:
-        return Published({}, (), (), [], None, None)
-    recorded = {(table, day): inputs for table, day, inputs in days}
-    return Published(recorded, good, happened, [TableDay(*row) for row in stale], written_at, standing.get("made_of"))
-
-
 def sensors(loaded: Settings, tables: Catalog) -> list[dg.SensorDefinition]:
     """All sensors. They ask for days of the calendar with which the definitions were loaded, and for no others."""
 
@@ -74,10 +38,10 @@ def sensors(loaded: Settings, tables: Catalog) -> list[dg.SensorDefinition]:
         known, days = settings.load(), loaded.past_days()
         if days is None:
             return dg.SensorResult(skip_reason="No day of the calendar is over.")
-        standing = published(known.snapshot)
+        ledger = ledger_state(known.snapshot)
         bronze = [declaration.name for declaration in tables if declaration.is_bronze]
-        found = unread(Zone(known.landing), bronze, standing.recorded, days, happened=standing.happened)
-        return _ask(context, tables, standing, found)
+        found = unread(Zone(known.landing), bronze, ledger.fingerprints, days, happened=ledger.event_days)
+        return _ask(context, tables, ledger, found)
 
     @dg.sensor(job=pipeline, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
     def run_stale_days(context: dg.SensorEvaluationContext) -> dg.SensorResult:
@@ -87,18 +51,18 @@ def sensors(loaded: Settings, tables: Catalog) -> list[dg.SensorDefinition]:
         stale by them.
         """
         known = settings.load()
-        standing = published(known.snapshot)
-        found = [found for found in standing.stale if found.table in tables]
-        if standing.good and standing.made_of != made_of(known.time_zone, known.calendar, known.strict):
-            newest = max(day for _, day in standing.good)
+        ledger = ledger_state(known.snapshot)
+        found = [TableDay(table, day) for table, day in ledger.stale if table in tables]
+        if ledger.good and ledger.made_of != made_of(known.time_zone, known.calendar, known.strict):
+            newest = max(day for _, day in ledger.good)
             found += [TableDay(table, newest) for table in tables.names]
-        return _ask(context, tables, standing, runnable(found, loaded.past_days()))
+        return _ask(context, tables, ledger, runnable(found, loaded.past_days()))
 
     return [run_new_files, run_stale_days, report_failures]
 
 
 def _ask(
-    context: dg.SensorEvaluationContext, tables: Catalog, standing: Published, found: Sequence[TableDay]
+    context: dg.SensorEvaluationContext, tables: Catalog, ledger: LedgerState, found: Sequence[TableDay]
 ) -> dg.SensorResult:
     """Requests for what was found, unless a run is under way or it was asked for since the last write.
 
@@ -110,14 +74,14 @@ def _ask(
         return dg.SensorResult(skip_reason="Everything is up to date.", cursor=f"{round_before} ")
     if context.instance.get_runs_count(dg.RunsFilter(statuses=_UNFINISHED)):
         return dg.SensorResult(skip_reason="A run is under way; what it leaves is asked for afterwards.")
-    asked = hashlib.blake2b(repr((sorted(found), standing.written_at)).encode(), digest_size=16).hexdigest()
+    asked = hashlib.blake2b(repr((sorted(found), ledger.written_at)).encode(), digest_size=16).hexdigest()
     if asked == asked_before:
         return dg.SensorResult(
             skip_reason=f"{len(found)} table-days have been asked for, and nothing was written. Mend what stopped the "
             "run, then: ecom run --stale"
         )
     this_round = int(round_before) + 1
-    repairs = plan(found, tables, standing.good)[:MOST_RUNS_PER_TICK]
+    repairs = plan(found, tables, ledger.good)[:MOST_RUNS_PER_TICK]
     return dg.SensorResult(
         [_request(repair, tables, this_round, asked) for repair in repairs], cursor=f"{this_round} {asked}"
     )

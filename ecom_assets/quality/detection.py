@@ -17,6 +17,7 @@ import duckdb
 
 from ecom_assets.declaration import Catalog, Declaration
 from ecom_assets.engine.duckdb.parsing import stripped
+from ecom_assets.serving.interface import ARRIVALS, FILES
 from ecom_assets.shop import faults
 from ecom_assets.sources.synthetic import DEFECTS
 from ecom_assets.sql import among, literal, quoted
@@ -128,7 +129,7 @@ def measured(con: duckdb.DuckDBPyConnection, truth: Path, tables: Catalog) -> De
     from_feed = [declaration for declaration in tables if declaration.from_feed]
     planted = f"""
         select {_RECORD}, kind from read_parquet([{", ".join(literal(str(file)) for file in files)}])
-        semi join ledger.files using (feed, arrived_on, source_file)"""
+        semi join {FILES.name} using (feed, arrived_on, source_file)"""
     aside = " union all ".join(_set_aside(declaration, tables) for declaration in from_feed)
     counted_once = " union ".join(_counted_once(declaration) for declaration in from_feed)
     con.execute(f"create or replace temp table planted as {planted}")
@@ -144,7 +145,7 @@ def measured(con: duckdb.DuckDBPyConnection, truth: Path, tables: Catalog) -> De
         select feed, arrived_on, reasons, case
             when kind is not null then 'defect'
             when len(reasons) = refused then 'consequence'
-            when len(reasons) = missing and arrived_on = (select max(arrived_on) from ledger.files where {told})
+            when len(reasons) = missing and arrived_on = (select max(arrived_on) from {FILES.name} where {told})
             then 'waiting' else 'false alarm' end as fate
         from aside left join planted using ({_RECORD}) where {told}""")
     kinds = con.execute(
@@ -162,7 +163,7 @@ def measured(con: duckdb.DuckDBPyConnection, truth: Path, tables: Catalog) -> De
             select feed, arrived_on, 0, 0, (fate = 'defect')::int, (fate = 'false alarm')::int from fates)
         group by all having planted > 0 or false_alarms > 0 order by arrived_on desc, feed""").fetchall()
     [(read,)] = con.execute(f"""
-        select coalesce(sum(row_count), 0)::bigint from ledger.arrivals where {told}""").fetchall()
+        select coalesce(sum(row_count), 0)::bigint from {ARRIVALS.name} where {told}""").fetchall()
     by_fate: dict[str, dict[str, int]] = defaultdict(dict)
     for fate, why, rows in fates:
         by_fate[fate][why] = rows

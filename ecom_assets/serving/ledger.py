@@ -1,14 +1,60 @@
 """What the snapshot's ledger says of the tables."""
 
 import datetime as dt
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import duckdb
 
-from ecom_assets.serving.interface import DAYS
+from ecom_assets.days import GOOD
+from ecom_assets.serving.snapshot import NothingPublished, open_snapshot
+
+
+@dataclass(frozen=True)
+class LedgerState:
+    """The state of all tables when the snapshot was published; days are those of table-days."""
+
+    fingerprints: Mapping[tuple[str, dt.date], int]
+    """Table and day to the fingerprint of the inputs that the day was made from."""
+    good: Collection[tuple[str, dt.date]]
+    """Tables and days with good rows."""
+    event_days: Collection[dt.date]
+    """Days of silver that read rows of bronze."""
+    stale: Sequence[tuple[str, dt.date]]
+    """Tables and days that have to run again."""
+    written_at: dt.datetime | None
+    """When a table-day was last written, UTC."""
+    made_of: str | None
+    """Code and settings of all tables; None if the snapshot is of a version that did not record it."""
+
+
+def ledger_state(snapshot: Path) -> LedgerState:
+    """Returns the state of all tables; an empty one before the first publish. Raises SnapshotInUse."""
+    try:
+        with open_snapshot(snapshot) as con:
+            days = con.execute("select table_name, day, inputs from ledger.days").fetchall()
+            good = con.execute(f"select table_name, day from ledger.days where state in {GOOD}").fetchall()
+            event_days = con.execute("select distinct event_on from ledger.arrivals").fetchall()
+            stale = con.execute("select table_name, day from ledger.stale order by all").fetchall()
+            publish = con.execute("from ledger.published")
+            columns = [column[0] for column in publish.description or ()]
+            published = dict(zip(columns, *publish.fetchall(), strict=True))
+            written_at = last_write(con)
+    except NothingPublished:
+        return LedgerState({}, (), (), [], None, None)
+    return LedgerState(
+        {(table, day): inputs for table, day, inputs in days},
+        set(good),
+        {day for (day,) in event_days},
+        stale,
+        written_at,
+        published.get("made_of"),
+    )
 
 
 def last_write(con: duckdb.DuckDBPyConnection) -> dt.datetime | None:
     """Returns when a table-day of the snapshot was last written, UTC; None before the first."""
     written_at: dt.datetime | None
-    [(written_at,)] = con.execute(f"select max(written_at) from {DAYS.name}").fetchall()
+    [(written_at,)] = con.execute("select max(written_at) from ledger.days").fetchall()
     return written_at
