@@ -33,12 +33,12 @@ def quarantine(table: str | None, most: int | None) -> None:
 
     With TABLE, e.g. orders, only its rows. Reads what was last published.
     """
-    from ecom_assets.serving.quarantine import rows, set_aside, waiting
+    from ecom_assets.serving.quarantine import reason_counts, rows, unreadable_counts
 
     snapshot = settings.load().snapshot
     if most and not table:
         raise click.UsageError("Give the table whose rows to show, e.g. ecom quarantine orders --rows 5.")
-    for line in text.quarantine_counts([*set_aside(snapshot, table), *waiting(snapshot, table)]):
+    for line in text.quarantine_counts([*reason_counts(snapshot, table), *unreadable_counts(snapshot, table)]):
         click.echo(line)
     if table and most:
         for line in text.quarantined_rows(rows(snapshot, table, most)):

@@ -11,7 +11,7 @@ from ecom_assets.days import stretches
 
 if TYPE_CHECKING:
     from ecom_assets.quality.detection import Detection
-    from ecom_assets.serving.quarantine import BadDays, Row, SetAside
+    from ecom_assets.serving.quarantine import BadDays, QuarantinedRow, ReasonCount
     from ecom_assets.warehouse.ledger.records import StaleDay
 
 
@@ -33,7 +33,7 @@ def bad_days(found: "Sequence[BadDays]") -> Iterator[str]:
         yield "Every day has good rows."
 
 
-def quarantine_counts(found: "Sequence[SetAside]") -> Iterator[str]:
+def quarantine_counts(found: "Sequence[ReasonCount]") -> Iterator[str]:
     """Yields a line for each table and reason."""
     for one in found:
         yield f"{one.table:12} {one.rows:>10,}  {one.reason}"
@@ -41,7 +41,7 @@ def quarantine_counts(found: "Sequence[SetAside]") -> Iterator[str]:
         yield "No rows are quarantined."
 
 
-def quarantined_rows(rows: "Iterable[Row]") -> Iterator[str]:
+def quarantined_rows(rows: "Iterable[QuarantinedRow]") -> Iterator[str]:
     """Yields three lines for each row: an empty one, its place with the reasons, and its values."""
     for row in rows:
         yield f"\n{row.arrived_on} {row.source_file}, record {row.record}: {'; '.join(row.reasons)}"
@@ -81,6 +81,7 @@ def _detection_by_day(found: "Detection") -> Iterator[str]:
 
 def show_report() -> None:
     """Print the report from what was last published. Raises NothingPublished."""
-    from ecom_assets.serving import first_page
+    from ecom_assets.serving.report import report
+    from ecom_assets.serving.report_text import render
 
-    click.echo(first_page.render(first_page.figures(settings.load().snapshot)))
+    click.echo(render(report(settings.load().snapshot)))

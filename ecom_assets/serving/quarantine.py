@@ -1,4 +1,4 @@
-"""What readers do not get to see: rows set aside, and days without good rows. Read from the snapshot."""
+"""Quarantined rows, and days without good rows, as last published."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -9,15 +9,17 @@ import duckdb
 
 from ecom_assets.days import GOOD, Window, stretches
 from ecom_assets.errors import UserError
+from ecom_assets.serving.interface import QUARANTINE
 from ecom_assets.serving.snapshot import open_snapshot
 from ecom_assets.sql import literal, quoted
 
-SCHEMA = "quarantine"
-_KEPT_ASIDE = {"arrived_on", "source_file", "record", "unknown_columns", "event_on", "read_on", "key_hash", "reasons"}
+SCHEMA = QUARANTINE.name.removesuffix(".*")
+_NOT_SENT = QUARANTINE.sql_types.keys() - {"problem", "raw_record"}
+"""Columns that are not values of the row as sent, nor why a record cannot be read."""
 
 
 class NoSuchTable(UserError):
-    """A table of which no rows are set aside here."""
+    """The snapshot has no quarantine of this name."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,8 @@ class BadDays:
 
 
 @dataclass(frozen=True)
-class SetAside:
-    """How many rows of a table were set aside for a reason. A row with several reasons counts under each."""
+class ReasonCount:
+    """How many rows of a table are quarantined for a reason. A row with several reasons counts under each."""
 
     table: str
     reason: str
@@ -43,19 +45,19 @@ class SetAside:
 
 
 @dataclass(frozen=True)
-class Row:
-    """One row that was set aside: where it stood, as it came, and why."""
+class QuarantinedRow:
+    """One quarantined row: where it came from, its values as sent, and why it is quarantined."""
 
     arrived_on: dt.date
     source_file: str
     record: int
     values: Mapping[str, str]
-    """Column to text as sent, without the columns left empty. A record that could not be read is under raw_record."""
+    """Column to text as sent, without empty columns; raw_record is the text of a record that cannot be read."""
     reasons: Sequence[str]
 
 
 def bad_days(snapshot: Path) -> list[BadDays]:
-    """The days without good rows, and then those made without some, by table and reason. Raises NothingPublished."""
+    """Returns days without good rows, then days made without the rows of an input. Raises NothingPublished."""
     with open_snapshot(snapshot) as con:
         found = con.execute(rf"""
             select table_name, state,
@@ -67,23 +69,23 @@ def bad_days(snapshot: Path) -> list[BadDays]:
     return [BadDays(table, state, why, stretches(days)) for table, state, why, days, _ in found]
 
 
-def set_aside(snapshot: Path, table: str | None = None) -> list[SetAside]:
-    """Counts by table and reason, the most frequent first; of one table ("orders") or all.
+def reason_counts(snapshot: Path, table: str | None = None) -> list[ReasonCount]:
+    """Returns counts by table and reason, the most frequent reason first, for one table ("orders") or all.
 
     Raises NothingPublished, NoSuchTable.
     """
     with open_snapshot(snapshot) as con:
         return [
-            SetAside(name, reason, n)
+            ReasonCount(name, reason, n)
             for name in _asked_for(con, table)
             for reason, n in counted_reasons(con, f"from {quoted(f'{SCHEMA}.{name}')}")
         ]
 
 
-def waiting(snapshot: Path, table: str | None = None) -> list[SetAside]:
-    """Records that could not be read, of days on which their table has no good rows: those are not set aside yet.
+def unreadable_counts(snapshot: Path, table: str | None = None) -> list[ReasonCount]:
+    """Returns counts of records that cannot be read, on days not yet good: they are quarantined once the day is.
 
-    Of one table ("orders") or all. Raises NothingPublished, NoSuchTable.
+    For one table ("orders") or all. Raises NothingPublished, NoSuchTable.
     """
     with open_snapshot(snapshot) as con:
         found = con.execute(
@@ -97,13 +99,13 @@ def waiting(snapshot: Path, table: str | None = None) -> list[SetAside]:
             [_asked_for(con, table)],
         ).fetchall()
     return [
-        SetAside(name, f"cannot be read, and silver.{name} has no good rows on {Window(*days)} yet: ecom bad", count)
+        ReasonCount(name, f"cannot be read, and silver.{name} has no good rows on {Window(*days)} yet: ecom bad", count)
         for name, count, *days in found
     ]
 
 
-def rows(snapshot: Path, table: str, most: int) -> list[Row]:
-    """At most that many rows of one table ("orders"), by arrival, file and record.
+def rows(snapshot: Path, table: str, most: int) -> list[QuarantinedRow]:
+    """Returns at most that many quarantined rows of one table ("orders"), by arrival day, file and record.
 
     Raises NothingPublished, NoSuchTable.
     """
@@ -114,13 +116,19 @@ def rows(snapshot: Path, table: str, most: int) -> list[Row]:
         return [_row(dict(zip(columns, row, strict=True))) for row in found.fetchall()]
 
 
-def _row(sent: Mapping[str, object]) -> Row:
-    values = {name: str(value) for name, value in sent.items() if name not in _KEPT_ASIDE and value is not None}
-    return Row(sent["arrived_on"], sent["source_file"], sent["record"], values, sent["reasons"])  # type: ignore[arg-type]
+def _row(sent: Mapping[str, object]) -> QuarantinedRow:
+    values = {name: str(value) for name, value in sent.items() if name not in _NOT_SENT and value is not None}
+    return QuarantinedRow(
+        sent["arrived_on"],  # type: ignore[arg-type]
+        sent["source_file"],  # type: ignore[arg-type]
+        sent["record"],  # type: ignore[arg-type]
+        values,
+        sent["reasons"],  # type: ignore[arg-type]
+    )
 
 
 def tables(con: duckdb.DuckDBPyConnection) -> list[str]:
-    """The tables of rows set aside that a snapshot holds, by name ("orders")."""
+    """Returns the tables ("orders") with a quarantine in the snapshot, by name."""
     return [
         name
         for (name,) in con.execute(
@@ -131,9 +139,9 @@ def tables(con: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 def _known(con: duckdb.DuckDBPyConnection, table: str) -> str:
-    name, there = table.replace("/", ".").rpartition(".")[2], tables(con)
-    if name not in there:
-        raise NoSuchTable(f"No rows of “{table}” are set aside. There are: {', '.join(there)}.")
+    name, known = table.replace("/", ".").rpartition(".")[2], tables(con)
+    if name not in known:
+        raise NoSuchTable(f"Rows of “{table}” are not quarantined. Tables with a quarantine: {', '.join(known)}.")
     return name
 
 
@@ -141,10 +149,16 @@ def _asked_for(con: duckdb.DuckDBPyConnection, table: str | None) -> list[str]:
     return tables(con) if table is None else [_known(con, table)]
 
 
-def counted_reasons(con: duckdb.DuckDBPyConnection, rows: str) -> list[tuple[str, int]]:
-    """The reasons of rows set aside, SQL with a column `reasons`, and how many rows have each; the most frequent first.
+def all_reasons_query(con: duckdb.DuckDBPyConnection) -> str:
+    """SQL: the reasons of each quarantined row; empty if the snapshot has no quarantine."""
+    return " union all ".join(f"select reasons from {quoted(f'{SCHEMA}.{table}')}" for table in tables(con))
 
-    They count without the line for which they were given, so that equal ones count together.
+
+def counted_reasons(con: duckdb.DuckDBPyConnection, rows: str) -> list[tuple[str, int]]:
+    """Returns the reasons of quarantined rows, and how many rows have each; the most frequent first.
+
+    `rows` is SQL with a column `reasons`. The line for which a reason was given is left out, so that equal reasons
+    count together.
     """
     return con.execute(
         r"select regexp_replace(reason, '^line \d+: ', '') as why, count(*) as n "

@@ -9,8 +9,9 @@ from ecom_assets import catalog
 from ecom_assets.days import Window
 from ecom_assets.engine.duckdb.tables import columns_of, ensure_table
 from ecom_assets.errors import UserError
-from ecom_assets.serving import first_page
-from ecom_assets.serving.first_page import Figure, FirstPage, Trust, Unit, figures, render
+from ecom_assets.serving import report as reports
+from ecom_assets.serving.report import Figure, Report, Trust, Unit, report
+from ecom_assets.serving.report_text import render
 
 TABLES = [
     "kpi.daily_acquisition",
@@ -72,7 +73,7 @@ def change(snapshot: Path, statement: str) -> None:
         con.execute(statement)
 
 
-def figure(page: FirstPage, name: str) -> Figure:
+def figure(page: Report, name: str) -> Figure:
     return next(figure for figure in page.figures if figure.name == name)
 
 
@@ -84,7 +85,7 @@ def test_what_the_export_does_not_tell_is_not_shown_as_nothing(snapshot):
     )
     change(snapshot, "update kpi.daily_margin set cost_of_goods = 0, units_of_unknown_cost = 7")
 
-    page = figures(snapshot, days=2)
+    page = report(snapshot, days=2)
 
     assert figure(page, "Refund rate of the orders").value is None
     assert figure(page, "Contribution margin").value is None
@@ -98,13 +99,13 @@ def test_orders_of_which_nothing_was_refunded_have_a_rate_of_zero_though_older_o
         "t (return_id, order_id, returned_on)",
     )
 
-    assert figure(figures(snapshot, days=2), "Refund rate of the orders").value == 0
+    assert figure(report(snapshot, days=2), "Refund rate of the orders").value == 0
 
 
 def test_a_margin_without_some_costs_says_so(snapshot):
     change(snapshot, "update kpi.daily_margin set cost_of_goods = 9, units_of_unknown_cost = 600")
 
-    margin = figure(figures(snapshot, days=2), "Contribution margin")
+    margin = figure(report(snapshot, days=2), "Contribution margin")
 
     assert (margin.value, margin.note) == (Decimal(20), "1,200 units of unknown cost")
 
@@ -113,7 +114,7 @@ def test_good_days_without_sales_are_days_of_zero_and_days_without_rows_unknown(
     change(snapshot, "delete from kpi.daily_sales where day > '2024-01-02'; delete from kpi.daily_customers")
     change(snapshot, "update ledger.days set state = 'failed' where table_name = 'kpi.daily_customers'")
 
-    page = figures(snapshot, days=2)
+    page = report(snapshot, days=2)
 
     net_sales, new_revenue = figure(page, "Net sales"), figure(page, "New revenue")
     assert (net_sales.value, net_sales.before, net_sales.change(net_sales.before)) == (0, 30, -1)
@@ -121,7 +122,7 @@ def test_good_days_without_sales_are_days_of_zero_and_days_without_rows_unknown(
 
 
 def test_sums_are_compared_with_the_days_before(snapshot):
-    page = figures(snapshot, days=2)
+    page = report(snapshot, days=2)
 
     assert page.period == Window(dt.date(2024, 1, 3), dt.date(2024, 1, 4))
     assert figure(page, "Net sales") == Figure("Net sales", Unit.MONEY, Decimal(60), Decimal(30), None)
@@ -130,7 +131,7 @@ def test_sums_are_compared_with_the_days_before(snapshot):
 
 
 def test_ratios_are_those_of_the_sums_not_means_of_days(snapshot):
-    page = figures(snapshot, days=2)
+    page = report(snapshot, days=2)
 
     assert figure(page, "Conversion rate").value == Decimal("0.05")
     assert figure(page, "Payment failure rate").value == Decimal("0.125")
@@ -144,14 +145,14 @@ def test_ratios_are_those_of_the_sums_not_means_of_days(snapshot):
 def test_without_any_spend_customers_do_not_cost_nothing_but_something_unknown(snapshot):
     change(snapshot, "update kpi.daily_acquisition set spend = 0")
 
-    page = figures(snapshot, days=2)
+    page = report(snapshot, days=2)
 
     assert figure(page, "Customer acquisition cost").value is None
     assert figure(page, "Marketing efficiency ratio").value is None
 
 
 def test_refunds_count_against_the_orders_they_belong_to(snapshot):
-    page = figures(snapshot, days=2)
+    page = report(snapshot, days=2)
 
     assert (figure(page, "Refund rate of the orders").value, figure(page, "Refund rate of the orders").before) == (
         Decimal("0.2"),
@@ -160,7 +161,7 @@ def test_refunds_count_against_the_orders_they_belong_to(snapshot):
 
 
 def test_days_that_are_provisional_are_left_out_of_the_comparison(snapshot, monkeypatch):
-    monkeypatch.setattr(first_page, "LEAST_DAYS", 1)
+    monkeypatch.setattr(reports, "MIN_DAYS", 1)
     change(
         snapshot,
         """
@@ -169,7 +170,7 @@ def test_days_that_are_provisional_are_left_out_of_the_comparison(snapshot, monk
             or (table_name = 'kpi.daily_margin')""",
     )
 
-    page = figures(snapshot, days=2)
+    page = report(snapshot, days=2)
 
     refunds, margin = figure(page, "Refund rate of the orders"), figure(page, "Contribution margin")
     assert (refunds.value, refunds.before, refunds.note) == (Decimal(8) / 30, None, "1 day to 2024-01-03")
@@ -186,34 +187,34 @@ def test_final_days_are_compared_with_final_days_of_the_same_number(snapshot):
         where table_name = 'kpi.daily_refund_rates' and day >= '2024-01-03'""",
     )
 
-    page = figures(snapshot, days=1)
+    page = report(snapshot, days=1)
 
     refunds = figure(page, "Refund rate of the orders")
     assert (refunds.value, refunds.before, refunds.note) == (None, 1, "to 2024-01-02")
 
 
 def test_a_customer_repeats_from_the_second_order_on(snapshot):
-    page = figures(snapshot, days=2)
+    page = report(snapshot, days=2)
 
     assert figure(page, "Repeat purchase rate to date").value == Decimal("0.5")
     assert figure(page, "Repeat purchase rate to date").before == 0
 
 
 def test_costs_and_abandoned_carts_are_those_of_the_days(snapshot):
-    page = figures(snapshot, days=2)
+    page = report(snapshot, days=2)
 
     assert figure(page, "Contribution margin").value == 20
     assert figure(page, "Cart abandonment").value == Decimal("0.5")
 
 
 def test_with_few_days_half_of_them_are_compared_with_the_other_half(snapshot):
-    assert figures(snapshot) == figures(snapshot, days=2)
+    assert report(snapshot) == report(snapshot, days=2)
 
 
 def test_a_period_that_begins_before_the_table_is_not_compared(snapshot):
     change(snapshot, "delete from ledger.days where table_name = 'kpi.daily_customers' and day = '2024-01-01'")
 
-    page = figures(snapshot, days=2)
+    page = report(snapshot, days=2)
 
     assert (figure(page, "New revenue").before, figure(page, "Net sales").before) == (None, 30)
 
@@ -221,7 +222,7 @@ def test_a_period_that_begins_before_the_table_is_not_compared(snapshot):
 def test_a_day_that_shows_its_old_rows_counts(snapshot):
     change(snapshot, "update ledger.days set state = 'failed', shows_old_rows = true where day = '2024-01-01'")
 
-    page = figures(snapshot, days=2)
+    page = report(snapshot, days=2)
 
     assert figure(page, "Net sales").before == 30
     assert page.missing == []
@@ -235,7 +236,7 @@ def test_the_same_weekdays_a_year_before_are_compared(snapshot):
         insert into ledger.days values ('kpi.daily_sales', '2024-12-31', 'stored', false, null)""",
     )
 
-    page = figures(snapshot, days=1)
+    page = report(snapshot, days=1)
 
     assert figure(page, "Net sales").value == 50
     assert figure(page, "Net sales").year_before == 10
@@ -248,7 +249,7 @@ def test_days_without_rows_are_named_in_both_periods(snapshot):
         snapshot, "update ledger.days set state = 'failed' where table_name = 'kpi.daily_sales' and day = '2024-01-03'"
     )
 
-    page = figures(snapshot, days=2)
+    page = report(snapshot, days=2)
 
     assert page.missing == [dt.date(2024, 1, 2), dt.date(2024, 1, 3)]
     assert "Without the rows of some tables: 2024-01-02..2024-01-03." in render(page)
@@ -261,11 +262,11 @@ def test_a_day_made_without_the_rows_of_an_input_is_named(snapshot):
         "where table_name = 'kpi.daily_margin' and day = '2024-01-03'",
     )
 
-    assert "Without the rows of some tables: 2024-01-03." in render(figures(snapshot, days=2))
+    assert "Without the rows of some tables: 2024-01-03." in render(report(snapshot, days=2))
 
 
 def test_days_of_the_period_that_do_not_reconcile_are_named(snapshot):
-    assert "reconcile" not in render(figures(snapshot, days=2))
+    assert "reconcile" not in render(report(snapshot, days=2))
     change(
         snapshot,
         """
@@ -276,17 +277,17 @@ def test_days_of_the_period_that_do_not_reconcile_are_named(snapshot):
             ('kpi.daily_stock_reconciliation', '2024-01-04', 'failed', false, null)""",
     )
 
-    page = figures(snapshot, days=2)
+    page = report(snapshot, days=2)
 
     assert page.unreconciled == [dt.date(2024, 1, 3), dt.date(2024, 1, 4)]
     assert "Do not reconcile: 2024-01-03..2024-01-04. Why: ecom bad." in render(page)
-    assert figures(snapshot, days=1, last=dt.date(2024, 1, 1)).unreconciled == []
+    assert report(snapshot, days=1, last=dt.date(2024, 1, 1)).unreconciled == []
 
 
 def test_the_tables_that_reconcile_are_all_looked_at():
     named = [table.name for table in catalog.tables() if table.name.endswith("_reconciliation")]
 
-    assert sorted(named) == sorted(first_page.RECONCILIATIONS)
+    assert sorted(named) == sorted(reports.RECONCILIATIONS)
 
 
 def test_it_says_how_far_to_trust_the_tables(snapshot):
@@ -300,7 +301,7 @@ def test_it_says_how_far_to_trust_the_tables(snapshot):
         insert into ledger.stale values ('kpi.daily_sales', '2024-01-04', 'its code changed')""",
     )
 
-    page = figures(snapshot)
+    page = report(snapshot)
 
     assert page.trust == Trust({"stored": 30, "failed": 10}, 10, 1, 2, [("late", 2), ("odd", 1)])
 
@@ -309,7 +310,7 @@ def test_before_any_day_of_sales_it_says_what_to_do(snapshot):
     change(snapshot, "delete from ledger.days")
 
     with pytest.raises(UserError, match="ecom run"):
-        figures(snapshot)
+        report(snapshot)
 
 
 def test_amounts_are_rounded_half_up_to_the_cent_at_the_end():
@@ -321,7 +322,7 @@ def test_amounts_are_rounded_half_up_to_the_cent_at_the_end():
         Figure("Efficiency", Unit.RATIO, Decimal("4.255"), Decimal(4), None),
     ]
     day = dt.date(2024, 1, 1)
-    page = FirstPage(Window(day, day), [], [], lines, Trust({"stored": 1200, "provisional": 1}, 0, 0, 1, [("odd", 1)]))
+    page = Report(Window(day, day), [], [], lines, Trust({"stored": 1200, "provisional": 1}, 0, 0, 1, [("odd", 1)]))
 
     assert render(page).splitlines() == [
         "The shop, 2024-01-01",

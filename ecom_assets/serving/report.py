@@ -1,0 +1,344 @@
+"""The report: the shop's measures of late, compared with the days before and a year before, and how far to trust them.
+
+Here are the records; `report_text` writes them out.
+"""
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+
+import duckdb
+
+from ecom_assets.days import GOOD, ONE_DAY, Window
+from ecom_assets.errors import UserError
+from ecom_assets.serving import quarantine
+from ecom_assets.serving.snapshot import open_snapshot
+
+PERIOD_DAYS = 30
+MIN_DAYS = 7
+"""Days that a measure's own period has at least, if the report's is not shorter."""
+YEAR_OF_WEEKS = dt.timedelta(weeks=52)
+SALES = "kpi.daily_sales"
+RECONCILIATIONS = ("kpi.daily_reconciliation", "kpi.daily_stock_reconciliation", "kpi.settled_reconciliation")
+"""The tables whose day fails if tables disagree on an amount or a stock."""
+
+
+class Unit(StrEnum):
+    """How a figure is written."""
+
+    MONEY = "money"
+    """An amount in shop currency."""
+    COUNT = "count"
+    SHARE = "share"
+    """0 to 1, shown in percent."""
+    RATIO = "ratio"
+    """One amount as a multiple of another."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One line of the report.
+
+    The query returns one value, or a numerator and a denominator. It takes $first and $last, or only $last if it is
+    `to_date`. `table` is the one whose days decide whether the value is final. `caveat` is a query that takes $first
+    and $last, and returns a remark on the value, or null.
+    """
+
+    name: str
+    unit: Unit
+    table: str
+    query: str
+    to_date: bool = False
+    caveat: str = ""
+
+
+def _sums(table: str, *terms: str) -> str:
+    sums = ", ".join(f"coalesce(sum({term}), 0)" for term in terms)
+    return f"select {sums} from {table} where day between $first and $last"
+
+
+MEASURES = [
+    Measure("Net sales", Unit.MONEY, "kpi.daily_sales", _sums("kpi.daily_sales", "net_sales")),
+    Measure("Orders", Unit.COUNT, "kpi.daily_sales", _sums("kpi.daily_sales", "orders")),
+    Measure(
+        "Average order value",
+        Unit.MONEY,
+        "kpi.daily_sales",
+        _sums("kpi.daily_sales", "gross_sales - discounts", "orders"),
+    ),
+    Measure("New revenue", Unit.MONEY, "kpi.daily_customers", _sums("kpi.daily_customers", "new_sales")),
+    Measure("Returning revenue", Unit.MONEY, "kpi.daily_customers", _sums("kpi.daily_customers", "returning_sales")),
+    Measure(
+        "Repeat purchase rate to date",
+        Unit.SHARE,
+        "kpi.daily_repeat_rates",
+        """
+        select max_by(repeat_customers, day), max_by(customers, day) from kpi.daily_repeat_rates
+        where day <= $last""",
+        to_date=True,
+    ),
+    Measure("Conversion rate", Unit.SHARE, "kpi.daily_funnel", _sums("kpi.daily_funnel", "open_purchase", "sessions")),
+    Measure(
+        "Refund rate of the orders",
+        Unit.SHARE,
+        "kpi.daily_refund_rates",
+        # Unknown if returns do not name their orders.
+        """
+        select case when sum(refunded) > 0 or not exists (
+                   from gold.fact_returns where returned_on >= $first and order_id is null)
+               then sum(refunded) end, sum(sold)
+        from kpi.daily_refund_rates where day between $first and $last""",
+    ),
+    Measure(
+        "Contribution margin",
+        Unit.MONEY,
+        "kpi.daily_margin",
+        # Unknown if no unit's cost is known.
+        """
+        select case when sum(cost_of_goods) = 0 and sum(units_of_unknown_cost) > 0 then null
+               else sum(contribution_margin) end
+        from kpi.daily_margin where day between $first and $last""",
+        caveat="""
+        select case when sum(units_of_unknown_cost) > 0
+               then format('{:,} units of unknown cost', sum(units_of_unknown_cost)::bigint) end
+        from kpi.daily_margin where day between $first and $last""",
+    ),
+    Measure(
+        "Customer acquisition cost",
+        Unit.MONEY,
+        "kpi.daily_acquisition",
+        # Unknown if no spend is known.
+        """
+        select nullif(sum(spend), 0), sum(new_customers)
+        from kpi.daily_acquisition where day between $first and $last""",
+    ),
+    Measure(
+        "Marketing efficiency ratio",
+        Unit.RATIO,
+        "kpi.daily_acquisition",
+        _sums("kpi.daily_acquisition", "revenue", "spend"),
+    ),
+    Measure("Cart abandonment", Unit.SHARE, "kpi.daily_carts", _sums("kpi.daily_carts", "abandoned_carts", "carts")),
+    Measure(
+        "Payment failure rate",
+        Unit.SHARE,
+        "kpi.daily_payments",
+        _sums("kpi.daily_payments", "failed_count", "attempts"),
+    ),
+    Measure(
+        "On-time shipping",
+        Unit.SHARE,
+        "kpi.daily_fulfilment",
+        _sums("kpi.daily_fulfilment", "shipped_on_time", "due"),
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A measure over a period, the one just before, and the same weekdays a year before.
+
+    Values are exact. A value is None if there is nothing to divide by; those before also if the table does not go back
+    that far or has a provisional day there. `note` names a period other than the report's, and what is not final or
+    not known.
+    """
+
+    name: str
+    unit: Unit
+    value: Decimal | None
+    before: Decimal | None
+    year_before: Decimal | None
+    note: str = ""
+
+    def change(self, since: Decimal | None) -> Decimal | None:
+        """Returns by which share the value grew; for shares, by how much."""
+        if self.value is None or since is None:
+            return None
+        if self.unit is Unit.SHARE:
+            return self.value - since
+        return (self.value - since) / abs(since) if since else None
+
+
+@dataclass(frozen=True)
+class Trust:
+    """How complete the published tables are: table-days by state, quarantined rows by reason, most frequent first."""
+
+    table_days: Mapping[str, int]
+    showing_old_rows: int
+    stale: int
+    quarantined: int
+    reasons: Sequence[tuple[str, int]]
+
+
+@dataclass(frozen=True)
+class Report:
+    """All of it.
+
+    `missing` are the days of the period, and of those it is compared with, on which a measure's table has no rows or
+    was made without those of an input; `unreconciled` are the days of the period on which tables disagree.
+    """
+
+    period: Window
+    missing: Sequence[dt.date]
+    unreconciled: Sequence[dt.date]
+    figures: Sequence[Figure]
+    trust: Trust
+
+
+def _no_days() -> Mapping[str, set[dt.date]]:
+    return defaultdict(set)
+
+
+@dataclass(frozen=True)
+class _TableDays:
+    """Table to its days, by what the ledger says of them."""
+
+    shown: Mapping[str, set[dt.date]] = field(default_factory=_no_days)
+    """Good, or with last good rows."""
+    provisional: Mapping[str, set[dt.date]] = field(default_factory=_no_days)
+    partial: Mapping[str, set[dt.date]] = field(default_factory=_no_days)
+    """Made without the rows of an input."""
+    failed: Mapping[str, set[dt.date]] = field(default_factory=_no_days)
+
+    def are_final(self, table: str, window: Window) -> bool:
+        """Whether the table goes back to the window's first day, and no day of the window is provisional."""
+        reaches = window.first >= min(self.shown[table], default=dt.date.max)
+        return reaches and self.provisional[table].isdisjoint(window)
+
+
+def report(snapshot: Path, days: int = PERIOD_DAYS, last: dt.date | None = None) -> Report:
+    """Returns the report over the `days` days up to `last`, by default the last day with sales.
+
+    If less than two such periods have been published, the period is half of what there is. Raises UserError if no day
+    of sales is good, NothingPublished, SnapshotInUse.
+    """
+    with open_snapshot(snapshot) as con:
+        known = _table_days(con)
+        if not known.shown[SALES]:
+            raise UserError(
+                f"There is nothing to report yet: {SALES} has no good day. Run some: make demo, or ecom run "
+                "2024-01-01..2024-01-31."
+            )
+        first, last = min(known.shown[SALES]), last or max(known.shown[SALES])
+        period = _last_days(last, max(1, min(days, _half(first, last))))
+        compared = [window for window in (*_earlier(period), period) if window.first >= first]
+        return Report(
+            period,
+            missing=[day for window in compared for day in window if _lacks_rows(known, day)],
+            unreconciled=[day for day in period if any(day in known.failed[table] for table in RECONCILIATIONS)],
+            figures=[_figure(con, known, measure, period) for measure in MEASURES],
+            trust=_trust(con),
+        )
+
+
+def _table_days(con: duckdb.DuckDBPyConnection) -> _TableDays:
+    known = _TableDays()
+    for table, day, is_shown, is_provisional, is_partial, is_failed in con.execute(f"""
+        select table_name, day, state in {GOOD} or shows_old_rows, state = 'provisional', made_without is not null,
+               state = 'failed'
+        from ledger.days""").fetchall():
+        for days, belongs in (
+            (known.shown, is_shown),
+            (known.provisional, is_provisional),
+            (known.partial, is_partial),
+            (known.failed, is_failed),
+        ):
+            if belongs:
+                days[table].add(day)
+    return known
+
+
+def _last_days(last: dt.date, count: int) -> Window:
+    return Window(last - (count - 1) * ONE_DAY, last)
+
+
+def _half(first: dt.date, last: dt.date) -> int:
+    """Half of the days from first to last."""
+    return ((last - first).days + 1) // 2
+
+
+def _earlier(window: Window) -> tuple[Window, Window]:
+    """The same weekdays a year before, and as many days just before."""
+    return (
+        Window(window.first - YEAR_OF_WEEKS, window.last - YEAR_OF_WEEKS),
+        _last_days(window.first - ONE_DAY, len(window)),
+    )
+
+
+def _lacks_rows(known: _TableDays, day: dt.date) -> bool:
+    tables = {measure.table for measure in MEASURES}
+    return any(day not in known.shown[table] or day in known.partial[table] for table in tables)
+
+
+def _figure(con: duckdb.DuckDBPyConnection, known: _TableDays, measure: Measure, period: Window) -> Figure:
+    """The measure's figure.
+
+    - If no day of the report's period is provisional, it is over that period.
+    - Otherwise it is over as many days up to the last final one, or over half of the final days if these are fewer.
+    - If that is less than a week, it is over the report's period, not final, and compared with nothing.
+    """
+
+    def value(window: Window) -> Decimal | None:
+        return None if known.shown[measure.table].isdisjoint(window) else _value(con, measure, window)
+
+    window = _final_window(known, measure.table, period)
+    if window is None:
+        return Figure(measure.name, measure.unit, value(period), None, None, "not final")
+    now, notes = value(window), []
+    if window != period:
+        notes.append(
+            f"to {window.last}" if len(window) == len(period) else f"{counted(len(window), 'day')} to {window.last}"
+        )
+    if now is not None and (caveat := _caveat(con, measure, window)):
+        notes.append(caveat)
+    year_before, before = (value(o) if known.are_final(measure.table, o) else None for o in _earlier(window))
+    return Figure(measure.name, measure.unit, now, before, year_before, ", ".join(notes))
+
+
+def _final_window(known: _TableDays, table: str, period: Window) -> Window | None:
+    """The days of a table's figure, all of them final; None if these are too few."""
+    if known.provisional[table].isdisjoint(period):
+        return period
+    final = {day for day in known.shown[table] - known.provisional[table] if day <= period.last}
+    length = min(len(period), _half(min(final), max(final))) if final else 0
+    if length < min(len(period), MIN_DAYS):
+        return None
+    window = _last_days(max(final), length)
+    return window if known.are_final(table, window) else None
+
+
+def counted(n: int, noun: str) -> str:
+    """Returns "1 day", "1,000 days"."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def _value(con: duckdb.DuckDBPyConnection, measure: Measure, window: Window) -> Decimal | None:
+    days = {"last": window.last} if measure.to_date else {"first": window.first, "last": window.last}
+    [(value, *rest)] = con.execute(measure.query, days).fetchall()
+    if value is None or (rest and not rest[0]):
+        return None
+    return Decimal(value) / Decimal(rest[0]) if rest else Decimal(value)
+
+
+def _caveat(con: duckdb.DuckDBPyConnection, measure: Measure, window: Window) -> str | None:
+    if not measure.caveat:
+        return None
+    caveat: str | None
+    [(caveat,)] = con.execute(measure.caveat, {"first": window.first, "last": window.last}).fetchall()
+    return caveat
+
+
+def _trust(con: duckdb.DuckDBPyConnection) -> Trust:
+    table_days = dict(con.execute("select state, count(*) from ledger.days group by all").fetchall())
+    [(old, stale)] = con.execute(
+        "select (select count(*) from ledger.days where shows_old_rows), (select count(*) from ledger.stale)"
+    ).fetchall()
+    quarantined, reasons = 0, []
+    if rows := quarantine.all_reasons_query(con):
+        [(quarantined,)] = con.execute(f"select count(*) from ({rows})").fetchall()
+        reasons = quarantine.counted_reasons(con, rows)
+    return Trust(table_days, old, stale, quarantined, reasons)
