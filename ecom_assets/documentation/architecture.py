@@ -27,7 +27,7 @@ One flow, one direction. Each arrow has one module that is responsible for it:
 
 A table is declared once, in one file: a contract, a transform, and how far each day reaches into its inputs.
 `table_asset.py` makes the Dagster asset of it, `catalog.py` finds them all. The contract knows neither Dagster nor
-DuckDB; what differs by engine is in `engine`.
+DuckDB; what differs by engine is in `engine/`.
 
 ## What is made of what
 
