@@ -54,7 +54,7 @@ def detection(found: "Detection", by_day: bool) -> Iterator[str]:
     for kind in found.kinds:
         yield f"{kind.name:20} {kind.planted:>9,} {kind.caught:>9,} {kind.recall:>9.1%}"
     yield (
-        f"\nQuarantined: {found.defects_set_aside:,} records with a defect, {found.consequences:,} that refer to one "
+        f"\nQuarantined: {found.quarantined_defects:,} records with a defect, {found.consequences:,} that refer to one "
         f"of these, {found.waiting:,} that wait for a record to arrive, {found.false_alarm_count:,} false alarms."
     )
     if found.precision is not None:

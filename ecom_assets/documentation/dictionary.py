@@ -1,4 +1,4 @@
-"""The data dictionary: what each table holds and promises, written out from the declarations."""
+"""The data dictionary: what each table holds and promises, generated from the declarations."""
 
 import inspect
 from collections.abc import Iterator
@@ -16,14 +16,14 @@ HEAD = """\
 Generated from the declarations by `ecom dictionary`; changes belong there.
 
 Amounts are DECIMAL(18,4) in shop currency, moments are UTC, days are the shop's business days. Every table
-is stored by day: a day's rows are all there and keep the contract, or there are none. Rows of bronze, and those
-of silver that come from it, also say where they came from: `arrived_on`, `source_file` and `record`.
+is stored by day: all rows of a day are stored and keep the contract, or none are. Rows of bronze, and those of
+silver that come from it, also name their origin: `arrived_on`, `source_file` and `record`.
 
-A landed row is set aside where it holds an amount of ten billion or more, a whole number of a billion or more, or a
-day or moment that is not of the years 1000 to 9999, so that whatever is computed from silver can be held.
-So is one whose text does not write out what its column is. Days and moments are written in digits, as 2024-01-31 or
-2024-01-31T10:00:00Z; words for them, such as epoch or today, are none. NaN and infinity are no numbers. True is true,
-yes, y, t or 1, and false is false, no, n, f or 0, in whatever case; on and off might be the state of something else.
+A landed row is quarantined if it has an amount of ten billion or more, a whole number of a billion or more, or a day
+or moment outside the years 1000 to 9999, so that sums and differences of silver always fit their types. It is also
+quarantined if a text is not a valid value of its column's type. Days and moments are written in digits, e.g. 2024-01-31
+or 2024-01-31T10:00:00Z, not in words such as epoch or today. NaN and infinity are not valid numbers. True is true, yes,
+y, t or 1, and false is false, no, n, f or 0, in any case; on and off are not valid, since they may be another state.
 """
 BESIDE = """\
 ## Beside the tables
@@ -33,7 +33,7 @@ Readers open `snapshot.duckdb`. It holds the tables of gold, kpi and features, a
 
 
 def text() -> str:
-    """The dictionary of all tables, in Markdown."""
+    """Returns the dictionary of all tables, in Markdown."""
     parts = [HEAD]
     tables = sorted(catalog.tables(), key=lambda table: table.name)
     for layer in catalog.LAYERS:
@@ -100,7 +100,7 @@ def _row(column: Column, declaration: Declaration) -> str:
     kind, may_be_null = ("text", True) if declaration.is_bronze else (column.kind, column.nullable)
     refers = ""
     if column.references and not declaration.is_bronze:
-        refers = f"; stands in {column.references}{' on the same day' if column.on_same_day else ''}"
+        refers = f"; key of {column.references}{' on the same day' if column.on_same_day else ''}"
     description = f"{column.description}{refers}".replace("|", "\\|")
     return f"| {column.name} | {kind} | {'yes' if may_be_null else 'no'} | {description} |"
 

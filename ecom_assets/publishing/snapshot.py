@@ -1,8 +1,7 @@
 """Publishing: the snapshot that everybody reads is replaced in one step at the end of each run.
 
-Two files stand beside the snapshot, and the snapshot is a hard link to one of them. Publishing brings
-the other one up to date with what changed since its own last turn, and then moves the link. A killed
-run leaves the link where it was; the next run repairs the file that it had begun.
+The snapshot is a hard link to one of two files beside it. Publishing writes what changed into the other file, and then
+moves the link. If a run is killed, the link stays where it was, and the next run repairs the file that it had begun.
 """
 
 import fcntl
@@ -45,11 +44,10 @@ class _TableByDay:
 
 
 def publish(session: Session, path: Path) -> None:
-    """Replace the snapshot at `path` by what the warehouse now holds.
+    """Replace the snapshot at `path` by one of what the warehouse now holds.
 
-    The cost grows with the table-days that changed. Where the idle file is in use, unreadable or
-    missing, a copy of the snapshot takes its place. Raises duckdb.Error or OSError; the snapshot is then
-    the one that it was.
+    The cost grows with the table-days that changed. If the idle file is in use, unreadable or missing, a copy of the
+    snapshot takes its place. Raises duckdb.Error or OSError; the snapshot is then unchanged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     idle = next(file for file in files(path) if not is_link(file, path))
@@ -74,7 +72,7 @@ def is_behind(session: Session, path: Path) -> bool:
 
 
 def _bring_up_to_date(session: Session, idle: Path, path: Path, *, reuse: bool) -> None:
-    """Make the idle file equal to the warehouse, from the best there is: itself, the snapshot, nothing."""
+    """Make the idle file equal to the warehouse, starting from the first that works: itself, the snapshot, nothing."""
     bases = [base for base in (idle if reuse else None, path) if base and base.exists()]
     for base in (*bases, None):
         try:
@@ -89,7 +87,7 @@ def _bring_up_to_date(session: Session, idle: Path, path: Path, *, reuse: bool) 
 
 
 def _begin(idle: Path, base: Path | None) -> None:
-    """Put a copy of the base, or nothing, in place of the idle file; those who still read that keep it."""
+    """Replace the idle file by a copy of the base, or remove it; programs that still read it keep it."""
     for left in (idle.with_name(f"{idle.name}.wal"), idle):
         left.unlink(missing_ok=True)
     if base:
@@ -100,7 +98,7 @@ def _begin(idle: Path, base: Path | None) -> None:
 
 @contextmanager
 def _attached(session: Session, file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A second connection of the session that writes to the file; afterwards the file is complete by itself."""
+    """Yields a second connection of the session that writes to the file; afterwards no write-ahead log is left."""
     session.con.execute(f"attach {literal(str(file))} as {ALIAS}")
     try:
         with closing(session.con.cursor()) as con:
@@ -185,7 +183,7 @@ def _published_query(session: Session) -> str:
 
 
 def _make_tables(con: duckdb.DuckDBPyConnection, tables: list[_TableByDay]) -> None:
-    """Make tables that are missing, and anew those with other columns than declared; drop those nobody declares."""
+    """Create missing tables, replace those with other columns than declared, and drop those that are not declared."""
     ledger_days = interface.DAYS
     stored = {name: list(columns.items()) for name, columns in stored_types(con).items()}
     declared = {table.name for table in tables} | {table.name for table in interface.LEDGER}
@@ -203,7 +201,7 @@ def _make_tables(con: duckdb.DuckDBPyConnection, tables: list[_TableByDay]) -> N
 
 
 def _replace_days(session: Session, con: duckdb.DuckDBPyConnection, table: _TableByDay, warehouse: str) -> None:
-    """Put the rows of the changed days in the place of those that stand there."""
+    """Replace the rows of the changed days."""
     changed = con.execute(
         "select day, coalesce(entry.shows_old_rows, false) from changed where table_name = ?", [table.made_by]
     ).fetchall()
@@ -214,10 +212,10 @@ def _replace_days(session: Session, con: duckdb.DuckDBPyConnection, table: _Tabl
         f"delete from {quoted(table.name)} where {span} and {among(quoted(table.day), [day for day, _ in changed])}"
     )
     for source, is_old in ((table.name, False), (table.held, True)):
-        standing = session.stored_types(source) if source else {}
+        stored = session.stored_types(source) if source else {}
         days = [day for day, shows_old in changed if shows_old is is_old]
-        if standing and days:
-            columns = ", ".join(quoted(column) for column in table.columns if column in standing)
+        if stored and days:
+            columns = ", ".join(quoted(column) for column in table.columns if column in stored)
             con.execute(
                 f"insert into {quoted(table.name)} by name select {columns} from {warehouse}.{quoted(str(source))} "
                 f"where {span} and {among(quoted(table.day), days)}"
@@ -227,11 +225,11 @@ def _replace_days(session: Session, con: duckdb.DuckDBPyConnection, table: _Tabl
 def _make_views(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
     views = dict(declaration.view for declaration in catalog if declaration.view)
     views |= {view.name: view.query for view in interface.VIEWS if view.query}
-    standing = con.execute(
+    stored = con.execute(
         "select schema_name || '.' || view_name from duckdb_views() "
         "where database_name = current_database() and not internal"
     ).fetchall()
-    for (name,) in standing:
+    for (name,) in stored:
         if name not in views:
             con.execute(f"drop view {quoted(name)}")
     for name, query in views.items():

@@ -1,4 +1,4 @@
-"""The quality of the published tables against the target: which tables fall short, on which days."""
+"""The quality of the published tables: which miss the target, and on which days."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -19,15 +19,15 @@ class Quality:
     rows_checked: int
     rows_passed: int
     score: float
-    """Rows that passed per row checked; the mean of the days' scores where there was nothing to check."""
+    """Rows that passed per row checked; the mean of the days' scores if there was nothing to check."""
     complete: float
-    """Share of its days for which nothing is missing or still to come."""
+    """Share of its days on which nothing is missing or still to come, 0 to 1."""
     restated: Decimal | None
-    """What its amounts are now less what they were when they were first told; None where it has no amount."""
+    """Its totals now less those first recorded, in shop currency; None if it has no amount column."""
 
 
 def quality(con: duckdb.DuckDBPyConnection, days: int = DAYS, *, by_day: bool = False) -> list[Quality]:
-    """The tables of a snapshot by their quality in the last `days` days, the worst first; or their days."""
+    """Returns the tables of a snapshot, or their days, by quality in the last `days` days, the worst first."""
     name = "table_name || ' ' || day" if by_day else "table_name"
     rows = con.execute(f"""
         select {name} as name, sum(rows_checked)::bigint, sum(rows_passed)::bigint,
@@ -39,7 +39,7 @@ def quality(con: duckdb.DuckDBPyConnection, days: int = DAYS, *, by_day: bool = 
 
 
 def table_of(found: list[Quality]) -> str:
-    """Qualities as a Markdown table."""
+    """Returns qualities as a Markdown table."""
     lines = [
         f"| {q.name} | {q.rows_checked:,} | {q.rows_passed:,} | {q.score:.3%} | {q.complete:.1%} "
         f"| {'' if q.restated is None else f'{q.restated:,.2f}'} |"

@@ -1,10 +1,10 @@
-"""What our checks find of what is wrong, where it is known what is wrong: in the synthetic shop's own feeds.
+"""Recall and precision of the checks on the synthetic shop's planted defects.
 
-A defect that the shop plants is caught when the landed record that holds it is set aside. A row that is only sent once
-more (`duplicate_row`) is caught too when it counts once: it gave way to another row, or its twin to it.
+A defect is caught if its record is quarantined. A duplicate (`duplicate_row`) is also caught if it counts once: if it
+was superseded by another row, or another row by it.
 
-A record that is set aside and holds no planted defect is a false alarm, unless only what it refers to is missing. Where
-that is set aside itself, the record is a consequence. Where the record arrived on the newest day, it may be waiting.
+A quarantined record without a planted defect is a false alarm, unless all its reasons are missing references. If these
+are quarantined themselves, it is a consequence; if it arrived on the newest day, it is waiting.
 """
 
 from collections import defaultdict
@@ -23,18 +23,18 @@ from ecom_assets.sources.synthetic import DEFECTS
 from ecom_assets.sql import among, literal, quoted
 
 PRECISION_TARGET = 0.9
-"""Defects per record set aside, consequences and rows that wait apart."""
+"""Defects per quarantined record, without consequences and waiting rows."""
 UNSEEN = {faults.raised_amount.__name__}
-"""Kinds of defects that no check can see: the row is as plausible as a good one."""
+"""Kinds of defects that no check can catch: the row is as plausible as a good one."""
 DAYS_SHOWN = 7
-"""Arrival days whose feeds are shown one by one beside the figures over all days."""
-NO_TRUTH = "Nobody knows here which rows are wrong: only the synthetic shop tells, in truth/defects."
+"""Arrival days that are shown feed by feed."""
+NO_TRUTH = "Planted defects are not known here: only the synthetic shop records them, in truth/defects."
 _RECORD = "feed, arrived_on, source_file, record"
 
 
 @dataclass(frozen=True)
 class Kind:
-    """How many defects of a kind were planted in files that have been read, and how many of them were caught."""
+    """How many defects of a kind were planted in files that have been read, and how many of these were caught."""
 
     name: str
     planted: int
@@ -47,7 +47,7 @@ class Kind:
 
 
 def _precision(defects: int, false_alarms: int) -> float | None:
-    """Defects per defect and false alarm set aside, 0 to 1. None where there are neither."""
+    """Defects per quarantined defect and false alarm, 0 to 1. None if there are neither."""
     return defects / (defects + false_alarms) if defects or false_alarms else None
 
 
@@ -59,95 +59,96 @@ class FeedDay:
     arrived_on: date
     planted: int
     caught: int
-    defects_set_aside: int
+    quarantined_defects: int
     false_alarms: int
 
     @property
     def recall(self) -> float | None:
-        """Caught per planted, 0 to 1. None where nothing was planted."""
+        """Caught per planted, 0 to 1. None if nothing was planted."""
         return self.caught / self.planted if self.planted else None
 
     @property
     def precision(self) -> float | None:
-        """Defects per defect and false alarm set aside, 0 to 1. None where there are neither."""
-        return _precision(self.defects_set_aside, self.false_alarms)
+        """Defects per quarantined defect and false alarm, 0 to 1. None if there are neither."""
+        return _precision(self.quarantined_defects, self.false_alarms)
 
 
 @dataclass(frozen=True)
 class Detection:
-    """What was found of what was planted, and what was set aside beside it."""
+    """How many planted defects were caught, and what was quarantined besides."""
 
     kinds: Sequence[Kind]
-    defects_set_aside: int
-    """Records set aside that hold a planted defect."""
+    quarantined_defects: int
+    """Quarantined records with a planted defect."""
     consequences: int
-    """Good records set aside only because what they refer to is set aside."""
+    """Good records quarantined only because records they refer to are."""
     waiting: int
-    """Good records of the newest arrival day set aside only because what they refer to has not arrived."""
+    """Good records of the newest arrival day quarantined only because records they refer to have not arrived."""
     false_alarms: Mapping[str, int]
-    """Other good records set aside, by feed and reason."""
+    """Other good records quarantined, by feed and reason."""
     good_rows: int
-    """Records read that hold no planted defect."""
+    """Records read without a planted defect."""
     feed_days: Sequence[FeedDay]
     """The same by feed and arrival day, the newest day first."""
 
     @property
     def false_alarm_count(self) -> int:
-        """How many records the false alarms are."""
+        """Records that are false alarms."""
         return sum(self.false_alarms.values())
 
     @property
     def precision(self) -> float | None:
-        """Defects per defect and false alarm set aside, 0 to 1. None where there are neither."""
-        return _precision(self.defects_set_aside, self.false_alarm_count)
+        """Defects per quarantined defect and false alarm, 0 to 1. None if there are neither."""
+        return _precision(self.quarantined_defects, self.false_alarm_count)
 
     @property
     def false_alarms_per_thousand(self) -> float | None:
-        """False alarms per 1,000 good rows. None where there are no good rows."""
+        """False alarms per 1,000 good rows. None if there are no good rows."""
         return 1_000 * self.false_alarm_count / self.good_rows if self.good_rows else None
 
     @property
     def missed(self) -> Sequence[Kind]:
-        """The kinds that are meant to be caught, and of which some were not."""
+        """The kinds that can be caught and were not always."""
         return [kind for kind in self.kinds if kind.recall < 1 and kind.name not in UNSEEN]
 
     @property
     def meets_target(self) -> bool:
-        """Whether every defect that can be seen was caught, and few good rows with them."""
+        """Whether every defect that can be caught was, with few false alarms."""
         return not self.missed and (self.precision is None or self.precision >= PRECISION_TARGET)
 
 
 def measured(con: duckdb.DuckDBPyConnection, truth: Path, tables: Catalog) -> Detection | None:
-    """What a snapshot's checks found of the defects that the truth names; None where it names no day.
+    """Returns how the checks of a snapshot did on the planted defects; None if the truth records no day.
 
-    Counts the records of arrival days of which the truth tells, and of files that have been read.
+    Counts the records of arrival days that the truth records, in files that have been read.
     """
     files = sorted((truth / DEFECTS).glob("*.parquet"))
     if not files:
         return None
-    told = among("arrived_on", [date.fromisoformat(file.stem) for file in files])
+    known_days = among("arrived_on", [date.fromisoformat(file.stem) for file in files])
     from_feed = [declaration for declaration in tables if declaration.from_feed]
     planted = f"""
         select {_RECORD}, kind from read_parquet([{", ".join(literal(str(file)) for file in files)}])
         semi join {FILES.name} using (feed, arrived_on, source_file)"""
-    aside = " union all ".join(_set_aside(declaration, tables) for declaration in from_feed)
+    quarantined = " union all ".join(_quarantined(declaration, tables) for declaration in from_feed)
     counted_once = " union ".join(_counted_once(declaration) for declaration in from_feed)
     con.execute(f"create or replace temp table planted as {planted}")
-    con.execute(f"create or replace temp table aside as {aside}")
+    con.execute(f"create or replace temp table quarantined as {quarantined}")
     con.execute(f"""
         create or replace temp table found as
         select feed, arrived_on, kind, (
-            aside.record is not null
+            quarantined.record is not null
             or counted_once.record is not null and kind = {literal(faults.duplicate_row.__name__)}) as is_caught
-        from planted left join aside using ({_RECORD}) left join ({counted_once}) counted_once using ({_RECORD})""")
+        from planted left join quarantined using ({_RECORD})
+        left join ({counted_once}) counted_once using ({_RECORD})""")
     con.execute(f"""
         create or replace temp table fates as
         select feed, arrived_on, reasons, case
             when kind is not null then 'defect'
             when len(reasons) = refused then 'consequence'
-            when len(reasons) = missing and arrived_on = (select max(arrived_on) from {FILES.name} where {told})
+            when len(reasons) = missing and arrived_on = (select max(arrived_on) from {FILES.name} where {known_days})
             then 'waiting' else 'false alarm' end as fate
-        from aside left join planted using ({_RECORD}) where {told}""")
+        from quarantined left join planted using ({_RECORD}) where {known_days}""")
     kinds = con.execute(
         "select kind, count(*), count(*) filter (is_caught) from found group by kind order by kind"
     ).fetchall()
@@ -163,13 +164,13 @@ def measured(con: duckdb.DuckDBPyConnection, truth: Path, tables: Catalog) -> De
             select feed, arrived_on, 0, 0, (fate = 'defect')::int, (fate = 'false alarm')::int from fates)
         group by all having planted > 0 or false_alarms > 0 order by arrived_on desc, feed""").fetchall()
     [(read,)] = con.execute(f"""
-        select coalesce(sum(row_count), 0)::bigint from {ARRIVALS.name} where {told}""").fetchall()
+        select coalesce(sum(row_count), 0)::bigint from {ARRIVALS.name} where {known_days}""").fetchall()
     by_fate: dict[str, dict[str, int]] = defaultdict(dict)
     for fate, why, rows in fates:
         by_fate[fate][why] = rows
     return Detection(
         kinds=[Kind(*kind) for kind in kinds],
-        defects_set_aside=sum(by_fate["defect"].values()),
+        quarantined_defects=sum(by_fate["defect"].values()),
         consequences=sum(by_fate["consequence"].values()),
         waiting=sum(by_fate["waiting"].values()),
         false_alarms=by_fate["false alarm"],
@@ -182,8 +183,8 @@ def _feed(declaration: Declaration) -> str:
     return literal(declaration.feed_name)
 
 
-def _set_aside(declaration: Declaration, tables: Catalog) -> str:
-    """SQL: a table's records that are set aside, and how many of the reasons are missing, and refused, references."""
+def _quarantined(declaration: Declaration, tables: Catalog) -> str:
+    """SQL: a table's quarantined records, and how many of their reasons are references that are missing, or refused."""
     missing, refused = ["0"], ["0"]
     for column in declaration.contract.references:
         target = tables[str(column.references)]
@@ -200,7 +201,7 @@ def _set_aside(declaration: Declaration, tables: Catalog) -> str:
 
 
 def _counted_once(declaration: Declaration) -> str:
-    """SQL: a table's records that gave way to another, or to which the same row sent before gave way."""
+    """SQL: a table's records that were superseded, or that superseded a duplicate of them."""
     feed, superseded = _feed(declaration), quoted(declaration.superseded)
     return (
         f"select {feed} as feed, arrived_on, source_file, record from {superseded} "
@@ -209,13 +210,13 @@ def _counted_once(declaration: Declaration) -> str:
 
 
 def kinds_table(found: Detection) -> str:
-    """The kinds as a Markdown table."""
+    """Returns the kinds as a Markdown table."""
     lines = [f"| {kind.name} | {kind.planted:,} | {kind.caught:,} | {kind.recall:.1%} |" for kind in found.kinds]
     return "\n".join(["| defect | planted | caught | recall |", "| --- | --: | --: | --: |", *lines])
 
 
 def feed_days_table(found: Detection) -> str:
-    """The feeds of the newest arrival days as a Markdown table."""
+    """Returns the feeds of the newest arrival days as a Markdown table."""
     newest = sorted({day.arrived_on for day in found.feed_days})[-DAYS_SHOWN:]
     lines = [
         f"| {day.feed} | {day.arrived_on} | {day.planted:,} | {day.caught:,} | {percent(day.recall)} "
@@ -228,11 +229,11 @@ def feed_days_table(found: Detection) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share of 0 to 1 in percent; nothing where there is none."""
+    """Returns a share of 0 to 1 in percent; an empty text for None."""
     return "" if share is None else f"{share:.1%}"
 
 
 def alarms_table(found: Detection) -> str:
-    """The false alarms as a Markdown table."""
+    """Returns the false alarms as a Markdown table."""
     lines = [f"| {why} | {rows:,} |" for why, rows in found.false_alarms.items()]
-    return "\n".join(["| good rows set aside | rows |", "| --- | --: |", *lines])
+    return "\n".join(["| good rows quarantined | rows |", "| --- | --: |", *lines])

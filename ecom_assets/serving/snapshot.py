@@ -12,8 +12,8 @@ import duckdb
 from ecom_assets.errors import UserError
 from ecom_assets.sql import connect, is_locked_out, literal
 
-PATIENCE = 2.0
-"""Seconds for which a reader waits for a program that has the snapshot open for writing."""
+LOCK_WAIT_SECONDS = 2.0
+"""How long a reader waits for a program that has the snapshot open for writing."""
 
 
 class NothingPublished(UserError, FileNotFoundError):
@@ -26,17 +26,17 @@ class SnapshotInUse(UserError):
 
 @contextmanager
 def open_snapshot(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that reads the newest snapshot, and goes on reading this one while it is open.
+    """Yields a connection that reads the newest snapshot, and keeps reading this one while it is open.
 
     Raises NothingPublished before the first run, SnapshotInUse.
     """
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + LOCK_WAIT_SECONDS
     with closing(connect()) as con:
         while True:
             if not path.exists():
                 raise NothingPublished(
-                    f"{path} is not there yet: nothing has been published. Any run does it: make demo, or ecom run "
-                    "2024-01-01..2024-01-31."
+                    f"{path} does not exist yet: nothing has been published. Any run publishes, e.g. make demo or "
+                    "ecom run 2024-01-01..2024-01-31."
                 )
             found = path.stat().st_ino
             file = next((file for file in files(path) if is_link(file, path)), None)
@@ -61,18 +61,20 @@ def open_snapshot(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def files(path: Path) -> list[Path]:
+    """Returns the two files beside a snapshot, of which the snapshot is a hard link to one."""
     return [path.with_name(f".{path.stem}-{name}{path.suffix}") for name in "ab"]
 
 
 def is_link(file: Path, path: Path) -> bool:
+    """Whether the snapshot is a hard link to the file."""
     return file.exists() and path.exists() and file.samefile(path)
 
 
 @contextmanager
 def lock(file: Path, kind: int) -> Iterator[bool]:
-    """Holds the lock that belongs to a file, or gives False.
+    """Yields whether the lock that belongs to a file could be taken; it is held until the end.
 
-    DuckDB's own lock is the process's: it ends as soon as one of several readers in a process closes.
+    DuckDB's own lock belongs to the process: it ends as soon as one of several readers in a process closes.
     """
     handle = os.open(file.with_suffix(".lock"), os.O_CREAT | os.O_RDONLY, 0o666)
     try:

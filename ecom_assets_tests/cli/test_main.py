@@ -500,7 +500,7 @@ def test_what_could_not_be_published_is_told_and_published_by_the_next_repair(
     said = error(ecom("run", "2024-01-01", "--select", "gold/dim_date"))
 
     assert "What the run made is stored, but readers do not see it yet" in said
-    assert error(ecom("bad")).startswith(f"Error: {data / 'snapshot.duckdb'} is not there yet")
+    assert error(ecom("bad")).startswith(f"Error: {data / 'snapshot.duckdb'} does not exist yet")
 
     obstacle.rmdir()
     assert ecom("run", "--stale").exit_code == 0

@@ -371,7 +371,7 @@ WRITER = "import sys, duckdb; con = duckdb.connect(sys.argv[1]); print('open', f
 
 @pytest.mark.slow
 def test_a_program_that_has_the_snapshot_open_for_writing_is_told(folder, monkeypatch):
-    monkeypatch.setattr(snapshot, "PATIENCE", 0.0)
+    monkeypatch.setattr(snapshot, "LOCK_WAIT_SECONDS", 0.0)
     command = [sys.executable, "-c", WRITER, str(folder / "snapshot.duckdb")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writer:
         writer.stdout.readline()

@@ -80,7 +80,7 @@ def test_defects_caught_and_missed_are_counted_by_kind(shop):
             Kind("negative_amount", 1, 1),
             Kind("raised_amount", 1, 0),
         ],
-        defects_set_aside=2,
+        quarantined_defects=2,
         consequences=0,
         waiting=0,
         false_alarms={},
@@ -240,8 +240,8 @@ def test_without_a_synthetic_shop_nothing_is_known_and_the_check_passes(known, t
     check = evaluated(tmp_path, monkeypatch)
 
     assert check.passed
-    assert "only the synthetic shop tells" in check.metadata["truth"].value
-    assert "only the synthetic shop tells" in CliRunner().invoke(main, ["detection"]).output
+    assert "only the synthetic shop records them" in check.metadata["truth"].value
+    assert "only the synthetic shop records them" in CliRunner().invoke(main, ["detection"]).output
 
 
 @pytest.mark.slow
