@@ -7,7 +7,7 @@ import duckdb
 
 from ecom_assets.days import GOOD, Window
 from ecom_assets.declaration import Catalog
-from ecom_assets.sql import between, literal, quoted
+from ecom_assets.sql import between, literal, literals, quoted
 
 
 def last_write(con: duckdb.DuckDBPyConnection) -> dt.datetime | None:
@@ -23,7 +23,6 @@ def days_query(warehouse: str, catalog: Catalog, calendar: Window, held: Collect
     That is whether they see last good rows, and which inputs, read beyond the day too, have no good rows on it.
     `held` lists table, partition column and stored last good rows of the tables that have any.
     """
-    declared = ", ".join(map(literal, catalog.names))
     old = [
         f"select {literal(table)} as table_name, {quoted(day)} as day from {warehouse}.{quoted(rows)} group by all"
         for table, day, rows in held
@@ -43,7 +42,7 @@ def days_query(warehouse: str, catalog: Catalog, calendar: Window, held: Collect
             from (values {", ".join(reads)}) r (table_name, input)
             join {warehouse}.ledger.days i on i.table_name = r.input and i.state not in {GOOD}
             group by all) w using (table_name, day)
-        where table_name in ({declared}) and {between("day", calendar)}"""
+        where table_name in ({literals(catalog.names)}) and {between("day", calendar)}"""
 
 
 def amounts_query(warehouse: str) -> str:
@@ -58,7 +57,7 @@ def files_query(warehouse: str) -> str:
 
 def arrivals_query(warehouse: str, catalog: Catalog) -> str:
     """SQL: how many rows of each bronze table arrived on a day and are read on another."""
-    bronze = ", ".join(literal(declaration.name) for declaration in catalog if declaration.is_bronze) or "null"
+    bronze = literals(declaration.name for declaration in catalog if declaration.is_bronze)
     return f"""
         select table_name, day as arrived_on, read_day as event_on, row_count
         from {warehouse}.ledger.slices where table_name in ({bronze})"""
