@@ -1,4 +1,4 @@
--- Which share of each feed's rows is set aside, or too much of a refused day, day by day?
+-- What share of each feed's rows is quarantined, or made a day fail, day by day?
 -- Columns: table_name, day, state, checked_count, bad_count, bad_share
 
 select table_name, day, state, checked_count, bad_count, round(bad_count / checked_count, 4) as bad_share

@@ -1,4 +1,4 @@
--- Which columns are worked out from the cost of a unit, and how many tables up does it stand?
+-- Which columns are computed from the cost of a unit, and how many tables downstream?
 -- Columns: tables_up, table_name, column_name
 
 with recursive made_of_it as (

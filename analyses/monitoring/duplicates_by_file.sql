@@ -1,4 +1,4 @@
--- Which files send rows that stood already, or were replaced by a later version?
+-- Which files send rows that are duplicates, or were superseded by a later version?
 -- Columns: feed, source_file, arrived_on, kind, row_count
 
 with replaced as (

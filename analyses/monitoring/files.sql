@@ -1,4 +1,4 @@
--- How many files arrive per feed, on how many days, and which repeat another?
+-- How many files arrive per feed, on how many days, and which are duplicates?
 -- Columns: feed, files, arrival_days, last_arrival, repeated_files
 
 select

@@ -1,4 +1,4 @@
--- How late does what is new in each feed arrive?
+-- How late do new rows arrive in each feed?
 -- Columns: feed, days_late, row_count, share
 -- Reads: the warehouse
 
@@ -17,7 +17,7 @@ with arrived as (
     union all select 'reviews', key_hash, event_on, arrived_on from bronze.reviews
     union all select 'shipments', key_hash, event_on, arrived_on from bronze.shipments
     union all select 'suppliers', key_hash, event_on, arrived_on from bronze.suppliers),
--- A later state of the same order, shipment or day of spend is not new.
+-- A later version of the same order, shipment or day of spend is not a new row.
 new as (
     select feed, min(arrived_on - event_on) as days_late
     from arrived

@@ -1,4 +1,4 @@
--- Which days can still change, since days in their reach are to come or missing?
+-- Which days can still change, because days in their reach are missing or not final?
 -- Columns: table_name, first_day, last_day, day_count
 
 select table_name, min(day) as first_day, max(day) as last_day, count(*) as day_count

@@ -1,4 +1,4 @@
--- Which rows of which files are set aside, and why?
+-- Which rows of which files are quarantined, and why?
 -- Columns: feed, reason, source_file, row_count
 
 with rejected as (

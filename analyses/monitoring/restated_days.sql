@@ -1,4 +1,4 @@
--- Which days were written again after later days of the table had been?
+-- Which days were rewritten after later days of the same table?
 -- Columns: table_name, day, written_at, days_behind, run_id
 
 with days as (

@@ -1,4 +1,4 @@
--- On which days does a table hold far more or fewer rows than on that weekday in general?
+-- On which days does a table have far more or fewer rows than usual on that weekday?
 -- Columns: table_name, day, row_count, usual, ratio
 
 with days as (

@@ -1,4 +1,4 @@
--- How long did the last runs write, and how many table-days did they leave?
+-- How long did the last runs write, and how many table-days did they write?
 -- Columns: run_id, started_at, seconds, table_days, tables
 
 select

@@ -1,4 +1,4 @@
--- Which tables have to run again, for how many days, and why?
+-- Which tables are stale, for how many days, and why?
 -- Columns: table_name, why, first_day, last_day, day_count
 
 select table_name, why, min(day) as first_day, max(day) as last_day, count(*) as day_count

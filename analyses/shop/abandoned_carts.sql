@@ -1,4 +1,4 @@
--- How many carts are left behind, by what brought the visit and on which device?
+-- How many carts are abandoned, by marketing channel and device?
 -- Columns: channel, device, carts, abandoned_carts, cart_abandonment_rate
 
 select

@@ -1,4 +1,4 @@
--- Which twenty products have brought the most in the last 28 days?
+-- Which twenty products had the highest net sales in the last 28 days?
 -- Columns: product_id, name, units, net_sales
 
 select product_id, name, sum(units)::bigint as units, sum(s.net_sales) as net_sales

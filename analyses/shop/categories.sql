@@ -1,4 +1,4 @@
--- Which categories grow: the last 28 days against the 28 before?
+-- Which categories grow: the last 28 days compared with the 28 before?
 -- Columns: category, net_sales, net_sales_before, growth
 
 with days_ago as (

@@ -1,4 +1,4 @@
--- Which customers have been quiet for more than twice their usual time between orders?
+-- Which customers have been inactive for more than twice their usual time between orders?
 -- Columns: customer_id, orders, net_sales_to_date, mean_days_between_orders, days_since_last_order
 
 with today as (select max(day) as day from gold.agg_customer_metrics),

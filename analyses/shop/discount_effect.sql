@@ -1,4 +1,4 @@
--- Do orders with a discount hold more units, and what do those not cancelled leave after cost?
+-- Do orders with a discount have more units, and what is the margin of those not cancelled?
 -- Columns: has_discount, orders, units_per_order, sales_per_order, discount_share, margin_share
 
 with orders as (

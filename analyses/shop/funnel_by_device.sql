@@ -1,4 +1,4 @@
--- At which step do visitors give up, on which device?
+-- At which step do visitors leave the funnel, on which device?
 -- Columns: device, sessions, viewed, into_cart, checkout, payment, purchase, conversion_rate
 
 select

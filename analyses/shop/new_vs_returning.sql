@@ -1,4 +1,4 @@
--- How much of each week's sales comes from new customers, from those who came back, and from guests?
+-- How much of each week's sales comes from new customers, returning customers and guests?
 -- Columns: week, days, new_orders, returning_orders, guest_orders, new_sales, returning_sales, guest_sales, returning_share
 
 select

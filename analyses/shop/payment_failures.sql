@@ -1,4 +1,4 @@
--- Which means of payment fail most, and what was at stake?
+-- Which payment methods fail most, and what amounts were at stake?
 -- Columns: method, attempts, failed, failure_rate, failed_amount, fees
 
 select

@@ -1,4 +1,4 @@
--- What became of a product's daily units in the week after its price changed, against the week before?
+-- How did a product's daily units change in the week after a price change, compared with the week before?
 -- Columns: product_id, changed_on, price_before, price, units_a_day_before, units_a_day
 
 with changes as (

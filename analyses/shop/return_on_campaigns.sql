@@ -1,4 +1,4 @@
--- What does each campaign cost, and what does it bring?
+-- What does each campaign cost, and what revenue does it bring?
 -- Columns: channel, campaign, spend, clicks, new_customers, revenue, cac, roas
 
 select

@@ -1,4 +1,4 @@
--- Which products that were sent come back most, and why?
+-- Which delivered products are returned most, and why?
 -- Columns: product_id, name, units_sold, units_returned, return_rate, main_reason
 
 with cancelled as (select distinct order_id from gold.fact_sales where status = 'cancelled'),

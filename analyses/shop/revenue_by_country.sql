@@ -1,4 +1,4 @@
--- Where do the sales come from, and what is an order worth there?
+-- Which countries do sales come from, and what is the average order value there?
 -- Columns: country, orders, customers, sales, average_order_value
 
 select

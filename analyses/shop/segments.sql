@@ -1,4 +1,4 @@
--- How many customers stand in each RFM segment, and what have they spent?
+-- How many customers are in each RFM segment, and what have they spent?
 -- Columns: segment, customers, share, monetary, mean_recency_days
 
 select

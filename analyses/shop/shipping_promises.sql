@@ -1,4 +1,4 @@
--- Which carriers keep the day that was promised, and how long do their parcels take?
+-- Which carriers keep the promised day, and how long do their parcels take?
 -- Columns: carrier, service, due, shipped, on_time_share, median_hours_to_ship, median_hours_to_deliver
 
 select

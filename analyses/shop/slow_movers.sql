@@ -1,4 +1,4 @@
--- Which products in stock for 28 days would lie longest at the pace of these, and what are they worth?
+-- Which products in stock for 28 days would last longest at their current pace, and what is their value?
 -- Columns: product_id, name, on_hand, stock_value, last_sold_on, units_sold_28d, days_of_supply
 
 with today as (select max(day) as day from gold.fact_inventory_daily),
