@@ -74,7 +74,7 @@ def stale() -> None:
     for line in text.stale_days(found):
         click.echo(line)
     zone, feeds = Zone(known.landing), tables.feeds
-    for place in zone.strangers(feeds):
+    for place in zone.unrecognized_files(feeds):
         click.echo(f"{place} is not read: files belong in landing/<feed>/<day, e.g. 2024-01-31>/.", err=True)
     outside = sorted((day, feed) for feed in feeds for day in zone.days(feed) if day not in known.calendar)
     if outside:

@@ -1,7 +1,7 @@
-"""The landing zone: one folder per feed and arrival day, and nothing else that bronze reads.
+"""The landing zone: one folder per feed and arrival day; bronze reads nothing else.
 
-Here belong the listing of files, what their names tell, what makes one a repetition of another, and the settings
-of the feeds. What is in the files does not: that is `reading`'s.
+Listing files, recognizing formats by name, finding duplicates and the settings of feeds belong here. The content of
+files belongs in `reading`.
 """
 
 import datetime as dt
@@ -36,7 +36,7 @@ _SETTLED_NS = 2_000_000_000
 """A file or folder touched less than two seconds before it was looked at may change again within one clock tick."""
 
 _CLOSED = "cannot be opened"
-"""Stands for the digest of a file that may not be read."""
+"""The digest of a file that may not be opened."""
 _FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 
 _INDEX = """
@@ -59,7 +59,7 @@ PARQUET = Kind("parquet")
 
 
 def kind_of(name: str) -> Kind | None:
-    """What a file's name tells of how to read it; None where it tells nothing, and the file cannot be read."""
+    """Returns how to read a file, from its name; None for an unrecognized file, which cannot be read."""
     stem = name.removesuffix(".gz")
     format = next((format for suffix, format in _FORMATS.items() if stem.endswith(suffix)), None)
     kind = Kind(format, is_packed=stem != name) if format else None
@@ -70,9 +70,9 @@ def kind_of(name: str) -> Kind | None:
 class LandedFile:
     """One file as it arrived.
 
-    A `name` that is not UTF-8 is told as Python writes its bytes, and so is of no kind. `digest` is the SHA-256 of
-    the file's bytes in hex, where it can be opened. `duplicate_of` is "<arrival day>/<name>" of the feed's first file
-    of the same kind with the same bytes, by arrival day and name, or None where this is the first or of no kind.
+    A `name` that is not UTF-8 is shown as the repr of its bytes, and has no known format. `digest` is the SHA-256 of
+    the file's bytes in hex, if it can be opened. `duplicate_of` is "<arrival day>/<name>" of the feed's first file of
+    the same format with the same bytes, by arrival day and name; None if this is the first or has no known format.
     """
 
     feed: str
@@ -85,7 +85,7 @@ class LandedFile:
 
     @property
     def path(self) -> Path:
-        """Where its bytes are."""
+        """Path of the file."""
         return Path(self.location)
 
     @property
@@ -96,10 +96,10 @@ class LandedFile:
 
 @dataclass(frozen=True)
 class FeedSettings:
-    """What has to be known about a feed beside its files.
+    """Settings of a feed.
 
     `time_zone` (IANA name) is that of timestamps without offset. `due` are the weekdays, Monday 0 to
-    Sunday 6, on which a file is expected. Raises ValueError where either is not possible.
+    Sunday 6, on which a file is expected. Raises ValueError if either is invalid.
     """
 
     time_zone: str = "UTC"
@@ -109,13 +109,13 @@ class FeedSettings:
         try:
             ZoneInfo(self.time_zone)
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise ValueError(f"{self.time_zone!r} is no time zone; write it like Europe/London.") from error
+            raise ValueError(f"{self.time_zone!r} is not a time zone; write it like Europe/London.") from error
         if not self.due <= frozenset(range(7)):
             raise ValueError(f"Weekdays are 0 (Monday) to 6 (Sunday), not {sorted(self.due)}.")
 
 
 class _Seen(NamedTuple):
-    """What the index remembers of a file."""
+    """A file as recorded in the index."""
 
     folder_mtime_ns: int
     name: str
@@ -126,7 +126,7 @@ class _Seen(NamedTuple):
 
 
 class FeedSettingsError(UserError, ValueError):
-    """A feeds.toml that cannot be used."""
+    """The file feeds.toml is invalid."""
 
 
 class Zone:
@@ -137,17 +137,17 @@ class Zone:
         self._settings: tuple[tuple[int, int, int], dict[str, FeedSettings]] | None = None
 
     def feeds(self) -> list[str]:
-        """Names of the feeds that have a folder, sorted."""
+        """Returns the names of the feeds that have a folder, sorted."""
         if not self.root.is_dir():
             return []
         return sorted(e.name for e in os.scandir(self.root) if e.is_dir() and not e.name.startswith(_IGNORED))
 
     def days(self, feed: str) -> list[dt.date]:
-        """Arrival days of the feed that have a folder, sorted."""
+        """Returns the arrival days of the feed that have a folder, sorted."""
         return [dt.date.fromisoformat(day) for day in self._day_folders(feed)]
 
-    def strangers(self, feeds: Collection[str]) -> list[Path]:
-        """Files and folders of the landing zone that nobody reads: of no feed, or in a feed's folder and of no day."""
+    def unrecognized_files(self, feeds: Collection[str]) -> list[Path]:
+        """Returns files and folders that nothing reads: those of no feed, or in a feed's folder but of no day."""
         found = []
         for place in sorted(self.root.iterdir()) if self.root.exists() else []:
             if place.name in feeds and place.is_dir():
@@ -159,10 +159,10 @@ class Zone:
     def arrivals(
         self, feed: str, first: dt.date, last: dt.date, since: dt.date = dt.date.min
     ) -> dict[dt.date, list[LandedFile]]:
-        """The files of each arrival day from `first` to `last`; days without files have an empty list.
+        """Returns the files of each arrival day from `first` to `last`; days without files have an empty list.
 
-        `since` is the first day of the calendar. What arrived before is never read, so it is not listed, and nothing
-        is a duplicate of it.
+        `since` is the first day of the calendar. Files that arrived earlier are never read, so they are not listed, and
+        no file is a duplicate of them.
         """
         arrivals: dict[dt.date, list[LandedFile]] = {day: [] for day in _days(first, last)}
         with_digest: dict[str, list[str]] = {}
@@ -183,43 +183,41 @@ class Zone:
         return arrivals
 
     def fingerprint(self, feed: str, first: dt.date, last: dt.date, since: dt.date = dt.date.min) -> dict[dt.date, int]:
-        """The `fingerprints` of the `arrivals` of each day."""
+        """Returns the `fingerprints` of the `arrivals` of each day."""
         return self.fingerprints(feed, self.arrivals(feed, first, last, since), since)
 
     def fingerprints(
         self, feed: str, arrivals: Mapping[dt.date, Sequence[LandedFile]], since: dt.date = dt.date.min
     ) -> dict[dt.date, int]:
-        """An unsigned 64-bit hash per arrival day of its files, whether it was due, and the time zone."""
+        """Returns an unsigned 64-bit hash per arrival day of its files, whether a file was due, and the time zone."""
         settings, days = self.settings(feed), self._day_folders(feed, since)
         prints = {}
         for day, files in arrivals.items():
-            held = [(file.name, file.digest, file.duplicate_of) for file in files]
-            content = json.dumps([held, _is_due(settings, days, day), settings.time_zone])
+            listed = [(file.name, file.digest, file.duplicate_of) for file in files]
+            content = json.dumps([listed, _is_due(settings, days, day), settings.time_zone])
             prints[day] = int.from_bytes(hashlib.blake2b(content.encode(), digest_size=8).digest(), "big")
         return prints
 
     def is_due(self, feed: str, day: dt.date, since: dt.date = dt.date.min) -> bool:
-        """Whether a file is expected on a day: by weekday, and not before the feed's first arrival from `since` on."""
+        """Returns whether a file is expected on a day: on due weekdays, from the feed's first arrival on."""
         return _is_due(self.settings(feed), self._day_folders(feed, since), day)
 
     def settings(self, feed: str) -> FeedSettings:
-        """The feed's settings; the defaults where none are saved. Raises FeedSettingsError."""
+        """Returns the feed's settings, or the defaults if none are saved. Raises FeedSettingsError."""
         return self._all_settings().get(feed, FeedSettings())
 
     def has_settings(self, feed: str) -> bool:
-        """Whether settings are saved for the feed. Raises FeedSettingsError."""
+        """Returns whether settings are saved for the feed. Raises FeedSettingsError."""
         return feed in self._all_settings()
 
-    def refuse_settings_of_others(self, feeds: Collection[str]) -> None:
-        """Raise FeedSettingsError where feeds.toml names a feed that is none of these."""
+    def check_settings(self, feeds: Collection[str]) -> None:
+        """Raises FeedSettingsError if feeds.toml names an unknown feed."""
         for name in self._all_settings():
             if name not in feeds:
-                raise FeedSettingsError(
-                    f"{self.root / 'feeds.toml'} cannot be used: {name!r} is no feed{suggestion(name, feeds)}"
-                )
+                raise FeedSettingsError(f"{self.root / 'feeds.toml'}: unknown feed {name!r}{suggestion(name, feeds)}")
 
     def save_settings(self, feed: str, settings: FeedSettings) -> None:
-        """Keep the settings of one feed in feeds.toml; the others stay."""
+        """Saves the settings of one feed in feeds.toml and keeps those of the others."""
         self.root.mkdir(parents=True, exist_ok=True)
         with FileLock(self.root / ".feeds.lock"):
             feeds = {
@@ -229,12 +227,12 @@ class Zone:
             replace_toml(self.root / "feeds.toml", feeds)
 
     def write(self, feed: str, day: dt.date, name: str, data: bytes | Callable[[Path], object]) -> Path:
-        """Land one file: the bytes, or what `data` writes to the path it is given. Gives the file's path.
+        """Lands one file: the bytes, or what `data` writes to the path that it gets. Returns the file's path.
 
-        Readers see the whole file or none. Raises ValueError for names the zone would not list.
+        Readers see the whole file or none. Raises ValueError for a name that the zone does not list.
         """
         if not name or name.startswith(_IGNORED) or Path(name).name != name:
-            raise ValueError(f"{name!r} is no name for a landed file.")
+            raise ValueError(f"{name!r} is not a valid name for a landed file.")
         return replace_file(self.root / feed / day.isoformat() / name, data)
 
     def _day_folders(self, feed: str, since: dt.date = dt.date.min) -> list[str]:
@@ -244,7 +242,7 @@ class Zone:
         return []
 
     def _listing(self, feed: str, since: dt.date, last: dt.date) -> dict[str, list[_Seen]]:
-        """Every arrival day of the feed from `since` to `last`, with its files by name."""
+        """Returns every arrival day of the feed from `since` to `last`, with its files by name."""
         days = self._day_folders(feed, since)
         days = days[: bisect_right(days, last.isoformat())]
         with closing(self._index()) as index:
@@ -279,7 +277,7 @@ class Zone:
         index.executemany("insert or replace into files values (?, ?, ?, cast(? as text), ?, ?, ?, ?)", rows)
 
     def _index(self) -> sqlite3.Connection:
-        """The index of digests; one in memory where none can be kept."""
+        """Returns the index of digests, in memory if it cannot be stored."""
         path = self.root / ".index.sqlite"
         for _ in range(2):
             try:
@@ -309,23 +307,25 @@ class Zone:
 def _parse_settings(path: Path) -> Iterator[tuple[str, FeedSettings]]:
     try:
         for feed, given in tomllib.loads(path.read_text("utf-8")).items():
+            if not isinstance(given, dict):
+                raise ValueError(f"{feed} must be a table: write [{feed}].")
             for key in given.keys() - {"time_zone", "due"}:
-                raise ValueError(f"[{feed}] {key} is no setting; a feed has time_zone and due.")
+                raise ValueError(f"[{feed}] unknown setting {key}; known settings: time_zone, due.")
             if not isinstance(given.get("time_zone", ""), str):
-                raise ValueError(f'[{feed}] time_zone is to be a text, as "Europe/Berlin".')
+                raise ValueError(f'[{feed}] time_zone must be a text such as "Europe/Berlin".')
             if not isinstance(given.get("due", []), list):
-                raise ValueError(f'[{feed}] due is to be a list of weekdays, as ["mon", "tue"].')
+                raise ValueError(f'[{feed}] due must be a list of weekdays such as ["mon", "tue"].')
             for day in given.get("due", ()):
                 if day not in WEEKDAYS:
-                    raise ValueError(f"[{feed}] due: {day!r} is no weekday; write {', '.join(WEEKDAYS)}.")
+                    raise ValueError(f"[{feed}] due: unknown weekday {day!r}; use {', '.join(WEEKDAYS)}.")
             due = frozenset(WEEKDAYS.index(day) for day in given.get("due", WEEKDAYS))
             yield feed, FeedSettings(given.get("time_zone", "UTC"), due)
     except (ValueError, AttributeError, TypeError) as error:
-        raise FeedSettingsError(f"{path} cannot be read: {error}") from error
+        raise FeedSettingsError(f"{path}: {error}") from error
 
 
 def text_of(name: str) -> str:
-    """The name of a file as text that can be stored: as Python writes its bytes where they are not UTF-8."""
+    """Returns the name of a file as text that can be stored: the repr of its bytes if they are not UTF-8."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -349,7 +349,7 @@ def _days(first: dt.date, last: dt.date) -> Iterator[dt.date]:
 
 
 def _look(folder: str, before: dict[str, _Seen]) -> list[_Seen]:
-    """The files of one folder by name. What the index knows and cannot have changed is taken over."""
+    """Returns the files of one folder by name, from the index if they cannot have changed."""
     try:
         folder_mtime_ns = os.stat(folder).st_mtime_ns
         known = bool(before) and all(file.folder_mtime_ns == folder_mtime_ns for file in before.values())

@@ -1,4 +1,4 @@
-"""Sources: whatever writes files into the landing zone. The synthetic shop, and feed maps of a shop's own exports.
+"""Sources: the writers of the landing zone. The synthetic shop, and feed maps for a shop's own exports.
 
-What reads the landing zone does not belong here.
+Code that reads the landing zone does not belong here.
 """

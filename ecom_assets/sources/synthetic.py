@@ -1,4 +1,4 @@
-"""The synthetic shop's rows as landed files, and the memory of which shop it is."""
+"""The synthetic shop's rows as landed files, and the record of which shop it is."""
 
 import dataclasses
 import datetime as dt
@@ -28,14 +28,14 @@ _ISO = "%Y-%m-%dT%H:%M:%S%.fZ"
 
 
 class ShopFileError(UserError, ValueError):
-    """A shop.toml that cannot be used."""
+    """The file shop.toml is invalid."""
 
 
 def land_shop(zone: Zone, shop: Shop, days: Iterable[dt.date]) -> None:
-    """Land what arrives on the given days, one file per feed and day. The same day gives the same bytes again.
+    """Lands the rows that arrive on the given days, one file per feed and day. The same day has the same bytes again.
 
-    A feed without rows that day lands a file with a header only, or an empty one where the format has none. What a
-    marketplace sold lands in files beside those, by way of its own feed map.
+    A feed without rows on a day lands a file with a header only, or an empty one if the format has no header. Sales of
+    a marketplace land in additional files, through its own feed map.
     """
     days = list(days)
     for day in days:
@@ -50,9 +50,10 @@ def land_shop(zone: Zone, shop: Shop, days: Iterable[dt.date]) -> None:
 
 
 def write_truth(folder: Path, shop: Shop, days: Iterable[dt.date]) -> None:
-    """Write what the shop knows and its feeds do not tell, one Parquet file per kind and day. No pipeline reads it.
+    """Writes the truth about the shop, which its feeds do not contain, one Parquet file per kind and day.
 
-    The kind `defects` is by arrival day, and names records as they are landed: feed, arrived_on, source_file, record.
+    No pipeline reads it. The kind `defects` is by arrival day, and identifies records as landed: feed, arrived_on,
+    source_file, record.
     """
     for day in days:
         for kind, rows in {**shop.truth(day), DEFECTS: _landed_defects(shop, day)}.items():
@@ -65,7 +66,7 @@ def _file_name(feed: str, day: dt.date) -> str:
 
 
 def _landed_defects(shop: Shop, day: dt.date) -> pl.DataFrame:
-    """The defects among a day's arrivals, under the names of the records that hold them."""
+    """Returns the defects among a day's arrivals, with the records that have them."""
     files = {feed: _file_name(feed, day) for feed in _FORMATS}
     source_file = pl.col("feed").replace_strict(files, return_dtype=pl.String)
     return (
@@ -76,7 +77,7 @@ def _landed_defects(shop: Shop, day: dt.date) -> pl.DataFrame:
 
 
 def save_shop(zone_root: Path, shop: Shop) -> None:
-    """Remember which shop lands its files below the root."""
+    """Saves which shop lands its files below the root."""
     values: dict[str, Any] = {"seed": shop.seed, "start": shop.start}
     if isinstance(shop.preset, str):
         values["preset"] = shop.preset
@@ -87,7 +88,7 @@ def save_shop(zone_root: Path, shop: Shop) -> None:
 
 
 def load_shop(zone_root: Path) -> Shop | None:
-    """The shop that lands its files below the root, or None. Raises ShopFileError."""
+    """Returns the shop that lands its files below the root, or None. Raises ShopFileError."""
     path = zone_root / SHOP_FILE
     if not path.exists():
         return None

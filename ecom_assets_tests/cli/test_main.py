@@ -330,7 +330,7 @@ def test_there_is_nothing_to_verify_before_the_first_run(ecom: Ecom, data: Path)
 
 def test_a_map_that_ships_is_known_by_its_name(ecom: Ecom, tmp_path: Path) -> None:
     assert error(ecom("land", "online_retail", str(tmp_path))) == (
-        f"Error: Nothing to land. {tmp_path} holds no file like **/*.csv.gz."
+        f"Error: Nothing to land. No file in {tmp_path} matches **/*.csv.gz."
     )
 
 
@@ -387,15 +387,15 @@ def test_wrong_words_are_answered_in_a_line(ecom: Ecom, words: list[str], compla
     [
         (settings.FILE, "start = soon", ["stale"], f"{settings.FILE} cannot be read: "),
         ("landing/shop.toml", "seed = 1", ["shop", "2024-01-01"], "shop.toml cannot be used: 'start'"),
-        ("landing/feeds.toml", "orders = 1", ["stale"], "feeds.toml cannot be read: "),
+        ("landing/feeds.toml", "orders = 1", ["stale"], "feeds.toml: orders must be a table"),
         ("mine.toml", MAP.replace("files", "flies"), ["land", "data/mine.toml", "."], "line 2: "),
-        ("mine.toml", "[source", ["land", "data/mine.toml", "."], "line 1: this is no TOML"),
-        ("mine.toml", MAP, ["land", "data/mine.toml", "data"], "holds no file like *.csv."),
+        ("mine.toml", "[source", ["land", "data/mine.toml", "."], "line 1: invalid TOML"),
+        ("mine.toml", MAP, ["land", "data/mine.toml", "data"], "No file in data matches *.csv."),
         (
             "other.csv",
             "number,at\n",
             ["land", "data/map", "data"],
-            "Skipped other.csv, for its name tells no arrival day.",
+            "Skipped other.csv: no arrival day in its name.",
         ),
     ],
 )

@@ -198,7 +198,7 @@ def test_a_file_without_any_known_column_is_one_unreadable_record(tmp_path: Path
         (b"1,\xe9,2", "byte 0xE9 at position 3 is not UTF-8"),
         (b'1,"a"b,2', "text follows a closing quote"),
         (b'"1,a,2', "a quote is opened and never closed"),
-        (b"1,\0,2", "holds a NUL byte"),
+        (b"1,\0,2", "contains a NUL byte"),
         (b"1," + b"x" * RECORD_LIMIT + b",2", f"longer than {RECORD_LIMIT} bytes"),
     ],
 )
@@ -218,12 +218,12 @@ def test_a_broken_csv_line_is_set_aside_and_the_others_go_on(tmp_path: Path, lin
     ("line", "reason"),
     [
         (b'{"order_id":', "is broken JSON"),
-        (b"[1]", "is JSON, but no object"),
+        (b"[1]", "is JSON but not an object"),
         (b'{"note":"\xe9"}', "byte 0xE9"),
         (b'{"note":NaN}', "is broken JSON"),
         (b'{"note":1,}', "is broken JSON"),
-        (b'{"note":"\\ud800"}', "holds half a surrogate pair"),
-        (b'{"note":"\\u0000"}', "holds a NUL character"),
+        (b'{"note":"\\ud800"}', "contains half a surrogate pair"),
+        (b'{"note":"\\u0000"}', "contains a NUL character"),
         (b'{"note":' + b"[" * 100_000 + b"]" * 100_000 + b',"price":NaN}', "is broken JSON"),
     ],
 )
@@ -271,7 +271,7 @@ def test_a_byte_that_the_named_encoding_does_not_have_costs_its_line_only(tmp_pa
         found = read(con, [file], COLUMNS, Dialect(encoding="cp1252")).order("record").fetchall()
 
     assert [row[:3] for row in found] == [("1", "é", "2"), (None, None, None), ("5", "é", "6")]
-    assert found[1][7].startswith("line 3: holds bytes that are not cp1252 text")
+    assert found[1][7].startswith("line 3: contains bytes that are not cp1252 text")
 
 
 @pytest.mark.parametrize("content", [b"", b"order_id,note,price", b"\n\n"])

@@ -48,4 +48,4 @@ def test_a_byte_that_the_encoding_does_not_have_costs_its_line_only(tmp_path: Pa
     [first, wrong, last] = written(tmp_path, b"  1Zo\xeb  \n  2Zo\x81  \n  3Ben  \n", "cp1252")
 
     assert (first["name"], last["name"]) == ("Zoë", "Ben")
-    assert wrong["_problem"].startswith("line 2: holds bytes that are not cp1252 text")
+    assert wrong["_problem"].startswith("line 2: contains bytes that are not cp1252 text")

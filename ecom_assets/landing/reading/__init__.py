@@ -1,8 +1,8 @@
 """How landed files become rows of text.
 
-There are two ways: many good files at once inside DuckDB, and record by record in Python for a file that
-DuckDB refuses, so that one broken line costs one row. For good records both give equal rows.
-What the rows mean does not belong here.
+There are two ways: many good files at once in DuckDB, and record by record in Python for a file that DuckDB
+rejects, so that one broken line costs one row. For good records both return equal rows.
+The meaning of the rows does not belong here.
 """
 
 from collections.abc import Sequence
@@ -54,7 +54,7 @@ def read(
         if file.duplicate_of is not None:
             continue
         if not (file.is_closed or file.path.exists()):
-            raise FileNotFoundError(f"{file.path} is no longer there.")
+            raise FileNotFoundError(f"{file.path} no longer exists.")
         shape = parquet_shape(file.path, columns) if kind_of(file.name) == PARQUET else None
         if shape is None:
             streamed.append(file)
@@ -72,9 +72,9 @@ def read(
 
 
 def header(file: LandedFile, dialect: Dialect = OURS) -> tuple[str, ...] | None:
-    """The columns a file says it has: CSV's first line, Parquet's schema, the keys of JSON's first record.
+    """Returns the columns that a file names: CSV's first line, Parquet's schema, the keys of JSON's first record.
 
-    None where it says nothing that can be read.
+    None if they cannot be read.
     """
     kind = kind_of(file.name)
     if kind == PARQUET:

@@ -1,4 +1,4 @@
-"""The lines of text files and the fields of CSV records, one by one, with what cannot be read of them."""
+"""The lines of text files and the fields of CSV records, one by one, with the reason if one cannot be read."""
 
 import gzip
 import io
@@ -13,16 +13,16 @@ from typing import NamedTuple
 from ecom_assets.landing.reading.records import OURS, RAW_LIMIT, RECORD_LIMIT, Record, Unreadable
 
 UNPACKED_LIMIT, UNPACKED_RATIO = 64 << 20, 250
-"""A gzip file is read until it has given this many bytes, and this many times its own. Exports give a tenth of that."""
+"""A gzip file is read up to this many bytes and this many times its size. Exports reach a tenth of that."""
 
 
 def unpacked_limit(packed: int) -> int:
-    """The bytes that a gzip file of a size in bytes may unpack to."""
+    """Returns the bytes to which a gzip file of a size in bytes may unpack."""
     return max(UNPACKED_LIMIT, packed * UNPACKED_RATIO)
 
 
 class Line(NamedTuple):
-    """A line with its end, or with the reason why it is none."""
+    """A line with its end, or with the reason why it cannot be read."""
 
     number: int
     content: bytes
@@ -30,7 +30,7 @@ class Line(NamedTuple):
 
 
 def read_lines(path: Path, encoding: str) -> Iterator[Line]:
-    """The lines of a plain or gzipped file, within the limits of a record and of unpacking, as UTF-8.
+    """Yields the lines of a plain or gzipped file, within the limits of a record and of unpacking, as UTF-8.
 
     Ends are \\n, \\r\\n and \\r. A byte-order mark is left out.
     """
@@ -55,9 +55,9 @@ def read_lines(path: Path, encoding: str) -> Iterator[Line]:
 
 
 def _chunks(path: Path, encoding: str) -> Iterator[bytes]:
-    """The file's bytes, unpacked, as UTF-8 without a byte-order mark. Raises Unreadable where they break off.
+    """Yields the file's bytes, unpacked, as UTF-8 without a byte-order mark. Raises Unreadable where they break off.
 
-    A byte that is no text in the encoding becomes a surrogate, which is no UTF-8 either.
+    A byte that is invalid in the encoding becomes a surrogate, which is invalid UTF-8 too.
     """
     with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
         assert isinstance(stream, gzip.GzipFile | io.BufferedReader)
@@ -102,14 +102,16 @@ def _line(number: int, content: bytes, encoding: str, is_cut: bool) -> Line:
     if encoding != OURS.encoding:
         shown = content.decode(errors="surrogatepass").encode(errors="backslashreplace")
         if shown != content:
-            return Line(number, shown, f"holds bytes that are not {encoding} text; correct it and land the file again")
+            return Line(
+                number, shown, f"contains bytes that are not {encoding} text; correct it and land the file again"
+            )
     return Line(number, content)
 
 
 def decoded(content: bytes) -> str:
-    """The text of a record. Raises Unreadable where it is not UTF-8."""
+    """Returns the text of a record. Raises Unreadable if it is not UTF-8."""
     if b"\0" in content:
-        raise Unreadable("holds a NUL byte; write the file as UTF-8 text and land it again")
+        raise Unreadable("contains a NUL byte; write the file as UTF-8 text and land it again")
     try:
         return content.decode()
     except UnicodeDecodeError as error:
@@ -119,8 +121,8 @@ def decoded(content: bytes) -> str:
         ) from error
 
 
-def set_aside(line: Line, content: bytes, reason: str) -> Record:
-    """A record that begins on the line, with the reason why it cannot be read."""
+def unreadable_record(line: Line, content: bytes, reason: str) -> Record:
+    """Returns an unreadable record that starts on the line, with the reason."""
     text = content[:RAW_LIMIT].decode(errors="backslashreplace").rstrip("\r\n").replace("\0", "\\x00")
     more = f" … ({len(content)} bytes)" if len(content) > RAW_LIMIT else ""
     return Record((), problem=f"line {line.number}: {reason}", raw=text + more)
@@ -130,7 +132,7 @@ _QUOTED = re.compile(r' *"((?:[^"]|"")*+)("?)')
 
 
 def csv_fields(text: str, delimiter: str) -> list[str] | None:
-    """The fields of a CSV record, or None while a quote is open. Raises Unreadable where quoting is broken."""
+    """Returns the fields of a CSV record, or None while a quote is open. Raises Unreadable if quoting is broken."""
     if '"' not in text:
         return text.split(delimiter)
     fields, place = [], 0
@@ -156,9 +158,9 @@ def csv_fields(text: str, delimiter: str) -> list[str] | None:
 
 
 def csv_rows(lines: Iterator[Line], delimiter: str) -> Iterator[tuple[Line, bytes, list[str] | Unreadable]]:
-    """Each record's first line, bytes and fields, or why it has none.
+    """Yields each record's first line, bytes and fields, or the reason why it has no fields.
 
-    A quote that never closes costs its own line only: reading goes on with the next.
+    An unclosed quote costs only its own line: reading continues with the next.
     """
     waiting: deque[Line] = deque()
     while line := (waiting.popleft() if waiting else next(lines, None)):

@@ -1,4 +1,4 @@
-"""Parquet files: inside DuckDB, and row by row up to where one is damaged."""
+"""Parquet files: in DuckDB, and row by row up to the damage of a broken one."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -16,7 +16,7 @@ from ecom_assets.sql import identifier, literal
 
 
 def parquet_shape(path: Path, columns: Sequence[str]) -> Parquet | None:
-    """The shape of a file; None where it cannot be read or holds none of the columns."""
+    """Returns the shape of a file; None if it cannot be read or has none of the columns."""
     try:
         schema = pq.read_schema(path)
     except (OSError, pa.ArrowException):
@@ -29,7 +29,7 @@ def parquet_shape(path: Path, columns: Sequence[str]) -> Parquet | None:
 
 
 def _as_text(value: str, kind: pa.DataType) -> str:
-    """The text of a Parquet value, whatever the session's settings."""
+    """Returns SQL for the text of a Parquet value, whatever the session's settings."""
     if pa.types.is_nested(kind):
         return f"to_json({value})::VARCHAR"
     if pa.types.is_timestamp(kind) and kind.tz is not None:
@@ -38,7 +38,7 @@ def _as_text(value: str, kind: pa.DataType) -> str:
 
 
 def parquet_rows(shape: Parquet, files: Sequence[LandedFile], columns: Sequence[str]) -> str:
-    """SQL: the records of files of one shape, with where each came from."""
+    """Returns SQL for the records of files of one shape, with their provenance."""
     names = ", ".join(literal(file.name) for file in files)
     days = ", ".join(f"DATE {literal(file.arrived_on.isoformat())}" for file in files)
     given = ", ".join(identifier(name) for name in columns)
@@ -50,7 +50,7 @@ def parquet_rows(shape: Parquet, files: Sequence[LandedFile], columns: Sequence[
 
 
 def sound_and_damaged(files: list[LandedFile]) -> tuple[list[LandedFile], list[LandedFile]]:
-    """The Parquet files that can be decoded to the end, and those that cannot."""
+    """Returns the Parquet files that can be decoded to the end, and those that cannot."""
     with open_parser() as parser:
         if _decodes(parser, [file.path for file in files]):
             return files, []
@@ -68,7 +68,7 @@ def _decodes(parser: duckdb.DuckDBPyConnection, paths: Sequence[Path], limit: in
 
 
 def parquet_records(file: LandedFile, columns: Sequence[str]) -> Iterator[Record]:
-    """The rows before the damage, then one unreadable record for what follows; all rows where there is none."""
+    """Yields the rows before the damage and one unreadable record for the rest; all rows if there is no damage."""
     problem = "the Parquet file is damaged; land it again"
     shape = parquet_shape(file.path, columns)
     if shape is None:
@@ -76,7 +76,7 @@ def parquet_records(file: LandedFile, columns: Sequence[str]) -> Iterator[Record
             problem = no_known_column(pq.read_schema(file.path).names, columns)
     else:
         with TemporaryDirectory(prefix="landing-") as scratch, open_parser() as parser:
-            link = Path(scratch) / "file"  # for DuckDB may find none under its own path
+            link = Path(scratch) / "file"  # because DuckDB may not find it under its own path
             link.symlink_to(file.path.absolute())
             there = pq.read_metadata(link).num_rows
             rows = _readable_rows(parser, link, there)
@@ -91,7 +91,7 @@ def parquet_records(file: LandedFile, columns: Sequence[str]) -> Iterator[Record
 
 
 def _readable_rows(parser: duckdb.DuckDBPyConnection, path: Path, high: int) -> int:
-    """How many rows, of `high`, can be decoded before the damage."""
+    """Returns how many rows, of `high`, can be decoded before the damage."""
     low = 0
     while low < high:
         middle = (low + high + 1) // 2

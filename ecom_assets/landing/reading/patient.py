@@ -1,4 +1,4 @@
-"""A file record by record, so that one broken record costs one row."""
+"""Reading a file record by record, so that one broken record costs one row."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ecom_assets.landing.reading.lines import Line, csv_rows, decoded, read_lines, set_aside
+from ecom_assets.landing.reading.lines import Line, csv_rows, decoded, read_lines, unreadable_record
 from ecom_assets.landing.reading.parquet import parquet_records
 from ecom_assets.landing.reading.records import (
     BATCH_ROWS,
@@ -22,7 +22,7 @@ from ecom_assets.landing.zone import PARQUET, LandedFile, kind_of
 
 _CLOSED = "the file cannot be opened; let the user who runs the platform read it"
 _UNKNOWN_KIND = (
-    "the file is of no known kind: its name has to be UTF-8 and to end in .csv, .jsonl, .ndjson (each also with .gz) "
+    "the file has no known format: its name must be UTF-8 and end in .csv, .jsonl, .ndjson (each also with .gz) "
     "or .parquet; rename it"
 )
 
@@ -30,7 +30,7 @@ _UNKNOWN_KIND = (
 def patient_batches(
     file: LandedFile, columns: Sequence[str], schema: pa.Schema, dialect: Dialect, skip: int = 0
 ) -> Iterator[pa.RecordBatch]:
-    """A file record by record, without its first `skip` records. What cannot be read is a record with a problem."""
+    """Yields a file record by record, after the first `skip`. An unreadable record is one with a problem."""
     records = islice(enumerate(_records(file, columns, dialect), 1), skip, None)
     while some := list(islice(records, BATCH_ROWS)):
         values = zip(*(record.values for _, record in some), strict=True)
@@ -70,7 +70,7 @@ def _csv_records(lines: Iterator[Line], columns: Sequence[str], delimiter: str) 
     header: tuple[str, ...] = ()
     for line, content, fields in rows:
         if isinstance(fields, Unreadable):
-            yield set_aside(line, content, f"{fields} (this was to be the header)")
+            yield unreadable_record(line, content, f"{fields} (expected the header)")
             return
         header = column_labels(fields)
         break
@@ -82,12 +82,12 @@ def _csv_records(lines: Iterator[Line], columns: Sequence[str], delimiter: str) 
     others = [(name, place) for name, place in place_of.items() if name not in columns]
     for line, content, fields in rows:
         if isinstance(fields, Unreadable):
-            yield set_aside(line, content, str(fields))
+            yield unreadable_record(line, content, str(fields))
             continue
         if len(fields) == len(header) + 1 and not fields[-1]:
             fields.pop()
         if len(fields) != len(header):
-            yield set_aside(
+            yield unreadable_record(
                 line,
                 content,
                 f"has {len(fields)} fields where the header has {len(header)}; correct it and land the file again",
@@ -108,7 +108,7 @@ def _json_records(lines: Iterator[Line], columns: Sequence[str]) -> Iterator[Rec
                 continue
             yield _json_record(text, columns)
         except Unreadable as problem:
-            yield set_aside(line, line.content, str(problem))
+            yield unreadable_record(line, line.content, str(problem))
 
 
 def _json_record(text: str, columns: Sequence[str]) -> Record:
@@ -116,23 +116,23 @@ def _json_record(text: str, columns: Sequence[str]) -> Record:
         found = _DECODER.decode(text)
         _compact(found).encode()
     except UnicodeEncodeError as error:
-        raise Unreadable("holds half a surrogate pair; correct it and land the file again") from error
+        raise Unreadable("contains half a surrogate pair; correct it and land the file again") from error
     except json.JSONDecodeError as error:
         reason = f"{error.msg} at character {error.colno}"
         raise Unreadable(f"is broken JSON ({reason}); correct it and land the file again") from error
     except (ValueError, RecursionError) as error:
         raise Unreadable(f"is broken JSON ({error}); correct it and land the file again") from error
     if not isinstance(found, dict):
-        raise Unreadable("is JSON, but no object; write each record as {…} on a line of its own")
+        raise Unreadable("is JSON but not an object; write each record as {…} on its own line")
     values = [_value(found.get(name)) for name in columns]
     if any(value is not None and "\0" in value for value in values):
-        raise Unreadable("holds a NUL character; remove it and land the file again")
+        raise Unreadable("contains a NUL character; remove it and land the file again")
     unknown = {name: value for name, value in found.items() if name not in columns}
     return Record(values, _compact(unknown) if unknown else None)
 
 
 class _Number(str):
-    """A JSON number in the text in which it was sent."""
+    """A JSON number, as the text that was sent."""
 
 
 def _first_wins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -140,7 +140,7 @@ def _first_wins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON value")
+    raise ValueError(f"{name} is not a JSON value")
 
 
 _DECODER = json.JSONDecoder(
@@ -149,7 +149,7 @@ _DECODER = json.JSONDecoder(
 
 
 def _compact(value: Any) -> str:
-    """A JSON value as text without spaces; numbers as they were sent."""
+    """Returns a JSON value as text without spaces; numbers as sent."""
     if isinstance(value, dict):
         return "{" + ",".join(f"{_compact(key)}:{_compact(inner)}" for key, inner in value.items()) + "}"
     if isinstance(value, list):

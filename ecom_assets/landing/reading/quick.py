@@ -1,4 +1,4 @@
-"""Text files by statements over many of them; the patient way takes over where DuckDB refuses one."""
+"""Reading many text files per statement; a file that DuckDB rejects is read record by record."""
 
 import csv
 import mmap
@@ -21,21 +21,21 @@ from ecom_assets.landing.reading.statements import Shape, csv_shape, json_shape,
 from ecom_assets.landing.zone import PARQUET, LandedFile, kind_of
 
 _UNPACKED_BYTES = 256 << 20
-"""Files are unpacked together until they hold about this much."""
+"""Files are unpacked together up to about this size."""
 
 _UNPACK_FACTOR = 8
 _LOOKED_THROUGH_BYTES = 1 << 20
 
 
 class _Source(NamedTuple):
-    """A file, and where its bytes lie unpacked."""
+    """A file and the path of its unpacked bytes."""
 
     file: LandedFile
     path: Path
 
 
 class Stream:
-    """What DuckDB scans: a fresh pass over the files each time it asks."""
+    """What DuckDB scans: each scan is a new pass over the files."""
 
     def __init__(self, files: Sequence[LandedFile], columns: Sequence[str], dialect: Dialect) -> None:
         self._files, self._columns, self._dialect = tuple(files), tuple(columns), dialect
@@ -77,9 +77,9 @@ def _bounded(files: Sequence[LandedFile]) -> Iterator[list[LandedFile]]:
 def _prepare(
     file: LandedFile, columns: Sequence[str], dialect: Dialect, unpacked: Path
 ) -> tuple[_Source, Shape | None]:
-    """Unpack a file and look at its header. Without a shape the file needs the patient way.
+    """Unpacks a file and reads its header. Without a shape the file has to be read record by record.
 
-    DuckDB takes a truncated gzip for a whole one, hence the unpacking; and it keeps NUL bytes.
+    DuckDB accepts a truncated gzip as complete, hence the unpacking; and it keeps NUL bytes.
     """
     source = _Source(file, file.path)
     kind = kind_of(file.name)
@@ -110,7 +110,7 @@ def _prepare(
 
 
 def _ended(source: _Source, ended: Path) -> _Source:
-    """A copy with an end of its last line: among several files, DuckDB 2.0 drops a broken one without, silently."""
+    """Copies with a final line end: without it, DuckDB 2.0 silently drops a broken line between files."""
     if source.path != ended:
         shutil.copyfile(source.path, ended)
     with ended.open("ab") as stream:
@@ -119,7 +119,7 @@ def _ended(source: _Source, ended: Path) -> _Source:
 
 
 def _closes_quotes(path: Path, delimiter: str) -> bool:
-    """Whether a file that is not large has no quote that stays open or stands where it should not."""
+    """Returns whether a file that is not large has no unclosed or misplaced quote."""
     if path.stat().st_size > _LOOKED_THROUGH_BYTES:
         return False
     try:
@@ -133,7 +133,7 @@ def _closes_quotes(path: Path, delimiter: str) -> bool:
 def _quick_or_patient(
     shape: Shape, sources: list[_Source], columns: Sequence[str], schema: pa.Schema, dialect: Dialect
 ) -> Iterator[pa.RecordBatch]:
-    """All sources in one statement; where DuckDB refuses one, that one is read patiently and the others go on."""
+    """Reads all sources in one statement; one that DuckDB rejects is read record by record, and the others go on."""
     while sources:
         progress = _Progress()
         try:
@@ -155,7 +155,7 @@ def _quick_or_patient(
 
 
 class _Progress:
-    """How far a statement over several sources has come."""
+    """The progress of a statement over several sources."""
 
     def __init__(self, skip: int = 0) -> None:
         self.skip = skip
@@ -166,10 +166,10 @@ class _Progress:
 def _quick(
     shape: Shape, sources: list[_Source], columns: Sequence[str], schema: pa.Schema, progress: _Progress
 ) -> Iterator[pa.RecordBatch]:
-    """One statement over all sources. DuckDB gives the rows in the order of the files and within them.
+    """Runs one statement over all sources. DuckDB returns the rows in the order of the files and within them.
 
-    No batch holds memory of Python's or NumPy's: a thread of Arrow's may free it while the process ends, and the
-    interpreter would abort that thread.
+    No batch uses memory of Python or NumPy: an Arrow thread may free it while the process ends, and the interpreter
+    would abort that thread.
     """
     names = pa.array([source.file.name for source in sources])
     days = pa.array([source.file.arrived_on for source in sources], pa.date32())

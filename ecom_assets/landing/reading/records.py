@@ -1,4 +1,4 @@
-"""What a landed record becomes, whichever way it is read."""
+"""Records of landed files, whichever way they are read."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -6,17 +6,17 @@ from typing import NamedTuple
 import pyarrow as pa
 
 RECORD_LIMIT = 1 << 20
-"""Bytes a record may have; a longer one is set aside."""
+"""Maximum bytes of a record; a longer one is quarantined."""
 
 PROVENANCE = ("arrived_on", "source_file", "record", "unknown_columns", "problem", "raw_record")
 """Columns that stand beside those of the file."""
 
 PROBLEM, RAW = "_problem", "_raw"
-"""Columns of a landed Parquet file that carry a record which could not be read further upstream."""
+"""Columns of a landed Parquet file that carry a record which could not be read upstream."""
 
 
 class Dialect(NamedTuple):
-    """How text files are written. The landing zone's own are always the default."""
+    """The format of text files. The landing zone's own files always have the default."""
 
     delimiter: str = ","
     encoding: str = "utf-8"
@@ -28,11 +28,11 @@ BATCH_ROWS = 20_480
 
 
 class Unreadable(Exception):
-    """Why a record, or the rest of a file, cannot be read, and what to do."""
+    """The reason why a record, or the rest of a file, cannot be read, and what to do."""
 
 
 class Record(NamedTuple):
-    """A record read patiently: its values, or why there are none."""
+    """A record: its values, or the problem why it has none."""
 
     values: Sequence[str | None]
     unknown: str | None = None
@@ -41,7 +41,7 @@ class Record(NamedTuple):
 
 
 def batch_schema(columns: Sequence[str]) -> pa.Schema:
-    """The columns of landed records: the feed's, as text, and where each record came from."""
+    """Returns the columns of landed records: the feed's, as text, and their provenance."""
     return pa.schema(
         [
             *((name, pa.string()) for name in columns),
@@ -56,7 +56,7 @@ def batch_schema(columns: Sequence[str]) -> pa.Schema:
 
 
 def column_labels(names: Iterable[str]) -> tuple[str, ...]:
-    """The names of a header, stripped; a name that is empty or was there before gets its place added."""
+    """Returns the names of a header, stripped; an empty or repeated name gets its position appended."""
     labels: dict[str, None] = {}
     for place, name in enumerate(names, 1):
         stripped = name.strip()
@@ -65,9 +65,9 @@ def column_labels(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def no_known_column(header: Iterable[str], columns: Sequence[str]) -> str:
-    """What is said of a file whose header names no column of the feed."""
+    """Returns the problem of a file whose header names no column of the feed."""
     found, wanted = ", ".join(header), ", ".join(columns)
     return (
-        f"none of the feed's columns is in the header; found: {found[:500]}; wanted: {wanted}; "
+        f"the header has none of the feed's columns; found: {found[:500]}; wanted: {wanted}; "
         "name the columns, separated by commas, and land the file again"
     )

@@ -1,4 +1,4 @@
-"""The SQL by which DuckDB reads many files of one shape at once."""
+"""The SQL with which DuckDB reads many files of one shape at once."""
 
 import glob
 import json
@@ -15,23 +15,23 @@ from ecom_assets.sql import connect, identifier, literal
 
 
 class Csv(NamedTuple):
-    """CSV files of one header."""
+    """CSV files with the same header."""
 
     header: tuple[str, ...]
     delimiter: str
     alone: Path | None
-    """The file, where it has to be read by a statement of its own: among several, DuckDB 1.5 takes a quote that
-    never closes for the end of its file, and says nothing. A large file is not looked through for one."""
+    """The file, if it needs its own statement: among several files, DuckDB 1.5 silently ends a file at an unclosed
+    quote, and a large file is not searched for one."""
 
 
 class JsonLines(NamedTuple):
-    """JSON Lines files whose first record has the same keys."""
+    """JSON Lines files whose first records have the same keys."""
 
     usual_keys: tuple[str, ...]
 
 
 class Parquet(NamedTuple):
-    """Parquet files of one schema: its columns, their types, and SQL for the text of each."""
+    """Parquet files with the same schema: columns, types, and SQL for the text of each."""
 
     names: tuple[str, ...]
     types: tuple[str, ...]
@@ -43,9 +43,9 @@ Shape = Csv | JsonLines
 
 
 def statement(shape: Shape | Parquet, columns: Sequence[str], paths: Iterable[Path]) -> str:
-    """The statement that reads files of one shape: file_index, columns, unknown_columns, problem, raw_record.
+    """Returns the statement that reads files of one shape: file_index, columns, unknown_columns, problem, raw_record.
 
-    It has no parameters: with some, DuckDB's relation would fetch all rows before it gave the first.
+    It has no parameters: with parameters, DuckDB's relation would fetch all rows before it returns the first.
     """
     files = f"[{', '.join(literal(exact_path(path)) for path in paths)}]"
     if isinstance(shape, JsonLines):
@@ -75,22 +75,22 @@ def statement(shape: Shape | Parquet, columns: Sequence[str], paths: Iterable[Pa
 
 
 _RISKY_NUMBER = r"[:\[,]\s*-?(?:[0-9.]{16,}|0\.0000|[0-9]+\.[0-9]+0\s*[,\]}]|[0-9.]+[eE])|-0\s*[,\]}]"
-"""Numbers that DuckDB might write otherwise than they were sent."""
+"""Numbers that DuckDB might write differently from the text that was sent."""
 
 _NOT_STRICT = r",\s*[\]}]|[:\[,]\s*-?(?:NaN|nan|NAN|Inf|inf|INF)|\\u00[01]"
-"""What DuckDB's JSON accepts and we do not, or writes in a way of its own."""
+"""JSON that DuckDB accepts and we do not, or that it writes differently."""
 
 _QUOTABLE = r'"((?:[^"\\]|\\.)*)"|(-?[0-9][-+.0-9eE]*)'
 """A JSON string or number; both become strings, so that a number keeps its text."""
 
 _ODD_VALUE = r'":\s*(?:[\[{NIi]|n[^u]|-[^1-9]|-?[0-9]*(?:[0-9.]{16}|\.[0-9]*(?:[0-9]0\s*[,}]|[eE]|0000)|[eE]))'
-"""A value that is nested, or that DuckDB might write otherwise. RE2 skips fast to the text it begins with."""
+"""A value that is nested, or that DuckDB might write differently. RE2 skips fast to a fixed prefix."""
 
 _ODD_END = r",\s*\}"
 
 
 def _json_query(usual_keys: Sequence[str], columns: Sequence[str], files: str) -> str:
-    """Plain lines, with the first line's keys and values that DuckDB keeps as sent, are taken apart at once."""
+    """Returns the query. Plain lines (the first line's keys, values that DuckDB keeps as sent) take a fast path."""
     paths = ", ".join(literal("/" + name.replace("~", "~0").replace("/", "~1")) for name in columns)
     known = f"[{', '.join(map(literal, columns))}]"
     usual = f"[{', '.join(map(literal, usual_keys))}]::VARCHAR[]"
@@ -139,17 +139,17 @@ def _json_query(usual_keys: Sequence[str], columns: Sequence[str], files: str) -
 
 
 def exact_path(path: Path) -> str:
-    """A path for DuckDB, which takes one with * ? or [ for a pattern. It finds none where a backslash stands too."""
+    """Returns an escaped path: DuckDB reads * ? and [ as a pattern. It finds no path that has a backslash too."""
     return glob.escape(str(path))
 
 
 def open_parser() -> duckdb.DuckDBPyConnection:
-    """A connection on which reading may fail without harm to the caller's transaction."""
+    """Returns a connection on which reading may fail without affecting the caller's transaction."""
     return connect()
 
 
 def json_shape(first_line: bytes) -> JsonLines | None:
-    """The shape of a file whose first line this is; None where it is no JSON object."""
+    """Returns the shape of a file with this first line; None if it is not a JSON object."""
     try:
         first = json.loads(first_line)
     except ValueError:
@@ -158,7 +158,7 @@ def json_shape(first_line: bytes) -> JsonLines | None:
 
 
 def csv_shape(first_line: bytes, columns: Sequence[str], delimiter: str, alone: Path | None) -> Csv | None:
-    """The shape of a file whose first line this is; None where it is no plain header with a known column."""
+    """Returns the shape of a file with this first line; None if it is not a plain header with a known column."""
     try:
         fields = csv_fields(first_line.removeprefix(BOM_UTF8).decode().rstrip("\r\n"), delimiter)
     except (UnicodeDecodeError, Unreadable):

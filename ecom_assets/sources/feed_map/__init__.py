@@ -1,6 +1,6 @@
-"""Own data without code: a TOML file says how a foreign export becomes our feeds.
+"""Feed maps: a TOML file that turns a foreign export into our feeds, without code.
 
-    [source]                                  # what the files are
+    [source]                                  # the files
     files = "*.csv.gz"                        # pattern below the folder
     arrival_day = { file_name = "{day}.csv.gz" }
 
@@ -14,44 +14,43 @@
     status = { constant = "paid" }
 
 A value starts as a source column (`from`), a `constant`, a product (`multiply`), joined text (`concat`; its parts are
-column names, or { text = "-" }) or an ordinal (`ordinal`: the line's place among all readable lines of the file with
-equal values in those columns, so that changing a condition renumbers nothing). Where an export tells what a line costs
-but not a unit, `price_of = [amount, quantity]` is the least price with four decimals at which the units cost no less,
-and `rounding_of` the same two what they cost more: the line's discount. Then, in this order, a value may be changed by
-`strip_suffix`, `time_format`, `values`, `negate`, `abs`, and replaced by the first `when` that holds.
-In a group, or `over` columns, `take` picks one of the values: first (the first that is not null), min, max, sum, count.
-Numbers are exact decimals of up to six places, without exponent. What is no such number, or no time, where one is
-wanted passes as it was sent; among several values, sum, min and max give it before any number, so that it is seen.
+column names, or { text = "-" }) or an ordinal (`ordinal`: the line's position among all readable lines of the file with
+equal values in those columns, so that changing a condition renumbers nothing). If an export has the amount of a line
+but not its unit price, `price_of = [amount, quantity]` is the lowest price with four decimals at which the units cost
+at least the amount, and `rounding_of` the same two is the excess: the line's discount. Then, in this order, a value can
+be changed by `strip_suffix`, `time_format`, `values`, `negate`, `abs`, and replaced by the first `when` that holds. In
+a group, or `over` columns, `take` picks one of the values: first (the first that is not null), min, max, sum, count.
+Numbers are exact decimals with up to six places, without exponent. A text that is not a valid number or time is landed
+as sent; among several values, sum, min and max return such a text before any number, so that it is noticed.
 
-Exports that write 1.234,50 say so in [source]: `decimal = ","` and `thousands = "."`. It counts for the columns that
-are read as numbers; among these, 12.50 is then set aside rather than guessed at.
+Exports that write 1.234,50 declare it in [source]: `decimal = ","` and `thousands = "."`. This applies to the columns
+that are read as numbers; in these, 12.50 is then quarantined rather than guessed.
 
-Moments land in UTC, with their offset. Those that are sent without one are of the time zone that [source] names, as
-`time_zone = "Europe/Berlin"`, else of UTC: exports of several zones may go into one feed. There too, `currency` says
-in what the amounts are, for those who read the map.
+Timestamps land in UTC, with their offset. Those sent without one are in the time zone of [source], e.g. `time_zone =
+"Europe/Berlin"`, by default UTC: exports of several zones can share a feed. `currency`, in [source] too, is for readers
+of the map only.
 
-A source file, told by its path below the folder, replaces whatever it gave when it was landed before, on every day:
-exports that hold the latest lines only need a name of their own each time.
+A source file is identified by its path below the folder, and replaces all rows of its earlier landings, on every day:
+exports that contain only the latest lines need a new name each time.
 
-A feed may take `files` of its own. Columns of other files come beside those of a line by a lookup, and are null where
-it finds nothing:
+A feed can have its own `files`. A lookup adds columns of other files to those of a line, null if it finds no match:
 
     [lookup.categories]
     files = "categories.csv"
-    on = { category = "id" }                  # the line's column = the lookup's, which no two of its lines share
+    on = { category = "id" }                  # the line's column = the lookup's, unique there
 
     [feed.products.columns]
     category = "categories.name"
 
-The calendar tells the first and last business day, where none stands yet, and the weekdays on which the feeds are due,
-where feeds.toml in the landing zone says nothing of them; without `due` that is every day:
+The calendar sets the first and last business day, if the shop has none yet, and the weekdays on which the feeds are
+due, if feeds.toml in the landing zone does not set them; without `due`, every day:
 
     [calendar]
     start = 2024-01-01
     end = 2024-12-31
     due = ["mon", "tue", "wed", "thu", "fri"]
 
-A file of fixed width needs the places of its columns, the first and last character of each, counted from 1:
+A fixed-width file needs the places of its columns: the first and last character of each, counted from 1:
 
     [source]
     format = "fixed"

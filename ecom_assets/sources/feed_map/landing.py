@@ -1,4 +1,4 @@
-"""Landing an export as its map says: one Parquet file per feed, source file and arrival day."""
+"""Landing an export with its feed map: one Parquet file per feed, source file and arrival day."""
 
 import datetime as dt
 import difflib
@@ -23,7 +23,7 @@ from ecom_assets.sources import fixed_width
 from ecom_assets.sources.feed_map.model import PLAIN, Feed, FeedMap, Lookup
 from ecom_assets.sources.feed_map.report import EXAMPLES, FileReport, LandReport
 from ecom_assets.sources.feed_map.sources import (
-    UNTOLD,
+    UNKNOWN_DAY,
     NothingToLand,
     SourceFile,
     batches,
@@ -35,10 +35,10 @@ from ecom_assets.sources.feed_map.sql import (
     condition_of_all,
     day_of_line,
     listed,
-    no_day_told,
-    no_moment_read,
     number_text,
     statement,
+    unread_moments,
+    why_no_day,
 )
 from ecom_assets.sql import connect, identifier
 
@@ -46,12 +46,12 @@ from ecom_assets.sql import connect, identifier
 def land(
     feed_map: FeedMap, folder: Path, zone: Zone, check: Callable[[Window], object] = lambda days: None
 ) -> LandReport:
-    """Turn the export in `folder` into files of the landing zone, one Parquet file per feed, source file and day.
+    """Turns the export in `folder` into files of the landing zone, one Parquet file per feed, source file and day.
 
     Landing the same files again changes nothing. A line that cannot be read goes, with its reason, to the feed
-    named by `unreadable`. Nothing is written before all has been read and `check`, which gets the first and last
-    arrival day, has not raised. Raises FeedMapError where the export lacks a column the map names, NothingToLand where
-    the folder holds no file that lands.
+    named by `unreadable`. Nothing is written before all files are read and `check`, which gets the first and last
+    arrival day, has passed. Raises FeedMapError if the export lacks a column that the map names, NothingToLand if the
+    folder has no file that lands.
     """
     folder = Path(folder)
     reports: list[FileReport] = []
@@ -65,10 +65,10 @@ def land(
             except NothingToLand as error:
                 missing.append(str(error))
                 continue
-            skipped += [f"{name}, for its name tells no arrival day" for name in nameless]
+            skipped += [f"{name}: no arrival day in its name" for name in nameless]
             for batch in batches(files):
                 reports += _land_batch(part, batch, folder, staged)
-        skipped += [f"{report.name}, for {report.without_day}" for report in reports if report.without_day]
+        skipped += [f"{report.name}: {report.without_day}" for report in reports if report.without_day]
         reports = [report for report in reports if not report.without_day]
         if not reports:
             raise NothingToLand("Nothing to land. " + " ".join([*missing, *(f"Skipped {each}." for each in skipped)]))
@@ -84,7 +84,7 @@ def land(
 
 
 def _stage_emptied(feed: Feed, reports: Sequence[FileReport], staged: Zone, zone: Zone) -> int:
-    """Stage a file without rows wherever a source file stands that now gives none there. Gives how many had rows."""
+    """Stages an empty file for each landed file whose source now has no such rows. Returns how many had rows."""
     empty = pl.DataFrame(schema=dict.fromkeys((*feed.columns, PROBLEM, RAW), pl.String))
     names = {landed_name(report.name) for report in reports if feed.name in report.rows}
     emptied = 0
@@ -98,16 +98,16 @@ def _stage_emptied(feed: Feed, reports: Sequence[FileReport], staged: Zone, zone
 
 
 def _publish(staged: Zone, zone: Zone) -> None:
-    """Write the staged files to the landing zone, but for those that stand there already."""
+    """Writes the staged files to the landing zone, except those that are landed already."""
     for path in sorted(staged.root.glob("*/*/*")):
         feed, day, name = path.relative_to(staged.root).parts
-        standing = zone.root / feed / day / name
-        if not (standing.exists() and filecmp.cmp(path, standing, shallow=False)):
+        landed = zone.root / feed / day / name
+        if not (landed.exists() and filecmp.cmp(path, landed, shallow=False)):
             zone.write(feed, dt.date.fromisoformat(day), name, partial(shutil.copyfile, path))
 
 
 def _due_otherwise(feed_map: FeedMap, zone: Zone) -> Iterator[str]:
-    """Let the feeds without settings be due as the map says. Gives those whose settings say otherwise, and stay."""
+    """Saves the map's due days for feeds without settings. Yields the feeds whose own settings differ, and stay."""
     if feed_map.due is None:
         return
     for feed in feed_map.feeds:
@@ -128,21 +128,21 @@ def _land_batch(feed_map: FeedMap, files: Sequence[SourceFile], folder: Path, zo
         _read(con, feed_map, files, columns, "sent")
         looked_up = [_join(con, feed_map, lookup, wanted, folder) for lookup, wanted in feed_map.lookups_used()]
         joined = " ".join(["sent", *looked_up])
-        told = {"arrived_on": day_of_line(feed_map.arrival_day)}
-        if feed_map.marks != PLAIN:
-            told |= {column: number_text(column, feed_map.marks) for column in feed_map.number_columns()}
-        replaced = ", ".join(f"{sql} as {identifier(column)}" for column, sql in told.items())
+        computed = {"arrived_on": day_of_line(feed_map.arrival_day)}
+        if feed_map.number_format != PLAIN:
+            computed |= {column: number_text(column, feed_map.number_format) for column in feed_map.number_columns()}
+        replaced = ", ".join(f"{sql} as {identifier(column)}" for column, sql in computed.items())
         con.execute(f"create table lines as select * replace ({replaced}) from {joined}")
         landed = {feed.name: _land_feed(con, feed_map, feed, files, zone) for feed in feed_map.feeds}
         taken = " or ".join(condition_of_all(feed.where) for feed in feed_map.feeds)
         counted = con.execute(
             f"""
-            select source_file, case when min(arrived_on) = $1 then {no_day_told(feed_map.arrival_day)} else '' end,
+            select source_file, case when min(arrived_on) = $1 then {why_no_day(feed_map.arrival_day)} else '' end,
                 count(*), count(problem), count(*) filter (problem is null and not ({taken})),
                 coalesce(list(problem order by record) filter (problem is not null), [])[:{EXAMPLES}],
-                {no_moment_read(feed_map.feeds)}
+                {unread_moments(feed_map.feeds)}
             from lines group by all""",
-            [UNTOLD],
+            [UNKNOWN_DAY],
         ).fetchall()
     counts: Mapping[str, Sequence[Any]] = {name: rest for name, *rest in counted}
     for file in files:
@@ -153,7 +153,7 @@ def _land_batch(feed_map: FeedMap, files: Sequence[SourceFile], folder: Path, zo
 def _read(
     con: duckdb.DuckDBPyConnection, feed_map: FeedMap, files: Sequence[SourceFile], columns: Sequence[str], table: str
 ) -> None:
-    """Make a table of the files' records. Raises FeedMapError for a column that one does not have."""
+    """Makes a table of the files' records. Raises FeedMapError for a column that a file does not have."""
     with TemporaryDirectory(prefix="feed-map-") as scratch:
         if feed_map.layout:
             unpacked = [replace(file, location=f"{scratch}/{number}") for number, file in enumerate(files)]
@@ -167,9 +167,9 @@ def _read(
 def _join(
     con: duckdb.DuckDBPyConnection, feed_map: FeedMap, lookup: Lookup, columns: Sequence[str], folder: Path
 ) -> str:
-    """Make a table of a lookup's files, and give the SQL that joins it to the lines.
+    """Makes a table of a lookup's files, and returns the SQL that joins it to the lines.
 
-    Raises FeedMapError where two of its lines share a key, or one cannot be read.
+    Raises FeedMapError if two of its lines share a key, or one cannot be read.
     """
     place = ["lookup", lookup.name]
     table, keys = identifier(f"lookup {lookup.name}"), listed(lookup.on.values())
@@ -177,8 +177,8 @@ def _join(
     for name, problem in con.execute(f"select source_file, problem from {table} where problem is not null").fetchall():
         feed_map.text.fail(place, f"{lookup.name} cannot be read: {name}, {problem}")
     for *key, many in con.execute(f"select {keys}, count(*) from {table} group by all having count(*) > 1").fetchall():
-        told = f"{many} lines for {', '.join(lookup.on.values())} {', '.join(map(str, key))}"
-        feed_map.text.fail(place, f"{lookup.name} has {told}.")
+        repeated = f"{many} lines for {', '.join(lookup.on.values())} {', '.join(map(str, key))}"
+        feed_map.text.fail(place, f"{lookup.name} has {repeated}; a key must be unique.")
     named = ", ".join(f"{identifier(column)} as {identifier(f'{lookup.name}.{column}')}" for column in columns)
     equal = " and ".join(
         f"sent.{identifier(ours)} = {identifier(lookup.name)}.{identifier(f'{lookup.name}.{theirs}')}"
@@ -190,7 +190,7 @@ def _join(
 def _land_feed(
     con: duckdb.DuckDBPyConnection, feed_map: FeedMap, feed: Feed, files: Sequence[SourceFile], zone: Zone
 ) -> dict[str, int]:
-    """Write one feed's files. Gives the number of readable rows per source file."""
+    """Writes one feed's files. Returns the number of readable rows per source file."""
     unreadable = feed.name == feed_map.unreadable
     frame = con.sql(statement(feed, feed_map.time_zone, with_unreadable=unreadable)).pl()
     parts = frame.partition_by("arrived_on", "source_file", as_dict=True, include_key=False, maintain_order=True)
@@ -203,7 +203,7 @@ def _land_feed(
     names = {file.name: landed_name(file.source) for file in files}
     rows: dict[str, int] = {}
     for (day, source_file), part in parts.items():
-        if day == UNTOLD:
+        if day == UNKNOWN_DAY:
             continue
         _write(zone, feed.name, day, names[source_file], part)
         rows[source_file] = rows.get(source_file, 0) + part[PROBLEM].null_count()
@@ -213,9 +213,9 @@ def _land_feed(
 def _refuse_missing_columns(
     con: duckdb.DuckDBPyConnection, feed_map: FeedMap, files: Sequence[SourceFile], columns: Sequence[str], table: str
 ) -> None:
-    """Raise FeedMapError for a column that a file does not have.
+    """Raises FeedMapError for a column that a file does not have.
 
-    A record of JSON need not have each key: there, one is missing where no record has it and another is much like it.
+    A JSON record need not have each key: a key is missing only if no record has it and a similar key exists.
     """
     counts = ", ".join(f"count({identifier(column)})" for column in columns)
     [found] = con.execute(f"select {counts} from {identifier(table)}").fetchall()

@@ -1,4 +1,4 @@
-"""A feed map that has been read and checked."""
+"""A feed map, read and checked."""
 
 import datetime as dt
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -9,16 +9,16 @@ from ecom_assets.landing.reading import Dialect
 from ecom_assets.sources.feed_map.toml_text import TomlText
 from ecom_assets.sources.fixed_width import Layout
 
-_RECKONED = ("multiply", "price_of", "rounding_of")
-_NAMING = ("from", *_RECKONED, "concat", "ordinal", "over")
+_COMPUTED = ("multiply", "price_of", "rounding_of")
+_NAMING = ("from", *_COMPUTED, "concat", "ordinal", "over")
 _CHANGED_NUMBERS = frozenset({"negate", "abs"})
 LIMITS = frozenset({"greater", "greater_or_equal", "less", "less_or_equal"})
-"""What a condition asks of a number."""
+"""Conditions that compare numbers."""
 
 
 @dataclass(frozen=True)
 class Feed:
-    """One feed of a map: its files and lines, how its columns come about, and which are moments and numbers."""
+    """One feed of a map: its files and lines, the values of its columns, and which are timestamps and numbers."""
 
     name: str
     files: str
@@ -31,34 +31,34 @@ class Feed:
 
 @dataclass(frozen=True)
 class Lookup:
-    """Files whose columns stand beside those of a line, found by equal values: the line's columns to the lookup's."""
+    """Files that are joined to the lines by equal values; `on` maps the line's columns to the lookup's."""
 
     name: str
     files: str
     on: Mapping[str, str]
 
     def columns_of(self, names: Collection[str]) -> list[str]:
-        """Its own columns among those that are named with the lookup before them."""
+        """Returns the lookup's columns among names like `lookup.column`."""
         return [name.removeprefix(f"{self.name}.") for name in names if name.startswith(f"{self.name}.")]
 
 
 @dataclass(frozen=True)
-class Marks:
-    """How the numbers of an export are written: what stands before their decimals, and between their thousands."""
+class NumberFormat:
+    """The number format of an export: its decimal and thousands separators."""
 
     decimal: str = "."
     thousands: str | None = None
 
 
-PLAIN = Marks()
+PLAIN = NumberFormat()
 
 
 @dataclass(frozen=True)
 class FeedMap:
-    """A map that has been read and checked.
+    """A map, read and checked.
 
-    `time_zone` (IANA name) is that of moments without offset. `start` and `end` are the first and last business day,
-    `due` the weekdays, Monday 0 to Sunday 6, on which the feeds are due, each where given.
+    `time_zone` (IANA name) is that of timestamps without offset. `start` and `end` are the first and last business day,
+    `due` the weekdays, Monday 0 to Sunday 6, on which the feeds are due; None if not given.
     """
 
     text: TomlText
@@ -66,7 +66,7 @@ class FeedMap:
     format: str | None
     dialect: Dialect
     layout: Layout | None
-    marks: Marks
+    number_format: NumberFormat
     time_zone: str
     start: dt.date | None
     end: dt.date | None
@@ -76,7 +76,7 @@ class FeedMap:
     feeds: tuple[Feed, ...]
 
     def by_files(self) -> Iterator[tuple[str, "FeedMap"]]:
-        """Each pattern of files, with the map of the feeds that take them."""
+        """Yields each pattern of files with the map of the feeds that read them."""
         for files in dict.fromkeys(feed.files for feed in self.feeds):
             feeds = tuple(feed for feed in self.feeds if feed.files == files)
             named = [feed.name for feed in feeds if feed.name == self.unreadable]
@@ -84,7 +84,7 @@ class FeedMap:
             yield files, replace(self, feeds=feeds, unreadable=[*named, *of_lines, feeds[0].name][0])
 
     def source_columns(self) -> list[str]:
-        """Every column that the map names of the files themselves."""
+        """Returns every column of the files themselves that the map names."""
         names = self._columns_named()
         looked_up = [lookup for lookup in self.lookups if lookup.columns_of(names)]
         others = {f"{lookup.name}.{column}" for lookup in looked_up for column in lookup.columns_of(names)}
@@ -92,19 +92,19 @@ class FeedMap:
         return [name for name in dict.fromkeys([*names, *keys]) if name not in others]
 
     def number_columns(self) -> list[str]:
-        """The source columns that are read as numbers."""
+        """Returns the source columns that are read as numbers."""
         names: dict[str, None] = {}
         for feed in self.feeds:
             conditions = [*feed.where, *(each for value in feed.columns.values() for each in value.get("when", ()))]
             names |= {each["column"]: None for each in conditions if not LIMITS.isdisjoint(each)}
             for name, value in feed.columns.items():
-                names |= dict.fromkeys(_named_under(value, _RECKONED))
+                names |= dict.fromkeys(_named_under(value, _COMPUTED))
                 if name in feed.numbers or not _CHANGED_NUMBERS.isdisjoint(value):
                     names |= dict.fromkeys(_named_under(value, ("from",)))
         return list(names)
 
     def lookups_used(self) -> Iterator[tuple[Lookup, list[str]]]:
-        """The lookups that the feeds name, with the columns that they need of each."""
+        """Returns the lookups that the feeds name, with the columns that they need from each."""
         names = self._columns_named()
         for lookup in self.lookups:
             if columns := lookup.columns_of(names):
@@ -121,7 +121,7 @@ class FeedMap:
 
 
 def _named_under(value: Mapping[str, Any], keys: Sequence[str]) -> Iterator[str]:
-    """The source columns under some keys of a value."""
+    """Yields the source columns under some keys of a value."""
     for key in keys:
         named = value.get(key, ())
         for part in [named] if isinstance(named, str) else named:

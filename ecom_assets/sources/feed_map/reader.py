@@ -1,4 +1,4 @@
-"""Reading a feed map: what its TOML says, checked, and every mistake told with its line."""
+"""Reading a feed map: its TOML, checked; every error names the line."""
 
 import datetime as dt
 import difflib
@@ -14,7 +14,7 @@ from ecom_assets.errors import suggestion
 from ecom_assets.feeds import feed_contracts
 from ecom_assets.landing.reading import PROVENANCE, Dialect
 from ecom_assets.landing.zone import WEEKDAYS, FeedSettings
-from ecom_assets.sources.feed_map.model import LIMITS, Feed, FeedMap, Lookup, Marks
+from ecom_assets.sources.feed_map.model import LIMITS, Feed, FeedMap, Lookup, NumberFormat
 from ecom_assets.sources.feed_map.sql import OPERATORS, refusal
 from ecom_assets.sources.feed_map.toml_text import TomlText
 from ecom_assets.sources.fixed_width import Layout
@@ -39,15 +39,15 @@ _FEED_KEYS = ("files", "where", "group_by", "columns")
 _STARTS = ("from", "constant", "multiply", "concat", "ordinal", "price_of", "rounding_of")
 _CHANGES = ("strip_suffix", "time_format", "values", "negate", "abs", "when", "take", "over")
 _CHANGED_TEXTS = frozenset({"strip_suffix", "time_format", "negate", "abs"})
-"""What makes another text of one that the map itself holds."""
+"""Keys that change a text which the map itself contains."""
 _TAKES = ("first", "min", "max", "sum", "count")
 _THOUSANDS = ".,'_ \u00a0\u202f\u2019"
-_MOST_FACTORS = 6
-"""Their decimals together are the 36 that DuckDB's decimals hold."""
+_MAX_FACTORS = 6
+"""Six factors with six decimals each reach the 36 decimals that DuckDB supports."""
 
 
 def load_map(path: Path) -> FeedMap:
-    """The map in a TOML file. Raises FeedMapError for any mistake, OSError where the file cannot be read."""
+    """Returns the map in a TOML file. Raises FeedMapError for any mistake, OSError if the file cannot be read."""
     toml = TomlText(Path(path))
     given = toml.parsed()
     toml.known(given, ("source", "calendar", "lookup", "feed"), [])
@@ -73,7 +73,7 @@ def load_map(path: Path) -> FeedMap:
         format=texts["format"],
         dialect=_dialect(toml, texts["delimiter"] or ",", texts["encoding"] or "utf-8"),
         layout=_layout(toml, source),
-        marks=_marks(toml, texts["decimal"] or ".", texts["thousands"]),
+        number_format=_number_format(toml, texts["decimal"] or ".", texts["thousands"]),
         time_zone=time_zone,
         start=start,
         end=end,
@@ -87,25 +87,25 @@ def load_map(path: Path) -> FeedMap:
 
 
 def _refuse_odd_names(toml: TomlText, made: FeedMap) -> None:
-    """Refuse source columns that cannot be meant."""
+    """Fails on source columns that cannot exist."""
     looked_up = [columns for _, columns in made.lookups_used()]
     lookups = [lookup.name for lookup in made.lookups]
     for names in (made.source_columns(), *looked_up):
         _refuse_alike(toml, names)
         for name in names:
             if not name:
-                toml.fail_at(name, f"{name!r} is no name of a source column.")
+                toml.fail_at(name, f"{name!r} is not a valid name of a source column.")
             if name.lower() in PROVENANCE:
-                toml.fail_at(name, f"{name!r} is a name of ours; rename it in the export.")
+                toml.fail_at(name, f"{name!r} is reserved; rename it in the export.")
             if made.layout and name not in made.layout.places:
-                toml.fail_at(name, f"{name!r} has no place{suggestion(name, made.layout.places)}")
+                toml.fail_at(name, f"{name!r} is not in places{suggestion(name, made.layout.places)}")
             before, dot, _ = name.partition(".")
             if dot and (close := difflib.get_close_matches(before, lookups, 1)):
-                toml.fail_at(name, f"{name!r} names no lookup; did you mean {close[0]!r}?")
+                toml.fail_at(name, f"unknown lookup in {name!r}; did you mean {close[0]!r}?")
 
 
 def _refuse_alike(toml: TomlText, names: Sequence[str]) -> None:
-    """Refuse names that DuckDB does not tell apart."""
+    """Fails on names that DuckDB does not distinguish."""
     spelled: dict[str, str] = {}
     for name in names:
         if (other := spelled.setdefault(name.lower(), name)) != name:
@@ -114,29 +114,29 @@ def _refuse_alike(toml: TomlText, names: Sequence[str]) -> None:
 
 def _dialect(toml: TomlText, delimiter: str, encoding: str) -> Dialect:
     if len(delimiter) != 1 or delimiter in '"\r\n':
-        toml.fail(["source", "delimiter"], "a delimiter is one character, and neither a quote nor a line break.")
+        toml.fail(["source", "delimiter"], "delimiter must be one character, not a quote or a line break.")
     try:
         "".encode(encoding)
     except (LookupError, ValueError):
-        toml.fail(["source", "encoding"], f"{encoding!r} is no encoding; write it like latin-1 or cp1252.")
+        toml.fail(["source", "encoding"], f"unknown encoding {encoding!r}; write it like latin-1 or cp1252.")
     return Dialect(delimiter, encoding)
 
 
-def _marks(toml: TomlText, decimal: str, thousands: str | None) -> Marks:
+def _number_format(toml: TomlText, decimal: str, thousands: str | None) -> NumberFormat:
     if decimal not in (".", ","):
-        toml.fail(["source", "decimal"], f"the decimal mark is . or , and not {decimal!r}.")
+        toml.fail(["source", "decimal"], f"decimal must be . or , not {decimal!r}.")
     if thousands is not None and thousands not in list(_THOUSANDS.replace(decimal, "")):
-        toml.fail(["source", "thousands"], "between thousands stands . , ' _ or a space, and not the decimal mark.")
-    return Marks(decimal, thousands)
+        toml.fail(["source", "thousands"], "thousands must be . , ' _ or a space, and differ from decimal.")
+    return NumberFormat(decimal, thousands)
 
 
 def _calendar(toml: TomlText, given: Mapping[str, Any]) -> tuple[dt.date | None, dt.date | None, frozenset[int] | None]:
-    """The first and last business day and the weekdays on which files are due, each where given."""
+    """Returns the first and last business day and the weekdays on which files are due; None if not given."""
     place = ["calendar"]
     toml.known(given, _CALENDAR_KEYS, place)
     start, end = (toml.date_at(given, key, place) for key in ("start", "end"))
     if start and end and end < start:
-        toml.fail([*place, "end"], f"the last day {end} is before the first, {start}.")
+        toml.fail([*place, "end"], f"end {end} is before start {start}.")
     weekdays = toml.names_at(given, "due", place, "weekdays")
     for weekday in weekdays:
         toml.one_of(weekday, WEEKDAYS, [*place, "due"])
@@ -148,11 +148,11 @@ def _layout(toml: TomlText, source: Mapping[str, Any]) -> Layout | None:
     if source.get("format") != "fixed":
         for key in ("places", "heading_lines"):
             if key in source:
-                toml.fail(["source", key], f'{key} is for format = "fixed".')
+                toml.fail(["source", key], f'{key} is only for format = "fixed".')
         return None
     places: dict[str, tuple[int, int]] = {}
     if not source.get("places", True):
-        toml.fail(place, "places needs a column at least, such as { id = [1, 8] }.")
+        toml.fail(place, "places needs at least one column, such as { id = [1, 8] }.")
     for name, span in toml.table(source, "places", ["source"]).items():
         match span:
             case [int(first), int(last)] if 1 <= first <= last:
@@ -165,7 +165,7 @@ def _layout(toml: TomlText, source: Mapping[str, Any]) -> Layout | None:
             toml.fail([*place, name], f"{name} begins at {places[name][0]}, before the end of {before}.")
     heading_lines = source.get("heading_lines", 0)
     if type(heading_lines) is not int or heading_lines < 0:
-        toml.fail(["source", "heading_lines"], "heading_lines is the number of lines before the first record.")
+        toml.fail(["source", "heading_lines"], "heading_lines must be the number of lines before the first record.")
     return Layout(places, heading_lines)
 
 
@@ -181,7 +181,9 @@ def _lookups(toml: TomlText, given: Mapping[str, Any]) -> tuple[Lookup, ...]:
         for column in on:
             toml.required_text(on, column, [*place, "on"])
         if not on:
-            toml.fail([*place, "on"], 'on needs a column of the line and its like here, as { category = "id" }.')
+            toml.fail(
+                [*place, "on"], 'on needs a column of the line and its lookup column, such as { category = "id" }.'
+            )
         found.append(Lookup(name, _pattern(toml, lookup, place), on))
     return tuple(found)
 
@@ -194,7 +196,7 @@ def _arrival_day(toml: TomlText, source: Mapping[str, Any]) -> Mapping[str, Any]
     if len(ways) != 1:
         toml.fail(place, f"arrival_day needs exactly one of {', '.join(_ARRIVAL_KEYS)}.")
     if "file_name" in given and toml.required_text(given, "file_name", place).count("{day}") != 1:
-        toml.fail(place, "file_name needs {day} once, where the day stands in the name.")
+        toml.fail(place, "file_name must contain {day} once, at the place of the day.")
     for key in ("first", "column"):
         if key in given:
             toml.required_text(given, key, place)
@@ -245,27 +247,27 @@ def _value(toml: TomlText, given: Any, place: list[str], *, grouped: bool) -> Ma
     toml.known(given, (*_STARTS, *_CHANGES), place)
     starts = [key for key in _STARTS if key in given]
     if len(starts) > 1 or not (starts or "when" in given):
-        toml.fail(place, f"a value starts as exactly one of {', '.join(_STARTS)}.")
+        toml.fail(place, f"a value needs exactly one of {', '.join(_STARTS)}.")
     for key in ("from", "strip_suffix", "take"):
         toml.text_at(given, key, place)
     _expression(toml, given, "time_format", place)
     for key in ("multiply", "ordinal", "over", "concat"):
         if key in given and not given[key]:
-            toml.fail([*place, key], f"{key} needs a source column at least.")
+            toml.fail([*place, key], f"{key} needs at least one source column.")
     for key in ("multiply", "ordinal", "over"):
         toml.names_at(given, key, place)
-    if len(given.get("multiply", ())) > _MOST_FACTORS:
-        toml.fail(place, f"multiply takes {_MOST_FACTORS} source columns at most.")
+    if len(given.get("multiply", ())) > _MAX_FACTORS:
+        toml.fail(place, f"multiply takes at most {_MAX_FACTORS} source columns.")
     for key in ("negate", "abs"):
         if not isinstance(given.get(key, True), bool):
-            toml.fail(place, f"{key} is true or false.")
+            toml.fail(place, f"{key} must be true or false.")
     toml.one_value(given, "constant", place)
     for key in ("price_of", "rounding_of"):
         if key in given and len(toml.names_at(given, key, place)) != 2:
             toml.fail(place, f"{key} takes two source columns: the amount and the quantity.")
     parts = given.get("concat", [])
     if not isinstance(parts, list):
-        toml.fail([*place, "concat"], "concat has to be a list of parts.")
+        toml.fail([*place, "concat"], "concat must be a list of parts.")
     for part in parts:
         if isinstance(part, dict):
             toml.known(part, ("text", "ordinal"), place)
@@ -281,9 +283,9 @@ def _value(toml: TomlText, given: Any, place: list[str], *, grouped: bool) -> Ma
     if "take" in given:
         toml.one_of(given["take"], _TAKES, place)
         if not grouped and "over" not in given:
-            toml.fail(place, "take needs group_by in the feed, or over = [columns] beside it.")
+            toml.fail(place, "take needs group_by in the feed, or over = [columns] next to it.")
     if grouped and "over" in given:
-        toml.fail(place, "over is for feeds of one row per line; in a group, take is enough.")
+        toml.fail(place, "over is only for feeds without group_by; in a group, take is enough.")
     _conditions(toml, given.get("when", []), place, then=True)
     return given
 
@@ -291,18 +293,18 @@ def _value(toml: TomlText, given: Any, place: list[str], *, grouped: bool) -> Ma
 def _refuse_unfit(
     toml: TomlText, value: Mapping[str, Any], promised: Contract, column: str, place: list[str], time_zone: str
 ) -> None:
-    """Refuse texts of the map itself for which every row that gets them would be set aside."""
+    """Fails on texts of the map itself with which every row would be quarantined."""
     texts = [each["then"] for each in value.get("when", ())]
     if _CHANGED_TEXTS.isdisjoint(value) and value.get("take") != "count":
         ours = [value["constant"]] if "constant" in value else value.get("values", {}).values()
         texts = [*map(str, ours), *texts]
     for text, complaint in complaints_of(texts, promised.columns[column], promised, time_zone).items():
-        toml.fail(place, f"every row with {text!r} would be set aside ({complaint}).")
+        toml.fail(place, f"every row with {text!r} would be quarantined ({complaint}).")
 
 
 def _conditions(toml: TomlText, given: Any, place: list[str], *, then: bool = False) -> tuple[Mapping[str, Any], ...]:
     if not isinstance(given, list) or not all(isinstance(each, dict) for each in given):
-        toml.fail(place, 'conditions are a list of tables such as [{ column = "Price", greater = 0 }].')
+        toml.fail(place, 'conditions must be a list of tables such as [{ column = "Price", greater = 0 }].')
     operators = [*OPERATORS, "is_null"]
     for each in given:
         toml.known(each, ["column", *operators, *(["then"] if then else [])], place)
@@ -311,28 +313,28 @@ def _conditions(toml: TomlText, given: Any, place: list[str], *, then: bool = Fa
         for operator in OPERATORS:
             toml.one_value(each, operator, place)
         if sum(key in operators for key in each) != 1:
-            toml.fail(place, f"a condition has exactly one of {', '.join(operators)}.")
+            toml.fail(place, f"a condition needs exactly one of {', '.join(operators)}.")
         if then:
             toml.required_text(each, "then", place)
         for operator in sorted(LIMITS.intersection(each)):
             if not re.fullmatch(r"-?\d+(\.\d+)?", str(each[operator])):
                 toml.fail(place, f"{operator} compares with a number, not {each[operator]!r}.")
         if not isinstance(each.get("is_null", True), bool):
-            toml.fail(place, "is_null is true or false.")
+            toml.fail(place, "is_null must be true or false.")
     return tuple(given)
 
 
 def _pattern(toml: TomlText, given: Mapping[str, Any], place: list[str]) -> str:
-    """The pattern under `files`, if it can only name files below the folder."""
+    """Returns the pattern under `files`, if it can only match files below the folder."""
     pattern = PurePosixPath(toml.required_text(given, "files", place))
     odd = [part for part in pattern.parts if part == ".." or ("**" in part and part != "**")]
     if pattern.is_absolute() or odd or not pattern.parts:
-        toml.fail([*place, "files"], 'files is a pattern below the folder, such as "*.csv" or "**/*.csv".')
+        toml.fail([*place, "files"], 'files must be a pattern below the folder, such as "*.csv" or "**/*.csv".')
     return str(pattern)
 
 
 def _expression(toml: TomlText, given: Mapping[str, Any], key: str, place: list[str]) -> None:
-    """Refuse a time format or a regular expression that DuckDB does not know."""
+    """Fails on a time format or a regular expression that DuckDB rejects."""
     text = toml.text_at(given, key, place)
     if text and (reason := refusal(key, text)):
-        toml.fail([*place, key], f"{key} {text!r} cannot be used: {reason}")
+        toml.fail([*place, key], f"invalid {key} {text!r}: {reason}")

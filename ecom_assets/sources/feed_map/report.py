@@ -1,4 +1,4 @@
-"""What became of an export's lines."""
+"""The report of landing an export."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from ecom_assets.days import Window
 
 EXAMPLES = 3
-"""Unreadable lines that are told of a file, and files of which some are told."""
+"""Maximum number of unreadable lines shown per file, and of files shown."""
 
 
 @dataclass(frozen=True)
 class FileReport:
-    """What became of one source file.
+    """The result of one source file.
 
-    `without_day` says why its lines tell no arrival day, and is empty where they do: else nothing lands. `lines` counts
-    the unreadable ones too; `problems` are what is wrong with the first of those. `unread` names the columns of moments
-    that no line writes as the map says.
+    `without_day` is the reason why its lines have no arrival day, so that nothing lands, or empty. `lines` includes
+    unreadable ones; `problems` are those of the first of them. `unread` lists the timestamp columns that no line writes
+    in the map's time format.
     """
 
     name: str
@@ -30,11 +30,11 @@ class FileReport:
 
 @dataclass(frozen=True)
 class LandReport:
-    """What became of each source file.
+    """The result of all source files.
 
-    `days` are the first and last arrival day, where there is one; `emptied` counts the files of earlier landings whose
-    source has no such lines any more; `skipped` are the files whose arrival day could not be told, and why; `missing`
-    which files of the map there are none of; `due_otherwise` the feeds that stay due on other days than the map says.
+    `days` are the first and last arrival day, if any; `emptied` counts the files of earlier landings whose source no
+    longer has such lines; `skipped` are the files without an arrival day, and why; `missing` the patterns of the map
+    that no file matches; `due_otherwise` the feeds whose own due days differ from the map's.
     """
 
     feeds: tuple[str, ...]
@@ -55,7 +55,7 @@ class LandReport:
 
     @property
     def unused(self) -> int:
-        """Readable lines that no feed takes."""
+        """Readable lines that no feed reads."""
         return sum(file.unused for file in self.files)
 
     @property
@@ -66,18 +66,27 @@ class LandReport:
     def __str__(self) -> str:
         said = [f"{self.lines:,} lines in {len(self.files):,} files"]
         said += [f"  {rows:>12,} rows of {feed}" for feed, rows in self.rows.items()]
-        said += [f"  {self.unreadable:>12,} lines that cannot be read", f"  {self.unused:>12,} lines no feed takes"]
+        said += [
+            f"  {self.unreadable:>12,} lines that cannot be read",
+            f"  {self.unused:>12,} lines that no feed reads",
+        ]
         broken = [file for file in self.files if file.problems]
         said += [f"    {file.name}, {problem}" for file in broken[:EXAMPLES] for problem in file.problems]
         if len(broken) > EXAMPLES:
-            said.append(f"    and lines of {len(broken) - EXAMPLES:,} other files; ecom quarantine lists all, once run")
+            said.append(
+                f"    and lines of {len(broken) - EXAMPLES:,} other files; ecom quarantine lists all after a run"
+            )
         odd = [file for file in self.files if file.unread]
-        said += [f"  {file.name}: {told}" for file in odd[:EXAMPLES] for told in file.unread]
+        said += [f"  {file.name}: {unread}" for file in odd[:EXAMPLES] for unread in file.unread]
         if len(odd) > EXAMPLES:
-            said.append(f"  and so in {len(odd) - EXAMPLES:,} other files")
+            said.append(f"  and the same in {len(odd) - EXAMPLES:,} other files")
         if self.emptied:
-            said.append(f"  {self.emptied:>12,} files landed before are now empty: their source has no such lines")
-        said += [f"  skipped {told}" for told in self.skipped]
-        said += [f"  {told}" for told in self.missing]
-        said += [f"  {feed} stays due on the days that feeds.toml says, not the map" for feed in self.due_otherwise]
+            said.append(
+                f"  {self.emptied:>12,} files landed earlier are now empty: their source no longer has such lines"
+            )
+        said += [f"  skipped {file}" for file in self.skipped]
+        said += [f"  {pattern}" for pattern in self.missing]
+        said += [
+            f"  {feed} stays due on the days in feeds.toml, which differ from the map" for feed in self.due_otherwise
+        ]
         return "\n".join(said)

@@ -1,4 +1,4 @@
-"""The files of an export: which they are, when they arrived, and under which names they are read and land."""
+"""The files of an export: their arrival days, and the names under which they are read and landed."""
 
 import datetime as dt
 import re
@@ -11,25 +11,25 @@ from ecom_assets.landing.zone import LandedFile, text_of
 from ecom_assets.sources.feed_map.model import FeedMap, Lookup
 
 _BATCH_BYTES = 64 << 20
-UNTOLD = dt.date.min
-"""Stands for the arrival day until the lines tell it."""
+UNKNOWN_DAY = dt.date.min
+"""The arrival day before it is known from the lines."""
 
 
 class NothingToLand(UserError, FileNotFoundError):
-    """A folder without a file that the map takes."""
+    """The folder has no file that the map reads."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SourceFile(LandedFile):
-    """A file of the export, under a name by which it can be read. `source` is its path below the folder."""
+    """A file of the export, with a name under which it can be read. `source` is its path below the folder."""
 
     source: str
 
 
 def export_files(feed_map: FeedMap, folder: Path, pattern: str) -> tuple[list[SourceFile], list[str]]:
-    """The files like a pattern, and the paths of those whose names should tell their arrival day and do not.
+    """Returns the files that match a pattern, and the paths of those without the arrival day in their names.
 
-    Raises NothingToLand where the folder holds none.
+    Raises NothingToLand if the folder has none.
     """
     files, skipped = [], []
     for path in _paths(folder, pattern):
@@ -41,14 +41,14 @@ def export_files(feed_map: FeedMap, folder: Path, pattern: str) -> tuple[list[So
 
 
 def lookup_files(feed_map: FeedMap, folder: Path, lookup: Lookup) -> list[SourceFile]:
-    """The files of a lookup, which have no arrival day. Raises NothingToLand."""
-    return [_source_file(feed_map, path, UNTOLD, folder) for path in _paths(folder, lookup.files)]
+    """Returns the files of a lookup, which have no arrival day. Raises NothingToLand."""
+    return [_source_file(feed_map, path, UNKNOWN_DAY, folder) for path in _paths(folder, lookup.files)]
 
 
 def _paths(folder: Path, pattern: str) -> list[Path]:
     paths = sorted(path for path in folder.glob(pattern) if path.is_file())
     if not paths:
-        raise NothingToLand(f"{folder} holds no file like {pattern}.")
+        raise NothingToLand(f"No file in {folder} matches {pattern}.")
     for path in map(str, paths):
         if text_of(path) != path:
             raise UserError(f"The name of the file {text_of(path)} is not UTF-8; rename it.")
@@ -62,17 +62,17 @@ def _source_file(feed_map: FeedMap, path: Path, day: dt.date, folder: Path) -> S
 
 
 def landed_name(source: str) -> str:
-    """The name under which a source file's rows land; that of no other."""
+    """Returns the unique name under which a source file's rows land."""
     return f"{_one_name(source)}.parquet"
 
 
 def _one_name(source: str) -> str:
-    """A path as one name. Separators, and what such a name may not begin with, stand as %XX, as in an URL."""
+    """Returns a path as one name. Separators and invalid first characters are written as %XX, as in a URL."""
     return re.sub(r"^[._]|[%/]", lambda found: f"%{ord(found[0]):02X}", source)
 
 
 def _readable_name(feed_map: FeedMap, name: str) -> str:
-    """The file's name with the suffix of its format, by which it is read; that of no other."""
+    """Returns a unique name of the file with the suffix of its format, under which it is read."""
     if feed_map.format is None:
         return name
     if feed_map.layout:
@@ -84,12 +84,12 @@ def _readable_name(feed_map: FeedMap, name: str) -> str:
 
 
 def _arrival_day(feed_map: FeedMap, name: str) -> dt.date | None:
-    """The arrival day of a file, UNTOLD where its lines tell it, or None where its name should and does not."""
+    """Returns the arrival day of a file: UNKNOWN_DAY if its lines have it, None if its name lacks it."""
     fixed: dt.date | None = feed_map.arrival_day.get("fixed")
     if fixed:
         return fixed
     if "file_name" not in feed_map.arrival_day:
-        return UNTOLD
+        return UNKNOWN_DAY
     before, _, after = feed_map.arrival_day["file_name"].partition("{day}")
     day = r"(\d{4})[-_.]?(\d{2})[-_.]?(\d{2})"
     found = re.fullmatch(_as_regex(before) + day + _as_regex(after), name)
@@ -104,7 +104,7 @@ def _as_regex(pattern: str) -> str:
 
 
 def batches(files: Sequence[SourceFile]) -> Iterator[list[SourceFile]]:
-    """The files in batches that fit in memory together."""
+    """Yields the files in batches that fit in memory."""
     batch: list[SourceFile] = []
     for file in files:
         if batch and sum(one.size for one in batch) + file.size > _BATCH_BYTES:

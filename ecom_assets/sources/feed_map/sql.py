@@ -1,4 +1,4 @@
-"""The SQL that makes a feed's rows of the lines of an export."""
+"""The SQL that makes a feed's rows from the lines of an export."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +9,7 @@ import duckdb
 
 from ecom_assets.engine.duckdb.parsing import moment_text, written_day
 from ecom_assets.landing.reading import PROBLEM, RAW
-from ecom_assets.sources.feed_map.model import Feed, Marks
+from ecom_assets.sources.feed_map.model import Feed, NumberFormat
 from ecom_assets.sql import connect, identifier, literal
 
 OPERATORS = {
@@ -25,13 +25,13 @@ OPERATORS = {
     "less": "coalesce({number} < {limit}, false)",
     "less_or_equal": "coalesce({number} <= {limit}, false)",
 }
-"""What a condition may ask. An absent value is an empty text, and no number."""
+"""The operators of conditions. An absent value is an empty text, and not a number."""
 
 _COMPARED = "DECIMAL(28, 9)"
 _ROUNDED = r"'\.\d{6}\d*[1-9]|[eE]'"
-"""The SQL of a pattern that finds numbers of more than six decimals, or with an exponent, which might have them."""
+"""A pattern for numbers with more than six decimals, or with an exponent, which might have them."""
 _TRIED = {"time_format": "try_strptime('', {})", "matches": "regexp_full_match('', {})"}
-"""The SQL that tries a key's text."""
+"""SQL that tests whether a key's text is valid."""
 
 
 def statement(feed: Feed, time_zone: str, *, with_unreadable: bool) -> str:
@@ -69,7 +69,7 @@ def statement(feed: Feed, time_zone: str, *, with_unreadable: bool) -> str:
 
 
 def _taken(value: Mapping[str, Any], grouped: bool) -> str:
-    """The SQL of a value as it lands: of a line, of a group, or over other lines."""
+    """Returns the SQL of a value as it lands: of a line, of a group, or over other lines."""
     text = _text_of_line(value)
     if not grouped and "over" not in value:
         return text
@@ -89,7 +89,7 @@ def _taken(value: Mapping[str, Any], grouped: bool) -> str:
 
 
 def _text_of_line(value: Mapping[str, Any]) -> str:
-    """The SQL of a value for one line, before anything is taken over several."""
+    """Returns the SQL of a value for one line, before any aggregation over lines."""
     sql = "NULL::VARCHAR"
     if "from" in value:
         sql = identifier(value["from"])
@@ -135,7 +135,7 @@ def _text_of_line(value: Mapping[str, Any]) -> str:
 
 
 def condition_of_all(conditions: Sequence[Mapping[str, Any]]) -> str:
-    """The SQL that a line meets every condition."""
+    """Returns the SQL of whether a line meets every condition."""
     return "(" + (" and ".join(_condition(each) for each in conditions) or "true") + ")"
 
 
@@ -154,65 +154,64 @@ def _condition(condition: Mapping[str, Any]) -> str:
 
 
 def day_of_line(arrival_day: Mapping[str, Any]) -> str:
-    """The SQL of a line's arrival day. Lines without one of their own share their file's first."""
+    """Returns the SQL of a line's arrival day. Lines without one get the first of their file."""
     column = arrival_day.get("column") or arrival_day.get("first")
     if column is None:
         return "arrived_on"
-    told = f"({written_day(identifier(column), 'TIMESTAMP')})::DATE"
+    own = f"({written_day(identifier(column), 'TIMESTAMP')})::DATE"
     if time_format := arrival_day.get("time_format"):
-        told = f"try_strptime({identifier(column)}, {literal(time_format)})::DATE"
-    told = f"case when {told} between date '0001-01-02' and date '9999-12-31' then {told} end"
-    first = f"min({told}) over (partition by source_file)"
-    return f"coalesce({told}, {first}, arrived_on)" if "column" in arrival_day else f"coalesce({first}, arrived_on)"
+        own = f"try_strptime({identifier(column)}, {literal(time_format)})::DATE"
+    own = f"case when {own} between date '0001-01-02' and date '9999-12-31' then {own} end"
+    first = f"min({own}) over (partition by source_file)"
+    return f"coalesce({own}, {first}, arrived_on)" if "column" in arrival_day else f"coalesce({first}, arrived_on)"
 
 
-def no_day_told(arrival_day: Mapping[str, Any]) -> str:
-    """The SQL, over the lines of a file, of why these tell no arrival day; an empty text where they need not."""
+def why_no_day(arrival_day: Mapping[str, Any]) -> str:
+    """Returns the SQL, over the lines of a file, of why they have no arrival day; empty if they need none."""
     column = arrival_day.get("column") or arrival_day.get("first")
     if column is None:
         return "''"
-    form = literal(f", its time_format {arrival_day['time_format']}" if "time_format" in arrival_day else "")
-    told = f"any_value({identifier(column)})"
+    form = literal(f" as {arrival_day['time_format']}" if "time_format" in arrival_day else "")
+    example = f"any_value({identifier(column)})"
     return f"""
-        {literal(f"no line tells an arrival day in {column}")} ||
-        coalesce(' (' || {told} || ' is none' || {form} || '; say how it is written with a time_format)', '')"""
+        {literal(f"no line has an arrival day in {column}")} ||
+        coalesce(' (' || {example} || ' cannot be read as a day' || {form} || '; set time_format)', '')"""
 
 
-def no_moment_read(feeds: Iterable[Feed]) -> str:
-    """The SQL, over the lines of a file, of the columns of which a time_format reads none, and what stands there."""
-    told = []
+def unread_moments(feeds: Iterable[Feed]) -> str:
+    """Returns the SQL, over the lines of a file, of the columns whose time_format matches no value, with an example."""
+    notes = []
     for feed in feeds:
         for name, value in feed.columns.items():
             if "from" in value and "time_format" in value:
                 sent = _text_of_line({key: value[key] for key in ("from", "strip_suffix") if key in value})
                 some, form = f"filter ({condition_of_all(feed.where)} and trim({sent}) <> '')", value["time_format"]
                 none_read = f"count(*) {some} > 0 and count(try_strptime({sent}, {literal(form)})) {some} = 0"
-                words = f"no line writes {feed.name}.{name} as its time_format {form} says, but as "
-                told.append(f"case when {none_read} then {literal(words)} || (any_value({sent}) {some}) end")
-    return f"list_filter([{', '.join(told)}]::varchar[], lambda x: x is not null)"
+                words = f"no {feed.name}.{name} matches its time_format {form}; for example "
+                notes.append(f"case when {none_read} then {literal(words)} || (any_value({sent}) {some}) end")
+    return f"list_filter([{', '.join(notes)}]::varchar[], lambda x: x is not null)"
 
 
-def number_text(column: str, marks: Marks) -> str:
-    """The SQL of a number's text with a decimal point, and nothing between its thousands.
+def number_text(column: str, number_format: NumberFormat) -> str:
+    """Returns the SQL of a number's text with a decimal point and without thousands separators.
 
-    What has a point that the marks do not explain is no number: it says so, for a point alone could be read as another
-    number than was meant.
+    A text with a point that the number format does not allow gets a note, so that it is not read as a wrong number.
     """
-    text, mark, between = f"trim({identifier(column)})", re.escape(marks.decimal), marks.thousands
+    text, between = f"trim({identifier(column)})", number_format.thousands
     whole = rf"(\d{{1,3}}({re.escape(between)}\d{{3}})+|\d*)" if between else r"\d*"
     plain = f"replace({text}, {literal(between)}, '')" if between else text
-    plain = f"replace({plain}, {literal(marks.decimal)}, '.')"
+    plain = f"replace({plain}, {literal(number_format.decimal)}, '.')"
     otherwise = identifier(column)
-    if marks.decimal != ".":
-        told = literal(f" (the decimal mark is {marks.decimal})")
-        otherwise = f"{otherwise} || case when contains({otherwise}, '.') then {told} else '' end"
-    pattern = literal(rf"[+-]?{whole}({mark}\d*)?")
+    if number_format.decimal != ".":
+        note = literal(f" (the decimal separator is {number_format.decimal})")
+        otherwise = f"{otherwise} || case when contains({otherwise}, '.') then {note} else '' end"
+    pattern = literal(rf"[+-]?{whole}({re.escape(number_format.decimal)}\d*)?")
     return f"case when regexp_full_match({text}, {pattern}) then {plain} else {otherwise} end"
 
 
 @cache
 def refusal(key: str, text: str) -> str | None:
-    """What DuckDB says against a `time_format` or a regular expression to be matched, if anything."""
+    """Returns DuckDB's error for a `time_format` or a regular expression, or None."""
     with connect() as con:
         try:
             con.execute(f"select {_TRIED[key].format(literal(text))}").fetchall()
@@ -222,24 +221,24 @@ def refusal(key: str, text: str) -> str | None:
 
 
 def listed(columns: Iterable[str]) -> str:
-    """The SQL of a list of columns."""
+    """Returns the SQL of a list of columns."""
     return ", ".join(map(identifier, columns))
 
 
 def _decimal(text: str) -> str:
-    """The SQL of a text's number; null where it is none, or could not be held without rounding."""
+    """Returns the SQL of a text's number; null if it is not a number, or would be rounded."""
     return f"case when not regexp_matches({text}, {_ROUNDED}) then try_cast({text} as DECIMAL(18, 6)) end"
 
 
 def _price(amount: str, quantity: str) -> str:
-    """The SQL of the least price in ten-thousandths at which so many units cost no less than the amount."""
+    """Returns the SQL of the lowest price, to four decimals, at which the units cost at least the amount."""
     units, parts = f"try_cast({quantity} as INTEGER)", f"(try_cast({amount} as DECIMAL(18, 4)) * 10000)::HUGEINT"
     price = f"case when {units} > 0 and {parts} >= 0 then ({parts} + {units} - 1) // {units} end"
     return f"({price})::DECIMAL(18, 0) * 0.0001"
 
 
 def _plain(number: str) -> str:
-    """The text of a decimal without idle zeros."""
+    """Returns the SQL of a decimal's text without trailing zeros."""
     return f"regexp_replace(({number})::VARCHAR, '\\.?0*$', '')"
 
 
