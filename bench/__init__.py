@@ -1,4 +1,4 @@
-"""The benchmark: each figure is measured in processes of its own and set beside what it has to reach.
+"""The benchmark: each figure is measured in a separate process and compared with its target.
 
-Here belong the measurements, and their last results in results.md and results.json. Tests of speed do not.
+The measurements and their last results (results.md, results.json) belong here. Tests of speed do not.
 """

@@ -1,4 +1,4 @@
-"""`python -m bench [SECTION …]`: measure, say the figures, keep them in results.md and results.json."""
+"""`python -m bench [SECTION …]`: measures, prints the figures and saves them in results.md and results.json."""
 
 import tempfile
 from pathlib import Path
@@ -18,12 +18,12 @@ from bench.sections import SECTIONS, Bench
     default=Path(tempfile.gettempdir()) / "ecom-bench",
     show_default=False,
     type=click.Path(path_type=Path, file_okay=False),
-    help="Where to work; landing zones stay there for the next time. Default: ecom-bench among temporary files.",
+    help="Working folder; landing zones are kept there for the next time. Default: ecom-bench in the temporary folder.",
 )
 def main(sections: tuple[str, ...], scale: float, repeats: int, folder: Path) -> None:
-    """Measure the platform. Without SECTION everything.
+    """Measures the platform, all sections by default.
 
-    At a scale below 1 the figures are shown only: days and rows a day shrink by the root of it.
+    At a scale below 1 the figures are shown but not saved: days and rows per day shrink by its square root.
     """
     bench = Bench(folder.resolve(), scale, repeats)
     for name in sections or SECTIONS:

@@ -1,4 +1,4 @@
-"""Tables built by the core alone, without Dagster, and how long each step of it took."""
+"""Tables built by the core alone, without Dagster, with the time of each step."""
 
 import time
 from pathlib import Path
@@ -13,11 +13,11 @@ from ecom_assets.warehouse.opening import open_session
 
 MEMORY_LIMIT = "2GB"
 HISTORY_MEMORY_LIMIT = "8GB"
-"""Without one, DuckDB takes four fifths of the machine, and the rest of the process what is left."""
+"""Without a limit, DuckDB takes four fifths of the memory, and the rest of the process what is left."""
 
 
 def bronze_to_kpi(home: Path, days: str) -> dict[str, Any]:
-    """Every table over one window in an empty warehouse. Gives the time of each table and step."""
+    """Builds every table over one window in an empty warehouse. Returns the time of each table and step."""
     window = Window.parse(days)
     known = Settings(home / "data", window.first, memory_limit=MEMORY_LIMIT)
     steps: list[tuple[str, str, float]] = []
@@ -41,9 +41,9 @@ def bronze_to_kpi(home: Path, days: str) -> dict[str, Any]:
 
 
 def history(home: Path, days: str, window_days: int) -> dict[str, Any]:
-    """All days of a home's landing zone up to a day, in windows, with nothing left stale; published twice.
+    """Runs all days of a home's landing zone up to a day, in windows, until nothing is stale; publishes twice.
 
-    Twice, because two files stand behind the snapshot in turn, and in a warehouse of some age both are filled.
+    Twice, because two files alternate behind the snapshot, and in an older warehouse both are filled.
     """
     span = Window.parse(days)
     settings.save(Settings(home / "data", span.first))

@@ -1,4 +1,4 @@
-"""Work done in a process of its own, so that nothing of one measurement shows in the time or memory of another."""
+"""Work in a separate process, so that no measurement affects the time or memory of another."""
 
 import importlib
 import json
@@ -18,12 +18,12 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 
 class ChildFailed(Exception):
-    """Work in a process of its own ended with an error."""
+    """Work in a separate process ended with an error."""
 
 
 @dataclass
 class Spent:
-    """Seconds on the wall, and seconds of all cores together, for what ran between start and end."""
+    """Wall-clock seconds, and CPU seconds of all cores together."""
 
     wall: float = 0.0
     cpu: float = 0.0
@@ -31,17 +31,17 @@ class Spent:
 
 @contextmanager
 def spending() -> Iterator[Spent]:
-    """Measures what is inside; the figures are there when it has ended."""
+    """Measures the block; the figures are available when it has ended."""
     spent, wall, cpu = Spent(), time.perf_counter(), time.process_time()
     yield spent
     spent.wall, spent.cpu = time.perf_counter() - wall, time.process_time() - cpu
 
 
 def call(work: Callable[..., dict[str, Any]], home: Path, *, cores: int = CORES, **arguments: Any) -> dict[str, Any]:
-    """What `work(home, **arguments)` gives when it runs elsewhere, with `peak_mb`, its memory at most in 10^6 bytes.
+    """Returns the result of `work(home, **arguments)` in a separate process, with `peak_mb`, its peak memory in MB.
 
-    `home` is its working directory and Dagster's home, the platform's data stand below it. Arguments and result
-    have to be JSON. Raises ChildFailed.
+    `home` is its working directory and Dagster's home; the platform's data are below it. Arguments and result
+    must be JSON. Raises ChildFailed.
     """
     home.mkdir(parents=True, exist_ok=True)
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("ECOM_", "DAGSTER_"))}

@@ -1,4 +1,4 @@
-"""Runs of Dagster in one process: the platform's, those of assets that do nothing, and those that only report."""
+"""Runs of Dagster in one process: the platform's, those of no-op assets, and those that only report."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -30,7 +30,7 @@ from ecom_assets.warehouse.session import Session
 
 
 def platform(home: Path, days: str) -> dict[str, Any]:
-    """A run of everything. Gives its time, and what of it went to SQL texts, to each table and to the snapshot."""
+    """Runs everything. Returns the time in total, and for compiling SQL, for each table and for the snapshot."""
     parts: dict[str, float] = {"compile": 0.0, "frames": 0.0, "publish": 0.0}
     tables: dict[str, float] = {}
     watched = [
@@ -46,19 +46,19 @@ def platform(home: Path, days: str) -> dict[str, Any]:
         with spending() as spent:
             good = running.run(Window.parse(days), on=instance)
     if not good:
-        raise RuntimeError(f"The run of {days} has days without good rows.")
+        raise RuntimeError(f"The run of {days} has failed or blocked days.")
     return {"wall": spent.wall, "cpu": spent.cpu, "parts": parts, "tables": tables}
 
 
 def no_ops(home: Path, days: str) -> dict[str, Any]:
-    """A run of as many assets as the platform has, which do nothing."""
+    """Runs as many assets as the platform has, which do nothing."""
     return _run(_no_ops, days)
 
 
 def events_only(home: Path, days: str) -> dict[str, Any]:
-    """A run of the platform's own assets that reads, transforms and writes nothing: what remains is Dagster's part.
+    """Runs the platform's own assets without reading, transforming or writing: what remains is Dagster's part.
 
-    Every event that a run of the platform records is recorded: materialisations, check results, row counts per day.
+    It records every event of a run of the platform: materializations, check results, row counts per day.
     """
     with mock.patch.object(table_asset, "transformed", return_value=None):
         return _run(_events_only, days)
@@ -118,7 +118,7 @@ def _job_of(
 
 
 class NothingStored(Warehouse):
-    """A warehouse that finds every day good without looking. Its tables for plots are empty."""
+    """A warehouse that reports every day as good without doing anything. Its metadata tables are empty."""
 
     def session(self, run_id: str) -> Any:
         return _session_without_rows()
@@ -146,7 +146,7 @@ def _all_good(declaration: Declaration, frame: None, window: Window) -> list[Day
 def _watched(
     owner: Any, name: str, account: Callable[[tuple[Any, ...]], tuple[dict[str, float], str]]
 ) -> Iterator[None]:
-    """Adds the seconds of each call of a function to the place that `account` gives for its arguments."""
+    """Adds the seconds of each call of a function to the entry that `account` returns for its arguments."""
     inner = getattr(owner, name)
 
     def timed(*args: Any, **named: Any) -> Any:

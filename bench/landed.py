@@ -1,4 +1,4 @@
-"""Landing zones full of a shop's files, made once and kept."""
+"""Landing zones with a shop's files, made once and kept."""
 
 import dataclasses
 import hashlib
@@ -19,7 +19,7 @@ from ecom_assets.sources.synthetic import land_shop
 
 
 def land(home: Path, start: str, days: str, scale: dict[str, Any]) -> dict[str, Any]:
-    """Land the files of some arrival days of a shop below `home`."""
+    """Lands the files of some arrival days of a shop below `home`."""
     first = Window.parse(start).first
     preset = Scale(**{**scale, "quiet_days": tuple(scale["quiet_days"])})
     land_shop(Zone(home), Shop(first, preset=preset), Window.parse(days))
@@ -27,7 +27,7 @@ def land(home: Path, start: str, days: str, scale: dict[str, Any]) -> dict[str, 
 
 
 def landing_zone(cache: Path, size: Size, days: Window) -> Path:
-    """The folder with a shop's files of all days; made where it is not there, by two processes."""
+    """Returns the folder with a shop's files of all days; if missing, two processes make it."""
     scale = dataclasses.asdict(size.shop)
     name = f"landing-{days}-{hashlib.sha256(repr(scale).encode()).hexdigest()[:12]}"
     finished = cache / name
@@ -47,7 +47,7 @@ def landing_zone(cache: Path, size: Size, days: Window) -> Path:
 
 
 def share(zone: Path, home: Path) -> Path:
-    """The files of a zone as the landing zone of a home, linked, and looked at by nobody yet."""
+    """Links the files of a zone into the landing zone of a home, without an index."""
     target = home / "data" / "landing"
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(zone, target, copy_function=os.link, ignore=shutil.ignore_patterns(".*"))

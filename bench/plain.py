@@ -1,9 +1,9 @@
 """The same queries by DuckDB alone, as one would write them in a script.
 
-In are: the landed files as bronze tables of text by DuckDB's own readers, with arrival day and file name; silver
+Included: the landed files as bronze tables of text by DuckDB's own readers, with arrival day and file name; silver
 typed by `try_cast`, the latest version of each key, and the platform's transform; gold and kpi by the platform's
-compiled transforms. Out are: ledger, hashes, rules, quarantine, references, record ordinals, late keys of other
-days, transactions over several statements, files that cannot be read.
+compiled transforms. Not included: ledger, hashes, rules, quarantine, references, record ordinals, late keys of other
+days, transactions over several statements, unreadable files.
 """
 
 from pathlib import Path
@@ -21,7 +21,7 @@ from ecom_assets.engine.duckdb.tables import PROVENANCE, SQL_TYPES, Query, as_qu
 from ecom_assets.sql import literal, quoted
 
 MEMORY_LIMIT = "8GB"
-"""With 2 GB, DuckDB alone comes to its end when it makes the sessions of ten million events in one statement."""
+"""With 2 GB, DuckDB alone runs out of memory on the sessions of ten million events in one statement."""
 _READERS = {
     ".csv": "read_csv({files}, header = true, all_varchar = true, delim = ',', quote = '\"', filename = true)",
     ".jsonl": "read_json({files}, format = 'newline_delimited', columns = {{{texts}}}, filename = true)",
@@ -30,7 +30,7 @@ _READERS = {
 
 
 def bronze_to_kpi(home: Path, days: str) -> dict[str, Any]:
-    """Every table over one window in an empty database. Gives the time of each table."""
+    """Builds every table over one window in an empty database. Returns the time of each table."""
     tables = catalog.tables()
     sql = {d.name: compiled(d, tables).transform for d in tables if not d.is_bronze}
     seconds = []
@@ -69,7 +69,7 @@ def _read(con: duckdb.DuckDBPyConnection, declaration: Declaration, landing: Pat
 
 
 def _transform(con: duckdb.DuckDBPyConnection, declaration: Declaration, sql: str | None) -> None:
-    """By the compiled SQL; a transform that is eager has none and is called."""
+    """Builds a table with its compiled SQL; an eager transform has none and is called."""
     for read in declaration.reads:
         if read.parameter:
             rows = _latest(declaration) if declaration.from_feed else f"from {quoted(read.table)}"
@@ -87,7 +87,7 @@ def _transform(con: duckdb.DuckDBPyConnection, declaration: Declaration, sql: st
 
 
 def _latest(declaration: Declaration) -> str:
-    """SQL: bronze rows typed, the latest version of each key."""
+    """Returns SQL for bronze rows, typed, in the latest version of each key."""
     feed, promise = declaration.feed, declaration.contract
     assert feed is not None
     typed = ", ".join(_typed(column) for column in feed.columns.values())

@@ -1,4 +1,4 @@
-"""Figures beside what they have to reach, for people and for machines."""
+"""Figures with their targets, for people and for machines."""
 
 import json
 import os
@@ -18,7 +18,7 @@ SHOWN_PARTS = 12
 
 @dataclass(frozen=True)
 class Figure:
-    """One number: what was measured, in which unit, and the bound it has to keep, if it has one."""
+    """One number: what was measured, in which unit, and its target, if any."""
 
     name: str
     value: float
@@ -28,7 +28,7 @@ class Figure:
 
     @property
     def is_kept(self) -> bool | None:
-        """Whether the bound is kept; None without one."""
+        """Whether the target is met; None without one."""
         if self.at_most is not None:
             return self.value <= self.at_most
         return None if self.at_least is None else self.value >= self.at_least
@@ -36,18 +36,18 @@ class Figure:
 
 @dataclass(frozen=True)
 class Section:
-    """The figures of one measurement, what they mean, and what took the time."""
+    """The figures of one measurement, their meaning, and the slowest parts."""
 
     title: str
     size: str
     meaning: str
     figures: Sequence[Figure]
     parts: Mapping[str, float] = field(default_factory=dict)
-    """Seconds of the parts of what was measured."""
+    """Seconds of the parts."""
 
 
 def machine() -> dict[str, str]:
-    """What the figures depend on."""
+    """Returns the machine and the versions that the figures depend on."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     return {
         "system": f"{platform.system()} on {platform.machine()}",
@@ -59,7 +59,7 @@ def machine() -> dict[str, str]:
 
 
 def save(sections: Mapping[str, Section], folder: Path) -> None:
-    """Write results.json and results.md; what stands there of sections that were not measured now stays."""
+    """Writes results.json and results.md; sections that were not measured this time are kept."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "results.json"
     known: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
@@ -69,8 +69,8 @@ def save(sections: Mapping[str, Section], folder: Path) -> None:
 
 
 def said(section: Section) -> str:
-    """The figures of a section as a table in Markdown, with what took the time."""
-    lines = [f"## {section.title}", "", f"{section.size}. {section.meaning}", "", "| figure | value | to reach | |"]
+    """Returns the figures of a section as a Markdown table, with the slowest parts."""
+    lines = [f"## {section.title}", "", f"{section.size}. {section.meaning}", "", "| figure | value | target | |"]
     lines.append("| --- | ---: | ---: | --- |")
     for figure in section.figures:
         verdict = {True: "kept", False: "missed", None: ""}[figure.is_kept]
@@ -86,7 +86,7 @@ def said(section: Section) -> str:
 def _page(known: Mapping[str, Any]) -> str:
     about = [", ".join(f"{name} {value}" for name, value in entry["machine"].items()) for entry in known.values()]
     is_one_machine = len(set(about)) == 1
-    lines = ["# What the benchmark found", "", "Medians; ratios are of times on the wall within one run.", ""]
+    lines = ["# Benchmark results", "", "Medians; ratios are of wall-clock times within one run.", ""]
     if is_one_machine:
         lines += [f"{about[0]}.", ""]
     for text, entry in zip(about, known.values(), strict=True):

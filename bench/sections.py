@@ -1,4 +1,4 @@
-"""What is measured: one more day, a year, a day after a long history, the synthetic shop."""
+"""The measurements: one more day, a year, a day after a long history, the synthetic shop."""
 
 import dataclasses
 import datetime as dt
@@ -22,14 +22,14 @@ LAST = dt.date(2025, 5, 31)
 
 @dataclass(frozen=True)
 class Bench:
-    """Where measurements work, how large they are, how often each is repeated."""
+    """The working folder, scale and repetitions of measurements."""
 
     folder: Path
     scale: float = 1.0
     repeats: int = 3
 
     def home(self, name: str) -> Path:
-        """An empty folder with the project's Dagster settings."""
+        """Returns an empty folder with the project's Dagster settings."""
         home = self.folder / name
         shutil.rmtree(home, ignore_errors=True)
         home.mkdir(parents=True)
@@ -41,7 +41,7 @@ class Bench:
 
 
 def one_day(bench: Bench) -> Section:
-    """One more day of the demo's shop."""
+    """Measures one more day of the demo's shop."""
     size = bench.size(30, DEMO)
     home = _with_history(bench, "one_day", size)
     settings = home / "data" / "settings.toml"
@@ -60,10 +60,10 @@ def one_day(bench: Bench) -> Section:
     return Section(
         "One more day",
         f"After {size}: one day, all tables, one Dagster process each, on SQLite",
-        "The platform's run of a day (files landed before; snapshot published) against a run of as many assets that "
-        "do nothing, by Dagster as it is installed. Beside it the same on the platform's own event log, which makes "
-        "events cheaper for both. `compile` is the work of making SQL texts where code has changed, `tables` reading, "
-        "transforming, judging and writing, `Dagster` the rest.",
+        "The platform's run of a day (files already landed, snapshot published) compared with a run of as "
+        "many no-op assets, on Dagster's default event log. The last rows compare both on the platform's own "
+        "event log, which makes events cheaper. `compile` is compiling SQL after a change of code, `tables` "
+        "is reading, transforming, judging and writing, `Dagster` the rest.",
         [
             Figure("platform / no-ops", _wall(real) / _wall(nothing), at_most=3),
             Figure("platform / no-ops, processor time", _cpu(real) / _cpu(nothing)),
@@ -77,7 +77,7 @@ def one_day(bench: Bench) -> Section:
 
 
 def year(bench: Bench) -> Section:
-    """A year in one window, against DuckDB alone; and Dagster's own events of it."""
+    """Measures a year in one window, compared with DuckDB alone; and Dagster's own events of it."""
     size = bench.size(365, YEAR)
     days = window(LAST, size.days)
     zone = landing_zone(bench.folder, size, days)
@@ -98,11 +98,11 @@ def year(bench: Bench) -> Section:
         "A year in one window",
         f"{size}, bronze to kpi: {rows['silver.orders']:,} orders, {rows['silver.order_items']:,} items, "
         f"{rows['silver.events']:,} events; {', '.join(f'{n:,} table-days {state}' for state, n in states.items())}",
-        "The core without Dagster against the same queries by DuckDB alone, in a database file as well. "
-        f"The core has DuckDB's memory limit at {building.MEMORY_LIMIT}, DuckDB alone at {plain.MEMORY_LIMIT}: with as "
-        f"little it does not get through. {' '.join(str(plain.__doc__).split())} "
-        "Beside it: what Dagster itself takes on SQLite for all events of such a run, of the platform's assets "
-        "without their work, per table and day (quarantine tables are tables).",
+        "The core without Dagster, compared with the same queries by DuckDB alone in a database file. The "
+        f"core has a DuckDB memory limit of {building.MEMORY_LIMIT}, DuckDB alone {plain.MEMORY_LIMIT}, since "
+        f"it fails with less. {' '.join(str(plain.__doc__).split())} Dagster's own time is that of all events "
+        "of such a run on SQLite, for the platform's assets without their work, per table and day (including "
+        "quarantine tables).",
         [
             Figure("core / DuckDB alone", _wall(core) / _wall(alone), at_most=1.5),
             Figure("core / DuckDB alone, processor time", _cpu(core) / _cpu(alone)),
@@ -118,7 +118,7 @@ def year(bench: Bench) -> Section:
 
 
 def history(bench: Bench) -> Section:
-    """One more day of a large shop after a long history, and after a short one that ends on the same day."""
+    """Measures one more day of a large shop after a long history, and after a short one that ends on the same day."""
     long, short = bench.size(1_000, LARGE), bench.size(30, LARGE)
     homes = {size.days: _with_history(bench, f"history_{size.days}", size) for size in (long, short)}
     runs: dict[int, list[dict[str, Any]]] = {days: [] for days in homes}
@@ -135,8 +135,8 @@ def history(bench: Bench) -> Section:
     }
     return Section(
         "A day after a long history",
-        f"After {long} against after {short.days}, both ending on the same day",
-        "The platform's run of a day, as above. The parts are by how much each grew.",
+        f"After {long} compared with {short.days}, both ending on the same day",
+        "The platform's run of a day, as above. The parts show by how much each grew.",
         [
             Figure("after long / after short", _wall(after_long) / _wall(after_short), at_most=1.3),
             Figure("after long / after short, processor time", _cpu(after_long) / _cpu(after_short)),
@@ -149,7 +149,7 @@ def history(bench: Bench) -> Section:
 
 
 def shop(bench: Bench) -> Section:
-    """Rows of the synthetic shop per second of one core."""
+    """Measures rows of the synthetic shop per second of one core."""
     visits = dataclasses.replace(DEMO, orders_per_day=1_000 * bench.scale, events_per_order=300, conversion=0.001)
     sales = dataclasses.replace(DEMO, orders_per_day=20_000 * bench.scale, events_per_order=0.01)
     rates = {}
@@ -162,8 +162,9 @@ def shop(bench: Bench) -> Section:
     return Section(
         "The synthetic shop",
         f"Consecutive days of {300_000 * bench.scale:,.0f} events, and of {20_000 * bench.scale:,.0f} orders",
-        "Rows per second of one core, before files are written. A day of events, and a day of everything else: the "
-        "time for orders, payments, returns and customers counts against the items. Events have 15 typed columns.",
+        "Rows per second of one core, before files are written: a day of events, and a day of all other "
+        "feeds, whose time for orders, payments, returns and customers is attributed to the items. Events "
+        "have 15 typed columns.",
         [
             Figure("events", rates["events"], "/s", at_least=1e6),
             Figure("order items", rates["order_items"], "/s", at_least=2e5),
@@ -180,7 +181,7 @@ SECTIONS: Mapping[str, Callable[[Bench], Section]] = {
 
 
 def _with_history(bench: Bench, name: str, size: Size) -> Path:
-    """A home whose warehouse holds a shop's days up to the last one, with the files of the next ones landed."""
+    """Returns a home whose warehouse has a shop's days up to the last one, with the files of the next ones landed."""
     home = bench.home(name)
     days = window(LAST, size.days)
     zone = landing_zone(bench.folder, size, Window(days.first, LAST + (bench.repeats + 1) * ONE_DAY))
@@ -190,7 +191,7 @@ def _with_history(bench: Bench, name: str, size: Size) -> Path:
 
 
 def _at(home: Path, start: dt.date) -> Path:
-    """A home whose calendar starts on a day."""
+    """Returns a home whose calendar starts on a day."""
     (_data(home) / "settings.toml").write_text(f"start = {start}\n")
     return home
 
@@ -201,7 +202,7 @@ def _data(home: Path) -> Path:
 
 
 def _days_after(day: dt.date, repeats: int) -> Iterable[str]:
-    """One day more than repeats: the first one warms up Dagster's storage and does not count."""
+    """Returns one day more than repeats: the first one warms up Dagster's storage and does not count."""
     return [str(day + (n + 1) * ONE_DAY) for n in range(repeats + 1)]
 
 

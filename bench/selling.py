@@ -1,4 +1,4 @@
-"""How fast the synthetic shop makes rows, before any file is written."""
+"""The speed of the synthetic shop, before any file is written."""
 
 import datetime as dt
 from pathlib import Path
@@ -13,7 +13,7 @@ START = dt.date(2024, 1, 1)
 
 
 def arrivals(home: Path, scale: dict[str, Any], days: int) -> dict[str, Any]:
-    """The arrivals of some consecutive days, all feeds together, once the shop is past its opening."""
+    """Makes the arrivals of some consecutive days, all feeds together, after the shop's opening."""
     shop = Shop(START, preset=Scale(**scale))
     first = START + (LONGEST_WAIT + 1) * ONE_DAY
     shop.arrivals(first)

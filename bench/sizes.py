@@ -1,4 +1,4 @@
-"""How large what is measured is."""
+"""The sizes of the measurements."""
 
 import dataclasses
 import datetime as dt
@@ -40,13 +40,13 @@ _A_DAY = (
 
 @dataclass(frozen=True)
 class Size:
-    """A shop of a scale over a number of days."""
+    """A shop with a scale, over a number of days."""
 
     days: int
     shop: Scale
 
     def scaled(self, scale: float) -> "Size":
-        """A part of it: the number of days and that of rows a day each shrink by the root of `scale`.
+        """Returns a smaller size: the number of days and of rows per day each shrink by the square root of `scale`.
 
         So does the share of bad rows: one of them among few rows fails a day.
         """
@@ -64,5 +64,5 @@ class Size:
 
 
 def window(last: dt.date, days: int) -> Window:
-    """That many days up to the last one."""
+    """Returns the window of that many days up to the last one."""
     return Window(last - (days - 1) * ONE_DAY, last)

@@ -10,7 +10,7 @@ from typing import Any
 def replace_file(path: Path, data: bytes | Callable[[Path], object]) -> Path:
     """Write a file in one step: the bytes, or what `data` writes to the path that it is given. Returns `path`.
 
-    The new file is written beside it under a name that starts with a dot, then moved. Its folder is made if missing.
+    The new file is written next to it under a name that starts with a dot, then moved. Its folder is made if missing.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")

@@ -1,4 +1,4 @@
-"""The synthetic shop: pure and seeded, any day addressable by itself.
+"""The synthetic shop: pure and seeded; each day can be computed on its own.
 
-Here belongs what the shop's rows hold. How they are landed as files does not.
+The content of the shop's rows belongs here. Landing them as files does not.
 """

@@ -1,4 +1,4 @@
-"""Things that change now and then, so that the version in force at any moment can be computed by itself."""
+"""Entities that change now and then; the version valid at any moment can be computed directly."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from ecom_assets.shop.rows import Rows
 
 @dataclass(frozen=True)
 class Changes:
-    """Each entity has one of the periods (in days) and changes once in each, on the day its number says.
+    """Each entity has one of the periods (in days) and changes once per period, on a day given by its number.
 
-    So those that change on a day are every period's n-th, and need no search among all. Moments are in
+    The entities that change on a day are thus every n-th of a period, without a search among all. Moments are in
     microseconds since 1970.
     """
 
@@ -25,7 +25,7 @@ class Changes:
         return np.array(self.periods)[below(self.seed, f"{self.stream} period", numbers, len(self.periods))]
 
     def _rhythm(self, numbers: Ints, born_at: Ints) -> tuple[Ints, Ints]:
-        """When each entity changes first, on a day after its birth, and the time between its changes."""
+        """Returns the first change of each entity, on a day after its birth, and the time between changes."""
         period = self._period(numbers)
         day_after = born_at // DAY + 1
         time = below(self.seed, f"{self.stream} time", numbers, 86_400) * SECOND
@@ -40,14 +40,14 @@ class Changes:
         return np.sort(np.concatenate(chosen))
 
     def version(self, numbers: Ints, born_at: Ints, at: Ints | int) -> Ints:
-        """How often each entity has changed up to the moment `at`."""
+        """Returns how many times each entity has changed up to the moment `at`."""
         first, period = self._rhythm(numbers, born_at)
         return ((at - first) // period + 1).clip(min=0)
 
     def rows(self, entity: str, known: int, born_at: Callable[[Ints], Ints], begins: int) -> Rows:
-        """The versions that the first `known` entities become on the day that begins at that moment.
+        """Returns the new versions of the first `known` entities on the day that begins at that moment.
 
-        Gives the columns `entity`, `at` and `version`; `born_at` says when entities were born.
+        The columns are `entity`, `at` and `version`; `born_at` returns when entities were born.
         """
         numbers = self.changing(begins // DAY, known)
         born = born_at(numbers)
@@ -55,6 +55,6 @@ class Changes:
         return {entity: numbers, "at": self.changed_at(numbers, born, version), "version": version}
 
     def changed_at(self, numbers: Ints, born_at: Ints, version: Ints) -> Ints:
-        """When each entity became the given version, which is 1 or more."""
+        """Returns when each entity got the given version, 1 or more."""
         first, period = self._rhythm(numbers, born_at)
         return first + (version - 1) * period

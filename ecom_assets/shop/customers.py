@@ -53,22 +53,22 @@ class Customers:
         return popularity(self.seed, "customer", int(self.timetable.customers[-1]), POWER_ALPHA)
 
     def known(self, day: int) -> int:
-        """How many customers were registered before the previous day, and at the start."""
+        """Returns the number of customers registered before the previous day, and at the start."""
         return int(self.timetable.customers[max(day - 1, 0)])
 
     def pick(self, rng: np.random.Generator, day: int, count: int) -> Ints:
-        """Draws buyers among the customers known on the day; some of them buy much more than most."""
+        """Returns buyers drawn from the customers known on the day; a few buy much more than most."""
         return pick(rng, self._weights, self.known(day), count)
 
     def weights(self, customer: Ints) -> Floats:
-        """How often each customer buys, compared with the others."""
+        """Returns each customer's weight: how often it buys, relative to others."""
         return weights(self._weights, customer)
 
     def country(self, customer: Ints) -> Ints:
         return choose(uniforms(self.seed, "customer country", customer), COUNTRY_WEIGHTS)
 
     def _born_at(self, customer: Ints) -> Ints:
-        """When the first row of a customer came to be: at the opening, or on registration."""
+        """Returns the moment of a customer's first row: the opening, or the registration."""
         day = np.searchsorted(self.timetable.customers, customer, side="right") - 1
         time = below(self.seed, "registration time", customer, 86_400) * SECOND
         return np.where(day < 0, 0, day * DAY + time) + self.timetable.begins(0)
@@ -78,7 +78,7 @@ class Customers:
         return np.where(customer < self.timetable.customers[0], born_at - before, born_at)
 
     def rows(self, day: int) -> Rows:
-        """Profiles made or changed on the day."""
+        """Returns the profiles created or changed on the day."""
         begins = self.timetable.begins(day)
         registered = self.timetable.customers
         new = np.arange(registered[day] if day else 0, registered[day + 1])

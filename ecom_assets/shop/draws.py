@@ -1,4 +1,4 @@
-"""Random numbers that can be drawn again: by (seed, stream, day), or by (seed, stream, entity)."""
+"""Reproducible random numbers: by (seed, stream, day), or by (seed, stream, entity)."""
 
 from functools import cache
 from zlib import crc32
@@ -21,7 +21,7 @@ _BY_HOUR = np.concatenate(([0.0], np.cumsum(_HOURLY_TRAFFIC))) / _HOURLY_TRAFFIC
 
 
 def generator(seed: int, stream: str, day: int = 0) -> np.random.Generator:
-    """A generator whose numbers depend on nothing but seed, stream and day."""
+    """Returns a generator that depends only on seed, stream and day."""
     key = np.array([seed, crc32(stream.encode())], dtype=np.uint64)
     return np.random.Generator(np.random.Philox(key=key, counter=[0, 0, day, 0]))
 
@@ -32,7 +32,7 @@ def _salt(seed: int, stream: str) -> np.uint64:
 
 
 def uniforms(seed: int, stream: str, numbers: Ints) -> Floats:
-    """A fixed number in [0, 1) for each entity number: splitmix64's finaliser over (seed, stream, number)."""
+    """Returns a fixed number in [0, 1) for each entity number: splitmix64's finaliser over (seed, stream, number)."""
     x = (numbers.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) ^ _salt(seed, stream)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -46,13 +46,13 @@ def below(seed: int, stream: str, numbers: Ints, count: int) -> Ints:
 
 
 def choose(draws: Floats, weights: list[float]) -> Ints:
-    """Turns uniform draws into choices 0, 1, … with the given weights."""
+    """Returns choices 0, 1, … with the given weights, from uniform draws."""
     edges = np.cumsum(weights) / np.sum(weights)
     return np.searchsorted(edges[:-1], draws, side="right")
 
 
 def times_of_day(rng: np.random.Generator, count: int) -> Ints:
-    """Times of day in microseconds, in whole seconds, as busy as a shop's hours are."""
+    """Returns times of day in microseconds, in whole seconds, with a shop's busy and quiet hours."""
     hours = np.interp(rng.random(count), _BY_HOUR, np.arange(25))
     seconds: Ints = np.minimum((hours * 3600).astype(np.int64), 86_399)
     return seconds * SECOND
@@ -64,17 +64,17 @@ def durations(rng: np.random.Generator, low: int, high: int, count: int) -> Ints
 
 
 def popularity(seed: int, stream: str, count: int, alpha: float) -> Floats:
-    """Running sums of Pareto(alpha) weights of the entities 0 to count - 1: few weigh much."""
+    """Returns running sums of Pareto(alpha) weights of the entities 0 to count - 1: a few have large weights."""
     return np.cumsum((1 - uniforms(seed, stream, np.arange(count))) ** (-1 / alpha))
 
 
 def weights(running: Floats, numbers: Ints) -> Floats:
-    """The weights of some entities, of whose running sums `pick` draws."""
+    """Returns the weights of some entities, from the running sums that `pick` uses."""
     before = np.where(numbers > 0, running[numbers - 1], 0.0)
     return running[numbers] - before
 
 
 def pick(rng: np.random.Generator, weights: Floats, known: int, count: int) -> Ints:
-    """Draws `count` of the first `known` entities by their running weights."""
+    """Returns `count` draws from the first `known` entities by their running weights."""
     places: Ints = np.searchsorted(weights[:known], rng.random(count) * weights[known - 1], side="right")
     return places

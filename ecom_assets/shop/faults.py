@@ -1,4 +1,4 @@
-"""Named ways to spoil rows or the text of a file. Each says what it spoiled, so that detection can be measured."""
+"""Named defects of rows or of the text of a file. Planted defects are recorded, so that detection can be measured."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,78 +33,78 @@ Fault = Callable[[pl.DataFrame, float, int], SpoiledRows]
 
 
 def negative_quantity(rows: pl.DataFrame, share: float, seed: int) -> SpoiledRows:
-    """Quantities below zero."""
+    """Makes quantities negative."""
     return _replaced("negative_quantity", rows, "quantity", share, seed, -pl.col("quantity") - 1)
 
 
 def negative_amount(rows: pl.DataFrame, share: float, seed: int) -> SpoiledRows:
-    """The first amount of the row, below zero."""
+    """Makes the first amount of the row negative."""
     column = rows.select(cs.decimal()).columns[0]
     return _replaced("negative_amount", rows, column, share, seed, -pl.col(column) - 1)
 
 
 def null_key(rows: pl.DataFrame, share: float, seed: int) -> SpoiledRows:
-    """No value in the first column, the key."""
+    """Removes the value of the first column, the key."""
     return _replaced("null_key", rows, rows.columns[0], share, seed, pl.lit(None))
 
 
 def unknown_product(rows: pl.DataFrame, share: float, seed: int) -> SpoiledRows:
-    """A product that is in no catalogue."""
+    """Sets a product that no catalogue has."""
     return _replaced("unknown_product", rows, "product_id", share, seed, "X" + pl.col("product_id"))
 
 
 def unknown_status(rows: pl.DataFrame, share: float, seed: int) -> SpoiledRows:
-    """A status that no contract names."""
+    """Sets a status that no contract allows."""
     return _replaced("unknown_status", rows, "status", share, seed, pl.lit("lost"))
 
 
 def wrong_total(rows: pl.DataFrame, share: float, seed: int) -> SpoiledRows:
-    """A total that is one cent more than its parts."""
+    """Makes the total one cent more than its parts."""
     return _replaced(
         "wrong_total", rows, "total", share, seed, pl.col("total") + pl.lit("0.01").cast(pl.Decimal(18, 4))
     )
 
 
 def future_date(rows: pl.DataFrame, share: float, seed: int) -> SpoiledRows:
-    """The row's first moment, ten years later."""
+    """Moves the row's first timestamp ten years ahead."""
     column = rows.select(cs.datetime()).columns[0]
     return _replaced("future_date", rows, column, share, seed, pl.col(column).dt.offset_by("10y"))
 
 
 def unreadable_number(rows: pl.DataFrame, share: float, seed: int) -> SpoiledRows:
-    """The first amount of the row with a letter in it. The column becomes text."""
+    """Puts a letter into the first amount of the row. The column becomes text."""
     column = rows.select(cs.decimal()).columns[0]
     as_text = rows.with_columns(pl.col(column).cast(pl.String))
     return _replaced("unreadable_number", as_text, column, share, seed, pl.col(column).str.replace(r"\.", "O"))
 
 
 def raised_amount(rows: pl.DataFrame, share: float, seed: int) -> SpoiledRows:
-    """The first amount of the row, a tenth higher: wrong, and plausible where nothing else depends on it."""
+    """Raises the first amount of the row by a tenth: wrong, but plausible if nothing else depends on it."""
     column = rows.select(cs.decimal()).columns[0]
     return _replaced("raised_amount", rows, column, share, seed, (pl.col(column) * 11 / 10).cast(pl.Decimal(18, 4)))
 
 
 def duplicate_row(rows: pl.DataFrame, share: float, seed: int) -> SpoiledRows:
-    """Rows that stand once more, at the end."""
+    """Repeats rows at the end."""
     chosen = _chosen("duplicate_row", rows.height, share, seed)
     places = tuple(range(rows.height, rows.height + len(chosen)))
     return SpoiledRows("duplicate_row", pl.concat([rows, rows[chosen]]), places, rows.columns[0])
 
 
 def cut_off(text: str, seed: int) -> SpoiledText:
-    """The file ends in the middle of its last line."""
+    """Cuts the file in the middle of its last line."""
     lines = text.splitlines(keepends=True)
     kept = generator(seed, "cut_off").integers(1, max(len(lines[-1]) - 1, 2))
     return SpoiledText("cut_off", "".join([*lines[:-1], lines[-1][:kept]]), (len(lines),))
 
 
 def further_field(text: str, share: float, seed: int) -> SpoiledText:
-    """CSV lines with one field too many."""
+    """Adds a field to CSV lines."""
     return _replaced_lines("further_field", text, 1, share, seed, lambda line: line + ",surplus")
 
 
 def broken_json(text: str, share: float, seed: int) -> SpoiledText:
-    """JSON lines without their closing brace."""
+    """Removes the closing brace of JSON lines."""
     return _replaced_lines("broken_json", text, 0, share, seed, lambda line: line.removesuffix("}"))
 
 
@@ -124,13 +124,13 @@ FAULTS: Mapping[str, tuple[Fault, ...]] = {
     "campaigns": (null_key, future_date),
     "ad_spend": (null_key, negative_amount),
 }
-"""What may be wrong with a single row of each feed."""
+"""The defects that a single row of each feed can have."""
 
 
 def with_dirt(feed: str, rows: pl.DataFrame, share: float, seed: int, day: int) -> tuple[pl.DataFrame, Sequence[str]]:
-    """Adds spoiled copies of a share of the rows; the good rows stay. Gives the fault of each copy, in their order.
+    """Returns the rows with defective copies of a share of them, and the defect of each copy, in order.
 
-    A copy that has nothing where the fault would be stays as it is: a `duplicate_row`.
+    The good rows stay. A copy without a value in the column of its defect is unchanged: a `duplicate_row`.
     """
     rng = generator(seed, f"dirt in {feed}", day)
     chosen = np.flatnonzero(rng.random(rows.height) < share)
@@ -149,7 +149,7 @@ def with_dirt(feed: str, rows: pl.DataFrame, share: float, seed: int, day: int) 
 
 
 def _chosen(fault: str, count: int, share: float, seed: int) -> np.ndarray:
-    """Places of the rows to spoil, in order: their share, and one at least where there are rows."""
+    """Returns the positions of the rows to copy, in order: their share, and at least one if there are rows."""
     wanted = min(max(round(count * share), 1), count)
     return np.sort(generator(seed, fault).choice(count, wanted, replace=False))
 

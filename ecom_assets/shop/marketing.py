@@ -1,4 +1,4 @@
-"""Marketing: where visits come from, the campaigns that bring them, and what these cost."""
+"""Marketing: the sources of visits, the campaigns that bring them, and their cost."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,11 +14,11 @@ from ecom_assets.shop.timetable import CAMPAIGN_DAYS, Timetable, is_campaign
 
 
 class Source(NamedTuple):
-    """Where visits come from.
+    """A source of visits.
 
-    `share` is that of all visits on ordinary days, `week_share` in the campaign week. A visit is `lift` times as
-    likely to buy as one of a source with lift 1. Of a hundred people who see the advertisement, 100 `click_rate`
-    click; a click costs `click_cost` cents.
+    `share` is its share of visits on ordinary days, `week_share` in the campaign week. A visit is `lift` times as
+    likely to buy as one of a source with lift 1. `click_rate` is the share of impressions that are clicked; a click
+    costs `click_cost` cents.
     """
 
     source: str | None
@@ -56,21 +56,21 @@ CHANNELS = pool(["paid search", "paid search", "social", "social", "email", "ema
 OBJECTIVES = pool(["awareness", "sales", "acquisition", "retention", "retention", "sales", "sales"])
 DAILY_BUDGETS = np.array([16_000, 22_000, 25_000, 15_000, 2_500, 7_000, 50_000])
 PREPARED = 14
-"""Days before its start on which a yearly campaign is set up."""
+"""Days before its start at which a yearly campaign is set up."""
 BUDGET_STEP = 0.1
 
 REPORTED, RESTATED = DAY + 6 * HOUR, 3 * DAY + 6 * HOUR
-"""How long after a day's beginning its clicks are reported first, and reported again."""
+"""Time from the start of a day to the first report of its clicks, and to the second."""
 RESTATED_SHARE, INVALID_CLICK_SHARE = 0.25, 0.05
 
 
 def visit_shares(day: int) -> Floats:
-    """The share of each source in the visits of a day."""
+    """Returns the share of each source in the visits of a day."""
     return _normalised(np.array([source.week_share if is_campaign(day) else source.share for source in SOURCES]))
 
 
 def buyer_shares(day: int) -> Floats:
-    """The share of each source in the visits of a day that buy."""
+    """Returns the share of each source in the visits of a day that buy."""
     return _normalised(visit_shares(day) * _LIFTS)
 
 
@@ -85,7 +85,7 @@ def campaign_ids(numbers: Ints) -> pl.Series:
 
 @dataclass(frozen=True)
 class Marketing:
-    """Campaigns and what they cost. First come those that never end, then each year's."""
+    """Campaigns and their cost. The endless ones come first, then each year's."""
 
     timetable: Timetable
 
@@ -101,7 +101,7 @@ class Marketing:
         return np.full_like(campaign, self.timetable.begins(0))
 
     def campaigns(self, day: int) -> Rows:
-        """Campaigns set up on the day, and budgets changed on it."""
+        """Returns the campaigns set up and the budgets changed on the day."""
         begins, year = self.timetable.begins(day), day // 365
         new = np.arange(len(EVERGREEN)) if day == 0 else np.array([], dtype=np.int64)
         if day % 365 == CAMPAIGN_DAYS.start - PREPARED:
@@ -132,7 +132,7 @@ class Marketing:
         )
 
     def ad_spend(self, day: int, clicks: Ints) -> Rows:
-        """What each running campaign showed and cost on the day, as reported and, for some, restated later.
+        """Returns impressions, clicks and cost of each running campaign on the day, for some also restated.
 
         `clicks` are those on each source.
         """
@@ -166,7 +166,7 @@ class Marketing:
 
 
 def _kind(campaign: Ints) -> Ints:
-    """Which of the campaigns that never end, or of one year's, a campaign is."""
+    """Returns which of the endless campaigns, or of one year's, a campaign is."""
     return np.where(campaign < len(EVERGREEN), campaign, len(EVERGREEN) + (campaign - len(EVERGREEN)) % len(YEARLY))
 
 

@@ -19,23 +19,23 @@ from ecom_assets.shop.timetable import Timetable
 TYPES = pool(["Order", "Refund"])
 ORDER, REFUND = range(2)
 FEE_PERCENT, CLOSING_FEE, REFUND_FEE = 15, 30, 50
-"""What the marketplace keeps of a price, and cents for each line sold and for each line refunded."""
+"""The marketplace's share of a price, and its fees in cents per line sold and per line refunded."""
 PRICE_PERCENT, SHIPPING = 105, 399
 SECOND_LINE_SHARE, PROMOTED_SHARE, PROMOTION_PERCENT = 0.25, 0.1, 10
 REFUND_LAGS, REFUNDED_SHARE = (7, 14), 0.06
-MOST_ORDERS = 1_000_000
-"""Orders that a day may have."""
+MAX_ORDERS = 1_000_000
+"""Maximum orders per day."""
 
 
 @dataclass(frozen=True)
 class Marketplace:
-    """What it sells for the shop, and what it gives back. Money is in cents."""
+    """Sales and refunds of the marketplace for the shop. Money is in cents."""
 
     timetable: Timetable
     products: Products
 
     def _lines(self, day: int) -> Rows:
-        """The order lines of a day, with the days after which they are refunded, or 0."""
+        """Returns the order lines of a day, with the days until their refund, or 0."""
         if not 0 <= day < self.timetable.days:
             return {name: values[:0] for name, values in self._lines(0).items()}
         scale = self.timetable.scale
@@ -55,7 +55,7 @@ class Marketplace:
         promotion = np.where(rng.random(lines) < PROMOTED_SHARE, gross * PROMOTION_PERCENT // 100, 0)
         item_total = gross - promotion
         return {
-            "number": day * MOST_ORDERS + order,
+            "number": day * MAX_ORDERS + order,
             "item": np.where(is_first, 1, 2),
             "at": at[order],
             "posted_at": at[order],
@@ -73,7 +73,7 @@ class Marketplace:
         }
 
     def _refunds(self, day: int, lag: int) -> Rows:
-        """The lines given back on a day of the orders that many days before: all of an order, but not its shipping."""
+        """Returns the lines refunded on a day, of orders placed so many days before: whole orders, without shipping."""
         sold = self._lines(day - lag)
         back = take(sold, sold["refunded_after"] == lag)
         given_back = {name: -back[name] for name in ("item_total", "tax")}
@@ -89,7 +89,7 @@ class Marketplace:
         }
 
     def settlement(self, day: int) -> pl.DataFrame:
-        """The report of a day, in the marketplace's own words: a row for each line that is sold or refunded."""
+        """Returns the report of a day, with the marketplace's column names: a row per line sold or refunded."""
         rows = concat([self._lines(day), *(self._refunds(day, lag) for lag in REFUND_LAGS)])
         return frame(
             {

@@ -1,4 +1,4 @@
-"""Names, addresses and texts: small pools, drawn once."""
+"""Names, addresses and texts: small pools, drawn once per seed."""
 
 import unicodedata
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ FIRST_NAMES, LAST_NAMES, CITIES, BRANDS = 120, 160, 40, 40
 
 @dataclass(frozen=True)
 class Names:
-    """Pools of texts. Those by country hold each country's share one after the other."""
+    """Pools of texts. In pools by country, the countries follow one another."""
 
     first_names: pl.Series
     last_names: pl.Series
@@ -33,7 +33,7 @@ def _mail(name: str) -> str:
 
 @cache
 def names(seed: int) -> Names:
-    """The pools of a seed. Takes about a third of a second, once."""
+    """Returns the pools of a seed. Takes about a third of a second, once."""
     first_names: list[str] = []
     last_names: list[str] = []
     cities: list[str] = []

@@ -1,4 +1,4 @@
-"""The shop's catalogue: products, what they cost, and prices that change."""
+"""The shop's catalogue: products, their costs, and prices that change."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -75,7 +75,7 @@ class Products:
 
     @cached_property
     def _first_price(self) -> Ints:
-        """Log-normal prices, in cents."""
+        """Returns log-normal prices, in cents."""
         product = np.arange(self.timetable.products[-1])
         radius = np.sqrt(-2 * np.log1p(-uniforms(self.seed, "price radius", product)))
         normal = radius * np.cos(2 * np.pi * uniforms(self.seed, "price angle", product))
@@ -83,42 +83,42 @@ class Products:
         return cents
 
     def known(self, day: int) -> int:
-        """How many products were listed before the previous day, and at the start."""
+        """Returns the number of products listed before the previous day, and at the start."""
         return int(self.timetable.products[max(day - 1, 0)])
 
     def pick(self, rng: np.random.Generator, day: int, count: int) -> Ints:
-        """Draws products known on the day; some of them sell much better than most."""
+        """Returns products drawn from those known on the day; a few sell much better than most."""
         return pick(rng, self._weights, self.known(day), count)
 
     def weights(self, product: Ints) -> Floats:
-        """How well each product sells, compared with the others."""
+        """Returns each product's weight: how well it sells, relative to others."""
         return weights(self._weights, product)
 
     @cached_property
     def share(self) -> Floats:
-        """Each product's share of all units sold, at the time when it is new."""
+        """Returns each product's share of all units sold, when it is new."""
         product = np.arange(len(self._weights))
         known = np.maximum(product + 1, self.timetable.products[0])
         shares: Floats = self.weights(product) / self._weights[known - 1]
         return shares
 
     def listed(self, day: int) -> Ints:
-        """The products that enter the catalogue on a day."""
+        """Returns the products that enter the catalogue on a day."""
         listed = self.timetable.products
         return np.arange(listed[day] if day else 0, listed[day + 1])
 
     def listed_at(self, product: Ints) -> Ints:
-        """When each product entered the catalogue."""
+        """Returns when each product entered the catalogue."""
         moments: Ints = self._born[product]
         return moments
 
     def cost(self, product: Ints) -> Ints:
-        """Cents that one unit costs the shop."""
+        """Returns the cost of one unit to the shop, in cents."""
         cost_share = 0.4 + 0.3 * uniforms(self.seed, "cost share", product)
         return np.rint(self._first_price[product] * cost_share).astype(np.int64)
 
     def price(self, product: Ints, at: Ints) -> Ints:
-        """Cents for one unit at the given moments."""
+        """Returns the price of one unit at the given moments, in cents."""
         return self._price_of(product, self._changes.version(product, self._born[product], at))
 
     def _price_of(self, product: Ints, version: Ints) -> Ints:
@@ -127,7 +127,7 @@ class Products:
         return np.where(version == 0, first, np.rint(first * factor).astype(np.int64))
 
     def rows(self, day: int) -> Rows:
-        """Products listed on the day, and prices changed on it."""
+        """Returns the products listed and the prices changed on the day."""
         new, known = self.listed(day), int(self.timetable.products[day]) if day else 0
         made = {"product": new, "at": self.listed_at(new), "version": np.zeros_like(new)}
         priced = self._changes.rows("product", known, self.listed_at, self.timetable.begins(day))

@@ -1,4 +1,4 @@
-"""What customers say of what they bought."""
+"""Reviews of products by their buyers."""
 
 from dataclasses import dataclass
 
@@ -25,17 +25,17 @@ TEXTS = pool(
     ]
 )
 SILENT_SHARE = 0.4
-"""Of the reviews, that have stars and no words."""
+"""Share of the reviews with stars but no text."""
 
 
 @dataclass(frozen=True)
 class Reviews:
-    """Some of the lines delivered are reviewed. Products differ in quality, and late parcels cost a star."""
+    """Reviews of some delivered lines. Products differ in quality, and late parcels cost a star."""
 
     timetable: Timetable
 
     def rows(self, day: int, basket: Basket, course: Course) -> Rows:
-        """What is said of the goods ordered on a day, with the days on which it arrives."""
+        """Returns the reviews of goods ordered on a day, with their arrival days."""
         rng = generator(self.timetable.seed, "reviews", day)
         order, count = basket.lines["order"], len(basket.lines["order"])
         is_written = (basket.orders["fate"][order] == KEPT) & (rng.random(count) < REVIEW_SHARE)

@@ -1,4 +1,4 @@
-"""Tables of numbers: rows before their names and texts are written out."""
+"""Tables of numbers: rows before they get names and texts."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,7 +10,7 @@ from ecom_assets.shop.draws import DAY, Ints
 
 Rows = Mapping[str, Ints]
 """Columns of equal length. `at` is the moment that decides the event day, `arrives` the arrival day,
-both since 1970, in microseconds and days. `is_resent` is 1 where a row arrives once more, as it was."""
+both since 1970, in microseconds and days. `is_resent` is 1 if a row is sent again unchanged."""
 
 LAGS = (0, 1, 2, 7, 30)
 LAG_WEIGHTS = [0.964, 0.025, 0.008, 0.002, 0.001]
@@ -22,7 +22,7 @@ _FOUR_DIGITS = np.array([f"{number:04}" for number in range(10_000)], dtype="S4"
 
 
 def take(rows: Rows, which: Ints | np.ndarray) -> Rows:
-    """The rows at the given places, or where a mask is true."""
+    """Returns the rows at the given positions, or where a mask is true."""
     return {name: values[which] for name, values in rows.items()}
 
 
@@ -31,12 +31,12 @@ def concat(parts: Sequence[Rows]) -> Rows:
 
 
 def marked(rows: Rows, is_resent: int) -> Rows:
-    """The rows with `is_resent` set."""
+    """Returns the rows with `is_resent` set."""
     return {**rows, "is_resent": np.full(len(rows["at"]), is_resent)}
 
 
 def send(rng: np.random.Generator, rows: Rows, known_at: Ints, longest_lag: int = max(LAGS)) -> Rows:
-    """Adds the arrival day: most rows arrive on the day they are known, some later, a few once more.
+    """Returns the rows with arrival day: most arrive on the day they are known, some later, a few twice.
 
     `known_at` is in microseconds since 1970. No row is sent more than `longest_lag` days late.
     """
@@ -50,20 +50,20 @@ def send(rng: np.random.Generator, rows: Rows, known_at: Ints, longest_lag: int 
 
 
 def texts(pool: pl.Series, places: Ints) -> pl.Series:
-    """The pool's texts at the given places. The place -1 gives null: the pool's last value has to be null."""
+    """Returns the pool's texts at the given positions; null at -1: the pool's last value must be null."""
     return pool.gather(np.where(places < 0, len(pool) - 1, places))
 
 
 def pool(values: Sequence[str]) -> pl.Series:
-    """A pool of texts for `texts`."""
+    """Returns a pool of texts for `texts`."""
     return pl.Series([*values, None], dtype=pl.String)
 
 
 def numbered(prefix: str, numbers: Ints, width: int) -> pl.Series:
-    """Numbers as ids: a letter and `width` digits, a multiple of four; -1 gives null.
+    """Returns numbers as ids: a letter and `width` digits, a multiple of four; null for -1.
 
-    The texts are laid out as Arrow keeps them, four digits at a time: formatting number by number is the
-    larger part of a day's time otherwise. Raises ValueError for a number that has more digits.
+    The texts are written in Arrow's layout, four digits at a time: formatting each number would take most of a
+    day's time. Raises ValueError for a number that has more digits.
     """
     count = len(numbers)
     if count and numbers.max() >= 10**width:
@@ -85,19 +85,19 @@ def timestamps(microseconds: Ints) -> pl.Series:
 
 
 def timestamps_or_null(microseconds: Ints) -> pl.Series:
-    """Timestamps; -1 gives null."""
+    """Returns timestamps; null for -1."""
     moments = timestamps(microseconds)
     return moments.set(pl.Series(microseconds < 0), None)
 
 
 def days_of(numbers: Ints) -> pl.Series:
-    """Days since 1970 as dates; -1 gives null."""
+    """Returns days since 1970 as dates; null for -1."""
     days = pl.Series(numbers, dtype=pl.Int64).to_frame("day")
     return days.select(pl.when(pl.col("day") >= 0).then(pl.col("day").cast(pl.Int32).cast(pl.Date))).to_series()
 
 
 def amounts(cents: Ints) -> pl.Series:
-    """Cents as DECIMAL(18,4): a 128-bit integer of ten-thousandths."""
+    """Returns cents as DECIMAL(18,4): a 128-bit integer of ten-thousandths."""
     words = np.empty((len(cents), 2), dtype=np.int64)
     words[:, 0] = cents * 100
     words[:, 1] = cents >> 63

@@ -34,13 +34,13 @@ FATES = ["unpayable", "void", "test", "customer", "inventory", "fraud", "deliver
 FATE_WEIGHTS = [0.02, 0.01, 0.001, 0.02, 0.008, 0.003, 0.938]
 REASONS = pool(["void", *FATES[1:]])
 UNPAYABLE, VOID, TEST, *_, KEPT = range(7)
-"""Orders end delivered or cancelled for a reason. Up to TEST they were never paid: void, or a test."""
+"""Final outcomes of orders: delivered, or cancelled for a reason. Those up to TEST were never paid: void, or a test."""
 
 METHODS, METHOD_WEIGHTS = pool(["card", "paypal", "transfer", "gift_card"]), [0.55, 0.25, 0.15, 0.05]
 CARD, TRANSFER = 0, 2
 PAYMENT_STATUSES = pool(["authorised", "captured", "failed", "refunded"])
 AUTHORISED, CAPTURED, FAILED, REFUNDED = range(4)
-MOST_ATTEMPTS, REFUND = 3, 9
+MAX_ATTEMPTS, REFUND = 3, 9
 
 SHIPMENT_STATUSES = pool(["open", "shipped", "delivered", "cancelled"])
 OPEN, SENT, HANDED_OVER, CALLED_OFF = range(4)
@@ -74,9 +74,9 @@ def return_ids(numbers: Ints, line_numbers: Ints) -> pl.Series:
 
 
 def shared_out(totals: Ints, weights: Ints, order: Ints) -> Ints:
-    """Shares each order's total among its lines in proportion to their weights, to the cent.
+    """Returns each order's total shared among its lines in proportion to their weights, to the cent.
 
-    Largest remainder, ties to the earlier line. Lines stand order by order.
+    Largest remainder, ties to the earlier line. Lines are sorted by order.
     """
     weighed = np.bincount(order, weights, minlength=len(totals)).astype(np.int64)
     share, remainder = np.divmod(totals[order] * weights, np.maximum(weighed, 1)[order])
@@ -94,7 +94,7 @@ def _summed(values: Ints, order: Ints, orders: int) -> Ints:
 
 @dataclass(frozen=True)
 class Basket:
-    """The orders placed on a day, and their lines. Money is in cents."""
+    """The orders placed on a day, with their lines. Money is in cents."""
 
     orders: Rows
     lines: Rows
@@ -102,9 +102,9 @@ class Basket:
 
 @dataclass(frozen=True)
 class Course:
-    """What becomes of the orders placed on a day: one value per order, and the lines that come back.
+    """The later fate of the orders placed on a day: one value per order, and the returned lines.
 
-    Moments are in microseconds since 1970. What does not happen to an order has a moment all the same.
+    Moments are in microseconds since 1970. Steps that an order does not reach have a moment too.
     """
 
     method: Ints
@@ -121,14 +121,14 @@ class Course:
 
 @dataclass(frozen=True)
 class Sales:
-    """What is ordered, paid, shipped and returned."""
+    """Orders, payments, shipments and returns."""
 
     timetable: Timetable
     customers: Customers
     products: Products
 
     def basket(self, day: int) -> Basket:
-        """The orders of a day as they were placed."""
+        """Returns the orders of a day as placed."""
         seed, table = self.timetable.seed, self.timetable
         rng = generator(seed, "basket", day)
         number = np.arange(table.orders[day], table.orders[day + 1])
@@ -189,11 +189,11 @@ class Sales:
         )
 
     def course(self, day: int, basket: Basket, stocked_at: Ints) -> Course:
-        """What becomes of the day's orders. `stocked_at` is when each one's goods are all in stock."""
+        """Returns the later fate of the day's orders. `stocked_at` is when all goods of each are in stock."""
         rng = generator(self.timetable.seed, "aftermath", day)
         orders, count = basket.orders, len(basket.orders["number"])
         method = choose(rng.random(count), METHOD_WEIGHTS)
-        attempts = 1 + rng.binomial(MOST_ATTEMPTS - 1, RETRY_SHARE, count)
+        attempts = 1 + rng.binomial(MAX_ATTEMPTS - 1, RETRY_SHARE, count)
         if self.timetable.scale.one_payment_per_order:
             attempts = np.ones_like(attempts)
         wait = durations(rng, 20 * SECOND, 4 * MINUTE, count)
@@ -221,7 +221,7 @@ class Sales:
         )
 
     def rows(self, day: int, basket: Basket, course: Course) -> Mapping[str, Rows]:
-        """The day's orders and all their later states, with the days on which they arrive, by feed."""
+        """Returns the day's orders and all their later states, with their arrival days, by feed."""
         rng = generator(self.timetable.seed, "sales", day)
         orders, count = basket.orders, len(basket.orders["number"])
         placed_at, fate = orders["at"], orders["fate"]
@@ -298,7 +298,7 @@ class Sales:
                 at,
                 FAILED,
             )
-            for attempt in range(1, MOST_ATTEMPTS + 1)
+            for attempt in range(1, MAX_ATTEMPTS + 1)
         ]
         sent = concat(
             [
@@ -311,7 +311,7 @@ class Sales:
         return send(rng, sent, sent["updated_at"])
 
     def _refunds(self, basket: Basket, course: Course) -> Rows:
-        """One refund payment for what an order gives back."""
+        """Returns one refund payment per order with returns."""
         count, returns = len(basket.orders["number"]), course.returns
         order = returns["order"]
         amount = _summed(returns["amount"] + returns["shipping"] + returns["tax"], order, count)
@@ -333,7 +333,7 @@ class Sales:
         }
 
     def _shipments(self, rng: np.random.Generator, basket: Basket, course: Course) -> Rows:
-        """One shipment for each order that is paid: asked for, then shipped and delivered, or called off."""
+        """Returns one shipment per paid order: requested, then shipped and delivered, or cancelled."""
         orders, fate = basket.orders, basket.orders["fate"]
         count = len(fate)
         is_paid, is_kept = fate > TEST, fate == KEPT
@@ -396,7 +396,7 @@ class Sales:
         return {**returns, "updated_at": returns["at"]}
 
     def _reclassified(self, rng: np.random.Generator, returns: Rows) -> Rows:
-        """The returns, and a few of them once more, with another reason."""
+        """Returns the returns; a few of them are sent again with another reason."""
         again = (rng.random(len(returns["at"])) < RECLASSIFIED_SHARE) & (returns["reason"] != CANCELLED_REASON)
         reclassified = take(returns, again)
         later = reclassified["at"] + durations(rng, HOUR, 24 * HOUR, len(reclassified["at"]))

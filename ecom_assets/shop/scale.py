@@ -1,6 +1,6 @@
-"""How large a synthetic shop is.
+"""The scale of a synthetic shop.
 
-Stands beside the shop, so that the command line knows the presets without the libraries that draw rows.
+A separate module, so that the command line knows the presets without the libraries that draw rows.
 """
 
 from collections.abc import Mapping
@@ -9,17 +9,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Scale:
-    """Daily means of a shop. The numbers drawn are Poisson around a calendar.
+    """Daily means of a shop. The numbers drawn follow a Poisson distribution around a calendar.
 
-    `events_per_order` counts all events of a day against its orders; as few visits in a hundred buy
-    (`conversion`), web analytics sees a part of the orders only, as in shops that ask for consent.
-    `days` makes the shop sell on that many days only, and then the numbers of customers, products,
-    orders and lines are exactly the daily mean times `days`. What follows from the last orders, and what is
-    late, arrives up to `LONGEST_WAIT` (63) days after the last day.
-    `one_payment_per_order` leaves out retries and refund payments; refunds then stand in returns alone.
+    `events_per_order` is all events of a day per order; since few visits buy (`conversion`), web analytics
+    sees only a part of the orders, like in shops that ask for consent.
+    `days` limits the days with sales, and makes the numbers of customers, products, orders and lines exactly
+    the daily mean times `days`. Later states of the last orders, and late rows, arrive up to `LONGEST_WAIT`
+    (63) days after the last day.
+    `one_payment_per_order` leaves out retries and refund payments; refunds are then only in returns.
     `quiet_days` are days, counted from 0, on which nobody visits, registers or buys.
-    `marketplace_share` adds the orders that a marketplace sells, as a share of the shop's own; it settles by itself.
-    `dirty_share` is the share of rows that arrive once more, spoiled.
+    `marketplace_share` is the marketplace's orders per order of the shop; it settles them itself.
+    `dirty_share` is the share of rows that also arrive as a defective copy.
     """
 
     orders_per_day: float = 250
@@ -38,13 +38,13 @@ class Scale:
 
     def __post_init__(self) -> None:
         if self.lines_per_order < 1:
-            raise ValueError(f"An order has a line at least; lines_per_order is {self.lines_per_order}.")
+            raise ValueError(f"lines_per_order must be at least 1, not {self.lines_per_order}.")
         if not 0 < self.conversion < 1:
-            raise ValueError(f"conversion is a share between 0 and 1, not {self.conversion}.")
+            raise ValueError(f"conversion must be a share between 0 and 1, not {self.conversion}.")
         if self.days is not None and self.days < 1:
-            raise ValueError(f"A shop sells on one day at least; days is {self.days}.")
+            raise ValueError(f"days must be at least 1, not {self.days}.")
         if self.customers_at_start < 1 or self.products_at_start < 1:
-            raise ValueError("A shop opens with one of customers_at_start and products_at_start at least.")
+            raise ValueError("customers_at_start and products_at_start must be at least 1.")
 
 
 DEFAULT_PRESET = "demo"

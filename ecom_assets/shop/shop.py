@@ -1,4 +1,4 @@
-"""The shop: the rows of any day, by the day they are about or by the day they arrive."""
+"""The shop: the rows of any day, by event day or by arrival day."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
@@ -37,20 +37,20 @@ LONGEST_WAIT = LONGEST_RETURN + LONGEST_LAG
 """Days after an order within which everything that follows from it has arrived."""
 
 RESENT_VISIT_SHARE = 0.04
-"""Share of the events sent a day late that are sent once more the day after."""
+"""Share of the events sent a day late that are sent again on the day after."""
 
 _DEFECT = {"feed": pl.String, "record": pl.Int64, "kind": pl.String}
 
 
 class Shop:
-    """A synthetic shop. Equal arguments give equal rows, in whatever order days are asked for.
+    """A synthetic shop. Equal arguments return equal rows, in whatever order the days are requested.
 
-    `preset` is a name among PRESETS or a scale of one's own. Raises ValueError for an unknown preset.
+    `preset` is a name in PRESETS or a custom scale. Raises ValueError for an unknown preset.
     """
 
     def __init__(self, start: date, seed: int = 7, preset: str | Scale = DEFAULT_PRESET) -> None:
         if isinstance(preset, str) and preset not in PRESETS:
-            raise ValueError(f"There is no preset {preset!r}; there are {', '.join(PRESETS)}.")
+            raise ValueError(f"unknown preset {preset!r}; known presets: {', '.join(PRESETS)}.")
         self.start = start
         self.seed = seed
         self.preset = preset
@@ -89,7 +89,7 @@ class Shop:
         self._defects: dict[int, pl.DataFrame] = {}
 
     def day(self, day: date) -> dict[str, pl.DataFrame]:
-        """All good rows about a day, whenever they arrive, by feed. Raises ValueError before the shop's start."""
+        """Returns all good rows of an event day, by feed. Raises ValueError before the shop's start."""
         number = self._number(day)
         about = self._timetable.begins(number)
         rows = self._belonging(number, lambda rows: rows["at"] // DAY == about // DAY)
@@ -97,7 +97,7 @@ class Shop:
         return {feed: self._frames[feed](some) for feed, some in rows.items()}
 
     def arrivals(self, day: date) -> dict[str, pl.DataFrame]:
-        """All rows that arrive on a day, by feed; among them the spoiled copies.
+        """Returns all rows that arrive on a day, by feed, including defective copies.
 
         Raises ValueError before the shop's start.
         """
@@ -116,9 +116,9 @@ class Shop:
         return frames
 
     def defects(self, day: date) -> pl.DataFrame:
-        """What is wrong with which of the rows that arrive on a day: feed, ordinal among the feed's rows, and kind.
+        """Returns the planted defects of the rows that arrive on a day: feed, ordinal among the feed's rows, and kind.
 
-        The kind is the name of one of `ecom_assets.shop.faults`; rows that are sent once more are a `duplicate_row`.
+        The kind is the name of a function in `ecom_assets.shop.faults`; rows that are sent again are a `duplicate_row`.
         Raises ValueError before the shop's start.
         """
         number = self._number(day)
@@ -127,13 +127,13 @@ class Shop:
         return self._defects[number]
 
     def settlement(self, day: date) -> pl.DataFrame:
-        """The report of a day that a marketplace sends to the shop. Raises ValueError before the shop's start."""
+        """Returns the report that a marketplace sends for a day. Raises ValueError before the shop's start."""
         return self._marketplace.settlement(self._number(day))
 
     def truth(self, day: date) -> dict[str, pl.DataFrame]:
-        """What the shop knows about a day and its feeds do not tell, by kind: see `ecom_assets.shop.truth`.
+        """Returns the truth about a day, which the feeds do not contain, by kind: see `ecom_assets.shop.truth`.
 
-        After the shop's last day there is nothing. Raises ValueError before its start.
+        Empty after the shop's last day. Raises ValueError before its start.
         """
         number = self._number(day)
         if number >= self._timetable.days:
@@ -146,7 +146,7 @@ class Shop:
         return (day - self.start).days
 
     def _belonging(self, number: int, belongs: Callable[[Rows], np.ndarray]) -> dict[str, Rows]:
-        """The rows of all feeds but events that belong, of all days on which they may have begun."""
+        """Returns the selected rows of all feeds but events, from all days on which they may have begun."""
         begun = [self._begun(day) for day in range(max(number - LONGEST_WAIT, 0), number + 2)]
         begun += [self._moved(day) for day in range(max(number - LONGEST_LAG, 0), number + 1)]
         return {
@@ -158,7 +158,7 @@ class Shop:
     def _rows_begun(self, day: int) -> Mapping[str, Rows]:
         """All rows that follow from what began on a day, by feed; none after the shop's last day.
 
-        What a day moves in stock beside what it sells begins and ends on that day: `Stock.rows`.
+        Stock movements other than sales begin and end on their day: `Stock.rows`.
         """
         if day >= self._timetable.days:
             return {feed: take(rows, np.array([], dtype=np.int64)) for feed, rows in self._begun(0).items()}
@@ -175,7 +175,7 @@ class Shop:
         }
 
     def _orders_placed(self, day: int) -> Basket:
-        """The orders of a day; none on days on which the shop does not sell."""
+        """Returns the orders of a day; empty on days without sales."""
         if 0 <= day < self._timetable.days:
             return self._sales.basket(day)
         none = np.array([], dtype=np.int64)
@@ -191,7 +191,7 @@ class Shop:
         return take(self._batch(0, lag), np.array([], dtype=np.int64))
 
     def _sent(self, day: int, lag: int) -> Sequence[Rows]:
-        """The events about a day that are sent `lag` days late, and those of them sent once more."""
+        """Returns the events of an event day that are sent `lag` days late, and those of them sent again."""
         about = self._timetable.begins(day) // DAY if day >= 0 else -1
         parts = [self._batch(begun, lag) for begun in (day - 1, day, day + 1)]
         events = marked(concat([take(part, part["at"] // DAY == about) for part in parts]), is_resent=0)
@@ -200,7 +200,7 @@ class Shop:
 
 
 def _chosen(parts: Sequence[Rows], belongs: Callable[[Rows], np.ndarray]) -> Rows:
-    """The rows that belong, of all parts. Most parts have none, and are not worth a copy of every column."""
+    """Returns the selected rows of all parts. Most parts have none; skipping them saves a copy of every column."""
     places = [np.flatnonzero(belongs(rows)) for rows in parts]
     some = [take(rows, chosen) for rows, chosen in zip(parts, places, strict=True) if len(chosen)]
     return concat(some) if some else take(parts[0], places[0])

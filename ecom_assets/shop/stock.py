@@ -41,21 +41,21 @@ LONGEST_SUPPLY = LONGEST_LEAD + int(DELAYS.max())
 """Days from an order to a supplier until the goods come. Less than two reviews, so that two orders at most are open."""
 
 SQUARED_UNITS_PER_LINE = (2 - QUANTITY_ONE_SHARE) / QUANTITY_ONE_SHARE**2
-"""The mean square of a line's units, which are geometric."""
+"""Mean square of a line's units, which are geometric."""
 LOWEST_COVER, COVERS = 1.0, 0.7
 """How much of its mean demand each product's level covers: from the lowest, up to that much more."""
 SAFETY = 1.0
-"""Standard deviations of the demand that the level covers beside."""
+"""Safety margin of the stock level, in standard deviations of demand."""
 
 COUNTED, COUNTED_WEIGHTS = np.array([-2, -1, 0, 1]), [0.08, 0.17, 0.65, 0.1]
-"""How far counts are off."""
+"""Differences found by stock counts."""
 
 REVIEWS = 100_000
-"""More than there are days: what a product and a day are numbered by."""
+"""More than the number of days: the factor by which (product, day) pairs are numbered."""
 DAYS_KEPT = 128
 
 BOOKED_WITHIN = 2
-"""Days within which the warehouse has sent all that it booked on a day."""
+"""Days within which the warehouse has sent all movements of a day."""
 
 
 def receipt_ids(numbers: Ints) -> pl.Series:
@@ -63,7 +63,7 @@ def receipt_ids(numbers: Ints) -> pl.Series:
 
 
 def running(product: Ints, quantity: Ints) -> Ints:
-    """For each row the units of its product up to and with it."""
+    """Returns for each row the running units of its product, including the row."""
     by_product = np.argsort(product, kind="stable")
     so_far = np.cumsum(quantity[by_product])
     is_first = np.diff(product[by_product], prepend=-1) != 0
@@ -74,7 +74,7 @@ def running(product: Ints, quantity: Ints) -> Ints:
 
 
 def _kept_lines(basket: Basket) -> tuple[Ints, Ints, Ints]:
-    """Order, product and quantity of the lines that leave the stock in the end."""
+    """Returns order, product and quantity of the lines that finally leave the stock."""
     order = basket.lines["order"]
     kept = basket.orders["fate"][order] == KEPT
     return order[kept], basket.lines["product"][kept], basket.lines["quantity"][kept]
@@ -86,7 +86,7 @@ def _movements(kind: int, product: Ints, quantity: Ints, at: Ints, number: Ints)
 
 @dataclass(frozen=True)
 class _Missing:
-    """How many units are missing (less than zero: are left), and when as many have come."""
+    """Returns the units missing (negative if left over), and when that many have been received."""
 
     units: Ints
     until: Ints
@@ -124,10 +124,9 @@ class Stock:
 
     @cached_property
     def level(self) -> Ints:
-        """Up to how many units of each product are ordered.
+        """Returns the level up to which each product is ordered.
 
-        That is its demand until the goods of the next order come, as well or badly as the shop foresees it, and
-        a margin for chance.
+        That is the shop's forecast of demand until the next delivery, plus a safety margin.
         """
         scale, seed = self._timetable.scale, self._timetable.seed
         product = np.arange(len(self._products.share))
@@ -144,12 +143,12 @@ class Stock:
         return self._suppliers.of(np.arange(len(self._products.share)))
 
     def _since_review(self, day: int, product: Ints) -> Ints:
-        """Days since each product was last ordered, in the first moment of the day; 0 if it is just then."""
+        """Returns the days since each product was last ordered, at the start of the day; 0 if ordered on the day."""
         days: Ints = (self._supplier[product] + self._timetable.begins(day) // DAY) % REVIEW_DAYS
         return days
 
     def _arrives_at(self, product: Ints, review: Ints) -> Ints:
-        """When the goods come that are ordered of each product on the given days."""
+        """Returns the delivery moment of each product's order of the given days."""
         seed, ordered_at = self._timetable.seed, self._timetable.begins(0) + review * DAY
         order = product * REVIEWS + review
         lead = self._suppliers.lead_days(self._supplier[product], ordered_at)
@@ -160,13 +159,13 @@ class Stock:
 
     @staticmethod
     def _before(day: int, flow: Callable[[int], Ints], product: Ints) -> Ints:
-        """Units of each product in the n days before the day, in row n."""
+        """Returns the units of each product in the n days before the day, in row n."""
         units = [np.zeros(len(product), dtype=np.int64)]
         units += [flow(day - n)[product] for n in range(1, 3 * REVIEW_DAYS)]
         return np.cumsum(units, axis=0)
 
     def _missing(self, day: int, flow: Callable[[int], Ints], product: Ints, wanted: Ints, at: Ints) -> _Missing:
-        """What is missing of each product at the given moments if `wanted` units have been asked for on the day."""
+        """Returns the missing units of each product at the given moments if `wanted` units are requested on the day."""
         since = self._since_review(day, product)
         gone, row = self._before(day, flow, product), np.arange(len(product))
         review = day - since
@@ -183,9 +182,9 @@ class Stock:
         return _Missing(units_missing, np.where(units_missing <= first, first_at, by_second))
 
     def stocked_at(self, day: int) -> Ints:
-        """When the goods of each order of a day are all there: as it is placed, or when what is missing has come.
+        """Returns when all goods of each order of a day are in stock: at once, or when missing units are delivered.
 
-        Orders are served in turn. What customers send back is not counted on.
+        Orders are served in sequence. Customer returns are not relied on.
         """
         basket = self._basket(day)
         placed_at = basket.orders["at"]
@@ -208,7 +207,7 @@ class Stock:
         return self._sold(day) + self._lost(day)
 
     def _counted(self, day: int) -> tuple[Ints, Ints]:
-        """The products that are counted at night, before the day begins in earnest, and how far the count is off."""
+        """Returns the products that are counted at night, before the day's business, and the difference found."""
         if not 0 <= day < self._timetable.days:
             return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
         known = int(self._timetable.products[day]) if day else 0
@@ -225,7 +224,7 @@ class Stock:
         return self._timetable.begins(day) + minutes * MINUTE
 
     def _units_lost(self, day: int) -> Ints:
-        """Units of each product that a count did not find; never more than lie there.
+        """Returns the units of each product that a count did not find; never more than in stock.
 
         No product is counted twice in three weeks, so that the loss of one count does not depend on others.
         """
@@ -235,7 +234,7 @@ class Stock:
         return self._units(product[is_lost], -off[is_lost])
 
     def _found_and_returned(self, day: int) -> Rows:
-        """Units found by a count, and those that customers send back undamaged."""
+        """Returns the units found by a count, and undamaged customer returns."""
         product, off = self._counted(day)
         found = product[off > 0]
         at = self._counted_at(day, found)
@@ -254,7 +253,7 @@ class Stock:
         return self._units(rows["product"], rows["quantity"])
 
     def _put_back(self, day: int) -> Rows:
-        """The units that are put back: no more than went out since the last review. Others are sold off elsewhere."""
+        """Returns the units restocked: no more than left since the last review. Others are sold off elsewhere."""
         rows = self._could_come_back(day)
         product = rows["product"]
         since, row = self._since_review(day, product), np.arange(len(product))
@@ -288,7 +287,7 @@ class Stock:
         return concat([take(goods, goods["at"] // DAY == about) for goods in ordered])
 
     def rows(self, day: int) -> Mapping[str, Rows]:
-        """What is received and moved on a day, but for sales, with the days on which it arrives, by feed."""
+        """Returns receipts and movements of a day except sales, with their arrival days, by feed."""
         rng = generator(self._timetable.seed, "stock", day)
         received = self._received(day)
         listed = self._products.listed(day) if day < self._timetable.days else np.zeros(0, dtype=np.int64)
@@ -308,7 +307,7 @@ class Stock:
         }
 
     def sales(self, day: int, basket: Basket, course: Course) -> Rows:
-        """The units that leave the stock for the orders of a day, as they are shipped."""
+        """Returns the units that leave the stock for the orders of a day, as shipped."""
         order, product, quantity = _kept_lines(basket)
         line_number = basket.lines["line_number"][basket.orders["fate"][basket.lines["order"]] == KEPT]
         number = basket.orders["number"][order] * 100 + line_number

@@ -1,4 +1,4 @@
-"""Who supplies the shop, and in how many days."""
+"""Suppliers of the shop, and their lead times."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,7 +24,7 @@ def supplier_ids(numbers: Ints) -> pl.Series:
 
 @dataclass(frozen=True)
 class Suppliers:
-    """All suppliers are there when the shop opens. Now and then one moves, or delivers faster or slower than before."""
+    """All suppliers exist when the shop opens. Now and then one moves, or its lead time changes."""
 
     timetable: Timetable
 
@@ -37,7 +37,7 @@ class Suppliers:
         return Changes(self.seed, "supplier", periods=(120, 240, 365))
 
     def of(self, product: Ints) -> Ints:
-        """The supplier of each product."""
+        """Returns the supplier of each product."""
         return below(self.seed, "supplier of", product, SUPPLIERS)
 
     def lead_days(self, supplier: Ints, at: Ints | int) -> Ints:
@@ -51,7 +51,7 @@ class Suppliers:
         return SHORTEST_LEAD + below(self.seed, "lead time", supplier * 4096 + (version + 1) // 2, LEADS)
 
     def rows(self, day: int) -> Rows:
-        """Profiles made or changed on the day."""
+        """Returns the profiles created or changed on the day."""
         new = np.arange(SUPPLIERS if day == 0 else 0)
         made = {"supplier": new, "at": self._born_at(new), "version": np.zeros_like(new)}
         changed = self._changes.rows("supplier", SUPPLIERS if day else 0, self._born_at, self.timetable.begins(day))

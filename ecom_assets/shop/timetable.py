@@ -1,4 +1,4 @@
-"""How many customers, products, orders and lines each day brings."""
+"""The number of customers, products, orders and lines per day."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -29,7 +29,7 @@ class Timetable:
     scale: Scale
 
     def begins(self, day: int) -> int:
-        """Midnight at which the day begins, in microseconds since 1970."""
+        """Returns the midnight at which the day begins, in microseconds since 1970."""
         return ((self.start - date(1970, 1, 1)).days + day) * DAY
 
     @cached_property
@@ -39,7 +39,7 @@ class Timetable:
 
     @cached_property
     def demand(self) -> Floats:
-        """The calendar: each day's demand, 1 being an ordinary day."""
+        """Demand per day, 1 on an ordinary day."""
         day = np.arange(self.days)
         first = self.start.timetuple().tm_yday
         season = 1 + 0.15 * np.cos(2 * np.pi * (first + day - 345) / 365.25)
@@ -60,22 +60,22 @@ class Timetable:
 
     @cached_property
     def customers(self) -> Ints:
-        """How many customers are known before each day (and, last, after all)."""
+        """Number of customers known before each day (and, last, after all)."""
         return self._starts("registrations", self.scale.customers_at_start, self.scale.customers_per_day, self.demand)
 
     @cached_property
     def products(self) -> Ints:
-        """How many products are known before each day (and, last, after all)."""
+        """Number of products known before each day (and, last, after all)."""
         return self._starts("assortment", self.scale.products_at_start, self.scale.products_per_day, np.ones(self.days))
 
     @cached_property
     def orders(self) -> Ints:
-        """How many orders were placed before each day (and, last, in all)."""
+        """Number of orders placed before each day (and, last, in all)."""
         return self._starts("orders", 0, self.scale.orders_per_day, self.demand)
 
     @cached_property
     def further_lines(self) -> Ints:
-        """How many lines each day's orders have beyond their first."""
+        """Number of lines of each day's orders beyond their first."""
         per_order = self.scale.lines_per_order - 1
         orders = np.diff(self.orders)
         return self._numbers("lines", per_order * orders, per_order * self.scale.orders_per_day * self.days)

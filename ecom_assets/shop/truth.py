@@ -1,16 +1,16 @@
-"""What the shop knows about itself and its feeds do not tell: what models are measured against.
+"""The truth about the shop, which its feeds do not contain: the reference for measuring models.
 
 No pipeline reads it. Each of these is a frame per day:
 
-- `channels`: each source's share in the day's visits and in those that buy, and its lift: how much likelier than one
-  of lift 1 a visit of it is to buy.
+- `channels`: each source's share in the day's visits and in those that buy, and its lift: how many times as likely a
+  visit is to buy as one with lift 1.
 - `orders`: whether an order placed on the day is a fraud.
 - `customers`: the weight of each customer who registers on the day, and of all who had before at the opening.
 - `products`: how many units of each product are expected to be sold on the day.
-- `days`: orders expected on the day, and the sum of the weights of the customers who may place them. So a customer is
-  expected to place `expected_orders` times their weight over `customer_weights` orders on a day, those of guests apart.
+- `days`: orders expected on the day, and the sum of the weights of the customers who may place them. A customer is
+  expected to place `expected_orders` times their weight over `customer_weights` orders on a day, without guest orders.
 
-Beside these, `Shop.defects` tells what is wrong with which rows, by the day on which they arrive.
+`Shop.defects` returns the planted defects of rows, by arrival day.
 """
 
 from datetime import date
@@ -62,7 +62,7 @@ def truth(
 
 
 def channels(number: int) -> pl.DataFrame:
-    """The sources of the day's visits and their true effects."""
+    """Returns the sources of the day's visits and their true effects."""
     places = np.arange(len(SOURCES))
     return frame(
         {

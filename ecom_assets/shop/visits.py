@@ -1,4 +1,4 @@
-"""Visits: what people, and a few robots, do in the shop."""
+"""Visits: the events of people, and of a few robots, in the shop."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -47,10 +47,10 @@ BROWSING = {
     "vvvvvvvvvvvv": 0.01,
     "pspvpspvpspvpspv": 0.005,
 }
-"""What visitors do who do not buy, by share. The last two are robots' ways."""
+"""Paths of visitors who do not buy, by share. The last two are those of robots."""
 ROBOT_WAYS = 2
 INTROS = ["", "p", "ps", "ppsp"]
-MOST_LINES_SEEN = 12
+MAX_LINES_SEEN = 12
 
 DEVICES, DEVICE_WEIGHTS = pool(["desktop", "mobile", "tablet"]), [0.38, 0.55, 0.07]
 _WEBKIT = "AppleWebKit/605.1.15 (KHTML, like Gecko)"
@@ -81,17 +81,17 @@ FIRST_ROBOT = AGENTS_PER_DEVICE * len(_AGENTS)
 
 LOGGED_IN_SHARE, LATE_LOGIN_SHARE, RECOVERED_SHARE = 0.25, 0.5, 0.12
 STRANGERS = 30
-"""Unknown devices, for each visit a day that does not buy."""
+"""Number of unknown devices per daily visit that does not buy."""
 PAUSE, ROBOT_PAUSE, LONGEST_PAUSE = 45, 2, 20 * 60
-"""Mean seconds between two events of a person and of a robot, and the most of either."""
+"""Mean seconds between two events of a person and of a robot, and the maximum of each."""
 MILLISECOND = 1_000
-MOST_EVENTS = 10_000_000
-"""Events that a batch may have."""
+MAX_EVENTS = 10_000_000
+"""Maximum events of a batch."""
 
 
 @dataclass(frozen=True)
 class Scripts:
-    """All ways through the shop, one after the other: event codes and which product each is about."""
+    """All paths through the shop in sequence: event codes and the product of each."""
 
     codes: Ints
     slots: Ints
@@ -102,8 +102,8 @@ class Scripts:
 
 @cache
 def scripts() -> Scripts:
-    """Browsing scripts first, then, for each intro, purchases of 1 to MOST_LINES_SEEN lines."""
-    bought = [intro + "va" * lines + "ckio" for intro in INTROS for lines in range(1, MOST_LINES_SEEN + 1)]
+    """Browsing scripts first, then, for each intro, purchases of 1 to MAX_LINES_SEEN lines."""
+    bought = [intro + "va" * lines + "ckio" for intro in INTROS for lines in range(1, MAX_LINES_SEEN + 1)]
     every = [*BROWSING, *bought]
     letters = list(EVENTS)
     codes, slots = [], []
@@ -119,7 +119,7 @@ def scripts() -> Scripts:
 
 
 def _mean_lengths(lines: float) -> tuple[float, float]:
-    """Mean number of events of a visit that buys and of one that does not."""
+    """Returns the mean number of events of a visit that buys and of one that does not."""
     buying = sum(len(intro) for intro in INTROS) / len(INTROS) + 2 * lines + 4
     browsing = sum(len(script) * share for script, share in BROWSING.items()) / sum(BROWSING.values())
     return buying, browsing
@@ -127,7 +127,7 @@ def _mean_lengths(lines: float) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Steps:
-    """The events of visits, visit by visit: whose each is, its code and its slot among the visit's products."""
+    """Returns the events of visits, visit by visit: the visit, the event code and the index among its products."""
 
     visit: Ints
     code: Ints
@@ -148,7 +148,7 @@ def _steps(way: Ints) -> Steps:
 
 @dataclass(frozen=True)
 class Visits:
-    """The visits of a day, in batches by how late they are sent.
+    """Visits of a day, in batches by how late they are sent.
 
     A device sends the events of a visit together: all of a batch arrive the same number of days late.
     """
@@ -166,7 +166,7 @@ class Visits:
         return min(scale.events_per_order / per_purchase, 1.0)
 
     def _browsers(self, day: int, place: int) -> Ints:
-        """How many visits of the day that do not buy each source brings, of those sent with one lag."""
+        """Returns the visits per source that do not buy, of those of the day sent with one lag."""
         scale = self.timetable.scale
         others = scale.orders_per_day * self.timetable.demand[day] * self.seen_share * (1 / scale.conversion - 1)
         rng = generator(self.timetable.seed, f"browsers {LAGS[place]}", day)
@@ -174,7 +174,7 @@ class Visits:
         return browsers
 
     def clicks(self, day: int) -> Ints:
-        """How many visits of the day each source is said to bring: the buyers among them are an estimate."""
+        """Returns the visits per source that are reported for the day: the buyers among them are an estimate."""
         browsers = np.sum([self._browsers(day, place) for place in range(len(LAGS))], axis=0)
         buyers = self.timetable.scale.orders_per_day * self.timetable.demand[day] * self.seen_share
         estimated = generator(self.timetable.seed, "clicks of buyers", day).poisson(buyers * buyer_shares(day))
@@ -182,7 +182,7 @@ class Visits:
         return clicks
 
     def batch(self, day: int, lag: int, basket: Basket) -> Rows:
-        """The events of the visits that end with an order of the day, or begin on it, and are sent `lag` days late."""
+        """Returns the events of visits that end with an order of the day, or begin on it, sent `lag` days late."""
         place = LAGS.index(lag)
         rng = generator(self.timetable.seed, f"visits {lag}", day)
         bought = self._seen_orders(basket, place)
@@ -203,7 +203,7 @@ class Visits:
         value[completed] = orders["total"]
         order[completed] = orders["number"]
 
-        number = (day * len(LAGS) + place) * MOST_EVENTS
+        number = (day * len(LAGS) + place) * MAX_EVENTS
         return {
             "event": number + np.arange(len(visit)),
             "at": at,
@@ -221,17 +221,17 @@ class Visits:
         }
 
     def _seen_orders(self, basket: Basket, place: int) -> Ints:
-        """Which orders of the day have a recorded visit that is sent with the given lag."""
+        """Returns which orders of the day have a recorded visit that is sent with the given lag."""
         number = basket.orders["number"]
         is_seen = uniforms(self.timetable.seed, "seen order", number) < self.seen_share
         lag = choose(uniforms(self.timetable.seed, "visit lag", number), LAG_WEIGHTS)
         return np.flatnonzero(is_seen & (lag == place))
 
     def _visits(self, rng: np.random.Generator, day: int, place: int, orders: Rows) -> Rows:
-        """One row per visit: those that buy `orders` first, then those that do not buy.
+        """Returns one row per visit: those that buy `orders` first, then those that do not buy.
 
-        `anchor` is when a buyer's visit ends and when another's begins; `known_from` the first event code
-        of which the customer is known.
+        `anchor` is the end of a buyer's visit and the start of another's; `known_from` the first event code
+        at which the customer is known.
         """
         seed, scale = self.timetable.seed, self.timetable.scale
         brought = self._browsers(day, place)
@@ -240,8 +240,8 @@ class Visits:
         is_buyer = np.arange(count) < buyers
 
         intro = rng.integers(0, len(INTROS), buyers)
-        lines = np.minimum(orders["line_count"], MOST_LINES_SEEN)
-        buying = len(BROWSING) + intro * MOST_LINES_SEEN + lines - 1
+        lines = np.minimum(orders["line_count"], MAX_LINES_SEEN)
+        buying = len(BROWSING) + intro * MAX_LINES_SEEN + lines - 1
         way = np.concatenate([buying, choose(rng.random(browsers), list(BROWSING.values()))])
         is_robot = ~is_buyer & (way >= len(BROWSING) - ROBOT_WAYS)
 
@@ -270,7 +270,7 @@ class Visits:
         }
 
     def _times(self, rng: np.random.Generator, visits: Rows, steps: Steps) -> Ints:
-        """When each event happens. A few buyers leave their cart for hours before they look at it again."""
+        """Returns when each event happens. A few buyers leave their cart for hours before they return to it."""
         count, visit = len(visits["way"]), steps.visit
         is_buyer = visits["is_buyer"] == 1
         seconds = rng.exponential(np.where(visits["is_robot"] == 1, ROBOT_PAUSE, PAUSE)[visit])
@@ -285,7 +285,7 @@ class Visits:
     def _goods(
         self, rng: np.random.Generator, day: int, basket: Basket, orders: Rows, way: Ints
     ) -> tuple[Ints, Ints, Ints]:
-        """The products that visits are about, how many of each are wanted, and where each visit's products begin."""
+        """Returns the products of visits, the quantity of each, and the offset of each visit's products."""
         slots = scripts().products[way]
         slot_first = np.cumsum(slots) - slots
         viewed = self.products.pick(rng, day, int(slots.sum()))

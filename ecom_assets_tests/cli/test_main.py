@@ -485,7 +485,7 @@ def test_a_step_that_breaks_is_told_in_a_line(
 
     said = error(ecom("run", "2024-01-01", "--select", "bronze/orders"))
 
-    assert said.startswith(f"Error: bronze.orders stopped: {data}/landing/feeds.toml cannot be read: ")
+    assert said.startswith(f"Error: bronze.orders stopped: {data}/landing/feeds.toml: orders must be a table")
     assert "The traceback is in the log of run " in said
 
 

@@ -38,15 +38,15 @@ def read(
     columns: Sequence[str],
     dialect: Dialect = OURS,
 ) -> duckdb.DuckDBPyRelation:
-    """The records of the files that repeat no other: the feed's columns as text, and where each came from.
+    """Returns the records of the files that are not duplicates: the feed's columns as text, and provenance.
 
     After `columns` (VARCHAR, as sent; an empty CSV field is NULL) follow arrived_on DATE, source_file VARCHAR,
     record BIGINT (ordinal in the file, from 1, of readable and unreadable records alike), unknown_columns VARCHAR
     (JSON object, or NULL), problem VARCHAR and raw_record VARCHAR (NULL for records that could be read).
 
-    The relation reads the files whenever it is evaluated, in bounded memory, and may stand inside an open
-    transaction: text is parsed on a connection of its own, and Parquet is tried on one before.
-    Raises FileNotFoundError for a file that is gone.
+    The relation reads the files whenever it is evaluated, in bounded memory, and can be used inside an open
+    transaction: text is parsed on a separate connection, and Parquet is first tried on one.
+    Raises FileNotFoundError for a deleted file.
     """
     streamed: list[LandedFile] = []
     groups: dict[Parquet, list[LandedFile]] = {}

@@ -9,7 +9,7 @@ RECORD_LIMIT = 1 << 20
 """Maximum bytes of a record; a longer one is quarantined."""
 
 PROVENANCE = ("arrived_on", "source_file", "record", "unknown_columns", "problem", "raw_record")
-"""Columns that stand beside those of the file."""
+"""Columns that are added to those of the file."""
 
 PROBLEM, RAW = "_problem", "_raw"
 """Columns of a landed Parquet file that carry a record which could not be read upstream."""
