@@ -111,7 +111,7 @@ _KNOWN: dict[str, tuple[Callable[[Any], Any], str]] = {
 
 
 def load(data: Path | None = None, otherwise: Settings | None = None) -> Settings:
-    """The settings in force; `otherwise` stands for the defaults. Raises SettingsError, naming a bad value's place."""
+    """The settings in force; `otherwise` replaces the defaults. Raises SettingsError, naming a bad value's place."""
     folder = Path(data or os.environ.get("ECOM_DATA") or PROJECT / "data").resolve()
     file = folder / FILE
     given: dict[str, tuple[Any, str]] = {}
