@@ -51,17 +51,17 @@ test-long: install ## Run the long tests: histories, mutants, a real year, real 
 	@$(BIN)/pytest -m long
 
 .PHONY: test-quick
-test-quick: install ## The tests that take less than a second each
+test-quick: install ## Run the quick tests
 	@$(PYTEST) -q -m "not slow and not long"
 
 .PHONY: lint
-lint: install ## Lint, format and types, without changing a file
+lint: install ## Check style, format and types; changes no file
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 
 .PHONY: check
-check: lint test-quick ## Lint, format, types and the quick tests: about a minute
+check: lint test-quick ## Run lint and the quick tests: about a minute
 
 .PHONY: format
 format: install ## Format the code and apply automatic fixes
