@@ -10,24 +10,63 @@ HEAD = """\
 
 Generated from the declarations by `ecom dictionary`; changes belong there.
 
-One flow, one direction. Each arrow has one module that is responsible for it:
+## The tree
 
-| from | to | module |
+Each part has one task, and imports only parts that come before it: a test holds every import against the list in
+`ecom_assets_tests/test_project.py`. The one exception is `catalog.assets`, the door from the tables to Dagster.
+
+| part of `ecom_assets/` | task |
+| --- | --- |
+| `settings.py`, `sql.py`, `errors.py` | settings with their places; SQL as text; errors that say what to do |
+| `contract.py`, `days.py`, `declaration.py`, `table_asset.py` | what table files are written in |
+| `expressions/` | what tables compute alike: money, dates, keys, versions, channels, measures |
+| `feeds/` | what a shop may send: one contract per feed |
+| `bronze/`, `silver/`, `gold/`, `kpi/`, `features/` | one file per table, which knows no Dagster, engine or settings |
+| `catalog.py` | finds the tables |
+| `shop/` | draws the rows of the synthetic shop |
+| `sources/` | writes files into the landing zone: the synthetic shop, feed maps of a shop's own exports |
+| `landing/` | the landing zone: which files arrived on which day, and their records as rows of text |
+| `engine/` | turns transforms and rules into SQL, text into types, rows into hashes |
+| `warehouse/` | writes table-days, repairs them, proves them equal to a full rebuild |
+| `warehouse/ledger/` | what is known of each table-day: its state, its content, what it was made of, what is stale |
+| `serving/` | reads the snapshot: its declared interface, the report, quarantined rows |
+| `publishing/` | writes the snapshot |
+| `quality/` | measures the published tables and the checks themselves |
+| `orchestration/` | everything that knows Dagster: assets, I/O manager, metadata, jobs, schedules, sensors, alerts |
+| `documentation/` | writes this page and the data dictionary |
+| `definitions.py` | what Dagster loads, for the calendar of the settings |
+| `cli/` | the `ecom` command |
+
+A run goes through these parts in this order:
+
+| from | to | by |
 | --- | --- | --- |
-| a shop's exports | landing zone | `sources/feed_map/`, by a feed map |
-| the synthetic shop | landing zone | `sources/synthetic.py` |
+| a shop's exports, or the synthetic shop | files in the landing zone | `sources/` |
 | landed files | rows of text | `landing/reading/` |
-| bronze text | typed rows, with what could not be read | `engine/duckdb/parsing.py` |
-| a table's transform and reach | the frames it reads, the rows it gives | the table's own file |
-| rows | stored table-days, judged, all in one transaction | `warehouse/` |
-| stored table-days | what is stale, and why | `warehouse/ledger/` |
+| rows of text | typed rows, with what could not be read | `engine/duckdb/parsing.py` |
+| a table's transform and reach | the frames it reads, the rows it returns | the table's own file |
+| rows | stored table-days, each judged, all in one transaction | `warehouse/` |
+| stored table-days | what is stale, and why | `warehouse/ledger/staleness.py` |
 | what is stale | the runs that repair it | `warehouse/repair.py` |
 | a run of Dagster | reads and writes of the warehouse | `orchestration/io_manager.py` |
 | the warehouse | the snapshot that everybody reads | `publishing/snapshot.py` |
 
-A table is declared once, in one file: a contract, a transform, and how far each day reaches into its inputs.
-`table_asset.py` makes the Dagster asset of it, `catalog.py` finds them all. The contract knows neither Dagster nor
-DuckDB; what differs by engine is in `engine/`.
+## Where is, where would go
+
+| question | answer |
+| --- | --- |
+| Where is a late row noticed? | `warehouse/ledger/staleness.py`: the fingerprint of a day's inputs changes |
+| Where is a bad row quarantined? | `warehouse/silver.py`: each bronze row ends as accepted, quarantined or superseded |
+| Where does the UI get its text from? | `orchestration/metadata.py` |
+| Where would a Kafka consumer go? | `sources/`: it writes files into the landing zone, and nothing after that changes |
+| Where is it decided which text is a valid amount or date? | `engine/duckdb/parsing.py` |
+| Where are net sales defined? | `expressions/measures.py` |
+| Where does it say how far back a table reads? | `reads=` in the table's own file; the kinds of reach in `days.py` |
+| Where is it decided which runs repair a correction? | `warehouse/repair.py` |
+| Where would an export to PostgreSQL go? | `publishing/`, beside the snapshot |
+| Where are the columns of the published ledger declared? | `serving/interface.py` |
+| What has to change if Dagster's internals do? | `orchestration/_dagster.py` |
+| Where is incremental shown to equal a full rebuild? | `warehouse/proof.py`, `ecom_assets_tests/test_histories.py` |
 
 ## What is made of what
 
