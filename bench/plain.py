@@ -52,8 +52,7 @@ def bronze_to_kpi(home: Path, days: str) -> dict[str, Any]:
 
 
 def _read(con: duckdb.DuckDBPyConnection, declaration: Declaration, landing: Path) -> None:
-    assert declaration.feed is not None
-    columns = list(declaration.feed.columns)
+    columns = list(declaration.feed_contract.columns)
     files = sorted((landing / declaration.feed_name).glob("*/*"))
     suffix = "." + files[0].name.removesuffix(".gz").rpartition(".")[2]
     texts = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in columns)
@@ -88,13 +87,12 @@ def _transform(con: duckdb.DuckDBPyConnection, declaration: Declaration, sql: st
 
 def _latest(declaration: Declaration) -> str:
     """Returns SQL for bronze rows, typed, in the latest version of each key."""
-    feed, promise = declaration.feed, declaration.contract
-    assert feed is not None
+    feed, promise = declaration.feed_contract, declaration.contract
     typed = ", ".join(_typed(column) for column in feed.columns.values())
-    event = quoted(str(feed.event_column))
+    event = quoted(feed.event_column)
     keys = ", ".join(quoted(column) for column in promise.primary_key)
-    version = f"{quoted(promise.version_column)} desc nulls last, " if promise.version_column else ""
-    day = quoted(str(promise.partition_column))
+    version = f"{quoted(feed.version_column)} desc nulls last, " if feed.version_column else ""
+    day = quoted(promise.partition_column)
     days_of = [f"{quoted(c.day_of)}::date as {quoted(c.name)}" for c in promise.columns.values() if c.day_of]
     no_more = {"record": "null::bigint", "problems": "null::varchar[]"}
     kept = ", ".join(column for column in PROVENANCE if column not in no_more)

@@ -8,9 +8,10 @@ This module knows neither Dagster nor DuckDB.
 import datetime as dt
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from functools import cache
-from typing import Annotated, Any, ClassVar, Literal, cast
+from typing import Annotated, Any, ClassVar, Literal, TypeGuard
 
 import narwhals as nw
 import pandera.polars as pa
@@ -24,7 +25,32 @@ AMOUNT_DIGITS = 10
 """Digits before the point of the largest amount in a row from a feed: sums hold at least ten thousand of these."""
 
 Kind = Literal["text", "integer", "decimal", "date", "timestamp", "float", "boolean"]
-Layer = Literal["bronze", "silver", "gold", "kpi", "features"]
+
+
+class Layer(StrEnum):
+    """The folders of tables, in the order in which they are made of each other, and what holds of all their tables."""
+
+    BRONZE = "bronze"
+    SILVER = "silver"
+    GOLD = "gold"
+    KPI = "kpi"
+    FEATURES = "features"
+
+    @property
+    def is_published(self) -> bool:
+        """Whether readers see its tables, in the snapshot."""
+        return self not in (Layer.BRONZE, Layer.SILVER)
+
+    @property
+    def holds_last_good(self) -> bool:
+        """Whether a day that loses its rows keeps the last good ones apart, for readers to see meanwhile."""
+        return self.is_published
+
+    @property
+    def has_plot(self) -> bool:
+        """Whether Dagster's page of a table shows the last weeks of its main measure."""
+        return self is Layer.KPI
+
 
 _KINDS: Mapping[Any, Kind] = {
     pl.String: "text",
@@ -129,18 +155,12 @@ def expectation(function: Callable[[Any], nw.Expr]) -> Any:
     return _row_check(function, hard=False)
 
 
-_DEFAULT_FACTS: Mapping[str, Any] = {
-    "primary_key": (),
-    "partition_column": None,
-    "version_column": None,
-    "event_column": None,
-    "amount": None,
-    "max_bad_share": 0.05,
-}
+def _add_facts(model: "type[Model]", **given: Any) -> None:
+    model.__facts__ = {**model.__facts__, **{fact: value for fact, value in given.items() if value is not None}}
 
 
-class Table(pa.DataFrameModel):
-    """Base of all contracts. A subclass is one table and its docstring says what one row is."""
+class Model(pa.DataFrameModel):
+    """Base of all contracts. The docstring of a subclass says what one row is."""
 
     __facts__: ClassVar[Mapping[str, Any]] = {}
 
@@ -149,8 +169,6 @@ class Table(pa.DataFrameModel):
         *,
         primary_key: str | tuple[str, ...] | None = None,
         partition_column: str | None = None,
-        version_column: str | None = None,
-        event_column: str | None = None,
         amount: str | None = None,
         max_bad_share: float | None = None,
         name: str | None = None,
@@ -158,51 +176,53 @@ class Table(pa.DataFrameModel):
     ) -> None:
         """Header of a contract. What is left out is the parent's.
 
-        `partition_column` holds the row's day. `event_column` (feeds) holds the moment that decides
-        the event day, `version_column` orders the versions of a key. `amount` is the money column whose
+        `partition_column` holds the row's day. `amount` is the money column whose
         sum over a day is remembered, so that it shows when it is told otherwise later. `max_bad_share`
         (silver) is the share of bad rows above which a day fails: of the latest rows of each key, and without those
         that a later good one mends. `name` defaults to the path.
         """
         super().__init_subclass__(**kwargs)  # type: ignore[no-untyped-call]  # pandera's has no types
         package, _, module = cls.__module__.rpartition(".")
-        given = {
-            "primary_key": (primary_key,) if isinstance(primary_key, str) else primary_key,
-            "partition_column": partition_column,
-            "version_column": version_column,
-            "event_column": event_column,
-            "amount": amount,
-            "max_bad_share": max_bad_share,
-        }
-        cls.__facts__ = {
-            **_DEFAULT_FACTS,
-            **cls.__facts__,
-            **{fact: value for fact, value in given.items() if value is not None},
-            "name": name or f"{package.rpartition('.')[2]}.{module}",
-        }
+        _add_facts(
+            cls,
+            primary_key=(primary_key,) if isinstance(primary_key, str) else primary_key,
+            partition_column=partition_column,
+            amount=amount,
+            max_bad_share=max_bad_share,
+            name=name or f"{package.rpartition('.')[2]}.{module}",
+        )
 
     class Config:
         strict = True
 
 
+class Table(Model):
+    """Base of the contracts of tables, which have a `partition_column` each."""
+
+
+class Feed(Model):
+    """Base of the contracts of feeds. A subclass with a `partition_column` is the table that holds its rows typed."""
+
+    def __init_subclass__(
+        cls, *, event_column: str | None = None, version_column: str | None = None, **header: Any
+    ) -> None:
+        """Header of a feed.
+
+        `event_column` holds the moment that decides the event day, `version_column` orders the versions of a key.
+        """
+        super().__init_subclass__(**header)
+        _add_facts(cls, event_column=event_column, version_column=version_column)
+
+
 @dataclass(frozen=True)
-class Contract:
-    """A model's facts, read once."""
+class Promise:
+    """What feeds and tables promise alike."""
 
     name: str
     description: str
     primary_key: tuple[str, ...]
-    partition_column: str | None
-    version_column: str | None
-    event_column: str | None
-    amount: str | None
-    max_bad_share: float
     columns: Mapping[str, Column]
     rules: tuple[Rule, ...]
-
-    @property
-    def layer(self) -> Layer:
-        return cast(Layer, self.name.partition(".")[0])
 
     @property
     def hard_rules(self) -> tuple[Rule, ...]:
@@ -216,6 +236,33 @@ class Contract:
     def references(self) -> tuple[Column, ...]:
         """The columns whose values have to stand in another table."""
         return tuple(column for column in self.columns.values() if column.references)
+
+
+@dataclass(frozen=True)
+class Contract(Promise):
+    """The facts of a table, read once."""
+
+    partition_column: str
+    amount: str | None = None
+    max_bad_share: float = 0.05
+
+    @property
+    def layer(self) -> Layer:
+        return Layer(self.name.partition(".")[0])
+
+
+@dataclass(frozen=True)
+class FeedContract(Promise):
+    """The facts of a feed, read once."""
+
+    event_column: str
+    version_column: str | None = None
+
+    def as_sent(self) -> Contract:
+        """The contract of its bronze table, which holds it as it was sent, by arrival day."""
+        columns = {column.name: replace(column, references=None) for column in self.columns.values()}
+        name = f"{Layer.BRONZE}.{self.name.partition('.')[2]}"
+        return Contract(name, self.description, self.primary_key, columns, self.rules, partition_column="arrived_on")
 
 
 def _bounds(include_min: bool, include_max: bool) -> Literal["left", "right", "none", "both"]:
@@ -262,9 +309,8 @@ def _column_rule(name: str, check: pa.Check) -> Rule:
     return Rule(f"{name} is {words}", c.is_null() | test, column=name)
 
 
-@cache
-def contract(model: type[Table]) -> Contract:
-    """The facts of a model. Raises TypeError where a declaration is incomplete."""
+def _promised(model: type[Model], *single: str) -> dict[str, Any]:
+    """The facts of a model; `single` names those that are one column each. Raises TypeError."""
     facts = model.__facts__
     schema = model.to_schema()
     columns: dict[str, Column] = {}
@@ -284,24 +330,50 @@ def contract(model: type[Table]) -> Contract:
         if business_rule := getattr(member, "business_rule", None):
             sentence, function, hard = business_rule
             rules.append(Rule(sentence.splitlines()[0], function(model), hard))
-    single = (facts[name] for name in ("partition_column", "version_column", "event_column", "amount"))
-    for named in (*facts["primary_key"], *single):
-        if named and named not in columns:
+    primary_key = facts.get("primary_key", ())
+    found = {fact: facts[fact] for fact in single if fact in facts}
+    for named in (*primary_key, *found.values()):
+        if named not in columns:
             raise TypeError(f"{facts['name']}: the header names {named}, which is not a column.")
     for made in columns.values():
         if made.day_of and (made.day_of not in columns or columns[made.day_of].kind != "timestamp"):
             raise TypeError(f"{facts['name']}.{made.name} is to be the day of {made.day_of}, which is no moment.")
-    if facts["amount"] and columns[facts["amount"]].kind != "decimal":
-        raise TypeError(f"{facts['name']}: the header's amount, {facts['amount']}, is no money.")
-    return Contract(
-        name=facts["name"],
-        description=inspect.cleandoc(model.__doc__ or ""),
-        primary_key=facts["primary_key"],
-        partition_column=facts["partition_column"],
-        version_column=facts["version_column"],
-        event_column=facts["event_column"],
-        amount=facts["amount"],
-        max_bad_share=facts["max_bad_share"],
-        columns=columns,
-        rules=tuple(rules),
-    )
+    return {
+        "name": facts["name"],
+        "description": inspect.cleandoc(model.__doc__ or ""),
+        "primary_key": primary_key,
+        "columns": columns,
+        "rules": tuple(rules),
+        **found,
+    }
+
+
+@cache
+def contract(model: type[Model]) -> Contract:
+    """The facts of a table's model. Raises TypeError where a declaration is incomplete."""
+    facts = model.__facts__
+    if "partition_column" not in facts:
+        raise TypeError(f"{facts['name']} has no partition_column=.")
+    shares = {fact: facts[fact] for fact in ("max_bad_share",) if fact in facts}
+    promise = Contract(**_promised(model, "partition_column", "amount"), **shares)
+    if promise.amount and promise.columns[promise.amount].kind != "decimal":
+        raise TypeError(f"{promise.name}: the header's amount, {promise.amount}, is no money.")
+    return promise
+
+
+@cache
+def feed_contract(model: type[Feed]) -> FeedContract:
+    """The facts of a feed's model. Raises TypeError where a declaration is incomplete."""
+    if "event_column" not in model.__facts__:
+        raise TypeError(f"{model.__facts__['name']} has no event_column=.")
+    return FeedContract(**_promised(model, "event_column", "version_column"))
+
+
+def is_feed(model: type) -> TypeGuard[type[Feed]]:
+    """Whether a class is the contract of a feed: not of the table that holds its rows typed, nor the base of all."""
+    return issubclass(model, Feed) and model is not Feed and "partition_column" not in model.__facts__
+
+
+def feed_of(model: type[Model]) -> FeedContract | None:
+    """The contract of the feed from which a table's model inherits; None if there is none."""
+    return next((feed_contract(parent) for parent in model.__mro__ if is_feed(parent)), None)

@@ -13,7 +13,7 @@ from typing import Any
 
 import narwhals as nw
 
-from ecom_assets.contract import Column, Contract
+from ecom_assets.contract import Column, Contract, FeedContract, Layer
 from ecom_assets.days import Reach, same_day
 
 DAYS_PARAMETER = "days"
@@ -42,7 +42,7 @@ class Declaration:
     transform: Callable[..., Any]
     reads: tuple[Read, ...] = ()
     wants_days: bool = False
-    feed: Contract | None = None
+    feed: FeedContract | None = None
     view: tuple[str, str] | None = None
     """Name and query of a view that stands beside the table."""
     source: Callable[..., Any] | None = None
@@ -56,12 +56,19 @@ class Declaration:
 
     @property
     def is_bronze(self) -> bool:
-        return self.contract.layer == "bronze"
+        return self.contract.layer is Layer.BRONZE
 
     @property
     def from_feed(self) -> bool:
         """Whether its rows are bronze rows made typed: each of them is accounted for."""
         return self.feed is not None and not self.is_bronze
+
+    @property
+    def feed_contract(self) -> FeedContract:
+        """The contract of its feed. Raises TypeError for a table that is made of tables."""
+        if self.feed is None:
+            raise TypeError(f"{self.name} is not from a feed.")
+        return self.feed
 
     @property
     def bronze(self) -> str:
@@ -152,12 +159,9 @@ def declare(
     return Declaration(contract, transform, tuple(inputs), DAYS_PARAMETER in parameters, conserved=conserved, **more)
 
 
-def declare_bronze(feed: Contract, source: Callable[..., Any] | None = None) -> Declaration:
+def declare_bronze(feed: FeedContract, source: Callable[..., Any] | None = None) -> Declaration:
     """The declaration of a feed's bronze table: text as sent, stored by arrival day."""
-    columns = {column.name: replace(column, references=None) for column in feed.columns.values()}
-    name = f"bronze.{feed.name.partition('.')[2]}"
-    promise = replace(feed, name=name, partition_column="arrived_on", columns=columns)
-    return Declaration(promise, _read_by_the_warehouse, feed=feed, source=source)
+    return Declaration(feed.as_sent(), _read_by_the_warehouse, feed=feed, source=source)
 
 
 def _read_by_the_warehouse() -> None:

@@ -6,18 +6,18 @@ A table is declared without Dagster and without settings; `catalog.assets` makes
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ecom_assets.contract import Table, contract
+from ecom_assets.contract import Feed, Model, contract, feed_contract, feed_of
 from ecom_assets.days import Reach
 from ecom_assets.declaration import Declaration, declare, declare_bronze
 
 
-def bronze_asset(feed: type[Table]) -> Declaration:
+def bronze_asset(feed: type[Feed]) -> Declaration:
     """The bronze table of a feed: its landed files as text, stored by arrival day."""
-    return declare_bronze(contract(feed), source=feed)
+    return declare_bronze(feed_contract(feed), source=feed)
 
 
 def table_asset(
-    model: type[Table],
+    model: type[Model],
     transform: Callable[..., Any],
     reads: Mapping[str, Reach] | None = None,
     view: tuple[str, str] | None = None,
@@ -31,9 +31,4 @@ def table_asset(
     transform's frames, as of the same day, and returns rows of the day and of some of the table's amounts:
     a day whose rows do not sum to theirs fails.
     """
-    promise = contract(model)
-    if promise.partition_column is None:
-        raise TypeError(f"{promise.name} has no partition_column=.")
-    parents = (parent for parent in model.__mro__[1:] if issubclass(parent, Table) and parent is not Table)
-    feed = next((contract(parent) for parent in parents if parent.__facts__["event_column"]), None)
-    return declare(promise, transform, reads, feed=feed, view=view, conserved=conserved)
+    return declare(contract(model), transform, reads, feed=feed_of(model), view=view, conserved=conserved)

@@ -12,7 +12,7 @@ import narwhals as nw
 import polars as pl
 from polars.testing import assert_frame_equal
 
-from ecom_assets.contract import Kind, Rule, Table, contract
+from ecom_assets.contract import Kind, Model, Promise, Rule, contract, feed_contract, is_feed
 from ecom_assets.days import Reach, Window, same_day
 
 DAY = dt.date(2024, 1, 1)
@@ -39,12 +39,17 @@ _CANDIDATES: Mapping[Kind, Sequence[Any]] = {
 }
 
 
-def _frame(model: type[Table], rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
-    kinds = {name: column.kind for name, column in contract(model).columns.items()}
+def promise_of(model: type[Model]) -> Promise:
+    """The facts of a feed's or a table's model."""
+    return feed_contract(model) if is_feed(model) else contract(model)
+
+
+def _frame(model: type[Model], rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
+    kinds = {name: column.kind for name, column in promise_of(model).columns.items()}
     columns: dict[str, list[Any]] = {name: [] for name in kinds}
     for row in rows:
         if unknown := row.keys() - kinds.keys():
-            raise KeyError(f"{contract(model).name} has no column {', '.join(sorted(unknown))}.")
+            raise KeyError(f"{promise_of(model).name} has no column {', '.join(sorted(unknown))}.")
         for name, kind in kinds.items():
             columns[name].append(_value(kind, row[name]))
     return pl.DataFrame(columns, schema={name: POLARS_TYPES[kind] for name, kind in kinds.items()})
@@ -62,10 +67,10 @@ def _value(kind: Kind, value: Any) -> Any:
 
 
 @cache
-def _candidates(model: type[Table]) -> Mapping[str, list[Any]]:
+def _candidates(model: type[Model]) -> Mapping[str, list[Any]]:
     """For each column the values worth trying: those its checks allow, a few of its kind, those beside a bound."""
     schema, found = model.to_schema(), {}
-    for name, column in contract(model).columns.items():
+    for name, column in promise_of(model).columns.items():
         checks = [check.statistics or {} for check in schema.columns[name].checks]
         allowed = [value for check in checks for value in check.get("allowed_values", [])]
         bounds = [check[end] for check in checks for end in ("min_value", "max_value") if check.get(end) is not None]
@@ -75,10 +80,10 @@ def _candidates(model: type[Table]) -> Mapping[str, list[Any]]:
 
 
 @cache
-def default_row(model: type[Table]) -> Mapping[str, Any]:
+def default_row(model: type[Model]) -> Mapping[str, Any]:
     """A row that keeps all hard rules of one column: null where that is allowed, else the first good candidate."""
     row: dict[str, Any] = {}
-    checked = contract(model)
+    checked = promise_of(model)
     for name, column in checked.columns.items():
         if column.nullable:
             row[name] = None
@@ -90,7 +95,7 @@ def default_row(model: type[Table]) -> Mapping[str, Any]:
     return row
 
 
-def sample(model: type[Table], *rows: Mapping[str, Any]) -> nw.LazyFrame:
+def sample(model: type[Model], *rows: Mapping[str, Any]) -> nw.LazyFrame:
     """A typed frame with one row per mapping. What a row leaves out keeps the contract's rules.
 
     Numbers are zero or the next allowed value, text is "a" or the first allowed value, days are
@@ -101,15 +106,15 @@ def sample(model: type[Table], *rows: Mapping[str, Any]) -> nw.LazyFrame:
 
 
 @cache
-def _trials(model: type[Table], changed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _trials(model: type[Model], changed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The default row with that many values changed, in all ways, and which rules each keeps."""
     tried = [{name: value} for name, values in _candidates(model).items() for value in (None, *values)]
     changes = [dict(pair for one in several for pair in one.items()) for several in combinations(tried, changed)]
     frame = _frame(model, [{**default_row(model), **change} for change in changes])
-    return frame, collected(verdicts(contract(model).hard_rules, nw.from_native(frame.lazy())))
+    return frame, collected(verdicts(promise_of(model).hard_rules, nw.from_native(frame.lazy())))
 
 
-def breaking_row(model: type[Table], rule: Rule) -> pl.DataFrame:
+def breaking_row(model: type[Model], rule: Rule) -> pl.DataFrame:
     """One row that breaks this hard rule, and if possible no other.
 
     It is the default row with one value changed, or two. Raises LookupError where none breaks it.
@@ -120,7 +125,7 @@ def breaking_row(model: type[Table], rule: Rule) -> pl.DataFrame:
         hits = [row for row, holds in enumerate(kept[rule.sentence]) if not holds]
         if hits:
             return tried[min(hits, key=lambda row: others[row])]
-    raise LookupError(f"{contract(model).name}: no row tried breaks “{rule.sentence}”")
+    raise LookupError(f"{promise_of(model).name}: no row tried breaks “{rule.sentence}”")
 
 
 def verdicts(rules: Iterable[Rule], frame: nw.LazyFrame, *keep: str) -> nw.LazyFrame:
@@ -128,9 +133,9 @@ def verdicts(rules: Iterable[Rule], frame: nw.LazyFrame, *keep: str) -> nw.LazyF
     return frame.select(*keep, **{rule.sentence: rule.holds.fill_null(value=False) for rule in rules})
 
 
-def broken_rules(model: type[Table], row: Mapping[str, Any]) -> list[str]:
+def broken_rules(model: type[Model], row: Mapping[str, Any]) -> list[str]:
     """The sentences of the rules, hard and soft, that a row breaks."""
-    kept = collected(verdicts(contract(model).rules, sample(model, row))).row(0, named=True)
+    kept = collected(verdicts(promise_of(model).rules, sample(model, row))).row(0, named=True)
     return [sentence for sentence, holds in kept.items() if not holds]
 
 

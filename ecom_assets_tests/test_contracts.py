@@ -12,25 +12,26 @@ import pytest
 from pandera.errors import SchemaErrors
 
 from ecom_assets import features, feeds, gold, kpi, silver
-from ecom_assets.contract import Table, contract
+from ecom_assets.contract import Feed, Layer, Model, Table, contract, feed_contract, feed_of, key
 from ecom_assets_tests.samples import (
     POLARS_TYPES,
     breaking_row,
     collected,
     days,
     on_duckdb,
+    promise_of,
     sample,
     verdicts,
 )
 
 
-def tables() -> Iterator[tuple[type[Table], Callable[..., nw.LazyFrame] | None]]:
+def tables() -> Iterator[tuple[type[Model], Callable[..., nw.LazyFrame] | None]]:
     """Each contract of the layers, with its transform where it has one."""
     for package in (feeds, silver, gold, kpi, features):
         for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
             module = import_module(found.name)
             for member in vars(module).values():
-                if inspect.isclass(member) and issubclass(member, Table) and member.__module__ == module.__name__:
+                if inspect.isclass(member) and issubclass(member, Model) and member.__module__ == module.__name__:
                     yield member, getattr(module, "transform", None)
 
 
@@ -39,7 +40,7 @@ TRANSFORMS = [(model, transform) for model, transform in tables() if transform]
 
 
 def name(value: Any) -> str | None:
-    return contract(value).name if inspect.isclass(value) else ""
+    return promise_of(value).name if inspect.isclass(value) else ""
 
 
 @pytest.mark.parametrize("model", MODELS, ids=name)
@@ -48,14 +49,14 @@ def test_a_sample_keeps_every_rule(model):
 
     model.validate(collected(row), lazy=True)
     for frame in (row, on_duckdb(row)):
-        kept = collected(verdicts(contract(model).rules, frame)).row(0, named=True)
+        kept = collected(verdicts(promise_of(model).rules, frame)).row(0, named=True)
         assert [sentence for sentence, holds in kept.items() if not holds] == []
 
 
 @pytest.mark.parametrize("model", MODELS, ids=name)
 @pytest.mark.filterwarnings("ignore::pandera.errors.SchemaWarning")
 def test_each_hard_rule_refuses_a_planted_row(model):
-    rules = contract(model).hard_rules
+    rules = promise_of(model).hard_rules
     planted = [breaking_row(model, rule) for rule in rules]
 
     with pytest.raises(SchemaErrors) as refused:
@@ -78,7 +79,7 @@ def transformed(transform: Callable[..., Any], frames: Mapping[str, nw.LazyFrame
 
 @pytest.mark.parametrize(("model", "transform"), TRANSFORMS, ids=name)
 def test_nothing_becomes_nothing_of_the_contracts_types(model, transform):
-    by_name = {contract(other).name.replace(".", "_"): other for other in MODELS}
+    by_name = {promise_of(other).name.replace(".", "_"): other for other in MODELS}
     inputs = {
         # Silver's transforms get what arrived in the types that silver declares.
         parameter: sample(model if parameter.startswith("bronze_") else by_name[parameter])
@@ -93,5 +94,53 @@ def test_nothing_becomes_nothing_of_the_contracts_types(model, transform):
 
         assert made.is_empty()
         assert dict(made.schema) == {
-            column.name: POLARS_TYPES[column.kind] for column in contract(model).columns.values()
+            column.name: POLARS_TYPES[column.kind] for column in promise_of(model).columns.values()
         }
+
+
+class Visits(Feed, name="feeds.visits", primary_key="visit_id", event_column="visit_id", version_column="visit_id"):
+    """One row per visit."""
+
+    visit_id: str = key("Number of the visit")
+
+
+class TypedVisits(Visits, name="silver.visits", partition_column="visit_id", max_bad_share=0.5):
+    """One row per visit, typed."""
+
+
+def test_a_table_that_inherits_from_a_feed_has_its_columns_and_key_and_knows_it():
+    class OtherVisits(TypedVisits, name="silver.other_visits"):
+        """One row per visit, typed otherwise."""
+
+    assert contract(TypedVisits).primary_key == ("visit_id",)
+    assert contract(TypedVisits).layer is Layer.SILVER
+    assert feed_of(TypedVisits) == feed_of(OtherVisits) == feed_contract(Visits)
+    assert (contract(OtherVisits).max_bad_share, contract(OtherVisits).partition_column) == (0.5, "visit_id")
+
+
+def test_a_feed_is_stored_as_sent_by_arrival_day():
+    bronze = feed_contract(Visits).as_sent()
+
+    assert (bronze.name, bronze.layer, bronze.partition_column) == ("bronze.visits", Layer.BRONZE, "arrived_on")
+
+
+def test_a_feed_without_a_moment_and_a_table_without_a_day_are_refused():
+    class Dateless(Feed, name="feeds.dateless"):
+        """One row per visit."""
+
+    class Dayless(Table, name="gold.dayless"):
+        """One row per visit."""
+
+    with pytest.raises(TypeError, match=r"feeds\.dateless has no event_column="):
+        feed_contract(Dateless)
+    with pytest.raises(TypeError, match=r"feeds\.dateless has no partition_column="):
+        contract(Dateless)
+    with pytest.raises(TypeError, match=r"gold\.dayless has no partition_column="):
+        contract(Dayless)
+
+
+def test_a_table_that_is_from_no_feed_has_no_event_column():
+    with pytest.raises(TypeError, match="event_column"):
+
+        class Timed(Table, name="gold.timed", event_column="day"):  # type: ignore[call-arg]
+            """One row per day."""

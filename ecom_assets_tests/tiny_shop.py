@@ -11,7 +11,19 @@ from typing import Any
 import duckdb
 import narwhals as nw
 
-from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money, rule
+from ecom_assets.contract import (
+    Date,
+    Decimal,
+    Feed,
+    Table,
+    Timestamp,
+    column,
+    contract,
+    feed_contract,
+    key,
+    money,
+    rule,
+)
 from ecom_assets.days import State, Window, by_event_day, history
 from ecom_assets.declaration import Catalog, Declaration, declare
 from ecom_assets.expressions.money import MONEY, total
@@ -25,7 +37,7 @@ START = dt.date(2024, 3, 1)
 WAREHOUSE = "warehouse.duckdb"
 
 
-class CustomerFeed(Table, primary_key=("customer_id", "joined_at"), event_column="joined_at", name="landing.customers"):
+class CustomerFeed(Feed, primary_key=("customer_id", "joined_at"), event_column="joined_at", name="landing.customers"):
     """One row per customer."""
 
     customer_id: str = key("Number of the customer")
@@ -39,7 +51,7 @@ class Customers(CustomerFeed, partition_column="joined_on", name="silver.custome
 
 
 class OrderFeed(
-    Table, primary_key="order_id", event_column="ordered_at", version_column="updated_at", name="landing.orders"
+    Feed, primary_key="order_id", event_column="ordered_at", version_column="updated_at", name="landing.orders"
 ):
     """One row per order and state of it."""
 
@@ -130,8 +142,8 @@ def to_date(gold_sales: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame:
 _TABLES = [
     bronze_asset(CustomerFeed),
     bronze_asset(OrderFeed),
-    declare(contract(Customers), customers, {"bronze_customers": by_event_day}, feed=contract(CustomerFeed)),
-    declare(contract(Orders), orders, {"bronze_orders": by_event_day}, feed=contract(OrderFeed)),
+    declare(contract(Customers), customers, {"bronze_customers": by_event_day}, feed=feed_contract(CustomerFeed)),
+    declare(contract(Orders), orders, {"bronze_orders": by_event_day}, feed=feed_contract(OrderFeed)),
     declare(contract(Sales), sales),
     declare(contract(Daily), daily),
     declare(contract(ToDate), to_date, {"gold_sales": history}),
@@ -143,7 +155,7 @@ def tables(*others: Declaration) -> Catalog:
     return Catalog({declaration.name: declaration for declaration in (*_TABLES, *others)}.values())
 
 
-def of_feed(feed: type[Table], silver: Declaration) -> Catalog:
+def of_feed(feed: type[Feed], silver: Declaration) -> Catalog:
     """A catalog of one feed."""
     return Catalog([bronze_asset(feed), silver])
 

@@ -130,7 +130,7 @@ def _conserved(con: duckdb.DuckDBPyConnection, declaration: Declaration) -> str:
             f"{declaration.name}: conserved has to give {promise.partition_column} and amounts or integers of the "
             f"table; found {', '.join(due.columns)}."
         )
-    day = quoted(str(promise.partition_column))
+    day = quoted(promise.partition_column)
     columns = [(literal(name), quoted(name)) for name in amounts]
     sums = ", ".join(f"coalesce(sum({amount}), 0)::decimal(38, 4) as {amount}" for _, amount in columns)
     sides = ", ".join(

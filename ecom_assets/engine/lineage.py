@@ -72,10 +72,9 @@ def _inputs(declaration: Declaration, catalog: Catalog) -> dict[str, _Table]:
 
 def _origins(declaration: Declaration) -> dict[str, str | None]:
     """Column of typed bronze to the column of bronze that it is read from."""
-    assert declaration.feed is not None
-    origins: dict[str, str | None] = {name: name for name in (*declaration.feed.columns, *PROVENANCE)}
+    origins: dict[str, str | None] = {name: name for name in (*declaration.feed_contract.columns, *PROVENANCE)}
     origins |= {column.name: column.day_of for column in declaration.contract.columns.values() if column.day_of}
-    return {**origins, str(declaration.contract.partition_column): declaration.feed.event_column, "problems": None}
+    return {**origins, declaration.contract.partition_column: declaration.feed_contract.event_column, "problems": None}
 
 
 def _query(query: Any, inputs: Mapping[str, _Table]) -> _Table:

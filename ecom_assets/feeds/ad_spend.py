@@ -1,9 +1,9 @@
 """Ad spend: impressions, clicks and cost of each campaign and day, as the advertising platforms report them."""
 
-from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, key, money
+from ecom_assets.contract import Date, Decimal, Feed, Timestamp, column, key, money
 
 
-class AdSpend(Table, primary_key=("spend_on", "campaign_id"), event_column="spend_on", version_column="updated_at"):
+class AdSpend(Feed, primary_key=("spend_on", "campaign_id"), event_column="spend_on", version_column="updated_at"):
     """One row per campaign and day, and restatement of it."""
 
     spend_on: Date = key("Day on which it was shown")

@@ -1,9 +1,9 @@
 """Campaigns: a row each time a campaign is set up or changed."""
 
-from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, key, money
+from ecom_assets.contract import Date, Decimal, Feed, Timestamp, column, key, money
 
 
-class Campaigns(Table, primary_key=("campaign_id", "updated_at"), event_column="updated_at"):
+class Campaigns(Feed, primary_key=("campaign_id", "updated_at"), event_column="updated_at"):
     """One row per campaign and change of it."""
 
     campaign_id: str = key("Campaign number issued by the advertiser")

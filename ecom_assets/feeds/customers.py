@@ -1,9 +1,9 @@
 """Customers: a row each time a profile is made or changed."""
 
-from ecom_assets.contract import Table, Timestamp, column, key
+from ecom_assets.contract import Feed, Timestamp, column, key
 
 
-class Customers(Table, primary_key=("customer_id", "changed_at"), event_column="changed_at"):
+class Customers(Feed, primary_key=("customer_id", "changed_at"), event_column="changed_at"):
     """One row per customer and change of profile."""
 
     customer_id: str = key("Customer number issued by the shop")

@@ -1,6 +1,6 @@
 """Events: what visitors do in the shop, in Segment's e-commerce vocabulary."""
 
-from ecom_assets.contract import Decimal, Table, Timestamp, column, key, money
+from ecom_assets.contract import Decimal, Feed, Timestamp, column, key, money
 
 EVENT_NAMES = [
     "Page Viewed",
@@ -15,7 +15,7 @@ EVENT_NAMES = [
 ]
 
 
-class Events(Table, primary_key="event_id", event_column="occurred_at"):
+class Events(Feed, primary_key="event_id", event_column="occurred_at"):
     """One row per event of a visitor."""
 
     event_id: str = key("Number of the event")

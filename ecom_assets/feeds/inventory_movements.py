@@ -1,11 +1,11 @@
 """Inventory movements: units that enter or leave the stock."""
 
-from ecom_assets.contract import Table, Timestamp, column, key
+from ecom_assets.contract import Feed, Timestamp, column, key
 
 MOVEMENT_KINDS = ["opening", "receipt", "sale", "return", "adjustment"]
 
 
-class InventoryMovements(Table, primary_key="movement_id", event_column="moved_at"):
+class InventoryMovements(Feed, primary_key="movement_id", event_column="moved_at"):
     """One row per movement of a product."""
 
     movement_id: str = key("Number of the movement")

@@ -1,11 +1,9 @@
 """Order items: the lines of the orders."""
 
-from ecom_assets.contract import Decimal, Table, Timestamp, column, key, money
+from ecom_assets.contract import Decimal, Feed, Timestamp, column, key, money
 
 
-class OrderItems(
-    Table, primary_key=("order_id", "line_number"), event_column="ordered_at", version_column="updated_at"
-):
+class OrderItems(Feed, primary_key=("order_id", "line_number"), event_column="ordered_at", version_column="updated_at"):
     """One row per order line and state of it."""
 
     order_id: str = key("Order that it belongs to", references="silver.orders", on_same_day=True)

@@ -1,12 +1,12 @@
 """Orders: a row when an order is placed and each time it changes."""
 
-from ecom_assets.contract import Decimal, Table, Timestamp, column, key, money
+from ecom_assets.contract import Decimal, Feed, Timestamp, column, key, money
 
 STATUSES = ["placed", "paid", "shipped", "delivered", "cancelled"]
 CANCEL_REASONS = ["customer", "inventory", "fraud", "payment", "void", "test"]
 
 
-class Orders(Table, primary_key="order_id", event_column="ordered_at", version_column="updated_at"):
+class Orders(Feed, primary_key="order_id", event_column="ordered_at", version_column="updated_at"):
     """One row per order and state of it."""
 
     order_id: str = key("Order number issued by the shop")

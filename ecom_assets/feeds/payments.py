@@ -1,11 +1,11 @@
 """Payments: each attempt to pay an order, and each refund, with its outcome."""
 
-from ecom_assets.contract import Decimal, Table, Timestamp, column, key, money
+from ecom_assets.contract import Decimal, Feed, Timestamp, column, key, money
 
 PAYMENT_STATUSES = ["authorised", "captured", "failed", "refunded"]
 
 
-class Payments(Table, primary_key="payment_id", event_column="paid_at", version_column="updated_at"):
+class Payments(Feed, primary_key="payment_id", event_column="paid_at", version_column="updated_at"):
     """One row per payment and state of it."""
 
     payment_id: str = key("Payment number issued by the provider")

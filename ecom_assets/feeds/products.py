@@ -1,9 +1,9 @@
 """Products: a row each time a catalogue entry or a price is made or changed."""
 
-from ecom_assets.contract import Decimal, Table, Timestamp, column, key, money
+from ecom_assets.contract import Decimal, Feed, Timestamp, column, key, money
 
 
-class Products(Table, primary_key=("product_id", "changed_at"), event_column="changed_at"):
+class Products(Feed, primary_key=("product_id", "changed_at"), event_column="changed_at"):
     """One row per product and change of its catalogue entry."""
 
     product_id: str = key("Stock code; codes are case-sensitive")

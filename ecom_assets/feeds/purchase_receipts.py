@@ -1,9 +1,9 @@
 """Purchase receipts: goods that suppliers delivered."""
 
-from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, key, money
+from ecom_assets.contract import Date, Decimal, Feed, Timestamp, column, key, money
 
 
-class PurchaseReceipts(Table, primary_key="receipt_id", event_column="received_at"):
+class PurchaseReceipts(Feed, primary_key="receipt_id", event_column="received_at"):
     """One row per product in a delivery."""
 
     receipt_id: str = key("Line number of the receipt")

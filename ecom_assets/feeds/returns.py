@@ -1,9 +1,9 @@
 """Returns: what was refunded, for goods taken back or of orders cancelled after they were paid."""
 
-from ecom_assets.contract import Decimal, Table, Timestamp, column, key, money
+from ecom_assets.contract import Decimal, Feed, Timestamp, column, key, money
 
 
-class Returns(Table, primary_key="return_id", event_column="returned_at", version_column="updated_at"):
+class Returns(Feed, primary_key="return_id", event_column="returned_at", version_column="updated_at"):
     """One row per line that was refunded and state of it."""
 
     return_id: str = key("Number of the refunded line")

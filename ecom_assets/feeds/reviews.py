@@ -1,9 +1,9 @@
 """Reviews: what customers write about products."""
 
-from ecom_assets.contract import Table, Timestamp, column, key
+from ecom_assets.contract import Feed, Timestamp, column, key
 
 
-class Reviews(Table, primary_key="review_id", event_column="reviewed_at"):
+class Reviews(Feed, primary_key="review_id", event_column="reviewed_at"):
     """One row per review."""
 
     review_id: str = key("Number of the review")

@@ -1,11 +1,11 @@
 """Shipments: a row when an order is handed to the warehouse, and at each later milestone of its parcel."""
 
-from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, key, money
+from ecom_assets.contract import Date, Decimal, Feed, Timestamp, column, key, money
 
 SHIPMENT_STATUSES = ["open", "shipped", "delivered", "cancelled"]
 
 
-class Shipments(Table, primary_key="shipment_id", event_column="ordered_at", version_column="updated_at"):
+class Shipments(Feed, primary_key="shipment_id", event_column="ordered_at", version_column="updated_at"):
     """One row per shipment and state of it."""
 
     shipment_id: str = key("Shipment number issued by the warehouse")

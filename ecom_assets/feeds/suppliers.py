@@ -1,9 +1,9 @@
 """Suppliers: a row each time a profile is made or changed."""
 
-from ecom_assets.contract import Table, Timestamp, column, key
+from ecom_assets.contract import Feed, Timestamp, column, key
 
 
-class Suppliers(Table, primary_key=("supplier_id", "changed_at"), event_column="changed_at"):
+class Suppliers(Feed, primary_key=("supplier_id", "changed_at"), event_column="changed_at"):
     """One row per supplier and change of profile."""
 
     supplier_id: str = key("Supplier number issued by the shop")

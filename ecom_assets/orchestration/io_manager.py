@@ -158,7 +158,7 @@ def _said(table: str, window: Window, results: list[DayResult], seconds: float) 
 def _add_plot(step: Step, session: Session, declaration: Declaration, on: str) -> None:
     """The main measure of the table's last days, on the event of one day: an event should be small."""
     table, measure = quoted(declaration.name), metadata.main_measure(declaration)
-    day = quoted(str(declaration.contract.partition_column))
+    day = quoted(declaration.contract.partition_column)
     values = dict(
         session.con.execute(
             f"select {day}, sum({quoted(measure)})::double from {table} "

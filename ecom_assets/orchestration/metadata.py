@@ -32,7 +32,7 @@ _KINDS_BESIDE = {"arrived_on": "date", "record": "integer", "reasons": "list of 
 def about_table(declaration: Declaration, source: Callable[..., Any]) -> dict[str, Any]:
     """Metadata of a table's definition: columns, key, how far it reaches, where `source` stands."""
     promise = declaration.contract
-    told: dict[str, Any] = {"dagster/column_schema": _columns(declaration), "day": str(promise.partition_column)}
+    told: dict[str, Any] = {"dagster/column_schema": _columns(declaration), "day": promise.partition_column}
     if not declaration.is_bronze:
         told["primary_key"] = ", ".join(promise.primary_key)
     told |= {f"reads {read.table}": read.reach.name for read in declaration.reads}
@@ -164,8 +164,7 @@ def _columns(declaration: Declaration) -> dg.TableSchema:
 
 
 def _as_sent(declaration: Declaration, beside: Mapping[str, str]) -> dg.TableSchema:
-    assert declaration.feed is not None
-    sent = [dg.TableColumn(c.name, "text", c.description) for c in declaration.feed.columns.values()]
+    sent = [dg.TableColumn(c.name, "text", c.description) for c in declaration.feed_contract.columns.values()]
     return dg.TableSchema(sent + _beside(beside))
 
 

@@ -22,7 +22,6 @@ from ecom_assets.serving.ledger import last_write
 from ecom_assets.serving.snapshot import files, is_link, lock, open_snapshot
 from ecom_assets.sql import among, between, literal, moment_literal, quoted
 from ecom_assets.warehouse.ledger import published
-from ecom_assets.warehouse.outcome import HELD_LAYERS
 from ecom_assets.warehouse.session import Session
 from ecom_assets.warehouse.store import made_of
 
@@ -113,10 +112,11 @@ def _attached(session: Session, file: Path) -> Iterator[duckdb.DuckDBPyConnectio
 def _tables_by_day(catalog: Catalog) -> list[_TableByDay]:
     tables = []
     for declaration in catalog:
-        name = declaration.name
-        if declaration.contract.layer in HELD_LAYERS:
-            day, columns = str(declaration.contract.partition_column), columns_of(declaration)
-            tables.append(_TableByDay(name, day, columns, name, declaration.held))
+        name, layer = declaration.name, declaration.contract.layer
+        if layer.is_published:
+            day, columns = declaration.contract.partition_column, columns_of(declaration)
+            held = declaration.held if layer.holds_last_good else None
+            tables.append(_TableByDay(name, day, columns, name, held))
         elif declaration.from_feed:
             sent = dict.fromkeys(catalog[declaration.bronze].contract.columns, "VARCHAR")
             quarantined = {**sent, **interface.QUARANTINE.sql_types}

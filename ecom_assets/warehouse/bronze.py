@@ -40,7 +40,6 @@ def stale_bronze(store: Store, only: Collection[str] | None) -> list[StaleDay]:
 def write_bronze(store: Store, declaration: Declaration, window: Window) -> list[DayResult]:
     """Read the files of the arrival days. Rows of files that vanished stay, and are derived anew."""
     con, zone, feed = store.con, store.zone, declaration.feed_name
-    assert declaration.feed is not None
     columns = columns_of(declaration)
     arrivals = zone.arrivals(feed, window.first, window.last, store.calendar.first)
     prints = zone.fingerprints(feed, arrivals, store.calendar.first)
@@ -57,7 +56,7 @@ def write_bronze(store: Store, declaration: Declaration, window: Window) -> list
             store.on_step("rows deleted")
             _derive_anew(store, declaration, ours)
             if fresh := [file for file in files if file.duplicate_of is None]:
-                landed = reading.read(con, fresh, list(declaration.feed.columns))
+                landed = reading.read(con, fresh, list(declaration.feed_contract.columns))
                 rows = store.bronze_query(declaration)
                 listed = ", ".join(map(quoted, columns))
                 landed.query("landed", f"insert into {table} ({listed}) select {listed} from ({rows})")

@@ -26,7 +26,7 @@ def watched_keys(store: Store, declaration: Declaration, window: Window) -> Iter
         return
     con, table = store.con, quoted(declaration.name)
     wanted = quoted(declaration.contract.primary_key[0])
-    day = str(declaration.contract.partition_column)
+    day = declaration.contract.partition_column
     keys = f"select distinct {wanted} as k, {quoted(day)} as on_day from {table} where {between(day, window)}"
     con.execute(f"create or replace temp table old_keys as {keys}")
     yield

@@ -14,7 +14,6 @@ from ecom_assets.warehouse.ledger.staleness import expectations
 from ecom_assets.warehouse.store import Store
 
 SAMPLE_ROWS = 5
-HELD_LAYERS = ("gold", "kpi", "features")
 
 
 def gate(store: Store, declaration: Declaration, window: Window) -> dict[dt.date, str]:
@@ -78,7 +77,7 @@ def take_rows(store: Store, declaration: Declaration, results: Sequence[DayResul
     days = [result.day for result in results]
     store.ensure(declaration.name, columns_of(declaration))
     hold_old_rows(store, declaration, days, window)
-    parts = [(declaration.name, str(declaration.contract.partition_column))]
+    parts = [(declaration.name, declaration.contract.partition_column)]
     if declaration.from_feed:
         parts += [(declaration.quarantine, "read_on"), (declaration.superseded, "read_on")]
     with watched_keys(store, declaration, window):
@@ -91,10 +90,10 @@ def take_rows(store: Store, declaration: Declaration, results: Sequence[DayResul
 
 def hold_old_rows(store: Store, declaration: Declaration, days: Iterable[dt.date], window: Window) -> None:
     """Set the last good rows of days without good rows apart; forget those of the others."""
-    if declaration.contract.layer not in HELD_LAYERS:
+    if not declaration.contract.layer.holds_last_good:
         return
     con, table, held = store.con, quoted(declaration.name), quoted(declaration.held)
-    column = str(declaration.contract.partition_column)
+    column = declaration.contract.partition_column
     day = quoted(column)
     lost = among(day, days)
     good = f"from {table} where {lost}"

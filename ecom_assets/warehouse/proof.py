@@ -105,7 +105,7 @@ def verify(session: Session) -> Difference | None:
 def _different_rows(session: Session, path: Path, table: str, day: Window) -> tuple[str, ...]:
     promise = session.catalog[table].contract
     columns = ", ".join(quoted(column) for column in promise.columns)
-    here = f"select {columns} from {quoted(table)} where {between(str(promise.partition_column), day)}"
+    here = f"select {columns} from {quoted(table)} where {between(promise.partition_column, day)}"
     there = here.replace(f"from {quoted(table)}", f"from rebuilt.{quoted(table)}")
     session.con.execute(f"attach {literal(str(path))} as rebuilt (read_only)")
     try:

@@ -4,7 +4,6 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ecom_assets.contract import Contract
 from ecom_assets.days import State, Window
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine.compiling import judged
@@ -63,7 +62,7 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
     """Temporary tables: `staged` with the reasons against each row, `losers` with who beat them."""
     con, promise = store.con, declaration.contract
     columns = columns_of(declaration)
-    day = quoted(str(promise.partition_column))
+    day = quoted(promise.partition_column)
     broken = [(quoted(f"broken {n}"), literal(rule.complaint)) for n, rule in enumerate(promise.hard_rules)]
     some = " or ".join(flag for flag, _ in broken) or "false"
     listed = ", ".join(f"case when {flag} then {sentence} end" for flag, sentence in broken)
@@ -82,8 +81,8 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
         target = store.catalog[str(column.references)]
         store.ensure(target.name, columns_of(target))
         value, wanted = quoted(column.name), quoted(target.contract.primary_key[0])
-        their_day = quoted(str(target.contract.partition_column))
-        matched, theirs, near = value, wanted, between(str(target.contract.partition_column), store.calendar)
+        their_day = quoted(target.contract.partition_column)
+        matched, theirs, near = value, wanted, between(target.contract.partition_column, store.calendar)
         if column.on_same_day:
             matched, theirs = f"({value}, {day})", f"({wanted}, {their_day})"
             near += f" and {their_day} in (select distinct {day} from staged)"
@@ -100,7 +99,7 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
             select rowid as staged_row, * from staged where reasons is null or waits_for is not null),
         ranked as (
             select staged_row, arrived_on, source_file, record, {day} as day, content, reasons, {keys},
-                   {_rank(promise)} as place
+                   {_rank(declaration)} as place
             from competing where key in (select key from competing group by key having count(*) > 1))
         select * from (
             select *, min(place) filter (reasons is null) over one as winning_place,
@@ -111,10 +110,11 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
     con.execute("update staged set is_beaten = true, reasons = null where rowid in (select staged_row from losers)")
 
 
-def _rank(promise: Contract) -> str:
+def _rank(declaration: Declaration) -> str:
     """SQL: the place of a row among those of its key, from 1, the best."""
-    keys = ", ".join(quoted(column) for column in promise.primary_key)
-    version = f"{quoted(promise.version_column)} desc nulls last, " if promise.version_column else ""
+    keys = ", ".join(quoted(column) for column in declaration.contract.primary_key)
+    column = declaration.feed_contract.version_column
+    version = f"{quoted(column)} desc nulls last, " if column else ""
     return f"row_number() over (partition by {keys} order by {version}arrived_on desc, source_file desc, record desc)"
 
 
@@ -125,8 +125,8 @@ def _mended(store: Store, declaration: Declaration) -> dict[dt.date, int]:
     return dict(
         store.con.execute(f"""
             with ranked as (
-                select {quoted(str(promise.partition_column))} as on_day, reasons, is_beaten, {keys},
-                       {_rank(promise)} as place
+                select {quoted(promise.partition_column)} as on_day, reasons, is_beaten, {keys},
+                       {_rank(declaration)} as place
                 from staged where key in (select key from staged where reasons is not null)),
             mended as (
                 select on_day from ranked
@@ -141,7 +141,7 @@ def _judge_days(
 ) -> list[DayResult]:
     """Each day passes while the share of its bad rows is tolerable: of those that nothing beats or mends."""
     con, promise = store.con, declaration.contract
-    day = quoted(str(promise.partition_column))
+    day = quoted(promise.partition_column)
     counts = {
         on: rest
         for on, *rest in con.execute(
@@ -190,7 +190,7 @@ def _judge_days(
 def _staged_samples(store: Store, declaration: Declaration) -> dict[dt.date, list[dict[str, str | None]]]:
     """A few bad rows of each day that has some."""
     names = [*columns_of(declaration), "reasons"]
-    day, place = quoted(str(declaration.contract.partition_column)), "arrived_on, source_file, record"
+    day, place = quoted(declaration.contract.partition_column), "arrived_on, source_file, record"
     found = store.con.execute(
         f"select {day}, {', '.join(f'{quoted(name)}::varchar' for name in names)} from staged "
         f"where reasons is not null qualify row_number() over (partition by {day} order by {place}) <= {SAMPLE_ROWS} "
@@ -206,7 +206,7 @@ def _place_rows(
     store: Store, declaration: Declaration, window: Window, accepted: list[dt.date], closed: Mapping[dt.date, str]
 ) -> None:
     con = store.con
-    day = str(declaration.contract.partition_column)
+    day = declaration.contract.partition_column
     con.execute(f"delete from {quoted(declaration.name)} where {between(day, window)}")
     con.execute(f"delete from {quoted(declaration.quarantine)} where {between('read_on', window)}")
     con.execute(f"delete from {quoted(declaration.superseded)} where {between('read_on', window)}")
@@ -238,7 +238,7 @@ def _check_conservation(store: Store, declaration: Declaration, window: Window, 
     """
     if not accepted:
         return
-    day = quoted(str(declaration.contract.partition_column))
+    day = quoted(declaration.contract.partition_column)
     place = "(hash(arrived_on, source_file, record) >> 8)::hugeint"
     fates = " union all ".join(
         f"select {column}, 1, 0, {place} from {quoted(table)} where {among(column, accepted)}"
@@ -267,7 +267,7 @@ def _check_conservation(store: Store, declaration: Declaration, window: Window, 
 
 
 def _accepted_contents(store: Store, declaration: Declaration, window: Window) -> dict[dt.date, Slice]:
-    day = str(declaration.contract.partition_column)
+    day = declaration.contract.partition_column
     rows = store.con.execute(
         f"select {quoted(day)}, count(*), sum({content_hash(declaration)})::hugeint "
         f"from {quoted(declaration.name)} where {between(day, window)} group by all"

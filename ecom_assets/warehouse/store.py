@@ -104,8 +104,8 @@ class Store:
 
     def bronze_query(self, declaration: Declaration, landed: str = "landed") -> str:
         """SQL: the rows of bronze from landed records."""
-        assert declaration.feed is not None
-        return bronze_query(landed, declaration.feed, self._feed_zone(declaration), self.time_zone, self.calendar)
+        feed, zone = declaration.feed_contract, self._feed_zone(declaration)
+        return bronze_query(landed, feed, zone, self.time_zone, self.calendar)
 
     def parse_query(self, declaration: Declaration, window: Window) -> str:
         """SQL: the rows of bronze that a window of a table from a feed is made of, typed."""

@@ -85,7 +85,7 @@ def _replace_rows(
 ) -> dict[dt.date, tuple[DayResult, Slice]]:
     con, name = store.con, declaration.name
     columns = columns_of(declaration)
-    day = str(declaration.contract.partition_column)
+    day = declaration.contract.partition_column
     store.ensure(name, columns)
     store.on_step("before delete")
     hold_old_rows(store, declaration, without, window)
@@ -106,10 +106,10 @@ def _replace_rows(
 def _verdicts(store: Store, declaration: Declaration, window: Window) -> dict[dt.date, tuple[DayResult, Slice]]:
     """Contract, counts and content of what now stands there: one aggregate over the window."""
     con, promise = store.con, declaration.contract
-    day = quoted(str(promise.partition_column))
+    day = quoted(promise.partition_column)
     stored = (
         f"select *, {content_hash(declaration)} as {quoted('row hash')} "
-        f"from {quoted(declaration.name)} where {between(str(promise.partition_column), window)}"
+        f"from {quoted(declaration.name)} where {between(promise.partition_column, window)}"
     )
     hard, soft = promise.hard_rules, promise.soft_rules
     tested = judged(declaration, stored, store.catalog)
@@ -141,7 +141,7 @@ def _judge_sums(
     verdicts: dict[dt.date, tuple[DayResult, Slice]],
 ) -> None:
     """Adds to the verdicts the days, those without rows included, whose rows do not sum to what they have to."""
-    day = str(declaration.contract.partition_column)
+    day = declaration.contract.partition_column
     unequal = store.unconserved(declaration, f"from {quoted(declaration.name)} where {between(day, window)}", window)
     if unequal is None:
         return

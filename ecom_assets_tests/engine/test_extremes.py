@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from ecom_assets import catalog
-from ecom_assets.contract import Contract, Kind, Table
+from ecom_assets.contract import FeedContract, Kind, Model
 from ecom_assets.days import Window
 from ecom_assets.declaration import Catalog, Declaration
 from ecom_assets.landing.zone import FeedSettings, Zone
@@ -53,18 +53,18 @@ GIVEN: Mapping[str, Mapping[str, str]] = {
 GOOD_ROWS = 150
 
 
-def model_of(declaration: Declaration) -> type[Table]:
+def model_of(declaration: Declaration) -> type[Model]:
     """The class in which a table's contract is written."""
     module = import_module(f"ecom_assets.{declaration.name}")
     return next(
         member
         for member in vars(module).values()
-        if isinstance(member, type) and issubclass(member, Table) and member.__module__ == module.__name__
+        if isinstance(member, type) and issubclass(member, Model) and member.__module__ == module.__name__
     )
 
 
 def record(
-    declaration: Declaration, feed: Contract, key: str, number: int, refers_to: str = "good"
+    declaration: Declaration, feed: FeedContract, key: str, number: int, refers_to: str = "good"
 ) -> dict[str, str | None]:
     """A good row of a feed with a key of its own; it refers to the rows of that key and number."""
     row = {**default_row(model_of(declaration)), **GIVEN.get(declaration.name, {})}
@@ -77,7 +77,7 @@ def record(
     return {name: None if value is None else f"{value}".replace(f"{DAY}", f"{SUNDAY}") for name, value in sent.items()}
 
 
-def planted(feed: Contract) -> Iterator[tuple[bool, dict[str, str]]]:
+def planted(feed: FeedContract) -> Iterator[tuple[bool, dict[str, str]]]:
     """What to put into a row, and whether it can be read: an extreme in one column, or in all that are numbers."""
     columns = [column for column in feed.columns.values() if column.kind in KEPT]
     for is_kept, extremes in ((True, KEPT), (False, REFUSED)):
@@ -93,8 +93,7 @@ def land(zone: Zone, declaration: Declaration) -> set[int]:
 
     Gives the record numbers of what cannot be read.
     """
-    feed = declaration.feed
-    assert feed is not None
+    feed = declaration.feed_contract
     has_own_key = record(declaration, feed, "one", 0) != record(declaration, feed, "other", 0)
     rows = [record(declaration, feed, "good", number) for number in range(GOOD_ROWS if has_own_key else 1)]
     unreadable = set()

@@ -8,7 +8,7 @@ import narwhals as nw
 import pytest
 
 from ecom_assets import catalog
-from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money
+from ecom_assets.contract import Date, Decimal, Feed, Timestamp, column, contract, feed_contract, key, money
 from ecom_assets.days import Window, by_event_day
 from ecom_assets.declaration import Catalog, declare
 from ecom_assets.landing.zone import FeedSettings, Zone
@@ -21,7 +21,7 @@ HEADER = "payment_id,order_id,paid_at,updated_at,method,status,amount,fee\n"
 LAST = dt.date(2024, 11, 30)
 
 
-class Sent(Table, primary_key="number", event_column="sent_on", name="landing.sent"):
+class Sent(Feed, primary_key="number", event_column="sent_on", name="landing.sent"):
     """One row per record, with a column of each kind."""
 
     number: str = key("Number of the record")
@@ -203,7 +203,7 @@ def test_a_text_is_read_as_what_it_writes_out_and_nothing_else(tmp_path, time_zo
     zone = Zone(tmp_path)
     zone.save_settings("sent", FeedSettings(time_zone))
     zone.write("sent", LAST, "sent.jsonl", "\n".join(lines).encode())
-    silver = declare(contract(Typed), as_sent, {"bronze_sent": by_event_day}, feed=contract(Sent))
+    silver = declare(contract(Typed), as_sent, {"bronze_sent": by_event_day}, feed=feed_contract(Sent))
     session = session_over(zone, tables=of_feed(Sent, silver))
     session.run("bronze.sent", Window(LAST, LAST))
 

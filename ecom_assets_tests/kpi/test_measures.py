@@ -3,6 +3,7 @@
 import pytest
 
 from ecom_assets import catalog
+from ecom_assets.contract import Layer
 
 WHERE = {
     "gross_sales": {"daily_sales", "daily_product_sales", "daily_category_sales"},
@@ -70,7 +71,7 @@ WHERE = {
 ONE_DEFINITION = {"gross_sales", "discounts", "returns", "asp", "spend", "cac"}
 
 
-TABLES = [table for table in catalog.tables() if table.contract.layer == "kpi"]
+TABLES = [table for table in catalog.tables() if table.contract.layer is Layer.KPI]
 
 
 @pytest.mark.parametrize("measure", WHERE)

@@ -59,7 +59,7 @@ def test_a_window_of_months_gives_what_the_last_days_give(module):
     declaration = catalog.tables()[module.__name__.removeprefix("ecom_assets.")]
     reads = {str(read.parameter): read.reach for read in declaration.reads}
     inputs = {name: (INPUTS[name], "day") for name in reads}
-    on = str(declaration.contract.partition_column)
+    on = declaration.contract.partition_column
 
     def stored(window: Window) -> pl.DataFrame:
         # A run sees the days of its window only, not what it reaches.

@@ -253,7 +253,7 @@ def check_warehouse(folder: Path, cases: range) -> None:
     """Land the files under hostile names, run bronze and silver, and find each record in exactly one place."""
     zone, day = Zone(folder / "landing"), START
     session = session_over(zone)
-    columns = list(session.catalog["bronze.orders"].feed.columns)  # type: ignore[union-attr]
+    columns = list(session.catalog["bronze.orders"].feed_contract.columns)
     draw = random.Random(cases.start)
     for case in cases:
         name, content = hostile_file(case, columns)

@@ -85,7 +85,7 @@ def test_a_table_without_a_day_cannot_be_an_asset() -> None:
 
 
 def test_only_money_can_be_the_amount_of_a_day() -> None:
-    class Counted(Unstored, name="gold.counted", amount="day"):
+    class Counted(Unstored, name="gold.counted", partition_column="day", amount="day"):
         """One row per day."""
 
     with pytest.raises(TypeError, match=r"gold\.counted: the header's amount, day, is no money"):

@@ -5,7 +5,7 @@ from pathlib import Path
 import dagster as dg
 import narwhals as nw
 
-from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, key, money
+from ecom_assets.contract import Date, Decimal, Feed, Table, Timestamp, column, key, money
 from ecom_assets.days import by_event_day
 from ecom_assets.declaration import Catalog
 from ecom_assets.orchestration.assets import partitions_of, table_assets
@@ -15,7 +15,7 @@ from ecom_assets.settings import Settings
 from ecom_assets.table_asset import bronze_asset, table_asset
 
 
-class Receipts(Table, name="landing.receipts", primary_key="receipt_id", event_column="paid_at"):
+class Receipts(Feed, name="landing.receipts", primary_key="receipt_id", event_column="paid_at"):
     """One row per receipt."""
 
     receipt_id: str = key("Number on the receipt")

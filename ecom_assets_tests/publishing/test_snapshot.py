@@ -13,7 +13,19 @@ import duckdb
 import narwhals as nw
 import pytest
 
-from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money, rule
+from ecom_assets.contract import (
+    Date,
+    Decimal,
+    Feed,
+    Table,
+    Timestamp,
+    column,
+    contract,
+    feed_contract,
+    key,
+    money,
+    rule,
+)
 from ecom_assets.days import Window, by_event_day
 from ecom_assets.declaration import Catalog, Declaration, declare
 from ecom_assets.landing.zone import Zone
@@ -28,7 +40,7 @@ MONDAY, TUESDAY = dt.date(2024, 1, 1), dt.date(2024, 1, 2)
 DAYS = Window(MONDAY, TUESDAY)
 
 
-class Feed(Table, primary_key="sale_id", event_column="sold_at", name="landing.sales"):
+class SalesFeed(Feed, primary_key="sale_id", event_column="sold_at", name="landing.sales"):
     """One row per sale."""
 
     sale_id: str = key("Number of the sale")
@@ -36,7 +48,7 @@ class Feed(Table, primary_key="sale_id", event_column="sold_at", name="landing.s
     amount: Decimal = money("What was paid", ge=0)
 
 
-class Sales(Feed, partition_column="sold_on", max_bad_share=0.9, name="silver.sales"):
+class Sales(SalesFeed, partition_column="sold_on", max_bad_share=0.9, name="silver.sales"):
     """One row per sale."""
 
     sold_on: Date = column("Day of the sale")
@@ -79,8 +91,8 @@ def catalog(gold: Declaration | None = None) -> Catalog:
         facts,
         view=("gold.dear_sales", "select * from gold.fact_sales where amount >= 100"),
     )
-    silver = declare(contract(Sales), as_they_are, {"bronze_sales": by_event_day}, feed=contract(Feed))
-    return Catalog([*of_feed(Feed, silver), fact_sales])
+    silver = declare(contract(Sales), as_they_are, {"bronze_sales": by_event_day}, feed=feed_contract(SalesFeed))
+    return Catalog([*of_feed(SalesFeed, silver), fact_sales])
 
 
 @contextmanager

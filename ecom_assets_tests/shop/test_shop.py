@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 import polars as pl
 import pytest
 
-from ecom_assets.contract import Table, contract
+from ecom_assets.contract import Feed, feed_contract
 from ecom_assets.expressions.measures import NEVER_SOLD
 from ecom_assets.feeds import (
     ad_spend,
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.slow
 
 START = date(2024, 1, 1)
 DAYS = 60
-CONTRACTS: Mapping[str, type[Table]] = {
+CONTRACTS: Mapping[str, type[Feed]] = {
     "customers": customers.Customers,
     "products": products.Products,
     "orders": orders.Orders,
@@ -50,8 +50,8 @@ CONTRACTS: Mapping[str, type[Table]] = {
     "campaigns": campaigns.Campaigns,
     "ad_spend": ad_spend.AdSpend,
 }
-EVENT_MOMENTS = {feed: str(contract(model).event_column) for feed, model in CONTRACTS.items()}
-KNOWN_AT = {feed: contract(model).version_column or EVENT_MOMENTS[feed] for feed, model in CONTRACTS.items()}
+EVENT_MOMENTS = {feed: feed_contract(model).event_column for feed, model in CONTRACTS.items()}
+KNOWN_AT = {feed: feed_contract(model).version_column or EVENT_MOMENTS[feed] for feed, model in CONTRACTS.items()}
 Frames = Mapping[str, pl.DataFrame]
 
 

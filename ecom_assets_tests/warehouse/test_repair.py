@@ -11,7 +11,7 @@ from ecom_assets.warehouse.repair import Repair, plan
 
 def table(name: str, **reads: Reach) -> Declaration:
     """A table that reads others: "silver_orders" is "silver.orders"."""
-    promise = Contract(name, "", (), None, None, None, None, 0.0, {}, ())
+    promise = Contract(name, "", (), {}, (), "day")
     inputs = tuple(Read(read.replace("_", ".", 1), reach, read) for read, reach in reads.items())
     return Declaration(promise, lambda: None, inputs)
 

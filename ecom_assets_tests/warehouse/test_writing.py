@@ -18,7 +18,7 @@ import duckdb
 import narwhals as nw
 import pytest
 
-from ecom_assets.contract import Date, Table, Timestamp, column, contract, key, rule
+from ecom_assets.contract import Date, Feed, Timestamp, column, contract, feed_contract, key, rule
 from ecom_assets.days import State, by_event_day, history
 from ecom_assets.declaration import Declaration, declare
 from ecom_assets.engine.duckdb.tables import ShapeError
@@ -485,14 +485,16 @@ def test_keys_that_are_counted_up_lie_near_each_other(tmp_path):
 
 
 def test_a_key_that_is_spelled_otherwise_is_the_same_key(tmp_path):
-    class Feed(Table, primary_key="number", event_column="made_at", version_column="updated_at", name="landing.orders"):
+    class OrderFeed(
+        Feed, primary_key="number", event_column="made_at", version_column="updated_at", name="landing.orders"
+    ):
         """One row per order and state of it."""
 
         number: int = key("Number of the order")
         made_at: Timestamp = column("When it was placed")
         updated_at: Timestamp = column("When it last changed")
 
-    class Orders(Feed, partition_column="made_on", name="silver.orders"):
+    class Orders(OrderFeed, partition_column="made_on", name="silver.orders"):
         """One row per order."""
 
         made_on: Date = column("Day on which it was placed")
@@ -501,7 +503,8 @@ def test_a_key_that_is_spelled_otherwise_is_the_same_key(tmp_path):
         return bronze_orders
 
     catalog = tiny_shop.of_feed(
-        Feed, declare(contract(Orders), transform, {"bronze_orders": by_event_day}, feed=contract(Feed))
+        OrderFeed,
+        declare(contract(Orders), transform, {"bronze_orders": by_event_day}, feed=feed_contract(OrderFeed)),
     )
     with open_shop(tmp_path, catalog) as shop:
         for day, number in enumerate(["7", "7.0", "+7", "007"]):

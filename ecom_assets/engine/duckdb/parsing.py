@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import narwhals as nw
 
-from ecom_assets.contract import AMOUNT_DIGITS, Column, Contract, Kind
+from ecom_assets.contract import AMOUNT_DIGITS, Column, FeedContract, Kind, Promise
 from ecom_assets.days import Window
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine.duckdb.hashing import key_hash_of
@@ -101,7 +101,7 @@ def _typed(column: Column, feed_zone: str) -> str:
             return f"case when lower({text}) in {_TRUE} then true when lower({text}) in {_FALSE} then false end"
 
 
-def complaints_of(texts: Iterable[str], column: Column, promised: Contract, feed_zone: str) -> Mapping[str, str]:
+def complaints_of(texts: Iterable[str], column: Column, promised: Promise, feed_zone: str) -> Mapping[str, str]:
     """What texts would be set aside for in a column of a feed, by the column alone; those only that would be.
 
     White space and case of a text column are not held against it: some tables do away with them.
@@ -139,14 +139,14 @@ def _spelled_alike(column: Column, feed_zone: str) -> str:
     return f"coalesce(({_typed(column, feed_zone)})::varchar, {quoted(column.name)})"
 
 
-def bronze_query(landed: str, feed: Contract, feed_zone: str, shop_zone: str, calendar: Window) -> str:
+def bronze_query(landed: str, feed: FeedContract, feed_zone: str, shop_zone: str, calendar: Window) -> str:
     """SQL: landed records with the day on which they happened and a hash of their key.
 
     A record whose event day is unreadable, outside the calendar or more than a day after its arrival is
     read under its arrival day. Equal keys have equal hashes; the reverse need not hold. A record that cannot
     be read or lacks a part of its key has none.
     """
-    event = feed.columns[str(feed.event_column)]
+    event = feed.columns[feed.event_column]
     happened = _typed(event, feed_zone)
     happened_on = happened if event.kind == "date" else _business_day(f"({happened})", shop_zone)
     key = key_hash_of([_spelled_alike(feed.columns[name], feed_zone) for name in feed.primary_key])
@@ -188,8 +188,7 @@ def parse_query(
     Rows of other days whose key is in the window too come along, as they may win over it: `rivals` is SQL for the
     arrived_on, source_file and record of these.
     """
-    feed = declaration.feed
-    assert feed is not None
+    feed = declaration.feed_contract
     columns = list(feed.columns.values())
     bronze = quoted(declaration.bronze)
     texts = ", ".join(f"{quoted(c.name)}, {_typed(c, feed_zone)} as {quoted('typed ' + c.name)}" for c in columns)
@@ -199,7 +198,7 @@ def parse_query(
             typed += f", {_business_day(quoted('typed ' + c.day_of), shop_zone)} as {quoted(c.name)}"
     complaints = {
         "problem is not null": "problem",
-        **_useless_days(feed.columns[str(feed.event_column)], shop_zone, calendar),
+        **_useless_days(feed.columns[feed.event_column], shop_zone, calendar),
     }
     for c in columns:
         if c.kind != "text":
@@ -215,7 +214,7 @@ def parse_query(
     if declaration.keys_can_move:
         rows = f"{rows} union all {from_other_days}"
     return f"""
-        select {typed}, read_on as {quoted(str(declaration.contract.partition_column))},
+        select {typed}, read_on as {quoted(declaration.contract.partition_column)},
                arrived_on, source_file, record,
                case when {some} then list_filter([{cases}], lambda x: x is not null) end as problems
         from (select {texts}, read_on, event_on, problem, arrived_on, source_file, record from ({rows}))"""

@@ -151,4 +151,4 @@ def read_query(source: Declaration, read: Read, window: Window, calendar: Window
     """SQL: the rows of an input that a window reaches."""
     reached = read.reach.window(window, calendar)
     names = ", ".join(quoted(column) for column in source.contract.columns)
-    return f"select {names} from {quoted(source.name)} where {between(str(source.contract.partition_column), reached)}"
+    return f"select {names} from {quoted(source.name)} where {between(source.contract.partition_column, reached)}"

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ecom_assets.contract import Contract
+from ecom_assets.contract import FeedContract
 from ecom_assets.engine.duckdb.parsing import complaints_of
 from ecom_assets.errors import suggestion
 from ecom_assets.feeds import feed_contracts
@@ -218,7 +218,7 @@ def _feeds(toml: TomlText, given: Mapping[str, Any], files: str | None, time_zon
     return feeds
 
 
-def _feed(toml: TomlText, name: str, given: Mapping[str, Any], files: str | None, promised: Contract) -> Feed:
+def _feed(toml: TomlText, name: str, given: Mapping[str, Any], files: str | None, promised: FeedContract) -> Feed:
     place = ["feed", name]
     toml.known(given, _FEED_KEYS, place)
     columns = toml.table(given, "columns", place)
@@ -291,7 +291,7 @@ def _value(toml: TomlText, given: Any, place: list[str], *, grouped: bool) -> Ma
 
 
 def _refuse_unfit(
-    toml: TomlText, value: Mapping[str, Any], promised: Contract, column: str, place: list[str], time_zone: str
+    toml: TomlText, value: Mapping[str, Any], promised: FeedContract, column: str, place: list[str], time_zone: str
 ) -> None:
     """Fails on texts of the map itself with which every row would be quarantined."""
     texts = [each["then"] for each in value.get("when", ())]
