@@ -17,7 +17,8 @@ from ecom_assets.contract import Column
 from ecom_assets.days import Window
 from ecom_assets.declaration import DAYS_PARAMETER, Declaration
 from ecom_assets.engine.compiling import compiled
-from ecom_assets.engine.duckdb.tables import PROVENANCE, SQL_TYPES, Query, as_query, as_wanted, columns_of, days_query
+from ecom_assets.engine.duckdb.tables import SQL_TYPES, Query, as_query, as_wanted, columns_of, days_query
+from ecom_assets.landing.provenance import ORIGIN, sql_types
 from ecom_assets.sql import literal, quoted
 
 MEMORY_LIMIT = "8GB"
@@ -95,7 +96,7 @@ def _latest(declaration: Declaration) -> str:
     day = quoted(promise.partition_column)
     days_of = [f"{quoted(c.day_of)}::date as {quoted(c.name)}" for c in promise.columns.values() if c.day_of]
     no_more = {"record": "null::bigint", "problems": "null::varchar[]"}
-    kept = ", ".join(column for column in PROVENANCE if column not in no_more)
+    kept = ", ".join(column for column in sql_types(ORIGIN) if column not in no_more)
     return f"""
         select *, coalesce({event}::date, arrived_on) as {day},
                {", ".join([*days_of, *(f"{value} as {name}" for name, value in no_more.items())])}

@@ -6,7 +6,7 @@ from functools import cache
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from ecom_assets import bronze, features, gold, kpi, silver
+from ecom_assets.contract import Layer
 from ecom_assets.days import Window
 from ecom_assets.declaration import Catalog
 from ecom_assets.engine.compiling import may_keep
@@ -14,18 +14,19 @@ from ecom_assets.engine.compiling import may_keep
 if TYPE_CHECKING:
     import dagster as dg
 
-LAYERS = (bronze, silver, gold, kpi, features)
+LAYERS = {layer: importlib.import_module(f"{__package__}.{layer}") for layer in Layer}
+"""Layer to its package, whose docstring says what the layer is."""
 
 
 @cache
 def modules() -> dict[str, ModuleType]:
     """Table name to the module that declares it."""
     found = {}
-    for layer in LAYERS:
-        for info in pkgutil.iter_modules(layer.__path__):
-            module = importlib.import_module(f"{layer.__name__}.{info.name}")
+    for layer, package in LAYERS.items():
+        for info in pkgutil.iter_modules(package.__path__):
+            module = importlib.import_module(f"{package.__name__}.{info.name}")
             if hasattr(module, "asset"):
-                found[f"{layer.__name__.rpartition('.')[2]}.{info.name}"] = module
+                found[f"{layer}.{info.name}"] = module
     return found
 
 

@@ -36,10 +36,9 @@ def text() -> str:
     """Returns the dictionary of all tables, in Markdown."""
     parts = [HEAD]
     tables = sorted(catalog.tables(), key=lambda table: table.name)
-    for layer in catalog.LAYERS:
-        name = layer.__name__.rpartition(".")[2]
-        parts.append(f"## {name}\n\n{inspect.getdoc(layer)}\n")
-        parts += [_table(table) for table in tables if table.contract.layer == name]
+    for layer, package in catalog.LAYERS.items():
+        parts.append(f"## {layer}\n\n{inspect.getdoc(package)}\n")
+        parts += [_table(table) for table in tables if table.contract.layer is layer]
     return "\n".join([*parts, BESIDE, *map(_published, BESIDE_THE_LAYERS)])
 
 

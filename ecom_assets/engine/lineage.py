@@ -11,7 +11,8 @@ from typing import Any, TypedDict, TypeVar
 import duckdb
 
 from ecom_assets.declaration import DAYS_PARAMETER, Catalog, Declaration
-from ecom_assets.engine.duckdb.tables import PROVENANCE, columns_of
+from ecom_assets.engine.duckdb.tables import columns_of
+from ecom_assets.landing.provenance import ORIGIN, sql_types
 
 _Column = tuple[str, str]
 _Sources = frozenset[_Column]
@@ -72,7 +73,7 @@ def _inputs(declaration: Declaration, catalog: Catalog) -> dict[str, _Table]:
 
 def _origins(declaration: Declaration) -> dict[str, str | None]:
     """Column of typed bronze to the column of bronze that it is read from."""
-    origins: dict[str, str | None] = {name: name for name in (*declaration.feed_contract.columns, *PROVENANCE)}
+    origins: dict[str, str | None] = {name: name for name in (*declaration.feed_contract.columns, *sql_types(ORIGIN))}
     origins |= {column.name: column.day_of for column in declaration.contract.columns.values() if column.day_of}
     return {**origins, declaration.contract.partition_column: declaration.feed_contract.event_column, "problems": None}
 

@@ -133,7 +133,7 @@ class Warehouse(dg.ConfigurableIOManager):
             if not declaration.is_bronze and not is_quarantine:
                 lineage = compiled(declaration, self.tables()).lineage
                 step.add_metadata(metadata.about_lineage(lineage), context.asset_key, good[-1])
-            if declaration.contract.layer == "kpi":
+            if declaration.contract.layer.has_plot:
                 _add_plot(step, session, declaration, good[-1])
         if len(good) < len(window):
             keep_partitions(context, good)

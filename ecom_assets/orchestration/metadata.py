@@ -11,22 +11,12 @@ import dagster as dg
 from ecom_assets.contract import Column
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine.lineage import ColumnSource
+from ecom_assets.landing.provenance import LANDED, ORIGIN, REASONS, TechnicalColumn
 from ecom_assets.orchestration._dagster import without_beta_warnings
 
 PLOT_DAYS = 30
 _WIDTH, _HEIGHT, _EDGE = 360, 60, 4
-_ORIGIN = {
-    "arrived_on": "Day on which its file arrived",
-    "source_file": "File that it stood in",
-    "record": "Its place in the file, from 1",
-}
-_AS_READ = {
-    "unknown_columns": "What the record holds beyond the feed's columns, as JSON",
-    "problem": "Why the record could not be read",
-    "raw_record": "The record as it stood in the file, where it could not be read",
-}
-_REASONS = {"reasons": "Why the row could not be accepted"}
-_KINDS_BESIDE = {"arrived_on": "date", "record": "integer", "reasons": "list of text"}
+_KINDS = {"DATE": "date", "BIGINT": "integer", "VARCHAR": "text", "VARCHAR[]": "list of text"}
 
 
 def about_table(declaration: Declaration, source: Callable[..., Any]) -> dict[str, Any]:
@@ -41,7 +31,7 @@ def about_table(declaration: Declaration, source: Callable[..., Any]) -> dict[st
 
 def about_landed(declaration: Declaration, source: Callable[..., Any]) -> dict[str, Any]:
     """Metadata of the definition of the files that a bronze table reads."""
-    return {"dagster/column_schema": _as_sent(declaration, {}), **code_reference(source)}
+    return {"dagster/column_schema": _as_sent(declaration), **code_reference(source)}
 
 
 def about_lineage(lineage: Iterable[ColumnSource]) -> dict[str, Any]:
@@ -71,7 +61,7 @@ def about_lineage(lineage: Iterable[ColumnSource]) -> dict[str, Any]:
 
 def about_quarantine(declaration: Declaration, source: Callable[..., Any]) -> dict[str, Any]:
     """Metadata of the definition of a table's quarantine."""
-    return {"dagster/column_schema": _as_sent(declaration, _REASONS | _ORIGIN | _AS_READ), **code_reference(source)}
+    return {"dagster/column_schema": _as_sent(declaration, REASONS, *LANDED), **code_reference(source)}
 
 
 def quarantine_description(declaration: Declaration) -> str:
@@ -146,7 +136,7 @@ def plot(measure: str, values: Mapping[dt.date, float]) -> str:
 def _columns(declaration: Declaration) -> dg.TableSchema:
     """The table's columns with what is asked of each; bronze holds text as sent, and asks nothing."""
     if declaration.is_bronze:
-        return _as_sent(declaration, _ORIGIN | _AS_READ)
+        return _as_sent(declaration, *LANDED)
     own = [
         dg.TableColumn(
             column.name,
@@ -160,16 +150,16 @@ def _columns(declaration: Declaration) -> dg.TableSchema:
         )
         for column in declaration.contract.columns.values()
     ]
-    return dg.TableSchema(own + (_beside(_ORIGIN) if declaration.from_feed else []))
+    return dg.TableSchema(own + (_beside(ORIGIN) if declaration.from_feed else []))
 
 
-def _as_sent(declaration: Declaration, beside: Mapping[str, str]) -> dg.TableSchema:
+def _as_sent(declaration: Declaration, *beside: TechnicalColumn) -> dg.TableSchema:
     sent = [dg.TableColumn(c.name, "text", c.description) for c in declaration.feed_contract.columns.values()]
     return dg.TableSchema(sent + _beside(beside))
 
 
-def _beside(descriptions: Mapping[str, str]) -> list[dg.TableColumn]:
-    return [dg.TableColumn(name, _KINDS_BESIDE.get(name, "text"), text) for name, text in descriptions.items()]
+def _beside(columns: Iterable[TechnicalColumn]) -> list[dg.TableColumn]:
+    return [dg.TableColumn(column.name, _KINDS[column.sql_type], column.description) for column in columns]
 
 
 def _asked(declaration: Declaration, column: Column) -> list[str]:

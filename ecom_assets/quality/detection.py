@@ -17,6 +17,7 @@ import duckdb
 
 from ecom_assets.declaration import Catalog, Declaration
 from ecom_assets.engine.duckdb.parsing import stripped
+from ecom_assets.landing.provenance import ORIGIN, WINNER, column_list
 from ecom_assets.serving.interface import ARRIVALS, FILES
 from ecom_assets.shop import faults
 from ecom_assets.sources.synthetic import DEFECTS
@@ -29,7 +30,7 @@ UNSEEN = {faults.raised_amount.__name__}
 DAYS_SHOWN = 7
 """Arrival days that are shown feed by feed."""
 NO_TRUTH = "Planted defects are not known here: only the synthetic shop records them, in truth/defects."
-_RECORD = "feed, arrived_on, source_file, record"
+_RECORD = f"feed, {column_list(ORIGIN)}"
 
 
 @dataclass(frozen=True)
@@ -195,7 +196,7 @@ def _quarantined(declaration: Declaration, tables: Catalog) -> str:
             keys = f"select {key} from {quoted(target.quarantine)} where {key} is not null"
             refused.append(f"({is_missing} and {stripped(quoted(column.name))} in ({keys}))::int")
     return (
-        f"select {_feed(declaration)} as feed, arrived_on, source_file, record, reasons, "
+        f"select {_feed(declaration)} as feed, {column_list(ORIGIN)}, reasons, "
         f"{' + '.join(missing)} as missing, {' + '.join(refused)} as refused from {quoted(declaration.quarantine)}"
     )
 
@@ -204,8 +205,8 @@ def _counted_once(declaration: Declaration) -> str:
     """SQL: a table's records that were superseded, or that superseded a duplicate of them."""
     feed, superseded = _feed(declaration), quoted(declaration.superseded)
     return (
-        f"select {feed} as feed, arrived_on, source_file, record from {superseded} "
-        f"union select {feed}, by_arrived_on, by_source_file, by_record from {superseded} where kind = 'duplicate'"
+        f"select {feed} as feed, {column_list(ORIGIN)} from {superseded} "
+        f"union select {feed}, {column_list(WINNER)} from {superseded} where kind = 'duplicate'"
     )
 
 

@@ -9,12 +9,13 @@ import duckdb
 
 from ecom_assets.days import GOOD, Window, stretches
 from ecom_assets.errors import UserError
+from ecom_assets.landing.provenance import ORIGIN, PROBLEM, RAW_RECORD, column_list
 from ecom_assets.serving.interface import QUARANTINE
 from ecom_assets.serving.snapshot import open_snapshot
 from ecom_assets.sql import literal, quoted
 
 SCHEMA = QUARANTINE.name.removesuffix(".*")
-_NOT_SENT = QUARANTINE.sql_types.keys() - {"problem", "raw_record"}
+_NOT_SENT = QUARANTINE.sql_types.keys() - {PROBLEM.name, RAW_RECORD.name}
 """Columns that are not values of the row as sent, nor why a record cannot be read."""
 
 
@@ -111,7 +112,7 @@ def rows(snapshot: Path, table: str, most: int) -> list[QuarantinedRow]:
     """
     with open_snapshot(snapshot) as con:
         name = quoted(f"{SCHEMA}.{_known(con, table)}")
-        found = con.execute(f"from {name} order by arrived_on, source_file, record limit {int(most)}")
+        found = con.execute(f"from {name} order by {column_list(ORIGIN)} limit {int(most)}")
         columns = [column[0] for column in found.description or ()]
         return [_row(dict(zip(columns, row, strict=True))) for row in found.fetchall()]
 

@@ -6,8 +6,9 @@ from collections.abc import Collection
 from ecom_assets.days import ONE_DAY, State, Window
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine.duckdb.hashing import content_hash
-from ecom_assets.engine.duckdb.tables import BRONZE_DERIVED, columns_of
+from ecom_assets.engine.duckdb.tables import columns_of
 from ecom_assets.landing import reading
+from ecom_assets.landing.provenance import DERIVED, ORIGIN, sql_types
 from ecom_assets.sql import between, literal, quoted
 from ecom_assets.warehouse.ledger import records
 from ecom_assets.warehouse.ledger.arrivals import happened_days, note_files, unread
@@ -91,8 +92,8 @@ def _derive_anew(store: Store, declaration: Declaration, which: str) -> None:
     table = quoted(declaration.name)
     if not store.count(f"select count(*) from {table} where {which}"):
         return
-    derived = ", ".join(f"{name} = anew.{name}" for name in BRONZE_DERIVED)
-    same = " and ".join(f"standing.{name} = anew.{name}" for name in ("arrived_on", "source_file", "record"))
+    derived = ", ".join(f"{name} = anew.{name}" for name in sql_types(DERIVED))
+    same = " and ".join(f"standing.{name} = anew.{name}" for name in sql_types(ORIGIN))
     rows = store.bronze_query(declaration, f"(from {table} where {which})")
     store.con.execute(f"update {table} as standing set {derived} from ({rows}) as anew where {same}")
 

@@ -8,7 +8,8 @@ from ecom_assets.days import State, Window
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine.compiling import judged
 from ecom_assets.engine.duckdb.hashing import content_hash
-from ecom_assets.engine.duckdb.tables import PROVENANCE, columns_of, quarantine_columns
+from ecom_assets.engine.duckdb.tables import columns_of, quarantine_columns
+from ecom_assets.landing.provenance import ORIGIN, SUPERSEDED, column_list, sql_types
 from ecom_assets.sql import among, between, literal, quoted
 from ecom_assets.warehouse.keys import watched_keys
 from ecom_assets.warehouse.ledger.records import DayResult, Slice, rows_by_read_day
@@ -16,14 +17,7 @@ from ecom_assets.warehouse.ledger.staleness import expectations
 from ecom_assets.warehouse.outcome import SAMPLE_ROWS, conclude, counted, entry_of, gate, good_state
 from ecom_assets.warehouse.store import Store
 
-SUPERSEDED_COLUMNS = {
-    **PROVENANCE,
-    "read_on": "DATE",
-    "kind": "VARCHAR",
-    "by_arrived_on": "DATE",
-    "by_source_file": "VARCHAR",
-    "by_record": "BIGINT",
-}
+_RECORD = column_list(ORIGIN)
 
 
 class RowsLost(Exception):
@@ -37,7 +31,7 @@ def write_from_feed(store: Store, declaration: Declaration, rows: str, window: W
     with store.transaction():
         store.ensure(declaration.name, columns_of(declaration))
         store.ensure(declaration.quarantine, quarantine_columns(store.catalog[declaration.bronze]))
-        store.ensure(declaration.superseded, SUPERSEDED_COLUMNS)
+        store.ensure(declaration.superseded, sql_types(SUPERSEDED))
         _stage(store, declaration, rows)
         store.on_step("rows staged")
         results = _judge_days(store, declaration, window, closed)
@@ -98,7 +92,7 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
         with competing as (
             select rowid as staged_row, * from staged where reasons is null or waits_for is not null),
         ranked as (
-            select staged_row, arrived_on, source_file, record, {day} as day, content, reasons, {keys},
+            select staged_row, {_RECORD}, {day} as day, content, reasons, {keys},
                    {_rank(declaration)} as place
             from competing where key in (select key from competing group by key having count(*) > 1))
         select * from (
@@ -190,7 +184,7 @@ def _judge_days(
 def _staged_samples(store: Store, declaration: Declaration) -> dict[dt.date, list[dict[str, str | None]]]:
     """A few bad rows of each day that has some."""
     names = [*columns_of(declaration), "reasons"]
-    day, place = quoted(declaration.contract.partition_column), "arrived_on, source_file, record"
+    day, place = quoted(declaration.contract.partition_column), _RECORD
     found = store.con.execute(
         f"select {day}, {', '.join(f'{quoted(name)}::varchar' for name in names)} from staged "
         f"where reasons is not null qualify row_number() over (partition by {day} order by {place}) <= {SAMPLE_ROWS} "
@@ -221,11 +215,11 @@ def _place_rows(
     con.execute(f"""
         insert into {quoted(declaration.quarantine)} by name
         select b.*, s.reasons from {quoted(declaration.bronze)} b
-        join staged s using (arrived_on, source_file, record)
+        join staged s using ({_RECORD})
         where s.reasons is not null and {between("read_on", window)} and not {among("b.read_on", closed)}""")
     con.execute(f"""
         insert into {quoted(declaration.superseded)}
-        select arrived_on, source_file, record, day as read_on,
+        select {_RECORD}, day as read_on,
                case when content = winner.c then 'duplicate' else 'superseded' end as kind,
                winner.a, winner.f, winner.r
         from losers where {between("day", window)} and {among("day", accepted)}""")
@@ -239,7 +233,7 @@ def _check_conservation(store: Store, declaration: Declaration, window: Window, 
     if not accepted:
         return
     day = quoted(declaration.contract.partition_column)
-    place = "(hash(arrived_on, source_file, record) >> 8)::hugeint"
+    place = f"(hash({_RECORD}) >> 8)::hugeint"
     fates = " union all ".join(
         f"select {column}, 1, 0, {place} from {quoted(table)} where {among(column, accepted)}"
         for column, table in [

@@ -14,7 +14,8 @@ import polars as pl
 import pytest
 
 from ecom_assets.days import Window
-from ecom_assets.landing.reading import PROVENANCE, Dialect, read
+from ecom_assets.landing.provenance import LANDED, sql_types
+from ecom_assets.landing.reading import Dialect, read
 from ecom_assets.landing.reading.patient import patient_batches
 from ecom_assets.landing.reading.records import batch_schema
 from ecom_assets.landing.zone import LandedFile, Zone
@@ -319,7 +320,7 @@ cost = {{ constant = "1" }}
     )
     (tmp_path / "a.jsonl").write_text(json.dumps({column: "P1"}) + "\n", "utf-8")
     zone = Zone(tmp_path / "landing")
-    if column in PROVENANCE:
+    if column in sql_types(LANDED):
         with pytest.raises(FeedMapError, match=f"{column}.*rename"):
             load_map(path)
         return

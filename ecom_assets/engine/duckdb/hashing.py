@@ -1,9 +1,10 @@
 """Hashes of rows and keys in DuckDB."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ecom_assets.declaration import Declaration
-from ecom_assets.engine.duckdb.tables import BRONZE_DERIVED, PROVENANCE, columns_of
+from ecom_assets.engine.duckdb.tables import columns_of
+from ecom_assets.landing.provenance import DERIVED, ORIGIN, TechnicalColumn
 from ecom_assets.sql import literal, quoted
 
 _HASH_DIGITS = 9
@@ -40,5 +41,8 @@ def content_hash(declaration: Declaration) -> str:
 
     In bronze that is all but what is derived; in tables from a feed, all but where the row came from.
     """
-    beside = BRONZE_DERIVED if declaration.is_bronze else PROVENANCE if declaration.from_feed else {}
-    return row_hash({name: kind for name, kind in columns_of(declaration).items() if name not in beside})
+    beside: Iterable[TechnicalColumn] = ()
+    if declaration.feed:
+        beside = DERIVED if declaration.is_bronze else ORIGIN
+    left_out = {column.name for column in beside}
+    return row_hash({name: kind for name, kind in columns_of(declaration).items() if name not in left_out})

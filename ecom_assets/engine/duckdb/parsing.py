@@ -10,6 +10,7 @@ from ecom_assets.contract import AMOUNT_DIGITS, Column, FeedContract, Kind, Prom
 from ecom_assets.days import Window
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine.duckdb.hashing import key_hash_of
+from ecom_assets.landing.provenance import LANDED, ORIGIN, column_list
 from ecom_assets.sql import between, connect, literal, named_between, quoted
 
 _INTEGER_DIGITS = 9
@@ -152,7 +153,7 @@ def bronze_query(landed: str, feed: FeedContract, feed_zone: str, shop_zone: str
     key = key_hash_of([_spelled_alike(feed.columns[name], feed_zone) for name in feed.primary_key])
     has_key = " and ".join(f"{stripped(quoted(name))} <> ''" for name in feed.primary_key)
     named = ", ".join(quoted(column) for column in feed.columns)
-    kept = "arrived_on, source_file, record, unknown_columns, problem, raw_record"
+    kept = column_list(LANDED)
     last_day = "arrived_on + 1"
     if calendar.last != dt.date.max:
         last_day = f"least({last_day}, date '{calendar.last}')"
@@ -206,15 +207,13 @@ def parse_query(
             complaints[unread] = literal(f"{c.name} is {_KIND_WORDS[c.kind]}")
     cases = ", ".join(f"case when {when} then {what} end" for when, what in complaints.items())
     some = " or ".join(f"({when})" for when in complaints)
-    from_other_days = f"""
-        select b.* from {bronze} b
-        join ({rivals}) r
-          on b.arrived_on = r.arrived_on and b.source_file = r.source_file and b.record = r.record"""
+    origin = column_list(ORIGIN)
+    from_other_days = f"select b.* from {bronze} b join ({rivals}) r using ({origin})"
     rows = f"select * from {bronze} where {between('read_on', window)} and {named_between('arrived_on', calendar)}"
     if declaration.keys_can_move:
         rows = f"{rows} union all {from_other_days}"
     return f"""
         select {typed}, read_on as {quoted(declaration.contract.partition_column)},
-               arrived_on, source_file, record,
+               {origin},
                case when {some} then list_filter([{cases}], lambda x: x is not null) end as problems
-        from (select {texts}, read_on, event_on, problem, arrived_on, source_file, record from ({rows}))"""
+        from (select {texts}, read_on, event_on, problem, {origin} from ({rows}))"""

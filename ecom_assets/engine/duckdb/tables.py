@@ -15,6 +15,7 @@ from ecom_assets.contract import Kind
 from ecom_assets.days import Window
 from ecom_assets.declaration import Declaration, Read
 from ecom_assets.errors import UserError
+from ecom_assets.landing.provenance import BRONZE, ORIGIN, REASONS, sql_types
 from ecom_assets.sql import between, quoted
 
 SQL_TYPES: Mapping[Kind, str] = {
@@ -25,15 +26,6 @@ SQL_TYPES: Mapping[Kind, str] = {
     "timestamp": "TIMESTAMP",
     "float": "DOUBLE",
     "boolean": "BOOLEAN",
-}
-PROVENANCE = {"arrived_on": "DATE", "source_file": "VARCHAR", "record": "BIGINT"}
-BRONZE_DERIVED = {"event_on": "DATE", "read_on": "DATE", "key_hash": "UBIGINT"}
-BRONZE_COLUMNS = {
-    **PROVENANCE,
-    "unknown_columns": "VARCHAR",
-    "problem": "VARCHAR",
-    "raw_record": "VARCHAR",
-    **BRONZE_DERIVED,
 }
 _FITS: Mapping[str, str] = {
     "BIGINT": r"(U?(TINY|SMALL)INT|U?INTEGER|BIGINT|HUGEINT)",
@@ -63,14 +55,14 @@ def columns_of(declaration: Declaration) -> dict[str, str]:
     """Column to SQL type of the table as it is stored."""
     columns = declaration.contract.columns.values()
     if declaration.is_bronze:
-        return {**{column.name: "VARCHAR" for column in columns}, **BRONZE_COLUMNS}
+        return {**{column.name: "VARCHAR" for column in columns}, **sql_types(BRONZE)}
     stored = {column.name: SQL_TYPES[column.kind] for column in columns}
-    return {**stored, **PROVENANCE} if declaration.from_feed else stored
+    return {**stored, **sql_types(ORIGIN)} if declaration.from_feed else stored
 
 
 def quarantine_columns(bronze: Declaration) -> dict[str, str]:
     """Column to SQL type of the rows set aside: bronze's own, and why."""
-    return {**columns_of(bronze), "reasons": "VARCHAR[]"}
+    return {**columns_of(bronze), **sql_types([REASONS])}
 
 
 def stored_types(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:

@@ -19,7 +19,6 @@ from ecom_assets.landing.reading.quick import Stream
 from ecom_assets.landing.reading.records import (
     OURS,
     PROBLEM,
-    PROVENANCE,
     RAW,
     RECORD_LIMIT,
     Dialect,
@@ -29,7 +28,7 @@ from ecom_assets.landing.reading.records import (
 from ecom_assets.landing.reading.statements import Parquet, json_shape
 from ecom_assets.landing.zone import PARQUET, LandedFile, kind_of
 
-__all__ = ["PROBLEM", "PROVENANCE", "RAW", "RECORD_LIMIT", "Dialect", "header", "read"]
+__all__ = ["PROBLEM", "RAW", "RECORD_LIMIT", "Dialect", "header", "read"]
 
 
 def read(

@@ -5,11 +5,10 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from ecom_assets.landing.provenance import LANDED, SOURCE_FILE
+
 RECORD_LIMIT = 1 << 20
 """Maximum bytes of a record; a longer one is quarantined."""
-
-PROVENANCE = ("arrived_on", "source_file", "record", "unknown_columns", "problem", "raw_record")
-"""Columns that are added to those of the file."""
 
 PROBLEM, RAW = "_problem", "_raw"
 """Columns of a landed Parquet file that carry a record which could not be read upstream."""
@@ -23,6 +22,7 @@ class Dialect(NamedTuple):
 
 
 OURS = Dialect()
+_ARROW_TYPES = {"DATE": pa.date32(), "VARCHAR": pa.string(), "BIGINT": pa.int64()}
 RAW_LIMIT = 10_000
 BATCH_ROWS = 20_480
 
@@ -42,17 +42,14 @@ class Record(NamedTuple):
 
 def batch_schema(columns: Sequence[str]) -> pa.Schema:
     """Returns the columns of landed records: the feed's, as text, and their provenance."""
-    return pa.schema(
+    schema = pa.schema(
         [
             *((name, pa.string()) for name in columns),
-            ("arrived_on", pa.date32()),
-            ("source_file", pa.dictionary(pa.int32(), pa.string())),
-            ("record", pa.int64()),
-            ("unknown_columns", pa.string()),
-            ("problem", pa.string()),
-            ("raw_record", pa.string()),
+            *((column.name, _ARROW_TYPES[column.sql_type]) for column in LANDED),
         ]
     )
+    place = schema.get_field_index(SOURCE_FILE.name)
+    return schema.set(place, pa.field(SOURCE_FILE.name, pa.dictionary(pa.int32(), pa.string())))
 
 
 def column_labels(names: Iterable[str]) -> tuple[str, ...]:

@@ -12,7 +12,8 @@ from ecom_assets.contract import FeedContract
 from ecom_assets.engine.duckdb.parsing import complaints_of
 from ecom_assets.errors import suggestion
 from ecom_assets.feeds import feed_contracts
-from ecom_assets.landing.reading import PROVENANCE, Dialect
+from ecom_assets.landing.provenance import LANDED, sql_types
+from ecom_assets.landing.reading import Dialect
 from ecom_assets.landing.zone import WEEKDAYS, FeedSettings
 from ecom_assets.sources.feed_map.model import LIMITS, Feed, FeedMap, Lookup, NumberFormat
 from ecom_assets.sources.feed_map.sql import OPERATORS, refusal
@@ -95,7 +96,7 @@ def _refuse_odd_names(toml: TomlText, made: FeedMap) -> None:
         for name in names:
             if not name:
                 toml.fail_at(name, f"{name!r} is not a valid name of a source column.")
-            if name.lower() in PROVENANCE:
+            if name.lower() in sql_types(LANDED):
                 toml.fail_at(name, f"{name!r} is reserved; rename it in the export.")
             if made.layout and name not in made.layout.places:
                 toml.fail_at(name, f"{name!r} is not in places{suggestion(name, made.layout.places)}")

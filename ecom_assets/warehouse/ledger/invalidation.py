@@ -9,6 +9,7 @@ from ecom_assets.days import Window
 from ecom_assets.declaration import Catalog, Declaration
 from ecom_assets.engine.duckdb.hashing import content_hash
 from ecom_assets.engine.duckdb.parsing import stripped
+from ecom_assets.landing.provenance import ORIGIN, column_list
 from ecom_assets.sql import between, literal, named_between, quoted
 from ecom_assets.warehouse.ledger.records import Cause
 
@@ -57,7 +58,7 @@ def watched_moves(
     referring = [column.name for column in silver.contract.references]
     names, values = map(literal, referring), (stripped(quoted(column)) for column in referring)
     refers_to = f"map([{', '.join(names)}]::varchar[], [{', '.join(values)}]::varchar[])"
-    arrived = between("arrived_on", window)
+    arrived, origin = between("arrived_on", window), column_list(ORIGIN)
     moves = f"select * from ledger.moves where table_name = {name}"
     con.execute(f"create or replace temp table old_moves as {moves} and {arrived}")
     con.execute(f"delete from ledger.moves where table_name = {name} and {arrived}")
@@ -68,11 +69,11 @@ def watched_moves(
         with moved as materialized (
             select key_hash from {table} where key_hash in (select key_hash from {table} where {arrived})
             group by key_hash having min(read_on) <> max(read_on))
-        select {name}, key_hash, read_on, arrived_on, source_file, record,
+        select {name}, key_hash, read_on, {origin},
                {content_hash(declaration)}, {refers_to}
         from {table}
-        where key_hash in (from moved) and (arrived_on, source_file, record) not in (
-            select (arrived_on, source_file, record) from ledger.moves where table_name = {name})""")
+        where key_hash in (from moved) and ({origin}) not in (
+            select ({origin}) from ledger.moves where table_name = {name})""")
     ours = f"{moves} and {arrived}"
     changed = f"(({ours}) except from old_moves) union all ((from old_moves) except ({ours}))"
     con.execute(f"""
