@@ -7,11 +7,12 @@ This module knows neither Dagster nor DuckDB.
 
 import datetime as dt
 import inspect
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
-from typing import Annotated, Any, ClassVar, Literal, TypeGuard
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeGuard
 
 import narwhals as nw
 import pandera.polars as pa
@@ -63,6 +64,21 @@ _KINDS: Mapping[Any, Kind] = {
 }
 
 
+class Reason(NamedTuple):
+    """Why a row could not be accepted: a code by which programs know it, and a sentence for people."""
+
+    code: str
+    sentence: str
+
+
+class RuleKind(StrEnum):
+    """What a rule is about: that a column has values, which values it has, or what the business knows of a row."""
+
+    PRESENT = "present"
+    COLUMN = "column"
+    BUSINESS = "business"
+
+
 @dataclass(frozen=True)
 class Column:
     """One column: what it holds and what it may refer to."""
@@ -76,29 +92,40 @@ class Column:
     day_of: str | None = None
 
     @property
-    def missing_reference(self) -> str:
+    def missing_reference(self) -> Reason:
         """The reason under which a row waits for what the column refers to."""
         day = " on the same day" if self.on_same_day else ""
-        return f"{self.name} stands in no row of {self.references}{day}"
+        return Reason(f"{self.name}_missing_reference", f"{self.name} stands in no row of {self.references}{day}")
 
 
 @dataclass(frozen=True)
 class Rule:
     """A sentence that is true of every good row, and the expression that decides it.
 
-    `hard` rules set rows aside or fail a day; the others only warn. `column` is the one that it is about, where it is
-    about one alone.
+    `id` is unique among the rules of a contract and stays the same if the sentence is reworded: the name of the method
+    of a business rule, and `<column>_<check>` of the others. `hard` rules set rows aside or fail a day; the others only
+    warn.
     """
 
+    id: str
     sentence: str
     holds: nw.Expr
     hard: bool = True
+    kind: RuleKind = RuleKind.BUSINESS
     column: str | None = None
+    """The column that it is about, unless it is a business rule."""
+    words: str = ""
+    """What it asks of that column: the sentence after "<column> is "."""
+
+    @classmethod
+    def of_column(cls, column: str, check: str, words: str, holds: nw.Expr, kind: RuleKind = RuleKind.COLUMN) -> "Rule":
+        """A rule about one column alone."""
+        return cls(f"{column}_{check}", f"{column} is {words}", holds, kind=kind, column=column, words=words)
 
     @property
-    def complaint(self) -> str:
-        """What is said of a row of which it is not true."""
-        return f"broken: {self.sentence}"
+    def complaint(self) -> Reason:
+        """The reason against a row of which it is not true."""
+        return Reason(self.id, f"broken: {self.sentence}")
 
 
 def column(
@@ -306,7 +333,7 @@ def _column_rule(name: str, check: pa.Check) -> Rule:
             test, words = c.str.len_chars().is_between(low, high), f"{low} to {high} characters long"
         case other:
             raise TypeError(f"{name}: the check {other} has no translation; write a @rule instead.")
-    return Rule(f"{name} is {words}", c.is_null() | test, column=name)
+    return Rule.of_column(name, check.name, words, c.is_null() | test)
 
 
 def _promised(model: type[Model], *single: str) -> dict[str, Any]:
@@ -323,13 +350,15 @@ def _promised(model: type[Model], *single: str) -> dict[str, Any]:
             raise TypeError(f"{facts['name']}.{name} has no description.")
         columns[name] = Column(name, kind, declared.nullable, declared.description, **(declared.metadata or {}))
         if not declared.nullable:
-            rules.append(Rule(f"{name} is present", ~nw.col(name).is_null(), column=name))
+            rules.append(Rule.of_column(name, "present", "present", ~nw.col(name).is_null(), RuleKind.PRESENT))
         rules += [_column_rule(name, check) for check in declared.checks]
     members = {name: member for parent in reversed(model.__mro__) for name, member in vars(parent).items()}
-    for member in members.values():
+    for name, member in members.items():
         if business_rule := getattr(member, "business_rule", None):
             sentence, function, hard = business_rule
-            rules.append(Rule(sentence.splitlines()[0], function(model), hard))
+            rules.append(Rule(name, sentence.splitlines()[0], function(model), hard))
+    if repeated := [rule_id for rule_id, count in Counter(rule.id for rule in rules).items() if count > 1]:
+        raise TypeError(f"{facts['name']} has two rules {repeated[0]}: rename the method.")
     primary_key = facts.get("primary_key", ())
     found = {fact: facts[fact] for fact in single if fact in facts}
     for named in (*primary_key, *found.values()):

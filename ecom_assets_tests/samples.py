@@ -89,7 +89,7 @@ def default_row(model: type[Model]) -> Mapping[str, Any]:
             row[name] = None
             continue
         tried = pl.LazyFrame({name: _candidates(model)[name]}, schema={name: POLARS_TYPES[column.kind]})
-        its_rules = [rule for rule in checked.hard_rules if rule.sentence.startswith(f"{name} is ")]
+        its_rules = [rule for rule in checked.hard_rules if rule.column == name]
         kept = collected(verdicts(its_rules, nw.from_native(tried), name))
         row[name] = kept.filter(pl.all_horizontal(rule.sentence for rule in its_rules))[name][0]
     return row

@@ -12,7 +12,20 @@ import pytest
 from pandera.errors import SchemaErrors
 
 from ecom_assets import features, feeds, gold, kpi, silver
-from ecom_assets.contract import Feed, Layer, Model, Table, contract, feed_contract, feed_of, key
+from ecom_assets.contract import (
+    Date,
+    Feed,
+    Layer,
+    Model,
+    RuleKind,
+    Table,
+    column,
+    contract,
+    feed_contract,
+    feed_of,
+    key,
+    rule,
+)
 from ecom_assets_tests.samples import (
     POLARS_TYPES,
     breaking_row,
@@ -144,3 +157,33 @@ def test_a_table_that_is_from_no_feed_has_no_event_column():
 
         class Timed(Table, name="gold.timed", event_column="day"):  # type: ignore[call-arg]
             """One row per day."""
+
+
+def test_rules_have_ids_that_are_their_own():
+    class Sums(Table, name="gold.sums", primary_key="day", partition_column="day"):
+        """One row per day."""
+
+        day: Date = key("Day")
+        amount: int = column("Sum", ge=0)
+
+        @rule
+        def not_thirteen(cls) -> nw.Expr:
+            """The sum is not 13."""
+            return nw.col("amount") != 13
+
+    class Repeated(Sums, name="gold.repeated"):
+        """One row per day."""
+
+        @rule
+        def amount_present(cls) -> nw.Expr:
+            """There is a sum."""
+            return ~nw.col("amount").is_null()
+
+    assert [(rule.id, rule.kind, rule.column) for rule in contract(Sums).rules] == [
+        ("day_present", RuleKind.PRESENT, "day"),
+        ("amount_present", RuleKind.PRESENT, "amount"),
+        ("amount_greater_than_or_equal_to", RuleKind.COLUMN, "amount"),
+        ("not_thirteen", RuleKind.BUSINESS, None),
+    ]
+    with pytest.raises(TypeError, match=r"gold\.repeated has two rules amount_present"):
+        contract(Repeated)

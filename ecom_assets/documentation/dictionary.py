@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ecom_assets import catalog
-from ecom_assets.contract import Column
+from ecom_assets.contract import Column, RuleKind
 from ecom_assets.days import Reach
 from ecom_assets.declaration import Declaration
 from ecom_assets.serving.interface import BESIDE_THE_LAYERS, PublishedTable, PublishedView, TablesByFeed
@@ -108,9 +108,8 @@ def _rules(declaration: Declaration) -> Iterator[str]:
     """The rules beyond the columns' types and nulls; bronze keeps what comes, and has none."""
     if declaration.is_bronze:
         return
-    known = {f"{name} is present" for name in declaration.contract.columns}
     for rule in declaration.contract.rules:
-        if rule.sentence not in known:
+        if rule.kind is not RuleKind.PRESENT:
             yield f"- {rule.sentence}{'' if rule.hard else ' (expected, not demanded)'}"
     if declaration.conserved:
         yield f"- The day's amounts are those of {declaration.conserved_from}."

@@ -18,6 +18,7 @@ import narwhals as nw
 from ecom_assets.contract import Contract
 from ecom_assets.declaration import DAYS_PARAMETER, Catalog, Declaration
 from ecom_assets.engine.duckdb.tables import (
+    REASONS_TYPE,
     SQL_TYPES,
     Query,
     ShapeError,
@@ -163,7 +164,7 @@ def _shapes(declaration: Declaration, catalog: Catalog) -> dict[str, dict[str, s
 
 def _beside(declaration: Declaration) -> dict[str, str]:
     """Columns that rows have beside the stored ones while they are judged."""
-    return {"problems": "VARCHAR[]"} if declaration.from_feed else {"row hash": "UBIGINT"}
+    return {"problems": REASONS_TYPE} if declaration.from_feed else {"row hash": "UBIGINT"}
 
 
 def _given(declaration: Declaration, parameter: str, query: Query) -> Any:

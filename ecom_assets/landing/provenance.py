@@ -51,7 +51,13 @@ BRONZE = (*LANDED, *DERIVED)
 """What bronze stores after the feed's columns."""
 
 REASONS = TechnicalColumn("reasons", "VARCHAR[]", "Why the row could not be accepted")
-QUARANTINE = (*BRONZE, REASONS)
+REASON_CODES = TechnicalColumn(
+    "reason_codes", "VARCHAR[]", "A code for each reason, which stays the same when its words change"
+)
+WHY = (REASONS, REASON_CODES)
+"""Why a row is in quarantine, the reasons and their codes in the same order."""
+
+QUARANTINE = (*BRONZE, *WHY)
 """What a quarantine table stores after the feed's columns."""
 
 WINNER = tuple(

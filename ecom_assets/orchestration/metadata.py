@@ -8,10 +8,10 @@ from typing import Any
 
 import dagster as dg
 
-from ecom_assets.contract import Column
+from ecom_assets.contract import Column, RuleKind
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine.lineage import ColumnSource
-from ecom_assets.landing.provenance import LANDED, ORIGIN, REASONS, TechnicalColumn
+from ecom_assets.landing.provenance import LANDED, ORIGIN, WHY, TechnicalColumn
 from ecom_assets.orchestration._dagster import without_beta_warnings
 
 PLOT_DAYS = 30
@@ -61,7 +61,7 @@ def about_lineage(lineage: Iterable[ColumnSource]) -> dict[str, Any]:
 
 def about_quarantine(declaration: Declaration, source: Callable[..., Any]) -> dict[str, Any]:
     """Metadata of the definition of a table's quarantine."""
-    return {"dagster/column_schema": _as_sent(declaration, REASONS, *LANDED), **code_reference(source)}
+    return {"dagster/column_schema": _as_sent(declaration, *WHY, *LANDED), **code_reference(source)}
 
 
 def quarantine_description(declaration: Declaration) -> str:
@@ -78,7 +78,7 @@ def contract_description(declaration: Declaration) -> str:
     if declaration.is_bronze:
         return "A file arrives on each day on which one is due. Without it the day fails."
     keys, present = ", ".join(promise.primary_key), [c.name for c in promise.columns.values() if not c.nullable]
-    asked = [rule.sentence for rule in promise.hard_rules if rule.sentence.removesuffix(" is present") not in present]
+    asked = [rule.sentence for rule in promise.hard_rules if rule.kind is not RuleKind.PRESENT]
     asked.insert(0, f"Present: {', '.join(present)}")
     outcome = "A day that fails is not stored, and nothing is made of it."
     if declaration.from_feed:
@@ -164,9 +164,8 @@ def _beside(columns: Iterable[TechnicalColumn]) -> list[dg.TableColumn]:
 
 def _asked(declaration: Declaration, column: Column) -> list[str]:
     """What is asked of a single column, in words, its type and nulls apart."""
-    start = f"{column.name} is "
-    rules = [rule.sentence for rule in declaration.contract.hard_rules if rule.sentence.startswith(start)]
-    asked = [rule.removeprefix(start) for rule in rules if rule != f"{start}present"]
+    rules = [rule for rule in declaration.contract.hard_rules if rule.kind is RuleKind.COLUMN]
+    asked = [rule.words for rule in rules if rule.column == column.name]
     return asked + ([_referred(column)] if column.references and declaration.from_feed else [])
 
 

@@ -189,7 +189,7 @@ def _quarantined(declaration: Declaration, tables: Catalog) -> str:
     missing, refused = ["0"], ["0"]
     for column in declaration.contract.references:
         target = tables[str(column.references)]
-        is_missing = f"list_contains(reasons, {literal(column.missing_reference)})"
+        is_missing = f"coalesce(list_contains(reason_codes, {literal(column.missing_reference.code)}), false)"
         missing.append(f"{is_missing}::int")
         if target.from_feed:
             key = stripped(quoted(target.contract.primary_key[0]))

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from ecom_assets.days import Window
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine.duckdb.parsing import stripped
-from ecom_assets.engine.duckdb.tables import columns_of
+from ecom_assets.engine.duckdb.tables import columns_of, quarantine_columns
 from ecom_assets.sql import between, literal, quoted
 from ecom_assets.warehouse.ledger.invalidation import invalidate, moved_rows
 from ecom_assets.warehouse.ledger.records import Cause
@@ -51,7 +51,9 @@ def watched_keys(store: Store, declaration: Declaration, window: Window) -> Iter
         # A row that was not let in before may win over one of another day, even where its own day has no rows.
         let_in = [f"{movable} and ({is_unknown} or {referred} in ({come}))"]
         if store.stored_types(other.quarantine):
-            waits = f"list_contains(reasons, {literal(column.missing_reference)})"
+            # Rows that were stored without codes may wait for anything.
+            store.ensure(other.quarantine, quarantine_columns(store.catalog[other.bronze]))
+            waits = f"list_contains(reason_codes, {literal(column.missing_reference.code)}) is distinct from false"
             let_in.append(f"{quoted(other.quarantine)} where {waits} and {value} in ({come})")
         invalidate(con, other, Cause.REFERENCE_ARRIVED, declaration, let_in)
         if some_gone:

@@ -4,12 +4,14 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import replace
 
+from ecom_assets.contract import Reason
 from ecom_assets.days import State, Window
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine.compiling import judged
 from ecom_assets.engine.duckdb.hashing import content_hash
-from ecom_assets.engine.duckdb.tables import columns_of, quarantine_columns
-from ecom_assets.landing.provenance import ORIGIN, SUPERSEDED, column_list, sql_types
+from ecom_assets.engine.duckdb.parsing import reason_sql
+from ecom_assets.engine.duckdb.tables import REASONS_TYPE, columns_of, quarantine_columns
+from ecom_assets.landing.provenance import ORIGIN, REASON_CODES, REASONS, SUPERSEDED, column_list, sql_types
 from ecom_assets.sql import among, between, literal, quoted
 from ecom_assets.warehouse.keys import watched_keys
 from ecom_assets.warehouse.ledger.records import DayResult, Slice, rows_by_read_day
@@ -18,6 +20,12 @@ from ecom_assets.warehouse.outcome import SAMPLE_ROWS, conclude, counted, entry_
 from ecom_assets.warehouse.store import Store
 
 _RECORD = column_list(ORIGIN)
+# Not x.sentence: that would be a field of a feed's column x, if it has one.
+_SENTENCES, _CODES = "[struct_extract(x, 'sentence') for x in reasons]", "[struct_extract(x, 'code') for x in reasons]"
+
+
+def _sql(reason: Reason) -> str:
+    return reason_sql(reason.code, literal(reason.sentence))
 
 
 class RowsLost(Exception):
@@ -57,15 +65,15 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
     con, promise = store.con, declaration.contract
     columns = columns_of(declaration)
     day = quoted(promise.partition_column)
-    broken = [(quoted(f"broken {n}"), literal(rule.complaint)) for n, rule in enumerate(promise.hard_rules)]
+    broken = [(quoted(f"broken {n}"), _sql(rule.complaint)) for n, rule in enumerate(promise.hard_rules)]
     some = " or ".join(flag for flag, _ in broken) or "false"
-    listed = ", ".join(f"case when {flag} then {sentence} end" for flag, sentence in broken)
+    listed = ", ".join(f"case when {flag} then {reason} end" for flag, reason in broken)
     typed = ", ".join(f"{quoted(name)}::{sql_type} as {quoted(name)}" for name, sql_type in columns.items())
     soft = "".join(f", {quoted(f'warned {n}')}" for n in range(len(promise.soft_rules)))
     keys = ", ".join(quoted(column) for column in promise.primary_key)
     con.execute(f"""
         create or replace temp table staged as
-        select *, hash({keys}) as key, {content_hash(declaration)} as content, null::varchar[] as waits_for,
+        select *, hash({keys}) as key, {content_hash(declaration)} as content, null::{REASONS_TYPE} as waits_for,
                false as is_beaten
         from (select {typed}{soft},
                      case when problems is not null then problems
@@ -81,7 +89,7 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
             matched, theirs = f"({value}, {day})", f"({wanted}, {their_day})"
             near += f" and {their_day} in (select distinct {day} from staged)"
         con.execute(f"""
-            update staged set waits_for = list_append(coalesce(waits_for, []), {literal(column.missing_reference)})
+            update staged set waits_for = list_append(coalesce(waits_for, []), {_sql(column.missing_reference)})
             where reasons is null and {value} is not null and {matched} not in (
                 select {theirs} from {quoted(target.name)}
                 where {wanted} in (select distinct {value} from staged) and {near})""")
@@ -145,7 +153,7 @@ def _judge_days(
     }
     reasons: dict[dt.date, dict[str, int]] = {}
     for on, reason, count in con.execute(
-        f"select day, reason, count(*) as n from (select {day} as day, unnest(reasons) as reason from staged "
+        f"select day, reason, count(*) as n from (select {day} as day, unnest(reasons).sentence as reason from staged "
         "where reasons is not null) group by all order by n desc, reason"
     ).fetchall():
         reasons.setdefault(on, {})[reason] = count
@@ -183,16 +191,16 @@ def _judge_days(
 
 def _staged_samples(store: Store, declaration: Declaration) -> dict[dt.date, list[dict[str, str | None]]]:
     """A few bad rows of each day that has some."""
-    names = [*columns_of(declaration), "reasons"]
+    names = columns_of(declaration)
     day, place = quoted(declaration.contract.partition_column), _RECORD
     found = store.con.execute(
-        f"select {day}, {', '.join(f'{quoted(name)}::varchar' for name in names)} from staged "
+        f"select {day}, {', '.join(f'{quoted(name)}::varchar' for name in names)}, {_SENTENCES}::varchar from staged "
         f"where reasons is not null qualify row_number() over (partition by {day} order by {place}) <= {SAMPLE_ROWS} "
         f"order by {place}"
     )
     samples: dict[dt.date, list[dict[str, str | None]]] = {}
     for on, *row in found.fetchall():
-        samples.setdefault(on, []).append(dict(zip(names, row, strict=True)))
+        samples.setdefault(on, []).append(dict(zip([*names, REASONS.name], row, strict=True)))
     return samples
 
 
@@ -214,7 +222,8 @@ def _place_rows(
     store.on_step("accepted rows inserted")
     con.execute(f"""
         insert into {quoted(declaration.quarantine)} by name
-        select b.*, s.reasons from {quoted(declaration.bronze)} b
+        select b.*, {_SENTENCES} as {REASONS.name}, {_CODES} as {REASON_CODES.name}
+        from {quoted(declaration.bronze)} b
         join staged s using ({_RECORD})
         where s.reasons is not null and {between("read_on", window)} and not {among("b.read_on", closed)}""")
     con.execute(f"""

@@ -19,6 +19,8 @@ from ecom_assets_tests.warehouses import session_over
 PAYMENT = "p1,o1,{paid_at},2024-04-01T00:00:00Z,{method},captured,{amount},{fee}"
 HEADER = "payment_id,order_id,paid_at,updated_at,method,status,amount,fee\n"
 LAST = dt.date(2024, 11, 30)
+SAID = "[struct_extract(x, 'sentence') for x in problems]"
+"""SQL: the sentences of what could not be read of a row."""
 
 
 class Sent(Feed, primary_key="number", event_column="sent_on", name="landing.sent"):
@@ -63,7 +65,7 @@ def _parsed(session: Session, day: dt.date, column: str) -> tuple[object, list[s
     declaration = session.catalog["silver.payments"]
     (read,) = [read for read in declaration.reads if read.parameter]
     rows = session.frame(declaration, read, Window(day, day)).relation()
-    ((value, problems),) = rows.select(f"{column}, problems").fetchall()
+    ((value, problems),) = rows.select(f"{column}, {SAID}").fetchall()
     return value, problems
 
 
@@ -165,7 +167,7 @@ def test_whole_numbers_are_never_rounded(tmp_path, text, value):
     rows = session.frame(declaration, read, Window(LAST, LAST)).relation()
 
     wrong = None if value is not None else ["quantity is no whole number of at most 9 digits"]
-    assert rows.select("quantity, problems").fetchall() == [(value, wrong)]
+    assert rows.select(f"quantity, {SAID}").fetchall() == [(value, wrong)]
 
 
 WORDS = ("epoch", "infinity", "-infinity", "inf", "now", "today", "tomorrow", "yesterday", "allballs", "NaN", "null")

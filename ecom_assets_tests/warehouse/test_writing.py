@@ -367,6 +367,69 @@ def test_a_late_customer_lets_in_the_orders_that_waited_and_runs_no_other_day(sh
     assert shop.rows("from quarantine.orders") == []
 
 
+def test_each_reason_is_stored_with_its_code(shop):
+    shop.land_orders(
+        0, order(50, 0, customer="late"), order(51, 0, amount=-1), "52,,2024-03-01T12:00:00Z,,", file="b.csv"
+    )
+    settle(shop.session)
+
+    assert shop.rows("select order_id, reason_codes, len(reasons) from quarantine.orders order by all") == [
+        ("50", ["customer_id_missing_reference"], 1),
+        ("51", ["amount_greater_than_or_equal_to"], 1),
+        ("52", ["updated_at_present", "amount_present"], 2),
+    ]
+
+
+def test_a_column_may_have_the_name_that_a_query_uses_for_a_reason(tmp_path):
+    class OrderFeed(Feed, primary_key="x", event_column="made_at", name="landing.orders"):
+        """One row per order."""
+
+        x: int = key("Number of the order", ge=1)
+        made_at: Timestamp = column("When it was placed")
+
+    class Orders(OrderFeed, partition_column="made_on", max_bad_share=1.0, name="silver.orders"):
+        """One row per order."""
+
+        made_on: Date = column("Day on which it was placed")
+
+    def transform(bronze_orders: nw.LazyFrame) -> nw.LazyFrame:
+        return bronze_orders
+
+    silver = declare(contract(Orders), transform, {"bronze_orders": by_event_day}, feed=feed_contract(OrderFeed))
+    with open_shop(tmp_path, tiny_shop.of_feed(OrderFeed, silver)) as shop:
+        shop.session.zone.write("orders", on(0), "orders.csv", f"x,made_at\n0,{on(0)}T12:00:00Z\n".encode())
+        shop.run(days(0))
+
+        assert shop.rows("select x, reason_codes from quarantine.orders") == [("0", ["x_greater_than_or_equal_to"])]
+
+
+def test_orders_that_waited_under_other_words_are_let_in(shop):
+    """Programs know a reason by its code."""
+    shop.land_orders(0, order(50, 0, customer="late"), file="more.csv")
+    settle(shop.session)
+    shop.con.execute("update quarantine.orders set reasons = ['no such customer']")
+
+    shop.land_customers(3, "late")
+    settle(shop.session)
+
+    assert (0, 50) in shop.orders()
+
+
+def test_orders_that_waited_before_reasons_had_codes_are_let_in(shop):
+    shop.land_orders(0, order(50, 0, customer="late"), file="more.csv")
+    settle(shop.session)
+    shop.con.execute("alter table quarantine.orders drop column reason_codes")
+    session = Session(shop.con, shop.session.catalog, shop.session.zone, shop.session.calendar)
+
+    shop.land_customers(3, "late")
+    session.run("bronze.customers", days(3))
+    session.run("silver.customers", days(3))
+
+    assert ("silver.orders", on(0)) in [(found.table, found.day) for found in session.stale()]
+    settle(session)
+    assert (0, 50) in shop.orders()
+
+
 def test_orders_of_a_customer_who_is_gone_wait_again(shop):
     shop.land_customers(1, "somebody else")
     settle(shop.session)

@@ -121,7 +121,7 @@ def complaints_of(texts: Iterable[str], column: Column, promised: Promise, feed_
         read = nw.from_native(rows.pl())
     is_blank = nw.col("as sent").str.strip_chars() == ""
     rules = {f"{column.name} is {_KIND_WORDS.get(column.kind)}": is_blank | ~nw.col(column.name).is_null()}
-    rules |= {rule.complaint: rule.holds for rule in promised.hard_rules if rule.column == column.name}
+    rules |= {rule.complaint.sentence: rule.holds for rule in promised.hard_rules if rule.column == column.name}
     found: dict[str, str] = {}
     for complaint, holds in rules.items():
         kept = set(read.filter(holds)["as sent"].to_list())
@@ -166,16 +166,24 @@ def bronze_query(landed: str, feed: FeedContract, feed_zone: str, shop_zone: str
               from {landed})"""
 
 
+def reason_sql(code: str, sentence: str) -> str:
+    """SQL: a reason against a row, of which the sentence is SQL too."""
+    return f"{{'code': {literal(code)}, 'sentence': {sentence}}}"
+
+
 def _useless_days(event: Column, shop_zone: str, calendar: Window) -> dict[str, str]:
-    """SQL: when a record does not say on which of our days it happened, and what is said of it."""
+    """SQL: when a record does not say on which of our days it happened, and the reason against it."""
     happened = quoted(f"typed {event.name}")
     on = happened if event.kind == "date" else _business_day(happened, shop_zone)
     early = f"{on} < date '{calendar.first}'"
     useless = "problem is null and event_on is null"
     return {
-        f"{useless} and {happened} is null": literal(f"{event.name} gives no usable day"),
-        f"{useless} and {early}": literal(f"{event.name} is before the calendar's first day, {calendar.first}"),
-        f"{useless} and not {early}": literal(f"{event.name} is later than its arrival or the calendar's last day"),
+        f"{useless} and {when}": reason_sql(f"{event.name}_{code}", literal(f"{event.name} {words}"))
+        for when, code, words in [
+            (f"{happened} is null", "no_day", "gives no usable day"),
+            (early, "too_early", f"is before the calendar's first day, {calendar.first}"),
+            (f"not {early}", "too_late", "is later than its arrival or the calendar's last day"),
+        ]
     }
 
 
@@ -198,13 +206,13 @@ def parse_query(
         if c.day_of:
             typed += f", {_business_day(quoted('typed ' + c.day_of), shop_zone)} as {quoted(c.name)}"
     complaints = {
-        "problem is not null": "problem",
+        "problem is not null": reason_sql("unreadable_record", "problem"),
         **_useless_days(feed.columns[feed.event_column], shop_zone, calendar),
     }
     for c in columns:
         if c.kind != "text":
             unread = f"{quoted('typed ' + c.name)} is null and nullif(trim({quoted(c.name)}), '') is not null"
-            complaints[unread] = literal(f"{c.name} is {_KIND_WORDS[c.kind]}")
+            complaints[unread] = reason_sql(f"{c.name}_unreadable", literal(f"{c.name} is {_KIND_WORDS[c.kind]}"))
     cases = ", ".join(f"case when {when} then {what} end" for when, what in complaints.items())
     some = " or ".join(f"({when})" for when in complaints)
     origin = column_list(ORIGIN)

@@ -15,7 +15,7 @@ from ecom_assets.contract import Kind
 from ecom_assets.days import Window
 from ecom_assets.declaration import Declaration, Read
 from ecom_assets.errors import UserError
-from ecom_assets.landing.provenance import BRONZE, ORIGIN, REASONS, sql_types
+from ecom_assets.landing.provenance import BRONZE, ORIGIN, WHY, sql_types
 from ecom_assets.sql import between, quoted
 
 SQL_TYPES: Mapping[Kind, str] = {
@@ -27,6 +27,8 @@ SQL_TYPES: Mapping[Kind, str] = {
     "float": "DOUBLE",
     "boolean": "BOOLEAN",
 }
+REASONS_TYPE = "STRUCT(code VARCHAR, sentence VARCHAR)[]"
+"""SQL type of the reasons against a row while it is judged; see `contract.Reason`."""
 _FITS: Mapping[str, str] = {
     "BIGINT": r"(U?(TINY|SMALL)INT|U?INTEGER|BIGINT|HUGEINT)",
     "DECIMAL(18,4)": r"(DECIMAL\(\d+,[0-4]\)|(TINY|SMALL|BIG)INT|INTEGER)",
@@ -62,7 +64,7 @@ def columns_of(declaration: Declaration) -> dict[str, str]:
 
 def quarantine_columns(bronze: Declaration) -> dict[str, str]:
     """Column to SQL type of the rows set aside: bronze's own, and why."""
-    return {**columns_of(bronze), **sql_types([REASONS])}
+    return {**columns_of(bronze), **sql_types(WHY)}
 
 
 def stored_types(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
