@@ -18,9 +18,9 @@ from urllib.error import HTTPError
 import dagster as dg
 
 from ecom_assets import settings
-from ecom_assets.days import stretches
+from ecom_assets.days import State, stretches
 from ecom_assets.orchestration._dagster import cause_of_failure, verdicts_before
-from ecom_assets.orchestration.assets import CONTRACT
+from ecom_assets.orchestration.assets import CONTRACT, STATE
 
 Severity = Literal["critical", "error", "warning"]
 
@@ -76,7 +76,7 @@ def alerts_of(
     for verdict in evaluations:
         if verdict.passed:
             continue
-        if verdict.check_name == CONTRACT and not _offending(verdict):
+        if _state(verdict) == State.BLOCKED and verdict.check_name == CONTRACT:
             blocked.append(verdict)
         else:
             failures.setdefault((verdict.asset_key.to_user_string(), verdict.check_name), []).append(verdict)
@@ -87,6 +87,12 @@ def alerts_of(
         tables = ", ".join(sorted({verdict.asset_key.to_user_string() for verdict in blocked}))
         found.append(alert("blocked", "error", f"Without rows, because of what they are made of: {tables}", blocked))
     return found
+
+
+def _state(verdict: dg.AssetCheckEvaluation) -> str | None:
+    """The state of the table-day that was checked; None if the check is not one of ours."""
+    state = verdict.metadata.get(STATE)
+    return str(state.value) if state else None
 
 
 def _offending(verdict: dg.AssetCheckEvaluation) -> dict[str, int]:

@@ -14,6 +14,8 @@ from ecom_assets.orchestration._dagster import without_beta_warnings
 
 IO_MANAGER = "warehouse"
 CONTRACT, EXPECTATIONS = "contract", "expectations"
+STATE = "state"
+"""Metadata of a materialization and of a check: the state of the table-day."""
 OWNERS = ["team:data-platform"]
 
 

@@ -21,7 +21,15 @@ from ecom_assets.engine.compiling import compiled
 from ecom_assets.engine.duckdb.tables import Query
 from ecom_assets.orchestration import metadata
 from ecom_assets.orchestration._dagster import Step, keep_partitions
-from ecom_assets.orchestration.assets import CONTRACT, EXPECTATIONS, asset_key, has_expectations, op_name, table_of
+from ecom_assets.orchestration.assets import (
+    CONTRACT,
+    EXPECTATIONS,
+    STATE,
+    asset_key,
+    has_expectations,
+    op_name,
+    table_of,
+)
 from ecom_assets.publishing import snapshot as publishing
 from ecom_assets.sql import quoted
 from ecom_assets.warehouse.ledger.records import DayResult
@@ -124,7 +132,7 @@ class Warehouse(dg.ConfigurableIOManager):
         is_quarantine = context.asset_key != asset_key(declaration.name)
         for result in results:
             about = _about_quarantined(result) if is_quarantine else {"dagster/partition_row_count": result.row_count}
-            step.add_metadata({**about, "state": str(result.state)}, context.asset_key, str(result.day))
+            step.add_metadata({**about, STATE: str(result.state)}, context.asset_key, str(result.day))
         good = [str(result.day) for result in results if result.state.is_good]
         if not good:
             why = results[0].note if results else "nothing of it is stale, and it never ran"
@@ -182,7 +190,11 @@ def _evaluations(step: Step, declaration: Declaration, result: DayResult) -> Ite
                 asset_key=asset_key(declaration.name),
                 check_name=check,
                 passed=passed,
-                metadata={"rows": dg.MetadataValue.int(result.row_count), **about},
+                metadata={
+                    "rows": dg.MetadataValue.int(result.row_count),
+                    STATE: dg.MetadataValue.text(str(result.state)),
+                    **about,
+                },
                 severity=severity,
                 description=said or None,
                 partition=str(result.day),

@@ -29,15 +29,16 @@ RULE = "amount is at least 0"
 
 
 def verdict(
-    table: str, day: dt.date | str, check: str = "contract", *, passed: bool = False, **rows: int
+    table: str, day: dt.date | str, check: str = "contract", *, passed: bool = False, state: str = "", **rows: int
 ) -> dg.AssetCheckEvaluation:
     """A verdict on one day; `rows` counts the rows that broke the rule."""
     hard = check == "contract"
+    about: dict[str, dg.MetadataValue] = {"state": dg.MetadataValue.text(state)} if state else {}
     return dg.AssetCheckEvaluation(
         dg.AssetKey(table.split(".")),
         check,
         passed,
-        {("broken" if hard else "missed"): dg.MetadataValue.json({RULE: n}) for n in rows.values()},
+        about | {("broken" if hard else "missed"): dg.MetadataValue.json({RULE: n}) for n in rows.values()},
         severity=dg.AssetCheckSeverity.ERROR if hard else dg.AssetCheckSeverity.WARN,
         partition=str(day),
     )
@@ -82,14 +83,20 @@ def test_tables_blocked_by_another_are_one_alert() -> None:
         RUN,
         NIGHT,
         None,
-        [verdict("silver.orders", "2024-01-02", rows=1)]
-        + [verdict(table, "2024-01-02") for table in ("gold.fact_sales", "kpi.daily_sales")],
+        [verdict("silver.orders", "2024-01-02", rows=1, state="failed")]
+        + [verdict(table, "2024-01-02", state="blocked") for table in ("gold.fact_sales", "kpi.daily_sales")],
     )
 
     assert [alert.what for alert in told] == [
         "silver/orders: contract failed",
         "Without rows, because of what they are made of: gold/fact_sales, kpi/daily_sales",
     ]
+
+
+def test_a_failed_contract_that_names_no_rule_is_not_blocked() -> None:
+    [found] = alerts_of(RUN, NIGHT, None, [verdict("gold.takings", "2024-01-02", state="failed")])
+
+    assert found.what == "gold/takings: contract failed"
 
 
 def test_a_failed_comparison_of_tables_is_told_by_its_name() -> None:

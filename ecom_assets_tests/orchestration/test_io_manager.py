@@ -318,6 +318,8 @@ def test_each_day_has_a_verdict_of_its_own(instance: dg.DagsterInstance, zone: Z
     takings = {str(one.partition): one for one in verdicts if one.asset_key == dg.AssetKey(["gold", "takings"])}
     assert {day: one.passed for day, one in takings.items()} == {str(day): day != BAD_DAY for day in THREE_DAYS}
     assert takings[str(BAD_DAY)].description == "1 rows break: amount is at least 0"
+    bad = {one.asset_key.path[-1]: one.metadata["state"].value for one in verdicts if one.partition == str(BAD_DAY)}
+    assert bad == {"receipts": "stored", "takings": "failed", "report": "blocked"}
 
 
 def test_a_day_that_cannot_be_computed_is_refused_with_the_words_of_duckdb(
