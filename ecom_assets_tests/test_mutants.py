@@ -158,14 +158,14 @@ BREAKS_THE_LAW = [
     Mutant(
         "quarantined rows stay",
         "_place_rows",
-        "delete from {quoted(declaration.quarantine)} where",
-        "delete from {quoted(declaration.quarantine)} where false and",
+        "(table, quarantine(declaration), superseded(declaration))",
+        "(table, superseded(declaration))",
     ),
     Mutant(
         "superseded rows stay",
         "_place_rows",
-        "delete from {quoted(declaration.superseded)} where",
-        "delete from {quoted(declaration.superseded)} where false and",
+        "(table, quarantine(declaration), superseded(declaration))",
+        "(table, quarantine(declaration))",
     ),
     Mutant("a crash leaves half of a write", "transaction", '"rollback"', '"commit"'),
     Mutant("bronze is read by arrival", "_bronze_slices", "Slice(read_on,", "Slice(arrived_on,"),

@@ -18,7 +18,7 @@ from ecom_assets import catalog, settings
 from ecom_assets.days import Window
 from ecom_assets.declaration import Catalog, Declaration
 from ecom_assets.engine.compiling import compiled
-from ecom_assets.engine.duckdb.tables import Query
+from ecom_assets.engine.duckdb.tables import Query, stored
 from ecom_assets.orchestration import metadata
 from ecom_assets.orchestration._dagster import Step, keep_partitions
 from ecom_assets.orchestration.assets import (
@@ -165,12 +165,11 @@ def _said(table: str, window: Window, results: list[DayResult], seconds: float) 
 
 def _add_plot(step: Step, session: Session, declaration: Declaration, on: str) -> None:
     """The main measure of the table's last days, on the event of one day: an event should be small."""
-    table, measure = quoted(declaration.name), metadata.main_measure(declaration)
-    day = quoted(declaration.contract.partition_column)
+    table, measure = stored(declaration), metadata.main_measure(declaration)
     values = dict(
         session.con.execute(
-            f"select {day}, sum({quoted(measure)})::double from {table} "
-            f"where {day} > (select max({day}) from {table}) - {metadata.PLOT_DAYS} "
+            f"select {table.day}, sum({quoted(measure)})::double from {table.name} "
+            f"where {table.day} > (select max({table.day}) from {table.name}) - {metadata.PLOT_DAYS} "
             f"group by all having count({quoted(measure)}) > 0"
         ).fetchall()
     )

@@ -2,9 +2,8 @@
 
 import dagster as dg
 
-from ecom_assets.orchestration._dagster import UnresolvedAssetJobDefinition
-
 from ecom_assets.contract import Layer
+from ecom_assets.orchestration._dagster import UnresolvedAssetJobDefinition
 
 RETRY_LOST_RUNS = {"dagster/max_retries": "2", "dagster/retry_on_asset_or_op_failure": "false"}
 """A run whose process died is resumed twice.

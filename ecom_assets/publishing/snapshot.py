@@ -16,7 +16,7 @@ import duckdb
 
 from ecom_assets.days import Window
 from ecom_assets.declaration import Catalog
-from ecom_assets.engine.duckdb.tables import columns_of, ensure_table, stored_types
+from ecom_assets.engine.duckdb.tables import columns_of, ensure_table, quarantine, stored_types, superseded
 from ecom_assets.serving import interface
 from ecom_assets.serving.ledger import last_write
 from ecom_assets.serving.snapshot import files, is_link, lock, open_snapshot
@@ -118,10 +118,9 @@ def _tables_by_day(catalog: Catalog) -> list[_TableByDay]:
             held = declaration.held if layer.holds_last_good else None
             tables.append(_TableByDay(name, day, columns, name, held))
         elif declaration.from_feed:
-            sent = dict.fromkeys(catalog[declaration.bronze].contract.columns, "VARCHAR")
-            quarantined = {**sent, **interface.QUARANTINE.sql_types}
-            tables.append(_TableByDay(declaration.quarantine, "read_on", quarantined, name))
-            tables.append(_TableByDay(declaration.superseded, "read_on", interface.SUPERSEDED.sql_types, name))
+            bad, old = quarantine(declaration), superseded(declaration)
+            tables.append(_TableByDay(declaration.quarantine, bad.day, bad.columns, name))
+            tables.append(_TableByDay(declaration.superseded, old.day, old.columns, name))
     return tables
 
 

@@ -6,10 +6,10 @@ from collections.abc import Collection
 from ecom_assets.days import ONE_DAY, State, Window
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine.duckdb.hashing import content_hash
-from ecom_assets.engine.duckdb.tables import columns_of
+from ecom_assets.engine.duckdb.tables import stored
 from ecom_assets.landing import reading
 from ecom_assets.landing.provenance import DERIVED, ORIGIN, sql_types
-from ecom_assets.sql import between, literal, quoted
+from ecom_assets.sql import between, literal
 from ecom_assets.warehouse.ledger import records
 from ecom_assets.warehouse.ledger.arrivals import happened_days, note_files, unread
 from ecom_assets.warehouse.ledger.invalidation import watched_moves
@@ -41,26 +41,24 @@ def stale_bronze(store: Store, only: Collection[str] | None) -> list[StaleDay]:
 def write_bronze(store: Store, declaration: Declaration, window: Window) -> list[DayResult]:
     """Read the files of the arrival days. Rows of files that vanished stay, and are derived anew."""
     con, zone, feed = store.con, store.zone, declaration.feed_name
-    columns = columns_of(declaration)
+    table = stored(declaration)
     arrivals = zone.arrivals(feed, window.first, window.last, store.calendar.first)
     prints = zone.fingerprints(feed, arrivals, store.calendar.first)
     files = [file for day in window for file in arrivals[day]]
-    table = quoted(declaration.name)
     with store.transaction():
-        store.ensure(declaration.name, columns)
+        store.ensure(declaration.name, table.columns)
         replaced = note_files(con, feed, files, store.now())
         with watched_moves(con, store.catalog, declaration, window):
             ours = between("arrived_on", window)
             present = ", ".join(f"(date '{file.arrived_on}', {literal(file.name)})" for file in files)
             if present:
-                con.execute(f"delete from {table} where {ours} and (arrived_on, source_file) in ({present})")
+                con.execute(f"delete from {table.name} where {ours} and (arrived_on, source_file) in ({present})")
             store.on_step("rows deleted")
             _derive_anew(store, declaration, ours)
             if fresh := [file for file in files if file.duplicate_of is None]:
                 landed = reading.read(con, fresh, list(declaration.feed_contract.columns))
                 rows = store.bronze_query(declaration)
-                listed = ", ".join(map(quoted, columns))
-                landed.query("landed", f"insert into {table} ({listed}) select {listed} from ({rows})")
+                landed.query("landed", f"insert into {table.name} ({table.listed}) select {table.listed} from ({rows})")
             store.on_step("rows inserted")
         slices, unreadable = _bronze_slices(store, declaration, window)
         results, entries = [], []
@@ -89,7 +87,7 @@ def write_bronze(store: Store, declaration: Declaration, window: Window) -> list
 
 def _derive_anew(store: Store, declaration: Declaration, which: str) -> None:
     """Work out again, by the settings of now, when rows happened whose file is gone."""
-    table = quoted(declaration.name)
+    table = stored(declaration).name
     if not store.count(f"select count(*) from {table} where {which}"):
         return
     derived = ", ".join(f"{name} = anew.{name}" for name in sql_types(DERIVED))
@@ -103,7 +101,7 @@ def _bronze_slices(
 ) -> tuple[dict[dt.date, list[Slice]], dict[dt.date, int]]:
     rows = store.con.execute(
         f"select arrived_on, read_on, count(*), sum({content_hash(declaration)})::hugeint, count(problem) "
-        f"from {quoted(declaration.name)} where {between('arrived_on', window)} group by all order by all"
+        f"{stored(declaration).rows_in(window)} group by all order by all"
     ).fetchall()
     slices: dict[dt.date, list[Slice]] = {}
     unreadable: dict[dt.date, int] = {}

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from ecom_assets.days import Window
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine.duckdb.parsing import stripped
-from ecom_assets.engine.duckdb.tables import columns_of, quarantine_columns
+from ecom_assets.engine.duckdb.tables import quarantine, stored
 from ecom_assets.sql import between, literal, quoted
 from ecom_assets.warehouse.ledger.invalidation import invalidate, moved_rows
 from ecom_assets.warehouse.ledger.records import Cause
@@ -24,18 +24,15 @@ def watched_keys(store: Store, declaration: Declaration, window: Window) -> Iter
     if not referring:
         yield
         return
-    con, table = store.con, quoted(declaration.name)
-    wanted = quoted(declaration.contract.primary_key[0])
-    day = declaration.contract.partition_column
-    keys = f"select distinct {wanted} as k, {quoted(day)} as on_day from {table} where {between(day, window)}"
+    con, table = store.con, stored(declaration)
+    wanted = table.keys[0]
+    keys = f"select distinct {wanted} as k, {table.day} as on_day {table.rows_in(window)}"
     con.execute(f"create or replace temp table old_keys as {keys}")
     yield
     con.execute(f"create or replace temp table new_keys as {keys}")
     moved = "(from new_keys except from old_keys) union all (from old_keys except from new_keys)"
     come = "select k from new_keys except select k from old_keys"
-    still = (
-        f"select {wanted} from {table} where {wanted} in (select k from old_keys) and {between(day, store.calendar)}"
-    )
+    still = f"select {wanted} {table.rows_in(store.calendar)} and {wanted} in (select k from old_keys)"
     gone = f"select k from old_keys where k not in ({still})"
     some_gone = store.count(f"select count(*) from ({gone})")
     for other, column in referring:
@@ -52,13 +49,14 @@ def watched_keys(store: Store, declaration: Declaration, window: Window) -> Iter
         let_in = [f"{movable} and ({is_unknown} or {referred} in ({come}))"]
         if store.stored_types(other.quarantine):
             # Rows that were stored without codes may wait for anything.
-            store.ensure(other.quarantine, quarantine_columns(store.catalog[other.bronze]))
+            store.ensure(other.quarantine, quarantine(other).columns)
             waits = f"list_contains(reason_codes, {literal(column.missing_reference.code)}) is distinct from false"
-            let_in.append(f"{quoted(other.quarantine)} where {waits} and {value} in ({come})")
+            let_in.append(f"{quarantine(other).name} where {waits} and {value} in ({come})")
         invalidate(con, other, Cause.REFERENCE_ARRIVED, declaration, let_in)
         if some_gone:
             # Bronze, for a row that loses to another or whose day failed may refer to the key too.
-            store.ensure(other.bronze, columns_of(store.catalog[other.bronze]))
-            referring_rows = f"{quoted(other.bronze)} where {value} in ({gone})"
+            bronze = stored(store.catalog[other.bronze])
+            store.ensure(other.bronze, bronze.columns)
+            referring_rows = f"{bronze.name} where {value} in ({gone})"
             invalidate(con, other, Cause.REFERENCE_REMOVED, declaration, [referring_rows])
     con.execute("drop table old_keys; drop table new_keys")

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from ecom_assets.contract import Rule
 from ecom_assets.days import State, Window, stretches
 from ecom_assets.declaration import Declaration
-from ecom_assets.engine.duckdb.tables import columns_of
-from ecom_assets.sql import among, between, quoted
+from ecom_assets.engine.duckdb.tables import quarantine, stored, superseded
+from ecom_assets.sql import among, named_between, quoted
 from ecom_assets.warehouse.keys import watched_keys
 from ecom_assets.warehouse.ledger.records import DayResult, Entry, Expectation, Slice, states
 from ecom_assets.warehouse.ledger.staleness import expectations
@@ -75,15 +75,15 @@ def _block(store: Store, declaration: Declaration, window: Window) -> None:
 def take_rows(store: Store, declaration: Declaration, results: Sequence[DayResult], window: Window) -> list[Entry]:
     """Take the rows of days of a window that are to have none; gives what the ledger is to say of these days."""
     days = [result.day for result in results]
-    store.ensure(declaration.name, columns_of(declaration))
+    store.ensure(declaration.name, stored(declaration).columns)
     hold_old_rows(store, declaration, days, window)
-    parts = [(declaration.name, declaration.contract.partition_column)]
+    parts = {declaration.name: stored(declaration)}
     if declaration.from_feed:
-        parts += [(declaration.quarantine, "read_on"), (declaration.superseded, "read_on")]
+        parts |= {declaration.quarantine: quarantine(declaration), declaration.superseded: superseded(declaration)}
     with watched_keys(store, declaration, window):
-        for table, column in parts:
-            if store.stored_types(table):
-                store.con.execute(f"delete from {quoted(table)} where {among(quoted(column), days)}")
+        for name, table in parts.items():
+            if store.stored_types(name):
+                store.con.execute(f"delete from {table.name} where {among(table.day, days)}")
     expected = expectations(store.con, declaration, window, store.calendar)
     return [entry_of(result, expected[result.day], ()) for result in results]
 
@@ -92,18 +92,15 @@ def hold_old_rows(store: Store, declaration: Declaration, days: Iterable[dt.date
     """Set the last good rows of days without good rows apart; forget those of the others."""
     if not declaration.contract.layer.holds_last_good:
         return
-    con, table, held = store.con, quoted(declaration.name), quoted(declaration.held)
-    column = declaration.contract.partition_column
-    day = quoted(column)
-    lost = among(day, days)
-    good = f"from {table} where {lost}"
+    con, table, held = store.con, stored(declaration), quoted(declaration.held)
+    lost = among(table.day, days)
+    good = f"from {table.name} where {lost}"
     if not store.stored_types(declaration.held) and not store.count(f"select count(*) {good}"):
         return
-    store.ensure(declaration.held, columns_of(declaration))
-    newer = f"not {lost} or {day} in (select {day} {good})"
-    con.execute(f"delete from {held} where {between(column, window)} and ({newer})")
-    listed = ", ".join(quoted(name) for name in columns_of(declaration))
-    con.execute(f"insert into {held} by name select {listed} {good}")
+    store.ensure(declaration.held, table.columns)
+    newer = f"not {lost} or {table.day} in (select {table.day} {good})"
+    con.execute(f"delete from {held} where {named_between(table.day, window)} and ({newer})")
+    con.execute(f"insert into {held} by name select {table.listed} {good}")
 
 
 def counted(rules: Sequence[Rule], prefix: str) -> str:

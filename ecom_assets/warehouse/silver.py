@@ -10,9 +10,9 @@ from ecom_assets.declaration import Declaration
 from ecom_assets.engine.compiling import judged
 from ecom_assets.engine.duckdb.hashing import content_hash
 from ecom_assets.engine.duckdb.parsing import reason_sql
-from ecom_assets.engine.duckdb.tables import REASONS_TYPE, columns_of, quarantine_columns
-from ecom_assets.landing.provenance import ORIGIN, REASON_CODES, REASONS, SUPERSEDED, column_list, sql_types
-from ecom_assets.sql import among, between, literal, quoted
+from ecom_assets.engine.duckdb.tables import REASONS_TYPE, quarantine, stored, superseded
+from ecom_assets.landing.provenance import ORIGIN, REASON_CODES, REASONS, column_list
+from ecom_assets.sql import among, between, literal, named_between, quoted
 from ecom_assets.warehouse.keys import watched_keys
 from ecom_assets.warehouse.ledger.records import DayResult, Slice, rows_by_read_day
 from ecom_assets.warehouse.ledger.staleness import expectations
@@ -37,9 +37,9 @@ def write_from_feed(store: Store, declaration: Declaration, rows: str, window: W
     con = store.con
     closed = gate(store, declaration, window)
     with store.transaction():
-        store.ensure(declaration.name, columns_of(declaration))
-        store.ensure(declaration.quarantine, quarantine_columns(store.catalog[declaration.bronze]))
-        store.ensure(declaration.superseded, sql_types(SUPERSEDED))
+        store.ensure(declaration.name, stored(declaration).columns)
+        store.ensure(declaration.quarantine, quarantine(declaration).columns)
+        store.ensure(declaration.superseded, superseded(declaration).columns)
         _stage(store, declaration, rows)
         store.on_step("rows staged")
         results = _judge_days(store, declaration, window, closed)
@@ -62,18 +62,16 @@ def write_from_feed(store: Store, declaration: Declaration, rows: str, window: W
 
 def _stage(store: Store, declaration: Declaration, rows: str) -> None:
     """Temporary tables: `staged` with the reasons against each row, `losers` with who beat them."""
-    con, promise = store.con, declaration.contract
-    columns = columns_of(declaration)
-    day = quoted(promise.partition_column)
+    con, promise, table = store.con, declaration.contract, stored(declaration)
+    day = table.day
     broken = [(quoted(f"broken {n}"), _sql(rule.complaint)) for n, rule in enumerate(promise.hard_rules)]
     some = " or ".join(flag for flag, _ in broken) or "false"
     listed = ", ".join(f"case when {flag} then {reason} end" for flag, reason in broken)
-    typed = ", ".join(f"{quoted(name)}::{sql_type} as {quoted(name)}" for name, sql_type in columns.items())
+    typed = ", ".join(f"{quoted(name)}::{sql_type} as {quoted(name)}" for name, sql_type in table.columns.items())
     soft = "".join(f", {quoted(f'warned {n}')}" for n in range(len(promise.soft_rules)))
-    keys = ", ".join(quoted(column) for column in promise.primary_key)
     con.execute(f"""
         create or replace temp table staged as
-        select *, hash({keys}) as key, {content_hash(declaration)} as content, null::{REASONS_TYPE} as waits_for,
+        select *, hash({table.key}) as key, {content_hash(declaration)} as content, null::{REASONS_TYPE} as waits_for,
                false as is_beaten
         from (select {typed}{soft},
                      case when problems is not null then problems
@@ -81,17 +79,17 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
               from ({judged(declaration, rows, store.catalog)}))""")
     for column in promise.references:
         target = store.catalog[str(column.references)]
-        store.ensure(target.name, columns_of(target))
-        value, wanted = quoted(column.name), quoted(target.contract.primary_key[0])
-        their_day = quoted(target.contract.partition_column)
-        matched, theirs, near = value, wanted, between(target.contract.partition_column, store.calendar)
+        others = stored(target)
+        store.ensure(target.name, others.columns)
+        value, wanted = quoted(column.name), others.keys[0]
+        matched, theirs, near = value, wanted, named_between(others.day, store.calendar)
         if column.on_same_day:
-            matched, theirs = f"({value}, {day})", f"({wanted}, {their_day})"
-            near += f" and {their_day} in (select distinct {day} from staged)"
+            matched, theirs = f"({value}, {day})", f"({wanted}, {others.day})"
+            near += f" and {others.day} in (select distinct {day} from staged)"
         con.execute(f"""
             update staged set waits_for = list_append(coalesce(waits_for, []), {_sql(column.missing_reference)})
             where reasons is null and {value} is not null and {matched} not in (
-                select {theirs} from {quoted(target.name)}
+                select {theirs} from {others.name}
                 where {wanted} in (select distinct {value} from staged) and {near})""")
     con.execute("update staged set reasons = waits_for where reasons is null and waits_for is not null")
     # The best row without a complaint wins. What waits for a reference loses only to a better one: it may win yet.
@@ -100,40 +98,38 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
         with competing as (
             select rowid as staged_row, * from staged where reasons is null or waits_for is not null),
         ranked as (
-            select staged_row, {_RECORD}, {day} as day, content, reasons, {keys},
+            select staged_row, {_RECORD}, {day} as day, content, reasons, {table.key},
                    {_rank(declaration)} as place
             from competing where key in (select key from competing group by key having count(*) > 1))
         select * from (
             select *, min(place) filter (reasons is null) over one as winning_place,
                    arg_min({{'a': arrived_on, 'f': source_file, 'r': record, 'c': content}}, place)
                        filter (reasons is null) over one as winner
-            from ranked window one as (partition by {keys}))
+            from ranked window one as (partition by {table.key}))
         where place > winning_place""")
     con.execute("update staged set is_beaten = true, reasons = null where rowid in (select staged_row from losers)")
 
 
 def _rank(declaration: Declaration) -> str:
     """SQL: the place of a row among those of its key, from 1, the best."""
-    keys = ", ".join(quoted(column) for column in declaration.contract.primary_key)
-    column = declaration.feed_contract.version_column
+    key, column = stored(declaration).key, declaration.feed_contract.version_column
     version = f"{quoted(column)} desc nulls last, " if column else ""
-    return f"row_number() over (partition by {keys} order by {version}arrived_on desc, source_file desc, record desc)"
+    return f"row_number() over (partition by {key} order by {version}arrived_on desc, source_file desc, record desc)"
 
 
 def _mended(store: Store, declaration: Declaration) -> dict[dt.date, int]:
     """How many of the rows of each day that are set aside count no more: a better one of their key stands."""
-    promise = declaration.contract
-    keys = ", ".join(quoted(column) for column in promise.primary_key)
+    table = stored(declaration)
     return dict(
         store.con.execute(f"""
             with ranked as (
-                select {quoted(promise.partition_column)} as on_day, reasons, is_beaten, {keys},
+                select {table.day} as on_day, reasons, is_beaten, {table.key},
                        {_rank(declaration)} as place
                 from staged where key in (select key from staged where reasons is not null)),
             mended as (
                 select on_day from ranked
                 qualify reasons is not null
-                    and place > min(place) filter (reasons is null and not is_beaten) over (partition by {keys}))
+                    and place > min(place) filter (reasons is null and not is_beaten) over (partition by {table.key}))
             select on_day, count(*) from mended group by all""").fetchall()
     )
 
@@ -143,7 +139,7 @@ def _judge_days(
 ) -> list[DayResult]:
     """Each day passes while the share of its bad rows is tolerable: of those that nothing beats or mends."""
     con, promise = store.con, declaration.contract
-    day = quoted(promise.partition_column)
+    day = stored(declaration).day
     counts = {
         on: rest
         for on, *rest in con.execute(
@@ -191,43 +187,41 @@ def _judge_days(
 
 def _staged_samples(store: Store, declaration: Declaration) -> dict[dt.date, list[dict[str, str | None]]]:
     """A few bad rows of each day that has some."""
-    names = columns_of(declaration)
-    day, place = quoted(declaration.contract.partition_column), _RECORD
+    table = stored(declaration)
+    shown = ", ".join(f"{quoted(name)}::varchar" for name in table.columns)
+    place = f"row_number() over (partition by {table.day} order by {_RECORD})"
     found = store.con.execute(
-        f"select {day}, {', '.join(f'{quoted(name)}::varchar' for name in names)}, {_SENTENCES}::varchar from staged "
-        f"where reasons is not null qualify row_number() over (partition by {day} order by {place}) <= {SAMPLE_ROWS} "
-        f"order by {place}"
+        f"select {table.day}, {shown}, {_SENTENCES}::varchar from staged "
+        f"where reasons is not null qualify {place} <= {SAMPLE_ROWS} order by {_RECORD}"
     )
+    names = [*table.columns, REASONS.name]
     samples: dict[dt.date, list[dict[str, str | None]]] = {}
     for on, *row in found.fetchall():
-        samples.setdefault(on, []).append(dict(zip([*names, REASONS.name], row, strict=True)))
+        samples.setdefault(on, []).append(dict(zip(names, row, strict=True)))
     return samples
 
 
 def _place_rows(
     store: Store, declaration: Declaration, window: Window, accepted: list[dt.date], closed: Mapping[dt.date, str]
 ) -> None:
-    con = store.con
-    day = declaration.contract.partition_column
-    con.execute(f"delete from {quoted(declaration.name)} where {between(day, window)}")
-    con.execute(f"delete from {quoted(declaration.quarantine)} where {between('read_on', window)}")
-    con.execute(f"delete from {quoted(declaration.superseded)} where {between('read_on', window)}")
+    con, table = store.con, stored(declaration)
+    for part in (table, quarantine(declaration), superseded(declaration)):
+        con.execute(f"delete {part.rows_in(window)}")
     store.on_step("rows deleted")
-    listed = ", ".join(quoted(column) for column in columns_of(declaration))
     con.execute(
-        f"insert into {quoted(declaration.name)} ({listed}) select {listed} from staged "
+        f"insert into {table.name} ({table.listed}) select {table.listed} from staged "
         f"where reasons is null and not is_beaten "
-        f"and {between(day, window)} and {among(quoted(day), accepted)}"
+        f"and {named_between(table.day, window)} and {among(table.day, accepted)}"
     )
     store.on_step("accepted rows inserted")
     con.execute(f"""
-        insert into {quoted(declaration.quarantine)} by name
+        insert into {quarantine(declaration).name} by name
         select b.*, {_SENTENCES} as {REASONS.name}, {_CODES} as {REASON_CODES.name}
         from {quoted(declaration.bronze)} b
         join staged s using ({_RECORD})
         where s.reasons is not null and {between("read_on", window)} and not {among("b.read_on", closed)}""")
     con.execute(f"""
-        insert into {quoted(declaration.superseded)}
+        insert into {superseded(declaration).name}
         select {_RECORD}, day as read_on,
                case when content = winner.c then 'duplicate' else 'superseded' end as kind,
                winner.a, winner.f, winner.r
@@ -241,15 +235,12 @@ def _check_conservation(store: Store, declaration: Declaration, window: Window, 
     """
     if not accepted:
         return
-    day = quoted(declaration.contract.partition_column)
+    table = stored(declaration)
+    day = table.day
     place = f"(hash({_RECORD}) >> 8)::hugeint"
     fates = " union all ".join(
-        f"select {column}, 1, 0, {place} from {quoted(table)} where {among(column, accepted)}"
-        for column, table in [
-            (day, declaration.name),
-            ("read_on", declaration.quarantine),
-            ("read_on", declaration.superseded),
-        ]
+        f"select {part.day}, 1, 0, {place} from {part.name} where {among(part.day, accepted)}"
+        for part in (table, quarantine(declaration), superseded(declaration))
     )
     unequal = store.con.execute(f"""
         select day, coalesce(nullif(sum(placed), 0), sum(given)) as too_many from (
@@ -270,9 +261,8 @@ def _check_conservation(store: Store, declaration: Declaration, window: Window, 
 
 
 def _accepted_contents(store: Store, declaration: Declaration, window: Window) -> dict[dt.date, Slice]:
-    day = declaration.contract.partition_column
+    table = stored(declaration)
     rows = store.con.execute(
-        f"select {quoted(day)}, count(*), sum({content_hash(declaration)})::hugeint "
-        f"from {quoted(declaration.name)} where {between(day, window)} group by all"
+        f"select {table.day}, count(*), sum({content_hash(declaration)})::hugeint {table.rows_in(window)} group by all"
     ).fetchall()
     return {on: Slice(on, count, content) for on, count, content in rows}

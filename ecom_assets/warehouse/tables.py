@@ -11,8 +11,8 @@ from ecom_assets.days import State, Window
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine.compiling import judged
 from ecom_assets.engine.duckdb.hashing import content_hash
-from ecom_assets.engine.duckdb.tables import columns_of
-from ecom_assets.sql import among, between, quoted
+from ecom_assets.engine.duckdb.tables import Stored, stored
+from ecom_assets.sql import among, quoted
 from ecom_assets.warehouse.ledger.records import DayResult, Slice
 from ecom_assets.warehouse.ledger.staleness import expectations
 from ecom_assets.warehouse.outcome import SAMPLE_ROWS, conclude, counted, entry_of, gate, good_state, hold_old_rows
@@ -83,20 +83,17 @@ def _replace_rows(
     window: Window,
     without: set[dt.date],
 ) -> dict[dt.date, tuple[DayResult, Slice]]:
-    con, name = store.con, declaration.name
-    columns = columns_of(declaration)
-    day = declaration.contract.partition_column
-    store.ensure(name, columns)
+    con, table = store.con, stored(declaration)
+    store.ensure(declaration.name, table.columns)
     store.on_step("before delete")
     hold_old_rows(store, declaration, without, window)
-    con.execute(f"delete from {quoted(name)} where {between(day, window)}")
+    con.execute(f"delete {table.rows_in(window)}")
     store.on_step("rows deleted")
     # Not `between`: DuckDB would compare it with the least and greatest day that an input has held, and not compute
     # what it finds to be empty. Whether a value fails a day must not depend on what stood there before.
-    days_in = f"{quoted(day)} - date '{window.first}' between 0 and {len(window) - 1}"
-    wanted = f"{days_in} and not {among(quoted(day), without)}"
-    listed = ", ".join(quoted(column) for column in columns)
-    con.execute(f"insert into {quoted(name)} ({listed}) select {listed} from ({rows}) where {wanted}")
+    days_in = f"{table.day} - date '{window.first}' between 0 and {len(window) - 1}"
+    wanted = f"{days_in} and not {among(table.day, without)}"
+    con.execute(f"insert into {table.name} ({table.listed}) select {table.listed} from ({rows}) where {wanted}")
     store.on_step("rows inserted")
     verdicts = _verdicts(store, declaration, window)
     _judge_sums(store, declaration, window, without, verdicts)
@@ -105,16 +102,12 @@ def _replace_rows(
 
 def _verdicts(store: Store, declaration: Declaration, window: Window) -> dict[dt.date, tuple[DayResult, Slice]]:
     """Contract, counts and content of what now stands there: one aggregate over the window."""
-    con, promise = store.con, declaration.contract
-    day = quoted(promise.partition_column)
-    stored = (
-        f"select *, {content_hash(declaration)} as {quoted('row hash')} "
-        f"from {quoted(declaration.name)} where {between(promise.partition_column, window)}"
-    )
+    con, promise, table = store.con, declaration.contract, stored(declaration)
+    day = table.day
+    written = f"select *, {content_hash(declaration)} as {quoted('row hash')} {table.rows_in(window)}"
     hard, soft = promise.hard_rules, promise.soft_rules
-    tested = judged(declaration, stored, store.catalog)
-    keys = ", ".join(quoted(column) for column in promise.primary_key)
-    repeated = f"count(*) - count(distinct hash({keys}))" if keys else "0"
+    tested = judged(declaration, written, store.catalog)
+    repeated = f"count(*) - count(distinct hash({table.key}))" if table.keys else "0"
     content = f"count(*), sum({quoted('row hash')})::hugeint"
     sums = f"{counted(hard, 'broken')}{counted(soft, 'warned')}"
     rows = con.execute(f"select {day}, {content}, {repeated}{sums} from ({tested}) group by {day}").fetchall()
@@ -124,7 +117,7 @@ def _verdicts(store: Store, declaration: Declaration, window: Window) -> dict[dt
         if repeats:
             broken[UNIQUE] = repeats
         warned = {rule.sentence: n for rule, n in zip(soft, counts[len(hard) :], strict=True) if n}
-        samples = _samples(con.sql(tested), promise.primary_key, day, on, hard) if broken else ()
+        samples = _samples(con.sql(tested), table, on, hard) if broken else ()
         state = State.FAILED if broken else State.STORED
         note = "; ".join(f"{n} rows break: {sentence}" for sentence, n in broken.items())
         bad = max(broken.values(), default=0)
@@ -141,15 +134,14 @@ def _judge_sums(
     verdicts: dict[dt.date, tuple[DayResult, Slice]],
 ) -> None:
     """Adds to the verdicts the days, those without rows included, whose rows do not sum to what they have to."""
-    day = declaration.contract.partition_column
-    unequal = store.unconserved(declaration, f"from {quoted(declaration.name)} where {between(day, window)}", window)
+    unequal = store.unconserved(declaration, stored(declaration).rows_in(window), window)
     if unequal is None:
         return
     rows = store.con.execute(f"from ({unequal}) where not {among('day', without)} order by all").fetchall()
-    for on, column, stored, due in rows:
+    for on, column, found, due in rows:
         result, part = verdicts.get(on, (DayResult(on, State.FAILED), Slice(on, 0, 0)))
         sentence = conserved_sentence(declaration, column)
-        note = f"{column} is {stored}, not {due}, and breaks: {sentence}"
+        note = f"{column} is {found}, not {due}, and breaks: {sentence}"
         broken = {**result.broken, sentence: 1}
         notes = "; ".join(filter(None, [result.note, note]))
         bad = max(result.bad_count, 1)
@@ -157,14 +149,13 @@ def _judge_sums(
 
 
 def _samples(
-    tested: duckdb.DuckDBPyRelation, keys: Sequence[str], day: str, on: dt.date, hard: Sequence[Rule]
+    tested: duckdb.DuckDBPyRelation, table: Stored, on: dt.date, hard: Sequence[Rule]
 ) -> list[dict[str, str | None]]:
     any_broken = " or ".join(quoted(f"broken {n}") for n in range(len(hard))) or "false"
     shown = [c for c in tested.columns if not c.startswith(("broken ", "warned ", "row hash"))]
-    key = ", ".join(quoted(column) for column in keys) or "1"
     rows = (
-        tested.filter(f"{day} = date '{on}'")
-        .select(f"*, count(*) over (partition by {key}) > 1 as {quoted('row repeated')}")
+        tested.filter(f"{table.day} = date '{on}'")
+        .select(f"*, count(*) over (partition by {table.key or '1'}) > 1 as {quoted('row repeated')}")
         .filter(f"{any_broken} or {quoted('row repeated')}")
         .limit(SAMPLE_ROWS)
         .select(", ".join(f"{quoted(column)}::varchar" for column in shown))

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import duckdb
@@ -15,8 +16,8 @@ from ecom_assets.contract import Kind
 from ecom_assets.days import Window
 from ecom_assets.declaration import Declaration, Read
 from ecom_assets.errors import UserError
-from ecom_assets.landing.provenance import BRONZE, ORIGIN, WHY, sql_types
-from ecom_assets.sql import between, quoted
+from ecom_assets.landing.provenance import BRONZE, ORIGIN, QUARANTINE, READ_ON, SUPERSEDED, sql_types
+from ecom_assets.sql import named_between, quoted
 
 SQL_TYPES: Mapping[Kind, str] = {
     "text": "VARCHAR",
@@ -62,9 +63,51 @@ def columns_of(declaration: Declaration) -> dict[str, str]:
     return {**stored, **sql_types(ORIGIN)} if declaration.from_feed else stored
 
 
-def quarantine_columns(bronze: Declaration) -> dict[str, str]:
-    """Column to SQL type of the rows set aside: bronze's own, and why."""
-    return {**columns_of(bronze), **sql_types(WHY)}
+@dataclass(frozen=True)
+class Stored:
+    """A table as SQL speaks of it: all names but those of `columns` are quoted."""
+
+    name: str
+    day: str
+    """The column that holds a row's day."""
+    keys: tuple[str, ...]
+    columns: Mapping[str, str]
+    """Column to SQL type, in order."""
+
+    @property
+    def listed(self) -> str:
+        """SQL: all columns, separated by commas."""
+        return ", ".join(map(quoted, self.columns))
+
+    @property
+    def key(self) -> str:
+        """SQL: the columns of the key, separated by commas."""
+        return ", ".join(self.keys)
+
+    def rows_in(self, window: Window) -> str:
+        """SQL: "from … where …", the rows of the days of a window; row groups of other days are passed over."""
+        return f"from {self.name} where {named_between(self.day, window)}"
+
+
+@lru_cache(maxsize=1_000)
+def stored(declaration: Declaration) -> Stored:
+    """The table of a declaration."""
+    promise = declaration.contract
+    keys = tuple(map(quoted, promise.primary_key))
+    return Stored(quoted(declaration.name), quoted(promise.partition_column), keys, columns_of(declaration))
+
+
+@lru_cache(maxsize=1_000)
+def quarantine(declaration: Declaration) -> Stored:
+    """The table of the quarantined rows of a table from a feed: bronze's columns, and why."""
+    columns = dict.fromkeys(declaration.feed_contract.columns, "VARCHAR") | sql_types(QUARANTINE)
+    return Stored(quoted(declaration.quarantine), READ_ON.name, (), columns)
+
+
+@lru_cache(maxsize=1_000)
+def superseded(declaration: Declaration) -> Stored:
+    """The table of the superseded rows of a table from a feed."""
+    return Stored(quoted(declaration.superseded), READ_ON.name, (), sql_types(SUPERSEDED))
 
 
 def stored_types(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
@@ -145,4 +188,4 @@ def read_query(source: Declaration, read: Read, window: Window, calendar: Window
     """SQL: the rows of an input that a window reaches."""
     reached = read.reach.window(window, calendar)
     names = ", ".join(quoted(column) for column in source.contract.columns)
-    return f"select {names} from {quoted(source.name)} where {between(source.contract.partition_column, reached)}"
+    return f"select {names} {stored(source).rows_in(reached)}"

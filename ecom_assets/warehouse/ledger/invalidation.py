@@ -21,7 +21,7 @@ def moved_rows(bronze: str) -> str:
 
 def rivals_query(bronze: str, window: Window, calendar: Window) -> str:
     """SQL: where the rows of other days are whose key is on a day of the window too."""
-    return f"""select distinct m.arrived_on, m.source_file, m.record from ledger.moves m
+    return f"""select distinct {column_list(ORIGIN, "m")} from ledger.moves m
               join ledger.moves mine using (table_name, key_hash)
               where m.table_name = {literal(bronze)} and {named_between("mine.read_on", window)}
                 and {named_between("m.arrived_on", calendar)}

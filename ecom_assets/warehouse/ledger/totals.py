@@ -16,7 +16,7 @@ def record_totals(
     if not days:
         return
     table, promise = literal(declaration.name), declaration.contract
-    day, amount = quoted(str(promise.partition_column)), quoted(str(promise.amount))
+    day, amount = quoted(promise.partition_column), quoted(str(promise.amount))
     listed = ", ".join(map(day_literal, days))
     con.execute(
         f"""
