@@ -17,30 +17,30 @@ class TechnicalColumn:
     description: str
 
 
-SOURCE_FILE = TechnicalColumn("source_file", "VARCHAR", "File that it stood in")
+SOURCE_FILE = TechnicalColumn("source_file", "VARCHAR", "File it came in")
 ORIGIN = (
-    TechnicalColumn("arrived_on", "DATE", "Day on which its file arrived"),
+    TechnicalColumn("arrived_on", "DATE", "Arrival day"),
     SOURCE_FILE,
-    TechnicalColumn("record", "BIGINT", "Its place in the file, from 1"),
+    TechnicalColumn("record", "BIGINT", "Number of its record in the file, from 1"),
 )
 """Where a row came from: together they identify a landed record."""
 
-PROBLEM = TechnicalColumn("problem", "VARCHAR", "Why the record could not be read")
-RAW_RECORD = TechnicalColumn("raw_record", "VARCHAR", "The record as it stood in the file, where it could not be read")
+PROBLEM = TechnicalColumn("problem", "VARCHAR", "Why the record cannot be read; null if it can")
+RAW_RECORD = TechnicalColumn("raw_record", "VARCHAR", "The record's text, if it cannot be read")
 AS_READ = (
-    TechnicalColumn("unknown_columns", "VARCHAR", "What the record holds beyond the feed's columns, as JSON"),
+    TechnicalColumn("unknown_columns", "VARCHAR", "Values of columns that the feed does not declare, as JSON"),
     PROBLEM,
     RAW_RECORD,
 )
 """What reading a record gave beside the values of the feed's columns."""
 
 EVENT_ON = TechnicalColumn(
-    "event_on", "DATE", "Event day; null if unknown, outside the calendar or later than the day after arrival"
+    "event_on", "DATE", "Event day; null if unknown, outside the calendar or after the arrival day and the next"
 )
 READ_ON = TechnicalColumn(
-    "read_on", "DATE", "Day of silver that reads the row: the event day, or the arrival day if there is none"
+    "read_on", "DATE", "Day of silver that reads it: the event day, or the arrival day if there is none"
 )
-KEY_HASH = TechnicalColumn("key_hash", "UBIGINT", "Hash of the primary key; null if a part of it is missing")
+KEY_HASH = TechnicalColumn("key_hash", "UBIGINT", "Hash of its primary key; null if a part of it is missing")
 DERIVED = (EVENT_ON, READ_ON, KEY_HASH)
 """What is computed from the record by settings and contract, and computed again when these change."""
 
@@ -50,9 +50,9 @@ LANDED = (*ORIGIN, *AS_READ)
 BRONZE = (*LANDED, *DERIVED)
 """What bronze stores after the feed's columns."""
 
-REASONS = TechnicalColumn("reasons", "VARCHAR[]", "Why the row could not be accepted")
+REASONS = TechnicalColumn("reasons", "VARCHAR[]", "Why it is quarantined")
 REASON_CODES = TechnicalColumn(
-    "reason_codes", "VARCHAR[]", "A code for each reason, which stays the same when its words change"
+    "reason_codes", "VARCHAR[]", "A code per reason, in the same order; it stays if the reason is reworded"
 )
 WHY = (REASONS, REASON_CODES)
 """Why a row is in quarantine, the reasons and their codes in the same order."""
@@ -61,13 +61,15 @@ QUARANTINE = (*BRONZE, *WHY)
 """What a quarantine table stores after the feed's columns."""
 
 WINNER = tuple(
-    replace(column, name=f"by_{column.name}", description=f"{column.description}: of the row that counts")
+    replace(column, name=f"by_{column.name}", description=f"{column.description}, of the row that counts")
     for column in ORIGIN
 )
 SUPERSEDED = (
     *ORIGIN,
     READ_ON,
-    TechnicalColumn("kind", "VARCHAR", "duplicate (the same content once more) or superseded (by a later version)"),
+    TechnicalColumn(
+        "kind", "VARCHAR", "duplicate (the content of another row) or superseded (replaced by a later version)"
+    ),
     *WINNER,
 )
 """What a table of superseded rows stores."""

@@ -4,7 +4,12 @@ Publishing makes these tables with these columns in this order, and the data dic
 layers are declared by their contracts, and the queries of most views by the tables beside which they are listed.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+from ecom_assets.landing.provenance import QUARANTINE as QUARANTINE_COLUMNS
+from ecom_assets.landing.provenance import SUPERSEDED as SUPERSEDED_COLUMNS
+from ecom_assets.landing.provenance import TechnicalColumn
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,10 @@ class PublishedView(PublishedTable):
 
 def _columns(*columns: tuple[str, str, str]) -> tuple[PublishedColumn, ...]:
     return tuple(PublishedColumn(*column) for column in columns)
+
+
+def _technical(columns: Iterable[TechnicalColumn]) -> tuple[PublishedColumn, ...]:
+    return tuple(PublishedColumn(column.name, column.sql_type, column.description) for column in columns)
 
 
 _TABLE = ("table_name", "VARCHAR", "Table with its layer, e.g. gold.fact_sales")
@@ -163,39 +172,17 @@ PUBLISHED = PublishedTable(
 
 LEDGER = (DAYS, AMOUNTS, STALE, FILES, ARRIVALS, COLUMN_LINEAGE, PUBLISHED)
 
-_RECORD = (
-    ("arrived_on", "DATE", "Arrival day"),
-    ("source_file", "VARCHAR", "File it came in"),
-    ("record", "BIGINT", "Number of its record in the file"),
-)
-
 QUARANTINE = TablesByFeed(
     "quarantine.*",
     "One row per quarantined row, with the columns of the feed as sent.",
-    _columns(
-        *_RECORD,
-        ("unknown_columns", "VARCHAR", "Names of columns that the feed does not declare"),
-        ("problem", "VARCHAR", "Why the record cannot be read; null if it can"),
-        ("raw_record", "VARCHAR", "The record's text, if it cannot be read"),
-        ("event_on", "DATE", "Event day; null if unknown, outside the calendar or after the arrival day and the next"),
-        ("read_on", "DATE", "Day of silver that reads it: the event day, or the arrival day if there is none"),
-        ("key_hash", "UBIGINT", "Hash of its primary key; null if a part of it is missing"),
-        ("reasons", "VARCHAR[]", "Why it is quarantined"),
-    ),
+    _technical(QUARANTINE_COLUMNS),
     has_feed_columns=True,
 )
 
 SUPERSEDED = TablesByFeed(
     "superseded.*",
     "One row per bronze row that was superseded by another row with its key.",
-    _columns(
-        *_RECORD,
-        ("read_on", "DATE", "Day of silver that reads it"),
-        ("kind", "VARCHAR", "duplicate (the content of another row) or superseded (replaced by a later version)"),
-        ("by_arrived_on", "DATE", "Arrival day of the row that counts"),
-        ("by_source_file", "VARCHAR", "File of the row that counts"),
-        ("by_record", "BIGINT", "Record of the row that counts"),
-    ),
+    _technical(SUPERSEDED_COLUMNS),
 )
 
 DAILY_QUALITY = PublishedView(

@@ -89,7 +89,7 @@ with snapshot.open_snapshot(path) as con:
 assert quarantine.bad_days(path) == []
 print(*sys.modules)
 """
-OURS = {"serving", "days", "errors", "sql"}
+OURS = {"serving", "landing", "days", "errors", "sql"}
 HEAVY = {"click", "dagster", "filelock", "narwhals", "numpy", "pandas", "pandera", "polars", "pyarrow", "pydantic"}
 
 
@@ -102,3 +102,4 @@ def test_a_reader_loads_neither_dagster_nor_frames_nor_the_core(snapshot):
 
     assert {name for name, *_ in loaded} & HEAVY == set()
     assert {inner[0] for name, *inner in loaded if name == "ecom_assets" and inner} == OURS
+    assert [inner for name, *inner in loaded if inner[:1] == ["landing"]] == [["landing"], ["landing", "provenance"]]
