@@ -41,8 +41,8 @@ class Window:
             raise ValueError(f"“{text}” is not a valid window. Write 2024-01-01 or 2024-01-01..2024-01-31.") from error
 
 
-def stretches(days: Iterable[dt.date]) -> list[Window]:
-    """The days as few windows as possible, in order."""
+def contiguous(days: Iterable[dt.date]) -> list[Window]:
+    """Returns the contiguous ranges of days: as few windows as possible, in order."""
     found: list[Window] = []
     for day in sorted(set(days)):
         if found and day - found[-1].last == ONE_DAY:

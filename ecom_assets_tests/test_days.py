@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecom_assets.days import ONE_DAY, Reach, Window, around, history, same_day, since, stretches, trailing
+from ecom_assets.days import ONE_DAY, Reach, Window, around, contiguous, history, same_day, since, trailing
 
 YEAR = Window.parse("2024-01-01..2024-12-31")
 _days = st.dates(dt.date(2023, 12, 1), dt.date(2024, 1, 31))
@@ -45,8 +45,8 @@ def test_what_is_no_window_is_refused_with_an_example(text):
 
 
 @given(st.lists(_days))
-def test_stretches_hold_each_day_once_and_never_touch(days):
-    found = stretches(days)
+def test_contiguous_ranges_contain_each_day_once_and_never_touch(days):
+    found = contiguous(days)
 
     assert [day for window in found for day in window] == sorted(set(days))
     assert all(later.first - earlier.last > ONE_DAY for earlier, later in itertools.pairwise(found))

@@ -197,7 +197,7 @@ WRONG_IN_EVERY_RUN = [
 """The mutant's clean run is wrong in the same way: found by comparison with a clean run of the sound code."""
 
 FOUND_BY_TESTS_OF_WRITING = [
-    Mutant("last good rows are not kept", "hold_old_rows", "insert into {held} by name", "from {held} limit 0; --"),
+    Mutant("last good rows are not kept", "keep_last_good", "insert into {last_good}", "from {last_good} limit 0; --"),
     Mutant("what is made of a bad day is not blocked at once", "conclude", "store.catalog if bad else ()", "()"),
     Mutant("the gate is open for failed inputs", "gate", "not state.is_good", "False"),
     Mutant("rows are not counted", "_check_conservation", "if not accepted:", "if True:"),

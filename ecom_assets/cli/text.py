@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ecom_assets import settings
-from ecom_assets.days import stretches
+from ecom_assets.days import contiguous
 
 if TYPE_CHECKING:
     from ecom_assets.quality.detection import Detection
@@ -21,7 +21,7 @@ def stale_days(found: "Sequence[StaleDay]") -> Iterator[str]:
     for item in found:
         reasons.setdefault((item.table, item.why), []).append(item.day)
     for (table, why), days in reasons.items():
-        yield f"{table:32} {', '.join(map(str, stretches(days)))}: {why}"
+        yield f"{table:32} {', '.join(map(str, contiguous(days)))}: {why}"
     yield f"{len(found)} table-days are stale." if found else "Nothing is stale."
 
 

@@ -18,7 +18,7 @@ from urllib.error import HTTPError
 import dagster as dg
 
 from ecom_assets import settings
-from ecom_assets.days import State, stretches
+from ecom_assets.days import State, contiguous
 from ecom_assets.orchestration._dagster import cause_of_failure, verdicts_before
 from ecom_assets.orchestration.assets import CONTRACT, STATE
 
@@ -66,7 +66,7 @@ def alerts_of(
     def alert(name: str, severity: Severity, what: str, failed: Sequence[dg.AssetCheckEvaluation] = ()) -> Alert:
         days = {dt.date.fromisoformat(verdict.partition) for verdict in failed if verdict.partition}
         rows = sum((Counter(_offending(verdict)) for verdict in failed), Counter[str]())
-        windows = tuple(map(str, stretches(days)))
+        windows = tuple(map(str, contiguous(days)))
         at = ended_at.isoformat(timespec="seconds")
         return Alert(f"{run.run_id}:{name}", at, severity, run.job_name, run.run_id, what, windows, dict(rows))
 

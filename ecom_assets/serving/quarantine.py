@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from ecom_assets.days import GOOD, Window, stretches
+from ecom_assets.days import GOOD, Window, contiguous
 from ecom_assets.errors import UserError
 from ecom_assets.landing.provenance import ORIGIN, PROBLEM, RAW_RECORD, column_list
 from ecom_assets.serving.interface import QUARANTINE
@@ -67,7 +67,7 @@ def bad_days(snapshot: Path) -> list[BadDays]:
                    list(day), case state when 'failed' then 1 when 'blocked' then 2 else 3 end as place
             from ledger.days where state not in {GOOD} or made_without is not null group by all
             order by place, table_name, min(day)""").fetchall()
-    return [BadDays(table, state, why, stretches(days)) for table, state, why, days, _ in found]
+    return [BadDays(table, state, why, contiguous(days)) for table, state, why, days, _ in found]
 
 
 def reason_counts(snapshot: Path, table: str | None = None) -> list[ReasonCount]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 
-from ecom_assets.days import stretches
+from ecom_assets.days import contiguous
 from ecom_assets.serving.report import Figure, Report, Trust, Unit, counted
 
 REASONS_SHOWN = 3
@@ -23,9 +23,9 @@ def render(report: Report) -> str:
         table = [row[:-2] for row in table]
     lines = [f"The shop, {report.period}", "", *_aligned(table), ""]
     if report.missing:
-        lines.append(f"Without the rows of some tables: {', '.join(map(str, stretches(report.missing)))}.")
+        lines.append(f"Without the rows of some tables: {', '.join(map(str, contiguous(report.missing)))}.")
     if report.unreconciled:
-        lines.append(f"Do not reconcile: {', '.join(map(str, stretches(report.unreconciled)))}. Why: ecom bad.")
+        lines.append(f"Do not reconcile: {', '.join(map(str, contiguous(report.unreconciled)))}. Why: ecom bad.")
     return "\n".join([*lines, *_trust_lines(report.trust)])
 
 

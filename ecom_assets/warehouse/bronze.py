@@ -27,7 +27,7 @@ def stale_bronze(store: Store, only: Collection[str] | None) -> list[StaleDay]:
         return []
     recorded = records.recorded_inputs(store.con, tables)
     happened = happened_days(store.con, bronze)
-    # A folder of a day to come, as a mistyped year makes it, says nothing of the days before it.
+    # A folder of a day to come, as a mistyped year makes it, does not concern the days before it.
     tomorrow = store.now().date() + ONE_DAY
     until_now = Window(store.calendar.first, min(store.calendar.last, max(store.calendar.first, tomorrow)))
     found = unread(store.zone, bronze, recorded, until_now, tables, happened=happened)
@@ -39,7 +39,7 @@ def stale_bronze(store: Store, only: Collection[str] | None) -> list[StaleDay]:
 
 
 def write_bronze(store: Store, declaration: Declaration, window: Window) -> list[DayResult]:
-    """Read the files of the arrival days. Rows of files that vanished stay, and are derived anew."""
+    """Read the files of the arrival days. Rows of files that are gone stay, with derived columns computed anew."""
     con, zone, feed = store.con, store.zone, declaration.feed_name
     table = stored(declaration)
     arrivals = zone.arrivals(feed, window.first, window.last, store.calendar.first)
@@ -54,7 +54,7 @@ def write_bronze(store: Store, declaration: Declaration, window: Window) -> list
             if present:
                 con.execute(f"delete from {table.name} where {ours} and (arrived_on, source_file) in ({present})")
             store.on_step("rows deleted")
-            _derive_anew(store, declaration, ours)
+            _derive_again(store, declaration, ours)
             if fresh := [file for file in files if file.duplicate_of is None]:
                 landed = reading.read(con, fresh, list(declaration.feed_contract.columns))
                 rows = store.bronze_query(declaration)
@@ -66,8 +66,8 @@ def write_bronze(store: Store, declaration: Declaration, window: Window) -> list
             parts = tuple(slices.get(day, ()))
             silent = not arrivals[day] and not parts and zone.is_due(feed, day, store.calendar.first)
             notes = [f"{name} replaced the rows read from it before" for on, name in replaced if on == day]
-            twins = [file for file in arrivals[day] if file.duplicate_of]
-            notes += [f"{file.name} is the same as {file.duplicate_of} and counts once" for file in twins]
+            duplicates = [file for file in arrivals[day] if file.duplicate_of]
+            notes += [f"{file.name} is the same as {file.duplicate_of} and counts once" for file in duplicates]
             row_count = sum(part.row_count for part in parts)
             result = DayResult(
                 day,
@@ -85,15 +85,15 @@ def write_bronze(store: Store, declaration: Declaration, window: Window) -> list
     return results
 
 
-def _derive_anew(store: Store, declaration: Declaration, which: str) -> None:
-    """Work out again, by the settings of now, when rows happened whose file is gone."""
+def _derive_again(store: Store, declaration: Declaration, which: str) -> None:
+    """Compute again, by the present settings, the event days and keys of rows whose file is gone."""
     table = stored(declaration).name
     if not store.count(f"select count(*) from {table} where {which}"):
         return
-    derived = ", ".join(f"{name} = anew.{name}" for name in sql_types(DERIVED))
-    same = " and ".join(f"standing.{name} = anew.{name}" for name in sql_types(ORIGIN))
+    derived = ", ".join(f"{name} = derived.{name}" for name in sql_types(DERIVED))
+    same = " and ".join(f"stored.{name} = derived.{name}" for name in sql_types(ORIGIN))
     rows = store.bronze_query(declaration, f"(from {table} where {which})")
-    store.con.execute(f"update {table} as standing set {derived} from ({rows}) as anew where {same}")
+    store.con.execute(f"update {table} as stored set {derived} from ({rows}) as derived where {same}")
 
 
 def _bronze_slices(

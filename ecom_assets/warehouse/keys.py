@@ -37,7 +37,7 @@ def watched_keys(store: Store, declaration: Declaration, window: Window) -> Iter
     some_gone = store.count(f"select count(*) from ({gone})")
     for other, column in referring:
         value, name = stripped(quoted(column.name)), literal(column.name)
-        # What a row refers to is not known where it was noted before the column referred to anything.
+        # What a row refers to is unknown if it was recorded before the column referred to anything.
         referred, is_unknown = f"refers_to[{name}]", f"map_contains(refers_to, {name}) is distinct from true"
         movable = moved_rows(other.bronze)
         if column.on_same_day:
@@ -45,14 +45,14 @@ def watched_keys(store: Store, declaration: Declaration, window: Window) -> Iter
             touched = f"{movable} and {between('read_on', window)} and {concerned}"
             invalidate(con, other, Cause.REFERENCE_CHANGED, declaration, [touched])
             continue
-        # A row that was not let in before may win over one of another day, even where its own day has no rows.
-        let_in = [f"{movable} and ({is_unknown} or {referred} in ({come}))"]
+        # A waiting row may win over one of another day, even if its own day has no rows.
+        waiting = [f"{movable} and ({is_unknown} or {referred} in ({come}))"]
         if store.stored_types(other.quarantine):
             # Rows that were stored without codes may wait for anything.
             store.ensure(other.quarantine, quarantine(other).columns)
             waits = f"list_contains(reason_codes, {literal(column.missing_reference.code)}) is distinct from false"
-            let_in.append(f"{quarantine(other).name} where {waits} and {value} in ({come})")
-        invalidate(con, other, Cause.REFERENCE_ARRIVED, declaration, let_in)
+            waiting.append(f"{quarantine(other).name} where {waits} and {value} in ({come})")
+        invalidate(con, other, Cause.REFERENCE_ARRIVED, declaration, waiting)
         if some_gone:
             # Bronze, for a row that loses to another or whose day failed may refer to the key too.
             bronze = stored(store.catalog[other.bronze])

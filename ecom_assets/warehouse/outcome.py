@@ -1,10 +1,10 @@
-"""What becomes of a day: whether it may run, how it ends, and which rows it loses where it ends without good ones."""
+"""What becomes of a day: whether it may run, how it ends, and which rows it loses if it ends without good ones."""
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
 
 from ecom_assets.contract import Rule
-from ecom_assets.days import State, Window, stretches
+from ecom_assets.days import State, Window, contiguous
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine.duckdb.tables import quarantine, stored, superseded
 from ecom_assets.sql import among, named_between, quoted
@@ -19,11 +19,11 @@ SAMPLE_ROWS = 5
 def gate(store: Store, declaration: Declaration, window: Window) -> dict[dt.date, str]:
     """The days that must not be written because a same-day input has no good rows, and why."""
     inputs = [read.table for read in declaration.reads if read.reach.is_same_day]
-    standing = states(store.con, inputs, window)
+    recorded = states(store.con, inputs, window)
     closed: dict[dt.date, str] = {}
     for table in inputs:
         for day in window:
-            state = standing.get((table, day))
+            state = recorded.get((table, day))
             if state is None:
                 closed.setdefault(day, f"{table} has not run for {day}: run it first")
             elif not state.is_good:
@@ -32,12 +32,12 @@ def gate(store: Store, declaration: Declaration, window: Window) -> dict[dt.date
 
 
 def good_state(expected: Expectation) -> State:
-    """How a day with good rows ends: final only where nothing of its reach is missing or may still change."""
+    """How a day with good rows ends: final only if nothing of its reach is missing or may still change."""
     return State.PROVISIONAL if expected.missing or expected.unsettled else State.STORED
 
 
 def entry_of(result: DayResult, expected: Expectation, slices: tuple[Slice, ...]) -> Entry:
-    """What the ledger is to say of a day: slices only where its rows are good."""
+    """What is recorded of a day: slices only if its rows are good."""
     return Entry(result, expected.inputs, slices if result.state.is_good else ())
 
 
@@ -50,7 +50,7 @@ def conclude(store: Store, declaration: Declaration, entries: Sequence[Entry]) -
     affected = store.catalog.same_day_downstream([declaration.name]) - {declaration.name}
     for other in store.catalog if bad else ():
         if other.name in affected:
-            for window in stretches(bad):
+            for window in contiguous(bad):
                 _block(store, other, window)
 
 
@@ -61,22 +61,22 @@ def fail(store: Store, declaration: Declaration, day: dt.date, why: str) -> DayR
     if closed := gate(store, declaration, window):
         result = DayResult(day, State.BLOCKED, note=closed[day])
     with store.transaction():
-        conclude(store, declaration, take_rows(store, declaration, [result], window))
+        conclude(store, declaration, remove_rows(store, declaration, [result], window))
     return result
 
 
 def _block(store: Store, declaration: Declaration, window: Window) -> None:
-    """Take the rows of days that a same-day input no longer supports, as running them would."""
+    """Remove the rows of days of which a same-day input is not good, as running them would."""
     closed = gate(store, declaration, window)
     blocked = [DayResult(day, State.BLOCKED, note=why) for day, why in closed.items()]
-    store.record_days(declaration, take_rows(store, declaration, blocked, window))
+    store.record_days(declaration, remove_rows(store, declaration, blocked, window))
 
 
-def take_rows(store: Store, declaration: Declaration, results: Sequence[DayResult], window: Window) -> list[Entry]:
-    """Take the rows of days of a window that are to have none; gives what the ledger is to say of these days."""
+def remove_rows(store: Store, declaration: Declaration, results: Sequence[DayResult], window: Window) -> list[Entry]:
+    """Remove the rows of days of a window that must have none. Returns what is recorded of these days."""
     days = [result.day for result in results]
     store.ensure(declaration.name, stored(declaration).columns)
-    hold_old_rows(store, declaration, days, window)
+    keep_last_good(store, declaration, days, window)
     parts = {declaration.name: stored(declaration)}
     if declaration.from_feed:
         parts |= {declaration.quarantine: quarantine(declaration), declaration.superseded: superseded(declaration)}
@@ -88,19 +88,19 @@ def take_rows(store: Store, declaration: Declaration, results: Sequence[DayResul
     return [entry_of(result, expected[result.day], ()) for result in results]
 
 
-def hold_old_rows(store: Store, declaration: Declaration, days: Iterable[dt.date], window: Window) -> None:
-    """Set the last good rows of days without good rows apart; forget those of the others."""
+def keep_last_good(store: Store, declaration: Declaration, days: Iterable[dt.date], window: Window) -> None:
+    """Keep the last good rows of days without good rows; forget those of the others."""
     if not declaration.contract.layer.holds_last_good:
         return
-    con, table, held = store.con, stored(declaration), quoted(declaration.held)
+    con, table, last_good = store.con, stored(declaration), quoted(declaration.held)
     lost = among(table.day, days)
     good = f"from {table.name} where {lost}"
     if not store.stored_types(declaration.held) and not store.count(f"select count(*) {good}"):
         return
     store.ensure(declaration.held, table.columns)
     newer = f"not {lost} or {table.day} in (select {table.day} {good})"
-    con.execute(f"delete from {held} where {named_between(table.day, window)} and ({newer})")
-    con.execute(f"insert into {held} by name select {table.listed} {good}")
+    con.execute(f"delete from {last_good} where {named_between(table.day, window)} and ({newer})")
+    con.execute(f"insert into {last_good} by name select {table.listed} {good}")
 
 
 def counted(rules: Sequence[Rule], prefix: str) -> str:

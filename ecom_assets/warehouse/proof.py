@@ -1,4 +1,4 @@
-"""The proof that incremental equals rebuild: everything anew over the same landing zone, then compared."""
+"""The proof that incremental equals rebuild: a full rebuild over the same landing zone, then a comparison."""
 
 import logging
 import tempfile
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from ecom_assets.days import Window, stretches
+from ecom_assets.days import Window, contiguous
 from ecom_assets.sql import between, connect, literal, quoted
 from ecom_assets.warehouse.ledger import records
 from ecom_assets.warehouse.repair import RepairStuck
@@ -25,19 +25,19 @@ class Difference:
 
     table: str
     day: str
-    standing: str
+    stored: str
     rebuilt: str
     rows: tuple[str, ...]
 
     def __str__(self) -> str:
-        lines = [f"{self.table} on {self.day}: it is {self.standing}; a full rebuild makes it {self.rebuilt}."]
-        return "\n".join([*lines, *self.rows, "`ecom stale` says what still has to run; else please report this."])
+        lines = [f"{self.table} on {self.day}: it is {self.stored}; a full rebuild makes it {self.rebuilt}."]
+        return "\n".join([*lines, *self.rows, "`ecom stale` lists what still has to run; else please report this."])
 
 
 def settle(session: Session) -> int:
-    """Run what is stale, tables in their order, until nothing is. Gives the number of table-days run.
+    """Run what is stale, tables in their order, until nothing is. Returns the number of table-days run.
 
-    Raises RepairStuck where running changes nothing of what is stale.
+    Raises RepairStuck if running changes nothing of what is stale.
     """
     ran, last = 0, None
     while stale := session.stale():
@@ -46,15 +46,15 @@ def settle(session: Session) -> int:
         last = stale
         tables = {found.table for found in stale}
         first = next(name for name in session.catalog.names if name in tables)
-        for window in stretches(found.day for found in stale if found.table == first):
+        for window in contiguous(found.day for found in stale if found.table == first):
             ran += len(session.run(first, window))
     return ran
 
 
 def rebuild(session: Session, con: duckdb.DuckDBPyConnection) -> Session:
-    """All that a warehouse knows, built in one go on another connection from the same landing zone.
+    """Returns a full rebuild of a warehouse on another connection, from the same landing zone.
 
-    Built are the table-days that it has, and those that it should have because all that they read is there.
+    It has the table-days of the warehouse, and those that the warehouse should have because all their inputs exist.
     """
     con.execute("set TimeZone = 'UTC'")
     other = Session(con, session.catalog, session.zone, session.calendar, session.time_zone, session.strict)
@@ -68,7 +68,7 @@ def rebuild(session: Session, con: duckdb.DuckDBPyConnection) -> Session:
         if declaration.reads:
             days |= set.intersection(*(known[read.table] for read in declaration.reads))
         began = time.perf_counter()
-        for window in stretches(days):
+        for window in contiguous(days):
             other.run(declaration.name, window)
         if days:
             seconds = time.perf_counter() - began
@@ -88,17 +88,17 @@ def verify(session: Session) -> Difference | None:
         path = Path(folder) / "rebuilt.duckdb"
         with connect(path) as con:
             rebuilt = contents(rebuild(session, con))
-        standing = contents(session)
+        stored = contents(session)
         order = {name: n for n, name in enumerate(session.catalog.names)}
         different = sorted(
-            (key for key in standing.keys() | rebuilt.keys() if standing.get(key) != rebuilt.get(key)),
+            (key for key in stored.keys() | rebuilt.keys() if stored.get(key) != rebuilt.get(key)),
             key=lambda key: (order[key[0]], key[1]),
         )
         if not different:
             return None
         table, day = different[0]
         rows = _different_rows(session, path, table, Window.parse(day))
-        there, should = standing.get((table, day), "missing"), rebuilt.get((table, day), "missing")
+        there, should = stored.get((table, day), "missing"), rebuilt.get((table, day), "missing")
         return Difference(table, day, there, should, rows)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ecom_assets.days import Window, stretches
+from ecom_assets.days import Window, contiguous
 from ecom_assets.declaration import Catalog
 from ecom_assets.errors import UserError
 from ecom_assets.warehouse.ledger.records import TableDay
@@ -36,18 +36,18 @@ def runnable(stale: Iterable[Found], days: Window | None) -> list[Found]:
 def plan(
     stale: Iterable[TableDay], catalog: Catalog, good: Container[tuple[str, dt.date]] = frozenset()
 ) -> list[Repair]:
-    """The runs of the next round, oldest days first: one per stretch of consecutive days.
+    """The runs of the next round, oldest days first: one per contiguous range of days.
 
-    A table that is made of a stale one waits for its turn, because only then is it known which of its days
-    changed: it comes along where all that it reads is in the same run or, for every day of the window, stands
-    in `good` as (table, day); otherwise in a later round.
+    A table with a stale input waits for a later round, because only then is it known which days of the input
+    changed: it comes along if all that it reads is in the same run or, for every day of the window, is in
+    `good` as (table, day); otherwise in a later round.
     """
     days: dict[str, set[dt.date]] = {}
     for found in stale:
         days.setdefault(found.table, set()).add(found.day)
     ready = {table: on for table, on in days.items() if not catalog.upstream(table) & days.keys()}
     repairs = []
-    for window in stretches(day for on in ready.values() for day in on):
+    for window in contiguous(day for on in ready.values() for day in on):
         tables = {table for table, on in ready.items() if not on.isdisjoint(window)}
         for declaration in catalog:
             inputs = {read.table for read in declaration.reads} - {declaration.name}

@@ -6,7 +6,7 @@ from typing import Any
 
 import duckdb
 
-from ecom_assets.days import ONE_DAY, Window, stretches
+from ecom_assets.days import ONE_DAY, Window, contiguous
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine.compiling import transformed
 from ecom_assets.engine.duckdb.tables import as_query, check_shape, columns_of
@@ -20,11 +20,11 @@ from ecom_assets.warehouse.tables import write_table
 
 PART_ROWS = 1_000_000
 ERRORS_OF_VALUES = (duckdb.DataError, duckdb.InvalidInputException)
-"""What DuckDB raises for a value: a text that is no number or date, a sum out of range, broken JSON."""
+"""What DuckDB raises for a value: a text that is not a number or date, a sum out of range, broken JSON."""
 
 
 class Session(Store):
-    """What runs, repairs and finds stale the tables of a warehouse."""
+    """Runs and repairs the tables of a warehouse, and finds what is stale."""
 
     def stale(self, only: Collection[str] | None = None) -> list[StaleDay]:
         """The table-days that have to run again; only the first level of what follows from a change."""
@@ -38,11 +38,11 @@ class Session(Store):
         return self.write(declaration, partial(transformed, declaration, inputs, self.catalog), window)
 
     def repair(self, name: str, window: Window) -> list[DayResult]:
-        """Run the days of a window that are stale; of the others, what is recorded, if anything is."""
+        """Run the stale days of a window. Returns what became of all days that have run, now or before."""
         stale = [found.day for found in self.stale(only=[name])]
         recorded = records.recorded_results(self.con, name, window)
-        for stretch in stretches(day for day in stale if day in window):
-            recorded |= {result.day: result for result in self.run(name, stretch)}
+        for part in contiguous(day for day in stale if day in window):
+            recorded |= {result.day: result for result in self.run(name, part)}
         return [recorded[day] for day in window if day in recorded]
 
     def write(self, declaration: Declaration, transform: Callable[[], Any], window: Window) -> list[DayResult]:
@@ -52,7 +52,7 @@ class Session(Store):
         files, nor for a window that is cut, whose parts are read and transformed one by one.
 
         A window of many rows is written in parts, a transaction each, so that memory does not grow with it. A window
-        that a value makes impossible to compute, a text that is no number or date or a sum out of range, is halved
+        that a value makes impossible to compute, a text that is not a number or date or a sum out of range, is halved
         until only the days that need the value fail. An error of a transform itself, as one that computes in memory
         raises it, ends the step.
         """
@@ -71,7 +71,7 @@ class Session(Store):
         return [result for part in parts for result in self.run(declaration.name, part)]
 
     def _parts(self, declaration: Declaration, window: Window) -> list[Window]:
-        """The window cut where it comes to more than PART_ROWS rows of an input.
+        """The window in parts of at most about PART_ROWS rows of an input.
 
         No part is shorter than the table's reach, for then it would read more days around it than its own. Inputs
         that are read without end do not count.

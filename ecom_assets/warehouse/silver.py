@@ -61,7 +61,7 @@ def write_from_feed(store: Store, declaration: Declaration, rows: str, window: W
 
 
 def _stage(store: Store, declaration: Declaration, rows: str) -> None:
-    """Temporary tables: `staged` with the reasons against each row, `losers` with who beat them."""
+    """Temporary tables: `staged` with the reasons against each row, `losers` with the rows that supersede them."""
     con, promise, table = store.con, declaration.contract, stored(declaration)
     day = table.day
     broken = [(quoted(f"broken {n}"), _sql(rule.complaint)) for n, rule in enumerate(promise.hard_rules)]
@@ -72,7 +72,7 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
     con.execute(f"""
         create or replace temp table staged as
         select *, hash({table.key}) as key, {content_hash(declaration)} as content, null::{REASONS_TYPE} as waits_for,
-               false as is_beaten
+               false as is_superseded
         from (select {typed}{soft},
                      case when problems is not null then problems
                           when {some} then list_filter([{listed}], lambda x: x is not null) end as reasons
@@ -107,7 +107,7 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
                        filter (reasons is null) over one as winner
             from ranked window one as (partition by {table.key}))
         where place > winning_place""")
-    con.execute("update staged set is_beaten = true, reasons = null where rowid in (select staged_row from losers)")
+    con.execute("update staged set is_superseded = true, reasons = null where rowid in (select staged_row from losers)")
 
 
 def _rank(declaration: Declaration) -> str:
@@ -117,33 +117,34 @@ def _rank(declaration: Declaration) -> str:
     return f"row_number() over (partition by {key} order by {version}arrived_on desc, source_file desc, record desc)"
 
 
-def _mended(store: Store, declaration: Declaration) -> dict[dt.date, int]:
-    """How many of the rows of each day that are set aside count no more: a better one of their key stands."""
+def _corrected(store: Store, declaration: Declaration) -> dict[dt.date, int]:
+    """How many bad rows of each day do not count: those superseded by a correction, a better row of their key."""
     table = stored(declaration)
     return dict(
         store.con.execute(f"""
             with ranked as (
-                select {table.day} as on_day, reasons, is_beaten, {table.key},
+                select {table.day} as on_day, reasons, is_superseded, {table.key},
                        {_rank(declaration)} as place
                 from staged where key in (select key from staged where reasons is not null)),
-            mended as (
+            corrected as (
                 select on_day from ranked
                 qualify reasons is not null
-                    and place > min(place) filter (reasons is null and not is_beaten) over (partition by {table.key}))
-            select on_day, count(*) from mended group by all""").fetchall()
+                    and place > min(place) filter (reasons is null and not is_superseded)
+                        over (partition by {table.key}))
+            select on_day, count(*) from corrected group by all""").fetchall()
     )
 
 
 def _judge_days(
     store: Store, declaration: Declaration, window: Window, closed: Mapping[dt.date, str]
 ) -> list[DayResult]:
-    """Each day passes while the share of its bad rows is tolerable: of those that nothing beats or mends."""
+    """Each day passes while the share of its bad rows is tolerable: of those that are not superseded."""
     con, promise = store.con, declaration.contract
     day = stored(declaration).day
     counts = {
         on: rest
         for on, *rest in con.execute(
-            f"select {day}, count(*), count(reasons), count(*) filter (is_beaten)"
+            f"select {day}, count(*), count(reasons), count(*) filter (is_superseded)"
             f"{counted(promise.soft_rules, 'warned')} from staged group by all"
         ).fetchall()
     }
@@ -159,15 +160,15 @@ def _judge_days(
     def is_too_much(left: int, of: int) -> bool:
         return left > 0 and left / of > tolerated
 
-    may_fail = any(is_too_much(bad, rows - beaten) for rows, bad, beaten, *_ in counts.values())
-    mended = _mended(store, declaration) if may_fail else {}
+    may_fail = any(is_too_much(bad, rows - superseded) for rows, bad, superseded, *_ in counts.values())
+    corrected = _corrected(store, declaration) if may_fail else {}
     results = []
     for on in window:
-        rows, bad, beaten, *warned = counts.get(on, (0, 0, 0, *(0 for _ in promise.soft_rules)))
+        rows, bad, superseded, *warned = counts.get(on, (0, 0, 0, *(0 for _ in promise.soft_rules)))
         if on in closed:
             results.append(DayResult(on, State.BLOCKED, note=closed[on]))
             continue
-        left, of = bad - mended.get(on, 0), rows - beaten - mended.get(on, 0)
+        left, of = bad - corrected.get(on, 0), rows - superseded - corrected.get(on, 0)
         failed = is_too_much(left, of)
         note = f"{left} of {of} rows are quarantined, more than the {tolerated:.1%} tolerated" if failed else ""
         results.append(
@@ -179,7 +180,7 @@ def _judge_days(
                 broken=dict(list(reasons.get(on, {}).items())[:20]),
                 warned={r.sentence: n for r, n in zip(promise.soft_rules, warned, strict=True) if n},
                 samples=samples.get(on, ()),
-                checked_count=rows - beaten,
+                checked_count=rows - superseded,
             )
         )
     return results
@@ -210,7 +211,7 @@ def _place_rows(
     store.on_step("rows deleted")
     con.execute(
         f"insert into {table.name} ({table.listed}) select {table.listed} from staged "
-        f"where reasons is null and not is_beaten "
+        f"where reasons is null and not is_superseded "
         f"and {named_between(table.day, window)} and {among(table.day, accepted)}"
     )
     store.on_step("accepted rows inserted")
@@ -229,9 +230,9 @@ def _place_rows(
 
 
 def _check_conservation(store: Store, declaration: Declaration, window: Window, accepted: list[dt.date]) -> None:
-    """Bronze rows = rows given by transform = accepted + quarantined + superseded, per day and row, where they stand.
+    """Bronze rows = rows given by transform = accepted + quarantined + superseded, per day and row.
 
-    Their number is held against the ledger's; which rows they are, by the sum of their places' hashes, against bronze.
+    Their number is compared with the ledger's; which rows they are, by the sum of hashes of their origins, with bronze.
     """
     if not accepted:
         return

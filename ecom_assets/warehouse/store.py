@@ -1,4 +1,4 @@
-"""The warehouse as a run has it in hand: its connection, the code of its tables, and what a window of them reads."""
+"""The warehouse as a run uses it: its connection, the code of its tables, and what a window of them reads."""
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -47,7 +47,7 @@ class Store:
     """Called with the name of each step of a write; tests make it fail there."""
 
     def __post_init__(self) -> None:
-        self._standing: dict[str, dict[str, str]] | None = None
+        self._stored: dict[str, dict[str, str]] | None = None
         prepare(self.con)
         self._kept = take_compiled(self.con, self.catalog)
 
@@ -61,28 +61,28 @@ class Store:
             record_totals(self.con, declaration, good, self.run_id, now)
 
     def stored_types(self, table: str) -> Mapping[str, str]:
-        """Column to SQL type of a table that stands in the warehouse; empty where there is none."""
+        """Column to SQL type of a table of the warehouse; empty if it does not exist."""
         return self._known_tables().get(table, {})
 
     def _known_tables(self) -> dict[str, dict[str, str]]:
-        if self._standing is None:
-            self._standing = stored_types(self.con)
-        return self._standing
+        if self._stored is None:
+            self._stored = stored_types(self.con)
+        return self._stored
 
     def count(self, query: str) -> int:
-        """The one number that a query gives."""
+        """Returns the one number that a query gives."""
         return int(self.con.execute(query).fetchall()[0][0])
 
     def ensure(self, table: str, columns: Mapping[str, str]) -> None:
-        """Make a table, or add the columns it lacks. Raises ShapeError where a type has changed."""
-        standing = self.stored_types(table)
-        if standing != columns:
-            ensure_table(self.con, table, columns, standing)
-            self._known_tables()[table] = {**standing, **columns}
+        """Make a table, or add the columns it lacks. Raises ShapeError if a type has changed."""
+        stored = self.stored_types(table)
+        if stored != columns:
+            ensure_table(self.con, table, columns, stored)
+            self._known_tables()[table] = {**stored, **columns}
 
     @cached_property
     def codes(self) -> "_Codes":
-        """Table to the hash of its code, worked out when asked for."""
+        """Table to the hash of its code, computed when asked for."""
         return _Codes(self._code)
 
     def _code(self, name: str) -> int:
@@ -128,7 +128,7 @@ class Store:
         return Query(self.con, self._read_query(declaration, read, window))
 
     def unconserved(self, declaration: Declaration, rows: str, window: Window) -> str | None:
-        """SQL: day, column, sum and due sum where rows do not sum to what they have to; None where none have to."""
+        """SQL: day, column, sum and due sum where rows do not sum to what they have to; None if none have to."""
         sql = compiled(declaration, self.catalog).conserved
         reads = {str(r.parameter): self._read_query(declaration, r, window) for r in declaration.conserved_reads}
         return over({"rows_to_judge": rows, **reads}, sql) if sql else None
@@ -148,7 +148,7 @@ class Store:
                 yield
                 self.on_step("before commit")
         except BaseException:
-            self._standing = None
+            self._stored = None
             raise
         self.on_step("after commit")
 
@@ -170,5 +170,5 @@ def _settings_of_code(time_zone: str, calendar: Window, strict: bool) -> str:
 
 
 def made_of(time_zone: str, calendar: Window, strict: bool) -> str:
-    """What tells that the code of a table or its settings may have changed: it is the same while none has."""
+    """Returns a text that is the same while neither the code of the tables nor their settings change."""
     return f"{compiling.made_of()} {_settings_of_code(time_zone, calendar, strict)}"

@@ -15,7 +15,7 @@ from ecom_assets.engine.duckdb.tables import Stored, stored
 from ecom_assets.sql import among, quoted
 from ecom_assets.warehouse.ledger.records import DayResult, Slice
 from ecom_assets.warehouse.ledger.staleness import expectations
-from ecom_assets.warehouse.outcome import SAMPLE_ROWS, conclude, counted, entry_of, gate, good_state, hold_old_rows
+from ecom_assets.warehouse.outcome import SAMPLE_ROWS, conclude, counted, entry_of, gate, good_state, keep_last_good
 from ecom_assets.warehouse.store import Store
 
 UNIQUE = "The primary key is unique."
@@ -86,11 +86,11 @@ def _replace_rows(
     con, table = store.con, stored(declaration)
     store.ensure(declaration.name, table.columns)
     store.on_step("before delete")
-    hold_old_rows(store, declaration, without, window)
+    keep_last_good(store, declaration, without, window)
     con.execute(f"delete {table.rows_in(window)}")
     store.on_step("rows deleted")
-    # Not `between`: DuckDB would compare it with the least and greatest day that an input has held, and not compute
-    # what it finds to be empty. Whether a value fails a day must not depend on what stood there before.
+    # Not `between`: DuckDB would compare it with the least and greatest day that an input has had, and not compute
+    # what it finds to be empty. Whether a value fails a day must not depend on what was stored there before.
     days_in = f"{table.day} - date '{window.first}' between 0 and {len(window) - 1}"
     wanted = f"{days_in} and not {among(table.day, without)}"
     con.execute(f"insert into {table.name} ({table.listed}) select {table.listed} from ({rows}) where {wanted}")
@@ -101,7 +101,7 @@ def _replace_rows(
 
 
 def _verdicts(store: Store, declaration: Declaration, window: Window) -> dict[dt.date, tuple[DayResult, Slice]]:
-    """Contract, counts and content of what now stands there: one aggregate over the window."""
+    """Contract, counts and content of the rows that were inserted: one aggregate over the window."""
     con, promise, table = store.con, declaration.contract, stored(declaration)
     day = table.day
     written = f"select *, {content_hash(declaration)} as {quoted('row hash')} {table.rows_in(window)}"

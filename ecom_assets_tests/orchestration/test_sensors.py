@@ -214,7 +214,7 @@ def test_without_a_snapshot_nothing_is_stale(stale_days: Ticks) -> None:
     assert stale_days() == []
 
 
-def test_a_stretch_of_stale_days_is_one_run(zone: Zone, stale_days: Ticks) -> None:
+def test_a_contiguous_range_of_stale_days_is_one_run(zone: Zone, stale_days: Ticks) -> None:
     publish(zone, stale=[("silver.orders", day) for day in JANUARY])
 
     requests = stale_days()

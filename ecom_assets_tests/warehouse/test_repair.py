@@ -73,7 +73,7 @@ def test_what_lacks_an_input_stays_out_until_that_has_run() -> None:
     ]
 
 
-def test_a_table_runs_only_in_the_stretches_in_which_it_is_stale() -> None:
+def test_a_table_runs_only_in_the_ranges_of_days_in_which_it_is_stale() -> None:
     repairs = plan(stale("silver.orders", 1) + stale("silver.visits", 5), SHOP)
 
     assert [sorted(repair.tables) for repair in repairs] == [["gold.customers", "silver.orders"], ["silver.visits"]]
