@@ -220,7 +220,7 @@ class TinyShop:
     def everything(self) -> dict[str, list[Any]]:
         """All rows of all tables but for when and by which run they were written."""
         tables = self.rows("select schema_name, table_name from duckdb_tables() where not temporary")
-        hidden = {"written_at", "replaced_at", "told_at", "run_id"}
+        hidden = {"written_at", "replaced_at", "recorded_at", "run_id"}
         everything = {}
         for schema, table in tables:
             columns = self.con.sql(f"from {schema}.{table}").columns

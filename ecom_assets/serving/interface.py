@@ -114,7 +114,7 @@ AMOUNTS = PublishedTable(
         _DAY,
         ("amount", "DECIMAL(38,4)", "Total: the sum of the table's amount column on the day"),
         _RUN,
-        ("told_at", "TIMESTAMP", "When the run recorded it, UTC"),
+        ("recorded_at", "TIMESTAMP", "When the run recorded it, UTC"),
     ),
 )
 
@@ -236,7 +236,7 @@ WITH counted AS (
         coalesce(sum(row_count) FILTER (arrived_on - event_on > 2), 0) AS over_48
     FROM ledger.arrivals GROUP BY ALL
 ), amounts AS (
-    SELECT table_name, day, arg_max(amount, told_at) - arg_min(amount, told_at) AS restated_amount
+    SELECT table_name, day, arg_max(amount, recorded_at) - arg_min(amount, recorded_at) AS restated_amount
     FROM ledger.amounts GROUP BY ALL
 )
 SELECT

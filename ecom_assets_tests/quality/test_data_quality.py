@@ -75,9 +75,9 @@ def test_freshness_counts_from_the_end_of_the_business_day_where_the_shop_is(day
 def test_the_restated_amount_is_what_is_told_now_less_what_was_told_first():
     with connect() as con:
         ledger(con, ("kpi.daily_sales", "2024-01-01", "stored", 1, 0), *GOOD)
-        for told_at, amount in [("2024-01-02", "100.00"), ("2024-01-09", "80.05"), ("2024-01-03", "250.00")]:
+        for recorded_at, amount in [("2024-01-02", "100.00"), ("2024-01-09", "80.05"), ("2024-01-03", "250.00")]:
             con.execute(
-                "insert into ledger.amounts values ('kpi.daily_sales', '2024-01-01', ?, '', ?)", [amount, told_at]
+                "insert into ledger.amounts values ('kpi.daily_sales', '2024-01-01', ?, '', ?)", [amount, recorded_at]
             )
         query = "select restated_amount from kpi.daily_quality order by table_name"
 

@@ -49,6 +49,7 @@ MIGRATIONS = (
     drop table ledger.pokes;
     """,
     "alter table ledger.moves rename column leans_on to refers_to;",
+    "alter table ledger.amounts rename column told_at to recorded_at;",
 )
 """Migration n, counted from 1, makes schema version n of n - 1.
 

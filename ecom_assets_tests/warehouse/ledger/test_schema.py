@@ -86,6 +86,16 @@ def test_what_moved_rows_refer_to_is_kept(con):
     assert con.execute("select record, refers_to['order_id'] from ledger.moves").fetchall() == [(1, "7")]
 
 
+def test_totals_are_kept_with_their_time(con):
+    before_versions(con, 4)
+    con.execute("insert into ledger.amounts (amount, told_at) values (7, '2024-03-02')")
+
+    prepare(con)
+
+    totals = con.execute("select amount::int, recorded_at::varchar from ledger.amounts").fetchall()
+    assert totals == [(7, "2024-03-02 00:00:00")]
+
+
 def test_only_the_migrations_that_a_ledger_lacks_are_run(con, monkeypatch):
     prepare(con)
     monkeypatch.setattr(

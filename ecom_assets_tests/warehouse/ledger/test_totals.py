@@ -9,7 +9,7 @@ from ecom_assets_tests.tiny_shop import days, on, order
 
 def test_a_total_is_recorded_at_first_and_when_it_is_restated(shop):
     def recorded() -> list[tuple[int, Decimal]]:
-        return shop.rows(f"select day - date '{on(0)}', amount from ledger.amounts order by told_at, day")
+        return shop.rows(f"select day - date '{on(0)}', amount from ledger.amounts order by recorded_at, day")
 
     assert recorded() == [(0, 10), (1, 10), (2, 10)]
 
@@ -28,4 +28,5 @@ def test_a_failed_day_restates_no_total(shop):
     shop.land_orders(1, order(2, 1, amount=30, version=2))
     settle(shop.session)
 
-    assert shop.rows("select amount from ledger.amounts where day = '2024-03-02' order by told_at") == [(10,), (30,)]
+    totals = shop.rows("select amount from ledger.amounts where day = '2024-03-02' order by recorded_at")
+    assert totals == [(10,), (30,)]
