@@ -4,7 +4,7 @@ from functools import cache
 
 import dagster as dg
 
-from ecom_assets import catalog, settings
+from ecom_assets import catalog, own, settings
 from ecom_assets.orchestration.assets import partitions_of
 from ecom_assets.orchestration.executor import verdict_executor
 from ecom_assets.orchestration.io_manager import Warehouse
@@ -18,13 +18,14 @@ from ecom_assets.settings import Settings
 
 @cache
 def build(known: Settings) -> dg.Definitions:
-    """The definitions of all tables for the calendar and time zone of these settings."""
+    """The definitions of all tables for the calendar and time zone of these settings, and of the assets in `own`."""
     tables = catalog.tables()
     return dg.Definitions(
         assets=[
             landing_asset(tables, partitions_of(known.calendar, known.time_zone)),
             *catalog.assets(known.calendar, known.time_zone),
             *quality_assets(tables),
+            *dg.load_assets_from_package_module(own),
         ],
         jobs=JOBS,
         schedules=schedules(known.time_zone),

@@ -19,8 +19,6 @@ DECLARED = {
 }
 NOT_IMPORTED = {
     "dagster-dg-cli": "the command `dg`",
-    "dagster-duckdb": "needed by dagster-duckdb-pandas",
-    "dagster-duckdb-pandas": "users' own assets with pandas frames",
     "dagster-graphql": "the web server's API",
     "dagster-webserver": "the UI",
     "tzdata": "read by zoneinfo where the system has no time zones",

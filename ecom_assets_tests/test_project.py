@@ -51,7 +51,8 @@ MAY_IMPORT = {
         "sources",
         "warehouse",
     },
-    "definitions": {"catalog", "orchestration", "settings"},
+    "own": {*CORE, "expressions", "orchestration", "settings"},
+    "definitions": {"catalog", "orchestration", "own", "settings"},
     "cli": {*CORE, "catalog", "definitions", "documentation", "landing", "orchestration", "publishing", "quality"}
     | {"serving", "settings", "shop", "sources", "warehouse"},
 }

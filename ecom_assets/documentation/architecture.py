@@ -49,6 +49,7 @@ A run goes through these parts in this order:
 | stored table-days | what is stale, and why | `warehouse/ledger/staleness.py` |
 | what is stale | the runs that repair it | `warehouse/repair.py` |
 | a run of Dagster | reads and writes of the warehouse | `orchestration/io_manager.py` |
+| a user's own asset | frames of our tables, and a table of its own | `orchestration/plain.py` |
 | the warehouse | the snapshot that everybody reads | `publishing/snapshot.py` |
 
 ## Where is, where would go

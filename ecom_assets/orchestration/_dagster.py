@@ -17,6 +17,7 @@ from dagster._core.execution.retries import RetryMode
 from dagster._core.executor.base import Executor
 from dagster._core.executor.in_process import InProcessExecutor
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+from dagster._core.storage.db_io_manager import DbIOManager, DbTypeHandler, TablePartitionDimension, TableSlice
 from dagster._core.storage.event_log import SqlEventLogStorage, SqliteEventLogStorage
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
@@ -24,11 +25,15 @@ from dagster._serdes import ConfigurableClassData, deserialize_value
 from sqlalchemy.pool import StaticPool
 
 __all__ = [
+    "DbIOManager",
+    "DbTypeHandler",
     "Executor",
     "HeldOpenEventLogStorage",
     "InProcessExecutor",
     "RetryMode",
     "Step",
+    "TablePartitionDimension",
+    "TableSlice",
     "UnresolvedAssetJobDefinition",
     "cause_of_failure",
     "keep_partitions",

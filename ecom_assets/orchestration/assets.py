@@ -66,10 +66,10 @@ def _asset(declaration: Declaration, partitions: dg.PartitionsDefinition) -> dg.
         if read.parameter
     }
     text, about = declaration.contract.description, metadata.about_table(declaration, source)
-    outs = {"rows": _out(declaration, key, text, about)}
+    outs = {"rows": _out(declaration, key, text, about, str(declaration.contract.partition_column))}
     if declaration.from_feed:
         text, about = metadata.quarantine_description(declaration), metadata.about_quarantine(declaration, source)
-        outs["quarantined"] = _out(declaration, asset_key(declaration.quarantine), text, about)
+        outs["quarantined"] = _out(declaration, asset_key(declaration.quarantine), text, about, "read_on")
     specs = [dg.AssetCheckSpec(CONTRACT, asset=key, description=metadata.contract_description(declaration))]
     if has_expectations(declaration):
         text = metadata.expectations_description(declaration)
@@ -109,7 +109,7 @@ def _deps(declaration: Declaration) -> list[dg.AssetKey]:
     return [asset_key(table) for table in declaration.references if table not in read]
 
 
-def _out(declaration: Declaration, key: dg.AssetKey, text: str, about: Mapping[str, Any]) -> dg.AssetOut:
+def _out(declaration: Declaration, key: dg.AssetKey, text: str, about: Mapping[str, Any], day: str) -> dg.AssetOut:
     layer, table = key.path
     return dg.AssetOut(
         key=key,
@@ -117,7 +117,7 @@ def _out(declaration: Declaration, key: dg.AssetKey, text: str, about: Mapping[s
         description=text,
         is_required=False,
         io_manager_key=IO_MANAGER,
-        metadata={**about, "dagster/table_name": f"{layer}.{table}"},
+        metadata={**about, "partition_expr": day, "dagster/table_name": f"{layer}.{table}"},
         group_name=layer,
         owners=OWNERS,
         kinds={"duckdb", layer},

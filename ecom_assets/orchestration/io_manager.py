@@ -19,7 +19,7 @@ from ecom_assets.days import Window
 from ecom_assets.declaration import Catalog, Declaration
 from ecom_assets.engine.compiling import compiled
 from ecom_assets.engine.duckdb.tables import Query, stored
-from ecom_assets.orchestration import metadata
+from ecom_assets.orchestration import metadata, plain
 from ecom_assets.orchestration._dagster import Step, keep_partitions
 from ecom_assets.orchestration.assets import (
     CONTRACT,
@@ -96,28 +96,36 @@ class Warehouse(dg.ConfigurableIOManager):
                     _NOT_PUBLISHED[session.run_id] = error
                     raise
 
-    def _made_by(self, op: str) -> Declaration:
-        """The table that an op makes."""
-        return next(declaration for declaration in self.tables() if op_name(declaration) == op)
+    def _made_by(self, op: str) -> Declaration | None:
+        """The table that an op makes; None for the op of a plain asset."""
+        return next((declaration for declaration in self.tables() if op_name(declaration) == op), None)
 
     def days(self, context: dg.AssetExecutionContext) -> Query:
         """The days of the run's window, for transforms that ask for them."""
         return self.session(context.run.run_id).days(window_of(context))
 
     def load_input(self, context: dg.InputContext) -> Any:
-        """The rows of an upstream table that the window reaches, as the transform's annotation wants them."""
+        """Returns the rows of an upstream table: those that the window reaches, or those of a plain asset's input."""
         session = self.session(Step(context).run_id)
         declaration, table = self._made_by(context.op_def.name), table_of(context.asset_key)
+        if declaration is None:
+            return plain.load(session, context)
         read = next(read for read in declaration.reads if read.table == table)
         return session.frame(declaration, read, window_of(Step(context)))
 
     def handle_output(  # type: ignore[override]
         self, context: dg.OutputContext, obj: Any
     ) -> Iterator[dg.DagsterEvent]:
-        """Store the window; say of each day what became of it. Raises Failure when no day is good."""
+        """Store the window; say of each day what became of it. Raises Failure when no day is good.
+
+        What a plain asset returns is stored as it is.
+        """
         step = Step(context)
         session = self.session(step.run_id)
         declaration = self._made_by(context.op_def.name)
+        if declaration is None:
+            plain.store(session, context, obj)
+            return
         window = window_of(step)
         if declaration.name not in self._written:
             repair, began = step.tags.get(REPAIR_TAG) == "true", time.perf_counter()

@@ -7,7 +7,7 @@ moves the link. If a run is killed, the link stays where it was, and the next ru
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +18,10 @@ from ecom_assets.days import Window
 from ecom_assets.declaration import Catalog
 from ecom_assets.engine.duckdb.tables import columns_of, ensure_table, quarantine, stored_types, superseded
 from ecom_assets.serving import interface
-from ecom_assets.serving.ledger import last_write
+from ecom_assets.serving.ledger import last_write, plain_tables
 from ecom_assets.serving.snapshot import files, is_link, lock, open_snapshot
 from ecom_assets.sql import among, between, literal, moment_literal, quoted
-from ecom_assets.warehouse.ledger import published
+from ecom_assets.warehouse.ledger import plain, published
 from ecom_assets.warehouse.session import Session
 from ecom_assets.warehouse.store import made_of
 
@@ -67,7 +67,7 @@ def is_behind(session: Session, path: Path) -> bool:
     if written_at is None or not path.exists():
         return written_at is not None
     with open_snapshot(path) as con:
-        return last_write(con) != written_at
+        return last_write(con) != written_at or plain_tables(con) != plain.written(session.con)
 
 
 def _bring_up_to_date(session: Session, idle: Path, path: Path, *, reuse: bool) -> None:
@@ -137,11 +137,13 @@ def _update(session: Session, con: duckdb.DuckDBPyConnection) -> None:
         interface.FILES: published.files_query(warehouse),
         interface.ARRIVALS: published.arrivals_query(warehouse, session.catalog),
         interface.COLUMN_LINEAGE: published.column_lineage_query(warehouse),
+        interface.PLAIN_TABLES: published.plain_tables_query(warehouse),
         interface.PUBLISHED: _published_query(session),
     }
     con.execute("begin")
     try:
-        _make_tables(con, tables)
+        _make_tables(con, tables, plain.written(session.con))
+        _copy_plain_tables(session, con, warehouse)
         con.execute(f"""
             create or replace temp table changed as
             select coalesce(n.table_name, o.table_name) as table_name, coalesce(n.day, o.day) as day, n as entry
@@ -181,11 +183,23 @@ def _published_query(session: Session) -> str:
                {literal(session.time_zone)} as time_zone, {literal(made)} as made_of"""
 
 
-def _make_tables(con: duckdb.DuckDBPyConnection, tables: list[_TableByDay]) -> None:
-    """Create missing tables, replace those with other columns than declared, and drop those that are not declared."""
+def _copy_plain_tables(session: Session, con: duckdb.DuckDBPyConnection, warehouse: str) -> None:
+    """Copy the tables of plain assets that were written since this file got them."""
+    copied = plain_tables(con)
+    for name, written_at in plain.written(session.con).items():
+        if session.stored_types(name) and copied.get(name) != written_at:
+            con.execute(f"create schema if not exists {quoted(name.partition('.')[0])}")
+            con.execute(f"create or replace table {quoted(name)} as from {warehouse}.{quoted(name)}")
+
+
+def _make_tables(con: duckdb.DuckDBPyConnection, tables: list[_TableByDay], others: Iterable[str]) -> None:
+    """Create missing tables, replace those with other columns than declared, and drop those that are not declared.
+
+    The tables named in `others` are left as they are.
+    """
     ledger_days = interface.DAYS
     stored = {name: list(columns.items()) for name, columns in stored_types(con).items()}
-    declared = {table.name for table in tables} | {table.name for table in interface.LEDGER}
+    declared = {table.name for table in tables} | {table.name for table in interface.LEDGER} | {*others}
     knows_its_days = stored.get(ledger_days.name) == list(ledger_days.sql_types.items())
     for name in set(stored) - declared if knows_its_days else set(stored):
         con.execute(f"drop table {quoted(name)}")

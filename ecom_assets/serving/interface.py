@@ -159,6 +159,15 @@ COLUMN_LINEAGE = PublishedTable(
     ),
 )
 
+PLAIN_TABLES = PublishedTable(
+    "ledger.plain_tables",
+    "One row per table of a plain asset, which nothing else in the ledger covers.",
+    _columns(
+        ("table_name", "VARCHAR", "Table with its schema, e.g. research.spend_per_buyer"),
+        ("written_at", "TIMESTAMP", "When a run last wrote it, UTC"),
+    ),
+)
+
 PUBLISHED = PublishedTable(
     "ledger.published",
     "One row: how the snapshot was published.",
@@ -170,7 +179,7 @@ PUBLISHED = PublishedTable(
     ),
 )
 
-LEDGER = (DAYS, AMOUNTS, STALE, FILES, ARRIVALS, COLUMN_LINEAGE, PUBLISHED)
+LEDGER = (DAYS, AMOUNTS, STALE, FILES, ARRIVALS, COLUMN_LINEAGE, PLAIN_TABLES, PUBLISHED)
 
 QUARANTINE = TablesByFeed(
     "quarantine.*",

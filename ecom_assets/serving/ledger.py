@@ -53,6 +53,15 @@ def ledger_state(snapshot: Path) -> LedgerState:
     )
 
 
+def plain_tables(con: duckdb.DuckDBPyConnection) -> dict[str, dt.datetime]:
+    """Returns the snapshot's tables of plain assets, and when each was written, UTC; none if it does not list them."""
+    known = con.execute(
+        "select * from duckdb_tables() where database_name = current_database() "
+        "and schema_name || '.' || table_name = 'ledger.plain_tables'"
+    ).fetchall()
+    return dict(con.execute("select table_name, written_at from ledger.plain_tables").fetchall()) if known else {}
+
+
 def last_write(con: duckdb.DuckDBPyConnection) -> dt.datetime | None:
     """Returns when a table-day of the snapshot was last written, UTC; None before the first."""
     written_at: dt.datetime | None

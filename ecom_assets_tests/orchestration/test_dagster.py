@@ -1,17 +1,26 @@
 """Pins what the platform uses of Dagster's private parts: an upgrade of Dagster that changes one fails here."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import duckdb
+import pandas as pd
 import pytest
+from dagster_duckdb.io_manager import DuckDbClient
+from dagster_duckdb_pandas import DuckDBPandasTypeHandler
 
 from ecom_assets.orchestration._dagster import (
+    DbIOManager,
+    DbTypeHandler,
     HeldOpenEventLogStorage,
     InProcessExecutor,
     RetryMode,
     Step,
+    TablePartitionDimension,
+    TableSlice,
     UnresolvedAssetJobDefinition,
     cause_of_failure,
     keep_partitions,
@@ -133,3 +142,42 @@ def test_an_executor_of_ours_can_wrap_the_one_in_process() -> None:
 
 def test_an_asset_job_is_resolved_later() -> None:
     assert isinstance(dg.define_asset_job("all"), UnresolvedAssetJobDefinition)
+
+
+class _Client(DuckDbClient):
+    """dagster-duckdb's client on a connection that stays open."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+        self.con = con
+
+    @contextmanager
+    def connect(self, context: Any, table_slice: TableSlice) -> Iterator[Any]:  # type: ignore[override]
+        yield self.con
+
+
+def test_a_handler_of_pandas_frames_replaces_a_slice_on_a_connection_of_ours(instance: dg.DagsterInstance) -> None:
+    @dg.asset(partitions_def=DAYS, key_prefix="research", metadata={"partition_expr": "day"})
+    def counted() -> pd.DataFrame:
+        return pd.DataFrame({"day": pd.to_datetime(THREE_DAYS[:1])})
+
+    con = duckdb.connect()
+    handler = DuckDBPandasTypeHandler()
+    assert isinstance(handler, DbTypeHandler)
+    manager = DbIOManager(type_handlers=[handler], db_client=_Client(con), database="")
+    for _ in range(2):
+        result = dg.materialize(
+            [counted], instance=instance, partition_key=THREE_DAYS[0], resources={"io_manager": manager}
+        )
+
+    assert con.execute("select count(*) from research.counted").fetchall() == [(1,)]
+    [told] = result.asset_materializations_for_node("research__counted")
+    assert {"dagster/partition_row_count", "dagster/table_name", "Query"} <= told.metadata.keys()
+
+
+def test_the_slice_of_a_partition_is_a_query() -> None:
+    window = DAYS.time_window_for_partition_key(THREE_DAYS[0])
+    part = TableSlice("counted", "research", partition_dimensions=[TablePartitionDimension("day", window)])
+
+    assert DuckDbClient.get_select_statement(part) == (
+        "SELECT * FROM research.counted WHERE\nday >= '2024-01-01 00:00:00' AND day < '2024-01-02 00:00:00'"
+    )

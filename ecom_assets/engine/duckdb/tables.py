@@ -36,6 +36,8 @@ _FITS: Mapping[str, str] = {
     "DOUBLE": r"(DOUBLE|FLOAT)",
     "TIMESTAMP": r"TIMESTAMP(_S|_MS)?",
 }
+UNTYPED = '"NULL"'
+"""The type of a column of which all values are null."""
 
 
 @dataclass(frozen=True)
@@ -146,16 +148,32 @@ def check_shape(name: str, relation: duckdb.DuckDBPyRelation, columns: Mapping[s
     for column, wanted in columns.items():
         if column not in found:
             raise ShapeError(f"{name}: transform gives no column {column}; it gives {', '.join(found)}.")
-        if found[column] not in (wanted, '"NULL"') and not re.fullmatch(_FITS.get(wanted, "(?!)"), found[column]):
+        if not fits(found[column], wanted):
             raise ShapeError(
                 f"{name}.{column}: transform gives {found[column]}, the contract says {wanted}; cast it in transform."
             )
+
+
+def fits(given: str, stored: str) -> bool:
+    """Returns whether values of one SQL type can be stored as another without loss."""
+    return given in (stored, UNTYPED) or bool(re.fullmatch(_FITS.get(stored, "(?!)"), given))
+
+
+def stored_type(given: str) -> str:
+    """Returns the SQL type under which values of a type are stored: the first of ours that they fit, else their own."""
+    return next((ours for ours in SQL_TYPES.values() if fits(given, ours)), given)
 
 
 def as_query(con: duckdb.DuckDBPyConnection, frame: Any) -> Query:
     """A query, or a narwhals, Polars or pandas frame, as a query of this connection."""
     if isinstance(frame, Query):
         return frame
+    con.register("transformed", as_arrow(frame))
+    return Query(con, "select * from transformed")
+
+
+def as_arrow(frame: Any) -> pa.Table:
+    """Returns a narwhals, Polars or pandas frame, or DuckDB's relation, as an Arrow table."""
     native = frame.to_native() if isinstance(frame, (nw.LazyFrame, nw.DataFrame)) else frame
     if isinstance(native, duckdb.DuckDBPyRelation):
         native = native.to_arrow_table()
@@ -165,8 +183,7 @@ def as_query(con: duckdb.DuckDBPyConnection, frame: Any) -> Query:
         native = pa.Table.from_pandas(native, preserve_index=False)
     elif hasattr(native, "to_arrow"):
         native = native.to_arrow()
-    con.register("transformed", native)
-    return Query(con, "select * from transformed")
+    return native
 
 
 def as_wanted(query: Query, wanted: Any) -> Any:

@@ -63,6 +63,11 @@ def arrivals_query(warehouse: str, catalog: Catalog) -> str:
         from {warehouse}.ledger.slices where table_name in ({bronze})"""
 
 
+def plain_tables_query(warehouse: str) -> str:
+    """SQL: the tables of plain assets, and when each was written."""
+    return f"from {warehouse}.ledger.plain_tables"
+
+
 def column_lineage_query(warehouse: str) -> str:
     """SQL: the columns that each column comes from."""
     return f"select table_name, unnest(lineage, recursive := true) from {warehouse}.ledger.compiled"

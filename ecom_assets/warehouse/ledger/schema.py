@@ -50,6 +50,7 @@ MIGRATIONS = (
     """,
     "alter table ledger.moves rename column leans_on to refers_to;",
     "alter table ledger.amounts rename column told_at to recorded_at;",
+    "create table ledger.plain_tables (table_name varchar, written_at timestamp);",
 )
 """Migration n, counted from 1, makes schema version n of n - 1.
 
