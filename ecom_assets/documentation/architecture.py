@@ -65,7 +65,7 @@ A run goes through these parts in this order:
 | Where does it say how far back a table reads? | `reads=` in the table's own file; the kinds of reach in `days.py` |
 | Where is it decided which runs repair a correction? | `warehouse/repair.py` |
 | Where would an export to PostgreSQL go? | `publishing/`, beside the snapshot |
-| Where are the columns of the published ledger declared? | `serving/interface.py` |
+| Where are the columns of the published ledger declared? | `serving/published_tables.py` |
 | What has to change if Dagster's internals do? | `orchestration/_dagster.py` |
 | Where is incremental shown to equal a full rebuild? | `warehouse/proof.py`, `ecom_assets_tests/test_histories.py` |
 

@@ -8,7 +8,7 @@ from ecom_assets import catalog
 from ecom_assets.contract import Column, RuleKind
 from ecom_assets.days import Reach
 from ecom_assets.declaration import Declaration
-from ecom_assets.serving.interface import BESIDE_THE_LAYERS, PublishedTable, PublishedView, TablesByFeed
+from ecom_assets.serving.published_tables import BESIDE_THE_LAYERS, PublishedTable, PublishedView, TablesByFeed
 
 HEAD = """\
 # Data dictionary

@@ -17,7 +17,7 @@ import duckdb
 from ecom_assets.days import Window
 from ecom_assets.declaration import Catalog
 from ecom_assets.engine.duckdb.tables import columns_of, ensure_table, quarantine, stored_types, superseded
-from ecom_assets.serving import interface
+from ecom_assets.serving import published_tables
 from ecom_assets.serving.ledger import last_write, plain_tables
 from ecom_assets.serving.snapshot import files, is_link, lock, open_snapshot
 from ecom_assets.sql import among, between, literal, moment_literal, quoted
@@ -130,15 +130,15 @@ def _update(session: Session, con: duckdb.DuckDBPyConnection) -> None:
     tables = _tables_by_day(session.catalog)
     held = [(t.made_by, t.day, t.held) for t in tables if t.held and session.stored_types(t.held)]
     days = published.days_query(warehouse, session.catalog, session.calendar, held)
-    ledger_days, entry = interface.DAYS.name, ", ".join(interface.DAYS.sql_types)
+    ledger_days, entry = published_tables.DAYS.name, ", ".join(published_tables.DAYS.sql_types)
     others = {
-        interface.AMOUNTS: published.amounts_query(warehouse),
-        interface.STALE: _stale_query(session),
-        interface.FILES: published.files_query(warehouse),
-        interface.ARRIVALS: published.arrivals_query(warehouse, session.catalog),
-        interface.COLUMN_LINEAGE: published.column_lineage_query(warehouse),
-        interface.PLAIN_TABLES: published.plain_tables_query(warehouse),
-        interface.PUBLISHED: _published_query(session),
+        published_tables.AMOUNTS: published.amounts_query(warehouse),
+        published_tables.STALE: _stale_query(session),
+        published_tables.FILES: published.files_query(warehouse),
+        published_tables.ARRIVALS: published.arrivals_query(warehouse, session.catalog),
+        published_tables.COLUMN_LINEAGE: published.column_lineage_query(warehouse),
+        published_tables.PLAIN_TABLES: published.plain_tables_query(warehouse),
+        published_tables.PUBLISHED: _published_query(session),
     }
     con.execute("begin")
     try:
@@ -197,9 +197,9 @@ def _make_tables(con: duckdb.DuckDBPyConnection, tables: list[_TableByDay], othe
 
     The tables named in `others` are left as they are.
     """
-    ledger_days = interface.DAYS
+    ledger_days = published_tables.DAYS
     stored = {name: list(columns.items()) for name, columns in stored_types(con).items()}
-    declared = {table.name for table in tables} | {table.name for table in interface.LEDGER} | {*others}
+    declared = {table.name for table in tables} | {table.name for table in published_tables.LEDGER} | {*others}
     knows_its_days = stored.get(ledger_days.name) == list(ledger_days.sql_types.items())
     for name in set(stored) - declared if knows_its_days else set(stored):
         con.execute(f"drop table {quoted(name)}")
@@ -237,7 +237,7 @@ def _replace_days(session: Session, con: duckdb.DuckDBPyConnection, table: _Tabl
 
 def _make_views(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
     views = dict(declaration.view for declaration in catalog if declaration.view)
-    views |= {view.name: view.query for view in interface.VIEWS if view.query}
+    views |= {view.name: view.query for view in published_tables.VIEWS if view.query}
     stored = con.execute(
         "select schema_name || '.' || view_name from duckdb_views() "
         "where database_name = current_database() and not internal"

@@ -18,7 +18,7 @@ import duckdb
 from ecom_assets.declaration import Catalog, Declaration
 from ecom_assets.engine.duckdb.parsing import stripped
 from ecom_assets.landing.provenance import ORIGIN, WINNER, column_list
-from ecom_assets.serving.interface import ARRIVALS, FILES
+from ecom_assets.serving.published_tables import ARRIVALS, FILES
 from ecom_assets.shop import faults
 from ecom_assets.sources.synthetic import DEFECTS
 from ecom_assets.sql import among, literal, quoted

@@ -10,7 +10,7 @@ import duckdb
 from ecom_assets.days import GOOD, Window, contiguous
 from ecom_assets.errors import UserError
 from ecom_assets.landing.provenance import ORIGIN, PROBLEM, RAW_RECORD, column_list
-from ecom_assets.serving.interface import QUARANTINE
+from ecom_assets.serving.published_tables import QUARANTINE
 from ecom_assets.serving.snapshot import open_snapshot
 from ecom_assets.sql import literal, quoted
 

@@ -8,9 +8,9 @@ from ecom_assets.days import State, Window, contiguous
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine.duckdb.tables import quarantine, stored, superseded
 from ecom_assets.sql import among, named_between, quoted
-from ecom_assets.warehouse.keys import watched_keys
 from ecom_assets.warehouse.ledger.records import DayResult, Entry, Expectation, Slice, states
 from ecom_assets.warehouse.ledger.staleness import expectations
+from ecom_assets.warehouse.references import watched_keys
 from ecom_assets.warehouse.store import Store
 
 SAMPLE_ROWS = 5

@@ -13,10 +13,10 @@ from ecom_assets.engine.duckdb.parsing import reason_sql
 from ecom_assets.engine.duckdb.tables import REASONS_TYPE, quarantine, stored, superseded
 from ecom_assets.landing.provenance import ORIGIN, REASON_CODES, REASONS, column_list
 from ecom_assets.sql import among, between, literal, named_between, quoted
-from ecom_assets.warehouse.keys import watched_keys
 from ecom_assets.warehouse.ledger.records import DayResult, Slice, rows_by_read_day
 from ecom_assets.warehouse.ledger.staleness import expectations
 from ecom_assets.warehouse.outcome import SAMPLE_ROWS, conclude, counted, entry_of, gate, good_state
+from ecom_assets.warehouse.references import watched_keys
 from ecom_assets.warehouse.store import Store
 
 _RECORD = column_list(ORIGIN)

@@ -8,7 +8,7 @@ import pytest
 from ecom_assets.engine.duckdb.tables import ensure_table
 from ecom_assets.orchestration.quality_assets import data_quality
 from ecom_assets.quality.data_quality import quality, table_of
-from ecom_assets.serving.interface import DAILY_QUALITY, LEDGER
+from ecom_assets.serving.published_tables import DAILY_QUALITY, LEDGER
 from ecom_assets.sql import connect
 
 GOOD = [("bronze.orders", "2024-01-01", "stored", 1000, 0), ("gold.fact_sales", "2024-01-02", "provisional", 1000, 0)]

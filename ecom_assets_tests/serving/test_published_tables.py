@@ -10,7 +10,7 @@ from ecom_assets import catalog
 from ecom_assets.engine.duckdb.tables import columns_of
 from ecom_assets.landing.zone import Zone
 from ecom_assets.publishing.snapshot import publish
-from ecom_assets.serving.interface import BESIDE_THE_LAYERS, LEDGER, QUARANTINE, SUPERSEDED, VIEWS
+from ecom_assets.serving.published_tables import BESIDE_THE_LAYERS, LEDGER, QUARANTINE, SUPERSEDED, VIEWS
 from ecom_assets.serving.snapshot import open_snapshot
 from ecom_assets_tests.warehouses import session_over
 
