@@ -1,1 +1,1 @@
-"""An e-commerce data platform of Dagster assets: raw files in, trusted measures out."""
+"""An e-commerce data platform built from Dagster assets: raw files in, trusted measures out."""

@@ -1,4 +1,4 @@
-"""The layers and their tables, found by their files: one module per table."""
+"""Finds the tables of the layers by their files: one module per table."""
 
 import importlib
 import pkgutil
@@ -20,7 +20,7 @@ LAYERS = {layer: importlib.import_module(f"{__package__}.{layer}") for layer in 
 
 @cache
 def modules() -> dict[str, ModuleType]:
-    """Table name to the module that declares it."""
+    """Returns the module that declares each table, by table name."""
     found = {}
     for layer, package in LAYERS.items():
         for info in pkgutil.iter_modules(package.__path__):
@@ -32,7 +32,7 @@ def modules() -> dict[str, ModuleType]:
 
 @cache
 def tables() -> Catalog:
-    """The declarations of all tables."""
+    """Returns the declarations of all tables."""
     found = Catalog(module.asset for module in modules().values())
     may_keep(found)
     return found

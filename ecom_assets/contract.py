@@ -1,7 +1,7 @@
-"""What a table promises: its columns, keys and rules, said once.
+"""What a table promises: its columns, keys and rules, declared once.
 
-A contract is a pandera model whose header carries two or three facts. Everything that
-speaks of a table (DDL, asset, checks, dictionary, samples for tests) is derived from it.
+A contract is a pandera model whose header carries two or three facts. Everything else
+about a table (DDL, asset, checks, dictionary, samples for tests) is derived from it.
 This module knows neither Dagster nor DuckDB.
 """
 
@@ -23,13 +23,13 @@ Date = dt.date
 Timestamp = dt.datetime
 Decimal = Annotated[pl.Decimal, 18, 4]
 AMOUNT_DIGITS = 10
-"""Digits before the point of the largest amount in a row from a feed: sums hold at least ten thousand of these."""
+"""Digits before the decimal point of an amount in a row from a feed: sums can hold at least ten thousand of these."""
 
 Kind = Literal["text", "integer", "decimal", "date", "timestamp", "float", "boolean"]
 
 
 class Layer(StrEnum):
-    """The folders of tables, in the order in which they are made of each other, and what holds of all their tables."""
+    """The layers of tables, from upstream to downstream, with the facts of all their tables."""
 
     BRONZE = "bronze"
     SILVER = "silver"
@@ -39,17 +39,17 @@ class Layer(StrEnum):
 
     @property
     def is_published(self) -> bool:
-        """Whether readers see its tables, in the snapshot."""
+        """Whether its tables are in the snapshot."""
         return self not in (Layer.BRONZE, Layer.SILVER)
 
     @property
     def holds_last_good(self) -> bool:
-        """Whether a day that loses its rows keeps the last good ones apart, for readers to see meanwhile."""
+        """Whether the last good rows of a failed or blocked day are kept for readers."""
         return self.is_published
 
     @property
     def has_plot(self) -> bool:
-        """Whether Dagster's page of a table shows the last weeks of its main measure."""
+        """Whether Dagster's UI shows a plot of the last weeks of its main measure."""
         return self is Layer.KPI
 
 
@@ -72,7 +72,7 @@ class Reason(NamedTuple):
 
 
 class RuleKind(StrEnum):
-    """What a rule is about: that a column has values, which values it has, or what the business knows of a row."""
+    """The kind of a rule: presence of a value, values of a column, or a business rule."""
 
     PRESENT = "present"
     COLUMN = "column"
@@ -81,7 +81,7 @@ class RuleKind(StrEnum):
 
 @dataclass(frozen=True)
 class Column:
-    """One column: what it holds and what it may refer to."""
+    """One column: its type, description and reference."""
 
     name: str
     kind: Kind
@@ -93,18 +93,18 @@ class Column:
 
     @property
     def missing_reference(self) -> Reason:
-        """The reason under which a row waits for what the column refers to."""
+        """The reason of a row that waits for the row to which the column refers."""
         day = " on the same day" if self.on_same_day else ""
-        return Reason(f"{self.name}_missing_reference", f"{self.name} stands in no row of {self.references}{day}")
+        return Reason(f"{self.name}_missing_reference", f"{self.name} is in no row of {self.references}{day}")
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A sentence that is true of every good row, and the expression that decides it.
+    """A true sentence about every good row, and the expression that decides it.
 
     `id` is unique among the rules of a contract and stays the same if the sentence is reworded: the name of the method
-    of a business rule, and `<column>_<check>` of the others. `hard` rules set rows aside or fail a day; the others only
-    warn.
+    of a business rule, and `<column>_<check>` of the others. `hard` rules quarantine rows or fail a day; the others
+    only warn.
     """
 
     id: str
@@ -113,18 +113,18 @@ class Rule:
     hard: bool = True
     kind: RuleKind = RuleKind.BUSINESS
     column: str | None = None
-    """The column that it is about, unless it is a business rule."""
+    """The column of a rule that is not a business rule."""
     words: str = ""
-    """What it asks of that column: the sentence after "<column> is "."""
+    """The condition on that column: the sentence after "<column> is "."""
 
     @classmethod
     def of_column(cls, column: str, check: str, words: str, holds: nw.Expr, kind: RuleKind = RuleKind.COLUMN) -> "Rule":
-        """A rule about one column alone."""
+        """Returns a rule about a single column."""
         return cls(f"{column}_{check}", f"{column} is {words}", holds, kind=kind, column=column, words=words)
 
     @property
     def complaint(self) -> Reason:
-        """The reason against a row of which it is not true."""
+        """The reason of a row that breaks the rule."""
         return Reason(self.id, f"broken: {self.sentence}")
 
 
@@ -137,23 +137,23 @@ def column(
     nullable: bool = False,
     **checks: Any,
 ) -> Any:
-    """A column. `checks` are pandera's (`ge=`, `isin=`, …).
+    """Declares a column. `checks` are pandera's (`ge=`, `isin=`, …).
 
-    `references` names the table ("silver.orders") in which the value has to stand as its key, on any
-    day or, with `on_same_day`, on the day of the row. `day_of` (silver) names a moment of the feed:
-    the column comes with the rows from bronze and holds the business day of it in the shop's time zone.
+    `references` names the table ("silver.orders") that must have the value as a key, on any day or,
+    with `on_same_day`, on the day of the row. `day_of` (silver) names a timestamp of the feed: the
+    column is computed from it, as its business day in the shop's time zone.
     """
     facts = {"references": references, "on_same_day": on_same_day, "day_of": day_of}
     return pa.Field(description=description, metadata=facts, nullable=nullable, **checks)
 
 
 def key(description: str, *, references: str | None = None, on_same_day: bool = False, **checks: Any) -> Any:
-    """A column of the primary key: never null."""
+    """Declares a column of the primary key: never null."""
     return column(description, references=references, on_same_day=on_same_day, **checks)
 
 
 def money(description: str, **checks: Any) -> Any:
-    """An amount in shop currency, DECIMAL(18,4)."""
+    """Declares an amount in shop currency, DECIMAL(18,4)."""
     return column(description, **checks)
 
 
@@ -173,12 +173,12 @@ def _row_check(function: Callable[[Any], nw.Expr], *, hard: bool) -> Any:
 
 
 def rule(function: Callable[[Any], nw.Expr]) -> Any:
-    """A hard business rule. The docstring is the sentence that users read; a null counts as broken."""
+    """Declares a hard business rule. The docstring is the sentence that users read; a null counts as broken."""
     return _row_check(function, hard=True)
 
 
 def expectation(function: Callable[[Any], nw.Expr]) -> Any:
-    """A soft rule: rows that break it are counted and warned about, and stay."""
+    """Declares a soft rule: rows that break it are counted and warned about, and kept."""
     return _row_check(function, hard=False)
 
 
@@ -204,7 +204,7 @@ class Model(pa.DataFrameModel):
         """Header of a contract. What is left out is the parent's.
 
         `partition_column` holds the row's day. `amount` is the money column whose
-        sum over a day is remembered, so that it shows when it is told otherwise later. `max_bad_share`
+        total per day is recorded, so that restatements show. `max_bad_share`
         (silver) is the share of bad rows above which a day fails: of the latest rows of each key, and without those
         that a later good one mends. `name` defaults to the path.
         """
@@ -243,7 +243,7 @@ class Feed(Model):
 
 @dataclass(frozen=True)
 class Promise:
-    """What feeds and tables promise alike."""
+    """The facts that feeds and tables share."""
 
     name: str
     description: str
@@ -261,13 +261,13 @@ class Promise:
 
     @property
     def references(self) -> tuple[Column, ...]:
-        """The columns whose values have to stand in another table."""
+        """The columns whose values must exist in another table."""
         return tuple(column for column in self.columns.values() if column.references)
 
 
 @dataclass(frozen=True)
 class Contract(Promise):
-    """The facts of a table, read once."""
+    """The facts of a table."""
 
     partition_column: str
     amount: str | None = None
@@ -280,13 +280,13 @@ class Contract(Promise):
 
 @dataclass(frozen=True)
 class FeedContract(Promise):
-    """The facts of a feed, read once."""
+    """The facts of a feed."""
 
     event_column: str
     version_column: str | None = None
 
     def as_sent(self) -> Contract:
-        """The contract of its bronze table, which holds it as it was sent, by arrival day."""
+        """Returns the contract of its bronze table: text as sent, by arrival day."""
         columns = {column.name: replace(column, references=None) for column in self.columns.values()}
         name = f"{Layer.BRONZE}.{self.name.partition('.')[2]}"
         return Contract(name, self.description, self.primary_key, columns, self.rules, partition_column="arrived_on")
@@ -299,7 +299,7 @@ def _bounds(include_min: bool, include_max: bool) -> Literal["left", "right", "n
 
 
 def _column_rule(name: str, check: pa.Check) -> Rule:
-    """One of pandera's built-in column checks as a sentence and an expression."""
+    """Returns one of pandera's built-in column checks as a sentence and an expression."""
     c, given = nw.col(name), check.statistics or {}
     low, high = given.get("min_value"), given.get("max_value")
     match check.name:
@@ -332,12 +332,12 @@ def _column_rule(name: str, check: pa.Check) -> Rule:
             low, high = low or 0, 2**31 - 1 if high is None else high
             test, words = c.str.len_chars().is_between(low, high), f"{low} to {high} characters long"
         case other:
-            raise TypeError(f"{name}: the check {other} has no translation; write a @rule instead.")
+            raise TypeError(f"{name}: the check {other} is not supported; write a @rule instead.")
     return Rule.of_column(name, check.name, words, c.is_null() | test)
 
 
 def _promised(model: type[Model], *single: str) -> dict[str, Any]:
-    """The facts of a model; `single` names those that are one column each. Raises TypeError."""
+    """Returns the facts of a model; `single` names those that are one column each. Raises TypeError."""
     facts = model.__facts__
     schema = model.to_schema()
     columns: dict[str, Column] = {}
@@ -345,7 +345,7 @@ def _promised(model: type[Model], *single: str) -> dict[str, Any]:
     for name, declared in schema.columns.items():
         kind = _KINDS.get(declared.dtype.type.base_type())
         if kind is None:
-            raise TypeError(f"{facts['name']}.{name}: the type {declared.dtype} is none of ours.")
+            raise TypeError(f"{facts['name']}.{name}: unsupported column type {declared.dtype}.")
         if not declared.description:
             raise TypeError(f"{facts['name']}.{name} has no description.")
         columns[name] = Column(name, kind, declared.nullable, declared.description, **(declared.metadata or {}))
@@ -366,7 +366,7 @@ def _promised(model: type[Model], *single: str) -> dict[str, Any]:
             raise TypeError(f"{facts['name']}: the header names {named}, which is not a column.")
     for made in columns.values():
         if made.day_of and (made.day_of not in columns or columns[made.day_of].kind != "timestamp"):
-            raise TypeError(f"{facts['name']}.{made.name} is to be the day of {made.day_of}, which is no moment.")
+            raise TypeError(f"{facts['name']}.{made.name}: day_of={made.day_of!r} must name a Timestamp column.")
     return {
         "name": facts["name"],
         "description": inspect.cleandoc(model.__doc__ or ""),
@@ -379,30 +379,30 @@ def _promised(model: type[Model], *single: str) -> dict[str, Any]:
 
 @cache
 def contract(model: type[Model]) -> Contract:
-    """The facts of a table's model. Raises TypeError where a declaration is incomplete."""
+    """Returns the facts of a table's model. Raises TypeError if a declaration is incomplete."""
     facts = model.__facts__
     if "partition_column" not in facts:
         raise TypeError(f"{facts['name']} has no partition_column=.")
     shares = {fact: facts[fact] for fact in ("max_bad_share",) if fact in facts}
     promise = Contract(**_promised(model, "partition_column", "amount"), **shares)
     if promise.amount and promise.columns[promise.amount].kind != "decimal":
-        raise TypeError(f"{promise.name}: the header's amount, {promise.amount}, is no money.")
+        raise TypeError(f"{promise.name}: amount={promise.amount!r} must name a money() column.")
     return promise
 
 
 @cache
 def feed_contract(model: type[Feed]) -> FeedContract:
-    """The facts of a feed's model. Raises TypeError where a declaration is incomplete."""
+    """Returns the facts of a feed's model. Raises TypeError if a declaration is incomplete."""
     if "event_column" not in model.__facts__:
         raise TypeError(f"{model.__facts__['name']} has no event_column=.")
     return FeedContract(**_promised(model, "event_column", "version_column"))
 
 
 def is_feed(model: type) -> TypeGuard[type[Feed]]:
-    """Whether a class is the contract of a feed: not of the table that holds its rows typed, nor the base of all."""
+    """Returns whether a class is the contract of a feed: not of its silver table, nor the base class."""
     return issubclass(model, Feed) and model is not Feed and "partition_column" not in model.__facts__
 
 
 def feed_of(model: type[Model]) -> FeedContract | None:
-    """The contract of the feed from which a table's model inherits; None if there is none."""
+    """Returns the contract of the feed from which a table's model inherits; None if there is none."""
     return next((feed_contract(parent) for parent in model.__mro__ if is_feed(parent)), None)

@@ -1,4 +1,4 @@
-"""Days: windows of them, how far a table reaches into its inputs, and the state of one of its days."""
+"""Days: windows, the reach of a table into its inputs, and the states of a table-day."""
 
 import datetime as dt
 from collections.abc import Iterable, Iterator
@@ -17,7 +17,7 @@ class Window:
 
     def __post_init__(self) -> None:
         if self.last < self.first:
-            raise ValueError(f"A window ends on its first day or later, not {self.first}..{self.last}.")
+            raise ValueError(f"not a valid window: {self.first}..{self.last} ends before it starts.")
 
     def __iter__(self) -> Iterator[dt.date]:
         return (self.first + dt.timedelta(days=n) for n in range(len(self)))
@@ -33,7 +33,7 @@ class Window:
 
     @classmethod
     def parse(cls, text: str) -> "Window":
-        """From "2024-01-01" or "2024-01-01..2024-01-31". Raises ValueError."""
+        """Returns the window of "2024-01-01" or "2024-01-01..2024-01-31". Raises ValueError."""
         first, _, last = text.partition("..")
         try:
             return cls(dt.date.fromisoformat(first), dt.date.fromisoformat(last or first))
@@ -54,10 +54,10 @@ def contiguous(days: Iterable[dt.date]) -> list[Window]:
 
 @dataclass(frozen=True)
 class Reach:
-    """Which days of an input the day d of a table reads: d - before to d + after.
+    """The days of an input that the day d of a table reads: d - before to d + after.
 
-    None is without end. `by_event` reads an input by the day on which its rows happened instead
-    of the day under which they are stored.
+    None means unlimited. `by_event` reads the rows of an input by event day instead of the day
+    under which they are stored.
     """
 
     name: str
@@ -67,16 +67,16 @@ class Reach:
 
     @property
     def is_same_day(self) -> bool:
-        """Whether a day depends on nothing but its own day of the input."""
+        """Whether a day depends only on the same day of the input."""
         return self.before == 0 and self.after == 0
 
     @property
     def length(self) -> int | None:
-        """How many days it reaches; None without end."""
+        """Number of days that it covers; None if unlimited."""
         return None if self.before is None or self.after is None else self.before + 1 + self.after
 
     def window(self, of: Window, calendar: Window) -> Window:
-        """What has to be read for all days of a window, within the calendar."""
+        """Returns the days to read for all days of a window, within the calendar."""
         first = calendar.first if self.before is None else of.first - dt.timedelta(days=self.before)
         last = calendar.last if self.after is None else of.last + dt.timedelta(days=self.after)
         return Window(min(max(first, calendar.first), of.first), max(min(last, calendar.last), of.last))
@@ -89,26 +89,26 @@ since = Reach("since", after=None)
 
 
 def trailing(days: int) -> Reach:
-    """Day d and those before it, `days` in all."""
+    """Returns the reach of day d and those before it, `days` in total."""
     return Reach(f"trailing({days})", before=days - 1)
 
 
 def around(before: int, after: int) -> Reach:
-    """From `before` days before d to `after` days after it."""
+    """Returns the reach from `before` days before d to `after` days after it."""
     return Reach(f"around({before}, {after})", before=before, after=after)
 
 
 class State(StrEnum):
-    """What readers see of a table-day."""
+    """The state of a table-day."""
 
     STORED = "stored"
     """Good and final."""
     PROVISIONAL = "provisional"
-    """Good, but days in its reach are still to come or missing."""
+    """Good, but days in its reach are missing or not final."""
     FAILED = "failed"
-    """Broke its contract: no rows."""
+    """Broke its contract or could not be computed: no rows."""
     BLOCKED = "blocked"
-    """A same-day input failed, is blocked or never ran: no rows."""
+    """A same-day input is failed, blocked or has not run: no rows."""
 
     @property
     def is_good(self) -> bool:

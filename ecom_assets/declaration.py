@@ -1,4 +1,4 @@
-"""How a table is made: its contract, its transform and what it reads.
+"""How a table is made: its contract, its transform and its inputs.
 
 A declaration is what `table_asset` turns into a Dagster asset and what the core runs. It knows
 neither Dagster nor an engine.
@@ -20,14 +20,14 @@ DAYS_PARAMETER = "days"
 
 
 def table_of(parameter: str) -> str:
-    """The table that a transform's parameter reads: "silver_order_items" is "silver.order_items"."""
+    """Returns the table that a transform's parameter reads: "silver_order_items" is "silver.order_items"."""
     layer, _, table = parameter.partition("_")
     return f"{layer}.{table}"
 
 
 @dataclass(frozen=True)
 class Read:
-    """One input of a table and how far each day reaches into it. References have no parameter."""
+    """One input of a table and its reach. References have no parameter."""
 
     table: str
     reach: Reach
@@ -36,7 +36,7 @@ class Read:
 
 @dataclass(frozen=True, eq=False)
 class Declaration:
-    """A table: `feed` is set where its rows come from files (bronze) or from bronze (silver)."""
+    """A table; `feed` is set if its rows come from files (bronze) or from bronze (silver)."""
 
     contract: Contract
     transform: Callable[..., Any]
@@ -44,11 +44,11 @@ class Declaration:
     wants_days: bool = False
     feed: FeedContract | None = None
     view: tuple[str, str] | None = None
-    """Name and query of a view that stands beside the table."""
+    """Name and query of a view that belongs to the table."""
     source: Callable[..., Any] | None = None
-    """The class or function that defines the table, if that is not the transform: where its code is."""
+    """The class or function that defines the table, if it is not the transform."""
     conserved: Callable[..., Any] | None = None
-    """Of some of the transform's frames, as of the same day, the rows whose amounts a day's own rows have to sum to."""
+    """A function of some of the transform's inputs, read on the same day, that returns rows with the control totals."""
 
     @property
     def name(self) -> str:
@@ -60,12 +60,12 @@ class Declaration:
 
     @property
     def from_feed(self) -> bool:
-        """Whether its rows are bronze rows made typed: each of them is accounted for."""
+        """Whether its rows are typed bronze rows, each accounted for."""
         return self.feed is not None and not self.is_bronze
 
     @property
     def feed_contract(self) -> FeedContract:
-        """The contract of its feed. Raises TypeError for a table that is made of tables."""
+        """The contract of its feed. Raises TypeError for a table made from tables."""
         if self.feed is None:
             raise TypeError(f"{self.name} is not from a feed.")
         return self.feed
@@ -76,12 +76,12 @@ class Declaration:
         return next(read.table for read in self.reads if read.reach.by_event)
 
     def annotation(self, parameter: str) -> Any:
-        """How the transform annotates a parameter; narwhals' LazyFrame where it says nothing."""
+        """Returns the annotation of a parameter of the transform; narwhals' LazyFrame by default."""
         return inspect.get_annotations(self.transform, eval_str=True).get(parameter, nw.LazyFrame)
 
     @property
     def is_eager(self) -> bool:
-        """Whether the transform takes a whole frame into memory."""
+        """Whether the transform loads whole frames into memory."""
         return any(
             getattr(self.annotation(read.parameter), "__name__", "") == "DataFrame"
             for read in self.reads
@@ -90,18 +90,18 @@ class Declaration:
 
     @cached_property
     def conserved_reads(self) -> tuple[Read, ...]:
-        """What a day's amounts are held against; none where nothing is said to be conserved."""
+        """Inputs of the control totals; empty if none are declared."""
         wanted = inspect.signature(self.conserved).parameters if self.conserved else ()
         return tuple(replace(read, reach=same_day) for read in self.reads if read.parameter in wanted)
 
     @property
     def conserved_from(self) -> str:
-        """The tables that a day's amounts are held against, in words; empty where they are held against none."""
+        """Names of the tables of the control totals, joined by “and”; empty if none are declared."""
         return " and ".join(read.table for read in self.conserved_reads)
 
     @property
     def feed_name(self) -> str:
-        """The name without its layer: for a table of bronze or silver its feed's, and that of the landing folder."""
+        """The name without its layer; for bronze and silver the name of the feed and of its landing folder."""
         return self.name.partition(".")[2]
 
     @property
@@ -110,7 +110,7 @@ class Declaration:
 
     @property
     def held(self) -> str:
-        """Where the last good rows stand of days that have none."""
+        """The table with the last good rows of failed and blocked days."""
         return "held." + self.name.replace(".", "_")
 
     @property
@@ -119,17 +119,17 @@ class Declaration:
 
     @property
     def loose_references(self) -> tuple[Column, ...]:
-        """References that may be fulfilled on any day."""
+        """References to a row of any day."""
         return tuple(column for column in self.contract.references if not column.on_same_day)
 
     @property
     def references(self) -> tuple[str, ...]:
-        """The tables that its columns refer to, each once."""
+        """The tables to which its columns refer, each once."""
         return tuple(dict.fromkeys(str(column.references) for column in self.contract.references))
 
     @property
     def keys_can_move(self) -> bool:
-        """Whether a later version of a key may fall on another day than an earlier one."""
+        """Whether a later version of a key can have another day than an earlier one."""
         return self.feed is not None and self.feed.event_column not in self.feed.primary_key
 
 
@@ -140,7 +140,7 @@ def declare(
     conserved: Callable[..., Any] | None = None,
     **more: Any,
 ) -> Declaration:
-    """A declaration from the transform's signature. Raises TypeError where it and the rest do not go together."""
+    """Returns a declaration from the transform's signature. Raises TypeError if the arguments do not match it."""
     given = dict(reads or {})
     parameters = list(inspect.signature(transform).parameters)
     tables = [name for name in parameters if name != DAYS_PARAMETER]
@@ -148,7 +148,7 @@ def declare(
     for argument, names in (("reads", given), ("conserved", held_against)):
         if unknown := set(names) - set(tables):
             listed = ", ".join(sorted(unknown))
-            raise TypeError(f"{contract.name}: {argument}= names {listed}, which is no table that transform takes.")
+            raise TypeError(f"{contract.name}: {argument}= names {listed}, which is not a parameter of transform.")
     inputs = [Read(table_of(name), given.get(name, same_day), name) for name in tables]
     known = {read.table for read in inputs}
     inputs += [
@@ -160,7 +160,7 @@ def declare(
 
 
 def declare_bronze(feed: FeedContract, source: Callable[..., Any] | None = None) -> Declaration:
-    """The declaration of a feed's bronze table: text as sent, stored by arrival day."""
+    """Returns the declaration of a feed's bronze table: text as sent, stored by arrival day."""
     return Declaration(feed.as_sent(), _read_by_the_warehouse, feed=feed, source=source)
 
 
@@ -169,7 +169,7 @@ def _read_by_the_warehouse() -> None:
 
 
 class Catalog:
-    """All declarations, in the order in which they can be run."""
+    """All declarations, in execution order."""
 
     def __init__(self, declarations: Iterable[Declaration]) -> None:
         by_name = {declaration.name: declaration for declaration in declarations}
@@ -202,12 +202,12 @@ class Catalog:
 
     @property
     def feeds(self) -> list[str]:
-        """The names of the feeds that are read."""
+        """Names of the feeds that are read."""
         return [declaration.feed_name for declaration in self if declaration.is_bronze]
 
     @cached_property
     def referring(self) -> Mapping[str, list[tuple[Declaration, Column]]]:
-        """Table to the columns of other tables that refer to it."""
+        """The columns of other tables that refer to each table."""
         found: dict[str, list[tuple[Declaration, Column]]] = {}
         for declaration in self:
             for column in declaration.contract.references:
@@ -215,11 +215,11 @@ class Catalog:
         return found
 
     def silver_of(self, bronze: str) -> Declaration | None:
-        """The table that makes a bronze table's rows typed."""
+        """Returns the table that types a bronze table's rows."""
         return next((d for d in self if d.from_feed and d.bronze == bronze), None)
 
     def upstream(self, name: str) -> set[str]:
-        """All tables that a table is made of, directly or not, references included."""
+        """Returns all tables upstream of a table, directly or indirectly, including references."""
         found: set[str] = set()
         todo = [name]
         while todo:
@@ -229,7 +229,7 @@ class Catalog:
         return found
 
     def same_day_downstream(self, names: Iterable[str]) -> set[str]:
-        """The tables whose day depends on the same day of these, however many steps on; these included."""
+        """Returns these tables and all tables downstream of them over same-day reads."""
         found = set(names)
         for declaration in self:
             if any(read.reach.is_same_day and read.table in found for read in declaration.reads):

@@ -1,4 +1,4 @@
-"""Everything Dagster can see."""
+"""The definitions that Dagster loads."""
 
 from functools import cache
 
@@ -37,5 +37,5 @@ def build(known: Settings) -> dg.Definitions:
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """What Dagster loads, with the settings of the moment."""
+    """Returns the definitions with the current settings; Dagster loads these."""
     return build(settings.load())

@@ -1,14 +1,14 @@
-"""The one kind of error that is meant for users, and how its messages end."""
+"""The base class of errors meant for users, and suggestions in their messages."""
 
 import difflib
 from collections.abc import Collection
 
 
 class UserError(Exception):
-    """Something that its reader can mend; the message says where and how. It is shown without traceback."""
+    """An error that the user can fix; the message says where and how. It is shown without traceback."""
 
 
 def suggestion(name: str, names: Collection[str]) -> str:
-    """The end of a complaint of a name: the one that might be meant, else all there are."""
+    """Returns the end of a message about an unknown name: the closest known name, otherwise all of them."""
     close = difflib.get_close_matches(name, names, 1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(names)}."
+    return f"; did you mean {close[0]!r}?" if close else f"; known names: {', '.join(names)}."

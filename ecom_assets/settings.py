@@ -27,12 +27,12 @@ DEFAULT_START = dt.date(2024, 1, 1)
 
 
 class SettingsError(UserError):
-    """A setting has a value that cannot be used."""
+    """A setting has an invalid value."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings, checked."""
+    """All settings, validated."""
 
     data: Path
     start: dt.date = DEFAULT_START
@@ -56,7 +56,7 @@ class Settings:
 
     @property
     def truth(self) -> Path:
-        """What the synthetic shop knows about itself. No pipeline reads it."""
+        """Folder of the truth about the synthetic shop. No pipeline reads it."""
         return self.data / "truth"
 
     @property
@@ -65,17 +65,17 @@ class Settings:
 
     @property
     def calendar(self) -> Window:
-        """The days there are; an open end reaches as far as dates do."""
+        """The first to the last day; without an end, to the last date possible."""
         return Window(self.start, self.end or dt.date.max)
 
     def past_days(self) -> Window | None:
-        """The days of the calendar that are over, for only they can be run. None before the first is."""
+        """Returns the days of the calendar that are over; only these can be run. None if the first is not over."""
         last = min(yesterday(self.time_zone), self.calendar.last)
         return Window(self.start, last) if last >= self.start else None
 
 
 def yesterday(time_zone: str) -> dt.date:
-    """The last day that is over in a time zone."""
+    """Returns the last day that is over in a time zone."""
     return dt.datetime.now(ZoneInfo(time_zone)).date() - ONE_DAY
 
 
@@ -107,7 +107,7 @@ _KNOWN: dict[str, tuple[Callable[[Any], Any], str]] = {
     "memory_limit": (_size, "a size like 2GB"),
     "webhook": (_address, "an address like https://hooks.slack.com/services/T0/B0/x"),
 }
-"""Setting to how its value is read, and what is wanted where it cannot be."""
+"""The parser of each setting, and a description of valid values for error messages."""
 
 
 def load(data: Path | None = None, otherwise: Settings | None = None) -> Settings:
@@ -129,7 +129,7 @@ def load(data: Path | None = None, otherwise: Settings | None = None) -> Setting
     found = dataclasses.replace(otherwise or Settings(folder), data=folder, **values)
     if found.end and found.end < found.start:
         place = given["end"][1] if "end" in given else "The last day"
-        raise SettingsError(f"{place} is {found.end}, before the first day {found.start}.")
+        raise SettingsError(f"{place} {found.end} is before start {found.start}.")
     return found
 
 
@@ -139,7 +139,7 @@ def is_saved(data: Path) -> bool:
 
 
 def save(settings: Settings) -> None:
-    """Write the calendar and time zone to the data folder's `settings.toml`."""
+    """Saves the calendar and time zone in the data folder's `settings.toml`."""
     calendar = {"start": settings.start, "end": settings.end, "time_zone": settings.time_zone}
     replace_toml(settings.data / FILE, calendar)
 

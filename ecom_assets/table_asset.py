@@ -1,6 +1,6 @@
 """The last line of a table file: contract and transform become the declaration of an asset.
 
-A table is declared without Dagster and without settings; `catalog.assets` makes Dagster's assets of all declarations.
+A table is declared without Dagster and settings; `catalog.assets` makes Dagster assets from all declarations.
 """
 
 from collections.abc import Callable, Mapping

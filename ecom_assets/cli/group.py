@@ -1,4 +1,4 @@
-"""What commands share: how errors end, and windows of days as arguments."""
+"""Shared parts of commands: errors, and windows of days as arguments."""
 
 import sys
 from typing import Any
@@ -26,7 +26,7 @@ class Days(click.ParamType):
 
 
 class Commands(click.Group):
-    """Commands whose errors tell the user what to do, without a traceback."""
+    """Commands that show errors with a hint and without a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

@@ -108,7 +108,7 @@ def _map_file(given: Path) -> Path:
 
 
 def _keep_calendar(wanted: settings.Settings, days: Window) -> None:
-    """Save the calendar if none is saved yet. Raises ClickException if the calendar in force does not hold the days."""
+    """Saves the calendar if none is saved yet. Raises ClickException if the days are outside the calendar in force."""
     is_saved = settings.is_saved(wanted.data)
     known = settings.load() if is_saved else settings.load(otherwise=wanted)
     if days.first not in known.calendar or days.last not in known.calendar:

@@ -80,7 +80,7 @@ def query(file: TextIO, warehouse: bool) -> None:
             is_query = statements and statements[-1].expected_result_type != [duckdb.ExpectedResultType.NOTHING]
             answer = con.sql(sql) if is_query else None
             if answer is None:
-                raise click.ClickException(f"{file.name} returns no rows: its last statement has to be a query.")
+                raise click.ClickException(f"{file.name} returns no rows: the last statement must be a query.")
             answer.show(max_rows=1_000, max_width=1_000)
     except UnicodeDecodeError as error:
         raise click.ClickException(f"{file.name} is not text in UTF-8: {error}") from error
@@ -93,7 +93,7 @@ def query(file: TextIO, warehouse: bool) -> None:
 
 @contextmanager
 def _open(warehouse: bool) -> "Iterator[duckdb.DuckDBPyConnection]":
-    """A connection that reads the warehouse or the snapshot."""
+    """Opens a read-only connection to the warehouse or the snapshot."""
     from ecom_assets.serving.snapshot import open_snapshot
     from ecom_assets.sql import connect
 

@@ -12,8 +12,8 @@ from ecom_assets.cli.terminal import shown
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--verbose", "level", flag_value=logging.DEBUG, type=int, help="Show more of what is done, with times.")
-@click.option("--quiet", "level", flag_value=logging.WARNING, type=int, help="Show results, warnings and errors only.")
+@click.option("--verbose", "level", flag_value=logging.DEBUG, type=int, help="Show more progress messages, with times.")
+@click.option("--quiet", "level", flag_value=logging.WARNING, type=int, help="Show only results, warnings and errors.")
 @click.pass_context
 def main(ctx: click.Context, level: int | None) -> None:
     """An e-commerce data platform. Data lives in ./data, or in the folder that ECOM_DATA names."""

@@ -1,4 +1,4 @@
-"""Commands that run assets, say what has to run, and prove the result."""
+"""Commands that run assets, list what is stale, and verify the result."""
 
 import datetime as dt
 import logging
@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 @click.command("demo")
 @click.option(
-    "--days", default=60, show_default=True, type=click.IntRange(2, 3650), help="How many days, until yesterday."
+    "--days", default=60, show_default=True, type=click.IntRange(2, 3650), help="Number of days, up to yesterday."
 )
 @PRESET
 def demo(days: int, preset: str | None) -> None:

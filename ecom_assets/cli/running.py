@@ -55,13 +55,13 @@ def terminal(context: dg.InitLoggerContext) -> logging.Logger:
 
 
 def everything() -> dg.JobDefinition:
-    """The job of all assets, as the command line runs it."""
+    """Returns the job of all assets for the command line."""
     return build(settings.load()).resolve_job_def(pipeline.name).with_logger_defs({"console": terminal})
 
 
 @contextmanager
 def in_dagster_home() -> Iterator[dg.DagsterInstance]:
-    """The project's Dagster instance, with Dagster's home as working folder: paths in dagster.yaml are relative to it.
+    """Opens the project's Dagster instance in Dagster's home, since paths in dagster.yaml are relative to it.
 
     Processes that a run starts find both by the environment, which is as before at the end. Raises SettingsError.
     """
@@ -90,7 +90,7 @@ def in_dagster_home() -> Iterator[dg.DagsterInstance]:
 
 
 def run(window: Window, selection: str | None = None, *, on: dg.DagsterInstance) -> bool:
-    """Run assets over a window, in this process. Returns whether every day of it is good.
+    """Runs assets over a window, in this process. Returns whether every day of it is good.
 
     `selection` is in Dagster's syntax: `silver/orders`, `group:gold`, `+kpi/daily_sales`, several with commas between;
     None is everything.
@@ -128,7 +128,7 @@ def _refuse_nothing_landed() -> None:
 
 def _execute(keys: frozenset[dg.AssetKey], window: Window, on: dg.DagsterInstance, *, repair: bool) -> bool:
     _end_lost_runs(on)
-    _log.debug("Running %s assets over %s%s.", len(keys), window, ", what is stale only" if repair else "")
+    _log.debug("Running %s assets over %s%s.", len(keys), window, ", stale days only" if repair else "")
     tags = {
         **RETRY_LOST_RUNS,
         "dagster/asset_partition_range_start": str(window.first),
@@ -167,7 +167,7 @@ def _breakage(event: dg.DagsterEvent) -> str | None:
     if error.cls_name == dg.Failure.__name__:
         return None
     if error.cls_name == dg.DagsterExecutionInterruptedError.__name__:
-        return f"{where} was interrupted; ecom run --stale goes on from there."
+        return f"{where} was interrupted; continue with ecom run --stale."
     text = error.message.strip().partition(": ")[2].partition("\n")[0] or str(error.cls_name)
     return f"{where} stopped: {text.rstrip('.')}."
 
@@ -178,7 +178,7 @@ def _end_lost_runs(on: dg.DagsterInstance) -> None:
     for lost in on.get_runs(running):
         process = lost.tags.get(PROCESS_TAG)
         if process and not _is_alive(int(process)):
-            on.report_run_failed(lost, "The process of this run is gone; what it committed is kept.")
+            on.report_run_failed(lost, "The process of this run has ended; what it committed is kept.")
 
 
 def _is_alive(process: int) -> bool:

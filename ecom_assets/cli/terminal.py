@@ -1,4 +1,4 @@
-"""What the product logs, shown on the terminal."""
+"""Log messages on the terminal."""
 
 import logging
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ TERMINAL.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %
 
 @contextmanager
 def shown(level: int) -> Iterator[None]:
-    """Show what the product logs at this level or above."""
+    """Shows log messages at this level or above."""
     TERMINAL.setLevel(level)
     before = PRODUCT.level
     PRODUCT.setLevel(logging.DEBUG)

@@ -1,4 +1,4 @@
-"""The architecture page: who is responsible for what, and which table is made of which, from the declarations."""
+"""The architecture page: responsibilities of modules, and the graph of tables, from the declarations."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,8 +46,8 @@ A run goes through these parts in this order:
 | rows of text | typed rows, with what could not be read | `engine/duckdb/parsing.py` |
 | a table's transform and reach | the frames it reads, the rows it returns | the table's own file |
 | rows | stored table-days, each judged, all in one transaction | `warehouse/` |
-| stored table-days | what is stale, and why | `warehouse/ledger/staleness.py` |
-| what is stale | the runs that repair it | `warehouse/repair.py` |
+| stored table-days | stale table-days, and why | `warehouse/ledger/staleness.py` |
+| stale table-days | the runs that repair them | `warehouse/repair.py` |
 | a run of Dagster | reads and writes of the warehouse | `orchestration/io_manager.py` |
 | a user's own asset | frames of our tables, and a table of its own | `orchestration/plain.py` |
 | the warehouse | the snapshot that everybody reads | `publishing/snapshot.py` |
@@ -69,20 +69,20 @@ A run goes through these parts in this order:
 | What has to change if Dagster's internals do? | `orchestration/_dagster.py` |
 | Where is incremental shown to equal a full rebuild? | `warehouse/proof.py`, `ecom_assets_tests/test_histories.py` |
 
-## What is made of what
+## Graph of tables
 
-A plain arrow is read on the same day; a labelled one reaches further; a dotted one is a reference.
+A plain arrow is a same-day read, a labelled one has a longer reach, a dotted one is a reference.
 
 """
 
 
 def text() -> str:
-    """The page, in Markdown with a Mermaid graph."""
+    """Returns the page, in Markdown with a Mermaid graph."""
     return HEAD + "\n".join(["```mermaid", "graph LR", *_edges(), "```", ""])
 
 
 def write(path: Path) -> None:
-    """Write the page to a file, in UTF-8."""
+    """Writes the page to a file, in UTF-8."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text(), encoding="utf-8")
 

@@ -43,7 +43,7 @@ def text() -> str:
 
 
 def write(path: Path) -> None:
-    """Write the dictionary to a file, in UTF-8."""
+    """Writes the dictionary to a file, in UTF-8."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text(), encoding="utf-8")
 
@@ -79,9 +79,9 @@ def _published(table: PublishedTable) -> str:
 
 
 def _reach(reach: Reach) -> str:
-    """Which days of an input a day reads, in words."""
+    """Returns the days of an input that a day reads, as text."""
     if reach.by_event:
-        return "the rows that happened on the day, whenever they arrived"
+        return "rows with that event day, whenever they arrived"
     if reach.is_same_day:
         return "the same day"
     first = "all days" if reach.before is None else _days_away(reach.before, "before")
@@ -105,11 +105,11 @@ def _row(column: Column, declaration: Declaration) -> str:
 
 
 def _rules(declaration: Declaration) -> Iterator[str]:
-    """The rules beyond the columns' types and nulls; bronze keeps what comes, and has none."""
+    """Yields the rules beyond the columns' types and nulls; bronze has none."""
     if declaration.is_bronze:
         return
     for rule in declaration.contract.rules:
         if rule.kind is not RuleKind.PRESENT:
-            yield f"- {rule.sentence}{'' if rule.hard else ' (expected, not demanded)'}"
+            yield f"- {rule.sentence}{'' if rule.hard else ' (expectation)'}"
     if declaration.conserved:
-        yield f"- The day's amounts are those of {declaration.conserved_from}."
+        yield f"- Control totals: the day's amounts are those of {declaration.conserved_from}."

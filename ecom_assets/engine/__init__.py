@@ -1,1 +1,1 @@
-"""The verbs that differ by engine: types, reading, parsing text, hashing. One module per engine."""
+"""Operations that differ by engine: types, reading, parsing text, hashing. One package per engine."""

@@ -1,6 +1,6 @@
-"""Transforms and rules as SQL: worked out once, kept in the warehouse, run as text.
+"""Transforms and rules as SQL: compiled once, cached in the warehouse, run as text.
 
-Building a query step by step costs tens of milliseconds, running its text again does not.
+Building a query step by step takes tens of milliseconds; running its text again does not.
 """
 
 import hashlib
@@ -41,11 +41,11 @@ _RANDOM_NAME = re.compile(r"_[0-9a-f]{12,16}\b")
 class Compiled:
     """A table's transform and rules as SQL: what is hashed is what runs.
 
-    `transform` reads tables named after the transform's parameters; None where it is eager.
+    `transform` reads tables named after the transform's parameters; None if it is eager.
     `judge` reads a table `rows_to_judge` and adds a boolean `broken <n>` per hard rule and `warned <n>`
-    per soft one, true where the rule is broken. `meaning` is the same text for the same meaning. `lineage`
-    says what the columns come from; empty where the transform is eager. `conserved` reads `rows_to_judge` and
-    some of the inputs, and gives a day's sums that differ; None where nothing is conserved.
+    per soft one, true if the rule is broken. `meaning` is the same text for the same meaning. `lineage`
+    has the sources of the columns; empty if the transform is eager. `conserved` reads `rows_to_judge` and
+    some of the inputs, and returns a day's sums that differ; None without control totals.
     """
 
     transform: str | None
@@ -60,17 +60,17 @@ _OURS: WeakSet[Declaration] = WeakSet()
 
 
 def may_keep(declarations: Iterable[Declaration]) -> None:
-    """What these tables compile to may be kept for later processes: files of this package alone make them."""
+    """Marks these tables as cacheable for later processes: only files of this package define them."""
     _OURS.update(declarations)
 
 
 def may_be_kept(declaration: Declaration) -> bool:
-    """Whether what a table compiles to follows from the files of this package alone."""
+    """Returns whether only files of this package define what a table compiles to."""
     return declaration in _OURS
 
 
 def provide(catalog: Catalog, kept: Mapping[str, Compiled]) -> None:
-    """Use these instead of compiling, by table, where they may be kept."""
+    """Uses these by table instead of compiling, for cacheable tables."""
     for declaration in catalog:
         if may_be_kept(declaration) and declaration.name in kept:
             _COMPILED.setdefault(declaration, kept[declaration.name])
@@ -84,14 +84,14 @@ def made_of() -> str:
 
 
 def compiled(declaration: Declaration, catalog: Catalog) -> Compiled:
-    """Transform and rules of a table. Raises ShapeError where the transform's columns are not the contract's."""
+    """Returns a table's compiled transform and rules. Raises ShapeError if its columns differ from the contract's."""
     if declaration not in _COMPILED:
         _COMPILED[declaration] = _compile(declaration, catalog)
     return _COMPILED[declaration]
 
 
 def _compile(declaration: Declaration, catalog: Catalog) -> Compiled:
-    """Transform and rules worked out on empty inputs."""
+    """Returns transform and rules, compiled on empty inputs."""
     with duckdb.connect() as con:
         inputs: dict[str, Any] = {}
         for parameter, columns in _shapes(declaration, catalog).items():
@@ -116,7 +116,7 @@ def _compile(declaration: Declaration, catalog: Catalog) -> Compiled:
 
 
 def _conserved(con: duckdb.DuckDBPyConnection, declaration: Declaration) -> str:
-    """SQL: the day, column, sum and due sum of what is not conserved. Raises ShapeError for columns of other kinds."""
+    """Returns SQL for day, column, sum and control total where these differ. Raises ShapeError for other types."""
     assert declaration.conserved is not None
     frames = {
         str(read.parameter): nw.from_native(con.sql(f"from {quoted(str(read.parameter))}"))
@@ -128,7 +128,7 @@ def _conserved(con: duckdb.DuckDBPyConnection, declaration: Declaration) -> str:
     strange = {name for name in amounts if name not in promise.columns or promise.columns[name].kind not in _SUMMABLE}
     if strange or promise.partition_column not in due.columns:
         raise ShapeError(
-            f"{declaration.name}: conserved has to give {promise.partition_column} and amounts or integers of the "
+            f"{declaration.name}: conserved must return {promise.partition_column} and amounts or integers of the "
             f"table; found {', '.join(due.columns)}."
         )
     day = quoted(promise.partition_column)
@@ -147,7 +147,7 @@ def _conserved(con: duckdb.DuckDBPyConnection, declaration: Declaration) -> str:
 
 
 def _shapes(declaration: Declaration, catalog: Catalog) -> dict[str, dict[str, str]]:
-    """Parameter to the columns and types that its frame has."""
+    """Returns the columns and types of each parameter's frame."""
     shapes = {}
     for read in declaration.reads:
         if read.parameter:
@@ -163,7 +163,7 @@ def _shapes(declaration: Declaration, catalog: Catalog) -> dict[str, dict[str, s
 
 
 def _beside(declaration: Declaration) -> dict[str, str]:
-    """Columns that rows have beside the stored ones while they are judged."""
+    """Additional columns of rows while they are judged."""
     return {"problems": REASONS_TYPE} if declaration.from_feed else {"row hash": "UBIGINT"}
 
 
@@ -185,12 +185,12 @@ def transformed(declaration: Declaration, inputs: Mapping[str, Query], catalog: 
 
 
 def judged(declaration: Declaration, rows: str, catalog: Catalog) -> str:
-    """SQL: the rows of a table with a boolean column per rule, true where it is broken."""
+    """Returns SQL for the rows of a table with a boolean column per rule, true if it is broken."""
     return over({"rows_to_judge": rows}, compiled(declaration, catalog).judge)
 
 
 def over(inputs: Mapping[str, str], sql: str) -> str:
-    """SQL that finds its inputs, SQL too, under their names. Each is read where it is needed, never stored before."""
+    """Returns SQL with its inputs, SQL too, as named subqueries, which are not materialized."""
     named = ", ".join(f"{quoted(name)} as not materialized ({query})" for name, query in inputs.items())
     return f"with {named} select * from ({sql})"
 

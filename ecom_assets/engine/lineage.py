@@ -1,7 +1,7 @@
-"""Column lineage: the columns of its inputs that each column of a table is worked out from.
+"""Column lineage: the input columns from which each column of a table is computed.
 
 A column comes from all that its own expression names, conditions, window and order included. What only
-decides which rows there are is no source: filters, conditions of joins, what is counted.
+decides which rows exist is not a source: filters, conditions of joins, what is counted.
 """
 
 import json
@@ -17,13 +17,13 @@ from ecom_assets.landing.provenance import ORIGIN, sql_types
 _Column = tuple[str, str]
 _Sources = frozenset[_Column]
 _Table = Mapping[str, _Sources]
-"""A table's columns, and what each comes from."""
+"""The columns of a table, and the sources of each."""
 _T = TypeVar("_T")
 _PLAIN_STAR = {"class", "type", "relation_name", "query_location", "query_location_length"}
 
 
 class ColumnSource(TypedDict):
-    """One of the columns that a column of a table comes from."""
+    """One source column of a column of a table."""
 
     column_name: str
     from_table: str
@@ -33,7 +33,7 @@ class ColumnSource(TypedDict):
 def column_lineage(
     con: duckdb.DuckDBPyConnection, declaration: Declaration, catalog: Catalog, sql: str
 ) -> list[ColumnSource]:
-    """What the columns of a table come from, one table up, where `sql` is its transform.
+    """Returns the sources of the columns of a table, one table up; `sql` is its transform.
 
     Literals, counts of rows and the days of the window come from no column. Empty where the SQL has a form
     that transforms do not compile to.
@@ -50,16 +50,16 @@ def column_lineage(
 
 
 def read_off(con: duckdb.DuckDBPyConnection, sql: str, inputs: Mapping[str, _Table]) -> _Table:
-    """The columns of a query over these inputs. DuckDB's own parser reads it.
+    """Returns the columns of a query over these inputs, with DuckDB's own parser.
 
-    Raises LookupError for SQL of another form than relations are turned into.
+    Raises LookupError for SQL of a form that relations do not compile to.
     """
     [(tree,)] = con.execute("select json_serialize_sql(?::varchar)", [sql]).fetchall()
     return _query(json.loads(tree)["statements"][0]["node"], inputs)
 
 
 def _inputs(declaration: Declaration, catalog: Catalog) -> dict[str, _Table]:
-    """The tables that a transform reads, by parameter."""
+    """Returns the tables that a transform reads, by parameter."""
     inputs: dict[str, _Table] = {DAYS_PARAMETER: {"day": frozenset()}}
     for read in declaration.reads:
         if read.parameter:
@@ -72,7 +72,7 @@ def _inputs(declaration: Declaration, catalog: Catalog) -> dict[str, _Table]:
 
 
 def _origins(declaration: Declaration) -> dict[str, str | None]:
-    """Column of typed bronze to the column of bronze that it is read from."""
+    """Returns the bronze column of each column of typed bronze."""
     origins: dict[str, str | None] = {name: name for name in (*declaration.feed_contract.columns, *sql_types(ORIGIN))}
     origins |= {column.name: column.day_of for column in declaration.contract.columns.values() if column.day_of}
     return {**origins, declaration.contract.partition_column: declaration.feed_contract.event_column, "problems": None}
@@ -94,7 +94,7 @@ def _query(query: Any, inputs: Mapping[str, _Table]) -> _Table:
 
 
 def _parts(query: Any) -> Any:
-    """What a union stacks by place: a list in DuckDB 2.0, two sides in 1.5."""
+    """Returns the inputs of a union: a list in DuckDB 2.0, two sides in 1.5."""
     if query["setop_type"] != "UNION":
         raise LookupError(query["setop_type"])
     return query.get("children") or (query["left"], query["right"])
@@ -112,7 +112,7 @@ def _starred(star: Any, tables: Mapping[str, _Table]) -> Iterable[tuple[str, _So
 
 
 def _tables(part: Any, inputs: Mapping[str, _Table]) -> Mapping[str, _Table]:
-    """The tables that a query selects from, by alias."""
+    """Returns the tables that a query selects from, by alias."""
     if part.get("column_name_alias"):
         raise LookupError(part["column_name_alias"])
     match part["type"]:
@@ -128,7 +128,7 @@ def _tables(part: Any, inputs: Mapping[str, _Table]) -> Mapping[str, _Table]:
 
 
 def _expression(part: Any, tables: Mapping[str, _Table]) -> _Sources:
-    """What all columns named in an expression come from."""
+    """Returns the sources of all columns named in an expression."""
     if isinstance(part, list):
         return _all(_expression(one, tables) for one in part)
     if not isinstance(part, dict):

@@ -14,7 +14,7 @@ from ecom_assets.errors import UserError
 
 _PACKAGE = __name__.partition(".")[0]
 _STOPS_AT = f"{_PACKAGE}.table_asset"
-"""Hands a transform to the platform: what runs it, not what it computes."""
+"""The module that registers a transform: it runs it and is not part of its code."""
 _IMPORTED = re.compile(r"^\s*(?:import|from)\s+(\w+)", re.MULTILINE)
 _WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -79,14 +79,14 @@ def _file(module: str) -> Path | None:
     if origin is None:
         try:
             spec = importlib.util.find_spec(module)
-        except (ModuleNotFoundError, ValueError):  # its parent is no package; it has been loaded without a file
+        except (ModuleNotFoundError, ValueError):  # its parent is not a package; it was loaded without a file
             return None
         origin = spec.origin if spec else None
     return Path(origin) if origin and origin.endswith(".py") else None
 
 
 def _imports(tree: ast.Module, package: str) -> Iterator[str]:
-    """The modules that a file of a package imports anywhere, as full names; names that may be modules too."""
+    """Yields the modules that a file of a package imports anywhere, as full names; names that may be modules too."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

@@ -8,9 +8,9 @@ from typing import Any
 
 
 def replace_file(path: Path, data: bytes | Callable[[Path], object]) -> Path:
-    """Write a file in one step: the bytes, or what `data` writes to the path that it is given. Returns `path`.
+    """Writes a file in one step: the bytes, or what `data` writes to the path that it gets. Returns `path`.
 
-    The new file is written next to it under a name that starts with a dot, then moved. Its folder is made if missing.
+    The new file is written next to it under a name that starts with a dot, then moved. A missing folder is created.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
@@ -26,7 +26,7 @@ def replace_file(path: Path, data: bytes | Callable[[Path], object]) -> Path:
 
 
 def replace_toml(path: Path, values: Mapping[str, Any]) -> None:
-    """Write a TOML file in one step. TOML has no null: keys whose value is None are left out."""
+    """Writes a TOML file in one step. TOML has no null: keys with the value None are left out."""
     import tomlkit  # takes as long to import as all else that `ecom --help` needs
 
     given = {name: value for name, value in values.items() if value is not None}

@@ -1,7 +1,7 @@
-"""The columns that rows from feeds have beside the feed's own, each declared once.
+"""The columns that rows from feeds have in addition to the feed's own, each declared once.
 
-SQL, Arrow schemas, Dagster's pages and the data dictionary follow from it. It imports nothing, so that readers of the
-snapshot can use it too.
+SQL, Arrow schemas, Dagster's metadata and the data dictionary are derived from them. This module imports nothing, so
+that readers of the snapshot can use it too.
 """
 
 from collections.abc import Iterable
@@ -10,29 +10,29 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class TechnicalColumn:
-    """A column, its SQL type, and a sentence on what it holds."""
+    """A column, its SQL type and its description."""
 
     name: str
     sql_type: str
     description: str
 
 
-SOURCE_FILE = TechnicalColumn("source_file", "VARCHAR", "File it came in")
+SOURCE_FILE = TechnicalColumn("source_file", "VARCHAR", "Name of its file")
 ORIGIN = (
     TechnicalColumn("arrived_on", "DATE", "Arrival day"),
     SOURCE_FILE,
     TechnicalColumn("record", "BIGINT", "Number of its record in the file, from 1"),
 )
-"""Where a row came from: together they identify a landed record."""
+"""Provenance of a row; together they identify a landed record."""
 
-PROBLEM = TechnicalColumn("problem", "VARCHAR", "Why the record cannot be read; null if it can")
+PROBLEM = TechnicalColumn("problem", "VARCHAR", "Reason why the record cannot be read; null if it can")
 RAW_RECORD = TechnicalColumn("raw_record", "VARCHAR", "The record's text, if it cannot be read")
 AS_READ = (
     TechnicalColumn("unknown_columns", "VARCHAR", "Values of columns that the feed does not declare, as JSON"),
     PROBLEM,
     RAW_RECORD,
 )
-"""What reading a record gave beside the values of the feed's columns."""
+"""Results of reading a record, in addition to the feed's columns."""
 
 EVENT_ON = TechnicalColumn(
     "event_on", "DATE", "Event day; null if unknown, outside the calendar or after the arrival day and the next"
@@ -42,23 +42,23 @@ READ_ON = TechnicalColumn(
 )
 KEY_HASH = TechnicalColumn("key_hash", "UBIGINT", "Hash of its primary key; null if a part of it is missing")
 DERIVED = (EVENT_ON, READ_ON, KEY_HASH)
-"""What is computed from the record by settings and contract, and computed again when these change."""
+"""Computed from the record with settings and contract, and computed again when these change."""
 
 LANDED = (*ORIGIN, *AS_READ)
-"""What reading gives after the feed's columns."""
+"""Columns of landed records after the feed's columns."""
 
 BRONZE = (*LANDED, *DERIVED)
-"""What bronze stores after the feed's columns."""
+"""Columns of bronze after the feed's columns."""
 
-REASONS = TechnicalColumn("reasons", "VARCHAR[]", "Why it is quarantined")
+REASONS = TechnicalColumn("reasons", "VARCHAR[]", "Reasons why it is quarantined")
 REASON_CODES = TechnicalColumn(
     "reason_codes", "VARCHAR[]", "A code per reason, in the same order; it stays if the reason is reworded"
 )
 WHY = (REASONS, REASON_CODES)
-"""Why a row is in quarantine, the reasons and their codes in the same order."""
+"""The reasons of a quarantined row and their codes, in the same order."""
 
 QUARANTINE = (*BRONZE, *WHY)
-"""What a quarantine table stores after the feed's columns."""
+"""Columns of a quarantine table after the feed's columns."""
 
 WINNER = tuple(
     replace(column, name=f"by_{column.name}", description=f"{column.description}, of the row that counts")
@@ -72,15 +72,15 @@ SUPERSEDED = (
     ),
     *WINNER,
 )
-"""What a table of superseded rows stores."""
+"""Columns of a table of superseded rows."""
 
 
 def sql_types(columns: Iterable[TechnicalColumn]) -> dict[str, str]:
-    """Column to SQL type, in order."""
+    """Returns the SQL type of each column, in order."""
     return {column.name: column.sql_type for column in columns}
 
 
 def column_list(columns: Iterable[TechnicalColumn], table: str = "") -> str:
-    """SQL: the columns, separated by commas, of a table if one is named."""
+    """Returns SQL for the columns, separated by commas, of a table if one is named."""
     prefix = f"{table}." if table else ""
     return ", ".join(f"{prefix}{column.name}" for column in columns)

@@ -1,6 +1,6 @@
-"""All that the platform uses of Dagster without a promise of Dagster's: private modules, private attributes.
+"""All private modules and attributes of Dagster that the platform uses.
 
-An upgrade of Dagster concerns this file and its tests alone: they pin what each piece does.
+An upgrade of Dagster affects only this file and its tests, which pin the behaviour of each piece.
 """
 
 import datetime as dt
@@ -53,7 +53,7 @@ def without_beta_warnings() -> Iterator[None]:
 
 
 class Step:
-    """The step for which an I/O manager loads or stores something."""
+    """The step for which an I/O manager loads or stores."""
 
     def __init__(self, context: dg.InputContext | dg.OutputContext) -> None:
         self._step: Any = context.step_context
@@ -64,31 +64,31 @@ class Step:
 
     @property
     def tags(self) -> Mapping[str, str]:
-        """The tags of the step's run."""
+        """Tags of the step's run."""
         return dict(self._step.dagster_run.tags)
 
     @property
     def partition_key_range(self) -> dg.PartitionKeyRange:
-        """First and last partition of the run. Raises DagsterInvariantViolationError if the run has none."""
+        """Returns first and last partition of the run. Raises DagsterInvariantViolationError if the run has none."""
         key_range: dg.PartitionKeyRange = self._step.partition_key_range
         return key_range
 
     def add_metadata(self, metadata: Mapping[str, Any], asset: dg.AssetKey, partition: str) -> None:
-        """Add metadata to the materialization of one partition of an asset."""
+        """Adds metadata to the materialization of one partition of an asset."""
         self._step.add_asset_metadata(metadata, asset, partition)
 
     def evaluated(self, evaluation: dg.AssetCheckEvaluation) -> dg.DagsterEvent:
-        """The event of a check's evaluation, which may be of one partition."""
+        """Returns the event of a check's evaluation, which may be of one partition."""
         return dg.DagsterEvent.asset_check_evaluation(self._step, evaluation)
 
 
 def keep_partitions(context: dg.OutputContext, partitions: Iterable[str]) -> None:
-    """Have Dagster materialize these partitions of an output alone, not all of the run's."""
+    """Makes Dagster materialize only these partitions of an output, not all of the run's."""
     context._asset_partitions_subset = context.asset_partitions_def.subset_with_partition_keys(partitions)
 
 
 def cause_of_failure(event: dg.DagsterEvent) -> Any:
-    """The first error of a failed run, with its causes; None if another process ended the run."""
+    """Returns the first error of a failed run, with its causes; None if another process ended the run."""
     data = event.event_specific_data
     if not isinstance(data, JobFailureData):
         return None
@@ -117,7 +117,7 @@ class HeldOpenEventLogStorage(SqliteEventLogStorage):
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[db.Connection]:
-        """A transaction on a shard. One at a time, as in Dagster's own class."""
+        """Opens a transaction on a shard, one at a time, like Dagster's own class."""
         with self._db_lock:
             engine = self._engine(shard)
             with engine.connect() as conn, conn.begin():
@@ -139,7 +139,7 @@ class HeldOpenEventLogStorage(SqliteEventLogStorage):
         return self._engines[shard]
 
     def dispose(self) -> None:
-        """Close all files."""
+        """Closes all files."""
         for engine in self._engines.values():
             engine.dispose()
         self._engines.clear()
@@ -149,9 +149,9 @@ class HeldOpenEventLogStorage(SqliteEventLogStorage):
 def verdicts_before(
     instance: dg.DagsterInstance, moment: float, check: dg.AssetCheckKey, partitions: Iterable[str | None]
 ) -> dict[str | None, dg.AssetCheckEvaluation]:
-    """The last verdict of a check on each of these partitions before a moment, in seconds since 1970.
+    """Returns the last evaluation of a check for each of these partitions before a moment, in seconds since 1970.
 
-    One query for all partitions: Dagster's own gives the last verdict on one, or all that there ever were on each.
+    One query for all partitions: Dagster's own returns the last evaluation of one, or all evaluations of each.
     """
     of = AssetCheckExecutionsTable.c
     newest_first = [of.evaluation_event_timestamp.desc(), of.id.desc()]
@@ -172,7 +172,7 @@ def verdicts_before(
     )
     storage = instance.event_log_storage
     if not isinstance(storage, SqlEventLogStorage):
-        raise TypeError(f"The event log has to be an SQL database, not {type(storage).__name__}.")
+        raise TypeError(f"The event log must be an SQL database, not {type(storage).__name__}.")
     with storage.index_connection() as con:
         found = con.execute(last).fetchall()
     events = {partition: deserialize_value(event, dg.EventLogEntry).dagster_event for partition, event in found}

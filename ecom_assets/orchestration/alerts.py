@@ -1,6 +1,6 @@
-"""Alerts: failed checks and failed runs, told once each to a file and to a webhook.
+"""Alerts: failed checks and failed runs, each sent once to a file and to a webhook.
 
-A failed check is told when it is news: when it had passed before, or had failed otherwise. A failed run always is.
+A failed check is reported if it passed before, or failed differently. A failed run is always reported.
 """
 
 import datetime as dt
@@ -25,20 +25,20 @@ from ecom_assets.orchestration.assets import CONTRACT, STATE
 Severity = Literal["critical", "error", "warning"]
 
 WEBHOOK_TIMEOUT = 5.0
-MOST_SECONDS_PER_TICK = 25.0
-"""After this, a tick leaves the rest to the next: Dagster ends those of a minute, and forgets how far they came."""
-MOST_RUNS_PER_TICK = 50
-MOST_LINES = 30
-MOST_CHARACTERS = 20_000
+MAX_SECONDS_PER_TICK = 25.0
+"""After this time, a tick leaves the rest to the next: Dagster ends ticks after a minute, and loses their cursor."""
+MAX_RUNS_PER_TICK = 50
+MAX_LINES = 30
+MAX_CHARACTERS = 20_000
 TRY_AGAIN = (408, 429)
-"""Refusals of the webhook that are not about the message."""
+"""HTTP errors of the webhook that do not concern the message."""
 _MARKS = {"critical": ":red_circle:", "error": ":large_orange_circle:", "warning": ":large_yellow_circle:"}
 _ENDS = (dg.DagsterEventType.RUN_SUCCESS, dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_CANCELED)
 
 
 @dataclass(frozen=True)
 class Alert:
-    """One thing that a run has shown: itself failed, or one check failed on some days.
+    """A failed run, or one check that failed on some days.
 
     `at` is the end of the run, ISO 8601 in UTC. `days` are windows as text. `rows` counts the offending rows
     by the rule that they broke.
@@ -57,10 +57,9 @@ class Alert:
 def alerts_of(
     run: dg.DagsterRun, ended_at: dt.datetime, error: str | None, evaluations: Iterable[dg.AssetCheckEvaluation]
 ) -> list[Alert]:
-    """What is to be told of a finished run; `error` is why it failed, or None where it did not.
+    """Returns the alerts of a finished run; `error` is the reason of its failure, or None.
 
-    All failures of a check are one alert, whatever the number of days. Days that are blocked because another
-    table failed are one alert for all tables.
+    All failures of a check are one alert, whatever the number of days. Blocked days are one alert for all tables.
     """
 
     def alert(name: str, severity: Severity, what: str, failed: Sequence[dg.AssetCheckEvaluation] = ()) -> Alert:
@@ -85,38 +84,38 @@ def alerts_of(
         found.append(alert(f"{asset}:{check}", "error" if is_error else "warning", f"{asset}: {check} failed", failed))
     if blocked:
         tables = ", ".join(sorted({verdict.asset_key.to_user_string() for verdict in blocked}))
-        found.append(alert("blocked", "error", f"Without rows, because of what they are made of: {tables}", blocked))
+        found.append(alert("blocked", "error", f"Blocked by a failed input: {tables}", blocked))
     return found
 
 
 def _state(verdict: dg.AssetCheckEvaluation) -> str | None:
-    """The state of the table-day that was checked; None if the check is not one of ours."""
+    """Returns the state of the table-day that was checked; None if the check is not one of ours."""
     state = verdict.metadata.get(STATE)
     return str(state.value) if state else None
 
 
 def _offending(verdict: dg.AssetCheckEvaluation) -> dict[str, int]:
-    """The rules that were broken, and by how many rows."""
-    told = verdict.metadata.get("broken") or verdict.metadata.get("missed")
-    return dict(told.value) if told else {}  # type: ignore[arg-type]
+    """Returns the broken rules, with the number of rows."""
+    rows = verdict.metadata.get("broken") or verdict.metadata.get("missed")
+    return dict(rows.value) if rows else {}  # type: ignore[arg-type]
 
 
 def write(path: Path, alerts: Sequence[Alert]) -> None:
-    """Append the alerts that do not stand in the file, one JSON object per line.
+    """Appends the alerts that are not in the file yet, one JSON object per line.
 
-    Half a line, as a killed process leaves it, tells of nothing and stays.
+    Half a line, left by a killed process, is ignored and kept.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+", encoding="utf-8", errors="replace") as file:
         file.seek(0)
-        standing = file.read()
-        told = set(map(_told, standing.splitlines()))
-        lines = [json.dumps(asdict(alert)) + "\n" for alert in alerts if alert.id not in told]
-        file.write("".join(["" if not standing or standing.endswith("\n") else "\n", *lines]))
+        content = file.read()
+        written = set(map(_alert_id, content.splitlines()))
+        lines = [json.dumps(asdict(alert)) + "\n" for alert in alerts if alert.id not in written]
+        file.write("".join(["" if not content or content.endswith("\n") else "\n", *lines]))
 
 
-def _told(line: str) -> str | None:
-    """The number of the alert that a line tells of; None where it cannot be read."""
+def _alert_id(line: str) -> str | None:
+    """Returns the id of the alert on a line; None if it cannot be read."""
     try:
         return str(json.loads(line)["id"])
     except (ValueError, TypeError, KeyError):
@@ -124,21 +123,21 @@ def _told(line: str) -> str | None:
 
 
 def post(url: str, alerts: Sequence[Alert]) -> None:
-    """Send one message in Slack's format. Raises OSError where it cannot be delivered.
+    """Sends one message in Slack's format. Raises OSError if it cannot be delivered.
 
-    Where the webhook refuses the message itself, it gets a short one that says so.
+    If the webhook rejects the message itself, a short message says so.
     """
-    lines = [_line(alert) for alert in alerts[:MOST_LINES]]
-    if len(alerts) > MOST_LINES:
-        lines.append(f"… and {len(alerts) - MOST_LINES} more")
+    lines = [_line(alert) for alert in alerts[:MAX_LINES]]
+    if len(alerts) > MAX_LINES:
+        lines.append(f"… and {len(alerts) - MAX_LINES} more")
     head = f"*{alerts[0].job}*, run {alerts[0].run_id[:8]}"
     text = "\n".join([head, *lines])
     try:
-        _send(url, text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]} …")
+        _send(url, text if len(text) <= MAX_CHARACTERS else f"{text[:MAX_CHARACTERS]} …")
     except HTTPError as error:
         if not 400 <= error.code < 500 or error.code in TRY_AGAIN:
             raise
-        _send(url, f"{head}\nThe webhook refused what there is to tell ({error}). It stands in the file of alerts.")
+        _send(url, f"{head}\nThe webhook rejected this alert ({error}); see alerts.jsonl.")
 
 
 def _send(url: str, text: str) -> None:
@@ -147,7 +146,7 @@ def _send(url: str, text: str) -> None:
         request = urllib.request.Request(url, message, {"Content-Type": "application/json; charset=utf-8"})
         with urllib.request.urlopen(request, timeout=WEBHOOK_TIMEOUT):
             pass
-    except (HTTPException, ValueError) as error:  # no HTTP comes back, or the address leads nowhere
+    except (HTTPException, ValueError) as error:  # no HTTP response, or an invalid address
         raise OSError(error) from error
 
 
@@ -159,23 +158,23 @@ def _line(alert: Alert) -> str:
 
 @dg.sensor(minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
 def report_failures(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-    """Tell of failed checks and failed runs, once each; a check that fails on a day as it did before is no news.
+    """Sends alerts for failed checks and failed runs, once each; not for a check that fails on a day as it did before.
 
-    File and webhook have a cursor each. It moves past a run only when all of its alerts are delivered there, so that
+    File and webhook each have a cursor. It moves past a run only when all of its alerts are delivered there, so that
     none is lost while the webhook is down, and the file does not wait for it.
     """
-    known, until, seen = settings.load(), time.monotonic() + MOST_SECONDS_PER_TICK, dict[str, list[Alert]]()
+    known, until, seen = settings.load(), time.monotonic() + MAX_SECONDS_PER_TICK, dict[str, list[Alert]]()
     destinations: dict[str, Callable[[Sequence[Alert]], None]] = {
         "file": lambda alerts: write(known.alerts, alerts),
         "webhook": lambda alerts: post(known.webhook, alerts) if known.webhook else None,
     }
-    told, problems = 0, []
+    delivered, problems = 0, []
     for to, send in destinations.items():
         try:
-            told = max(told, _deliver(context, to, send, until, seen))
+            delivered = max(delivered, _deliver(context, to, send, until, seen))
         except OSError as error:
-            problems.append(f"The {to} cannot be reached and is tried again: {error}")
-    return dg.SkipReason(" ".join(problems) or f"{told} alerts delivered.")
+            problems.append(f"The {to} cannot be reached and will be retried: {error}")
+    return dg.SkipReason(" ".join(problems) or f"{delivered} alerts delivered.")
 
 
 def _deliver(
@@ -185,15 +184,15 @@ def _deliver(
     until: float,
     seen: dict[str, list[Alert]],
 ) -> int:
-    """Send the alerts of the runs that have ended since; gives how many. What `send` raises ends it there.
+    """Sends the alerts of the runs that have ended since, and returns their number. Stops if `send` raises.
 
-    So does the moment `until`. `seen` keeps the alerts of runs for the next destination.
+    Stops at the moment `until` too. `seen` keeps the alerts of runs for the next destination.
     """
     cursors: dict[str, str] = json.loads(context.cursor or "{}")
-    told = 0
+    delivered = 0
     for end in _ENDS:
         place = f"{to} {end.value}"
-        for _ in range(MOST_RUNS_PER_TICK):
+        for _ in range(MAX_RUNS_PER_TICK):
             page = context.instance.fetch_run_status_changes(end, limit=1, cursor=cursors.get(place), ascending=True)
             if not page.records or time.monotonic() > until:
                 break
@@ -202,10 +201,10 @@ def _deliver(
                 seen[record.run_id] = _alerts_of_record(context.instance, record)
             if alerts := seen[record.run_id]:
                 send(alerts)
-            told += len(alerts)
+            delivered += len(alerts)
             cursors[place] = page.cursor
             context.update_cursor(json.dumps(cursors))
-    return told
+    return delivered
 
 
 def _alerts_of_record(instance: dg.DagsterInstance, record: dg.EventLogRecord) -> list[Alert]:
@@ -219,9 +218,9 @@ def _alerts_of_record(instance: dg.DagsterInstance, record: dg.EventLogRecord) -
 
 
 def _news(instance: dg.DagsterInstance, logged: Sequence[dg.EventLogEntry]) -> list[dg.AssetCheckEvaluation]:
-    """The failed verdicts of a run that are not those that stood before it.
+    """Returns the failed evaluations of a run that differ from those before it.
 
-    What stood is read from Dagster's log, for that says the same at every try and to every destination.
+    Those are read from Dagster's log, which is the same at every retry and for every destination.
     """
     failed: dict[dg.AssetCheckKey, list[dg.AssetCheckEvaluation]] = {}
     for entry in logged:
@@ -231,9 +230,9 @@ def _news(instance: dg.DagsterInstance, logged: Sequence[dg.EventLogEntry]) -> l
     began = min((entry.timestamp for entry in logged), default=0.0)
     news = []
     for check, verdicts in failed.items():
-        stood = verdicts_before(instance, began, check, [verdict.partition for verdict in verdicts])
+        previous = verdicts_before(instance, began, check, [verdict.partition for verdict in verdicts])
         for verdict in verdicts:
-            before = stood.get(verdict.partition)
+            before = previous.get(verdict.partition)
             if before is None or _fault(before) != _fault(verdict):
                 news.append(verdict)
     return news
@@ -256,7 +255,7 @@ def _error_of(instance: dg.DagsterInstance, entry: dg.EventLogEntry) -> str | No
 
 
 def _last_words(instance: dg.DagsterInstance, run_id: str) -> str:
-    """What Dagster last noted of a run that ended without saying why."""
+    """Returns Dagster's last message about a run that ended without an error."""
     noted = instance.all_logs(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)
-    said = [message for entry in noted if (message := entry.get_dagster_event().message)]
-    return said[-1] if said else "its process is gone"
+    messages = [message for entry in noted if (message := entry.get_dagster_event().message)]
+    return messages[-1] if messages else "its process has ended"

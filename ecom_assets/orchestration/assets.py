@@ -1,4 +1,4 @@
-"""Dagster's assets of declared tables: partitions, inputs, outputs and checks."""
+"""Dagster assets of declared tables: partitions, inputs, outputs and checks."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
@@ -20,41 +20,41 @@ OWNERS = ["team:data-platform"]
 
 
 def partitions_of(calendar: Window, time_zone: str) -> dg.DailyPartitionsDefinition:
-    """The days of a calendar in a time zone; a calendar without an end grows day by day."""
+    """Returns the partitions: the days of a calendar in a time zone; without an end, they grow day by day."""
     has_end = calendar.last.year < 9999
     end = (calendar.last + ONE_DAY).isoformat() if has_end else None
     return dg.DailyPartitionsDefinition(calendar.first.isoformat(), end_date=end, timezone=time_zone)
 
 
 def asset_key(table: str) -> dg.AssetKey:
-    """The asset of a table: "silver.orders" is silver/orders."""
+    """Returns the asset key of a table: "silver.orders" is silver/orders."""
     return dg.AssetKey(table.split("."))
 
 
 def asset_keys(declarations: Iterable[Declaration]) -> list[dg.AssetKey]:
-    """The assets of tables, and those of their quarantines."""
+    """Returns the asset keys of tables and of their quarantines."""
     known = list(declarations)
     return [asset_key(d.name) for d in known] + [asset_key(d.quarantine) for d in known if d.from_feed]
 
 
 def table_of(key: dg.AssetKey) -> str:
-    """The table of an asset: silver/orders is "silver.orders"."""
+    """Returns the table of an asset: silver/orders is "silver.orders"."""
     return ".".join(key.path)
 
 
 def op_name(declaration: Declaration) -> str:
-    """The name of the op that makes a table: Dagster allows no dots in it."""
+    """Returns the name of the op of a table: Dagster allows no dots in it."""
     return declaration.name.replace(".", "__")
 
 
 def has_expectations(declaration: Declaration) -> bool:
-    """Whether anything about a table is only warned about."""
+    """Returns whether a table has soft rules."""
     return bool(declaration.contract.soft_rules or declaration.feed)
 
 
 @without_beta_warnings()
 def table_assets(declarations: Iterable[Declaration], partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
-    """An asset per table, with its quarantine if it has one, for the days of `partitions`."""
+    """Returns an asset per table, with its quarantine if it has one, for the days of `partitions`."""
     return [_asset(declaration, partitions) for declaration in declarations]
 
 
@@ -102,7 +102,7 @@ def _asset(declaration: Declaration, partitions: dg.PartitionsDefinition) -> dg.
 
 
 def _deps(declaration: Declaration) -> list[dg.AssetKey]:
-    """What a table follows without reading it in its transform: landed files, referenced tables."""
+    """Returns upstream assets that the transform does not read: landed files, referenced tables."""
     if declaration.is_bronze:
         return [dg.AssetKey(["landing", declaration.feed_name])]
     read = {read.table for read in declaration.reads if read.parameter}

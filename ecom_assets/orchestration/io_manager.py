@@ -1,4 +1,4 @@
-"""The warehouse as Dagster sees it: an I/O manager over one DuckDB file.
+"""The warehouse in Dagster: an I/O manager over one DuckDB file.
 
 One connection per run, opened when first needed and closed at the end of the run. Runs of several
 processes wait for each other. Nobody else opens the file: readers read the snapshot.
@@ -42,29 +42,29 @@ _log = logging.getLogger(__name__)
 
 
 def window_of(context: dg.AssetExecutionContext | Step) -> Window:
-    """The days that a step runs for. Raises Failure where the run names none."""
+    """Returns the days of a step. Raises Failure if the run has none."""
     try:
         keys = context.partition_key_range
     except dg.DagsterInvariantViolationError as error:
         # "Execute" on the page of a check starts such a run.
-        told = "This run names no days. Checks are part of writing a day: materialise the days of the table instead."
-        raise dg.Failure(told, allow_retries=False) from error
+        no_days = "This run has no days. Checks run when a day is written: materialize the days of the table instead."
+        raise dg.Failure(no_days, allow_retries=False) from error
     return Window.parse(f"{keys.start}..{keys.end}")
 
 
 _NOT_PUBLISHED: dict[str, Exception] = {}
-"""Runs of this process of which the snapshot knows nothing, and why."""
+"""Runs of this process that could not be published, and why."""
 
 
 def take_publishing_error(run_id: str) -> Exception | None:
-    """Why a run that has ended could not be published, told once; None where it was."""
+    """Returns, once, why a run could not be published; None if it was."""
     return _NOT_PUBLISHED.pop(run_id, None)
 
 
 class Warehouse(dg.ConfigurableIOManager):
-    """Loads what a window reaches, stores the days of a window each on its own merit.
+    """Loads the rows that a window reaches, and stores and judges each day of a window on its own.
 
-    Good days are materialised; a bad day gets a failed check of its partition and no rows.
+    Good days are materialized; a failed or blocked day gets a failed check of its partition and no rows.
     """
 
     _stack: ExitStack = PrivateAttr(default_factory=ExitStack)
@@ -72,19 +72,19 @@ class Warehouse(dg.ConfigurableIOManager):
     _written: dict[str, list[DayResult]] = PrivateAttr(default_factory=dict)
 
     def tables(self) -> Catalog:
-        """The tables there are; tests put others here."""
+        """Returns the tables; tests override this."""
         return catalog.tables()
 
     def session(self, run_id: str) -> Session:
-        """The run's session, opened at the first call."""
+        """Returns the run's session, opened at the first call."""
         if self._session is None:
             self._session = self._stack.enter_context(open_session(settings.load(), self.tables(), run_id))
         return self._session
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
-        """Publish what the run has stored, close the connection, let the next run in.
+        """Publishes what the run has stored, closes the connection and releases the lock.
 
-        Dagster ends a run well whatever is raised here, so the executor looks for the error.
+        Dagster ends a run as successful whatever is raised here, so the executor checks for the error.
         """
         session, self._session = self._session, None
         self._written.clear()
@@ -101,7 +101,7 @@ class Warehouse(dg.ConfigurableIOManager):
         return next((declaration for declaration in self.tables() if op_name(declaration) == op), None)
 
     def days(self, context: dg.AssetExecutionContext) -> Query:
-        """The days of the run's window, for transforms that ask for them."""
+        """Returns the days of the run's window, for transforms with a parameter `days`."""
         return self.session(context.run.run_id).days(window_of(context))
 
     def load_input(self, context: dg.InputContext) -> Any:
@@ -143,7 +143,7 @@ class Warehouse(dg.ConfigurableIOManager):
             step.add_metadata({**about, STATE: str(result.state)}, context.asset_key, str(result.day))
         good = [str(result.day) for result in results if result.state.is_good]
         if not good:
-            why = results[0].note if results else "nothing of it is stale, and it never ran"
+            why = results[0].note if results else "nothing is stale, and it has not run"
             raise dg.Failure(f"{declaration.name} has no good day in {window}: {why}", allow_retries=False)
         with _decorating(declaration.name):
             if not declaration.is_bronze and not is_quarantine:
@@ -167,12 +167,12 @@ def _decorating(table: str) -> Iterator[None]:
 def _said(table: str, window: Window, results: list[DayResult], seconds: float) -> str:
     rows, bad = sum(result.row_count for result in results), sum(result.bad_count for result in results)
     lost = [str(result.day) for result in results if not result.state.is_good]
-    said = f"{table} {window}: {rows:,} rows" + (f", {bad:,} set aside" if bad else "") + f", {seconds:.1f} s"
-    return f"{said}; no good rows on {', '.join(lost)}" if lost else said
+    text = f"{table} {window}: {rows:,} rows" + (f", {bad:,} quarantined" if bad else "") + f", {seconds:.1f} s"
+    return f"{text}; no good rows on {', '.join(lost)}" if lost else text
 
 
 def _add_plot(step: Step, session: Session, declaration: Declaration, on: str) -> None:
-    """The main measure of the table's last days, on the event of one day: an event should be small."""
+    """Adds a plot of the main measure of the table's last days to the event of one day: events should be small."""
     table, measure = stored(declaration), metadata.main_measure(declaration)
     values = dict(
         session.con.execute(
@@ -187,10 +187,10 @@ def _add_plot(step: Step, session: Session, declaration: Declaration, on: str) -
 
 
 def _evaluations(step: Step, declaration: Declaration, result: DayResult) -> Iterator[dg.DagsterEvent]:
-    """The day's verdict on each check of the table, as an event of its partition."""
+    """Yields the evaluation of each check of the table on the day, as an event of its partition."""
 
     def evaluation(
-        check: str, passed: bool, severity: dg.AssetCheckSeverity, about: dict[str, Any], said: str
+        check: str, passed: bool, severity: dg.AssetCheckSeverity, about: dict[str, Any], text: str
     ) -> dg.DagsterEvent:
         return step.evaluated(
             dg.AssetCheckEvaluation(
@@ -203,7 +203,7 @@ def _evaluations(step: Step, declaration: Declaration, result: DayResult) -> Ite
                     **about,
                 },
                 severity=severity,
-                description=said or None,
+                description=text or None,
                 partition=str(result.day),
                 blocking=severity is dg.AssetCheckSeverity.ERROR,
             ),
@@ -215,32 +215,32 @@ def _evaluations(step: Step, declaration: Declaration, result: DayResult) -> Ite
     if result.samples:
         found["sample_rows"] = _sample_table(result)
     has_set_aside = declaration.from_feed and result.bad_count
-    aside = _counts("Rows set aside, by what they break:", result.broken) if has_set_aside else ""
-    said = "\n\n".join(filter(None, [result.note, aside]))
-    yield evaluation(CONTRACT, result.state.is_good, dg.AssetCheckSeverity.ERROR, found, said)
+    aside = _counts("Quarantined rows, by reason:", result.broken) if has_set_aside else ""
+    text = "\n\n".join(filter(None, [result.note, aside]))
+    yield evaluation(CONTRACT, result.state.is_good, dg.AssetCheckSeverity.ERROR, found, text)
     if has_expectations(declaration):
         missed = {**result.warned, **(result.broken if result.state.is_good else {})}
         about = {**found, "missed": dg.MetadataValue.json(missed)} if missed else {}
-        said = _counts("Rows, by what they miss:", missed)
-        yield evaluation(EXPECTATIONS, not missed, dg.AssetCheckSeverity.WARN, about, said)
+        text = _counts("Rows, by expectation missed:", missed)
+        yield evaluation(EXPECTATIONS, not missed, dg.AssetCheckSeverity.WARN, about, text)
 
 
 def _about_quarantined(result: DayResult) -> dict[str, Any]:
-    """What is shown of the rows that a day has set aside: how many, by which reasons, and some of them."""
+    """Returns metadata of a day's quarantined rows: their number, reasons and some samples."""
     about: dict[str, Any] = {"dagster/partition_row_count": result.bad_count}
     if result.broken and result.samples:
-        about["reasons"] = dg.MetadataValue.md(_counts("Rows, by what they break:", result.broken))
+        about["reasons"] = dg.MetadataValue.md(_counts("Rows, by reason:", result.broken))
         about["sample_rows"] = _sample_table(result)
     return about
 
 
 def _counts(head: str, rules: Mapping[str, int]) -> str:
-    """Rules and how many rows break them, as Markdown; nothing where there are none."""
+    """Returns rules with the number of rows, as Markdown; empty if there are none."""
     return "\n".join([f"{head}\n", *(f"- {count:,}: {rule}" for rule, count in rules.items())]) if rules else ""
 
 
 def _sample_table(result: DayResult) -> dg.TableMetadataValue:
-    """The rows with what is wrong with them first."""
+    """Returns the sample rows, their reasons first."""
     names = [name for name in result.samples[0] if not name.startswith("warned ")]
     names.sort(key=lambda name: name != "reasons")
     return dg.MetadataValue.table(

@@ -1,4 +1,4 @@
-"""Jobs: the parts of the pipeline that people start by name."""
+"""Jobs: the parts of the pipeline that can be started by name."""
 
 import dagster as dg
 
@@ -6,9 +6,9 @@ from ecom_assets.contract import Layer
 from ecom_assets.orchestration._dagster import UnresolvedAssetJobDefinition
 
 RETRY_LOST_RUNS = {"dagster/max_retries": "2", "dagster/retry_on_asset_or_op_failure": "false"}
-"""A run whose process died is resumed twice.
+"""A run whose process died is retried twice.
 
-A run in which a step failed is not started again: the same files give the same refusal.
+A run with a failed step is not retried: the same files fail again.
 """
 
 
@@ -23,16 +23,16 @@ def _job(name: str, description: str, *groups: str) -> UnresolvedAssetJobDefinit
 
 pipeline = _job(
     "pipeline",
-    "Everything of the days given: from landed files to measures.",
+    "All assets for the selected days, from landed files to measures.",
     *("landing", "quarantine", *Layer),
 )
 bronze_to_silver = _job(
-    "bronze_to_silver", "Read landed files, and make typed rows of them.", Layer.BRONZE, Layer.SILVER, "quarantine"
+    "bronze_to_silver", "Reads landed files and makes typed rows.", Layer.BRONZE, Layer.SILVER, "quarantine"
 )
 silver_to_gold = _job(
-    "silver_to_gold", "The star schema and the measures, from silver as it stands.", Layer.GOLD, Layer.KPI
+    "silver_to_gold", "The star schema and the measures, from the current silver.", Layer.GOLD, Layer.KPI
 )
-ml_feature_generation = _job("ml_feature_generation", "What models learn from, from gold as it stands.", Layer.FEATURES)
-data_quality = _job("data_quality", "How good the published tables are, against the target.", "quality")
+ml_feature_generation = _job("ml_feature_generation", "Inputs of models, from the current gold.", Layer.FEATURES)
+data_quality = _job("data_quality", "Compares the quality of the published tables with the target.", "quality")
 
 JOBS = [pipeline, bronze_to_silver, silver_to_gold, ml_feature_generation, data_quality]

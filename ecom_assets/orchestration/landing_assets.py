@@ -1,4 +1,4 @@
-"""The landing zone as Dagster sees it: one asset per feed. A synthetic shop, if there is one, lands its files there."""
+"""The landing zone in Dagster: one asset per feed. A synthetic shop, if there is one, lands its files there."""
 
 import logging
 from collections.abc import Iterator
@@ -17,12 +17,12 @@ from ecom_assets.sources.synthetic import land_shop, load_shop, write_truth
 _log = logging.getLogger(__name__)
 
 DAYS_AT_ONCE = 10
-"""The shop's days are landed in steps of so many, and each step is logged."""
+"""Number of days that the shop lands per step; each step is logged."""
 
 
 @without_beta_warnings()
 def landing_asset(tables: Catalog, partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
-    """The assets of all feeds' landed files, by arrival day."""
+    """Returns the assets of all feeds' landed files, by arrival day."""
 
     @dg.multi_asset(
         specs=[_spec(declaration) for declaration in tables if declaration.is_bronze],
@@ -32,7 +32,7 @@ def landing_asset(tables: Catalog, partitions: dg.PartitionsDefinition) -> dg.As
         can_subset=True,
     )
     def landing(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
-        """Land the synthetic shop's files for the window; without a shop, count what others have landed."""
+        """Lands the synthetic shop's files for the window; without a shop, counts the landed files."""
         keys = context.partition_key_range
         window = Window.parse(f"{keys.start}..{keys.end}")
         known = settings.load()

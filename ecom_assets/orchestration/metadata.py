@@ -1,4 +1,4 @@
-"""What Dagster's pages say of a table: its columns, what its checks ask, its last weeks as a picture."""
+"""Metadata in Dagster's UI: columns, check descriptions, and a plot of the last weeks."""
 
 import base64
 import datetime as dt
@@ -20,22 +20,22 @@ _KINDS = {"DATE": "date", "BIGINT": "integer", "VARCHAR": "text", "VARCHAR[]": "
 
 
 def about_table(declaration: Declaration, source: Callable[..., Any]) -> dict[str, Any]:
-    """Metadata of a table's definition: columns, key, how far it reaches, where `source` stands."""
+    """Returns metadata of a table's definition: columns, key, reaches, and the place of `source` in the code."""
     promise = declaration.contract
-    told: dict[str, Any] = {"dagster/column_schema": _columns(declaration), "day": promise.partition_column}
+    about: dict[str, Any] = {"dagster/column_schema": _columns(declaration), "day": promise.partition_column}
     if not declaration.is_bronze:
-        told["primary_key"] = ", ".join(promise.primary_key)
-    told |= {f"reads {read.table}": read.reach.name for read in declaration.reads}
-    return told | code_reference(source)
+        about["primary_key"] = ", ".join(promise.primary_key)
+    about |= {f"reads {read.table}": read.reach.name for read in declaration.reads}
+    return about | code_reference(source)
 
 
 def about_landed(declaration: Declaration, source: Callable[..., Any]) -> dict[str, Any]:
-    """Metadata of the definition of the files that a bronze table reads."""
+    """Returns metadata of the definition of the files that a bronze table reads."""
     return {"dagster/column_schema": _as_sent(declaration), **code_reference(source)}
 
 
 def about_lineage(lineage: Iterable[ColumnSource]) -> dict[str, Any]:
-    """Metadata of a table's rows: what its columns come from; nothing where nothing is known.
+    """Returns metadata of a table's rows: the sources of its columns; empty if unknown.
 
     Dagster keeps `dagster/column_lineage`, but only Dagster+ has a page for it: people read the list.
     """
@@ -60,58 +60,58 @@ def about_lineage(lineage: Iterable[ColumnSource]) -> dict[str, Any]:
 
 
 def about_quarantine(declaration: Declaration, source: Callable[..., Any]) -> dict[str, Any]:
-    """Metadata of the definition of a table's quarantine."""
+    """Returns metadata of the definition of a table's quarantine."""
     return {"dagster/column_schema": _as_sent(declaration, *WHY, *LANDED), **code_reference(source)}
 
 
 def quarantine_description(declaration: Declaration) -> str:
-    """What a row of a table's quarantine is."""
+    """Returns the description of a table's quarantine."""
     return (
-        f"Rows of {declaration.bronze} that could not be accepted, as they came, with the reasons. "
-        f"They are judged anew whenever their day of {declaration.name} runs."
+        f"Rows of {declaration.bronze} that were not accepted, as sent, with the reasons. "
+        f"They are judged again whenever their day of {declaration.name} runs."
     )
 
 
 def contract_description(declaration: Declaration) -> str:
-    """What decides whether a day of the table is stored."""
+    """Returns the description of the check that decides whether a day of the table is stored."""
     promise = declaration.contract
     if declaration.is_bronze:
-        return "A file arrives on each day on which one is due. Without it the day fails."
+        return "A file arrives on each day on which one is due; otherwise the day fails."
     keys, present = ", ".join(promise.primary_key), [c.name for c in promise.columns.values() if not c.nullable]
     asked = [rule.sentence for rule in promise.hard_rules if rule.kind is not RuleKind.PRESENT]
     asked.insert(0, f"Present: {', '.join(present)}")
-    outcome = "A day that fails is not stored, and nothing is made of it."
+    outcome = "A failed day is not stored, and tables that read it on the same day are blocked."
     if declaration.from_feed:
         asked += [f"{column.name} is {_referred(column)}" for column in promise.references]
-        head = f"Rows that break one of these are set aside; above {promise.max_bad_share:.1%} of its rows a day fails:"
+        head = f"Rows that break a rule are quarantined; above {promise.max_bad_share:.1%} of its rows, a day fails:"
         return _list(head, asked) + (
-            f"\n\nOf accepted rows with the same {keys} the latest counts. A row set aside is no part of the share "
-            f"any more once a later one of its {keys} is accepted. {outcome}"
+            f"\n\nOf accepted rows with the same {keys}, the latest counts. A quarantined row no longer counts in the "
+            f"share once a later row with its {keys} is accepted. {outcome}"
         )
     asked += [f"The key is unique: {keys}"] if keys else []
     asked += [f"The day's amounts are those of {declaration.conserved_from}"] if declaration.conserved else []
-    return _list("A day with a row that breaks one of these fails:", asked) + f"\n\n{outcome}"
+    return _list("A day with a row that breaks one of these rules fails:", asked) + f"\n\n{outcome}"
 
 
 def expectations_description(declaration: Declaration) -> str:
-    """What is only warned about."""
+    """Returns the description of the check that only warns."""
     if declaration.is_bronze:
         return "Every record of the day's files can be read."
     hoped = [rule.sentence for rule in declaration.contract.soft_rules]
-    hoped += ["No row is set aside"] if declaration.from_feed else []
-    return _list("Warned about; no reason for a day to fail:", hoped)
+    hoped += ["No row is quarantined"] if declaration.from_feed else []
+    return _list("Expectations; a day that misses one does not fail:", hoped)
 
 
 def main_measure(declaration: Declaration) -> str:
-    """The first column that is not of the key: what a kpi table is mostly looked at for, and may be added up."""
+    """Returns the first column outside of the key: the main, additive measure of a kpi table."""
     promise = declaration.contract
     return next(name for name in promise.columns if name not in promise.primary_key)
 
 
 def plot(measure: str, values: Mapping[dt.date, float]) -> str:
-    """A line over the days as Markdown with an SVG inside, about a kilobyte. At least one value.
+    """Returns a line chart as Markdown with an embedded SVG, about a kilobyte. Needs at least one value.
 
-    Days without a value are passed over.
+    Days without a value are skipped.
     """
     days = sorted(values)
     low, high = min(0.0, *values.values()), max(0.0, *values.values())
@@ -129,12 +129,12 @@ def plot(measure: str, values: Mapping[dt.date, float]) -> str:
         f'<polyline points="{line}" fill="none" stroke="#4f43dd" stroke-width="1.5"/>'
         f'<circle cx="{end_x:.0f}" cy="{end_y:.0f}" r="3" fill="#4f43dd"/></svg>'
     )
-    said = f"{measure}, {days[0]} to {days[-1]}: at last {values[days[-1]]:,.6g}, at most {max(values.values()):,.6g}"
-    return f"![{said}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})\n\n{said}"
+    caption = f"{measure}, {days[0]} to {days[-1]}: last {values[days[-1]]:,.6g}, maximum {max(values.values()):,.6g}"
+    return f"![{caption}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})\n\n{caption}"
 
 
 def _columns(declaration: Declaration) -> dg.TableSchema:
-    """The table's columns with what is asked of each; bronze holds text as sent, and asks nothing."""
+    """Returns the table's columns with their constraints; bronze has text as sent, without constraints."""
     if declaration.is_bronze:
         return _as_sent(declaration, *LANDED)
     own = [
@@ -163,7 +163,7 @@ def _beside(columns: Iterable[TechnicalColumn]) -> list[dg.TableColumn]:
 
 
 def _asked(declaration: Declaration, column: Column) -> list[str]:
-    """What is asked of a single column, in words, its type and nulls apart."""
+    """Returns the constraints of a single column as texts, except type and nulls."""
     rules = [rule for rule in declaration.contract.hard_rules if rule.kind is RuleKind.COLUMN]
     asked = [rule.words for rule in rules if rule.column == column.name]
     return asked + ([_referred(column)] if column.references and declaration.from_feed else [])
@@ -179,7 +179,7 @@ def _list(head: str, sentences: Iterable[str]) -> str:
 
 @without_beta_warnings()
 def code_reference(source: Callable[..., Any]) -> dict[str, Any]:
-    """Metadata of a definition: where its code stands."""
+    """Returns metadata of a definition: the place of its code."""
     place = dg.LocalFileCodeReference(
         file_path=inspect.getsourcefile(source) or __file__, line_number=inspect.getsourcelines(source)[1]
     )

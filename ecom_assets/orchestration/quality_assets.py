@@ -1,4 +1,4 @@
-"""The assets of quality: how good the published tables are, and which planted defects the checks have caught."""
+"""The quality assets: quality of the published tables, and detection rate of the checks."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,7 +26,7 @@ FINDS_DEFECTS = "finds_defects"
 
 
 def quality_assets(tables: Catalog) -> list[dg.AssetsDefinition]:
-    """The assets that judge what is published of these tables."""
+    """Returns the quality assets of these tables."""
     return [data_quality, detection_asset(tables)]
 
 
@@ -40,14 +40,14 @@ def quality_assets(tables: Catalog) -> list[dg.AssetsDefinition]:
         dg.AssetCheckSpec(
             MEETS_TARGET,
             asset=QUALITY,
-            description=f"Of all rows checked in the last {DAYS} days, {TARGET:.1%} passed, and no day lacks its rows.",
+            description=f"Of all rows checked in the last {DAYS} days, {TARGET:.1%} passed, and no day lacks rows.",
         )
     ],
 )
 def data_quality() -> dg.MaterializeResult:
-    """How many of the rows checked in the last 30 days have passed, and by how much told amounts have changed.
+    """Share of the rows checked in the last 30 days that passed, and by how much totals were restated.
 
-    Looks at the snapshot only.
+    Reads only the snapshot.
 
     The score of each table and day is in `kpi.daily_quality`.
     """
@@ -73,7 +73,7 @@ def data_quality() -> dg.MaterializeResult:
                 metadata={
                     "score": score,
                     "worst_days": dg.MetadataValue.md(table_of(worst)),
-                    "missed": {f"row set aside, of {q.name}": q.rows_checked - q.rows_passed for q in worst},
+                    "missed": {f"quarantined row of {q.name}": q.rows_checked - q.rows_passed for q in worst},
                 },
             )
         ],
@@ -81,7 +81,7 @@ def data_quality() -> dg.MaterializeResult:
 
 
 def detection_asset(tables: Catalog) -> dg.AssetsDefinition:
-    """The asset that compares the rows quarantined of these tables with the synthetic shop's planted defects."""
+    """Returns the asset that compares quarantined rows with the synthetic shop's planted defects."""
 
     @dg.asset(
         key=DETECTION,
@@ -93,16 +93,16 @@ def detection_asset(tables: Catalog) -> dg.AssetsDefinition:
             dg.AssetCheckSpec(
                 FINDS_DEFECTS,
                 asset=DETECTION,
-                description="Every planted defect that can be seen is caught, and of the records set aside "
-                f"{PRECISION_TARGET:.0%} hold one.",
+                description="Every detectable planted defect is caught, and at least "
+                f"{PRECISION_TARGET:.0%} of the quarantined records have one.",
             )
         ],
     )
     def detection() -> dg.MaterializeResult:
-        """How many of the synthetic shop's planted defects the checks have caught, by kind, feed and arrival day.
+        """Detection rate of the synthetic shop's planted defects, by kind, feed and arrival day.
 
-        Looks at the snapshot and at the shop's truth, which no table reads. Without a synthetic shop nothing is known,
-        and the check passes.
+        Reads the snapshot and the shop's truth, which no table reads. Without a synthetic shop there are no known
+        defects, and the check passes.
         """
         known = settings.load()
         with open_snapshot(known.snapshot) as con:
@@ -114,7 +114,7 @@ def detection_asset(tables: Catalog) -> dg.AssetsDefinition:
             "precision_target": PRECISION_TARGET,
             "false_alarms_per_thousand": found.false_alarms_per_thousand,
         }
-        told = {
+        about = {
             **figures,
             "kinds": dg.MetadataValue.md(kinds_table(found)),
             "newest_days": dg.MetadataValue.md(feed_days_table(found)),
@@ -123,13 +123,13 @@ def detection_asset(tables: Catalog) -> dg.AssetsDefinition:
             "waiting": found.waiting,
         }
         missed = {f"{kind.name} not caught": kind.planted - kind.caught for kind in found.missed}
-        return _judged(told, {**figures, "missed": {**missed, **found.false_alarms}}, passed=found.meets_target)
+        return _judged(about, {**figures, "missed": {**missed, **found.false_alarms}}, passed=found.meets_target)
 
     return detection
 
 
-def _judged(told: Mapping[str, Any], of_check: Mapping[str, Any], *, passed: bool) -> dg.MaterializeResult:
+def _judged(about: Mapping[str, Any], of_check: Mapping[str, Any], *, passed: bool) -> dg.MaterializeResult:
     check = dg.AssetCheckResult(
         check_name=FINDS_DEFECTS, passed=passed, severity=dg.AssetCheckSeverity.WARN, metadata=of_check
     )
-    return dg.MaterializeResult(metadata=told, check_results=[check])
+    return dg.MaterializeResult(metadata=about, check_results=[check])

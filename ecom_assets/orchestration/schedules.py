@@ -1,4 +1,4 @@
-"""Schedules: what runs by the clock."""
+"""Schedules: runs at fixed times."""
 
 import dagster as dg
 
@@ -8,7 +8,7 @@ from ecom_assets.orchestration.jobs import data_quality, pipeline
 
 
 def schedules(time_zone: str) -> list[dg.ScheduleDefinition]:
-    """All schedules, on the clock of the shop's time zone."""
+    """Returns all schedules, in the shop's time zone."""
 
     @dg.schedule(
         job=pipeline,
@@ -17,10 +17,10 @@ def schedules(time_zone: str) -> list[dg.ScheduleDefinition]:
         default_status=dg.DefaultScheduleStatus.RUNNING,
     )
     def yesterday_every_night(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        """Run yesterday from landing to kpi, at two o'clock in the shop's time zone."""
+        """Runs yesterday from landing to kpi, at two o'clock in the shop's time zone."""
         yesterday = context.scheduled_execution_time.date() - ONE_DAY
         if yesterday not in settings.load().calendar:
-            return dg.SkipReason(f"{yesterday} is not in the calendar.")
+            return dg.SkipReason(f"{yesterday} is outside the calendar.")
         return dg.RunRequest(run_key=str(yesterday), partition_key=str(yesterday))
 
     @dg.schedule(
@@ -30,7 +30,7 @@ def schedules(time_zone: str) -> list[dg.ScheduleDefinition]:
         default_status=dg.DefaultScheduleStatus.RUNNING,
     )
     def quality_every_morning(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        """Compare the published tables with the quality target, at six o'clock in the shop's time zone."""
+        """Compares the published tables with the quality target, at six o'clock in the shop's time zone."""
         if not settings.load().snapshot.exists():
             return dg.SkipReason("Nothing is published yet.")
         return dg.RunRequest(run_key=str(context.scheduled_execution_time.date()))

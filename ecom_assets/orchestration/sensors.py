@@ -1,4 +1,4 @@
-"""Sensors: what new files and stale days ask for. They read the landing zone and the snapshot, never the warehouse."""
+"""Sensors: runs for new files and stale days. They read the landing zone and the snapshot, never the warehouse."""
 
 import hashlib
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from ecom_assets.warehouse.ledger.records import TableDay
 from ecom_assets.warehouse.repair import Repair, plan, runnable
 from ecom_assets.warehouse.store import made_of
 
-MOST_RUNS_PER_TICK = 10
+MAX_RUNS_PER_TICK = 10
 _UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -30,11 +30,11 @@ _UNFINISHED = [
 
 
 def sensors(loaded: Settings, tables: Catalog) -> list[dg.SensorDefinition]:
-    """All sensors. They ask for days of the calendar with which the definitions were loaded, and for no others."""
+    """Returns all sensors. They request only days of the calendar with which the definitions were loaded."""
 
     @dg.sensor(job=pipeline, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
     def run_new_files(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        """Run the arrival days whose files are new or changed, through all tables."""
+        """Runs the arrival days whose files are new or changed, through all tables."""
         known, days = settings.load(), loaded.past_days()
         if days is None:
             return dg.SensorResult(skip_reason="No day of the calendar is over.")
@@ -45,10 +45,10 @@ def sensors(loaded: Settings, tables: Catalog) -> list[dg.SensorDefinition]:
 
     @dg.sensor(job=pipeline, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
     def run_stale_days(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        """Run the table-days whose inputs or code have changed since: late rows, corrections, new versions of a table.
+        """Runs the table-days whose inputs or code have changed: late rows, corrections, new versions of a table.
 
-        Of new code or settings the snapshot knows nothing yet. A run of the newest day finds out, and publishes what is
-        stale by them.
+        The snapshot does not know new code or settings yet. A run of the newest day publishes what is stale because of
+        them.
         """
         known = settings.load()
         ledger = ledger_state(known.snapshot)
@@ -64,31 +64,31 @@ def sensors(loaded: Settings, tables: Catalog) -> list[dg.SensorDefinition]:
 def _ask(
     context: dg.SensorEvaluationContext, tables: Catalog, ledger: LedgerState, found: Sequence[TableDay]
 ) -> dg.SensorResult:
-    """Requests for what was found, unless a run is under way or it was asked for since the last write.
+    """Returns run requests for table-days, unless a run is in progress or they were requested since the last write.
 
-    The second makes that a run which gets nothing done is not started for ever. The cursor is the number of
-    the round and a digest of what was asked for in it.
+    The latter avoids endless runs that write nothing. The cursor is the number of the round and a digest of what it
+    requested.
     """
     round_before, _, asked_before = (context.cursor or "0 ").partition(" ")
     if not found:
         return dg.SensorResult(skip_reason="Everything is up to date.", cursor=f"{round_before} ")
     if context.instance.get_runs_count(dg.RunsFilter(statuses=_UNFINISHED)):
-        return dg.SensorResult(skip_reason="A run is under way; what it leaves is asked for afterwards.")
+        return dg.SensorResult(skip_reason="A run is in progress; what it leaves stale is requested afterwards.")
     asked = hashlib.blake2b(repr((sorted(found), ledger.written_at)).encode(), digest_size=16).hexdigest()
     if asked == asked_before:
         return dg.SensorResult(
-            skip_reason=f"{len(found)} table-days have been asked for, and nothing was written. Mend what stopped the "
+            skip_reason=f"{len(found)} table-days were requested, but nothing was written. Fix what stopped the "
             "run, then: ecom run --stale"
         )
     this_round = int(round_before) + 1
-    repairs = plan(found, tables, ledger.good)[:MOST_RUNS_PER_TICK]
+    repairs = plan(found, tables, ledger.good)[:MAX_RUNS_PER_TICK]
     return dg.SensorResult(
         [_request(repair, tables, this_round, asked) for repair in repairs], cursor=f"{this_round} {asked}"
     )
 
 
 def _request(repair: Repair, tables: Catalog, this_round: int, asked: str) -> dg.RunRequest:
-    """A run of a round. What is asked for is in its key too: a cursor that is reset begins the rounds anew."""
+    """Returns the request of one run. Its key has the digest too: a reset cursor starts the rounds again."""
     return dg.RunRequest(
         run_key=f"{this_round}:{asked}:{repair.window}",
         asset_selection=asset_keys(tables[table] for table in sorted(repair.tables)),

@@ -1,1 +1,1 @@
-"""Publishing: what writes the snapshot. What reads it belongs in `serving`."""
+"""Publishing: the writer of the snapshot. Its readers belong in `serving`."""

@@ -62,7 +62,7 @@ def publish(session: Session, path: Path) -> None:
 
 
 def is_behind(session: Session, path: Path) -> bool:
-    """Whether the warehouse has been written since the snapshot was."""
+    """Returns whether the warehouse has been written since the snapshot."""
     written_at = published.last_write(session.con)
     if written_at is None or not path.exists():
         return written_at is not None
@@ -71,7 +71,7 @@ def is_behind(session: Session, path: Path) -> bool:
 
 
 def _bring_up_to_date(session: Session, idle: Path, path: Path, *, reuse: bool) -> None:
-    """Make the idle file equal to the warehouse, starting from the first that works: itself, the snapshot, nothing."""
+    """Makes the idle file equal to the warehouse, starting from the first that works: itself, the snapshot, nothing."""
     bases = [base for base in (idle if reuse else None, path) if base and base.exists()]
     for base in (*bases, None):
         try:
@@ -125,7 +125,7 @@ def _tables_by_day(catalog: Catalog) -> list[_TableByDay]:
 
 
 def _update(session: Session, con: duckdb.DuckDBPyConnection) -> None:
-    """Make the attached snapshot equal to the warehouse, in one transaction."""
+    """Makes the attached snapshot equal to the warehouse, in one transaction."""
     warehouse = quoted(session.con.execute("select current_database()").fetchall()[0][0])
     tables = _tables_by_day(session.catalog)
     held = [(t.made_by, t.day, t.held) for t in tables if t.held and session.stored_types(t.held)]

@@ -1,1 +1,1 @@
-"""Assets that judge what is published: its quality, and how many planted defects the checks found."""
+"""Measures of what is published: its quality, and the detection rate of planted defects."""

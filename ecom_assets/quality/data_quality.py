@@ -13,7 +13,7 @@ WORST_DAYS = 10
 
 @dataclass(frozen=True)
 class Quality:
-    """What was checked in some days: of one table, or of one table-day."""
+    """The checked rows of some days: of one table, or of one table-day."""
 
     name: str
     rows_checked: int

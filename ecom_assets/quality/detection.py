@@ -35,7 +35,7 @@ _RECORD = f"feed, {column_list(ORIGIN)}"
 
 @dataclass(frozen=True)
 class Kind:
-    """How many defects of a kind were planted in files that have been read, and how many of these were caught."""
+    """The number of defects of a kind planted in files that have been read, and the number caught."""
 
     name: str
     planted: int
@@ -43,7 +43,7 @@ class Kind:
 
     @property
     def recall(self) -> float:
-        """Caught per planted, 0 to 1."""
+        """Recall: caught per planted, 0 to 1."""
         return self.caught / self.planted
 
 
@@ -54,7 +54,7 @@ def _precision(defects: int, false_alarms: int) -> float | None:
 
 @dataclass(frozen=True)
 class FeedDay:
-    """What was found in the records of a feed that arrived on a day; only days with a defect or a false alarm."""
+    """Results for the records of a feed that arrived on a day; only days with a defect or a false alarm."""
 
     feed: str
     arrived_on: date
@@ -76,7 +76,7 @@ class FeedDay:
 
 @dataclass(frozen=True)
 class Detection:
-    """How many planted defects were caught, and what was quarantined besides."""
+    """The planted defects that were caught, and the other quarantined records."""
 
     kinds: Sequence[Kind]
     quarantined_defects: int
@@ -109,12 +109,12 @@ class Detection:
 
     @property
     def missed(self) -> Sequence[Kind]:
-        """The kinds that can be caught and were not always."""
+        """The detectable kinds of which some were not caught."""
         return [kind for kind in self.kinds if kind.recall < 1 and kind.name not in UNSEEN]
 
     @property
     def meets_target(self) -> bool:
-        """Whether every defect that can be caught was, with few false alarms."""
+        """Whether every detectable defect was caught, with few false alarms."""
         return not self.missed and (self.precision is None or self.precision >= PRECISION_TARGET)
 
 

@@ -1,1 +1,1 @@
-"""Serving: what reads the snapshot. Nothing here opens the warehouse or knows how it is written."""
+"""Serving: the readers of the snapshot. Nothing here opens the warehouse or knows how it is written."""

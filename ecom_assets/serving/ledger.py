@@ -1,4 +1,4 @@
-"""What the snapshot's ledger says of the tables."""
+"""The ledger in the snapshot."""
 
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
@@ -16,7 +16,7 @@ class LedgerState:
     """The state of all tables when the snapshot was published; days are those of table-days."""
 
     fingerprints: Mapping[tuple[str, dt.date], int]
-    """Table and day to the fingerprint of the inputs that the day was made from."""
+    """The fingerprint of the inputs from which each table-day was made."""
     good: Collection[tuple[str, dt.date]]
     """Tables and days with good rows."""
     event_days: Collection[dt.date]

@@ -1,4 +1,4 @@
-"""The snapshot's interface: what readers find in it beside the tables of gold, kpi and features.
+"""The snapshot's interface: its tables and views in addition to gold, kpi and features.
 
 Publishing makes these tables with these columns in this order, and the data dictionary lists them. The tables of the
 layers are declared by their contracts, and the queries of most views by the tables beside which they are listed.
@@ -14,7 +14,7 @@ from ecom_assets.landing.provenance import TechnicalColumn
 
 @dataclass(frozen=True)
 class PublishedColumn:
-    """A column, its SQL type, and a sentence on what it holds."""
+    """A column, its SQL type and its description."""
 
     name: str
     sql_type: str
@@ -23,7 +23,7 @@ class PublishedColumn:
 
 @dataclass(frozen=True)
 class PublishedTable:
-    """A table of the snapshot, what one row of it is, and its columns in order."""
+    """A table of the snapshot, the meaning of one row, and its columns in order."""
 
     name: str
     row: str
@@ -31,7 +31,7 @@ class PublishedTable:
 
     @property
     def sql_types(self) -> dict[str, str]:
-        """Column to SQL type, in order."""
+        """Returns the SQL type of each column, in order."""
         return {column.name: column.sql_type for column in self.columns}
 
 
@@ -302,7 +302,7 @@ TRANSACTION_ITEMS = PublishedView(
 
 
 def _with_ends(entity: str) -> PublishedView:
-    """The view that adds to the versions of a dimension where each ends."""
+    """Returns the view that adds the end of validity to the versions of a dimension."""
     return PublishedView(
         f"gold.dim_{entity}",
         f"One row per {entity} and version, with its end.",

@@ -25,9 +25,9 @@ class NoSuchTable(UserError):
 
 @dataclass(frozen=True)
 class BadDays:
-    """Days on which a table has no good rows, or was made without those of an input.
+    """Days on which a table is failed, blocked or partial.
 
-    `why` says what broke, which table they wait for, or which rows are missing.
+    `why` is the broken rule, the input that blocks it, or the inputs whose rows are missing.
     """
 
     table: str
@@ -38,7 +38,7 @@ class BadDays:
 
 @dataclass(frozen=True)
 class ReasonCount:
-    """How many rows of a table are quarantined for a reason. A row with several reasons counts under each."""
+    """The number of rows of a table quarantined for a reason. A row with several reasons counts for each."""
 
     table: str
     reason: str
@@ -53,7 +53,7 @@ class QuarantinedRow:
     source_file: str
     record: int
     values: Mapping[str, str]
-    """Column to text as sent, without empty columns; raw_record is the text of a record that cannot be read."""
+    """The text of each column as sent, without empty columns; raw_record is the text of an unreadable record."""
     reasons: Sequence[str]
 
 
@@ -62,7 +62,7 @@ def bad_days(snapshot: Path) -> list[BadDays]:
     with open_snapshot(snapshot) as con:
         found = con.execute(rf"""
             select table_name, state,
-                   coalesce('made without the rows of ' || made_without || ', which has none on the day',
+                   coalesce('made without rows of ' || made_without || ', which has none on the day',
                             regexp_replace(note, ' (on|for) \d{{4}}-\d{{2}}-\d{{2}}', '')) as why,
                    list(day), case state when 'failed' then 1 when 'blocked' then 2 else 3 end as place
             from ledger.days where state not in {GOOD} or made_without is not null group by all
@@ -100,7 +100,7 @@ def unreadable_counts(snapshot: Path, table: str | None = None) -> list[ReasonCo
             [_asked_for(con, table)],
         ).fetchall()
     return [
-        ReasonCount(name, f"cannot be read, and silver.{name} has no good rows on {Window(*days)} yet: ecom bad", count)
+        ReasonCount(name, f"unreadable, and silver.{name} has no good rows on {Window(*days)} yet: see ecom bad", count)
         for name, count, *days in found
     ]
 

@@ -1,4 +1,4 @@
-"""The report: the shop's measures of late, compared with the days before and a year before, and how far to trust them.
+"""The report: the shop's recent measures, compared with the days before and a year before, and their quality.
 
 Here are the records; `report_text` writes them out.
 """
@@ -28,7 +28,7 @@ RECONCILIATIONS = ("kpi.daily_reconciliation", "kpi.daily_stock_reconciliation",
 
 
 class Unit(StrEnum):
-    """How a figure is written."""
+    """The unit of a figure."""
 
     MONEY = "money"
     """An amount in shop currency."""
@@ -140,7 +140,7 @@ MEASURES = [
 
 @dataclass(frozen=True)
 class Figure:
-    """A measure over a period, the one just before, and the same weekdays a year before.
+    """A measure over a period, the period just before, and the same weekdays a year before.
 
     Values are exact. A value is None if there is nothing to divide by; those before also if the table does not go back
     that far or has a provisional day there. `note` names a period other than the report's, and what is not final or
@@ -165,7 +165,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Trust:
-    """How complete the published tables are: table-days by state, quarantined rows by reason, most frequent first."""
+    """Completeness of the published tables: table-days by state, quarantined rows by reason, most frequent first."""
 
     table_days: Mapping[str, int]
     showing_old_rows: int
@@ -195,7 +195,7 @@ def _no_days() -> Mapping[str, set[dt.date]]:
 
 @dataclass(frozen=True)
 class _TableDays:
-    """Table to its days, by what the ledger says of them."""
+    """The days of each table, by their state in the ledger."""
 
     shown: Mapping[str, set[dt.date]] = field(default_factory=_no_days)
     """Good, or with last good rows."""
@@ -205,7 +205,7 @@ class _TableDays:
     failed: Mapping[str, set[dt.date]] = field(default_factory=_no_days)
 
     def are_final(self, table: str, window: Window) -> bool:
-        """Whether the table goes back to the window's first day, and no day of the window is provisional."""
+        """Returns whether the table goes back to the window's first day, and no day of the window is provisional."""
         reaches = window.first >= min(self.shown[table], default=dt.date.max)
         return reaches and self.provisional[table].isdisjoint(window)
 
@@ -262,7 +262,7 @@ def _half(first: dt.date, last: dt.date) -> int:
 
 
 def _earlier(window: Window) -> tuple[Window, Window]:
-    """The same weekdays a year before, and as many days just before."""
+    """Returns the same weekdays a year before, and as many days just before."""
     return (
         Window(window.first - YEAR_OF_WEEKS, window.last - YEAR_OF_WEEKS),
         _last_days(window.first - ONE_DAY, len(window)),
@@ -300,7 +300,7 @@ def _figure(con: duckdb.DuckDBPyConnection, known: _TableDays, measure: Measure,
 
 
 def _final_window(known: _TableDays, table: str, period: Window) -> Window | None:
-    """The days of a table's figure, all of them final; None if these are too few."""
+    """Returns the days of a table's figure, all of them final; None if these are too few."""
     if known.provisional[table].isdisjoint(period):
         return period
     final = {day for day in known.shown[table] - known.provisional[table] if day <= period.last}

@@ -23,9 +23,11 @@ def render(report: Report) -> str:
         table = [row[:-2] for row in table]
     lines = [f"The shop, {report.period}", "", *_aligned(table), ""]
     if report.missing:
-        lines.append(f"Without the rows of some tables: {', '.join(map(str, contiguous(report.missing)))}.")
+        lines.append(f"Some tables lack rows on: {', '.join(map(str, contiguous(report.missing)))}.")
     if report.unreconciled:
-        lines.append(f"Do not reconcile: {', '.join(map(str, contiguous(report.unreconciled)))}. Why: ecom bad.")
+        lines.append(
+            f"Do not reconcile on: {', '.join(map(str, contiguous(report.unreconciled)))}. For the reasons: ecom bad."
+        )
     return "\n".join([*lines, *_trust_lines(report.trust)])
 
 
@@ -33,11 +35,11 @@ def _trust_lines(trust: Trust) -> list[str]:
     count = trust.table_days
     lines = [
         f"Table-days: {count.get('stored', 0):,} good, {count.get('provisional', 0):,} provisional, "
-        f"{count.get('failed', 0):,} failed, {count.get('blocked', 0):,} blocked; {trust.stale:,} have to run again."
+        f"{count.get('failed', 0):,} failed, {count.get('blocked', 0):,} blocked; {trust.stale:,} stale."
     ]
     if trust.showing_old_rows:
-        lines.append(f"{trust.showing_old_rows:,} failed or blocked table-days show the rows of an earlier run.")
-    lines.append(f"Rows in quarantine: {trust.quarantined:,}{', because:' if trust.quarantined else '.'}")
+        lines.append(f"{trust.showing_old_rows:,} failed or blocked table-days show last good rows.")
+    lines.append(f"Quarantined rows: {trust.quarantined:,}{', by reason:' if trust.quarantined else '.'}")
     lines += [f"  {n:,}: {reason}" for reason, n in trust.reasons[:REASONS_SHOWN]]
     if left := trust.reasons[REASONS_SHOWN:]:
         lines.append(f"  and {counted(len(left), 'other reason')}")

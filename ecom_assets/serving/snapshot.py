@@ -1,4 +1,4 @@
-"""The snapshot as its readers open it."""
+"""Opening the snapshot for reading."""
 
 import fcntl
 import os
@@ -13,7 +13,7 @@ from ecom_assets.errors import UserError
 from ecom_assets.sql import connect, is_locked_out, literal
 
 LOCK_WAIT_SECONDS = 2.0
-"""How long a reader waits for a program that has the snapshot open for writing."""
+"""Seconds that a reader waits while another program has the snapshot open for writing."""
 
 
 class NothingPublished(UserError, FileNotFoundError):
@@ -48,8 +48,8 @@ def open_snapshot(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
                         raise
                     if time.monotonic() > until:
                         raise SnapshotInUse(
-                            f"{path} is open for writing in another program. Close it there, or open it for reading "
-                            f"only, as duckdb -readonly does. {error}"
+                            f"{path} is open for writing in another program. Close it there, or open it read-only, "
+                            f"e.g. with duckdb -readonly. {error}"
                         ) from error
                     time.sleep(0.1)
                     continue
@@ -66,7 +66,7 @@ def files(path: Path) -> list[Path]:
 
 
 def is_link(file: Path, path: Path) -> bool:
-    """Whether the snapshot is a hard link to the file."""
+    """Returns whether the snapshot is a hard link to the file."""
     return file.exists() and path.exists() and file.samefile(path)
 
 

@@ -20,7 +20,7 @@ from ecom_assets.warehouse.store import Store
 
 
 def stale_bronze(store: Store, only: Collection[str] | None) -> list[StaleDay]:
-    """Arrival days whose files, or the code that reads them, are not those of the last attempt."""
+    """Returns arrival days whose files, or the code that reads them, changed since the last attempt."""
     bronze = [declaration.name for declaration in store.catalog if declaration.is_bronze]
     tables = [name for name in bronze if only is None or name in only]
     if not tables:
@@ -39,7 +39,7 @@ def stale_bronze(store: Store, only: Collection[str] | None) -> list[StaleDay]:
 
 
 def write_bronze(store: Store, declaration: Declaration, window: Window) -> list[DayResult]:
-    """Read the files of the arrival days. Rows of files that are gone stay, with derived columns computed anew."""
+    """Read the files of the arrival days. Rows of files that are gone stay, with derived columns computed fresh."""
     con, zone, feed = store.con, store.zone, declaration.feed_name
     table = stored(declaration)
     arrivals = zone.arrivals(feed, window.first, window.last, store.calendar.first)
@@ -65,9 +65,9 @@ def write_bronze(store: Store, declaration: Declaration, window: Window) -> list
         for day in window:
             parts = tuple(slices.get(day, ()))
             silent = not arrivals[day] and not parts and zone.is_due(feed, day, store.calendar.first)
-            notes = [f"{name} replaced the rows read from it before" for on, name in replaced if on == day]
+            notes = [f"{name} replaced its earlier rows" for on, name in replaced if on == day]
             duplicates = [file for file in arrivals[day] if file.duplicate_of]
-            notes += [f"{file.name} is the same as {file.duplicate_of} and counts once" for file in duplicates]
+            notes += [f"{file.name} is a duplicate of {file.duplicate_of} and counts once" for file in duplicates]
             row_count = sum(part.row_count for part in parts)
             result = DayResult(
                 day,

@@ -17,17 +17,17 @@ from ecom_assets.sql import connect, is_locked_out, literal
 from ecom_assets.warehouse.session import Session
 
 LOCK_WAIT_SECONDS = 2.0
-"""How long to wait before a message says what is waited for."""
+"""Seconds of waiting before a message explains it."""
 
 _log = logging.getLogger(__name__)
 
 
 @contextmanager
 def open_session(known: Settings, tables: Catalog, run_id: str = "") -> Iterator[Session]:
-    """A session on the warehouse file; waits while another process holds it, and says so once.
+    """Opens a session on the warehouse file; waits while another process has it, with one message.
 
-    The lock is the operating system's: a killed process leaves none behind. Raises FeedSettingsError where feeds.toml
-    cannot be used.
+    The lock belongs to the operating system: a killed process leaves none behind. Raises FeedSettingsError if
+    feeds.toml is invalid.
     """
     known.data.mkdir(parents=True, exist_ok=True)
     zone = Zone(known.landing)
@@ -42,12 +42,12 @@ def _acquire_lock(known: Settings) -> AbstractContextManager[Any]:
     try:
         return lock.acquire(timeout=LOCK_WAIT_SECONDS)
     except Timeout:
-        _log.warning("Waiting for another run or command to be done with %s.", known.warehouse)
+        _log.warning("Waiting for another run or command that uses %s.", known.warehouse)
         return lock.acquire()
 
 
 def _connect(known: Settings) -> duckdb.DuckDBPyConnection:
-    """Waits, with jitter, while a tool that does not know of our lock has the file open."""
+    """Waits, with jitter, while a program that does not use our lock has the file open."""
     silent_until: float | None = time.monotonic() + LOCK_WAIT_SECONDS
     while True:
         try:

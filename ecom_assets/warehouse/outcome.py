@@ -17,7 +17,7 @@ SAMPLE_ROWS = 5
 
 
 def gate(store: Store, declaration: Declaration, window: Window) -> dict[dt.date, str]:
-    """The days that must not be written because a same-day input has no good rows, and why."""
+    """Returns the days that must not be written because a same-day input has no good rows, and why."""
     inputs = [read.table for read in declaration.reads if read.reach.is_same_day]
     recorded = states(store.con, inputs, window)
     closed: dict[dt.date, str] = {}
@@ -27,7 +27,7 @@ def gate(store: Store, declaration: Declaration, window: Window) -> dict[dt.date
             if state is None:
                 closed.setdefault(day, f"{table} has not run for {day}: run it first")
             elif not state.is_good:
-                closed.setdefault(day, f"{table} is {state} on {day}: mend that day first")
+                closed.setdefault(day, f"{table} is {state} on {day}: repair that day first")
     return closed
 
 
@@ -42,7 +42,7 @@ def entry_of(result: DayResult, expected: Expectation, slices: tuple[Slice, ...]
 
 
 def conclude(store: Store, declaration: Declaration, entries: Sequence[Entry]) -> None:
-    """Record days of a table, and block what is made of those without good rows."""
+    """Records days of a table, and blocks the same-day downstream tables of those without good rows."""
     store.on_step("before ledger")
     store.record_days(declaration, entries)
     store.on_step("ledger written")
@@ -55,7 +55,7 @@ def conclude(store: Store, declaration: Declaration, entries: Sequence[Entry]) -
 
 
 def fail(store: Store, declaration: Declaration, day: dt.date, why: str) -> DayResult:
-    """Leave a day that cannot be computed without rows. A day that is blocked is so whatever its values."""
+    """Records a day that cannot be computed as failed, or as blocked if the gate is closed."""
     window = Window(day, day)
     result = DayResult(day, State.FAILED, note=why, broken={why: 1})
     if closed := gate(store, declaration, window):
@@ -104,5 +104,5 @@ def keep_last_good(store: Store, declaration: Declaration, days: Iterable[dt.dat
 
 
 def counted(rules: Sequence[Rule], prefix: str) -> str:
-    """SQL: the number of rows for which each rule's flag is true, a column each."""
+    """Returns SQL for the number of rows for which each rule's flag is true, one column each."""
     return "".join(f", sum({quoted(f'{prefix} {n}')}::int)::bigint" for n in range(len(rules)))

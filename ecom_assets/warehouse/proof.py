@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Difference:
-    """The first table-day that is not as a full rebuild makes it."""
+    """The first table-day that differs from a full rebuild."""
 
     table: str
     day: str
@@ -78,12 +78,12 @@ def rebuild(session: Session, con: duckdb.DuckDBPyConnection) -> Session:
 
 
 def contents(session: Session) -> dict[tuple[str, str], str]:
-    """Table and day of the catalog to state, counts and content hash, as one comparable text."""
+    """Returns state, counts and content hash of each table-day of the catalog, as comparable texts."""
     return records.contents(session.con, session.catalog.names, session.calendar)
 
 
 def verify(session: Session) -> Difference | None:
-    """The first table-day of a warehouse that differs from a full rebuild, in the order of the tables."""
+    """Returns the first table-day of a warehouse that differs from a full rebuild, in the order of the tables."""
     with tempfile.TemporaryDirectory(prefix="ecom-verify-") as folder:
         path = Path(folder) / "rebuilt.duckdb"
         with connect(path) as con:
@@ -111,7 +111,7 @@ def _different_rows(session: Session, path: Path, table: str, day: Window) -> tu
     try:
         only_here = session.con.execute(f"{here} except all {there} limit {SHOWN_ROWS}").fetchall()
         only_there = session.con.execute(f"{there} except all {here} limit {SHOWN_ROWS}").fetchall()
-    except duckdb.CatalogException:  # one of the two has never had the table
+    except duckdb.CatalogException:  # one of the two does not have the table
         return ()
     finally:
         session.con.execute("detach rebuilt")

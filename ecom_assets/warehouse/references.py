@@ -1,4 +1,4 @@
-"""Which days of other tables have to run again because a key that their rows refer to came, went or moved."""
+"""Which days of other tables have to run again because a referenced key appears, disappears or moves."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,10 +15,10 @@ from ecom_assets.warehouse.store import Store
 
 @contextmanager
 def watched_keys(store: Store, declaration: Declaration, window: Window) -> Iterator[None]:
-    """Invalidates the days of rows elsewhere that wait for a key that comes, or refer to one that goes.
+    """Invalidates days of other tables with rows that wait for a key that appears, or refer to one that disappears.
 
-    Where a key has to be on the row's own day, fingerprints show that day; but the row may also win or lose against
-    one of another day.
+    If a key must be on the row's own day, fingerprints show that day; but the row may also supersede a row of another
+    day, or be superseded by one.
     """
     referring = store.catalog.referring.get(declaration.name, [])
     if not referring:
@@ -54,7 +54,7 @@ def watched_keys(store: Store, declaration: Declaration, window: Window) -> Iter
             waiting.append(f"{quarantine(other).name} where {waits} and {value} in ({come})")
         invalidate(con, other, Cause.REFERENCE_ARRIVED, declaration, waiting)
         if some_gone:
-            # Bronze, for a row that loses to another or whose day failed may refer to the key too.
+            # Bronze, since a superseded row or a row of a failed day may refer to the key too.
             bronze = stored(store.catalog[other.bronze])
             store.ensure(other.bronze, bronze.columns)
             referring_rows = f"{bronze.name} where {value} in ({gone})"

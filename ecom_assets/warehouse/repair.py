@@ -1,4 +1,4 @@
-"""What has to run again, and in which runs: from stale table-days to windows of tables.
+"""Repair: plans the runs for stale table-days, as windows of tables.
 
 Here belongs what sensors and the command line share. What makes a table-day stale does not: that is the ledger's.
 """
@@ -17,19 +17,19 @@ Found = TypeVar("Found", bound=TableDay)
 
 
 class RepairStuck(UserError):
-    """Running what is stale left it as stale as before."""
+    """A repair left the same table-days stale."""
 
 
 @dataclass(frozen=True)
 class Repair:
-    """One run: these tables over this window."""
+    """One run: tables and a window."""
 
     tables: frozenset[str]
     window: Window
 
 
 def runnable(stale: Iterable[Found], days: Window | None) -> list[Found]:
-    """The stale table-days of `days`, the days that are over; None if no day is over yet."""
+    """Returns the stale table-days of `days`, the days that are over; `days` is None if no day is over yet."""
     return [found for found in stale if days and found.day in days]
 
 

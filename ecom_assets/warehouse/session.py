@@ -1,4 +1,4 @@
-"""Reading, transforming and writing one table after the other, in windows as large as memory allows."""
+"""Reading, transforming and writing tables one by one, in windows as large as memory allows."""
 
 from collections.abc import Callable, Collection
 from functools import partial
@@ -27,12 +27,12 @@ class Session(Store):
     """Runs and repairs the tables of a warehouse, and finds what is stale."""
 
     def stale(self, only: Collection[str] | None = None) -> list[StaleDay]:
-        """The table-days that have to run again; only the first level of what follows from a change."""
+        """Returns the stale table-days; only the first level downstream of a change."""
         above = staleness.stale(self.con, self.catalog, self.codes, self.calendar, only)
         return sorted([*stale_bronze(self, only), *above])
 
     def run(self, name: str, window: Window) -> list[DayResult]:
-        """Read, transform and write one table over a window, without Dagster."""
+        """Reads, transforms and writes one table over a window, without Dagster."""
         declaration = self.catalog[name]
         inputs = {} if declaration.is_bronze else self.inputs(declaration, window)
         return self.write(declaration, partial(transformed, declaration, inputs, self.catalog), window)
@@ -46,7 +46,7 @@ class Session(Store):
         return [recorded[day] for day in window if day in recorded]
 
     def write(self, declaration: Declaration, transform: Callable[[], Any], window: Window) -> list[DayResult]:
-        """Store a window of days and what is known of them. Raises ShapeError, RowsLost.
+        """Stores a window of days and their ledger entries. Raises ShapeError, RowsLost.
 
         `transform` returns the window's rows, as a query or a frame. It is not called for bronze, which is read from
         files, nor for a window that is cut, whose parts are read and transformed one by one.
@@ -91,7 +91,7 @@ class Session(Store):
 
 
 def _write(session: Session, declaration: Declaration, frame: Any, window: Window) -> list[DayResult]:
-    """Store a window in one transaction. Raises ERRORS_OF_VALUES where a value makes it impossible to compute."""
+    """Stores a window in one transaction. Raises ERRORS_OF_VALUES if it cannot be computed because of a value."""
     rows = as_query(session.con, frame)
     if rows is not frame:
         check_shape(declaration.name, rows.relation(), columns_of(declaration))

@@ -29,7 +29,7 @@ def _sql(reason: Reason) -> str:
 
 
 class RowsLost(Exception):
-    """Rows in and rows out do not add up: a bug of the platform or of a transform."""
+    """Input and output rows do not add up: a bug of the platform or of a transform."""
 
 
 def write_from_feed(store: Store, declaration: Declaration, rows: str, window: Window) -> list[DayResult]:
@@ -92,7 +92,7 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
                 select {theirs} from {others.name}
                 where {wanted} in (select distinct {value} from staged) and {near})""")
     con.execute("update staged set reasons = waits_for where reasons is null and waits_for is not null")
-    # The best row without a complaint wins. What waits for a reference loses only to a better one: it may win yet.
+    # The best row without a reason wins. A waiting row is superseded only by a better one: it may still win.
     con.execute(f"""
         create or replace temp table losers as
         with competing as (
@@ -170,7 +170,7 @@ def _judge_days(
             continue
         left, of = bad - corrected.get(on, 0), rows - superseded - corrected.get(on, 0)
         failed = is_too_much(left, of)
-        note = f"{left} of {of} rows are quarantined, more than the {tolerated:.1%} tolerated" if failed else ""
+        note = f"{left} of {of} rows are quarantined, more than the allowed {tolerated:.1%}" if failed else ""
         results.append(
             DayResult(
                 on,
@@ -187,7 +187,7 @@ def _judge_days(
 
 
 def _staged_samples(store: Store, declaration: Declaration) -> dict[dt.date, list[dict[str, str | None]]]:
-    """A few bad rows of each day that has some."""
+    """Returns a few bad rows of each day that has any."""
     table = stored(declaration)
     shown = ", ".join(f"{quoted(name)}::varchar" for name in table.columns)
     place = f"row_number() over (partition by {table.day} order by {_RECORD})"
@@ -256,7 +256,7 @@ def _check_conservation(store: Store, declaration: Declaration, window: Window, 
         on, too_many = unequal[0]
         what = f"{abs(too_many)} bronze rows are {'doubled' if too_many > 0 else 'lost'}"
         raise RowsLost(
-            f"{declaration.name} on {on}: {what if too_many else 'as many bronze rows are doubled as are lost'}. "
+            f"{declaration.name} on {on}: {what if too_many else 'as many bronze rows are duplicated as are lost'}. "
             "Its transform must keep every row and the columns arrived_on, source_file and record."
         )
 

@@ -33,7 +33,7 @@ from ecom_assets.warehouse.ledger.totals import record_totals
 
 @dataclass
 class Store:
-    """A connection to the warehouse and all that reading and writing table-days needs."""
+    """A connection to the warehouse, with everything for reading and writing table-days."""
 
     con: duckdb.DuckDBPyConnection
     catalog: Catalog
@@ -44,7 +44,7 @@ class Store:
     run_id: str = ""
     now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC).replace(tzinfo=None)
     on_step: Callable[[str], None] = lambda step: None
-    """Called with the name of each step of a write; tests make it fail there."""
+    """Called with the name of each step of a write; tests raise errors there."""
 
     def __post_init__(self) -> None:
         self._stored: dict[str, dict[str, str]] | None = None
@@ -52,7 +52,7 @@ class Store:
         self._kept = take_compiled(self.con, self.catalog)
 
     def record_days(self, declaration: Declaration, entries: Sequence[Entry]) -> None:
-        """Write days of a table into the ledger, with the code of the table, this run and the present time."""
+        """Writes days of a table into the ledger, with the code of the table, this run and the current time."""
         name = declaration.name
         now = self.now()
         write_entries(self.con, name, self.codes[name], self.run_id, entries, now)
@@ -99,7 +99,7 @@ class Store:
         return code_hash(declaration, self.catalog, settings)
 
     def _feed_zone(self, declaration: Declaration) -> str:
-        """The time zone of moments that a feed sends without offset."""
+        """Returns the time zone of timestamps that a feed sends without offset."""
         return self.zone.settings(declaration.feed_name).time_zone
 
     def bronze_query(self, declaration: Declaration, landed: str = "landed") -> str:
@@ -113,18 +113,18 @@ class Store:
         return parse_query(declaration, window, rivals, self._feed_zone(declaration), self.time_zone, self.calendar)
 
     def inputs(self, declaration: Declaration, window: Window) -> dict[str, Query]:
-        """The inputs of a table's transform by parameter, as queries."""
+        """Returns the inputs of a table's transform by parameter, as queries."""
         frames = {read.parameter: self.frame(declaration, read, window) for read in declaration.reads if read.parameter}
         if declaration.wants_days:
             frames[DAYS_PARAMETER] = self.days(window)
         return frames
 
     def days(self, window: Window) -> Query:
-        """The days of a window, for transforms that ask for them."""
+        """Returns the days of a window, for transforms with a parameter `days`."""
         return Query(self.con, days_query(window))
 
     def frame(self, declaration: Declaration, read: Read, window: Window) -> Query:
-        """One input of a table as its window reaches it. Bronze comes typed."""
+        """Returns the rows of one input that a window reaches. Bronze rows are typed."""
         return Query(self.con, self._read_query(declaration, read, window))
 
     def unconserved(self, declaration: Declaration, rows: str, window: Window) -> str | None:
@@ -142,7 +142,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Everything inside, or nothing of it; tables made meanwhile are forgotten too."""
+        """Runs the block as one transaction; a rollback includes tables created meanwhile."""
         try:
             with transaction(self.con):
                 yield
@@ -154,7 +154,7 @@ class Store:
 
 
 class _Codes(dict[str, int]):
-    """Hashes of code by table, each worked out when first asked for."""
+    """Code hashes by table, each computed on first use."""
 
     def __init__(self, work_out: Callable[[str], int]) -> None:
         super().__init__()

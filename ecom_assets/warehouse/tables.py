@@ -1,4 +1,4 @@
-"""Tables made of tables: rows are inserted and judged in place."""
+"""Tables made from tables: rows are inserted and judged in place."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -22,12 +22,12 @@ UNIQUE = "The primary key is unique."
 
 
 def conserved_sentence(declaration: Declaration, column: str) -> str:
-    """What is true of a day whose amounts in a column are conserved."""
+    """Returns the sentence about a day whose column matches its control total."""
     return f"{column} of a day is that of {declaration.conserved_from}."
 
 
 class DaysRefused(Exception):
-    """Days whose rows break their contract, by what became of them; nothing was written."""
+    """Days whose rows break their contract, with their results; nothing was written."""
 
     def __init__(self, results: Mapping[dt.date, DayResult]) -> None:
         super().__init__(results)
@@ -35,7 +35,7 @@ class DaysRefused(Exception):
 
 
 def write_table(store: Store, declaration: Declaration, rows: str, window: Window) -> list[DayResult]:
-    """Rows are inserted and judged in place; if a day turns out bad, again without it."""
+    """Inserts rows and judges them in place; if a day is bad, rolls back and writes the others without it."""
     closed = gate(store, declaration, window)
     failed: dict[dt.date, DayResult] = {}
     while True:
@@ -53,7 +53,7 @@ def _write_days(
     closed: Mapping[dt.date, str],
     failed: Mapping[dt.date, DayResult],
 ) -> list[DayResult]:
-    """Write a window in one transaction, closed and failed days without rows. Raises DaysRefused for other bad days."""
+    """Writes a window in one transaction, blocked and failed days without rows. Raises DaysRefused for other days."""
     with store.transaction():
         verdicts = _replace_rows(store, declaration, rows, window, {*closed, *failed})
         if bad := {day: result for day, (result, _) in verdicts.items() if result.broken}:
@@ -133,7 +133,7 @@ def _judge_sums(
     without: set[dt.date],
     verdicts: dict[dt.date, tuple[DayResult, Slice]],
 ) -> None:
-    """Adds to the verdicts the days, those without rows included, whose rows do not sum to what they have to."""
+    """Adds to the verdicts the days, including those without rows, that differ from their control totals."""
     unequal = store.unconserved(declaration, stored(declaration).rows_in(window), window)
     if unequal is None:
         return

@@ -39,7 +39,7 @@ arrival_day = { file_name = "{day}.csv" }
 customer_id = "number"
 changed_at = "at"
 """
-MOST_SECONDS = 600
+MAX_SECONDS = 600
 
 Ecom = Callable[..., Result]
 Process = Callable[..., "subprocess.Popen[str]"]
@@ -108,7 +108,7 @@ def table_days() -> dict[tuple[str, str], str]:
 
 
 def done(process: "subprocess.Popen[str]") -> None:
-    out, err = process.communicate(timeout=MOST_SECONDS)
+    out, err = process.communicate(timeout=MAX_SECONDS)
     assert process.returncode == 0, out + err
 
 
@@ -131,7 +131,7 @@ def test_landed_days_run_are_reported_and_proven(ecom: Ecom, tiny_shop: Shop) ->
     assert "Every table-day equals" in ecom("verify").stdout
     with open_session(settings.load(), catalog.tables()) as session:
         session.con.execute("update ledger.slices set content = content + 1 where table_name = 'kpi.daily_sales'")
-    assert error(ecom("verify")).startswith("`ecom stale` says what still has to run")
+    assert error(ecom("verify")).startswith("Run `ecom stale` for what still has to run")
 
 
 @pytest.mark.slow
@@ -241,7 +241,7 @@ def test_records_that_cannot_be_read_count_by_what_is_wrong_also_before_their_ta
     ecom("run", str(DAYS.first), "--select", "silver/suppliers")
     after = ecom("quarantine", "suppliers").stdout
 
-    waiting = "cannot be read, and silver.suppliers has no good rows on 2024-01-01 yet: ecom bad"
+    waiting = "unreadable, and silver.suppliers has no good rows on 2024-01-01 yet: see ecom bad"
     assert before == f"suppliers             2  {waiting}\n"
     assert after == (
         "suppliers             2  has 3 fields where the header has 2; correct it and land the file again\n"
@@ -499,7 +499,7 @@ def test_what_could_not_be_published_is_told_and_published_by_the_next_repair(
 
     said = error(ecom("run", "2024-01-01", "--select", "gold/dim_date"))
 
-    assert "What the run made is stored, but readers do not see it yet" in said
+    assert "The run's rows are stored but not published" in said
     assert error(ecom("bad")).startswith(f"Error: {data / 'snapshot.duckdb'} does not exist yet")
 
     obstacle.rmdir()
@@ -548,7 +548,7 @@ def test_a_run_that_was_killed_is_repaired_by_what_is_stale(process: Process, ec
         if line.startswith("silver"):
             killed.send_signal(signal.SIGKILL)
             break
-    killed.communicate(timeout=MOST_SECONDS)
+    killed.communicate(timeout=MAX_SECONDS)
     assert killed.returncode == -signal.SIGKILL
 
     assert ecom("run", "--stale").stdout == "Nothing is stale.\n"
@@ -597,7 +597,7 @@ def test_every_way_to_run_leaves_the_same_tables(
 def test_the_demo_shows_the_first_page_and_answers_each_question(process: Process, ecom: Ecom, data: Path) -> None:
     demo = process("ecom", "demo")
 
-    out, err = demo.communicate(timeout=MOST_SECONDS)
+    out, err = demo.communicate(timeout=MAX_SECONDS)
 
     assert "Net sales" in out
     assert "make ui" in out

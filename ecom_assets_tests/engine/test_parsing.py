@@ -127,20 +127,20 @@ def test_what_is_no_exact_amount_is_said_and_never_rounded(payments, text):
 
     assert _parsed(payments, LAST, "amount") == (
         None,
-        ["amount is no amount with at most 10 digits before and 4 after the point"],
+        ["amount is not an amount with at most 10 digits before and 4 after the point"],
     )
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("tomorrow", "paid_at gives no usable day"),
-        ("2024-13-01T00:00:00", "paid_at gives no usable day"),
+        ("tomorrow", "paid_at has no usable day"),
+        ("2024-13-01T00:00:00", "paid_at has no usable day"),
         ("2023-01-01T00:00:00Z", "paid_at is before the calendar's first day, 2024-03-01"),
         ("2024-12-05T00:00:00Z", "paid_at is later than its arrival or the calendar's last day"),
-        ("infinity", "paid_at gives no usable day"),
-        ("294247-01-10 04:00:54", "paid_at gives no usable day"),
-        ("", "paid_at gives no usable day"),
+        ("infinity", "paid_at has no usable day"),
+        ("294247-01-10 04:00:54", "paid_at has no usable day"),
+        ("", "paid_at has no usable day"),
     ],
 )
 def test_a_row_without_usable_day_is_read_on_the_day_it_arrived(payments, text, said):
@@ -166,7 +166,7 @@ def test_whole_numbers_are_never_rounded(tmp_path, text, value):
 
     rows = session.frame(declaration, read, Window(LAST, LAST)).relation()
 
-    wrong = None if value is not None else ["quantity is no whole number of at most 9 digits"]
+    wrong = None if value is not None else ["quantity is not a whole number of at most 9 digits"]
     assert rows.select(f"quantity, {SAID}").fetchall() == [(value, wrong)]
 
 
@@ -223,8 +223,8 @@ def test_a_word_for_a_day_sets_its_row_aside(payments):
     _, problems = _parsed(payments, LAST, "payment_id")
 
     assert problems == [
-        "paid_at gives no usable day",
-        "paid_at is no moment like 2024-01-31T10:00:00Z of the years 1000 to 9999",
+        "paid_at has no usable day",
+        "paid_at is not a timestamp like 2024-01-31T10:00:00Z in the years 1000 to 9999",
     ]
 
 

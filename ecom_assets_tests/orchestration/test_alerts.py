@@ -18,7 +18,7 @@ from ecom_assets import settings
 from ecom_assets.days import Window
 from ecom_assets.landing.zone import Zone
 from ecom_assets.orchestration import alerts
-from ecom_assets.orchestration.alerts import MOST_LINES, Alert, alerts_of, post, report_failures, write
+from ecom_assets.orchestration.alerts import MAX_LINES, Alert, alerts_of, post, report_failures, write
 from ecom_assets.orchestration.io_manager import REPAIR_TAG
 from ecom_assets_tests.orchestration import till
 
@@ -89,7 +89,7 @@ def test_tables_blocked_by_another_are_one_alert() -> None:
 
     assert [alert.what for alert in told] == [
         "silver/orders: contract failed",
-        "Without rows, because of what they are made of: gold/fact_sales, kpi/daily_sales",
+        "Blocked by a failed input: gold/fact_sales, kpi/daily_sales",
     ]
 
 
@@ -189,7 +189,7 @@ def test_a_message_has_the_form_that_slack_takes(webhook: Webhook) -> None:
 
 
 def test_a_long_message_is_cut(webhook: Webhook) -> None:
-    post(webhook.url, [alert(n) for n in range(MOST_LINES + 5)])
+    post(webhook.url, [alert(n) for n in range(MAX_LINES + 5)])
 
     [message] = webhook.messages
     assert message["text"].endswith("… and 5 more")
@@ -292,8 +292,8 @@ def test_while_the_webhook_is_down_alerts_wait_and_stand_in_the_file_once(
     webhook.status = 503
     run_broken(instance)
     run_broken(instance)
-    assert "tried again" in tick()
-    assert "tried again" in tick()
+    assert "retried" in tick()
+    assert "retried" in tick()
     assert len(alerts_file.read_text().splitlines()) == 2
 
     webhook.status = 200
@@ -310,7 +310,7 @@ def test_an_address_that_leads_nowhere_is_told_and_tried_again(
     monkeypatch.setenv("ECOM_WEBHOOK", "http://127.0.0.1:port/")
     run_broken(instance)
 
-    assert "tried again" in tick()
+    assert "retried" in tick()
     assert len(alerts_file.read_text().splitlines()) == 1
 
 
@@ -342,7 +342,7 @@ def test_without_a_webhook_alerts_go_to_the_file(
 def test_a_run_whose_process_is_gone_is_told_and_those_after_it(
     instance: dg.DagsterInstance, tick: Ticks, webhook: Webhook
 ) -> None:
-    for words in ("the process of this run is gone", ""):
+    for words in ("the process of this run has ended", ""):
         run = create_run_for_test(instance, job_name="pipeline", status=dg.DagsterRunStatus.STARTED)
         instance.report_engine_event("worker 7 was lost", run)
         instance.report_dagster_event(
@@ -353,7 +353,7 @@ def test_a_run_whose_process_is_gone_is_told_and_those_after_it(
     tick()
 
     texts = [message["text"].partition("failed: ")[2] for message in webhook.messages]
-    assert texts == ["the process of this run is gone", "worker 7 was lost", "the disk is full"]
+    assert texts == ["the process of this run has ended", "worker 7 was lost", "the disk is full"]
 
 
 def test_a_message_that_the_webhook_refuses_keeps_no_other_waiting(
@@ -365,7 +365,7 @@ def test_a_message_that_the_webhook_refuses_keeps_no_other_waiting(
     run_broken(instance)
     tick()
 
-    assert "The webhook refused what there is to tell (HTTP Error 400" in webhook.messages[0]["text"]
+    assert "The webhook rejected this alert (HTTP Error 400" in webhook.messages[0]["text"]
     assert "the disk is full" in webhook.messages[1]["text"]
 
 
@@ -375,7 +375,7 @@ def test_the_webhook_is_told_though_the_file_cannot_be_written(
     alerts_file.parent.write_text("no folder")
     run_broken(instance)
 
-    assert "The file cannot be reached and is tried again" in tick()
+    assert "The file cannot be reached and will be retried" in tick()
     assert "the disk is full" in webhook.messages[0]["text"]
 
     alerts_file.parent.unlink()
@@ -387,11 +387,11 @@ def test_a_tick_that_has_no_more_time_leaves_the_rest_to_the_next(
     instance: dg.DagsterInstance, tick: Ticks, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_broken(instance)
-    monkeypatch.setattr(alerts, "MOST_SECONDS_PER_TICK", -1.0)
+    monkeypatch.setattr(alerts, "MAX_SECONDS_PER_TICK", -1.0)
     tick()
     assert webhook.messages == []
 
-    monkeypatch.setattr(alerts, "MOST_SECONDS_PER_TICK", 25.0)
+    monkeypatch.setattr(alerts, "MAX_SECONDS_PER_TICK", 25.0)
     tick()
     assert len(webhook.messages) == 1
 
@@ -475,7 +475,7 @@ def test_a_failure_that_still_waits_for_the_webhook_is_told_though_it_stands_in_
     webhook.status = 503
     for _ in range(2):
         run_of(instance, WARNED)
-        assert "tried again" in tick()
+        assert "retried" in tick()
     webhook.status = 200
     tick()
     tick()

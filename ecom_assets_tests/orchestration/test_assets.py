@@ -88,5 +88,5 @@ def test_only_money_can_be_the_amount_of_a_day() -> None:
     class Counted(Unstored, name="gold.counted", partition_column="day", amount="day"):
         """One row per day."""
 
-    with pytest.raises(TypeError, match=r"gold\.counted: the header's amount, day, is no money"):
+    with pytest.raises(TypeError, match=r"gold\.counted: amount='day' must name a money\(\) column"):
         contract(Counted)

@@ -22,7 +22,7 @@ from ecom_assets.shop.scale import Scale
 from ecom_assets.shop.shop import Shop
 from ecom_assets.sources.synthetic import land_shop
 
-MOST_SECONDS = 300
+MAX_SECONDS = 300
 TWO_DAYS = Window.parse("2024-01-01..2024-01-02")
 TINY = Scale(orders_per_day=3, customers_at_start=10, customers_per_day=1, products_at_start=5, products_per_day=1)
 
@@ -54,7 +54,7 @@ def daemon(tmp_path: Path, landed: settings.Settings) -> Iterator["subprocess.Po
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
 
-    timer = Timer(MOST_SECONDS, end)
+    timer = Timer(MAX_SECONDS, end)
     timer.start()
     with process:
         yield process
@@ -92,7 +92,7 @@ def test_the_sensors_bring_landed_files_to_the_measures_in_a_few_runs(
             break
         assert not landed.alerts.exists(), landed.alerts.read_text()
     else:
-        pytest.fail(f"Not done after {MOST_SECONDS} seconds.\n{''.join(log)}")
+        pytest.fail(f"Not done after {MAX_SECONDS} seconds.\n{''.join(log)}")
 
 
 BACKFILL = """

@@ -163,7 +163,7 @@ def test_a_quarantine_lists_its_rows_by_reason(instance: dg.DagsterInstance, zon
         if one.asset_key.to_user_string() == "quarantine/receipts"
     }
     assert [day for day, about in told.items() if "reasons" in about] == [str(BAD_DAY)]
-    assert "- 1: amount is no amount" in str(told[str(BAD_DAY)]["reasons"].value)
+    assert "- 1: amount is not an amount" in str(told[str(BAD_DAY)]["reasons"].value)
     sample = told[str(BAD_DAY)]["sample_rows"]
     assert isinstance(sample, dg.TableMetadataValue)
     assert [row.data["source_file"] for row in sample.records] == ["till.csv"]
@@ -251,7 +251,7 @@ def test_waiting_for_another_run_is_logged_once(tmp_path: Path, zone: Zone, monk
         with on_each_wait(lambda: fcntl.flock(other, fcntl.LOCK_UN), monkeypatch) as messages:
             assert asked("select 1") == [(1,)]
 
-    assert messages == [f"Waiting for another run or command to be done with {tmp_path}/warehouse.duckdb."]
+    assert messages == [f"Waiting for another run or command that uses {tmp_path}/warehouse.duckdb."]
 
 
 def test_waiting_for_a_program_that_has_the_warehouse_open_is_logged_once_with_its_process(
@@ -279,7 +279,7 @@ def test_a_check_started_alone_says_what_to_do_instead(instance: dg.DagsterInsta
         ASSETS, instance=instance, selection=check, resources={"warehouse": TillWarehouse()}, raise_on_error=False
     )
 
-    assert "materialise the days of the table" in why(result)
+    assert "materialize the days of the table" in why(result)
 
 
 def test_a_failing_step_lets_the_next_run_in(instance: dg.DagsterInstance, zone: Zone) -> None:
@@ -353,7 +353,7 @@ def test_a_warning_names_rules_and_counts_and_shows_the_reasons_first(instance: 
         one for one in verdicts if one.check_name == "contract" and one.description and "quarantined" in one.description
     ]
     assert failed.description
-    assert "- 1: amount is no amount with at most 10 digits before and 4 after the point" in failed.description
+    assert "- 1: amount is not an amount with at most 10 digits before and 4 after the point" in failed.description
     sample = failed.metadata["sample_rows"]
     assert isinstance(sample, dg.TableMetadataValue)
     assert next(iter(sample.records[0].data)) == "reasons"
@@ -384,7 +384,7 @@ def test_a_measure_without_a_value_is_left_out_of_the_picture(instance: dg.Dagst
 
     assert result.success
     shown = materialised(result, "kpi/balance")[str(THREE_DAYS.last)]["amount of the last days"]
-    assert "2024-01-01 to 2024-01-03: at last 10, at most 10" in shown
+    assert "2024-01-01 to 2024-01-03: last 10, maximum 10" in shown
 
 
 def test_what_only_decorates_does_not_end_a_run(

@@ -67,7 +67,7 @@ def test_a_table_tells_its_key_and_how_far_it_reaches() -> None:
 def test_the_contract_of_a_feed_says_what_is_set_aside_and_when_a_day_fails() -> None:
     said = metadata.contract_description(table("silver.order_items"))
 
-    assert said.startswith("Rows that break one of these are set aside; above 5.0% of its rows a day fails:")
+    assert said.startswith("Rows that break a rule are quarantined; above 5.0% of its rows, a day fails:")
     assert "- Present: order_id, line_number," in said
     assert "- quantity is greater than 0\n" in said
     assert "- product_id is in silver.products\n" in said
@@ -85,8 +85,8 @@ def test_expectations_are_told_apart_from_demands() -> None:
     said = metadata.expectations_description(table("silver.sessions"))
 
     assert "- A session with a purchase names the order." in said
-    assert "No row is set aside" not in said
-    assert "- No row is set aside" in metadata.expectations_description(table("silver.events"))
+    assert "No row is quarantined" not in said
+    assert "- No row is quarantined" in metadata.expectations_description(table("silver.events"))
 
 
 def test_the_first_column_beside_the_key_is_the_main_measure() -> None:
@@ -129,4 +129,4 @@ def test_a_picture_is_small() -> None:
 def test_a_picture_is_told_in_words() -> None:
     said = metadata.plot("orders", {DAY: 12_345.0, DAY + dt.timedelta(days=1): 9.0})
 
-    assert said.endswith("orders, 2024-01-01 to 2024-01-02: at last 9, at most 12,345")
+    assert said.endswith("orders, 2024-01-01 to 2024-01-02: last 9, maximum 12,345")

@@ -13,7 +13,7 @@ from ecom_assets.days import Window
 from ecom_assets.definitions import build
 from ecom_assets.landing.zone import Zone
 from ecom_assets.orchestration.io_manager import REPAIR_TAG
-from ecom_assets.orchestration.sensors import MOST_RUNS_PER_TICK
+from ecom_assets.orchestration.sensors import MAX_RUNS_PER_TICK
 from ecom_assets.warehouse.store import made_of
 
 FEEDS = catalog.tables().feeds
@@ -179,9 +179,9 @@ def test_a_run_that_got_a_part_done_is_followed_by_one_for_the_rest(zone: Zone, 
 
 
 def test_scattered_days_come_a_few_runs_at_a_time(zone: Zone, new_files: Ticks) -> None:
-    land(zone, [dt.date(2024, 1, 1) + dt.timedelta(days=2 * n) for n in range(MOST_RUNS_PER_TICK + 5)])
+    land(zone, [dt.date(2024, 1, 1) + dt.timedelta(days=2 * n) for n in range(MAX_RUNS_PER_TICK + 5)])
 
-    assert len(new_files()) == MOST_RUNS_PER_TICK
+    assert len(new_files()) == MAX_RUNS_PER_TICK
 
 
 def test_a_day_that_is_not_over_waits(zone: Zone, new_files: Ticks, stale_days: Ticks) -> None:

@@ -199,7 +199,7 @@ def test_a_day_made_without_the_rows_of_an_input_is_told(tmp_path):
         publish(shop.session, tmp_path / "snapshot.duckdb")
 
     found = {(bad.table, bad.state): bad.why for bad in bad_days(tmp_path / "snapshot.duckdb")}
-    assert found["gold.to_date", "provisional"] == "made without the rows of gold.sales, which has none on the day"
+    assert found["gold.to_date", "provisional"] == "made without rows of gold.sales, which has none on the day"
 
 
 def test_what_has_to_run_again_is_listed_with_the_reason(folder):

@@ -27,7 +27,7 @@ from ecom_assets_tests.tiny_shop import TinyShop, order
 from ecom_assets_tests.warehouses import SMALL, START, session_over, window
 
 DAYS = window(3)
-NOBODY = "orders: customer_id stands in no row of silver.customers"
+NOBODY = "orders: customer_id is in no row of silver.customers"
 CUSTOMERS = [f"C{n},{tiny_shop.START}T08:00:00Z" for n in range(20)]
 
 

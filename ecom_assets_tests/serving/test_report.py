@@ -252,7 +252,7 @@ def test_days_without_rows_are_named_in_both_periods(snapshot):
     page = report(snapshot, days=2)
 
     assert page.missing == [dt.date(2024, 1, 2), dt.date(2024, 1, 3)]
-    assert "Without the rows of some tables: 2024-01-02..2024-01-03." in render(page)
+    assert "Some tables lack rows on: 2024-01-02..2024-01-03." in render(page)
 
 
 def test_a_day_made_without_the_rows_of_an_input_is_named(snapshot):
@@ -262,7 +262,7 @@ def test_a_day_made_without_the_rows_of_an_input_is_named(snapshot):
         "where table_name = 'kpi.daily_margin' and day = '2024-01-03'",
     )
 
-    assert "Without the rows of some tables: 2024-01-03." in render(report(snapshot, days=2))
+    assert "Some tables lack rows on: 2024-01-03." in render(report(snapshot, days=2))
 
 
 def test_days_of_the_period_that_do_not_reconcile_are_named(snapshot):
@@ -280,7 +280,7 @@ def test_days_of_the_period_that_do_not_reconcile_are_named(snapshot):
     page = report(snapshot, days=2)
 
     assert page.unreconciled == [dt.date(2024, 1, 3), dt.date(2024, 1, 4)]
-    assert "Do not reconcile: 2024-01-03..2024-01-04. Why: ecom bad." in render(page)
+    assert "Do not reconcile on: 2024-01-03..2024-01-04. For the reasons: ecom bad." in render(page)
     assert report(snapshot, days=1, last=dt.date(2024, 1, 1)).unreconciled == []
 
 
@@ -334,7 +334,7 @@ def test_amounts_are_rounded_half_up_to_the_cent_at_the_end():
         "Refund rate              -         0.00 %             -",
         "Efficiency            4.26           4.00        +6.4 %",
         "",
-        "Table-days: 1,200 good, 1 provisional, 0 failed, 0 blocked; 0 have to run again.",
-        "Rows in quarantine: 1, because:",
+        "Table-days: 1,200 good, 1 provisional, 0 failed, 0 blocked; 0 stale.",
+        "Quarantined rows: 1, by reason:",
         "  1: odd",
     ]

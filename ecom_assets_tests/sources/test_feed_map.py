@@ -422,7 +422,7 @@ def test_a_column_the_export_lacks_is_told_with_its_line(tmp_path: Path, zone: Z
 def test_each_file_needs_the_columns_that_the_map_names(tmp_path: Path, zone: Zone) -> None:
     (tmp_path / "2024-01-02.csv").write_text("id,at,Land\n1,2,x\n")
 
-    with pytest.raises(FeedMapError, match=r"line 9: 2024-01-03\.csv has no column 'Land'; there are x, y\."):
+    with pytest.raises(FeedMapError, match=r"line 9: 2024-01-03\.csv has no column 'Land'; known names: x, y\."):
         land_names(tmp_path, zone, '"Land"', "a,b,c,d", header="id,at,x,y")
 
 
@@ -550,7 +550,7 @@ def test_a_folder_without_files_is_told(tmp_path: Path, zone: Zone) -> None:
         (
             '"at"',
             '{ constant = "soon" }',
-            "line 8: every row with 'soon' would be quarantined (changed_at is no moment",
+            "line 8: every row with 'soon' would be quarantined (changed_at is not a timestamp",
         ),
         (
             '"id"',
@@ -603,7 +603,7 @@ quantity = QUANTITY
             '"n"',
             "every row with 'in' would be quarantined",
         ),
-        ('"k"', '{ constant = "1,5" }', "every row with '1,5' would be quarantined (quantity is no whole number"),
+        ('"k"', '{ constant = "1,5" }', "every row with '1,5' would be quarantined (quantity is not a whole number"),
     ],
 )
 def test_a_text_that_no_row_may_have_is_told_before_anything_lands(

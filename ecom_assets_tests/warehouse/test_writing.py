@@ -330,7 +330,7 @@ def test_earlier_states_of_good_rows_do_not_thin_out_the_bad_ones(strict_shop):
 
     [result] = strict_shop.run(days(0))["silver.orders"]
 
-    assert (result.state, result.note) == (FAILED, "2 of 10 rows are quarantined, more than the 5.0% tolerated")
+    assert (result.state, result.note) == (FAILED, "2 of 10 rows are quarantined, more than the allowed 5.0%")
 
 
 def test_a_day_is_good_once_a_later_file_corrects_its_bad_rows(strict_shop):
@@ -352,7 +352,7 @@ def test_a_late_customer_lets_in_the_orders_that_waited_and_runs_no_other_day(sh
         shop.land_orders(day, order(50 + day, day, customer="late"), file="more.csv")
     settle(shop.session)
     assert shop.rows("select order_id, reasons from quarantine.orders order by all") == [
-        (number, ["customer_id stands in no row of silver.customers"]) for number in ("50", "52")
+        (number, ["customer_id is in no row of silver.customers"]) for number in ("50", "52")
     ]
 
     shop.land_customers(3, "late")
@@ -620,7 +620,7 @@ def test_a_replaced_file_replaces_its_rows_and_is_told_of(shop):
     result = shop.run(days(1), "bronze.orders")["bronze.orders"][0]
     settle(shop.session)
 
-    assert result.note == "orders.csv replaced the rows read from it before"
+    assert result.note == "orders.csv replaced its earlier rows"
     assert [number for day, number in shop.orders() if day == 1] == [13]
 
 
@@ -671,7 +671,7 @@ def test_a_file_that_comes_twice_counts_once(shop):
     result = shop.run(days(3), "bronze.orders")["bronze.orders"][0]
     settle(shop.session)
 
-    assert (result.row_count, result.note) == (0, "orders.csv is the same as 2024-03-02/orders.csv and counts once")
+    assert (result.row_count, result.note) == (0, "orders.csv is a duplicate of 2024-03-02/orders.csv and counts once")
     assert shop.orders() == before
 
 
@@ -737,7 +737,7 @@ def test_a_transform_that_loses_or_doubles_rows_is_found_out(shop):
     for transform, said in (
         (lossy, "1 bronze rows are lost"),
         (doubling, "1 bronze rows are doubled"),
-        (exchanging, "as many bronze rows are doubled as are lost"),
+        (exchanging, "as many bronze rows are duplicated as are lost"),
     ):
         other = declare(orders.contract, transform, {"bronze_orders": by_event_day}, feed=orders.feed)
         shop.session.catalog = tiny_shop.tables(other)
@@ -779,12 +779,12 @@ def test_what_is_to_be_conserved_has_to_be_columns_of_the_table(shop, columns):
         return gold_sales.select(columns)
 
     shop.session.catalog = tiny_shop.tables(declare(contract(tiny_shop.Daily), tiny_shop.daily, conserved=wrong))
-    with pytest.raises(ShapeError, match=r"kpi\.daily: conserved has to give day and amounts"):
+    with pytest.raises(ShapeError, match=r"kpi\.daily: conserved must return day and amounts"):
         shop.session.run("kpi.daily", days(0))
 
 
 def test_conserved_takes_frames_of_the_transform(shop):
-    with pytest.raises(TypeError, match="conserved= names gold_orders, which is no table that transform takes"):
+    with pytest.raises(TypeError, match="conserved= names gold_orders, which is not a parameter of transform"):
         declare(contract(tiny_shop.Daily), tiny_shop.daily, conserved=lambda gold_orders: gold_orders)
 
 

@@ -1,1 +1,1 @@
-"""The verbs in DuckDB: tables, text made typed, hashes."""
+"""Operations in DuckDB: tables, parsing of text, hashes."""

@@ -11,10 +11,10 @@ _HASH_DIGITS = 9
 
 
 def key_hash_of(parts: Sequence[str]) -> str:
-    """SQL: a hash of the texts of a key's parts.
+    """Returns SQL for a hash of the texts of a key's parts.
 
-    Keys that are counted up have hashes that lie near each other, so that looking for those of a day passes over the
-    row groups of other days. Few other texts end in so many digits that their hashes would be alike.
+    Numbered keys have hashes near each other, so that a search for the keys of a day skips the row groups of other
+    days. Few other texts end in so many digits.
     """
     plain = f"hash({', '.join(parts)})"
     number = rf"try_cast(regexp_extract({parts[0]}, '\d{{7,12}}$') as ubigint)"
@@ -22,11 +22,11 @@ def key_hash_of(parts: Sequence[str]) -> str:
 
 
 def row_hash(columns: Mapping[str, str]) -> str:
-    """SQL: a hash over (column name, value) of the non-null columns, whatever their order.
+    """Returns SQL for a hash over (column name, value) of the non-null columns, in any order.
 
-    An added column changes nothing where it is null. Floats are hashed rounded. Each column's hash is hashed once more:
-    DuckDB's hash of a name and a value is an XOR of theirs, so that equal values of two columns would cancel out and
-    exchanged ones would not show.
+    An added column changes nothing if it is null. Floats are rounded first. Each column's hash is hashed again:
+    DuckDB's hash of a name and a value is the XOR of their hashes, so equal values of two columns would cancel out, and
+    swapped ones would not show.
     """
     combined = "0::ubigint"
     for name, sql_type in sorted(columns.items()):

@@ -1,4 +1,4 @@
-"""Text made typed in DuckDB: which spellings each type takes, and what is said of the others."""
+"""Parsing of text in DuckDB: the spellings of each type, and the reasons for others."""
 
 import datetime as dt
 import string
@@ -16,32 +16,32 @@ from ecom_assets.sql import between, connect, literal, named_between, quoted
 _INTEGER_DIGITS = 9
 _DAYS = ("date '1000-01-01'", "date '9999-12-31'")
 _MOMENTS = ("timestamp '1000-01-02'", "timestamp '9999-12-30'")
-"""Such that the business day of each is one of the days, in every time zone."""
+"""Limits that keep the business day of each timestamp within the limits of days, in every time zone."""
 _KIND_WORDS: Mapping[Kind, str] = {
-    "integer": f"no whole number of at most {_INTEGER_DIGITS} digits",
-    "decimal": f"no amount with at most {AMOUNT_DIGITS} digits before and 4 after the point",
-    "date": "no day like 2024-01-31 of the years 1000 to 9999",
-    "timestamp": "no moment like 2024-01-31T10:00:00Z of the years 1000 to 9999",
-    "float": "no number",
-    "boolean": "neither true nor false, nor yes, no, y, n, t, f, 1 or 0",
+    "integer": f"not a whole number of at most {_INTEGER_DIGITS} digits",
+    "decimal": f"not an amount with at most {AMOUNT_DIGITS} digits before and 4 after the point",
+    "date": "not a day like 2024-01-31 in the years 1000 to 9999",
+    "timestamp": "not a timestamp like 2024-01-31T10:00:00Z in the years 1000 to 9999",
+    "float": "not a number",
+    "boolean": "not one of true, false, yes, no, y, n, t, f, 1, 0",
 }
 _TRUE, _FALSE = "('true', 'yes', 'y', 't', '1')", "('false', 'no', 'n', 'f', '0')"
 _ZONE = r"(Z|UTC|GMT|[+-]\d\d(:?\d\d)?|[A-Za-z_]+/[A-Za-z_/+\d-]+)"
-"""How a moment says its offset. Other short names are of several zones, or of one in which nobody thinks."""
+"""The spellings of a timestamp's offset. Other abbreviations are ambiguous, or rarely meant."""
 _WRITTEN_MOMENT = rf"(?i)^\s*\d+[-/ \\]\d+[-/ \\]\d+\s*([T ]\s*\d+(:\d+){{1,2}}(\.\d*)?\s*{_ZONE}?)?\s*$"
 _WRITTEN_DAY = r"^\s*\d+[-/ \\]\d+[-/ \\]\d+\s*(Z?$|[T +-]\s*\d)"
 _FLOAT = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 
 
 def _within(value: str, first: str, last: str) -> str:
-    """SQL: a value that lies between two others, else null."""
+    """Returns SQL for a value that lies between two others, otherwise null."""
     return f"case when {value} between {first} and {last} then {value} end"
 
 
 def written_day(text: str, sql_type: str) -> str:
-    """SQL: the day or moment that a text writes in digits, else null.
+    """Returns SQL for the day or timestamp that a text writes in digits, otherwise null.
 
-    DuckDB's casts take words too, such as epoch and infinity, and any behind a day.
+    DuckDB's casts accept words too, such as epoch and infinity, and any text after a day.
     """
     return f"case when regexp_matches({text}, '{_WRITTEN_DAY}') then try_cast({text} as {sql_type}) end"
 
@@ -49,10 +49,10 @@ def written_day(text: str, sql_type: str) -> str:
 def _moment(text: str, time_zone: str) -> str:
     """SQL: text to a naive UTC timestamp; texts without offset are in the time zone.
 
-    Years without four digits are no moments: what is computed from them overflows.
+    Years without four digits are not timestamps: computations with them overflow.
     """
     written = f"case when regexp_matches({text}, '{_WRITTEN_MOMENT}') then {text} end"
-    # At the very end of time even try_cast raises.
+    # At the very end of the range even try_cast raises.
     with_zone = _within(f"(try(try_cast({written} as timestamptz)) at time zone 'UTC')", *_MOMENTS)
     if time_zone == "UTC":
         return with_zone
@@ -69,7 +69,7 @@ def _business_day(moment: str, time_zone: str) -> str:
 
 
 def moment_text(text: str, time_zone: str) -> str:
-    """SQL: the text of a moment in UTC, with its offset; the text itself where that is no moment.
+    """Returns SQL for the text of a timestamp in UTC, with its offset; the text itself if it is not a timestamp.
 
     Texts without offset are in the time zone.
     """
@@ -78,7 +78,7 @@ def moment_text(text: str, time_zone: str) -> str:
 
 
 def _typed(column: Column, feed_zone: str) -> str:
-    """SQL: the text of a column made typed, null where it cannot be read."""
+    """Returns SQL for the typed value of a column's text, null if it cannot be read."""
     text = f"nullif(trim({quoted(column.name)}), '')"
     match column.kind:
         case "text":
@@ -91,7 +91,7 @@ def _typed(column: Column, feed_zone: str) -> str:
             exact = f"regexp_full_match({text}, '[+-]?0*({before}\\.?|({before})?{after})')"
             return f"case when {exact} then try_cast({text} as decimal(18,4)) end"
         case "date":
-            # From 2.0 on, DuckDB's cast takes no zone behind a day.
+            # From 2.0 on, DuckDB's cast accepts no zone after a day.
             return _within(written_day(f"regexp_replace({text}, '\\s*Z$', '')", "date"), *_DAYS)
         case "timestamp":
             return _moment(text, feed_zone)
@@ -103,9 +103,9 @@ def _typed(column: Column, feed_zone: str) -> str:
 
 
 def complaints_of(texts: Iterable[str], column: Column, promised: Promise, feed_zone: str) -> Mapping[str, str]:
-    """What texts would be set aside for in a column of a feed, by the column alone; those only that would be.
+    """Returns the texts that would be quarantined in a column of a feed, by the column alone, with the reasons.
 
-    White space and case of a text column are not held against it: some tables do away with them.
+    White space and case of a text column do not count: some tables normalize them.
     """
     asked = list(dict.fromkeys(texts))
     if not asked:
@@ -130,22 +130,22 @@ def complaints_of(texts: Iterable[str], column: Column, promised: Promise, feed_
 
 
 def stripped(text: str) -> str:
-    """SQL: a text without the white space around it. To look at both ends first costs less than to strip."""
+    """Returns SQL for a text without surrounding white space. Checking both ends first is cheaper than stripping."""
     has_some = f"least(ord({text}), ord(right({text}, 1))) <= {ord(' ')}"
     return f"(case when {has_some} then trim({text}, {literal(string.whitespace)}) else {text} end)"
 
 
 def _spelled_alike(column: Column, feed_zone: str) -> str:
-    """SQL: one text for all spellings of a value; the text itself where it cannot be read."""
+    """Returns SQL for one text for all spellings of a value; the text itself if it cannot be read."""
     return f"coalesce(({_typed(column, feed_zone)})::varchar, {quoted(column.name)})"
 
 
 def bronze_query(landed: str, feed: FeedContract, feed_zone: str, shop_zone: str, calendar: Window) -> str:
-    """SQL: landed records with the day on which they happened and a hash of their key.
+    """Returns SQL for landed records with their event day and a hash of their key.
 
     A record whose event day is unreadable, outside the calendar or more than a day after its arrival is
-    read under its arrival day. Equal keys have equal hashes; the reverse need not hold. A record that cannot
-    be read or lacks a part of its key has none.
+    read under its arrival day. Equal keys have equal hashes; the reverse need not hold. The hash is null if
+    the record cannot be read or lacks a part of its key.
     """
     event = feed.columns[feed.event_column]
     happened = _typed(event, feed_zone)
@@ -180,7 +180,7 @@ def _useless_days(event: Column, shop_zone: str, calendar: Window) -> dict[str, 
     return {
         f"{useless} and {when}": reason_sql(f"{event.name}_{code}", literal(f"{event.name} {words}"))
         for when, code, words in [
-            (f"{happened} is null", "no_day", "gives no usable day"),
+            (f"{happened} is null", "no_day", "has no usable day"),
             (early, "too_early", f"is before the calendar's first day, {calendar.first}"),
             (f"not {early}", "too_late", "is later than its arrival or the calendar's last day"),
         ]

@@ -29,7 +29,7 @@ SQL_TYPES: Mapping[Kind, str] = {
     "boolean": "BOOLEAN",
 }
 REASONS_TYPE = "STRUCT(code VARCHAR, sentence VARCHAR)[]"
-"""SQL type of the reasons against a row while it is judged; see `contract.Reason`."""
+"""SQL type of the reasons of a row while it is judged; see `contract.Reason`."""
 _FITS: Mapping[str, str] = {
     "BIGINT": r"(U?(TINY|SMALL)INT|U?INTEGER|BIGINT|HUGEINT)",
     "DECIMAL(18,4)": r"(DECIMAL\(\d+,[0-4]\)|(TINY|SMALL|BIG)INT|INTEGER)",
@@ -42,22 +42,22 @@ UNTYPED = '"NULL"'
 
 @dataclass(frozen=True)
 class Query:
-    """Rows that are still to be asked for: SQL, and the connection that can run it."""
+    """Rows that are not fetched yet: SQL, and the connection that can run it."""
 
     con: duckdb.DuckDBPyConnection
     sql: str
 
     def relation(self) -> duckdb.DuckDBPyRelation:
-        """The rows as DuckDB's relation. Raises duckdb.Error where the SQL does not hold."""
+        """Returns the rows as a DuckDB relation. Raises duckdb.Error if the SQL is invalid."""
         return self.con.sql(self.sql)
 
 
 class ShapeError(UserError):
-    """A transform's result does not have the columns or types of its contract."""
+    """The result of a transform does not have the columns or types of its contract."""
 
 
 def columns_of(declaration: Declaration) -> dict[str, str]:
-    """Column to SQL type of the table as it is stored."""
+    """Returns the SQL type of each column of the stored table."""
     columns = declaration.contract.columns.values()
     if declaration.is_bronze:
         return {**{column.name: "VARCHAR" for column in columns}, **sql_types(BRONZE)}
@@ -67,14 +67,14 @@ def columns_of(declaration: Declaration) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Stored:
-    """A table as SQL speaks of it: all names but those of `columns` are quoted."""
+    """A table for SQL: all names but those of `columns` are quoted."""
 
     name: str
     day: str
-    """The column that holds a row's day."""
+    """The column with a row's day."""
     keys: tuple[str, ...]
     columns: Mapping[str, str]
-    """Column to SQL type, in order."""
+    """Returns the SQL type of each column, in order."""
 
     @property
     def listed(self) -> str:
@@ -93,7 +93,7 @@ class Stored:
 
 @lru_cache(maxsize=1_000)
 def stored(declaration: Declaration) -> Stored:
-    """The table of a declaration."""
+    """Returns the table of a declaration."""
     promise = declaration.contract
     keys = tuple(map(quoted, promise.primary_key))
     return Stored(quoted(declaration.name), quoted(promise.partition_column), keys, columns_of(declaration))
@@ -101,19 +101,19 @@ def stored(declaration: Declaration) -> Stored:
 
 @lru_cache(maxsize=1_000)
 def quarantine(declaration: Declaration) -> Stored:
-    """The table of the quarantined rows of a table from a feed: bronze's columns, and why."""
+    """Returns the quarantine of a table from a feed: bronze's columns, and the reasons."""
     columns = dict.fromkeys(declaration.feed_contract.columns, "VARCHAR") | sql_types(QUARANTINE)
     return Stored(quoted(declaration.quarantine), READ_ON.name, (), columns)
 
 
 @lru_cache(maxsize=1_000)
 def superseded(declaration: Declaration) -> Stored:
-    """The table of the superseded rows of a table from a feed."""
+    """Returns the table of the superseded rows of a table from a feed."""
     return Stored(quoted(declaration.superseded), READ_ON.name, (), sql_types(SUPERSEDED))
 
 
 def stored_types(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
-    """Table to its columns and their SQL types, of all tables of the database in use."""
+    """Returns the columns and SQL types of each table of the current database."""
     found: dict[str, dict[str, str]] = {}
     for table, column, sql_type in con.execute(
         "select schema_name || '.' || table_name, column_name, data_type "
@@ -125,32 +125,32 @@ def stored_types(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
 
 
 def ensure_table(
-    con: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, str], standing: Mapping[str, str] | None = None
+    con: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, str], stored: Mapping[str, str] | None = None
 ) -> None:
-    """Make the table, or add the columns it lacks to those standing. A changed type is refused with ShapeError."""
-    if not standing:
+    """Creates the table, or adds missing columns to it. Raises ShapeError if a type changed."""
+    if not stored:
         con.execute(f"create schema if not exists {quoted(table.partition('.')[0])}")
         con.execute(f"create table {quoted(table)} ({', '.join(f'{quoted(c)} {t}' for c, t in columns.items())})")
         return
     for name, sql_type in columns.items():
-        if name not in standing:
+        if name not in stored:
             con.execute(f"alter table {quoted(table)} add column {quoted(name)} {sql_type}")
-        elif standing[name] != sql_type:
+        elif stored[name] != sql_type:
             raise ShapeError(
-                f"{table}.{name} is stored as {standing[name]} and declared as {sql_type}. Give the column a new "
+                f"{table}.{name} is stored as {stored[name]} but declared as {sql_type}. Give the column a new "
                 f"name, or rebuild: drop the table and run all its days again."
             )
 
 
 def check_shape(name: str, relation: duckdb.DuckDBPyRelation, columns: Mapping[str, str]) -> None:
-    """Refuse a result that lacks a column or would have to be cast with loss. Raises ShapeError."""
+    """Raises ShapeError for a result that lacks a column or would need a lossy cast."""
     found = dict(zip(relation.columns, map(str, relation.types), strict=True))
     for column, wanted in columns.items():
         if column not in found:
-            raise ShapeError(f"{name}: transform gives no column {column}; it gives {', '.join(found)}.")
+            raise ShapeError(f"{name}: transform does not return the column {column}; it returns {', '.join(found)}.")
         if not fits(found[column], wanted):
             raise ShapeError(
-                f"{name}.{column}: transform gives {found[column]}, the contract says {wanted}; cast it in transform."
+                f"{name}.{column}: transform returns {found[column]}, the contract has {wanted}; cast it in transform."
             )
 
 
@@ -165,7 +165,7 @@ def stored_type(given: str) -> str:
 
 
 def as_query(con: duckdb.DuckDBPyConnection, frame: Any) -> Query:
-    """A query, or a narwhals, Polars or pandas frame, as a query of this connection."""
+    """Returns a query, or a narwhals, Polars or pandas frame, as a query of this connection."""
     if isinstance(frame, Query):
         return frame
     con.register("transformed", as_arrow(frame))
@@ -187,22 +187,22 @@ def as_arrow(frame: Any) -> pa.Table:
 
 
 def as_wanted(query: Query, wanted: Any) -> Any:
-    """A query as the frame that an annotation asks for: Polars, pandas on Arrow, else the query itself."""
+    """Returns a query as the frame of an annotation: Polars, pandas on Arrow, otherwise the query itself."""
     if wanted is pl.DataFrame:
         return query.relation().pl()
     if wanted is pd.DataFrame:
         arrow = query.relation().to_arrow_table()
-        return arrow.to_pandas(types_mapper=pd.ArrowDtype)  # days and amounts stay what they are
+        return arrow.to_pandas(types_mapper=pd.ArrowDtype)  # days and amounts keep their types
     return query
 
 
 def days_query(window: Window) -> str:
-    """SQL: the days of a window, as the transform's parameter `days` gets them."""
+    """Returns SQL for the days of a window, as the transform's parameter `days` gets them."""
     return f"select unnest(generate_series(date '{window.first}', date '{window.last}', interval 1 day))::date as day"
 
 
 def read_query(source: Declaration, read: Read, window: Window, calendar: Window) -> str:
-    """SQL: the rows of an input that a window reaches."""
+    """Returns SQL for the rows of an input that a window reaches."""
     reached = read.reach.window(window, calendar)
     names = ", ".join(quoted(column) for column in source.contract.columns)
     return f"select {names} {stored(source).rows_in(reached)}"

@@ -64,29 +64,29 @@ class LandReport:
         return {feed: sum(file.rows.get(feed, 0) for file in self.files) for feed in self.feeds}
 
     def __str__(self) -> str:
-        said = [f"{self.lines:,} lines in {len(self.files):,} files"]
-        said += [f"  {rows:>12,} rows of {feed}" for feed, rows in self.rows.items()]
-        said += [
+        text = [f"{self.lines:,} lines in {len(self.files):,} files"]
+        text += [f"  {rows:>12,} rows of {feed}" for feed, rows in self.rows.items()]
+        text += [
             f"  {self.unreadable:>12,} lines that cannot be read",
             f"  {self.unused:>12,} lines that no feed reads",
         ]
         broken = [file for file in self.files if file.problems]
-        said += [f"    {file.name}, {problem}" for file in broken[:EXAMPLES] for problem in file.problems]
+        text += [f"    {file.name}, {problem}" for file in broken[:EXAMPLES] for problem in file.problems]
         if len(broken) > EXAMPLES:
-            said.append(
+            text.append(
                 f"    and lines of {len(broken) - EXAMPLES:,} other files; ecom quarantine lists all after a run"
             )
         odd = [file for file in self.files if file.unread]
-        said += [f"  {file.name}: {unread}" for file in odd[:EXAMPLES] for unread in file.unread]
+        text += [f"  {file.name}: {unread}" for file in odd[:EXAMPLES] for unread in file.unread]
         if len(odd) > EXAMPLES:
-            said.append(f"  and the same in {len(odd) - EXAMPLES:,} other files")
+            text.append(f"  and the same in {len(odd) - EXAMPLES:,} other files")
         if self.emptied:
-            said.append(
+            text.append(
                 f"  {self.emptied:>12,} files landed earlier are now empty: their source no longer has such lines"
             )
-        said += [f"  skipped {file}" for file in self.skipped]
-        said += [f"  {pattern}" for pattern in self.missing]
-        said += [
+        text += [f"  skipped {file}" for file in self.skipped]
+        text += [f"  {pattern}" for pattern in self.missing]
+        text += [
             f"  {feed} stays due on the days in feeds.toml, which differ from the map" for feed in self.due_otherwise
         ]
-        return "\n".join(said)
+        return "\n".join(text)

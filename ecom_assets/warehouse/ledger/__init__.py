@@ -1,4 +1,4 @@
-"""What the warehouse knows of each table-day: its state, its content and what it was made of.
+"""The warehouse's record of each table-day: its state, its content and its inputs.
 
 One row per table and day is written in the transaction that writes the day's rows; from these rows alone follows which
 table-days are stale. Here is all SQL that names a table of the ledger.

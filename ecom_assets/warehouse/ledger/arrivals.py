@@ -1,4 +1,4 @@
-"""Which landed files have been read, and the arrival days whose files are not those."""
+"""Landed files that have been read, and arrival days whose files changed since."""
 
 import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ from ecom_assets.warehouse.ledger.records import Cause, StaleDay
 
 
 def happened_days(con: duckdb.DuckDBPyConnection, bronze: Iterable[str]) -> set[dt.date]:
-    """The days on which rows of bronze tables happened, whenever they arrived."""
+    """Returns the event days of rows of bronze tables, whenever they arrived."""
     query = f"select distinct read_day from ledger.slices where table_name in ({literals(bronze)})"
     return {day for (day,) in con.execute(query).fetchall()}
 
@@ -20,7 +20,7 @@ def happened_days(con: duckdb.DuckDBPyConnection, bronze: Iterable[str]) -> set[
 def note_files(
     con: duckdb.DuckDBPyConnection, feed: str, files: Sequence[LandedFile], now: dt.datetime
 ) -> list[tuple[dt.date, str]]:
-    """Record files of a feed as read. Returns arrival day and name of those that were read before with other bytes."""
+    """Records files of a feed as read. Returns arrival day and name of those that were read before with other bytes."""
     if not files:
         return []
     rows = ", ".join(
@@ -54,13 +54,13 @@ def unread(
     *,
     happened: Collection[dt.date] = (),
 ) -> list[StaleDay]:
-    """The arrival days of bronze tables whose files are not those that were read.
+    """Returns the arrival days of bronze tables whose files differ from those that were read.
 
-    A day on which files of any of the tables landed concerns all of them, for what is made of several waits for
-    each. On the newest day, files that are due may still be on their way. A day on which nothing landed concerns
-    them once a later file has brought rows of it.
-    `recorded` gives the fingerprint of the files that were read for a table and day; `happened` the days whose rows
-    have been read.
+    A day on which files of any of the tables landed counts for all of them, because tables with several inputs wait
+    for each. On the newest day, due files may still arrive. A day without files counts once a later file has brought
+    rows of it.
+    `recorded` has the fingerprint of the files that were read for a table and day; `happened` the event days of the
+    rows that have been read.
     """
     feeds = {table: table.partition(".")[2] for table in tables}
     landed = {table: {day for day in zone.days(feed) if day in calendar} for table, feed in feeds.items()}

@@ -1,4 +1,4 @@
-"""What transforms and rules compile to, kept for later processes."""
+"""Compiled transforms and rules, cached for later processes."""
 
 from dataclasses import astuple
 
@@ -10,7 +10,7 @@ from ecom_assets.engine.compiling import Compiled, compiled, may_be_kept, provid
 
 
 def take_compiled(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> set[str]:
-    """Use what is kept of the same code instead of compiling it again. Returns the tables that are kept."""
+    """Loads cached tables of the same code instead of compiling them again. Returns the cached tables."""
     query = "select table_name, transform, judge, meaning, lineage, conserved from ledger.compiled where made_of = ?"
     kept = {name: Compiled(*parts) for name, *parts in con.execute(query, [compiling.made_of()]).fetchall()}
     provide(catalog, kept)
@@ -18,7 +18,7 @@ def take_compiled(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> set[str]:
 
 
 def keep_compiled(con: duckdb.DuckDBPyConnection, declaration: Declaration, catalog: Catalog) -> None:
-    """Keep what a table compiles to, if it may be kept."""
+    """Caches the compiled SQL of a table, if it is cacheable."""
     if may_be_kept(declaration):
         row = [declaration.name, compiling.made_of(), *astuple(compiled(declaration, catalog))]
         con.execute("delete from ledger.compiled where table_name = ? or made_of <> ?", row[:2])

@@ -1,4 +1,4 @@
-"""Table-days that have to run again for a reason that no fingerprint shows: keys that moved, came or went."""
+"""Table-days to run again for a reason that no fingerprint shows: keys that moved, appeared or disappeared."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,12 +15,12 @@ from ecom_assets.warehouse.ledger.records import Cause
 
 
 def moved_rows(bronze: str) -> str:
-    """SQL: the rows of a bronze table whose key is on several days, as a relation with conditions that may go on."""
+    """Returns SQL for rows of a bronze table whose key is on several days, to which conditions can be added."""
     return f"ledger.moves where table_name = {literal(bronze)}"
 
 
 def rivals_query(bronze: str, window: Window, calendar: Window) -> str:
-    """SQL: where the rows of other days are whose key is on a day of the window too."""
+    """Returns SQL for the positions of rows of other days whose key is on a day of the window too."""
     return f"""select distinct {column_list(ORIGIN, "m")} from ledger.moves m
               join ledger.moves mine using (table_name, key_hash)
               where m.table_name = {literal(bronze)} and {named_between("mine.read_on", window)}
@@ -31,7 +31,7 @@ def rivals_query(bronze: str, window: Window, calendar: Window) -> str:
 def invalidate(
     con: duckdb.DuckDBPyConnection, declaration: Declaration, cause: Cause, by: Declaration, sources: Sequence[str]
 ) -> None:
-    """Make the days of bronze rows stale in a table from their feed, and all other days of their keys.
+    """Invalidates the days of bronze rows in a table from their feed, and all other days of their keys.
 
     `by` is the table whose rows came or went; `sources` are SQL for relations with read_on and key_hash.
     """
@@ -49,7 +49,7 @@ def invalidate(
 def watched_moves(
     con: duckdb.DuckDBPyConnection, catalog: Catalog, declaration: Declaration, window: Window
 ) -> Iterator[None]:
-    """Keep the list of rows whose key is on several days; days whose list changes are invalidated."""
+    """Updates the list of rows whose key is on several days; invalidates days whose list changes."""
     silver = catalog.silver_of(declaration.name)
     if silver is None or not declaration.keys_can_move:
         yield
@@ -63,7 +63,7 @@ def watched_moves(
     con.execute(f"create or replace temp table old_moves as {moves} and {arrived}")
     con.execute(f"delete from ledger.moves where table_name = {name} and {arrived}")
     yield
-    # First at two columns, and each time only at the row groups that may hold the keys looked for.
+    # Two columns first, and each time only the row groups that may have the keys.
     con.execute(f"""
         insert into ledger.moves
         with moved as materialized (

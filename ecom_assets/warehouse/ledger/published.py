@@ -1,4 +1,4 @@
-"""What publishing takes from the warehouse's ledger, as SQL that another database of the connection can run."""
+"""The parts of the warehouse's ledger to publish, as SQL that another database of the connection can run."""
 
 import datetime as dt
 from collections.abc import Collection

@@ -1,4 +1,4 @@
-"""The ledger's rows: what is recorded of each table-day, and how it is asked for."""
+"""The ledger's rows: what is recorded per table-day, and the queries for it."""
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ from ecom_assets.sql import between, day_literal, literal, literals, moment_lite
 
 @dataclass(frozen=True)
 class Slice:
-    """Rows of one table-day that are read on one day, and the sum of their hashes."""
+    """The rows of one table-day that are read on one day, and the sum of their hashes."""
 
     read_day: dt.date
     row_count: int
@@ -22,7 +22,7 @@ class Slice:
 
 @dataclass(frozen=True)
 class DayResult:
-    """What became of one day of a write."""
+    """The result of one day of a write."""
 
     day: dt.date
     state: State
@@ -30,18 +30,18 @@ class DayResult:
     bad_count: int = 0
     note: str = ""
     broken: Mapping[str, int] = field(default_factory=dict)
-    """Hard rules or reasons, and how many rows broke them."""
+    """Hard rules or reasons, with the number of rows that broke them."""
     warned: Mapping[str, int] = field(default_factory=dict)
-    """Expectations, and how many rows missed them."""
+    """Expectations, with the number of rows that missed them."""
     samples: Sequence[Mapping[str, str | None]] = ()
     """A few of the offending rows."""
     checked_count: int = 0
-    """Rows that were judged: without superseded ones, and also where the day failed."""
+    """Rows that were judged, without superseded ones; counted for failed days too."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One table-day as it is recorded: what became of it, of what inputs, and its rows by the day they are read on."""
+    """One table-day as recorded: its result, the fingerprint of its inputs, and its slices."""
 
     result: DayResult
     inputs: int
@@ -54,7 +54,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Expectation:
-    """What a day would be made of now: fingerprint, days missing in its reach, provisional ones."""
+    """The current inputs of a day: their fingerprint, the missing days in its reach, and the provisional ones."""
 
     inputs: int
     missing: int
@@ -62,7 +62,7 @@ class Expectation:
 
 
 class Cause(StrEnum):
-    """Why a table-day is stale; what is stored of it is the value."""
+    """Why a table-day is stale; the value is stored."""
 
     FILES_UNREAD = "files_unread"
     FILES_CHANGED = "files_changed"
@@ -79,7 +79,7 @@ class Cause(StrEnum):
 
     @property
     def is_invalidation(self) -> bool:
-        """Whether it is recorded by the write that causes it; the others are found out by comparison."""
+        """Whether the write that causes it records it; the others are found by comparison."""
         return self in (Cause.KEY_MOVED, Cause.REFERENCE_ARRIVED, Cause.REFERENCE_REMOVED, Cause.REFERENCE_CHANGED)
 
 
@@ -87,7 +87,7 @@ _SENTENCES = {
     Cause.FILES_UNREAD: "its files have not been read",
     Cause.FILES_CHANGED: "its files changed",
     Cause.FILES_GONE: "its files are gone",
-    Cause.NO_FILES: "other feeds have files of that day, this one has none",
+    Cause.NO_FILES: "other feeds have files of that day, but this one has none",
     Cause.NEVER_RUN: "it has not run since its inputs arrived",
     Cause.CODE_CHANGED: "its code changed",
     Cause.INPUTS_CHANGED: "its inputs changed",
@@ -95,7 +95,7 @@ _SENTENCES = {
     Cause.KEY_MOVED: "a key moved to or from another day",
     Cause.REFERENCE_ARRIVED: "a missing reference arrived",
     Cause.REFERENCE_REMOVED: "a row that it refers to was removed",
-    Cause.REFERENCE_CHANGED: "a row that it refers to came or went",
+    Cause.REFERENCE_CHANGED: "a row that it refers to appeared or disappeared",
 }
 
 
@@ -111,8 +111,8 @@ class TableDay:
 class StaleDay(TableDay):
     """A table-day that has to run again, and why.
 
-    `by` is the table whose rows came or went, if that is the cause; `landed` the fingerprint of the files that wait to
-    be read, if any do.
+    `by` is the table whose rows appeared or disappeared, if that is the cause; `landed` the fingerprint of the unread
+    files, if any.
     """
 
     cause: Cause
@@ -121,13 +121,13 @@ class StaleDay(TableDay):
 
     @property
     def why(self) -> str:
-        """The cause as users read it."""
+        """The cause as a sentence for users."""
         sentence = _SENTENCES[self.cause]
         return f"{sentence} in {self.by}" if self.by else sentence
 
 
 def states(con: duckdb.DuckDBPyConnection, tables: Iterable[str], window: Window) -> dict[tuple[str, dt.date], State]:
-    """The recorded state of each table-day that has one."""
+    """Returns the recorded state of each table-day that has one."""
     query = f"""
         select table_name, day, state from ledger.days
         where table_name in ({literals(tables)}) and {between("day", window)}"""
@@ -135,17 +135,17 @@ def states(con: duckdb.DuckDBPyConnection, tables: Iterable[str], window: Window
 
 
 def table_days(con: duckdb.DuckDBPyConnection) -> set[tuple[str, dt.date]]:
-    """The table-days that have been recorded, whatever their state."""
+    """Returns the table-days that have been recorded, in any state."""
     return set(con.execute("select table_name, day from ledger.days").fetchall())
 
 
 def good_days(con: duckdb.DuckDBPyConnection) -> set[tuple[str, dt.date]]:
-    """The table-days that have good rows."""
+    """Returns the table-days that have good rows."""
     return set(con.execute(f"select table_name, day from ledger.days where state in {GOOD}").fetchall())
 
 
 def most_rows(con: duckdb.DuckDBPyConnection, tables: Iterable[str], window: Window) -> dict[dt.date, int]:
-    """How many rows are read on each day of a window from the largest of these tables."""
+    """Returns, per day of a window, the row count of the largest of these tables."""
     rows = con.execute(
         f"select read_day, max(n) from (select table_name, read_day, sum(row_count)::bigint as n from ledger.slices "
         f"where table_name in ({literals(tables)}) and read_day between ? and ? group by all) group by all",
@@ -155,20 +155,20 @@ def most_rows(con: duckdb.DuckDBPyConnection, tables: Iterable[str], window: Win
 
 
 def rows_by_read_day(table: str, calendar: Window) -> str:
-    """SQL: day and row_count of the slices of a table by the day on which they are read."""
+    """Returns SQL for day and row_count of the slices of a table, by the day on which they are read."""
     return f"""
         select read_day as day, row_count from ledger.slices
         where table_name = {literal(table)} and {between("day", calendar)}"""
 
 
 def recorded_inputs(con: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> dict[tuple[str, dt.date], int]:
-    """The fingerprint of the inputs of each table-day that has one."""
+    """Returns the fingerprint of the inputs of each table-day that has one."""
     query = f"select table_name, day, inputs from ledger.days where table_name in ({literals(tables)})"
     return {(table, day): inputs for table, day, inputs in con.execute(query).fetchall()}
 
 
 def recorded_results(con: duckdb.DuckDBPyConnection, table: str, window: Window) -> dict[dt.date, DayResult]:
-    """What became of the days of a window of a table, without samples of rows, for the days that are recorded."""
+    """Returns the recorded results of the days of a window of a table, without samples of rows."""
     found = _findings(con, table, window)
     rows = con.execute(
         "select day, state, row_count, bad_count, note from ledger.days where table_name = ? and day between ? and ?",
@@ -181,7 +181,7 @@ def recorded_results(con: duckdb.DuckDBPyConnection, table: str, window: Window)
 
 
 def _findings(con: duckdb.DuckDBPyConnection, table: str, window: Window) -> dict[tuple[dt.date, bool], dict[str, int]]:
-    """Day and whether rules are hard to the rules that rows broke and how many rows did, most first."""
+    """Returns, by day and whether rules are hard, the rules that rows broke with counts, largest first."""
     rows = con.execute(
         "select day, is_hard, rule, row_count from ledger.findings where table_name = ? and day between ? and ? "
         "order by row_count desc, rule",
@@ -196,7 +196,7 @@ def _findings(con: duckdb.DuckDBPyConnection, table: str, window: Window) -> dic
 def write_entries(
     con: duckdb.DuckDBPyConnection, table: str, code: int, run_id: str, entries: Sequence[Entry], now: dt.datetime
 ) -> None:
-    """Replace what is recorded of these days of a table; their invalidations are settled by that."""
+    """Replaces the records of these days of a table, and deletes their invalidations."""
     days = ", ".join(day_literal(entry.result.day) for entry in entries)
     for part in ("days", "slices", "findings", "invalidations"):
         con.execute(f"delete from ledger.{part} where table_name = ? and day in ({days})", [table])
@@ -241,7 +241,7 @@ def write_entries(
 
 
 def contents(con: duckdb.DuckDBPyConnection, tables: Sequence[str], calendar: Window) -> dict[tuple[str, str], str]:
-    """Table and day to state, counts and content hash, as one comparable text."""
+    """Returns state, counts and content hash of each table-day, as comparable texts."""
     query = """
         select d.table_name, d.day::varchar, d.state, d.row_count, d.bad_count,
                sum(hash(s.read_day, s.row_count, s.content)::hugeint)

@@ -1,4 +1,4 @@
-"""The ledger's tables, and the numbered migrations that bring a warehouse of earlier code to them."""
+"""The ledger's tables, and the numbered migrations that upgrade a warehouse of earlier code."""
 
 import duckdb
 
@@ -61,11 +61,11 @@ SCHEMA_VERSION = len(MIGRATIONS)
 
 
 class LedgerError(UserError):
-    """The warehouse was written by code whose ledger this code cannot continue."""
+    """The warehouse has a ledger that this code cannot continue."""
 
 
 def prepare(con: duckdb.DuckDBPyConnection) -> None:
-    """Bring the ledger of a warehouse, or of an empty file, to the present schema, in one transaction.
+    """Upgrades the ledger of a warehouse, or of an empty file, to the current schema, in one transaction.
 
     Raises LedgerError for a warehouse with other content hashes or of a newer schema version.
     """

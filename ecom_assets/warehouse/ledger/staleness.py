@@ -1,4 +1,4 @@
-"""Which table-days have to run again: what they were made of, set beside what they would be made of now.
+"""Staleness of table-days: compares the inputs from which they were made with the current ones.
 
 Hashes are 64 bits from DuckDB's `hash`, summed as HUGEINT.
 """
@@ -18,9 +18,9 @@ from ecom_assets.warehouse.ledger.schema import HASH_VERSION
 
 
 def code_hash(declaration: Declaration, catalog: Catalog, settings: str) -> int:
-    """A hash of what a table's SQL, rules, reaches and settings mean: 64 bits.
+    """Returns a 64-bit hash of the meaning of a table's SQL, rules, reaches and settings.
 
-    `settings` holds all that is not of the declaration, the SQL that reads bronze included.
+    `settings` has everything outside of the declaration, including the SQL that reads bronze.
     """
     parts = [settings, HASH_VERSION, declaration.name]
     if not declaration.is_bronze:
@@ -38,9 +38,9 @@ def code_hash(declaration: Declaration, catalog: Catalog, settings: str) -> int:
 
 
 def _content(reads: Sequence[Sequence[str]], calendar: Window, near: Window | None = None) -> str:
-    """SQL: the content of the inputs on the days of the calendar, per day on which it is read.
+    """Returns SQL for the content of the inputs on the days of the calendar, per day on which it is read.
 
-    Where `near` is given, no other days of reading are looked at.
+    If `near` is given, only these days of reading are considered.
     """
     known = between("day", calendar)
     read_near, stands_near = (f" and {between(day, near)}" if near else "" for day in ("read_day", "day"))
@@ -59,7 +59,7 @@ def _content(reads: Sequence[Sequence[str]], calendar: Window, near: Window | No
 
 
 def _expected(reached: str, calendar: Window) -> str:
-    """SQL giving table_name, day, inputs, missing, unsettled from what each read of a table-day reaches."""
+    """Returns SQL for table_name, day, inputs, missing, unsettled from what each read of a table-day reaches."""
     first, last = day_literal(calendar.first), day_literal(calendar.last)
     return f"""
     select table_name, day, sum((hash(input, h::hugeint) >> 8)::hugeint)::hugeint as inputs,
@@ -70,10 +70,10 @@ def _expected(reached: str, calendar: Window) -> str:
 
 
 def _expected_of_all(reads: Sequence[Sequence[str]], wanted: str, calendar: Window) -> str:
-    """SQL for the table-days of `wanted`, many tables and days at once.
+    """Returns SQL for the table-days of `wanted`, many tables and days at once.
 
-    The content of a reach is a difference of running sums, so that the cost does not grow with the reach. What each
-    table-day reaches is made first: left to itself, DuckDB pairs each table-day with all days of its inputs.
+    The content of a reach is a difference of running sums, so that the cost does not grow with the reach. The reach of
+    each table-day is materialized first: otherwise DuckDB joins each table-day with all days of its inputs.
     """
     reached = """
         select s.table_name, s.day, s.input, s.before, s.after, upto.h - coalesce(short.h, 0) as h,
@@ -100,7 +100,7 @@ def _expected_of_all(reads: Sequence[Sequence[str]], wanted: str, calendar: Wind
 
 
 def _expected_of_one(declaration: Declaration, window: Window, calendar: Window) -> str:
-    """SQL for the days of one table's window: the same, by adding up what is in reach, which plans faster."""
+    """Returns SQL for the days of one table's window: the same, by summing what is in reach, which plans faster."""
     reaches, near = [read.reach for read in declaration.reads], None
     if all(reach.length is not None for reach in reaches):
         before, after = max(reach.before or 0 for reach in reaches), max(reach.after or 0 for reach in reaches)
@@ -123,7 +123,7 @@ _NO_READ = ["null::varchar", "null::varchar", "0", "0"]
 
 
 def _reads(declarations: Iterable[Declaration]) -> list[list[str]]:
-    """SQL values of the relation `reads`."""
+    """Returns the SQL values of the relation `reads`."""
     return [
         [
             literal(declaration.name),
@@ -139,7 +139,7 @@ def _reads(declarations: Iterable[Declaration]) -> list[list[str]]:
 def expectations(
     con: duckdb.DuckDBPyConnection, declaration: Declaration, window: Window, calendar: Window
 ) -> dict[dt.date, Expectation]:
-    """What each day of a window would be made of now."""
+    """Returns the current inputs of each day of a window."""
     if not declaration.reads:
         return dict.fromkeys(window, Expectation(0, 0, 0))
     query = _expected_of_one(declaration, window, calendar)
@@ -154,9 +154,9 @@ def stale(
     calendar: Window,
     only: Collection[str] | None = None,
 ) -> list[StaleDay]:
-    """The table-days above bronze whose inputs or code are no longer those of their last attempt.
+    """Returns the table-days above bronze whose inputs or code changed since their last attempt.
 
-    Only the first level is seen: what lies downstream follows once these have run.
+    Only the first level is found: downstream table-days follow once these have run.
     """
     tables = [d for d in catalog if not d.is_bronze and (only is None or d.name in only)]
     reading = [declaration for declaration in tables if declaration.reads]
@@ -208,7 +208,7 @@ def stale(
 
 
 def days_of_other_code(con: duckdb.DuckDBPyConnection, table: str, code: int, calendar: Window) -> list[dt.date]:
-    """The recorded days of a table, within the calendar, that were written by code of another hash."""
+    """Returns the recorded days of a table, within the calendar, that were written with another code hash."""
     rows = con.execute(
         "select day from ledger.days where table_name = ? and code <> ? and day between ? and ?",
         [table, code, calendar.first, calendar.last],

@@ -1,4 +1,4 @@
-"""The totals of table-days: the amounts that were published, and how they were restated."""
+"""The totals of table-days, and their restatements."""
 
 import datetime as dt
 from collections.abc import Collection
@@ -12,7 +12,7 @@ from ecom_assets.sql import day_literal, literal, quoted
 def record_totals(
     con: duckdb.DuckDBPyConnection, declaration: Declaration, days: Collection[dt.date], run_id: str, now: dt.datetime
 ) -> None:
-    """Record the total of days of a table, if it is not the one that was recorded last."""
+    """Records the totals of days of a table that differ from the last recorded ones."""
     if not days:
         return
     table, promise = literal(declaration.name), declaration.contract
