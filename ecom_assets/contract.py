@@ -198,6 +198,7 @@ class Model(pa.DataFrameModel):
         partition_column: str | None = None,
         amount: str | None = None,
         max_bad_share: float | None = None,
+        min_bad_rows: int | None = None,
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -206,7 +207,8 @@ class Model(pa.DataFrameModel):
         `partition_column` holds the row's day. `amount` is the money column whose
         total per day is recorded, so that restatements show. `max_bad_share`
         (silver) is the share of bad rows above which a day fails: of the latest rows of each key, and without those
-        that a later good one mends. `name` defaults to the path.
+        that a later good one mends. With fewer bad rows than `min_bad_rows` a day fails only if no row is good.
+        A feed's settings override both. `name` defaults to the path.
         """
         super().__init_subclass__(**kwargs)  # type: ignore[no-untyped-call]  # pandera's has no types
         package, _, module = cls.__module__.rpartition(".")
@@ -216,6 +218,7 @@ class Model(pa.DataFrameModel):
             partition_column=partition_column,
             amount=amount,
             max_bad_share=max_bad_share,
+            min_bad_rows=min_bad_rows,
             name=name or f"{package.rpartition('.')[2]}.{module}",
         )
 
@@ -272,6 +275,7 @@ class Contract(Promise):
     partition_column: str
     amount: str | None = None
     max_bad_share: float = 0.05
+    min_bad_rows: int = 10
 
     @property
     def layer(self) -> Layer:
@@ -383,8 +387,8 @@ def contract(model: type[Model]) -> Contract:
     facts = model.__facts__
     if "partition_column" not in facts:
         raise TypeError(f"{facts['name']} has no partition_column=.")
-    shares = {fact: facts[fact] for fact in ("max_bad_share",) if fact in facts}
-    promise = Contract(**_promised(model, "partition_column", "amount"), **shares)
+    limits = {fact: facts[fact] for fact in ("max_bad_share", "min_bad_rows") if fact in facts}
+    promise = Contract(**_promised(model, "partition_column", "amount"), **limits)
     if promise.amount and promise.columns[promise.amount].kind != "decimal":
         raise TypeError(f"{promise.name}: amount={promise.amount!r} must name a money() column.")
     return promise

@@ -192,7 +192,7 @@ WRONG_IN_EVERY_RUN = [
     ),
     Mutant("nothing is provisional", "good_state", "State.PROVISIONAL", "State.STORED", "gold.dim_customer_versions"),
     Mutant("of equal versions the first to come wins", "_rank", "arrived_on desc", "arrived_on"),
-    Mutant("any share of bad rows passes", "_judge_days", "> tolerated", "> 1"),
+    Mutant("any share of bad rows passes", "Limits.are_exceeded", "> self.max_bad_share", "> 1"),
 ]
 """The mutant's clean run is wrong in the same way: found by comparison with a clean run of the sound code."""
 

@@ -62,7 +62,7 @@ class OrderFeed(
     amount: Decimal = money("What it costs", ge=0)
 
 
-class Orders(OrderFeed, partition_column="ordered_on", max_bad_share=0.5, name="silver.orders"):
+class Orders(OrderFeed, partition_column="ordered_on", max_bad_share=0.5, min_bad_rows=1, name="silver.orders"):
     """One row per order, in its latest valid state."""
 
     ordered_on: Date = column("Day on which it was placed")

@@ -111,5 +111,11 @@ def _rules(declaration: Declaration) -> Iterator[str]:
     for rule in declaration.contract.rules:
         if rule.kind is not RuleKind.PRESENT:
             yield f"- {rule.sentence}{'' if rule.hard else ' (expectation)'}"
+    if declaration.from_feed:
+        promise = declaration.contract
+        yield (
+            f"- A day fails if more than {promise.max_bad_share:.0%} of its rows are bad, and at least "
+            f"{promise.min_bad_rows} or all; feeds.toml can set both limits."
+        )
     if declaration.conserved:
         yield f"- Control totals: the day's amounts are those of {declaration.conserved_from}."

@@ -32,6 +32,7 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _IGNORED = (".", "_")
+_SETTINGS = ("time_zone", "due", "max_bad_share", "min_bad_rows")
 _SETTLED_NS = 2_000_000_000
 """A file or folder touched less than two seconds before it was looked at may change again within one clock tick."""
 
@@ -99,11 +100,14 @@ class FeedSettings:
     """Settings of a feed.
 
     `time_zone` (IANA name) is that of timestamps without offset. `due` are the weekdays, Monday 0 to
-    Sunday 6, on which a file is expected. Raises ValueError if either is invalid.
+    Sunday 6, on which a file is expected. `max_bad_share` (0 to 1) and `min_bad_rows` override the contract of the
+    feed's silver table if they are set. Raises ValueError if one is invalid.
     """
 
     time_zone: str = "UTC"
     due: frozenset[int] = field(default_factory=lambda: frozenset(range(7)))
+    max_bad_share: float | None = None
+    min_bad_rows: int | None = None
 
     def __post_init__(self) -> None:
         try:
@@ -112,6 +116,16 @@ class FeedSettings:
             raise ValueError(f"{self.time_zone!r} is not a time zone; write it like Europe/London.") from error
         if not self.due <= frozenset(range(7)):
             raise ValueError(f"Weekdays are 0 (Monday) to 6 (Sunday), not {sorted(self.due)}.")
+        if self.max_bad_share is not None and not 0 <= self.max_bad_share <= 1:
+            raise ValueError(f"max_bad_share is {self.max_bad_share}; write a number from 0 to 1, such as 0.1.")
+        if self.min_bad_rows is not None and self.min_bad_rows < 1:
+            raise ValueError(f"min_bad_rows is {self.min_bad_rows}; write a whole number from 1 on.")
+
+    @property
+    def limits(self) -> dict[str, float | int]:
+        """The limits on bad rows that are set, by name."""
+        limits = {"max_bad_share": self.max_bad_share, "min_bad_rows": self.min_bad_rows}
+        return {name: limit for name, limit in limits.items() if limit is not None}
 
 
 class _Seen(NamedTuple):
@@ -210,6 +224,10 @@ class Zone:
         """Returns whether settings are saved for the feed. Raises FeedSettingsError."""
         return feed in self._all_settings()
 
+    def limits(self) -> dict[str, dict[str, float | int]]:
+        """Returns the limits on bad rows that are set, by feed. Raises FeedSettingsError."""
+        return {feed: kept.limits for feed, kept in sorted(self._all_settings().items()) if kept.limits}
+
     def check_settings(self, feeds: Collection[str]) -> None:
         """Raises FeedSettingsError if feeds.toml names an unknown feed."""
         for name in self._all_settings():
@@ -221,7 +239,7 @@ class Zone:
         self.root.mkdir(parents=True, exist_ok=True)
         with FileLock(self.root / ".feeds.lock"):
             feeds = {
-                name: {"time_zone": kept.time_zone, "due": [WEEKDAYS[weekday] for weekday in sorted(kept.due)]}
+                name: {"time_zone": kept.time_zone, "due": [WEEKDAYS[day] for day in sorted(kept.due)], **kept.limits}
                 for name, kept in sorted({**self._all_settings(), feed: settings}.items())
             }
             replace_toml(self.root / "feeds.toml", feeds)
@@ -309,8 +327,9 @@ def _parse_settings(path: Path) -> Iterator[tuple[str, FeedSettings]]:
         for feed, given in tomllib.loads(path.read_text("utf-8")).items():
             if not isinstance(given, dict):
                 raise ValueError(f"{feed} must be a table: write [{feed}].")
-            for key in given.keys() - {"time_zone", "due"}:
-                raise ValueError(f"[{feed}] unknown setting {key}; known settings: time_zone, due.")
+            for key in given.keys() - set(_SETTINGS):
+                known = ", ".join(_SETTINGS)
+                raise ValueError(f"[{feed}] unknown setting {key}; known settings: {known}.")
             if not isinstance(given.get("time_zone", ""), str):
                 raise ValueError(f'[{feed}] time_zone must be a text such as "Europe/Berlin".')
             if not isinstance(given.get("due", []), list):
@@ -319,7 +338,15 @@ def _parse_settings(path: Path) -> Iterator[tuple[str, FeedSettings]]:
                 if day not in WEEKDAYS:
                     raise ValueError(f"[{feed}] due: unknown weekday {day!r}; use {', '.join(WEEKDAYS)}.")
             due = frozenset(WEEKDAYS.index(day) for day in given.get("due", WEEKDAYS))
-            yield feed, FeedSettings(given.get("time_zone", "UTC"), due)
+            share, least = given.get("max_bad_share"), given.get("min_bad_rows")
+            if share is not None and type(share) not in (int, float):
+                raise ValueError(f"[{feed}] max_bad_share must be a number from 0 to 1, such as 0.1.")
+            if least is not None and type(least) is not int:
+                raise ValueError(f"[{feed}] min_bad_rows must be a whole number, such as 10.")
+            try:
+                yield feed, FeedSettings(given.get("time_zone", "UTC"), due, share, least)
+            except ValueError as error:
+                raise ValueError(f"[{feed}] {error}") from error
     except (ValueError, AttributeError, TypeError) as error:
         raise FeedSettingsError(f"{path}: {error}") from error
 

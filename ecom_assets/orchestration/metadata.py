@@ -83,7 +83,10 @@ def contract_description(declaration: Declaration) -> str:
     outcome = "A failed day is not stored, and tables that read it on the same day are blocked."
     if declaration.from_feed:
         asked += [f"{column.name} is {_referred(column)}" for column in promise.references]
-        head = f"Rows that break a rule are quarantined; above {promise.max_bad_share:.1%} of its rows, a day fails:"
+        head = (
+            f"Rows that break a rule are quarantined. A day fails if more than {promise.max_bad_share:.1%} of its "
+            f"rows are, and at least {promise.min_bad_rows} or all; feeds.toml can set both limits per feed:"
+        )
         return _list(head, asked) + (
             f"\n\nOf accepted rows with the same {keys}, the latest counts. A quarantined row no longer counts in the "
             f"share once a later row with its {keys} is accepted. {outcome}"

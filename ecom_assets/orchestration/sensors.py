@@ -53,7 +53,8 @@ def sensors(loaded: Settings, tables: Catalog) -> list[dg.SensorDefinition]:
         known = settings.load()
         ledger = ledger_state(known.snapshot)
         found = [TableDay(table, day) for table, day in ledger.stale if table in tables]
-        if ledger.good and ledger.made_of != made_of(known.time_zone, known.calendar, known.strict):
+        made = made_of(known.time_zone, known.calendar, known.strict, Zone(known.landing))
+        if ledger.good and ledger.made_of != made:
             newest = max(day for _, day in ledger.good)
             found += [TableDay(table, newest) for table in tables.names]
         return _ask(context, tables, ledger, runnable(found, loaded.past_days()))

@@ -138,7 +138,7 @@ def _corrected(store: Store, declaration: Declaration) -> dict[dt.date, int]:
 def _judge_days(
     store: Store, declaration: Declaration, window: Window, closed: Mapping[dt.date, str]
 ) -> list[DayResult]:
-    """Each day passes while the share of its bad rows is tolerable: of those that are not superseded."""
+    """Each day passes while its bad rows are within the limits, superseded rows apart."""
     con, promise = store.con, declaration.contract
     day = stored(declaration).day
     counts = {
@@ -155,12 +155,8 @@ def _judge_days(
     ).fetchall():
         reasons.setdefault(on, {})[reason] = count
     samples = _staged_samples(store, declaration)
-    tolerated = 0.0 if store.strict else promise.max_bad_share
-
-    def is_too_much(left: int, of: int) -> bool:
-        return left > 0 and left / of > tolerated
-
-    may_fail = any(is_too_much(bad, rows - superseded) for rows, bad, superseded, *_ in counts.values())
+    limits = store.limits(declaration)
+    may_fail = any(limits.are_exceeded(bad, rows - superseded) for rows, bad, superseded, *_ in counts.values())
     corrected = _corrected(store, declaration) if may_fail else {}
     results = []
     for on in window:
@@ -169,8 +165,9 @@ def _judge_days(
             results.append(DayResult(on, State.BLOCKED, note=closed[on]))
             continue
         left, of = bad - corrected.get(on, 0), rows - superseded - corrected.get(on, 0)
-        failed = is_too_much(left, of)
-        note = f"{left} of {of} rows are quarantined, more than the allowed {tolerated:.1%}" if failed else ""
+        failed = limits.are_exceeded(left, of)
+        allowed = f"{limits.max_bad_share:.1%}"
+        note = f"{left} of {of} rows are quarantined, more than the allowed {allowed}" if failed else ""
         results.append(
             DayResult(
                 on,

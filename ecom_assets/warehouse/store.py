@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import duckdb
 
@@ -93,10 +94,19 @@ class Store:
         elif declaration.from_feed:
             first = Window(self.calendar.first, self.calendar.first)
             settings += self.parse_query(declaration, first)
+            settings += str(self.limits(declaration))
         if not declaration.is_bronze and name not in self._kept:
             keep_compiled(self.con, declaration, self.catalog)
             self._kept.add(name)
         return code_hash(declaration, self.catalog, settings)
+
+    def limits(self, declaration: Declaration) -> "Limits":
+        """Returns the limits on bad rows of a table from a feed: its contract's, unless the feed's settings differ."""
+        if self.strict:
+            return Limits(0.0, 1)
+        promise, settings = declaration.contract, self.zone.settings(declaration.feed_name)
+        share, least = settings.max_bad_share, settings.min_bad_rows
+        return Limits(promise.max_bad_share if share is None else float(share), least or promise.min_bad_rows)
 
     def _feed_zone(self, declaration: Declaration) -> str:
         """Returns the time zone of timestamps that a feed sends without offset."""
@@ -153,6 +163,17 @@ class Store:
         self.on_step("after commit")
 
 
+class Limits(NamedTuple):
+    """How many bad rows a day of a table from a feed may have."""
+
+    max_bad_share: float
+    min_bad_rows: int
+
+    def are_exceeded(self, bad: int, of: int) -> bool:
+        """Returns whether a day fails with a number of bad rows, of all that count."""
+        return bad > 0 and bad / of > self.max_bad_share and (bad >= self.min_bad_rows or bad == of)
+
+
 class _Codes(dict[str, int]):
     """Code hashes by table, each computed on first use."""
 
@@ -169,6 +190,6 @@ def _settings_of_code(time_zone: str, calendar: Window, strict: bool) -> str:
     return f"{time_zone} {calendar.first} {strict}"
 
 
-def made_of(time_zone: str, calendar: Window, strict: bool) -> str:
+def made_of(time_zone: str, calendar: Window, strict: bool, zone: Zone) -> str:
     """Returns a text that is the same while neither the code of the tables nor their settings change."""
-    return f"{compiling.made_of()} {_settings_of_code(time_zone, calendar, strict)}"
+    return f"{compiling.made_of()} {_settings_of_code(time_zone, calendar, strict)} {zone.limits()}"

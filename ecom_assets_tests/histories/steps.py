@@ -84,7 +84,9 @@ EVERYTHING = "everything"
 @cache
 def _lenient() -> tuple[Declaration, ...]:
     return tuple(
-        dataclasses.replace(d, contract=dataclasses.replace(d.contract, max_bad_share=TOLERATED)) if d.from_feed else d
+        dataclasses.replace(d, contract=dataclasses.replace(d.contract, max_bad_share=TOLERATED, min_bad_rows=1))
+        if d.from_feed
+        else d
         for d in catalog.tables()
     )
 

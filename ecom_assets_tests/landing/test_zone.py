@@ -218,7 +218,10 @@ def test_a_feed_is_due_from_its_first_arrival_on_its_weekdays(zone: Zone) -> Non
 def test_settings_are_kept_per_feed(zone: Zone) -> None:
     zone.save_settings("orders", FeedSettings("Europe/London", frozenset({0, 6})))
     zone.save_settings("events", FeedSettings("Asia/Tokyo"))
+    zone.save_settings("returns", FeedSettings(max_bad_share=0.1, min_bad_rows=3))
 
+    assert Zone(zone.root).settings("returns") == FeedSettings(max_bad_share=0.1, min_bad_rows=3)
+    assert zone.limits() == {"returns": {"max_bad_share": 0.1, "min_bad_rows": 3}}
     assert Zone(zone.root).settings("orders") == FeedSettings("Europe/London", frozenset({0, 6}))
     assert zone.settings("events") == FeedSettings("Asia/Tokyo")
     assert zone.settings("payments") == FeedSettings()
@@ -247,7 +250,13 @@ def test_impossible_settings_are_refused(time_zone: str, due: set[int]) -> None:
         ('[orders]\ndue = "mon"', "[orders] due must be a list of weekdays"),
         ("[orders]\ntime_zone = 5", "[orders] time_zone must be a text"),
         ('[orders]\ndue = ["monday"]', "[orders] due: unknown weekday 'monday'; use mon, tue"),
-        ('[orders]\ntimezone = "UTC"', "[orders] unknown setting timezone; known settings: time_zone, due."),
+        ('[orders]\ntimezone = "UTC"', "[orders] unknown setting timezone; known settings: time_zone, due,"),
+        ('[orders]\nmax_bad_share = "5 %"', "[orders] max_bad_share must be a number from 0 to 1, such as 0.1."),
+        ("[orders]\nmax_bad_share = true", "[orders] max_bad_share must be a number from 0 to 1, such as 0.1."),
+        ("[orders]\nmax_bad_share = 5", "[orders] max_bad_share is 5; write a number from 0 to 1, such as 0.1."),
+        ("[orders]\nmax_bad_share = nan", "[orders] max_bad_share is nan; write a number from 0 to 1, such as 0.1."),
+        ("[orders]\nmin_bad_rows = 2.5", "[orders] min_bad_rows must be a whole number, such as 10."),
+        ("[orders]\nmin_bad_rows = 0", "[orders] min_bad_rows is 0; write a whole number from 1 on."),
     ],
 )
 def test_settings_that_cannot_be_read_name_their_file(zone: Zone, text: str, told: str) -> None:

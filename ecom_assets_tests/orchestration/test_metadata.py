@@ -67,7 +67,10 @@ def test_a_table_tells_its_key_and_how_far_it_reaches() -> None:
 def test_the_contract_of_a_feed_says_what_is_set_aside_and_when_a_day_fails() -> None:
     said = metadata.contract_description(table("silver.order_items"))
 
-    assert said.startswith("Rows that break a rule are quarantined; above 5.0% of its rows, a day fails:")
+    assert said.startswith(
+        "Rows that break a rule are quarantined. A day fails if more than 5.0% of its rows are, "
+        "and at least 10 or all; feeds.toml can set both limits per feed:"
+    )
     assert "- Present: order_id, line_number," in said
     assert "- quantity is greater than 0\n" in said
     assert "- product_id is in silver.products\n" in said

@@ -81,7 +81,7 @@ def publish(
         con.execute("create table ledger.stale (table_name varchar, day date, why varchar)")
         con.execute("create table ledger.arrivals (table_name varchar, arrived_on date, event_on date)")
         known = settings.load()
-        standing = code or made_of(known.time_zone, known.calendar, known.strict)
+        standing = code or made_of(known.time_zone, known.calendar, known.strict, zone)
         con.execute("create table ledger.published as select ? as made_of", [standing])
         for feed in FEEDS if read else ():
             prints = zone.fingerprint(feed, read.first, read.last)

@@ -23,7 +23,7 @@ class Receipts(Feed, name="landing.receipts", primary_key="receipt_id", event_co
     amount: Decimal = money("What was paid")
 
 
-class CleanReceipts(Receipts, name="silver.receipts", partition_column="paid_on", max_bad_share=0.0):
+class CleanReceipts(Receipts, name="silver.receipts", partition_column="paid_on", max_bad_share=0.0, min_bad_rows=1):
     """One row per receipt, cleaned."""
 
     paid_on: Date = column("Business day")

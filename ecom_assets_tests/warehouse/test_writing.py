@@ -301,6 +301,44 @@ def test_a_day_passes_while_few_of_its_rows_are_bad(tmp_path, bad, strict, state
         assert reasons == [(str(n), ["broken: amount is at least 0"]) for n in range(bad)]
 
 
+@pytest.mark.parametrize(
+    ("bad", "of", "limits", "state"),
+    [
+        (9, 18, {}, STORED),
+        (10, 18, {}, FAILED),
+        (10, 200, {}, STORED),
+        (1, 1, {}, FAILED),
+        (9, 9, {}, FAILED),
+        (3, 18, {"min_bad_rows": 3}, FAILED),
+        (2, 18, {"min_bad_rows": 3}, STORED),
+        (10, 18, {"max_bad_share": 0.6}, STORED),
+        (3, 18, {"max_bad_share": 0.6, "min_bad_rows": 1}, STORED),
+        (3, 3, {"max_bad_share": 1.0}, STORED),
+    ],
+)
+def test_a_day_fails_above_a_share_and_a_number_of_bad_rows_that_its_feed_sets(tmp_path, bad, of, limits, state):
+    silver = tiny_shop.tables()["silver.orders"]
+    by_default = replace(silver, contract=replace(silver.contract, max_bad_share=0.05, min_bad_rows=10))
+    with open_shop(tmp_path, tiny_shop.tables(by_default)) as shop:
+        shop.session.zone.save_settings("orders", FeedSettings(**limits))
+        shop.land_orders(0, *(order(n, 0, amount=-1 if n < bad else 10) for n in range(of)))
+
+        [result] = shop.run(days(0))["silver.orders"]
+
+    assert (result.state, result.bad_count) == (state, bad)
+    share = limits.get("max_bad_share", 0.05)
+    expected = f"{bad} of {of} rows are quarantined, more than the allowed {share:.1%}"
+    assert result.note == ("" if state.is_good else expected)
+
+
+def test_one_bad_row_fails_a_strict_day_whatever_its_feed_sets(tmp_path):
+    with open_shop(tmp_path, strict=True) as shop:
+        shop.session.zone.save_settings("orders", FeedSettings(max_bad_share=0.9, min_bad_rows=50))
+        shop.land_orders(0, *(order(n, 0, amount=-1 if n < 1 else 10) for n in range(30)))
+
+        assert shop.run(days(0))["silver.orders"][0].state is FAILED
+
+
 def test_rows_that_were_checked_are_counted_on_refused_days_too_and_without_superseded_ones(tmp_path):
     with open_shop(tmp_path) as shop:
         shop.land_orders(0, order(1, 0), order(1, 0, version=1), order(2, 0, amount=2000))

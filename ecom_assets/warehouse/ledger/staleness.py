@@ -33,7 +33,7 @@ def code_hash(declaration: Declaration, catalog: Catalog, settings: str) -> int:
         parts.append(f"{declaration.contract.primary_key} {references}")
     if declaration.from_feed:
         codes = " ".join(rule.id for rule in declaration.contract.hard_rules)
-        parts.append(f"{declaration.feed_contract.version_column} {declaration.contract.max_bad_share} {codes}")
+        parts.append(f"{declaration.feed_contract.version_column} {codes}")
     return int.from_bytes(hashlib.blake2b("\n".join(parts).encode(), digest_size=8).digest())
 
 

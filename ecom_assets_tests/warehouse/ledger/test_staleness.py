@@ -13,9 +13,11 @@ from ecom_assets.days import State, Window, since
 from ecom_assets.declaration import declare
 from ecom_assets.engine.duckdb import parsing
 from ecom_assets.expressions.money import MONEY, total
+from ecom_assets.landing.zone import FeedSettings
 from ecom_assets.warehouse.ledger.records import Cause, StaleDay
 from ecom_assets.warehouse.proof import settle
 from ecom_assets.warehouse.session import Session
+from ecom_assets.warehouse.store import made_of
 from ecom_assets_tests import tiny_shop
 from ecom_assets_tests.tiny_shop import TinyShop, days, on, open_shop, order
 
@@ -92,6 +94,22 @@ def test_another_way_of_reading_text_makes_the_tables_that_read_it_stale(shop, m
 
 def test_another_way_of_judging_makes_all_days_stale(shop):
     assert len(stale_with(shop, strict=True)) == len(shop.session.catalog) * 3
+
+
+@pytest.mark.parametrize("limits", [{"max_bad_share": 0.1}, {"min_bad_rows": 2}])
+def test_other_limits_of_a_feed_make_all_days_of_its_table_stale_and_no_other(shop, limits):
+    made_before = made_of("UTC", days(0, 2), False, shop.session.zone)
+
+    shop.session.zone.save_settings("orders", FeedSettings(**limits))
+
+    assert stale_with(shop) == [("silver.orders", 0), ("silver.orders", 1), ("silver.orders", 2)]
+    assert made_of("UTC", days(0, 2), False, shop.session.zone) != made_before
+
+
+def test_limits_that_are_those_of_the_contract_make_nothing_stale(shop):
+    shop.session.zone.save_settings("orders", FeedSettings(max_bad_share=0.5, min_bad_rows=1))
+
+    assert stale_with(shop) == []
 
 
 @pytest.mark.slow
