@@ -131,7 +131,7 @@ def test_landed_days_run_are_reported_and_proven(ecom: Ecom, tiny_shop: Shop) ->
     assert "Every table-day equals" in ecom("verify").stdout
     with open_session(settings.load(), catalog.tables()) as session:
         session.con.execute("update ledger.slices set content = content + 1 where table_name = 'kpi.daily_sales'")
-    assert error(ecom("verify")).startswith("Run `ecom stale` for what still has to run")
+    assert error(ecom("verify")).startswith("`ecom stale` lists what still has to run")
 
 
 @pytest.mark.slow
