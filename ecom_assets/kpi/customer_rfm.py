@@ -9,7 +9,7 @@ from ecom_assets.expressions.dates import days_between, is_month_end
 from ecom_assets.expressions.money import total, total_count
 from ecom_assets.table_asset import table_asset
 
-QUINTILES = 5
+QUINTILES, MIDDLE_SCORE = 5, 3
 SEGMENTS = {
     5: ["New Customers", "Potential Loyalists", "Potential Loyalists", "Champions", "Champions"],
     4: ["Promising", "Potential Loyalists", "Potential Loyalists", "Loyal", "Champions"],
@@ -24,8 +24,9 @@ half up."""
 class CustomerRfm(Table, primary_key=("snapshot_on", "customer_id"), partition_column="snapshot_on"):
     """One row per month end and customer with a valid order up to then.
 
-    A score is the customer's quintile among all customers, like SQL's NTILE(5): 5 is the best, and ties are broken by
-    customer number.
+    A score is the customer's quintile among all customers, as SQL's NTILE(5) forms them: 5 is the best. Customers of
+    equal value have equal scores: that of the middle one of them, the lower of two. Up to four customers are placed
+    around the middle score, 3: too few to call one of them the best or lost.
     """
 
     snapshot_on: Date = key("Last day of a month")
@@ -48,14 +49,23 @@ class CustomerRfm(Table, primary_key=("snapshot_on", "customer_id"), partition_c
         return nw.col("recency_days") == days_between(nw.col("last_order_on"), nw.col("snapshot_on"))
 
 
-def ntile(order_by: str) -> nw.Expr:
-    """Returns SQL's NTILE(5) per month end, ordered by a column and the customer number: larger parts come first."""
-    place = nw.col("customer_id").cum_count().over("snapshot_on", order_by=[order_by, "customer_id"]).cast(nw.Int64) - 1
-    count = nw.len().over("snapshot_on").cast(nw.Int64)
+def ntile(place: nw.Expr, count: nw.Expr) -> nw.Expr:
+    """Returns SQL's NTILE(5) of a place, counted from 0, among so many: larger parts come first."""
     size, larger = count // QUINTILES, count % QUINTILES
     in_larger = larger * (size + 1)
     tile = nw.when(place < in_larger).then(place // (size + 1)).otherwise(larger + (place - in_larger) // size)
     return (tile + 1).cast(nw.Int64)
+
+
+def score(of: str) -> nw.Expr:
+    """Returns the score per month end by a column, 1 to 5: equal values score as the middle place of their tie does."""
+    value = nw.col(of)
+    count = nw.len().over("snapshot_on").cast(nw.Int64)
+    first = value.rank("min").over("snapshot_on").cast(nw.Int64) - 1
+    last = value.rank("max").over("snapshot_on").cast(nw.Int64) - 1
+    above_middle, below_middle = first + last - (count - 1), count - 1 - first - last
+    around_middle = MIDDLE_SCORE + nw.when(above_middle > 0).then(above_middle // 2).otherwise(-(below_middle // 2))
+    return nw.when(count < QUINTILES).then(around_middle).otherwise(ntile((first + last) // 2, count)).cast(nw.Int64)
 
 
 def segment() -> nw.Expr:
@@ -82,9 +92,9 @@ def transform(gold_agg_customer_metrics: nw.LazyFrame, days: nw.LazyFrame) -> nw
         )
         .with_columns(
             recency_days=days_between(c("last_order_on"), c("snapshot_on")),
-            recency_score=ntile("last_order_on"),
-            frequency_score=ntile("frequency"),
-            monetary_score=ntile("monetary"),
+            recency_score=score("last_order_on"),
+            frequency_score=score("frequency"),
+            monetary_score=score("monetary"),
         )
         .with_columns(segment=segment())
         .select(*contract(CustomerRfm).columns)

@@ -17,7 +17,8 @@ class ProductAbc(Table, primary_key=("month_end", "product_id"), partition_colum
     """One row per month and product with sales above zero in it.
 
     Products are ordered by sales, ties by stock code: those whose cumulative share starts within the first 80 % of all
-    sales are class A, those within the next 15 % class B, the rest class C.
+    sales are class A, those within the next 15 % class B, the rest class C. Products of equal sales are of one class:
+    that of the middle one of them, the first of two.
     """
 
     month_end: Date = key("Last day of the month")
@@ -50,8 +51,9 @@ def transform(gold_agg_product_performance: nw.LazyFrame, days: nw.LazyFrame) ->
         place=c("product_id").cum_count().over("month_end", order_by=best_first).cast(nw.Int64),
         up_to_it=c("sales").cum_sum().over("month_end", order_by=best_first).cast(MONEY),
         all_sales=c("sales").sum().over("month_end").cast(MONEY),
-    )
-    begins_at = ratio(c("up_to_it") - c("sales"), "all_sales")
+        tied_before=(nw.len().over("month_end", "sales").cast(nw.Int64) - 1) // 2,
+    ).with_columns(before_tie=(c("up_to_it") - c("sales")).min().over("month_end", "sales"))
+    begins_at = ratio(c("before_tie") + c("sales") * c("tied_before"), "all_sales")
     b_or_c = nw.when(begins_at < B_SHARE).then(nw.lit("B")).otherwise(nw.lit("C"))
     return ranked.with_columns(
         share=ratio("sales", "all_sales"),

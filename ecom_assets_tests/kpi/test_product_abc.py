@@ -43,5 +43,15 @@ def test_a_month_sums_its_own_days_and_ties_go_by_stock_code():
     assert rows(made, "month_end") == [dt.date(2024, 1, 31)] * 2
 
 
+def test_products_of_equal_sales_are_of_one_class():
+    sales = {"p1": "50", "p2": "20", "p3": "20", "p4": "2.5", "p5": "2.5", "p6": "2.5", "p7": "2.5"}
+    sold = sample(AggProductPerformance, *({"product_id": p, "gross_sales": amount} for p, amount in sales.items()))
+
+    made = run(transform, sold, MONTH)
+
+    classes = dict(rows(made, "product_id", "abc_class"))
+    assert "".join(classes[product] for product in sales) == "AAABBBB"
+
+
 def test_nothing_is_written_before_the_month_is_over():
     assert rows(run(transform, sample(AggProductPerformance, {"gross_sales": "1"}), days("2024-01-30")), "place") == []
