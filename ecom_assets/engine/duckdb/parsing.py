@@ -53,13 +53,20 @@ def _moment(text: str, time_zone: str) -> str:
     """
     written = f"case when regexp_matches({text}, '{_WRITTEN_MOMENT}') then {text} end"
     # At the very end of the range even try_cast raises.
-    with_zone = _within(f"(try(try_cast({written} as timestamptz)) at time zone 'UTC')", *_MOMENTS)
+    read = [f"try(try_cast({spelling} as timestamptz))" for spelling in (written, _as_duckdb_writes(written))]
+    with_zone = _within(f"(coalesce({', '.join(read)}) at time zone 'UTC')", *_MOMENTS)
     if time_zone == "UTC":
         return with_zone
     has_zone = rf"regexp_matches({text}, '(?i):\d+(\.\d*)?\s*{_ZONE}\s*$')"
     plain = _within(f"try_cast({written} as timestamp)", *_MOMENTS)
     local = f"(timezone({literal(time_zone)}, {plain}) at time zone 'UTC')"
     return f"case when {has_zone} then {with_zone} else {local} end"
+
+
+def _as_duckdb_writes(written: str) -> str:
+    """SQL: a moment with seconds, and without white space before its offset, as DuckDB's cast demands."""
+    joined = rf"regexp_replace({written}, '\s+([+-]\d\d(:?\d\d)?)\s*$', '\1')"
+    return rf"regexp_replace({joined}, '([T ]\s*\d+:\d+)([+-]\d\d(:?\d\d)?|Z|z)$', '\1:00\2')"
 
 
 def _business_day(moment: str, time_zone: str) -> str:
