@@ -29,13 +29,16 @@ class Sessions(Table, primary_key="session_id", partition_column="started_on"):
     ended_at: Timestamp = column("When its last event happened")
     started_on: Date = column("Business day on which it starts")
     channel: str = column(
-        "Marketing channel, from its first event: direct without source and medium, referral if no other fits",
+        "Marketing channel, by its source and medium: direct without source and medium, referral if no other fits",
         isin=CHANNELS,
     )
-    utm_source: str = column("Source of the visit, from its first event", nullable=True)
-    utm_medium: str = column("Medium: kind of link, from its first event", nullable=True)
-    utm_campaign: str = column("Campaign that brought the visit, from its first event", nullable=True)
-    device: str = column("Kind of device, from its first event; unknown if not given")
+    utm_source: str = column(
+        "Source of the visit, from the first event of its first instant that has a source, medium or campaign",
+        nullable=True,
+    )
+    utm_medium: str = column("Medium: kind of link, from the same event", nullable=True)
+    utm_campaign: str = column("Campaign that brought the visit, from the same event", nullable=True)
+    device: str = column("Kind of device, from the first event of its first instant that names one; otherwise unknown")
     event_count: int = column("Number of events", ge=1)
     has_view: bool = column("Whether a product was viewed")
     has_cart: bool = column("Whether a product was put into the cart")
@@ -100,14 +103,20 @@ def transform(silver_events: nw.LazyFrame) -> nw.LazyFrame:
             "occurred_on",
             "event",
             "customer_id",
+            "device",
             order_id=nw.when(is_purchase).then(c("order_id")),
             order_value=nw.when(is_purchase).then(c("value")),
             is_known=~c("customer_id").is_null(),
+            names_no_device=c("device").is_null(),
+            names_no_source=nw.all_horizontal(
+                c("utm_source").is_null(), c("utm_medium").is_null(), c("utm_campaign").is_null(), ignore_nulls=False
+            ),
             is_no_purchase=~is_purchase,
         )
     ).with_columns(names_no_order=c("order_id").is_null())
     sessions = events.group_by(SESSION).agg(
-        c("event_id").first(order_by=IN_ORDER),
+        c("event_id").first(order_by=["occurred_at", "names_no_source", "event_id"]),
+        c("device").first(order_by=["occurred_at", "names_no_device", "event_id"]),
         c("customer_id").last(order_by=["is_known", *IN_ORDER]),
         c("order_id", "order_value").first(order_by=["names_no_order", "is_no_purchase", *IN_ORDER]),
         c("occurred_at").min().alias("started_at"),
@@ -116,7 +125,7 @@ def transform(silver_events: nw.LazyFrame) -> nw.LazyFrame:
         nw.len().cast(nw.Int64).alias("event_count"),
         *((c("event") == step).any().alias(flag) for flag, step in zip(FLAGS, FUNNEL, strict=True)),
     )
-    first_events = silver_events.select("event_id", "utm_source", "utm_medium", "utm_campaign", "device")
+    first_events = silver_events.select("event_id", "utm_source", "utm_medium", "utm_campaign")
     return (
         sessions.join(first_events, on="event_id")
         .join(funnel_steps(events), on=SESSION, how="left")

@@ -49,6 +49,21 @@ def test_a_pause_of_more_than_half_an_hour_ends_a_session():
     assert starts(events) == ["2024-01-01 10:00:00", "2024-01-01 11:00:00.000001"]
 
 
+@pytest.mark.parametrize("order", [[0, 1, 2], [2, 1, 0], [1, 2, 0]])
+def test_a_visit_says_of_itself_what_any_event_of_its_first_instant_says(order: list[int]) -> None:
+    at_once = [
+        ("2024-01-01 10:00:00", {}),
+        ("2024-01-01 10:00:00", {"utm_source": "google", "utm_medium": "cpc", "utm_campaign": "spring"}),
+        ("2024-01-01 10:00:00", {"device": "mobile"}),
+    ]
+    later = ("2024-01-01 10:01:00", {"utm_source": "later", "utm_medium": "email", "device": "desktop"})
+
+    made = run(transform, visit(*(at_once[n] for n in order), later))
+
+    said = ["channel", "utm_source", "utm_medium", "utm_campaign", "device"]
+    assert rows(made, *said) == [("paid search", "google", "cpc", "spring", "mobile")]
+
+
 def test_devices_do_not_share_a_session():
     events = visit(("2024-01-01 10:00:00", {"anonymous_id": "a"}), ("2024-01-01 10:01:00", {"anonymous_id": "b"}))
 
