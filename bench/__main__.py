@@ -29,7 +29,7 @@ def main(sections: tuple[str, ...], scale: float, repeats: int, folder: Path) ->
     for name in sections or SECTIONS:
         click.echo(f"Measuring {name} …", err=True)
         found = SECTIONS[name](bench)
-        click.echo(results.said(found))
+        click.echo(results.section_text(found))
         if scale == 1:
             results.save({name: found}, results.FOLDER)
 

@@ -68,7 +68,7 @@ def save(sections: Mapping[str, Section], folder: Path) -> None:
     (folder / "results.md").write_text(_page(known))
 
 
-def said(section: Section) -> str:
+def section_text(section: Section) -> str:
     """Returns the figures of a section as a Markdown table, with the slowest parts."""
     lines = [f"## {section.title}", "", f"{section.size}. {section.meaning}", "", "| figure | value | target | |"]
     lines.append("| --- | ---: | ---: | --- |")
@@ -92,7 +92,7 @@ def _page(known: Mapping[str, Any]) -> str:
     for text, entry in zip(about, known.values(), strict=True):
         figures = [Figure(**figure) for figure in entry["figures"]]
         section = Section(entry["title"], entry["size"], entry["meaning"], figures, entry["parts"])
-        lines += [said(section)] if is_one_machine else [said(section), f"{text}.", ""]
+        lines += [section_text(section)] if is_one_machine else [section_text(section), f"{text}.", ""]
     return "\n".join(lines)
 
 

@@ -18,7 +18,7 @@ from ecom_assets.settings import Settings
 
 @cache
 def build(known: Settings) -> dg.Definitions:
-    """The definitions of all tables for the calendar and time zone of these settings, and of the assets in `own`."""
+    """Returns the definitions of all tables, for these settings' calendar and time zone, and of the assets in `own`."""
     tables = catalog.tables()
     return dg.Definitions(
         assets=[

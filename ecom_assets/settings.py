@@ -1,4 +1,4 @@
-"""Settings: where data lives, which days there are, how strict to be.
+"""Settings: the data folder, the calendar, strictness.
 
 Each setting has a default, can be set in `settings.toml` in the data folder, and is overridden by
 an environment variable: ECOM_DATA, ECOM_START, ECOM_END, ECOM_TIMEZONE, ECOM_STRICT,
@@ -111,7 +111,7 @@ _KNOWN: dict[str, tuple[Callable[[Any], Any], str]] = {
 
 
 def load(data: Path | None = None, otherwise: Settings | None = None) -> Settings:
-    """The settings in force; `otherwise` replaces the defaults. Raises SettingsError, naming a bad value's place."""
+    """Returns the current settings; `otherwise` replaces defaults. Raises SettingsError with a bad value's place."""
     folder = Path(data or os.environ.get("ECOM_DATA") or PROJECT / "data").resolve()
     file = folder / FILE
     given: dict[str, tuple[Any, str]] = {}
@@ -134,7 +134,7 @@ def load(data: Path | None = None, otherwise: Settings | None = None) -> Setting
 
 
 def is_saved(data: Path) -> bool:
-    """Whether a data folder has settings of its own."""
+    """Returns whether a data folder has its own settings."""
     return (data / FILE).exists()
 
 

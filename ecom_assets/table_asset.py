@@ -12,7 +12,7 @@ from ecom_assets.declaration import Declaration, declare, declare_bronze
 
 
 def bronze_asset(feed: type[Feed]) -> Declaration:
-    """The bronze table of a feed: its landed files as text, stored by arrival day."""
+    """Returns the bronze table of a feed: its landed files as text, stored by arrival day."""
     return declare_bronze(feed_contract(feed), source=feed)
 
 

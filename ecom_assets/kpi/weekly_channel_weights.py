@@ -31,7 +31,7 @@ class WeeklyChannelWeights(Table, primary_key=("week_end", "channel"), partition
 
 
 def weights(steps: pl.DataFrame) -> pl.DataFrame:
-    """The weights of one week end's channels."""
+    """Returns the weights of one week's channels."""
     taken = steps.group_by("step_from", "step_to").agg(pl.col("steps").sum())
     effects = removal_effects(
         {(origin, target): count for origin, target, count in taken.iter_rows()}, start=START, conversion=CONVERSION

@@ -97,7 +97,7 @@ class Warehouse(dg.ConfigurableIOManager):
                     raise
 
     def _made_by(self, op: str) -> Declaration | None:
-        """The table that an op makes; None for the op of a plain asset."""
+        """Returns the table of an op; None for the op of a plain asset."""
         return next((declaration for declaration in self.tables() if op_name(declaration) == op), None)
 
     def days(self, context: dg.AssetExecutionContext) -> Query:

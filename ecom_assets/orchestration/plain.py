@@ -2,7 +2,7 @@
 
 dagster-duckdb finds the rows of a partition and dagster-duckdb-pandas stores pandas frames. Both work on the connection
 of the run, and a write is one transaction. A plain table is outside the ledger: it has no contract, is never stale, and
-is neither repaired nor verified. The snapshot holds it.
+is neither repaired nor verified. It is published in the snapshot.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,13 +39,13 @@ from ecom_assets.warehouse.session import Session
 RESERVED = frozenset({"landing", "quarantine", "superseded", "held", "ledger", "quality"}) | {
     *("main", "temp", "information_schema", "pg_catalog")
 }
-"""Schemas of the platform, beside its layers, and of DuckDB: no plain asset stores a table there."""
+"""Schemas of the platform and of DuckDB, besides the layers: plain assets cannot store tables there."""
 OUTSIDE = "This table has no contract, is never stale, and is neither repaired nor verified."
 _FRAMES = (pa.Table, pl.DataFrame, pl.LazyFrame, nw.LazyFrame)
 
 
 class PlainAssetError(UserError):
-    """What a plain asset asks for, or returns, cannot be read or stored."""
+    """The inputs of a plain asset cannot be read, or its output cannot be stored."""
 
 
 def shop_days() -> dg.DailyPartitionsDefinition:
@@ -97,7 +97,7 @@ class _Client(DuckDbClient):
     def connect(  # type: ignore[override]
         self, context: dg.InputContext | dg.OutputContext, table_slice: TableSlice
     ) -> Iterator[duckdb.DuckDBPyConnection]:
-        """The run's connection; for an output in a transaction."""
+        """Yields the run's connection; for an output, in a transaction."""
         if isinstance(context, dg.InputContext):
             yield self._session.con
             return
@@ -203,7 +203,7 @@ def _prepared(session: Session, table_slice: TableSlice, rows: Any) -> list[str]
     new = {column: stored_type(sql_type) for column, sql_type in given.items() if sql_type != UNTYPED}
     wanted = {**new, **stored}
     if not wanted and len(rows):
-        raise PlainAssetError(f"{name}: the frame holds no value.")
+        raise PlainAssetError(f"{name}: the frame has no values.")
     if wanted and (stored or len(rows) or len(wanted) == len(given)):
         session.ensure(name, {**stored, **wanted})
     return [column for column in session.stored_types(name) if column in given]
@@ -229,7 +229,7 @@ def _check_stored(session: Session, context: dg.OutputContext, table_slice: Tabl
 
 
 def _slice_of(context: dg.OutputContext, table_slice: TableSlice, partition: str) -> TableSlice | None:
-    """The slice of one partition; None for partitions of several dimensions."""
+    """Returns the slice of one partition; None for partitions of several dimensions."""
     [first, *others] = table_slice.partition_dimensions or ()
     if others:
         return None

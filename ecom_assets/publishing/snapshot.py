@@ -1,7 +1,7 @@
 """Publishing: the snapshot that everybody reads is replaced in one step at the end of each run.
 
-The snapshot is a hard link to one of two files beside it. Publishing writes what changed into the other file, and then
-moves the link. If a run is killed, the link stays where it was, and the next run repairs the file that it had begun.
+The snapshot is a hard link to one of two files next to it. Publishing writes the changes to the other file, and then
+moves the link. If a run is killed, the link is unchanged, and the next run repairs the half-written file.
 """
 
 import fcntl
@@ -169,14 +169,14 @@ def _update(session: Session, con: duckdb.DuckDBPyConnection) -> None:
 
 
 def _stale_query(session: Session) -> str:
-    """SQL: the table-days that have to run again."""
+    """Returns SQL for the table-days that have to run again."""
     found = [f"({literal(day.table)}, date '{day.day}', {literal(day.why)})" for day in session.stale()]
     rows = ", ".join(found) or "(null::varchar, null::date, null::varchar)"
     return f"from (values {rows}) stale (table_name, day, why) where day is not null"
 
 
 def _published_query(session: Session) -> str:
-    """SQL: the one row that says how the snapshot is published."""
+    """Returns SQL for the one row that says how the snapshot is published."""
     made = made_of(session.time_zone, session.calendar, session.strict, session.zone)
     return f"""
         select {literal(session.run_id)} as run_id, {moment_literal(session.now())} as published_at,

@@ -185,7 +185,7 @@ def _feed(declaration: Declaration) -> str:
 
 
 def _quarantined(declaration: Declaration, tables: Catalog) -> str:
-    """SQL: a table's quarantined records, and how many of their reasons are references that are missing, or refused."""
+    """Returns SQL for a table's quarantined records, with the number of missing and of quarantined references."""
     missing, refused = ["0"], ["0"]
     for column in declaration.contract.references:
         target = tables[str(column.references)]
@@ -202,7 +202,7 @@ def _quarantined(declaration: Declaration, tables: Catalog) -> str:
 
 
 def _counted_once(declaration: Declaration) -> str:
-    """SQL: a table's records that were superseded, or that superseded a duplicate of them."""
+    """Returns SQL for a table's records that were superseded, or that superseded a duplicate of them."""
     feed, superseded = _feed(declaration), quoted(declaration.superseded)
     return (
         f"select {feed} as feed, {column_list(ORIGIN)} from {superseded} "

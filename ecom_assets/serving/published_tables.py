@@ -1,7 +1,7 @@
 """The snapshot's interface: its tables and views in addition to gold, kpi and features.
 
 Publishing makes these tables with these columns in this order, and the data dictionary lists them. The tables of the
-layers are declared by their contracts, and the queries of most views by the tables beside which they are listed.
+layers are declared by their contracts, and the queries of most views by the tables next to which they are listed.
 """
 
 from collections.abc import Iterable
@@ -47,7 +47,7 @@ class TablesByFeed(PublishedTable):
 
 @dataclass(frozen=True)
 class PublishedView(PublishedTable):
-    """A view of the snapshot. Its query is here, or in the file of the table beside which it is listed.
+    """A view of the snapshot. Its query is here, or in the file of the table next to which it is listed.
 
     `extends` names a table whose columns come first.
     """
@@ -77,7 +77,7 @@ DAYS = PublishedTable(
         (
             "state",
             "VARCHAR",
-            "stored (good and final), provisional (good, but a day in its reach is missing or still to come), failed "
+            "stored (good and final), provisional (good, but a day in its reach is missing or not final), failed "
             "(broke its contract) or blocked (an input has no good rows on the day)",
         ),
         ("row_count", "BIGINT", "Rows stored; 0 if the day failed or is blocked"),
@@ -89,7 +89,7 @@ DAYS = PublishedTable(
         ),
         ("inputs", "HUGEINT", "Fingerprint of the inputs that the day was made from; bronze: of the landed files"),
         ("code", "UBIGINT", "Fingerprint of the code and the settings that the day was made with"),
-        ("note", "VARCHAR", "What failed or blocks the day, or what a reader of a good day should know; often empty"),
+        ("note", "VARCHAR", "Reason why the day failed or is blocked, or a remark on a good day; often empty"),
         _RUN,
         ("written_at", "TIMESTAMP", "When the run wrote it, UTC"),
         ("checked_count", "BIGINT", "Rows checked, without superseded ones; counted on failed days too"),
@@ -170,10 +170,10 @@ PLAIN_TABLES = PublishedTable(
 
 PUBLISHED = PublishedTable(
     "ledger.published",
-    "One row: how the snapshot was published.",
+    "One row on the publication of the snapshot.",
     _columns(
         ("run_id", "VARCHAR", "Run that published it"),
-        ("published_at", "TIMESTAMP", "When, UTC"),
+        ("published_at", "TIMESTAMP", "Time of publication, UTC"),
         ("time_zone", "VARCHAR", "Time zone of business days"),
         ("made_of", "VARCHAR", "Code and settings of all tables; if it changes, tables may be stale"),
     ),
@@ -204,7 +204,7 @@ DAILY_QUALITY = PublishedView(
         ("rows_checked", "BIGINT", "Rows checked, when they are read (bronze) or made; superseded ones are left out"),
         ("rows_passed", "BIGINT", "Rows checked that passed; 0 if the day failed or is blocked"),
         ("bad_share", "DOUBLE", "Bad rows per row checked, 0 to 1; null if there was nothing to check"),
-        ("is_complete", "BOOLEAN", "Whether the day is good and nothing in its reach is missing or still to come"),
+        ("is_complete", "BOOLEAN", "Whether the day is good and nothing in its reach is missing or not final"),
         (
             "quality_score",
             "DOUBLE",
@@ -268,12 +268,12 @@ TRANSACTIONS = PublishedView(
         ("transaction_id", "VARCHAR", "Order number issued by the shop"),
         ("transaction_date", "DATE", "Business day on which the order was placed"),
         ("transaction_at", "TIMESTAMP", "When the order was placed, UTC"),
-        ("customer_id", "VARCHAR", "Who placed it; null for guests"),
+        ("customer_id", "VARCHAR", "Customer who placed it; null for guests"),
         ("channel", "VARCHAR", "Sales channel: web, app, marketplace, …"),
-        ("country", "VARCHAR", "Country it is shipped to"),
+        ("country", "VARCHAR", "Destination country"),
         ("status", "VARCHAR", "Status of the order"),
         ("is_valid", "BOOLEAN", "Whether it counts as a sale: not cancelled as void or test"),
-        ("payment_method", "VARCHAR", "Means of its last payment, captured payments first"),
+        ("payment_method", "VARCHAR", "Method of its last payment, captured payments first"),
         ("item_count", "BIGINT", "Order lines"),
         ("units", "BIGINT", "Units on its lines"),
         ("subtotal", "DECIMAL(18,4)", "Quantity times unit price, over its lines"),
@@ -290,7 +290,7 @@ TRANSACTION_ITEMS = PublishedView(
     "One row per order line, under names that other shops' reports use.",
     _columns(
         ("transaction_id", "VARCHAR", "Order number issued by the shop"),
-        ("line_number", "BIGINT", "Its place in the order"),
+        ("line_number", "BIGINT", "Line number within the order"),
         ("product_id", "VARCHAR", "Product sold"),
         ("quantity", "BIGINT", "Units sold"),
         ("unit_price", "DECIMAL(18,4)", "Price of one unit before discount"),

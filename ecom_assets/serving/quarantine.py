@@ -151,7 +151,7 @@ def _asked_for(con: duckdb.DuckDBPyConnection, table: str | None) -> list[str]:
 
 
 def all_reasons_query(con: duckdb.DuckDBPyConnection) -> str:
-    """SQL: the reasons of each quarantined row; empty if the snapshot has no quarantine."""
+    """Returns SQL for the reasons of each quarantined row; empty if the snapshot has no quarantine."""
     return " union all ".join(f"select reasons from {quoted(f'{SCHEMA}.{table}')}" for table in tables(con))
 
 

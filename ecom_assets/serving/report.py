@@ -213,8 +213,8 @@ class _TableDays:
 def report(snapshot: Path, days: int = PERIOD_DAYS, last: dt.date | None = None) -> Report:
     """Returns the report over the `days` days up to `last`, by default the last day with sales.
 
-    If less than two such periods have been published, the period is half of what there is. Raises UserError if no day
-    of sales is good, NothingPublished, SnapshotInUse.
+    If fewer than two such periods have been published, the period is half of the published days. Raises UserError if
+    no day of sales is good, NothingPublished, SnapshotInUse.
     """
     with open_snapshot(snapshot) as con:
         known = _table_days(con)
@@ -275,7 +275,7 @@ def _lacks_rows(known: _TableDays, day: dt.date) -> bool:
 
 
 def _figure(con: duckdb.DuckDBPyConnection, known: _TableDays, measure: Measure, period: Window) -> Figure:
-    """The measure's figure.
+    """Returns the measure's figure.
 
     - If no day of the report's period is provisional, it is over that period.
     - Otherwise it is over as many days up to the last final one, or over half of the final days if these are fewer.

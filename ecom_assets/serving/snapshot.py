@@ -61,7 +61,7 @@ def open_snapshot(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def files(path: Path) -> list[Path]:
-    """Returns the two files beside a snapshot, of which the snapshot is a hard link to one."""
+    """Returns the two files next to a snapshot; the snapshot is a hard link to one of them."""
     return [path.with_name(f".{path.stem}-{name}{path.suffix}") for name in "ab"]
 
 

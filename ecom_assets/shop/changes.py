@@ -32,7 +32,7 @@ class Changes:
         return (day_after + (numbers - day_after) % period) * DAY + time, period * DAY
 
     def changing(self, day: int, known: int) -> Ints:
-        """Which of the first `known` entities, all born before, change on the day (counted from 1970)."""
+        """Returns which of the first `known` entities, all born before, change on the day (counted from 1970)."""
         candidates = [np.arange(day % period, known, period) for period in self.periods]
         chosen = [
             numbers[self._period(numbers) == period] for numbers, period in zip(candidates, self.periods, strict=True)

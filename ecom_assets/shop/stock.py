@@ -266,7 +266,7 @@ class Stock:
         return self._units(rows["product"], rows["quantity"])
 
     def _goods_ordered(self, day: int) -> Rows:
-        """What is ordered from suppliers on a day: what went out since the last review and did not come back."""
+        """Returns the units ordered from suppliers on a day: those gone since the last review and not returned."""
         product = np.arange(self._timetable.products[min(day, self._timetable.days)])
         product = product[self._since_review(day, product) == 0]
         week = [self._out(day - n)[product] - self._in(day - n)[product] for n in range(1, REVIEW_DAYS + 1)]

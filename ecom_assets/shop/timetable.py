@@ -16,7 +16,7 @@ WEEKDAYS = np.array([1.0, 0.95, 0.92, 0.95, 1.0, 1.12, 1.06])
 
 
 def is_campaign(day: int) -> bool:
-    """Whether the day, counted from the start, lies in the yearly campaign week."""
+    """Returns whether the day, counted from the start, is in the yearly campaign week."""
     return day % 365 in CAMPAIGN_DAYS
 
 

@@ -29,7 +29,7 @@ from ecom_assets.shop.timetable import Timetable
 def truth(
     day: date, number: int, table: Timetable, customers: Customers, products: Products, basket: Basket
 ) -> dict[str, pl.DataFrame]:
-    """The truth about a day, by kind. `number` counts the day from the start."""
+    """Returns the truth about a day, by kind. `number` counts the day from the start."""
     orders = table.scale.orders_per_day * table.demand[number]
     units = orders * table.scale.lines_per_order * UNITS_PER_LINE
     registered = np.arange(table.customers[number] if number else 0, table.customers[number + 1])

@@ -32,12 +32,12 @@ def gate(store: Store, declaration: Declaration, window: Window) -> dict[dt.date
 
 
 def good_state(expected: Expectation) -> State:
-    """How a day with good rows ends: final only if nothing of its reach is missing or may still change."""
+    """Returns the state of a day with good rows: stored only if nothing in its reach is missing or provisional."""
     return State.PROVISIONAL if expected.missing or expected.unsettled else State.STORED
 
 
 def entry_of(result: DayResult, expected: Expectation, slices: tuple[Slice, ...]) -> Entry:
-    """What is recorded of a day: slices only if its rows are good."""
+    """Returns the ledger's entry of a day: slices only if its rows are good."""
     return Entry(result, expected.inputs, slices if result.state.is_good else ())
 
 

@@ -36,7 +36,7 @@ def runnable(stale: Iterable[Found], days: Window | None) -> list[Found]:
 def plan(
     stale: Iterable[TableDay], catalog: Catalog, good: Container[tuple[str, dt.date]] = frozenset()
 ) -> list[Repair]:
-    """The runs of the next round, oldest days first: one per contiguous range of days.
+    """Returns the runs of the next round, oldest days first: one per contiguous range of days.
 
     A table with a stale input waits for a later round, because only then is it known which days of the input
     changed: it comes along if all that it reads is in the same run or, for every day of the window, is in

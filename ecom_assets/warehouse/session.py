@@ -71,7 +71,7 @@ class Session(Store):
         return [result for part in parts for result in self.run(declaration.name, part)]
 
     def _parts(self, declaration: Declaration, window: Window) -> list[Window]:
-        """The window in parts of at most about PART_ROWS rows of an input.
+        """Returns the window in parts of at most about PART_ROWS rows of an input.
 
         No part is shorter than the table's reach, for then it would read more days around it than its own. Inputs
         that are read without end do not count.

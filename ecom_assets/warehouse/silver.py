@@ -111,14 +111,14 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
 
 
 def _rank(declaration: Declaration) -> str:
-    """SQL: the place of a row among those of its key, from 1, the best."""
+    """Returns SQL for the place of a row among those of its key, from 1, the best."""
     key, column = stored(declaration).key, declaration.feed_contract.version_column
     version = f"{quoted(column)} desc nulls last, " if column else ""
     return f"row_number() over (partition by {key} order by {version}arrived_on desc, source_file desc, record desc)"
 
 
 def _corrected(store: Store, declaration: Declaration) -> dict[dt.date, int]:
-    """How many bad rows of each day do not count: those superseded by a correction, a better row of their key."""
+    """Returns, per day, the bad rows that do not count because a better row of their key, a correction, counts."""
     table = stored(declaration)
     return dict(
         store.con.execute(f"""

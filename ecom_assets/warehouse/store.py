@@ -113,12 +113,12 @@ class Store:
         return self.zone.settings(declaration.feed_name).time_zone
 
     def bronze_query(self, declaration: Declaration, landed: str = "landed") -> str:
-        """SQL: the rows of bronze from landed records."""
+        """Returns SQL for the rows of bronze from landed records."""
         feed, zone = declaration.feed_contract, self._feed_zone(declaration)
         return bronze_query(landed, feed, zone, self.time_zone, self.calendar)
 
     def parse_query(self, declaration: Declaration, window: Window) -> str:
-        """SQL: the rows of bronze that a window of a table from a feed is made of, typed."""
+        """Returns SQL for the rows of bronze that a window of a table from a feed is made of, typed."""
         rivals = rivals_query(declaration.bronze, window, self.calendar)
         return parse_query(declaration, window, rivals, self._feed_zone(declaration), self.time_zone, self.calendar)
 
@@ -138,7 +138,7 @@ class Store:
         return Query(self.con, self._read_query(declaration, read, window))
 
     def unconserved(self, declaration: Declaration, rows: str, window: Window) -> str | None:
-        """SQL: day, column, sum and due sum where rows do not sum to what they have to; None if none have to."""
+        """Returns SQL for day, column, sum and control total where these differ; None without control totals."""
         sql = compiled(declaration, self.catalog).conserved
         reads = {str(r.parameter): self._read_query(declaration, r, window) for r in declaration.conserved_reads}
         return over({"rows_to_judge": rows, **reads}, sql) if sql else None

@@ -37,7 +37,7 @@ def row_hash(columns: Mapping[str, str]) -> str:
 
 
 def content_hash(declaration: Declaration) -> str:
-    """SQL: the hash of what counts as a row's content.
+    """Returns SQL for the hash of what counts as a row's content.
 
     In bronze that is all but what is derived; in tables from a feed, all but where the row came from.
     """

@@ -47,7 +47,7 @@ def written_day(text: str, sql_type: str) -> str:
 
 
 def _moment(text: str, time_zone: str) -> str:
-    """SQL: text to a naive UTC timestamp; texts without offset are in the time zone.
+    """Returns SQL for text to a naive UTC timestamp; texts without offset are in the time zone.
 
     Years without four digits are not timestamps: computations with them overflow.
     """
@@ -174,12 +174,12 @@ def bronze_query(landed: str, feed: FeedContract, feed_zone: str, shop_zone: str
 
 
 def reason_sql(code: str, sentence: str) -> str:
-    """SQL: a reason against a row, of which the sentence is SQL too."""
+    """Returns SQL for a reason of a row; its sentence is SQL too."""
     return f"{{'code': {literal(code)}, 'sentence': {sentence}}}"
 
 
 def _useless_days(event: Column, shop_zone: str, calendar: Window) -> dict[str, str]:
-    """SQL: when a record does not say on which of our days it happened, and the reason against it."""
+    """Returns SQL for when a record does not say on which of our days it happened, and the reason against it."""
     happened = quoted(f"typed {event.name}")
     on = happened if event.kind == "date" else _business_day(happened, shop_zone)
     early = f"{on} < date '{calendar.first}'"
@@ -197,7 +197,7 @@ def _useless_days(event: Column, shop_zone: str, calendar: Window) -> dict[str, 
 def parse_query(
     declaration: Declaration, window: Window, rivals: str, feed_zone: str, shop_zone: str, calendar: Window
 ) -> str:
-    """SQL: bronze rows by event day, typed, each with its origin and what could not be read of it.
+    """Returns SQL for bronze rows by event day, typed, each with its origin and what could not be read of it.
 
     Business days of moments come along, by the shop's time zone.
 

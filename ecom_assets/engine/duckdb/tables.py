@@ -37,7 +37,7 @@ _FITS: Mapping[str, str] = {
     "TIMESTAMP": r"TIMESTAMP(_S|_MS)?",
 }
 UNTYPED = '"NULL"'
-"""The type of a column of which all values are null."""
+"""The type of a column with only null values."""
 
 
 @dataclass(frozen=True)
@@ -78,16 +78,16 @@ class Stored:
 
     @property
     def listed(self) -> str:
-        """SQL: all columns, separated by commas."""
+        """Returns SQL for all columns, separated by commas."""
         return ", ".join(map(quoted, self.columns))
 
     @property
     def key(self) -> str:
-        """SQL: the columns of the key, separated by commas."""
+        """Returns SQL for the columns of the key, separated by commas."""
         return ", ".join(self.keys)
 
     def rows_in(self, window: Window) -> str:
-        """SQL: "from … where …", the rows of the days of a window; row groups of other days are passed over."""
+        """SQL: "from … where …", the rows of the days of a window; DuckDB skips row groups of other days."""
         return f"from {self.name} where {named_between(self.day, window)}"
 
 

@@ -35,7 +35,7 @@ _TRIED = {"time_format": "try_strptime('', {})", "matches": "regexp_full_match('
 
 
 def statement(feed: Feed, time_zone: str, *, with_unreadable: bool) -> str:
-    """The SQL that makes a feed's rows from the lines."""
+    """Returns the SQL that makes a feed's rows from the lines."""
     ordinals = {
         tuple(part["ordinal"])
         for value in feed.columns.values()

@@ -1,4 +1,4 @@
-"""Tables that plain assets store. The ledger lists them, so that they are published, and knows nothing else of them."""
+"""Tables of plain assets. The ledger only lists them, so that they are published."""
 
 import datetime as dt
 

@@ -18,7 +18,7 @@ def last_write(con: duckdb.DuckDBPyConnection) -> dt.datetime | None:
 
 
 def days_query(warehouse: str, catalog: Catalog, calendar: Window, held: Collection[tuple[str, str, str]]) -> str:
-    """SQL: the table-days of the declared tables, and what readers have to know of them.
+    """Returns SQL for the table-days of the declared tables, and what readers have to know of them.
 
     That is whether they see last good rows, and which inputs, read beyond the day too, have no good rows on it.
     `held` lists table, partition column and stored last good rows of the tables that have any.
@@ -46,17 +46,17 @@ def days_query(warehouse: str, catalog: Catalog, calendar: Window, held: Collect
 
 
 def amounts_query(warehouse: str) -> str:
-    """SQL: the recorded totals."""
+    """Returns SQL for the recorded totals."""
     return f"from {warehouse}.ledger.amounts"
 
 
 def files_query(warehouse: str) -> str:
-    """SQL: the landed files that have been read."""
+    """Returns SQL for the landed files that have been read."""
     return f"from {warehouse}.ledger.files"
 
 
 def arrivals_query(warehouse: str, catalog: Catalog) -> str:
-    """SQL: how many rows of each bronze table arrived on a day and are read on another."""
+    """Returns SQL for how many rows of each bronze table arrived on a day and are read on another."""
     bronze = literals(declaration.name for declaration in catalog if declaration.is_bronze)
     return f"""
         select table_name, day as arrived_on, read_day as event_on, row_count
@@ -64,10 +64,10 @@ def arrivals_query(warehouse: str, catalog: Catalog) -> str:
 
 
 def plain_tables_query(warehouse: str) -> str:
-    """SQL: the tables of plain assets, and when each was written."""
+    """Returns SQL for the tables of plain assets, and when each was written."""
     return f"from {warehouse}.ledger.plain_tables"
 
 
 def column_lineage_query(warehouse: str) -> str:
-    """SQL: the columns that each column comes from."""
+    """Returns SQL for the columns that each column comes from."""
     return f"select table_name, unnest(lineage, recursive := true) from {warehouse}.ledger.compiled"
