@@ -25,6 +25,25 @@ Decimal = Annotated[pl.Decimal, 18, 4]
 AMOUNT_DIGITS = 10
 """Digits before the decimal point of an amount in a row from a feed: sums can hold at least ten thousand of these."""
 
+WORDS_FOR_NOTHING = (
+    "(none)",
+    "none",
+    "(not set)",
+    "(direct)",
+    "null",
+    "(null)",
+    "<null>",
+    "\\n",
+    "nil",
+    "undefined",
+    "nan",
+    "n/a",
+    "#n/a",
+    "<na>",
+    "-",
+)
+"""What exports write in place of an empty value, in lower case. `\\N` is how databases dump a null."""
+
 Kind = Literal["text", "integer", "decimal", "date", "timestamp", "float", "boolean"]
 
 
@@ -90,6 +109,8 @@ class Column:
     references: str | None = None
     on_same_day: bool = False
     day_of: str | None = None
+    words_for_nothing: bool = False
+    """Whether a text from a feed that is one of WORDS_FOR_NOTHING, in any case, counts as missing."""
 
     @property
     def missing_reference(self) -> Reason:
@@ -135,6 +156,7 @@ def column(
     on_same_day: bool = False,
     day_of: str | None = None,
     nullable: bool = False,
+    words_for_nothing: bool = False,
     **checks: Any,
 ) -> Any:
     """Declares a column. `checks` are pandera's (`ge=`, `isin=`, …).
@@ -142,8 +164,15 @@ def column(
     `references` names the table ("silver.orders") that must have the value as a key, on any day or,
     with `on_same_day`, on the day of the row. `day_of` (silver) names a timestamp of the feed: the
     column is computed from it, as its business day in the shop's time zone.
+    With `words_for_nothing` (feeds) a text such as (none) or null counts as missing; in keys and references of a feed
+    it always does.
     """
-    facts = {"references": references, "on_same_day": on_same_day, "day_of": day_of}
+    facts = {
+        "references": references,
+        "on_same_day": on_same_day,
+        "day_of": day_of,
+        "words_for_nothing": words_for_nothing,
+    }
     return pa.Field(description=description, metadata=facts, nullable=nullable, **checks)
 
 
@@ -344,6 +373,7 @@ def _promised(model: type[Model], *single: str) -> dict[str, Any]:
     """Returns the facts of a model; `single` names those that are one column each. Raises TypeError."""
     facts = model.__facts__
     schema = model.to_schema()
+    primary_key = facts.get("primary_key", ())
     columns: dict[str, Column] = {}
     rules: list[Rule] = []
     for name, declared in schema.columns.items():
@@ -352,7 +382,12 @@ def _promised(model: type[Model], *single: str) -> dict[str, Any]:
             raise TypeError(f"{facts['name']}.{name}: unsupported column type {declared.dtype}.")
         if not declared.description:
             raise TypeError(f"{facts['name']}.{name} has no description.")
-        columns[name] = Column(name, kind, declared.nullable, declared.description, **(declared.metadata or {}))
+        made = Column(name, kind, declared.nullable, declared.description, **(declared.metadata or {}))
+        if made.words_for_nothing and kind != "text":
+            raise TypeError(f"{facts['name']}.{name} is not text, and cannot have words for nothing.")
+        if issubclass(model, Feed) and kind == "text" and (name in primary_key or made.references):
+            made = replace(made, words_for_nothing=True)
+        columns[name] = made
         if not declared.nullable:
             rules.append(Rule.of_column(name, "present", "present", ~nw.col(name).is_null(), RuleKind.PRESENT))
         rules += [_column_rule(name, check) for check in declared.checks]
@@ -363,7 +398,6 @@ def _promised(model: type[Model], *single: str) -> dict[str, Any]:
             rules.append(Rule(name, sentence.splitlines()[0], function(model), hard))
     if repeated := [rule_id for rule_id, count in Counter(rule.id for rule in rules).items() if count > 1]:
         raise TypeError(f"{facts['name']} has two rules {repeated[0]}: rename the method.")
-    primary_key = facts.get("primary_key", ())
     found = {fact: facts[fact] for fact in single if fact in facts}
     for named in (*primary_key, *found.values()):
         if named not in columns:

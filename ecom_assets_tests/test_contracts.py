@@ -56,6 +56,22 @@ def name(value: Any) -> str | None:
     return promise_of(value).name if inspect.isclass(value) else ""
 
 
+FROM_FEEDS = [model for model in MODELS if issubclass(model, Feed)]
+
+
+@pytest.mark.parametrize("model", FROM_FEEDS, ids=name)
+def test_identifiers_of_feeds_have_words_for_nothing_and_free_texts_do_not(model):
+    promised = promise_of(model)
+    expected = {"device", "utm_source", "utm_medium", "utm_campaign"}
+    expected |= {"name"} if promised.name.endswith("campaigns") else set()
+
+    found = {column.name for column in promised.columns.values() if column.words_for_nothing}
+
+    assert found == {name for name in promised.columns if name.endswith("_id") or name in expected}
+    feed = feed_of(model)
+    assert feed is None or found == {column.name for column in feed.columns.values() if column.words_for_nothing}
+
+
 @pytest.mark.parametrize("model", MODELS, ids=name)
 def test_a_sample_keeps_every_rule(model):
     row = sample(model, {})

@@ -125,7 +125,7 @@ BREAKS_THE_LAW = [
     Mutant(
         "references are compared as they were sent",
         "watched_keys",
-        "stripped(quoted(column.name))",
+        "text_of(column)",
         "quoted(column.name)",
         "silver.orders",
     ),

@@ -5,12 +5,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ecom_assets import catalog
-from ecom_assets.contract import Column, RuleKind
+from ecom_assets.contract import WORDS_FOR_NOTHING, Column, RuleKind
 from ecom_assets.days import Reach
 from ecom_assets.declaration import Declaration
-from ecom_assets.serving.published_tables import BESIDE_THE_LAYERS, PublishedTable, PublishedView, TablesByFeed
+from ecom_assets.serving.published_tables import (
+    BESIDE_THE_LAYERS,
+    MISSING_VALUES,
+    PublishedTable,
+    PublishedView,
+    TablesByFeed,
+)
 
-HEAD = """\
+_WORDS = ", ".join(f"`{word}`" for word in WORDS_FOR_NOTHING)
+HEAD = f"""\
 # Data dictionary
 
 Generated from the declarations by `ecom dictionary`; changes belong there.
@@ -24,6 +31,10 @@ or moment outside the years 1000 to 9999, so that sums and differences of silver
 quarantined if a text is not a valid value of its column's type. Days and moments are written in digits, e.g. 2024-01-31
 or 2024-01-31T10:00:00Z, not in words such as epoch or today. NaN and infinity are not valid numbers. True is true, yes,
 y, t or 1, and false is false, no, n, f or 0, in any case; on and off are not valid, since they may be another state.
+
+Exports write words for nothing in place of an empty value. In the columns of silver for which that is said, these words
+count as missing, in any case and with white space around them: {_WORDS}.
+Bronze keeps them, and {MISSING_VALUES.name} counts them per table, day and column.
 """
 BESIDE = """\
 ## Beside the tables
@@ -100,6 +111,8 @@ def _row(column: Column, declaration: Declaration) -> str:
     refers = ""
     if column.references and not declaration.is_bronze:
         refers = f"; key of {column.references}{' on the same day' if column.on_same_day else ''}"
+    if column.words_for_nothing and declaration.from_feed:
+        refers += "; words for nothing are missing"
     description = f"{column.description}{refers}".replace("|", "\\|")
     return f"| {column.name} | {kind} | {'yes' if may_be_null else 'no'} | {description} |"
 

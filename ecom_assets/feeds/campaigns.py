@@ -7,7 +7,7 @@ class Campaigns(Feed, primary_key=("campaign_id", "updated_at"), event_column="u
     """One row per campaign and change of it."""
 
     campaign_id: str = key("Campaign number issued by the advertiser")
-    name: str = column("Name as in links, their utm_campaign")
+    name: str = column("Name as in links, their utm_campaign", words_for_nothing=True)
     channel: str = column("Marketing channel, named as in sessions: paid search, social, email, …")
     objective: str = column("Objective: awareness, acquisition, sales, retention, …", nullable=True)
     starts_on: Date = column("First day")

@@ -13,4 +13,6 @@ class InventoryMovements(Feed, primary_key="movement_id", event_column="moved_at
     kind: str = column("Kind of movement", isin=MOVEMENT_KINDS)
     quantity: int = column("Units that entered the stock; negative if they left")
     moved_at: Timestamp = column("Moment of the movement")
-    document_id: str = column("Receipt, shipment or return that it belongs to, if any", nullable=True)
+    document_id: str = column(
+        "Receipt, shipment or return that it belongs to, if any", nullable=True, words_for_nothing=True
+    )

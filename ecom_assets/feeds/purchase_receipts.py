@@ -7,7 +7,7 @@ class PurchaseReceipts(Feed, primary_key="receipt_id", event_column="received_at
     """One row per product in a delivery."""
 
     receipt_id: str = key("Line number of the receipt")
-    purchase_order_id: str = column("Order of the shop to the supplier", nullable=True)
+    purchase_order_id: str = column("Order of the shop to the supplier", nullable=True, words_for_nothing=True)
     supplier_id: str = column("Supplier", references="silver.suppliers")
     product_id: str = column("Product received", references="silver.products")
     ordered_on: Date = column("Day of the order to the supplier", nullable=True)

@@ -212,6 +212,8 @@ def _evaluations(step: Step, declaration: Declaration, result: DayResult) -> Ite
     found: dict[str, Any] = {"bad_rows": dg.MetadataValue.int(result.bad_count)} if result.bad_count else {}
     if result.broken:
         found["broken"] = dg.MetadataValue.json(dict(result.broken))
+    if words := {column: missing.word_count for column, missing in result.missing.items() if missing.word_count}:
+        found["words_for_nothing"] = dg.MetadataValue.json(words)
     if result.samples:
         found["sample_rows"] = _sample_table(result)
     has_set_aside = declaration.from_feed and result.bad_count

@@ -135,6 +135,7 @@ def _update(session: Session, con: duckdb.DuckDBPyConnection) -> None:
         published_tables.AMOUNTS: published.amounts_query(warehouse),
         published_tables.STALE: _stale_query(session),
         published_tables.FILES: published.files_query(warehouse),
+        published_tables.MISSING_VALUES: published.missing_values_query(warehouse),
         published_tables.ARRIVALS: published.arrivals_query(warehouse, session.catalog),
         published_tables.COLUMN_LINEAGE: published.column_lineage_query(warehouse),
         published_tables.PLAIN_TABLES: published.plain_tables_query(warehouse),

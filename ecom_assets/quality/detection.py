@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 
 from ecom_assets.declaration import Catalog, Declaration
-from ecom_assets.engine.duckdb.parsing import stripped
+from ecom_assets.engine.duckdb.parsing import text_of
 from ecom_assets.landing.provenance import ORIGIN, WINNER, column_list
 from ecom_assets.serving.published_tables import ARRIVALS, FILES
 from ecom_assets.shop import faults
@@ -192,9 +192,9 @@ def _quarantined(declaration: Declaration, tables: Catalog) -> str:
         is_missing = f"coalesce(list_contains(reason_codes, {literal(column.missing_reference.code)}), false)"
         missing.append(f"{is_missing}::int")
         if target.from_feed:
-            key = stripped(quoted(target.contract.primary_key[0]))
+            key = text_of(target.contract.columns[target.contract.primary_key[0]])
             keys = f"select {key} from {quoted(target.quarantine)} where {key} is not null"
-            refused.append(f"({is_missing} and {stripped(quoted(column.name))} in ({keys}))::int")
+            refused.append(f"({is_missing} and {text_of(column)} in ({keys}))::int")
     return (
         f"select {_feed(declaration)} as feed, {column_list(ORIGIN)}, reasons, "
         f"{' + '.join(missing)} as missing, {' + '.join(refused)} as refused from {quoted(declaration.quarantine)}"

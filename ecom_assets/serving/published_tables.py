@@ -148,6 +148,18 @@ ARRIVALS = PublishedTable(
     ),
 )
 
+MISSING_VALUES = PublishedTable(
+    "ledger.missing_values",
+    "One row per table of silver, day and column with words for nothing from which values are missing.",
+    _columns(
+        _TABLE,
+        _DAY,
+        ("column_name", "VARCHAR", "Column"),
+        ("row_count", "BIGINT", "Rows from the feed without a value, superseded and quarantined ones included"),
+        ("word_count", "BIGINT", "Those of them that have a word for nothing, such as (none)"),
+    ),
+)
+
 COLUMN_LINEAGE = PublishedTable(
     "ledger.column_lineage",
     "One row per column of a table and column of its inputs that it is computed from.",
@@ -179,7 +191,7 @@ PUBLISHED = PublishedTable(
     ),
 )
 
-LEDGER = (DAYS, AMOUNTS, STALE, FILES, ARRIVALS, COLUMN_LINEAGE, PLAIN_TABLES, PUBLISHED)
+LEDGER = (DAYS, AMOUNTS, STALE, FILES, ARRIVALS, MISSING_VALUES, COLUMN_LINEAGE, PLAIN_TABLES, PUBLISHED)
 
 QUARANTINE = TablesByFeed(
     "quarantine.*",

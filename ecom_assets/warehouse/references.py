@@ -5,9 +5,9 @@ from contextlib import contextmanager
 
 from ecom_assets.days import Window
 from ecom_assets.declaration import Declaration
-from ecom_assets.engine.duckdb.parsing import stripped
+from ecom_assets.engine.duckdb.parsing import text_of
 from ecom_assets.engine.duckdb.tables import quarantine, stored
-from ecom_assets.sql import between, literal, quoted
+from ecom_assets.sql import between, literal
 from ecom_assets.warehouse.ledger.invalidation import invalidate, moved_rows
 from ecom_assets.warehouse.ledger.records import Cause
 from ecom_assets.warehouse.store import Store
@@ -36,7 +36,7 @@ def watched_keys(store: Store, declaration: Declaration, window: Window) -> Iter
     gone = f"select k from old_keys where k not in ({still})"
     some_gone = store.count(f"select count(*) from ({gone})")
     for other, column in referring:
-        value, name = stripped(quoted(column.name)), literal(column.name)
+        value, name = text_of(column), literal(column.name)
         # What a row refers to is unknown if it was recorded before the column referred to anything.
         referred, is_unknown = f"refers_to[{name}]", f"map_contains(refers_to, {name}) is distinct from true"
         movable = moved_rows(other.bronze)

@@ -9,11 +9,11 @@ from ecom_assets.days import State, Window
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine.compiling import judged
 from ecom_assets.engine.duckdb.hashing import content_hash
-from ecom_assets.engine.duckdb.parsing import reason_sql
+from ecom_assets.engine.duckdb.parsing import reason_sql, stripped, text_of
 from ecom_assets.engine.duckdb.tables import REASONS_TYPE, quarantine, stored, superseded
 from ecom_assets.landing.provenance import ORIGIN, REASON_CODES, REASONS, column_list
 from ecom_assets.sql import among, between, literal, named_between, quoted
-from ecom_assets.warehouse.ledger.records import DayResult, Slice, rows_by_read_day
+from ecom_assets.warehouse.ledger.records import DayResult, Missing, Slice, rows_by_read_day
 from ecom_assets.warehouse.ledger.staleness import expectations
 from ecom_assets.warehouse.outcome import SAMPLE_ROWS, conclude, counted, entry_of, gate, good_state
 from ecom_assets.warehouse.references import watched_keys
@@ -155,6 +155,7 @@ def _judge_days(
     ).fetchall():
         reasons.setdefault(on, {})[reason] = count
     samples = _staged_samples(store, declaration)
+    missing = _missing_values(store, declaration, window)
     limits = store.limits(declaration)
     may_fail = any(limits.are_exceeded(bad, rows - superseded) for rows, bad, superseded, *_ in counts.values())
     corrected = _corrected(store, declaration) if may_fail else {}
@@ -178,9 +179,29 @@ def _judge_days(
                 warned={r.sentence: n for r, n in zip(promise.soft_rules, warned, strict=True) if n},
                 samples=samples.get(on, ()),
                 checked_count=rows - superseded,
+                missing=missing.get(on, {}),
             )
         )
     return results
+
+
+def _missing_values(store: Store, declaration: Declaration, window: Window) -> dict[dt.date, dict[str, Missing]]:
+    """Returns how many of each day's bronze rows have no value, by column with words for nothing, if any have none."""
+    columns = [column for column in declaration.feed_contract.columns.values() if column.words_for_nothing]
+    counts = "".join(
+        f", count(*) filter ({text_of(column)} is null)"
+        f", count(*) filter ({text_of(column)} is null and {stripped(quoted(column.name))} <> '')"
+        for column in columns
+    )
+    rows = store.con.execute(f"""
+        select read_on{counts} from {quoted(declaration.bronze)}
+        where {between("read_on", window)} and {between("arrived_on", store.calendar)} group by read_on""").fetchall()
+    found = {}
+    for on, *of_columns in rows:
+        pairs = zip(of_columns[::2], of_columns[1::2], strict=True)
+        missing = {column.name: Missing(*pair) for column, pair in zip(columns, pairs, strict=True)}
+        found[on] = {name: counted for name, counted in missing.items() if counted.row_count}
+    return found
 
 
 def _staged_samples(store: Store, declaration: Declaration) -> dict[dt.date, list[dict[str, str | None]]]:

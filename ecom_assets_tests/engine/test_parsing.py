@@ -6,12 +6,28 @@ from pathlib import Path
 
 import narwhals as nw
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ecom_assets import catalog
-from ecom_assets.contract import Date, Decimal, Feed, Timestamp, column, contract, feed_contract, key, money
+from ecom_assets.contract import (
+    WORDS_FOR_NOTHING,
+    Column,
+    Date,
+    Decimal,
+    Feed,
+    Timestamp,
+    column,
+    contract,
+    feed_contract,
+    key,
+    money,
+)
 from ecom_assets.days import Window, by_event_day
 from ecom_assets.declaration import Catalog, declare
+from ecom_assets.engine.duckdb.parsing import complaints_of, text_of
 from ecom_assets.landing.zone import FeedSettings, Zone
+from ecom_assets.sql import connect
 from ecom_assets.warehouse.session import Session
 from ecom_assets_tests.tiny_shop import of_feed
 from ecom_assets_tests.warehouses import session_over
@@ -168,6 +184,43 @@ def test_whole_numbers_are_never_rounded(tmp_path, text, value):
 
     wrong = None if value is not None else ["quantity is not a whole number of at most 9 digits"]
     assert rows.select(f"quantity, {SAID}").fetchall() == [(value, wrong)]
+
+
+def _said(column: Column, texts: list[str]) -> list[str | None]:
+    """What a column says in each text."""
+    with connect() as con:
+        rows = con.execute(f"select {text_of(column)} from (select unnest(?::varchar[]) as x)", [texts]).fetchall()
+    return [said for (said,) in rows]
+
+
+SPACE = st.text(" \t\n\r\v\f", max_size=3)
+CASE = st.sampled_from([str.lower, str.upper, str.title, str.swapcase])
+
+
+@given(st.lists(st.tuples(st.sampled_from(WORDS_FOR_NOTHING), CASE, SPACE, SPACE), min_size=1))
+def test_a_word_for_nothing_counts_as_missing_where_that_is_declared(sent):
+    texts = [before + case(word) + after for word, case, before, after in sent]
+    text = Column("x", "text", nullable=True, description="A text")
+    identifier = Column("x", "text", nullable=True, description="A number", words_for_nothing=True)
+
+    assert _said(identifier, texts) == [None] * len(texts)
+    assert _said(text, texts) == [each.strip() for each in texts]
+
+
+@given(st.lists(st.text(max_size=12).map(str.strip).filter(lambda text: text.lower() not in WORDS_FOR_NOTHING)))
+def test_no_other_text_is_a_word_for_nothing(texts):
+    identifier = Column("x", "text", nullable=True, description="A number", words_for_nothing=True)
+    texts = [text.replace("\0", "") for text in texts] + ["0", "--", "(none)1", "nulls", "C-", "Nan Goldin"]
+
+    assert _said(identifier, texts) == [text or None for text in texts]
+
+
+def test_a_map_is_told_of_words_for_nothing_where_a_value_is_needed():
+    promised = feed_contract(Sent)
+
+    found = complaints_of(["N/A", "n1"], promised.columns["number"], promised, "UTC")
+
+    assert found == {"N/A": "broken: number is present"}
 
 
 WORDS = ("epoch", "infinity", "-infinity", "inf", "now", "today", "tomorrow", "yesterday", "allballs", "NaN", "null")

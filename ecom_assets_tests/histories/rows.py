@@ -61,9 +61,10 @@ class Order:
     def record(self) -> dict[str, str]:
         shipping, tax = ("2", "1") if self.version % 2 else ("1", "2")  # values that change places are a change
         spaced = "\t" if self.version % 2 else ""  # white space around a name is none of it
+        nobody = " NULL" if self.version % 2 else ""  # a word for nothing is as good as nothing
         return {
             "order_id": f"O{self.order}",
-            "customer_id": f"C{self.customer}{spaced}" if self.customer else "",
+            "customer_id": f"C{self.customer}{spaced}" if self.customer else nobody,
             "ordered_at": _when(self, 60 * self.order),
             "updated_at": moment(ARRIVALS, self.version),
             "status": "cancelled" if self.cancelled_for else "paid",
@@ -138,7 +139,7 @@ class Return:
     def record(self) -> dict[str, str]:
         return {
             "return_id": f"R{self.number}",
-            "order_id": f"O{self.order}" if self.order else "",
+            "order_id": f"O{self.order}" if self.order else "(none)",
             "product_id": f"P{self.product}",
             "customer_id": f"C{self.customer}" if self.customer else "",
             "returned_at": _when(self, 30),

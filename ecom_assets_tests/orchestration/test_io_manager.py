@@ -344,6 +344,15 @@ def test_a_day_that_cannot_be_computed_is_refused_with_the_words_of_duckdb(
     assert failed[0].metadata["broken"].value == {failed[0].description: 1}
 
 
+def test_checks_show_how_many_words_were_taken_as_missing(instance: dg.DagsterInstance, zone: Zone) -> None:
+    zone.write("receipts", BAD_DAY, "till.csv", f"receipt_id,paid_at,amount\nN/A,{BAD_DAY}T09:00:00Z,1\n".encode())
+
+    shown = [one for one in run(instance).get_asset_check_evaluations() if "words_for_nothing" in one.metadata]
+
+    assert {(one.asset_key.to_user_string(), one.partition) for one in shown} == {("silver/receipts", str(BAD_DAY))}
+    assert shown[0].metadata["words_for_nothing"].value == {"receipt_id": 1}
+
+
 def test_a_warning_names_rules_and_counts_and_shows_the_reasons_first(instance: dg.DagsterInstance, zone: Zone) -> None:
     land(zone, BAD_DAY, amount="ten")
 

@@ -8,10 +8,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from ecom_assets import catalog
 from ecom_assets.days import Window, around
+from ecom_assets.declaration import Catalog
+from ecom_assets.landing.zone import Zone
 from ecom_assets.silver.events import Events
 from ecom_assets.silver.sessions import Sessions, transform
 from ecom_assets_tests.samples import collected, rows, run, run_window, sample
+from ecom_assets_tests.warehouses import START, run_all, session_over, window
 
 VIEW, CART, CHECKOUT, PAYMENT, PURCHASE = (
     "Product Viewed",
@@ -226,3 +230,28 @@ def test_days_run_alone_or_in_windows_have_the_sessions_of_the_rule(evening, run
         assert_frame_equal(alone, whole.filter(whole["started_on"] == day))
         assert_frame_equal(alone, several.filter(several["started_on"] == day))
     Sessions.validate(whole)
+
+
+@pytest.mark.parametrize(
+    ("way", "channel"),
+    [
+        ("(direct),(none),(not set)", "direct"),
+        ("(Direct), (None) ,", "direct"),
+        ("(not set),(not set),(not set)", "direct"),
+        ("undefined,null,NaN", "direct"),
+        ("news,email,(not set)", "email"),
+        ("partner,(none),", "referral"),
+    ],
+)
+def test_a_visit_that_names_nothing_in_words_is_direct(tmp_path, way, channel):
+    tables = catalog.tables()
+    needed = {"silver.sessions", *tables.upstream("silver.sessions")}
+    session = session_over(Zone(tmp_path), tables=Catalog(tables[name] for name in tables.names if name in needed))
+    header = "event_id,occurred_at,event,anonymous_id,customer_id,device,utm_source,utm_medium,utm_campaign"
+    event = f"e1,{START}T10:00:00Z,Page Viewed,v1,undefined,n/a,{way}"
+    session.zone.write("events", START, "events.csv", f"{header}\n{event}\n".encode())
+
+    run_all(session, window(1))
+
+    found = session.con.execute("select channel, customer_id, device, utm_campaign from silver.sessions").fetchall()
+    assert found == [(channel, None, "unknown", None)]

@@ -113,6 +113,37 @@ def test_one_bad_day_fails_alone_and_blocks_what_is_made_of_it(shop):
     assert shop.rows("select day from held.kpi_daily") == [(on(1),)]
 
 
+def test_words_for_nothing_are_missing_and_counted(shop):
+    shop.land_orders(1, order(11, 1, customer=" NULL"), order(12, 1), order(11, 1, version=1, customer="(none)"))
+    shop.land_orders(2, order(21, 2, customer="-").replace("21", "n/a", 1), order(22, 2, customer="c2"))
+
+    shop.run(days(0, 2))
+
+    assert shop.rows(
+        "select order_id, customer_id from silver.orders where ordered_on > '2024-03-01' order by all"
+    ) == [
+        ("11", None),
+        ("12", None),
+        ("22", "c2"),
+    ]
+    assert shop.rows("select order_id, customer_id, reason_codes from quarantine.orders") == [
+        ("n/a", "-", ["order_id_present"])
+    ]
+    missing = f"from ledger.missing_values where table_name = 'silver.orders' and day > '{on(0)}' order by all"
+    of_day = ("silver.orders", on(1), "customer_id", 3, 2)
+    assert shop.rows(missing) == [
+        of_day,
+        ("silver.orders", on(2), "customer_id", 1, 1),
+        ("silver.orders", on(2), "order_id", 1, 1),
+    ]
+
+    shop.land_orders(2, order(21, 2), order(22, 2, customer="c2"))
+    settle(shop.session)
+
+    assert shop.rows(missing) == [of_day, ("silver.orders", on(2), "customer_id", 1, 0)]
+    assert verify(shop.session) is None
+
+
 def test_a_mended_day_brings_back_what_was_blocked(shop):
     before = shop.everything()
     shop.land_orders(1, order(11, 1, amount=5000), order(12, 1))

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 
 import narwhals as nw
 
-from ecom_assets.contract import AMOUNT_DIGITS, Column, FeedContract, Kind, Promise
+from ecom_assets.contract import AMOUNT_DIGITS, WORDS_FOR_NOTHING, Column, FeedContract, Kind, Promise
 from ecom_assets.days import Window
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine.duckdb.hashing import key_hash_of
 from ecom_assets.landing.provenance import LANDED, ORIGIN, column_list
-from ecom_assets.sql import between, connect, literal, named_between, quoted
+from ecom_assets.sql import between, connect, literal, literals, named_between, quoted
 
 _INTEGER_DIGITS = 9
 _DAYS = ("date '1000-01-01'", "date '9999-12-31'")
@@ -89,7 +89,7 @@ def _typed(column: Column, feed_zone: str) -> str:
     text = f"nullif(trim({quoted(column.name)}), '')"
     match column.kind:
         case "text":
-            return f"nullif({stripped(quoted(column.name))}, '')"
+            return text_of(column)
         case "integer":
             whole = f"regexp_full_match({text}, '[+-]?0*\\d{{1,{_INTEGER_DIGITS}}}(\\.0*)?')"
             return f"case when {whole} then try_cast(split_part({text}, '.', 1) as bigint) end"
@@ -126,14 +126,24 @@ def complaints_of(texts: Iterable[str], column: Column, promised: Promise, feed_
             f'select "as sent", {_typed(column, feed_zone)} as {name} from (values {sent}) t ("as sent", {name})'
         )
         read = nw.from_native(rows.pl())
-    is_blank = nw.col("as sent").str.strip_chars() == ""
-    rules = {f"{column.name} is {_KIND_WORDS.get(column.kind)}": is_blank | ~nw.col(column.name).is_null()}
+    rules = {}
+    if unread := _KIND_WORDS.get(column.kind):
+        is_blank = nw.col("as sent").str.strip_chars() == ""
+        rules[f"{column.name} is {unread}"] = is_blank | ~nw.col(column.name).is_null()
     rules |= {rule.complaint.sentence: rule.holds for rule in promised.hard_rules if rule.column == column.name}
     found: dict[str, str] = {}
     for complaint, holds in rules.items():
         kept = set(read.filter(holds)["as sent"].to_list())
         found |= {text: complaint for text in asked if text not in kept and text not in found}
     return found
+
+
+def text_of(column: Column) -> str:
+    """SQL: what a column says, as text, without white space around it; null where it says nothing."""
+    text = stripped(quoted(column.name))
+    if not column.words_for_nothing:
+        return f"nullif({text}, '')"
+    return f"case when lower({text}) not in ('', {literals(WORDS_FOR_NOTHING)}) then {text} end"
 
 
 def stripped(text: str) -> str:
@@ -158,7 +168,7 @@ def bronze_query(landed: str, feed: FeedContract, feed_zone: str, shop_zone: str
     happened = _typed(event, feed_zone)
     happened_on = happened if event.kind == "date" else _business_day(f"({happened})", shop_zone)
     key = key_hash_of([_spelled_alike(feed.columns[name], feed_zone) for name in feed.primary_key])
-    has_key = " and ".join(f"{stripped(quoted(name))} <> ''" for name in feed.primary_key)
+    has_key = " and ".join(f"{text_of(feed.columns[name])} is not null" for name in feed.primary_key)
     named = ", ".join(quoted(column) for column in feed.columns)
     kept = column_list(LANDED)
     last_day = "arrived_on + 1"

@@ -8,7 +8,7 @@ import duckdb
 from ecom_assets.days import Window
 from ecom_assets.declaration import Catalog, Declaration
 from ecom_assets.engine.duckdb.hashing import content_hash
-from ecom_assets.engine.duckdb.parsing import stripped
+from ecom_assets.engine.duckdb.parsing import text_of
 from ecom_assets.landing.provenance import ORIGIN, column_list
 from ecom_assets.sql import between, literal, named_between, quoted
 from ecom_assets.warehouse.ledger.records import Cause
@@ -55,8 +55,8 @@ def watched_moves(
         yield
         return
     name, table = literal(declaration.name), quoted(declaration.name)
-    referring = [column.name for column in silver.contract.references]
-    names, values = map(literal, referring), (stripped(quoted(column)) for column in referring)
+    referring = silver.contract.references
+    names, values = (literal(column.name) for column in referring), map(text_of, referring)
     refers_to = f"map([{', '.join(names)}]::varchar[], [{', '.join(values)}]::varchar[])"
     arrived, origin = between("arrived_on", window), column_list(ORIGIN)
     moves = f"select * from ledger.moves where table_name = {name}"

@@ -55,6 +55,11 @@ def files_query(warehouse: str) -> str:
     return f"from {warehouse}.ledger.files"
 
 
+def missing_values_query(warehouse: str) -> str:
+    """SQL: how many values are missing from the columns that declare words for nothing."""
+    return f"from {warehouse}.ledger.missing_values"
+
+
 def arrivals_query(warehouse: str, catalog: Catalog) -> str:
     """Returns SQL for how many rows of each bronze table arrived on a day and are read on another."""
     bronze = literals(declaration.name for declaration in catalog if declaration.is_bronze)

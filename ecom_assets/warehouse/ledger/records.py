@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 import duckdb
 
@@ -18,6 +19,13 @@ class Slice:
     read_day: dt.date
     row_count: int
     content: int
+
+
+class Missing(NamedTuple):
+    """How many rows from a feed have no value in a column, and how many of these have a word for nothing there."""
+
+    row_count: int
+    word_count: int
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,8 @@ class DayResult:
     """A few of the offending rows."""
     checked_count: int = 0
     """Rows that were judged, without superseded ones; counted for failed days too."""
+    missing: Mapping[str, "Missing"] = field(default_factory=dict)
+    """Columns that declare words for nothing, and how many rows from the feed have no value in them."""
 
 
 @dataclass(frozen=True)
@@ -198,7 +208,7 @@ def write_entries(
 ) -> None:
     """Replaces the records of these days of a table, and deletes their invalidations."""
     days = ", ".join(day_literal(entry.result.day) for entry in entries)
-    for part in ("days", "slices", "findings", "invalidations"):
+    for part in ("days", "slices", "findings", "missing_values", "invalidations"):
         con.execute(f"delete from ledger.{part} where table_name = ? and day in ({days})", [table])
     rows = row_values(
         (
@@ -238,6 +248,13 @@ def write_entries(
     )
     if found:
         con.execute(f"insert into ledger.findings values {found}")
+    missing = row_values(
+        (literal(table), day_literal(entry.result.day), literal(column), str(found.row_count), str(found.word_count))
+        for entry in entries
+        for column, found in entry.result.missing.items()
+    )
+    if missing:
+        con.execute(f"insert into ledger.missing_values values {missing}")
 
 
 def contents(con: duckdb.DuckDBPyConnection, tables: Sequence[str], calendar: Window) -> dict[tuple[str, str], str]:

@@ -51,6 +51,10 @@ MIGRATIONS = (
     "alter table ledger.moves rename column leans_on to refers_to;",
     "alter table ledger.amounts rename column told_at to recorded_at;",
     "create table ledger.plain_tables (table_name varchar, written_at timestamp);",
+    """
+    create table ledger.missing_values (
+        table_name varchar, day date, column_name varchar, row_count bigint, word_count bigint);
+    """,
 )
 """Migration n, counted from 1, makes schema version n of n - 1.
 
