@@ -104,7 +104,7 @@ class State(StrEnum):
     STORED = "stored"
     """Good and final."""
     PROVISIONAL = "provisional"
-    """Good, but days in its reach are missing or not final."""
+    """Good, but days in its reach are missing or not final, or a file that it was read from is cut off or damaged."""
     FAILED = "failed"
     """Broke its contract or could not be computed: no rows."""
     BLOCKED = "blocked"

@@ -99,7 +99,7 @@ def contract_description(declaration: Declaration) -> str:
 def expectations_description(declaration: Declaration) -> str:
     """Returns the description of the check that only warns."""
     if declaration.is_bronze:
-        return "Every record of the day's files can be read."
+        return "Every record of the day's files can be read, and every file is complete: none is cut off or damaged."
     hoped = [rule.sentence for rule in declaration.contract.soft_rules]
     hoped += ["No row is quarantined"] if declaration.from_feed else []
     return _list("Expectations; a day that misses one does not fail:", hoped)

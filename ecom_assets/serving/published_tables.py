@@ -77,8 +77,9 @@ DAYS = PublishedTable(
         (
             "state",
             "VARCHAR",
-            "stored (good and final), provisional (good, but a day in its reach is missing or not final), failed "
-            "(broke its contract) or blocked (an input has no good rows on the day)",
+            "stored (good and final), provisional (good, but a day in its reach is missing or not final, or a file "
+            "that it was read from is cut off or damaged), failed (broke its contract) or blocked (an input has no "
+            "good rows on the day)",
         ),
         ("row_count", "BIGINT", "Rows stored; 0 if the day failed or is blocked"),
         (

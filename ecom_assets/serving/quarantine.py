@@ -65,7 +65,9 @@ def bad_days(snapshot: Path) -> list[BadDays]:
                    coalesce('made without rows of ' || made_without || ', which has none on the day',
                             regexp_replace(note, ' (on|for) \d{{4}}-\d{{2}}-\d{{2}}', '')) as why,
                    list(day), case state when 'failed' then 1 when 'blocked' then 2 else 3 end as place
-            from ledger.days where state not in {GOOD} or made_without is not null group by all
+            from ledger.days
+            where state not in {GOOD} or made_without is not null
+                or (state = 'provisional' and starts_with(table_name, 'bronze.')) group by all
             order by place, table_name, min(day)""").fetchall()
     return [BadDays(table, state, why, contiguous(days)) for table, state, why, days, _ in found]
 

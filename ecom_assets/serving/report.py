@@ -187,6 +187,8 @@ class Report:
     unreconciled: Sequence[dt.date]
     figures: Sequence[Figure]
     trust: Trust
+    damaged: Sequence[tuple[str, dt.date, str]] = ()
+    """Table, arrival day and note of each day with a file that is cut off or damaged, whatever the period."""
 
 
 def _no_days() -> Mapping[str, set[dt.date]]:
@@ -229,6 +231,10 @@ def report(snapshot: Path, days: int = PERIOD_DAYS, last: dt.date | None = None)
         return Report(
             period,
             missing=[day for window in compared for day in window if _lacks_rows(known, day)],
+            damaged=con.execute(
+                "select table_name, day, note from ledger.days "
+                "where state = 'provisional' and starts_with(table_name, 'bronze.') order by all"
+            ).fetchall(),
             unreconciled=[day for day in period if any(day in known.failed[table] for table in RECONCILIATIONS)],
             figures=[_figure(con, known, measure, period) for measure in MEASURES],
             trust=_trust(con),

@@ -24,6 +24,7 @@ def render(report: Report) -> str:
     lines = [f"The shop, {report.period}", "", *_aligned(table), ""]
     if report.missing:
         lines.append(f"Some tables lack rows on: {', '.join(map(str, contiguous(report.missing)))}.")
+    lines += [f"Not complete: {table} {day}: {note}." for table, day, note in report.damaged]
     if report.unreconciled:
         lines.append(
             f"Do not reconcile on: {', '.join(map(str, contiguous(report.unreconciled)))}. For the reasons: ecom bad."

@@ -61,6 +61,7 @@ def write_bronze(store: Store, declaration: Declaration, window: Window) -> list
                 landed.query("landed", f"insert into {table.name} ({table.listed}) select {table.listed} from ({rows})")
             store.on_step("rows inserted")
         slices, unreadable = _bronze_slices(store, declaration, window)
+        damaged = _damaged_files(store, declaration, window)
         results, entries = [], []
         for day in window:
             parts = tuple(slices.get(day, ()))
@@ -68,15 +69,18 @@ def write_bronze(store: Store, declaration: Declaration, window: Window) -> list
             notes = [f"{name} replaced its earlier rows" for on, name in replaced if on == day]
             duplicates = [file for file in arrivals[day] if file.duplicate_of]
             notes += [f"{file.name} is a duplicate of {file.duplicate_of} and counts once" for file in duplicates]
+            notes += [f"{name} is cut off or damaged: {reading.LAND_WHOLE}" for name in damaged.get(day, ())]
+            warned = {"Every record can be read.": unreadable.get(day, 0)}
+            warned["Every file is complete."] = len(damaged.get(day, ()))
             row_count = sum(part.row_count for part in parts)
             result = DayResult(
                 day,
-                State.FAILED if silent else State.STORED,
+                State.FAILED if silent else State.PROVISIONAL if day in damaged else State.STORED,
                 row_count,
                 unreadable.get(day, 0),
                 "no file arrived on a day on which one is due" if silent else "; ".join(notes),
                 broken={"A file arrives on each due day.": 1} if silent else {},
-                warned={"Every record can be read.": unreadable[day]} if unreadable.get(day) else {},
+                warned={sentence: count for sentence, count in warned.items() if count},
                 checked_count=row_count,
             )
             results.append(result)
@@ -109,3 +113,15 @@ def _bronze_slices(
         slices.setdefault(arrived_on, []).append(Slice(read_on, count, content))
         unreadable[arrived_on] = unreadable.get(arrived_on, 0) + problems
     return slices, unreadable
+
+
+def _damaged_files(store: Store, declaration: Declaration, window: Window) -> dict[dt.date, list[str]]:
+    """Returns the files of each arrival day that are cut off or damaged."""
+    rows = store.con.execute(
+        f"select distinct arrived_on, source_file {stored(declaration).rows_in(window)} "
+        f"and contains(problem, {literal(reading.LAND_WHOLE)}) order by all"
+    ).fetchall()
+    damaged: dict[dt.date, list[str]] = {}
+    for arrived_on, name in rows:
+        damaged.setdefault(arrived_on, []).append(name)
+    return damaged

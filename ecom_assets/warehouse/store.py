@@ -22,6 +22,7 @@ from ecom_assets.engine.duckdb.tables import (
     read_query,
     stored_types,
 )
+from ecom_assets.landing.reading import LAND_WHOLE
 from ecom_assets.landing.zone import Zone
 from ecom_assets.sql import transaction
 from ecom_assets.warehouse.ledger.compiled import keep_compiled, take_compiled
@@ -91,6 +92,7 @@ class Store:
         settings = _settings_of_code(self.time_zone, self.calendar, self.strict)
         if declaration.is_bronze:
             settings += self.bronze_query(declaration)
+            settings += LAND_WHOLE
         elif declaration.from_feed:
             first = Window(self.calendar.first, self.calendar.first)
             settings += self.parse_query(declaration, first)

@@ -63,7 +63,7 @@ def snapshot(tmp_path: Path) -> Path:
         con.execute(f"""
             create table ledger.days as
             select unnest({TABLES}) as table_name, day::date as day, 'stored' as state, false as shows_old_rows,
-                   null::varchar as made_without
+                   null::varchar as made_without, '' as note
             from generate_series(date '2024-01-01', date '2024-01-04', interval 1 day) t (day)""")
     return path
 
@@ -233,7 +233,7 @@ def test_the_same_weekdays_a_year_before_are_compared(snapshot):
         snapshot,
         """
         insert into kpi.daily_sales (day, orders, net_sales) values ('2024-12-31', 1, 50), ('2024-12-30', 1, 5);
-        insert into ledger.days values ('kpi.daily_sales', '2024-12-31', 'stored', false, null)""",
+        insert into ledger.days values ('kpi.daily_sales', '2024-12-31', 'stored', false, null, '')""",
     )
 
     page = report(snapshot, days=1)
@@ -270,7 +270,7 @@ def test_days_of_the_period_that_do_not_reconcile_are_named(snapshot):
     change(
         snapshot,
         """
-        insert into ledger.days values
+        insert into ledger.days (table_name, day, state, shows_old_rows, made_without) values
             ('kpi.daily_reconciliation', '2024-01-02', 'failed', false, null),
             ('kpi.daily_reconciliation', '2024-01-03', 'failed', false, null),
             ('kpi.settled_reconciliation', '2024-01-03', 'blocked', false, null),
@@ -282,6 +282,21 @@ def test_days_of_the_period_that_do_not_reconcile_are_named(snapshot):
     assert page.unreconciled == [dt.date(2024, 1, 3), dt.date(2024, 1, 4)]
     assert "Do not reconcile on: 2024-01-03..2024-01-04. For the reasons: ecom bad." in render(page)
     assert report(snapshot, days=1, last=dt.date(2024, 1, 1)).unreconciled == []
+
+
+def test_a_file_that_is_cut_off_is_named(snapshot):
+    assert report(snapshot).damaged == []
+    change(
+        snapshot,
+        "insert into ledger.days values "
+        "('bronze.orders', '2024-01-02', 'provisional', false, null, 'a.csv.gz is cut off or damaged: land it whole'), "
+        "('bronze.orders', '2024-01-03', 'stored', false, null, 'b.csv replaced the rows read from it before')",
+    )
+
+    lines = render(report(snapshot, days=1)).splitlines()
+
+    assert "Not complete: bronze.orders 2024-01-02: a.csv.gz is cut off or damaged: land it whole." in lines
+    assert not any("b.csv" in line for line in lines)
 
 
 def test_the_tables_that_reconcile_are_all_looked_at():

@@ -472,6 +472,59 @@ def test_a_column_may_have_the_name_that_a_query_uses_for_a_reason(tmp_path):
         assert shop.rows("select x, reason_codes from quarantine.orders") == [("0", ["x_greater_than_or_equal_to"])]
 
 
+def test_a_cut_off_file_makes_all_days_that_it_has_rows_of_provisional_until_it_is_whole(tmp_path):
+    """Also if no row of it is quarantined for anything else, and if what it lacks is of other days."""
+    with open_shop(tmp_path) as shop:
+        lines = [order(n, n % 3) for n in range(3000)]
+        whole = shop.land_orders(2, *lines, file="orders.csv").read_bytes()
+        (shop.folder / "landing" / "orders" / str(on(2)) / "orders.csv").unlink()
+        for day in range(2):
+            shop.land_orders(day, order(9000 + day, day))
+        packed = gzip.compress(whole, mtime=0)
+        shop.session.zone.write("orders", on(2), "orders.csv.gz", packed[: len(packed) * 2 // 3])
+        settle(shop.session)
+
+        assert 0 < len(shop.orders()) < 3002
+        for table in ("silver.orders", "gold.sales", "kpi.daily"):
+            assert shop.states(table) == [State.PROVISIONAL] * 3
+        assert shop.states("bronze.orders") == [STORED, STORED, State.PROVISIONAL]
+        [(note,)] = shop.rows(
+            "select note from ledger.days where state = 'provisional' and table_name = 'bronze.orders'"
+        )
+        assert note == "orders.csv.gz is cut off or damaged: land the whole file"
+        assert verify(shop.session) is None
+
+        shop.session.zone.write("orders", on(2), "orders.csv.gz", packed)
+        settle(shop.session)
+
+        assert len(shop.orders()) == 3002
+        for table in ("bronze.orders", "silver.orders", "gold.sales", "kpi.daily"):
+            assert shop.states(table) == [STORED] * 3
+        assert verify(shop.session) is None
+
+
+@pytest.mark.parametrize(
+    ("end", "is_cut"),
+    [
+        ('8,"c', True),
+        ('8,"c\n', True),
+        ("8,", True),
+        ("8,,,,,,,\n", False),
+        ('8,"c\n' + order(9, 0) + "\n", False),
+        ("", False),
+    ],
+)
+def test_a_text_that_ends_in_a_record_makes_its_day_provisional(tmp_path, end, is_cut):
+    with open_shop(tmp_path) as shop:
+        path = shop.land_orders(0, *(order(n, 0) for n in range(5)))
+        shop.session.zone.write("orders", on(0), "orders.csv", path.read_bytes() + end.encode())
+        [result] = shop.run(days(0))["bronze.orders"]
+
+        assert result.state is (State.PROVISIONAL if is_cut else STORED)
+        assert ("Every file is complete." in result.warned) is is_cut
+        assert shop.states("silver.orders") == [result.state]
+
+
 def test_orders_that_waited_under_other_words_are_let_in(shop):
     """Programs know a reason by its code."""
     shop.land_orders(0, order(50, 0, customer="late"), file="more.csv")
@@ -764,7 +817,7 @@ def test_a_truncated_file_is_read_as_far_as_it_goes_and_said(shop):
     result = shop.run(days(1), "bronze.orders")["bronze.orders"][0]
 
     assert result.bad_count == 1
-    assert result.warned == {"Every record can be read.": 1}
+    assert result.warned == {"Every record can be read.": 1, "Every file is complete.": 1}
 
 
 def test_a_repair_that_changes_no_number_stops_there(shop):

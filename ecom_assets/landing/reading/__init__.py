@@ -17,6 +17,7 @@ from ecom_assets.landing.reading.lines import csv_rows, read_lines
 from ecom_assets.landing.reading.parquet import parquet_rows, parquet_shape, sound_and_damaged
 from ecom_assets.landing.reading.quick import Stream
 from ecom_assets.landing.reading.records import (
+    LAND_WHOLE,
     OURS,
     PROBLEM,
     RAW,
@@ -28,7 +29,7 @@ from ecom_assets.landing.reading.records import (
 from ecom_assets.landing.reading.statements import Parquet, json_shape
 from ecom_assets.landing.zone import PARQUET, LandedFile, kind_of
 
-__all__ = ["PROBLEM", "RAW", "RECORD_LIMIT", "Dialect", "header", "read"]
+__all__ = ["LAND_WHOLE", "PROBLEM", "RAW", "RECORD_LIMIT", "Dialect", "header", "read"]
 
 
 def read(

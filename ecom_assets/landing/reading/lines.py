@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from ecom_assets.landing.reading.records import OURS, RAW_LIMIT, RECORD_LIMIT, Record, Unreadable
+from ecom_assets.landing.reading.records import LAND_WHOLE, OURS, RAW_LIMIT, RECORD_LIMIT, Record, Unreadable
 
 UNPACKED_LIMIT, UNPACKED_RATIO = 64 << 20, 250
 """A gzip file is read up to this many bytes and this many times its size. Exports reach a tenth of that."""
@@ -69,11 +69,11 @@ def _chunks(path: Path, encoding: str) -> Iterator[bytes]:
                     room -= len(piece)
                     if room < 0 and isinstance(stream, gzip.GzipFile):
                         raise Unreadable(
-                            f"the gzip file unpacks to more than {UNPACKED_RATIO} times its size; land it in parts"
+                            f"the gzip file unpacks to more than {UNPACKED_RATIO} times its size; {LAND_WHOLE} in parts"
                         )
                     yield piece
             except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-                raise Unreadable(f"the gzip file is cut off or damaged here ({error}); land the whole file") from error
+                raise Unreadable(f"the gzip file is cut off or damaged here ({error}); {LAND_WHOLE}") from error
 
         parts = pieces()
         first = next(parts, b"")
@@ -90,7 +90,7 @@ def _chunks(path: Path, encoding: str) -> Iterator[bytes]:
                     yield decoder.decode(part).encode(errors="surrogatepass")
                 yield decoder.decode(b"", final=True).encode(errors="surrogatepass")
             except UnicodeError as error:
-                raise Unreadable(f"the {encoding} text breaks off here ({error}); land the whole file") from error
+                raise Unreadable(f"the {encoding} text breaks off here ({error}); {LAND_WHOLE}") from error
         else:
             yield first.removeprefix(BOM_UTF8)
             yield from parts
@@ -122,7 +122,12 @@ def decoded(content: bytes) -> str:
 
 
 def unreadable_record(line: Line, content: bytes, reason: str) -> Record:
-    """Returns an unreadable record that starts on the line, with the reason."""
+    """Returns an unreadable record that starts on the line, with the reason.
+
+    Only the last line of a file can have no line end: if it cannot be read, the file is cut off in it.
+    """
+    if not content.endswith((b"\n", b"\r")) and len(content) < RECORD_LIMIT and LAND_WHOLE not in reason:
+        reason += f". The file ends in this line; if it is cut off, {LAND_WHOLE}"
     text = content[:RAW_LIMIT].decode(errors="backslashreplace").rstrip("\r\n").replace("\0", "\\x00")
     more = f" … ({len(content)} bytes)" if len(content) > RAW_LIMIT else ""
     return Record((), problem=f"line {line.number}: {reason}", raw=text + more)
@@ -178,7 +183,9 @@ def csv_rows(lines: Iterator[Line], delimiter: str) -> Iterator[tuple[Line, byte
                 if not following or following.problem or len(content) + len(following.content) > RECORD_LIMIT:
                     waiting.extendleft(reversed(taken))
                     content = line.content
-                    raise Unreadable("a quote is opened and never closed; close it and land the file again")
+                    is_last = not following and not taken
+                    advice = f"before the file ends; {LAND_WHOLE}" if is_last else "; close it and land the file again"
+                    raise Unreadable(f"a quote is opened and never closed{' ' if is_last else ''}{advice}")
                 content += following.content
                 if b'"' in following.content:
                     fields = csv_fields(decoded(content).rstrip("\r\n"), delimiter)

@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ecom_assets.landing.reading.records import BATCH_ROWS, PROBLEM, Record, column_labels, no_known_column
+from ecom_assets.landing.reading.records import BATCH_ROWS, LAND_WHOLE, PROBLEM, Record, column_labels, no_known_column
 from ecom_assets.landing.reading.statements import Parquet, exact_path, open_parser, statement
 from ecom_assets.landing.zone import LandedFile
 from ecom_assets.sql import identifier, literal
@@ -69,7 +69,7 @@ def _decodes(parser: duckdb.DuckDBPyConnection, paths: Sequence[Path], limit: in
 
 def parquet_records(file: LandedFile, columns: Sequence[str]) -> Iterator[Record]:
     """Yields the rows before the damage and one unreadable record for the rest; all rows if there is no damage."""
-    problem = "the Parquet file is damaged; land it again"
+    problem = f"the Parquet file is damaged; {LAND_WHOLE}"
     shape = parquet_shape(file.path, columns)
     if shape is None:
         with suppress(OSError, pa.ArrowException):
@@ -86,7 +86,7 @@ def parquet_records(file: LandedFile, columns: Sequence[str]) -> Iterator[Record
                     yield Record(values, unknown, noted, raw)
         if rows == there:
             return
-        problem = f"the Parquet file is damaged after {rows} rows; land it again"
+        problem = f"the Parquet file is damaged after {rows} rows; {LAND_WHOLE}"
     yield Record((), problem=problem, raw=f"{file.name} ({file.size} bytes)")
 
 

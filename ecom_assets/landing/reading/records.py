@@ -10,6 +10,9 @@ from ecom_assets.landing.provenance import LANDED, SOURCE_FILE
 RECORD_LIMIT = 1 << 20
 """Maximum bytes of a record; a longer one is quarantined."""
 
+LAND_WHOLE = "land the whole file"
+"""What the problem of a file that is cut off or damaged advises, and no other problem: it tells them apart."""
+
 PROBLEM, RAW = "_problem", "_raw"
 """Columns of a landed Parquet file that carry a record which could not be read upstream."""
 

@@ -52,6 +52,11 @@ def _content(reads: Sequence[Sequence[str]], calendar: Window, near: Window | No
                      (hash(table_name, day, read_day, row_count, content) >> 8)::hugeint as h, 0 as present, 0 as open
               from ledger.slices where table_name in (select input from reads) and {known}{read_near}
               union all
+              select table_name, read_day, (hash(table_name, day, read_day, state) >> 8)::hugeint, 0, 1
+              from ledger.slices join ledger.days using (table_name, day)
+              where state = 'provisional' and read_day <> day
+                and table_name in (select input from reads) and {known}{read_near}
+              union all
               select table_name, day, (hash(table_name, day, state) >> 8)::hugeint, 1, (state = 'provisional')::int
               from ledger.days
               where state in {GOOD} and table_name in (select input from reads) and {known}{stands_near})
