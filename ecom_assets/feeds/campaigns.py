@@ -8,7 +8,7 @@ class Campaigns(Feed, primary_key=("campaign_id", "updated_at"), event_column="u
 
     campaign_id: str = key("Campaign number issued by the advertiser")
     name: str = column("Name as in links, their utm_campaign", words_for_nothing=True)
-    channel: str = column("Marketing channel, named as in sessions: paid search, social, email, …")
+    channel: str = column("Marketing channel, named as in sessions: paid search, paid social, email, …")
     objective: str = column("Objective: awareness, acquisition, sales, retention, …", nullable=True)
     starts_on: Date = column("First day")
     ends_on: Date = column("Last day; null if no end is set", nullable=True)

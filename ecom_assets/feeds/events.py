@@ -21,7 +21,7 @@ class Events(Feed, primary_key="event_id", event_column="occurred_at"):
     event_id: str = key("Number of the event")
     occurred_at: Timestamp = column("When it happened")
     event: str = column("Name of the event", isin=EVENT_NAMES)
-    anonymous_id: str = column("The visitor's device", words_for_nothing=True)
+    anonymous_id: str = column("The visitor's device; null if unknown", nullable=True, words_for_nothing=True)
     customer_id: str = column("Customer, once known", nullable=True, words_for_nothing=True)
     product_id: str = column("Product that it is about", nullable=True, words_for_nothing=True)
     order_id: str = column("Order that it completes", nullable=True, words_for_nothing=True)

@@ -20,7 +20,7 @@ class DimCampaignVersions(Table, primary_key="campaign_key", partition_column="e
     effective_from: Timestamp = column("Start of validity")
     effective_on: Date = column("Business day on which validity starts")
     name: str = column("Name as in links, their utm_campaign")
-    channel: str = column("Marketing channel: paid search, social, email, …")
+    channel: str = column("Marketing channel: paid search, paid social, email, …")
     objective: str = column("Objective", nullable=True)
     starts_on: Date = column("First day")
     ends_on: Date = column("Last day; null if no end is set", nullable=True)

@@ -13,8 +13,8 @@ class FactCarts(Table, primary_key=("cart_id", "created_on"), partition_column="
 
     A cart to which nothing is added for a whole business day counts as a new one when something is added again.
     A completed order that does not name its cart buys the one to which the visitor last added a product. Carts of bots
-    do not count. A day is provisional until the two days after it are over: when clocks go forward, 24 hours reach past
-    the next day.
+    do not count, nor do additions by events without a device. A day is provisional until the two days after it are
+    over: when clocks go forward, 24 hours reach past the next day.
     """
 
     cart_id: str = key("Number of the cart")
@@ -43,6 +43,11 @@ class FactCarts(Table, primary_key=("cart_id", "created_on"), partition_column="
 ADDED, COMPLETED = "Product Added", "Order Completed"
 
 
+def is_addition() -> nw.Expr:
+    """Whether an event of a known device adds a product to a known cart."""
+    return (nw.col("event") == ADDED) & ~nw.col("cart_id").is_null() & ~nw.col("anonymous_id").is_null()
+
+
 def bought(events: nw.LazyFrame) -> nw.LazyFrame:
     """Returns the completed orders, each with the cart that it names, or else the visitor's last cart.
 
@@ -56,7 +61,7 @@ def bought(events: nw.LazyFrame) -> nw.LazyFrame:
     }
     in_order = ["occurred_at", "is_completion", "event_id"]
     return (
-        events.filter(is_completion | ((c("event") == ADDED) & ~c("cart_id").is_null()))
+        events.filter(is_completion | is_addition())
         .with_columns(is_completion=is_completion)
         .with_columns(**{name: last.over("anonymous_id", order_by=in_order) for name, last in visitor_last.items()})
         .filter(c("is_completion"))
@@ -70,7 +75,7 @@ def bought(events: nw.LazyFrame) -> nw.LazyFrame:
 
 def transform(silver_events: nw.LazyFrame, silver_sessions: nw.LazyFrame) -> nw.LazyFrame:
     c = nw.col
-    added = silver_events.filter(c("event") == ADDED, ~c("cart_id").is_null())
+    added = silver_events.filter(is_addition())
     in_use_since_yesterday = added.select("cart_id", occurred_on=days_later(c("occurred_on"), 1))
     created = (
         added.join(in_use_since_yesterday, on=["cart_id", "occurred_on"], how="anti")

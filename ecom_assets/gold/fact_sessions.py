@@ -15,7 +15,7 @@ class FactSessions(Table, primary_key="session_id", partition_column="started_on
     duration_seconds: int = column("Whole seconds from its first event to its last", ge=0, lt=86_400)
     anonymous_id: str = column("The visitor's device")
     customer_id: str = column("Last customer known in the session", nullable=True)
-    channel: str = column("Marketing channel: direct, organic, paid search, social, email, affiliate or referral")
+    channel: str = column("Marketing channel, as in `silver.sessions`")
     utm_source: str = column("Source of the visit", nullable=True)
     utm_medium: str = column("Medium: kind of link", nullable=True)
     utm_campaign: str = column("Campaign that brought the visit", nullable=True)

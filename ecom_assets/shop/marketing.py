@@ -52,7 +52,7 @@ _LIFTS, _CLICK_COSTS, _CLICK_RATES = (np.array([source[part] for source in SOURC
 EVERGREEN = [place for place, source in enumerate(SOURCES) if source.campaign not in (None, CAMPAIGN)]
 YEARLY = [place for place, source in enumerate(SOURCES) if source.campaign == CAMPAIGN]
 CAMPAIGN_NAMES = pool([str(SOURCES[place].campaign) for place in EVERGREEN + YEARLY])
-CHANNELS = pool(["paid search", "paid search", "social", "social", "email", "email", "social"])
+CHANNELS = pool(["paid search", "paid shopping", "paid social", "paid social", "email", "email", "paid social"])
 OBJECTIVES = pool(["awareness", "sales", "acquisition", "retention", "retention", "sales", "sales"])
 DAILY_BUDGETS = np.array([16_000, 22_000, 25_000, 15_000, 2_500, 7_000, 50_000])
 PREPARED = 14

@@ -10,8 +10,8 @@ SESSION = [VISITOR, "active_since", "day_number"]
 
 
 def by_people(events: nw.LazyFrame) -> nw.LazyFrame:
-    """Returns the events whose user agent is not a bot's."""
-    return events.filter(~nw.col("user_agent").str.contains(BOT).fill_null(value=False))
+    """Returns the events that have a device, and whose user agent is not a bot's."""
+    return events.filter(~nw.col(VISITOR).is_null(), ~nw.col("user_agent").str.contains(BOT).fill_null(value=False))
 
 
 def with_session(events: nw.LazyFrame) -> nw.LazyFrame:

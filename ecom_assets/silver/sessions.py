@@ -19,7 +19,8 @@ class Sessions(Table, primary_key="session_id", partition_column="started_on"):
     A session may cross midnight and belongs to the business day on which it starts. It is cut every
     24 hours after its start, and at midnight if it has been active for more than 22 hours of that
     day. The start of a session therefore depends only on events of its day and of the two adjacent
-    days. Events whose user agent contains bot, crawl or spider, in any case, do not count.
+    days. Events whose user agent contains bot, crawl or spider, in any case, do not count,
+    nor do events without a device.
     """
 
     session_id: str = key("Device and start of the session")
@@ -29,7 +30,7 @@ class Sessions(Table, primary_key="session_id", partition_column="started_on"):
     ended_at: Timestamp = column("When its last event happened")
     started_on: Date = column("Business day on which it starts")
     channel: str = column(
-        "Marketing channel, by its source and medium: direct without source and medium, referral if no other fits",
+        "Marketing channel, by source, medium and campaign: the default channel group of Google Analytics 4",
         isin=CHANNELS,
     )
     utm_source: str = column(

@@ -51,9 +51,9 @@ def test_sessions_that_no_order_has_followed_yet_are_a_journey_without_conversio
     sessions = [
         session("1", "2024-03-10 11:00"),
         session("2", "2024-03-10 13:00", "email"),
-        session("3", "2024-03-09 10:00", "social", customer_id="D"),
-        session("4", "2024-03-09 10:00", "social", customer_id=None),
-        session("too early", "2024-02-09 10:00", "social", customer_id="D"),
+        session("3", "2024-03-09 10:00", "paid social", customer_id="D"),
+        session("4", "2024-03-09 10:00", "paid social", customer_id=None),
+        session("too early", "2024-02-09 10:00", "paid social", customer_id="D"),
     ]
 
     made = steps([touch(1, "unknown")], sessions)
@@ -61,8 +61,8 @@ def test_sessions_that_no_order_has_followed_yet_are_a_journey_without_conversio
     assert rows(made, *STEPS) == [
         ("email", "email", "no conversion", 1),
         ("email", "start", "email", 1),
-        ("social", "social", "no conversion", 1),
-        ("social", "start", "social", 1),
+        ("paid social", "paid social", "no conversion", 1),
+        ("paid social", "start", "paid social", 1),
     ]
 
 

@@ -103,3 +103,19 @@ def test_an_order_does_not_buy_a_cart_made_by_another_after_its_visitor_left_the
     made = run(transform, events, sample(Sessions, SESSION))
 
     assert rows(made, "created_on", "is_purchased") == [(DAY, False)]
+
+
+def test_an_event_without_a_device_buys_only_the_cart_that_it_names_and_creates_none():
+    unknown = {"anonymous_id": None}
+    events = sample(
+        Events,
+        event(1, "2024-01-01 09:10", cart_id="named"),
+        event(2, "2024-01-01 09:20", cart_id="last"),
+        event(3, "2024-01-01 09:30", cart_id="of nobody", **unknown),
+        event(4, "2024-01-01 09:40", "Order Completed", cart_id="named", **unknown),
+        event(5, "2024-01-01 09:50", "Order Completed", cart_id=None, **unknown),
+    )
+
+    made = run(transform, events, sample(Sessions, SESSION))
+
+    assert rows(made, "cart_id", "is_purchased") == [("last", False), ("named", True)]

@@ -69,17 +69,17 @@ def test_a_session_leads_to_each_order_after_it():
 
 def test_a_guest_is_known_by_the_session_that_completed_the_order():
     sessions = [
-        session("1", f"{DAY} 11:00", customer_id=None, channel="social"),
+        session("1", f"{DAY} 11:00", customer_id=None, channel="paid social"),
         session("2", f"{DAY} 10:00", customer_id=None),
     ]
 
     made = touched([sale("O", customer_id=None)], sessions, completed=[("1", "O")])
 
-    assert rows(made, "session_id", "channel") == [("1", "social")]
+    assert rows(made, "session_id", "channel") == [("1", "paid social")]
 
 
 def test_a_session_that_completed_two_orders_leads_to_both():
-    guest = session("1", f"{DAY} 11:00", customer_id=None, channel="social")
+    guest = session("1", f"{DAY} 11:00", customer_id=None, channel="paid social")
 
     made = touched([sale("A", customer_id=None), sale("B")], [guest], completed=[("1", "A"), ("1", "B")])
 

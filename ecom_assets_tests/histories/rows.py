@@ -294,7 +294,7 @@ class Campaign:
         return {
             "campaign_id": f"A{self.campaign}",
             "name": self.name,
-            "channel": "social",
+            "channel": "paid social",
             "starts_on": moment(0)[:10],
             "daily_budget": "-1" if self.fault == "rule" else "10",
             "updated_at": _when(self),

@@ -53,17 +53,17 @@ def revenue(made, model):
     }
 
 
-PATH = ["social", "organic", "email", "direct"]
+PATH = ["paid social", "organic search", "email", "direct"]
 
 
 @pytest.mark.parametrize(
     ("model", "shares"),
     [
-        ("first", {"social": "100"}),
+        ("first", {"paid social": "100"}),
         ("last", {"direct": "100"}),
         ("last_non_direct", {"email": "100"}),
-        ("linear", {"social": "25", "organic": "25", "email": "25", "direct": "25"}),
-        ("position_based", {"social": "40", "organic": "10", "email": "10", "direct": "40"}),
+        ("linear", {"paid social": "25", "organic search": "25", "email": "25", "direct": "25"}),
+        ("position_based", {"paid social": "40", "organic search": "10", "email": "10", "direct": "40"}),
     ],
 )
 def test_four_touchpoints_share_as_the_rule_says(model, shares):
@@ -75,7 +75,7 @@ def test_four_touchpoints_share_as_the_rule_says(model, shares):
     [
         (["email"], {"email": 100}),
         (["email", "direct"], {"email": 50, "direct": 50}),
-        (["email", "social", "direct"], {"email": 40, "social": 20, "direct": 40}),
+        (["email", "paid social", "direct"], {"email": 40, "paid social": 20, "direct": 40}),
     ],
 )
 def test_up_to_three_touchpoints_share_by_their_position(path, shares):
@@ -85,9 +85,9 @@ def test_up_to_three_touchpoints_share_by_their_position(path, shares):
 def test_each_week_before_the_order_halves_the_weight():
     moments = [f"{day} 12:00" for day in ("2024-02-25", "2024-03-03", "2024-03-10")]
 
-    made = attributed(touchpoints("social", "email", "direct", revenue="70", moments=moments))
+    made = attributed(touchpoints("paid social", "email", "direct", revenue="70", moments=moments))
 
-    assert revenue(made, "time_decay") == {"social": 10, "email": 20, "direct": 40}
+    assert revenue(made, "time_decay") == {"paid social": 10, "email": 20, "direct": 40}
 
 
 JOURNEYS = [["paid search"], ["paid search"], ["email"], ["paid search", "email"]]
@@ -106,26 +106,29 @@ def test_shapley_credits_of_all_orders_sum_to_the_shapley_values():
 
 def test_a_channel_does_not_gain_by_coming_twice():
     made = attributed(
-        touchpoints("email", "email", "social", revenue="3"), [weight("email", 0.4), weight("social", 0.2)]
+        touchpoints("email", "email", "paid social", revenue="3"), [weight("email", 0.4), weight("paid social", 0.2)]
     )
 
-    assert revenue(made, "markov") == {"email": 2, "social": 1}
+    assert revenue(made, "markov") == {"email": 2, "paid social": 1}
 
 
 def test_the_weights_of_the_last_sunday_count():
-    weights = [weight("email", 0.9), weight("social", 0.1), weight("email", 0.1, week_end="2024-03-03")]
+    weights = [weight("email", 0.9), weight("paid social", 0.1), weight("email", 0.1, week_end="2024-03-03")]
 
-    assert revenue(attributed(touchpoints("email", "social"), weights), "markov") == {"email": 90, "social": 10}
+    assert revenue(attributed(touchpoints("email", "paid social"), weights), "markov") == {
+        "email": 90,
+        "paid social": 10,
+    }
 
 
 @pytest.mark.parametrize("model", ["markov", "shapley"])
 def test_without_weights_channels_share_equally_however_many_campaigns_they_have(model):
-    first, second, social = touchpoints("email", "email", "social", revenue="6")
+    first, second, social = touchpoints("email", "email", "paid social", revenue="6")
 
     made = attributed([{**first, "campaign": "a"}, {**second, "campaign": "b"}, social])
 
     shares = [row[1:] for row in rows(made, "model", "channel", "campaign", "revenue") if row[0] == model]
-    assert shares == [("email", "a", Decimal("1.5")), ("email", "b", Decimal("1.5")), ("social", "none", 3)]
+    assert shares == [("email", "a", Decimal("1.5")), ("email", "b", Decimal("1.5")), ("paid social", "none", 3)]
 
 
 def test_only_direct_visits_and_unknown_ones_keep_their_order_in_every_model():
@@ -148,7 +151,7 @@ def test_orders_of_new_customers_are_counted_apart():
     assert linear == [("direct", half, half, Decimal(50)), ("email", 1 + half, half, Decimal(50))]
 
 
-channels = st.sampled_from(["direct", "email", "social"])
+channels = st.sampled_from(["direct", "email", "paid social"])
 paths = st.lists(
     st.tuples(st.lists(channels, min_size=1, max_size=6), st.integers(-999, 99_999)),
     min_size=1,
@@ -165,7 +168,7 @@ def test_the_credits_of_each_order_sum_to_it_in_every_model(given_paths):
         for number, (path, cents) in enumerate(given_paths)
     ]
     touched = sample(FactTouchpoints, *(touch for order in orders for touch in order))
-    effect = nw.when(nw.col("channel") != "social").then(1 / 3)
+    effect = nw.when(nw.col("channel") != "paid social").then(1 / 3)
 
     made = collected(run(credits, touched.with_columns(removal_effect=effect)))
 

@@ -435,7 +435,11 @@ def test_what_is_spent_brings_the_visits_that_carry_the_campaigns_name(about: Fr
     brought = (
         visits(about, "utm_medium", "utm_campaign")
         .filter(pl.col("utm_campaign").is_not_null())
-        .with_columns(channel=pl.col("utm_medium").replace({"cpc": "paid search", "paid_social": "social"}))
+        .with_columns(
+            channel=pl.when(pl.col("utm_campaign") == "shopping")
+            .then(pl.lit("paid shopping"))
+            .otherwise(pl.col("utm_medium").replace({"cpc": "paid search", "paid_social": "paid social"}))
+        )
         .group_by("channel", "utm_campaign", day=pl.col("first").dt.date())
         .len("visits")
     )

@@ -11,7 +11,13 @@ PURCHASE = "Order Completed"
 
 
 def event(moment, number, **facts):
-    return {"event_id": f"{number:05}", "occurred_at": moment, "occurred_on": moment[:10], **facts}
+    return {
+        "event_id": f"{number:05}",
+        "occurred_at": moment,
+        "occurred_on": moment[:10],
+        "anonymous_id": "a",
+        **facts,
+    }
 
 
 def test_a_session_has_each_order_that_was_completed_in_it_once():

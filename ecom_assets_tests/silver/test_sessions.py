@@ -31,7 +31,13 @@ def visit(*events):
     return sample(
         Events,
         *(
-            {"event_id": f"{number:05}", "occurred_at": moment, "occurred_on": moment[:10], **facts}
+            {
+                "event_id": f"{number:05}",
+                "occurred_at": moment,
+                "occurred_on": moment[:10],
+                "anonymous_id": "a",
+                **facts,
+            }
             for number, (moment, facts) in enumerate(events)
         ),
     )
@@ -105,16 +111,55 @@ def test_bots_have_no_sessions():
     assert rows(run(transform, events), "session_id") == []
 
 
+def test_events_without_a_device_are_no_session():
+    events = visit(
+        ("2024-01-01 10:00:00", {"anonymous_id": None}),
+        ("2024-01-01 10:01:00", {"anonymous_id": "a"}),
+        ("2024-01-01 10:02:00", {"anonymous_id": None}),
+    )
+
+    assert rows(run(transform, events), "anonymous_id", "event_count") == [("a", 1)]
+
+
+def test_the_campaign_tells_shopping_and_cross_network_ads():
+    def of(campaign, medium):
+        by = {"utm_source": "google", "utm_medium": medium, "utm_campaign": campaign}
+        return rows(run(transform, visit(("2024-01-01 10:00:00", by))), "channel")
+
+    assert of("summer-shopping", "cpc") == ["paid shopping"]
+    assert of("e-shop", "ppc") == ["paid shopping"]
+    assert of("workshop", "cpc") == ["paid search"]
+    assert of("cross-network-1", "cpc") == ["cross-network"]
+    assert of("brand", "cpc") == ["paid search"]
+
+
 def test_the_first_event_says_which_channel_brought_the_visit():
     brought = [
         (None, None, "direct"),
-        ("google", "organic", "organic"),
+        ("direct", None, "direct"),
+        ("google", "organic", "organic search"),
+        ("www.bing.com", "referral", "organic search"),
         ("google", "cpc", "paid search"),
-        ("facebook", "paid_social", "social"),
+        ("unheard-of", "paid-search", "paid search"),
+        ("unheard-of", "cpc", "paid other"),
+        ("facebook", "paid_social", "paid social"),
+        ("facebook_ads", "cpc", "paid social"),
+        ("unheard-of", "paid-social", "paid social"),
+        ("m.facebook.com", "referral", "organic social"),
+        ("instagram", None, "organic social"),
+        ("club", "social", "organic social"),
+        ("youtube", "cpm", "paid video"),
+        ("dsp", "cpm", "display"),
+        ("a-blog", "banner", "display"),
         ("spring", "newsletter", "email"),
-        ("partner", "affiliate", "affiliate"),
+        ("spring", "e-mail", "email"),
+        ("partner", "affiliate", "affiliates"),
+        ("shop", "sms", "sms"),
+        ("shop", "web-push", "mobile push"),
+        ("podcast", "audio", "audio"),
         ("a-blog", None, "referral"),
-        ("a-blog", "banner", "referral"),
+        ("a-blog", "referral", "referral"),
+        ("a-blog", "sticker", "unassigned"),
     ]
     events = []
     for device, (source, medium, _) in enumerate(brought):
