@@ -89,7 +89,8 @@ def contract_description(declaration: Declaration) -> str:
         )
         return _list(head, asked) + (
             f"\n\nOf accepted rows with the same {keys}, the latest counts. A quarantined row no longer counts in the "
-            f"share once a later row with its {keys} is accepted. {outcome}"
+            f"share once a later row with its {keys} is accepted. Rows without a usable event day do not count "
+            f"against a day with good rows. {outcome}"
         )
     asked += [f"The key is unique: {keys}"] if keys else []
     asked += [f"The day's amounts are those of {declaration.conserved_from}"] if declaration.conserved else []

@@ -9,10 +9,10 @@ from ecom_assets.days import State, Window
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine.compiling import judged
 from ecom_assets.engine.duckdb.hashing import content_hash
-from ecom_assets.engine.duckdb.parsing import reason_sql, stripped, text_of
+from ecom_assets.engine.duckdb.parsing import reason_sql, stripped, text_of, useless_day_codes
 from ecom_assets.engine.duckdb.tables import REASONS_TYPE, quarantine, stored, superseded
 from ecom_assets.landing.provenance import ORIGIN, REASON_CODES, REASONS, column_list
-from ecom_assets.sql import among, between, literal, named_between, quoted
+from ecom_assets.sql import among, between, literal, literals, named_between, quoted
 from ecom_assets.warehouse.ledger.records import DayResult, Missing, Slice, rows_by_read_day
 from ecom_assets.warehouse.ledger.staleness import expectations
 from ecom_assets.warehouse.outcome import SAMPLE_ROWS, conclude, counted, entry_of, gate, good_state
@@ -72,7 +72,7 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
     con.execute(f"""
         create or replace temp table staged as
         select *, hash({table.key}) as key, {content_hash(declaration)} as content, null::{REASONS_TYPE} as waits_for,
-               false as is_superseded
+               false as is_superseded, true as counts_in_share
         from (select {typed}{soft},
                      case when problems is not null then problems
                           when {some} then list_filter([{listed}], lambda x: x is not null) end as reasons
@@ -108,6 +108,22 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
             from ranked window one as (partition by {table.key}))
         where place > winning_place""")
     con.execute("update staged set is_superseded = true, reasons = null where rowid in (select staged_row from losers)")
+    if not store.strict:
+        _leave_out_undated(store, declaration)
+
+
+def _leave_out_undated(store: Store, declaration: Declaration) -> None:
+    """Leave rows without a usable event day out of the share of their arrival day.
+
+    A row whose day cannot be read may be of that day: it counts if no row of the day is good.
+    """
+    day, feed = stored(declaration).day, declaration.feed_contract
+    no_day, *other_days = useless_day_codes(feed.columns[feed.event_column])
+    store.con.execute(f"""
+        update staged set counts_in_share = false
+        where list_has_any({_CODES}, [{literals(other_days)}])
+            or (list_contains({_CODES}, {literal(no_day)})
+                and {day} in (select {day} from staged where reasons is null and not is_superseded))""")
 
 
 def _rank(declaration: Declaration) -> str:
@@ -123,12 +139,12 @@ def _corrected(store: Store, declaration: Declaration) -> dict[dt.date, int]:
     return dict(
         store.con.execute(f"""
             with ranked as (
-                select {table.day} as on_day, reasons, is_superseded, {table.key},
+                select {table.day} as on_day, reasons, is_superseded, counts_in_share, {table.key},
                        {_rank(declaration)} as place
                 from staged where key in (select key from staged where reasons is not null)),
             corrected as (
                 select on_day from ranked
-                qualify reasons is not null
+                qualify reasons is not null and counts_in_share
                     and place > min(place) filter (reasons is null and not is_superseded)
                         over (partition by {table.key}))
             select on_day, count(*) from corrected group by all""").fetchall()
@@ -144,7 +160,8 @@ def _judge_days(
     counts = {
         on: rest
         for on, *rest in con.execute(
-            f"select {day}, count(*), count(reasons), count(*) filter (is_superseded)"
+            f"select {day}, count(*), count(reasons), count(*) filter (is_superseded), "
+            "count(*) filter (not counts_in_share)"
             f"{counted(promise.soft_rules, 'warned')} from staged group by all"
         ).fetchall()
     }
@@ -157,15 +174,19 @@ def _judge_days(
     samples = _staged_samples(store, declaration)
     missing = _missing_values(store, declaration, window)
     limits = store.limits(declaration)
-    may_fail = any(limits.are_exceeded(bad, rows - superseded) for rows, bad, superseded, *_ in counts.values())
+    may_fail = any(
+        limits.are_exceeded(bad - apart, rows - superseded - apart)
+        for rows, bad, superseded, apart, *_ in counts.values()
+    )
     corrected = _corrected(store, declaration) if may_fail else {}
     results = []
     for on in window:
-        rows, bad, superseded, *warned = counts.get(on, (0, 0, 0, *(0 for _ in promise.soft_rules)))
+        rows, bad, superseded, apart, *warned = counts.get(on, (0, 0, 0, 0, *(0 for _ in promise.soft_rules)))
         if on in closed:
             results.append(DayResult(on, State.BLOCKED, note=closed[on]))
             continue
-        left, of = bad - corrected.get(on, 0), rows - superseded - corrected.get(on, 0)
+        apart += corrected.get(on, 0)
+        left, of = bad - apart, rows - superseded - apart
         failed = limits.are_exceeded(left, of)
         allowed = f"{limits.max_bad_share:.1%}"
         note = f"{left} of {of} rows are quarantined, more than the allowed {allowed}" if failed else ""

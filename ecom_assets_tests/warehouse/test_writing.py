@@ -370,6 +370,53 @@ def test_one_bad_row_fails_a_strict_day_whatever_its_feed_sets(tmp_path):
         assert shop.run(days(0))["silver.orders"][0].state is FAILED
 
 
+UNREADABLE, EARLY, LATE = "some day", "1999-01-01T12:00:00Z", "2024-03-20T12:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("good", "undated", "strict", "state"),
+    [
+        (1, [UNREADABLE, EARLY, LATE], False, STORED),
+        (1, [UNREADABLE, EARLY, LATE], True, FAILED),
+        (0, [UNREADABLE], False, FAILED),
+        (0, [EARLY, LATE], False, STORED),
+        (0, [EARLY], True, FAILED),
+        (0, [EARLY, UNREADABLE], False, FAILED),
+    ],
+)
+def test_rows_without_a_usable_day_do_not_fail_the_arrival_day_of_others(tmp_path, good, undated, strict, state):
+    with open_shop(tmp_path, strict=strict) as shop:
+        rows = [order(n, 0) for n in range(good)]
+        rows += [order(50 + n, 0).replace(f"{on(0)}T12:00:00Z", day) for n, day in enumerate(undated)]
+        shop.land_orders(0, *rows)
+
+        [result] = shop.run(days(0))["silver.orders"]
+
+        assert (result.state, result.bad_count) == (state, len(undated))
+        assert len(shop.rows("from quarantine.orders")) == len(undated)
+        assert len(shop.orders()) == (good if state.is_good else 0)
+
+
+def test_bad_rows_with_a_day_are_a_share_of_the_rows_with_a_day(tmp_path):
+    with open_shop(tmp_path) as shop:
+        undated = [order(50 + n, 0).replace(f"{on(0)}T12:00:00Z", EARLY) for n in range(5)]
+        shop.land_orders(0, order(1, 0), order(2, 0, amount=-1), order(3, 0, amount=-1), *undated)
+
+        [result] = shop.run(days(0))["silver.orders"]
+
+    assert (result.state, result.note) == (FAILED, "2 of 3 rows are quarantined, more than the allowed 50.0%")
+
+
+def test_a_row_of_no_day_that_a_later_row_corrects_fails_no_day(tmp_path):
+    with open_shop(tmp_path) as shop:
+        shop.land_orders(0, order(1, 0).replace(f"{on(0)}T12:00:00Z", UNREADABLE))
+        shop.land_orders(1, order(1, 1, version=1), order(2, 1))
+        settle(shop.session)
+
+        assert shop.states("silver.orders") == [STORED, STORED]
+        assert verify(shop.session) is None
+
+
 def test_rows_that_were_checked_are_counted_on_refused_days_too_and_without_superseded_ones(tmp_path):
     with open_shop(tmp_path) as shop:
         shop.land_orders(0, order(1, 0), order(1, 0, version=1), order(2, 0, amount=2000))

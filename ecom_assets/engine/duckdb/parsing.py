@@ -188,19 +188,25 @@ def reason_sql(code: str, sentence: str) -> str:
     return f"{{'code': {literal(code)}, 'sentence': {sentence}}}"
 
 
+def useless_day_codes(event: Column) -> list[str]:
+    """Returns the codes of the reasons against a record without a usable event day, an unreadable one first."""
+    return [f"{event.name}_{code}" for code in ("no_day", "too_early", "too_late")]
+
+
 def _useless_days(event: Column, shop_zone: str, calendar: Window) -> dict[str, str]:
     """Returns SQL for when a record does not say on which of our days it happened, and the reason against it."""
     happened = quoted(f"typed {event.name}")
     on = happened if event.kind == "date" else _business_day(happened, shop_zone)
     early = f"{on} < date '{calendar.first}'"
     useless = "problem is null and event_on is null"
+    whens = [
+        (f"{happened} is null", "has no usable day"),
+        (early, f"is before the calendar's first day, {calendar.first}"),
+        (f"not {early}", "is later than its arrival or the calendar's last day"),
+    ]
     return {
-        f"{useless} and {when}": reason_sql(f"{event.name}_{code}", literal(f"{event.name} {words}"))
-        for when, code, words in [
-            (f"{happened} is null", "no_day", "has no usable day"),
-            (early, "too_early", f"is before the calendar's first day, {calendar.first}"),
-            (f"not {early}", "too_late", "is later than its arrival or the calendar's last day"),
-        ]
+        f"{useless} and {when}": reason_sql(code, literal(f"{event.name} {words}"))
+        for code, (when, words) in zip(useless_day_codes(event), whens, strict=True)
     }
 
 
