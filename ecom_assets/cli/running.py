@@ -78,7 +78,7 @@ def in_dagster_home() -> Iterator[dg.DagsterInstance]:
     try:
         with chdir(home):
             with FileLock(data / "dagster.lock"):  # two processes that make Dagster's tables at once disturb each other
-                instance = dg.DagsterInstance.get()
+                instance = _instance(home)
             with instance:
                 yield instance
     finally:
@@ -87,6 +87,19 @@ def in_dagster_home() -> Iterator[dg.DagsterInstance]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+def _instance(home: Path) -> dg.DagsterInstance:
+    """Returns the instance of dagster.yaml. Raises SettingsError if the file names modules that do not exist."""
+    try:
+        return dg.DagsterInstance.get()
+    except Exception as error:
+        if "Couldn't import module ecom_assets." not in str(error):
+            raise
+        raise settings.SettingsError(
+            f"{home / 'dagster.yaml'} was copied from another version of this project, whose modules have moved. "
+            f"Replace it by {settings.PROJECT / 'dagster.yaml'}; if you changed yours, carry the changes over."
+        ) from error
 
 
 def run(window: Window, selection: str | None = None, *, on: dg.DagsterInstance) -> bool:

@@ -439,6 +439,13 @@ def test_a_home_of_dagsters_that_is_not_there_is_told(ecom: Ecom, data: Path, mo
     assert f"DAGSTER_HOME is {data / 'nowhere'}, which is not a folder" in error(ecom("run", "2024-01-01"))
 
 
+def test_a_dagster_yaml_of_an_earlier_version_is_named(data: Path, ecom: Ecom) -> None:
+    copied = data.parent / "dagster.yaml"
+    copied.write_text(copied.read_text().replace("ecom_assets.orchestration._dagster", "ecom_assets.gone"))
+
+    assert f"{copied} was copied from another version of this project" in error(ecom("run", "2024-01-01"))
+
+
 @pytest.mark.parametrize("words", [["2024-01-01"], ["--stale"]])
 def test_a_run_before_anything_has_landed_says_what_to_do(ecom: Ecom, data: Path, words: list[str]) -> None:
     result = ecom("run", *words)
