@@ -212,6 +212,7 @@ def test_rows_set_aside_are_counted_and_shown_with_their_place(ecom: Ecom, data:
     day = data / "landing" / "customers" / str(DAYS.first)
     day.mkdir(parents=True)
     (day / "customers.csv").write_text("customer_id,changed_at\nC1,2024-01-01 10:00\n,2024-01-01 11:00\n")
+    (data / "landing" / "feeds.toml").write_text("[customers]\nmin_bad_rows = 1\n")
     ecom("run", str(DAYS.first), "--select", "bronze/customers,silver/customers")
 
     counts = ecom("quarantine")

@@ -254,7 +254,7 @@ def test_days_run_alone_or_in_windows_have_the_sessions_of_the_rule(evening, run
     events = sample(
         Events,
         *(
-            {"event_id": f"{number:05}", "occurred_at": moment, "occurred_on": local_day(moment)}
+            {"event_id": f"{number:05}", "anonymous_id": "a", "occurred_at": moment, "occurred_on": local_day(moment)}
             for number, moment in enumerate(moments)
         ),
     )
