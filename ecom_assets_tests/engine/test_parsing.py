@@ -197,6 +197,7 @@ SPACE = st.text(" \t\n\r\v\f", max_size=3)
 CASE = st.sampled_from([str.lower, str.upper, str.title, str.swapcase])
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.sampled_from(WORDS_FOR_NOTHING), CASE, SPACE, SPACE), min_size=1))
 def test_a_word_for_nothing_counts_as_missing_where_that_is_declared(sent):
     texts = [before + case(word) + after for word, case, before, after in sent]
@@ -207,6 +208,7 @@ def test_a_word_for_nothing_counts_as_missing_where_that_is_declared(sent):
     assert _said(text, texts) == [each.strip() for each in texts]
 
 
+@pytest.mark.slow
 @given(st.lists(st.text(max_size=12).map(str.strip).filter(lambda text: text.lower() not in WORDS_FOR_NOTHING)))
 def test_no_other_text_is_a_word_for_nothing(texts):
     identifier = Column("x", "text", nullable=True, description="A number", words_for_nothing=True)

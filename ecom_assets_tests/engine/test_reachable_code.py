@@ -15,6 +15,8 @@ from ecom_assets.warehouse.session import Session
 from ecom_assets_tests import tiny_shop
 from ecom_assets_tests.tiny_shop import TinyShop, days, open_shop, order
 
+pytestmark = pytest.mark.slow
+
 PACKAGE, LIBRARY = "models_of_a_test", "library_of_a_test"
 
 FILES = {

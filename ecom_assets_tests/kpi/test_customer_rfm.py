@@ -83,6 +83,7 @@ def test_of_fewer_customers_than_quintiles_none_is_first_or_last(count: int, fou
     assert scores(list(range(1, count + 1))) == found
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(1, 4), min_size=1, max_size=12))
 @settings(max_examples=25)
 def test_scores_depend_on_values_alone_and_rise_with_them(values: list[int]) -> None:

@@ -25,6 +25,8 @@ from ecom_assets.warehouse.opening import open_session
 from ecom_assets.warehouse.session import Session
 from ecom_assets_tests.orchestration.till import ASSETS, DECLARATIONS, PARTITIONS, TillWarehouse
 
+pytestmark = pytest.mark.slow
+
 FIRST, SECOND, THIRD = (dt.date(2024, 1, day) for day in (1, 2, 3))
 BY_DAY: dict[str, Any] = {
     "partitions_def": PARTITIONS,

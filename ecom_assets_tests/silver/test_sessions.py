@@ -121,6 +121,7 @@ def test_events_without_a_device_are_no_session():
     assert rows(run(transform, events), "anonymous_id", "event_count") == [("a", 1)]
 
 
+@pytest.mark.slow
 def test_the_campaign_tells_shopping_and_cross_network_ads():
     def of(campaign, medium):
         by = {"utm_source": "google", "utm_medium": medium, "utm_campaign": campaign}

@@ -519,6 +519,7 @@ def test_a_column_may_have_the_name_that_a_query_uses_for_a_reason(tmp_path):
         assert shop.rows("select x, reason_codes from quarantine.orders") == [("0", ["x_greater_than_or_equal_to"])]
 
 
+@pytest.mark.slow
 def test_a_cut_off_file_makes_all_days_that_it_has_rows_of_provisional_until_it_is_whole(tmp_path):
     """Also if no row of it is quarantined for anything else, and if what it lacks is of other days."""
     with open_shop(tmp_path) as shop:
