@@ -96,7 +96,7 @@ def _compile(declaration: Declaration, catalog: Catalog) -> Compiled:
         inputs: dict[str, Any] = {}
         for parameter, columns in _shapes(declaration, catalog).items():
             ensure_table(con, f"main.{parameter}", columns)
-            inputs[parameter] = _given(declaration, parameter, Query(con, f"from {quoted(parameter)}"))
+            inputs[parameter] = as_wanted(Query(con, f"from {quoted(parameter)}"), declaration.annotation(parameter))
         result = declaration.transform(**inputs)
         native = result.to_native() if isinstance(result, nw.LazyFrame) else result
         lazy = native if isinstance(native, duckdb.DuckDBPyRelation) and not declaration.is_eager else None
@@ -167,12 +167,6 @@ def _beside(declaration: Declaration) -> dict[str, str]:
     return {"problems": REASONS_TYPE} if declaration.from_feed else {"row hash": "UBIGINT"}
 
 
-def _given(declaration: Declaration, parameter: str, query: Query) -> Any:
-    """Returns an input as the transform's annotation wants it."""
-    frame = as_wanted(query, declaration.annotation(parameter))
-    return nw.from_native(query.relation()) if frame is query else frame
-
-
 def transformed(declaration: Declaration, inputs: Mapping[str, Query], catalog: Catalog) -> Any:
     """Returns the transform's result: a query if the transform is lazy, else the frame that it makes.
 
@@ -181,7 +175,9 @@ def transformed(declaration: Declaration, inputs: Mapping[str, Query], catalog: 
     if inputs and (sql := compiled(declaration, catalog).transform):
         con = next(iter(inputs.values())).con
         return Query(con, over({name: query.sql for name, query in inputs.items()}, sql))
-    return declaration.transform(**{name: _given(declaration, name, query) for name, query in inputs.items()})
+    return declaration.transform(
+        **{name: as_wanted(query, declaration.annotation(name)) for name, query in inputs.items()}
+    )
 
 
 def judged(declaration: Declaration, rows: str, catalog: Catalog) -> str:

@@ -216,9 +216,9 @@ def _evaluations(step: Step, declaration: Declaration, result: DayResult) -> Ite
         found["words_for_nothing"] = dg.MetadataValue.json(words)
     if result.samples:
         found["sample_rows"] = _sample_table(result)
-    has_set_aside = declaration.from_feed and result.bad_count
-    aside = _counts("Quarantined rows, by reason:", result.broken) if has_set_aside else ""
-    text = "\n\n".join(filter(None, [result.note, aside]))
+    has_quarantined = declaration.from_feed and result.bad_count
+    reasons = _counts("Quarantined rows, by reason:", result.broken) if has_quarantined else ""
+    text = "\n\n".join(filter(None, [result.note, reasons]))
     yield evaluation(CONTRACT, result.state.is_good, dg.AssetCheckSeverity.ERROR, found, text)
     if has_expectations(declaration):
         missed = {**result.warned, **(result.broken if result.state.is_good else {})}

@@ -259,5 +259,4 @@ def _loaded(session: Session, context: dg.InputContext, table_slice: TableSlice)
         return as_wanted(rows, pl.DataFrame).lazy()
     if wanted is pa.Table:
         return rows.relation().to_arrow_table()
-    frame = as_wanted(rows, wanted)
-    return nw.from_native(rows.relation()) if frame is rows else frame
+    return as_wanted(rows, wanted)

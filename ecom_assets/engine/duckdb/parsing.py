@@ -64,7 +64,7 @@ def _moment(text: str, time_zone: str) -> str:
 
 
 def _as_duckdb_writes(written: str) -> str:
-    """SQL: a moment with seconds, and without white space before its offset, as DuckDB's cast demands."""
+    """Returns SQL for a timestamp with seconds, and without white space before its offset, as DuckDB's cast demands."""
     joined = rf"regexp_replace({written}, '\s+([+-]\d\d(:?\d\d)?)\s*$', '\1')"
     return rf"regexp_replace({joined}, '([T ]\s*\d+:\d+)([+-]\d\d(:?\d\d)?|Z|z)$', '\1:00\2')"
 

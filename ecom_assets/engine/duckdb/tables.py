@@ -187,13 +187,13 @@ def as_arrow(frame: Any) -> pa.Table:
 
 
 def as_wanted(query: Query, wanted: Any) -> Any:
-    """Returns a query as the frame of an annotation: Polars, pandas on Arrow, otherwise the query itself."""
+    """Returns a query as the frame of an annotation: Polars, pandas on Arrow, otherwise a narwhals LazyFrame."""
     if wanted is pl.DataFrame:
         return query.relation().pl()
     if wanted is pd.DataFrame:
         arrow = query.relation().to_arrow_table()
         return arrow.to_pandas(types_mapper=pd.ArrowDtype)  # days and amounts keep their types
-    return query
+    return nw.from_native(query.relation())
 
 
 def days_query(window: Window) -> str:

@@ -56,7 +56,7 @@ def files_query(warehouse: str) -> str:
 
 
 def missing_values_query(warehouse: str) -> str:
-    """SQL: how many values are missing from the columns that declare words for nothing."""
+    """Returns SQL for how many values are missing from the columns that declare words for nothing."""
     return f"from {warehouse}.ledger.missing_values"
 
 
