@@ -11,28 +11,24 @@ import os
 import re
 import sqlite3
 import time
-import tomllib
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from errno import ELOOP, ENOENT
 from functools import lru_cache
 from pathlib import Path
 from stat import S_ISREG
-from typing import NamedTuple
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Any, NamedTuple
 
 from filelock import FileLock
 
-from ecom_assets.errors import UserError, suggestion
+from ecom_assets.errors import suggestion
+from ecom_assets.landing.feed_settings import FeedSettings, FeedSettingsError, read_feed_settings
 from ecom_assets.landing.files import replace_file, replace_toml
-
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _IGNORED = (".", "_")
-_SETTINGS = ("time_zone", "due", "max_bad_share", "min_bad_rows")
 _SETTLED_NS = 2_000_000_000
 """A file or folder touched less than two seconds before it was looked at may change again within one clock tick."""
 
@@ -95,39 +91,6 @@ class LandedFile:
         return self.digest == _CLOSED
 
 
-@dataclass(frozen=True)
-class FeedSettings:
-    """Settings of a feed.
-
-    `time_zone` (IANA name) is that of timestamps without offset. `due` are the weekdays, Monday 0 to
-    Sunday 6, on which a file is expected. `max_bad_share` (0 to 1) and `min_bad_rows` override the contract of the
-    feed's silver table if they are set. Raises ValueError if one is invalid.
-    """
-
-    time_zone: str = "UTC"
-    due: frozenset[int] = field(default_factory=lambda: frozenset(range(7)))
-    max_bad_share: float | None = None
-    min_bad_rows: int | None = None
-
-    def __post_init__(self) -> None:
-        try:
-            ZoneInfo(self.time_zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise ValueError(f"{self.time_zone!r} is not a time zone; write it like Europe/London.") from error
-        if not self.due <= frozenset(range(7)):
-            raise ValueError(f"Weekdays are 0 (Monday) to 6 (Sunday), not {sorted(self.due)}.")
-        if self.max_bad_share is not None and not 0 <= self.max_bad_share <= 1:
-            raise ValueError(f"max_bad_share is {self.max_bad_share}; write a number from 0 to 1, such as 0.1.")
-        if self.min_bad_rows is not None and self.min_bad_rows < 1:
-            raise ValueError(f"min_bad_rows is {self.min_bad_rows}; write a whole number from 1 on.")
-
-    @property
-    def limits(self) -> dict[str, float | int]:
-        """The limits on bad rows that are set, by name."""
-        limits = {"max_bad_share": self.max_bad_share, "min_bad_rows": self.min_bad_rows}
-        return {name: limit for name, limit in limits.items() if limit is not None}
-
-
 class _Seen(NamedTuple):
     """A file as recorded in the index."""
 
@@ -137,10 +100,6 @@ class _Seen(NamedTuple):
     mtime_ns: int
     inode: int
     digest: str
-
-
-class FeedSettingsError(UserError, ValueError):
-    """The file feeds.toml is invalid."""
 
 
 class Zone:
@@ -224,9 +183,9 @@ class Zone:
         """Returns whether settings are saved for the feed. Raises FeedSettingsError."""
         return feed in self._all_settings()
 
-    def limits(self) -> dict[str, dict[str, float | int]]:
-        """Returns the limits on bad rows that are set, by feed. Raises FeedSettingsError."""
-        return {feed: kept.limits for feed, kept in sorted(self._all_settings().items()) if kept.limits}
+    def judging(self) -> dict[str, dict[str, Any]]:
+        """Returns the settings that decide which rows and days are good, by feed. Raises FeedSettingsError."""
+        return {feed: kept.judging for feed, kept in sorted(self._all_settings().items()) if kept.judging}
 
     def check_settings(self, feeds: Collection[str]) -> None:
         """Raises FeedSettingsError if feeds.toml names an unknown feed."""
@@ -238,11 +197,8 @@ class Zone:
         """Saves the settings of one feed in feeds.toml and keeps those of the others."""
         self.root.mkdir(parents=True, exist_ok=True)
         with FileLock(self.root / ".feeds.lock"):
-            feeds = {
-                name: {"time_zone": kept.time_zone, "due": [WEEKDAYS[day] for day in sorted(kept.due)], **kept.limits}
-                for name, kept in sorted({**self._all_settings(), feed: settings}.items())
-            }
-            replace_toml(self.root / "feeds.toml", feeds)
+            feeds = {**self._all_settings(), feed: settings}
+            replace_toml(self.root / "feeds.toml", {name: kept.as_toml() for name, kept in sorted(feeds.items())})
 
     def write(self, feed: str, day: dt.date, name: str, data: bytes | Callable[[Path], object]) -> Path:
         """Lands one file: the bytes, or what `data` writes to the path that it gets. Returns the file's path.
@@ -318,37 +274,8 @@ class Zone:
             return {}
         version = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
         if self._settings is None or self._settings[0] != version:
-            self._settings = (version, dict(_parse_settings(path)))
+            self._settings = (version, read_feed_settings(path))
         return self._settings[1]
-
-
-def _parse_settings(path: Path) -> Iterator[tuple[str, FeedSettings]]:
-    try:
-        for feed, given in tomllib.loads(path.read_text("utf-8")).items():
-            if not isinstance(given, dict):
-                raise ValueError(f"{feed} must be a table: write [{feed}].")
-            for key in given.keys() - set(_SETTINGS):
-                known = ", ".join(_SETTINGS)
-                raise ValueError(f"[{feed}] unknown setting {key}; known settings: {known}.")
-            if not isinstance(given.get("time_zone", ""), str):
-                raise ValueError(f'[{feed}] time_zone must be a text such as "Europe/Berlin".')
-            if not isinstance(given.get("due", []), list):
-                raise ValueError(f'[{feed}] due must be a list of weekdays such as ["mon", "tue"].')
-            for day in given.get("due", ()):
-                if day not in WEEKDAYS:
-                    raise ValueError(f"[{feed}] due: unknown weekday {day!r}; use {', '.join(WEEKDAYS)}.")
-            due = frozenset(WEEKDAYS.index(day) for day in given.get("due", WEEKDAYS))
-            share, least = given.get("max_bad_share"), given.get("min_bad_rows")
-            if share is not None and type(share) not in (int, float):
-                raise ValueError(f"[{feed}] max_bad_share must be a number from 0 to 1, such as 0.1.")
-            if least is not None and type(least) is not int:
-                raise ValueError(f"[{feed}] min_bad_rows must be a whole number, such as 10.")
-            try:
-                yield feed, FeedSettings(given.get("time_zone", "UTC"), due, share, least)
-            except ValueError as error:
-                raise ValueError(f"[{feed}] {error}") from error
-    except (ValueError, AttributeError, TypeError) as error:
-        raise FeedSettingsError(f"{path}: {error}") from error
 
 
 def text_of(name: str) -> str:

@@ -194,4 +194,4 @@ def _settings_of_code(time_zone: str, calendar: Window, strict: bool) -> str:
 
 def made_of(time_zone: str, calendar: Window, strict: bool, zone: Zone) -> str:
     """Returns a text that is the same while neither the code of the tables nor their settings change."""
-    return f"{compiling.made_of()} {_settings_of_code(time_zone, calendar, strict)} {zone.limits()}"
+    return f"{compiling.made_of()} {_settings_of_code(time_zone, calendar, strict)} {zone.judging()}"

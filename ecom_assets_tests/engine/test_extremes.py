@@ -14,7 +14,8 @@ from ecom_assets import catalog
 from ecom_assets.contract import FeedContract, Kind, Model
 from ecom_assets.days import Window
 from ecom_assets.declaration import Catalog, Declaration
-from ecom_assets.landing.zone import FeedSettings, Zone
+from ecom_assets.landing.feed_settings import FeedSettings
+from ecom_assets.landing.zone import Zone
 from ecom_assets.warehouse.session import Session
 from ecom_assets_tests.samples import DAY, NOON, default_row
 from ecom_assets_tests.warehouses import run_all

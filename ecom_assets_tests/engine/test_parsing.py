@@ -26,7 +26,8 @@ from ecom_assets.contract import (
 from ecom_assets.days import Window, by_event_day
 from ecom_assets.declaration import Catalog, declare
 from ecom_assets.engine.duckdb.parsing import complaints_of, text_of
-from ecom_assets.landing.zone import FeedSettings, Zone
+from ecom_assets.landing.feed_settings import FeedSettings
+from ecom_assets.landing.zone import Zone
 from ecom_assets.sql import connect
 from ecom_assets.warehouse.session import Session
 from ecom_assets_tests.tiny_shop import of_feed

@@ -11,7 +11,8 @@ from typing import Any
 import duckdb
 
 from ecom_assets.days import Window
-from ecom_assets.landing.zone import FeedSettings, Zone
+from ecom_assets.landing.feed_settings import FeedSettings
+from ecom_assets.landing.zone import Zone
 from ecom_assets.sql import quoted
 from ecom_assets.warehouse import repair
 from ecom_assets.warehouse.ledger.records import good_days

@@ -11,8 +11,9 @@ import duckdb
 import pytest
 
 from ecom_assets.landing import zone as landing_zone
+from ecom_assets.landing.feed_settings import FeedSettings, FeedSettingsError
 from ecom_assets.landing.reading import read
-from ecom_assets.landing.zone import FeedSettings, FeedSettingsError, Zone, kind_of
+from ecom_assets.landing.zone import Zone, kind_of
 
 MONDAY = dt.date(2024, 1, 1)
 TUESDAY = dt.date(2024, 1, 2)
@@ -221,7 +222,7 @@ def test_settings_are_kept_per_feed(zone: Zone) -> None:
     zone.save_settings("returns", FeedSettings(max_bad_share=0.1, min_bad_rows=3))
 
     assert Zone(zone.root).settings("returns") == FeedSettings(max_bad_share=0.1, min_bad_rows=3)
-    assert zone.limits() == {"returns": {"max_bad_share": 0.1, "min_bad_rows": 3}}
+    assert zone.judging() == {"returns": {"max_bad_share": 0.1, "min_bad_rows": 3}}
     assert Zone(zone.root).settings("orders") == FeedSettings("Europe/London", frozenset({0, 6}))
     assert zone.settings("events") == FeedSettings("Asia/Tokyo")
     assert zone.settings("payments") == FeedSettings()

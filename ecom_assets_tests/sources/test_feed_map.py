@@ -13,8 +13,9 @@ import pytest
 from ecom_assets.cli.land import MAPS
 from ecom_assets.days import Window
 from ecom_assets.errors import UserError
+from ecom_assets.landing.feed_settings import FeedSettings, FeedSettingsError
 from ecom_assets.landing.reading import read
-from ecom_assets.landing.zone import FeedSettings, FeedSettingsError, Zone
+from ecom_assets.landing.zone import Zone
 from ecom_assets.sources.feed_map import FeedMapError, LandReport, land, load_map
 from ecom_assets_tests.real_data import only_with, source
 

@@ -23,7 +23,7 @@ from ecom_assets.days import State, by_event_day, history
 from ecom_assets.declaration import Declaration, declare
 from ecom_assets.engine.duckdb.tables import ShapeError
 from ecom_assets.expressions.money import MONEY
-from ecom_assets.landing.zone import FeedSettings
+from ecom_assets.landing.feed_settings import FeedSettings
 from ecom_assets.publishing import snapshot as publishing
 from ecom_assets.serving.snapshot import open_snapshot
 from ecom_assets.settings import Settings

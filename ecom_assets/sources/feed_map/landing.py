@@ -17,8 +17,9 @@ import polars as pl
 
 from ecom_assets.days import Window
 from ecom_assets.errors import suggestion
+from ecom_assets.landing.feed_settings import FeedSettings
 from ecom_assets.landing.reading import PROBLEM, RAW, header, read
-from ecom_assets.landing.zone import FeedSettings, Zone, kind_of
+from ecom_assets.landing.zone import Zone, kind_of
 from ecom_assets.sources import fixed_width
 from ecom_assets.sources.feed_map.model import PLAIN, Feed, FeedMap, Lookup
 from ecom_assets.sources.feed_map.report import EXAMPLES, FileReport, LandReport

@@ -12,9 +12,9 @@ from ecom_assets.contract import FeedContract
 from ecom_assets.engine.duckdb.parsing import complaints_of
 from ecom_assets.errors import suggestion
 from ecom_assets.feeds import feed_contracts
+from ecom_assets.landing.feed_settings import WEEKDAYS, FeedSettings
 from ecom_assets.landing.provenance import LANDED, sql_types
 from ecom_assets.landing.reading import Dialect
-from ecom_assets.landing.zone import WEEKDAYS, FeedSettings
 from ecom_assets.sources.feed_map.model import LIMITS, Feed, FeedMap, Lookup, NumberFormat
 from ecom_assets.sources.feed_map.sql import OPERATORS, refusal
 from ecom_assets.sources.feed_map.toml_text import TomlText

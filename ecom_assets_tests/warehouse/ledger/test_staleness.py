@@ -13,7 +13,7 @@ from ecom_assets.days import State, Window, since
 from ecom_assets.declaration import declare
 from ecom_assets.engine.duckdb import parsing
 from ecom_assets.expressions.money import MONEY, total
-from ecom_assets.landing.zone import FeedSettings
+from ecom_assets.landing.feed_settings import FeedSettings
 from ecom_assets.warehouse.ledger.records import Cause, StaleDay
 from ecom_assets.warehouse.proof import settle
 from ecom_assets.warehouse.session import Session

@@ -1,0 +1,110 @@
+"""The settings of feeds in the landing zone's feeds.toml."""
+
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from ecom_assets.errors import UserError
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+class FeedSettingsError(UserError, ValueError):
+    """The file feeds.toml is invalid."""
+
+
+@dataclass(frozen=True)
+class FeedSettings:
+    """Settings of a feed.
+
+    `time_zone` (IANA name) is that of timestamps without offset. `due` are the weekdays, Monday 0 to
+    Sunday 6, on which a file is expected. `max_bad_share` (0 to 1) and `min_bad_rows` override the contract of the
+    feed's silver table if they are set. Raises ValueError if one is invalid.
+    """
+
+    time_zone: str = "UTC"
+    due: frozenset[int] = field(default_factory=lambda: frozenset(range(7)))
+    max_bad_share: float | None = None
+    min_bad_rows: int | None = None
+
+    def __post_init__(self) -> None:
+        try:
+            ZoneInfo(self.time_zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError(f"{self.time_zone!r} is not a time zone; write it like Europe/London.") from error
+        if not self.due <= frozenset(range(7)):
+            raise ValueError(f"Weekdays are 0 (Monday) to 6 (Sunday), not {sorted(self.due)}.")
+        if self.max_bad_share is not None and not 0 <= self.max_bad_share <= 1:
+            raise ValueError(f"max_bad_share is {self.max_bad_share}; write a number from 0 to 1, such as 0.1.")
+        if self.min_bad_rows is not None and self.min_bad_rows < 1:
+            raise ValueError(f"min_bad_rows is {self.min_bad_rows}; write a whole number from 1 on.")
+
+    @property
+    def judging(self) -> dict[str, Any]:
+        """The settings that decide which rows and days of silver are good, if they are set, by name."""
+        given = {"max_bad_share": self.max_bad_share, "min_bad_rows": self.min_bad_rows}
+        return {name: value for name, value in given.items() if value is not None}
+
+    def as_toml(self) -> dict[str, Any]:
+        """Returns the feed's table in feeds.toml."""
+        return {"time_zone": self.time_zone, "due": [WEEKDAYS[day] for day in sorted(self.due)], **self.judging}
+
+
+def read_feed_settings(path: Path) -> dict[str, FeedSettings]:
+    """Returns the settings in a feeds.toml, by feed. Raises FeedSettingsError."""
+    try:
+        return {feed: _settings(feed, given) for feed, given in tomllib.loads(path.read_text("utf-8")).items()}
+    except ValueError as error:
+        raise FeedSettingsError(f"{path}: {error}") from error
+
+
+def _settings(feed: str, given: Any) -> FeedSettings:
+    if not isinstance(given, dict):
+        raise ValueError(f"{feed} must be a table: write [{feed}].")
+    for key in given:
+        if key not in _READERS:
+            known = ", ".join(_READERS)
+            raise ValueError(f"[{feed}] unknown setting {key}; known settings: {known}.")
+    try:
+        return FeedSettings(**{key: _READERS[key](value) for key, value in given.items()})
+    except ValueError as error:
+        raise ValueError(f"[{feed}] {error}") from error
+
+
+def _time_zone(given: Any) -> str:
+    if not isinstance(given, str):
+        raise ValueError('time_zone must be a text such as "Europe/Berlin".')
+    return given
+
+
+def _due(given: Any) -> frozenset[int]:
+    if not isinstance(given, list):
+        raise ValueError('due must be a list of weekdays such as ["mon", "tue"].')
+    for day in given:
+        if day not in WEEKDAYS:
+            raise ValueError(f"due: unknown weekday {day!r}; use {', '.join(WEEKDAYS)}.")
+    return frozenset(map(WEEKDAYS.index, given))
+
+
+def _max_bad_share(given: Any) -> float:
+    if not isinstance(given, int | float) or isinstance(given, bool):
+        raise ValueError("max_bad_share must be a number from 0 to 1, such as 0.1.")
+    return given
+
+
+def _min_bad_rows(given: Any) -> int:
+    if type(given) is not int:
+        raise ValueError("min_bad_rows must be a whole number, such as 10.")
+    return given
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "time_zone": _time_zone,
+    "due": _due,
+    "max_bad_share": _max_bad_share,
+    "min_bad_rows": _min_bad_rows,
+}
+"""What reads each setting of a feed; raises ValueError."""
