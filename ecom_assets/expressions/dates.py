@@ -2,6 +2,8 @@
 
 import narwhals as nw
 
+CLOCK_TOLERANCE = "15m"
+"""How far the clock of a visitor's device may be ahead of the shop's: an event until then happened before."""
 _SECONDS_PER_DAY = 86_400
 
 

@@ -28,7 +28,6 @@ class AggChannelSteps(Table, primary_key=("week_end", "channels", "step_from", "
     steps: int = column("Number of times that journeys take this step", ge=1)
 
 
-IN_ORDER = ["touched_at", "session_id"]
 STEP = ["channels", "step_from", "step_to"]
 
 
@@ -38,14 +37,17 @@ def within(rows: nw.LazyFrame, day: str, week_ends: nw.LazyFrame) -> nw.LazyFram
     return rows.join(week_ends, how="cross").filter(age >= 0, age < WINDOW_DAYS)
 
 
-def steps(touches: nw.LazyFrame, journey: Sequence[str], ending: str) -> nw.LazyFrame:
-    """Returns every step of the journeys, with the channels of the whole journey."""
+def steps(touches: nw.LazyFrame, journey: Sequence[str], order: Sequence[str], ending: str) -> nw.LazyFrame:
+    """Returns every step of the journeys, with the channels of the whole journey.
+
+    `journey` are the columns that identify one, `order` those by which its touches follow each other.
+    """
     c = nw.col
     sets = touches.group_by(*journey).agg((c("channel") == name).any().alias(name) for name in CHANNELS)
     named = nw.concat_str([nw.when(c(name)).then(nw.lit(name)) for name in CHANNELS], separator=", ", ignore_nulls=True)
     taken = touches.with_columns(
-        step_from=c("channel").shift(1).over(*journey, order_by=IN_ORDER).fill_null(START),
-        is_last=c("session_id").shift(-1).over(*journey, order_by=IN_ORDER).is_null(),
+        step_from=c("channel").shift(1).over(*journey, order_by=order).fill_null(START),
+        is_last=c("session_id").shift(-1).over(*journey, order_by=order).is_null(),
     )
     between = taken.select(*journey, "step_from", step_to="channel")
     ends = taken.filter(c("is_last")).select(*journey, step_from="channel", step_to=nw.lit(ending))
@@ -82,12 +84,20 @@ def transform(
     touched = gold_fact_touchpoints.filter(c("channel") != UNKNOWN).join(order_days, on="ordered_on", how="semi")
     # An order's journey is the same at each week's end, so its steps are counted by day first.
     converted = (
-        steps(touched.select("ordered_on", "order_id", "channel", *IN_ORDER), ["ordered_on", "order_id"], CONVERSION)
+        steps(
+            touched.select("ordered_on", "order_id", "channel", "position", "session_id"),
+            journey=["ordered_on", "order_id"],
+            order=["position"],
+            ending=CONVERSION,
+        )
         .group_by("ordered_on", *STEP)
         .agg(nw.len().cast(nw.Int64).alias("steps"))
     )
     unconverted = steps(
-        open_ended(gold_fact_touchpoints, gold_fact_sessions, week_ends), ["week_end", "customer_id"], NO_CONVERSION
+        open_ended(gold_fact_touchpoints, gold_fact_sessions, week_ends),
+        journey=["week_end", "customer_id"],
+        order=["touched_at", "session_id"],
+        ending=NO_CONVERSION,
     )
     counted = [
         within(converted, "ordered_on", week_ends).select("week_end", *STEP, "steps"),

@@ -3,10 +3,10 @@
 import narwhals as nw
 
 from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money, rule
-from ecom_assets.days import trailing
+from ecom_assets.days import around
 from ecom_assets.expressions import measures
 from ecom_assets.expressions.channels import CHANNELS, NO_CAMPAIGN, UNKNOWN
-from ecom_assets.expressions.dates import days_between
+from ecom_assets.expressions.dates import CLOCK_TOLERANCE, days_between
 from ecom_assets.expressions.money import total
 from ecom_assets.table_asset import table_asset
 
@@ -18,8 +18,10 @@ class FactTouchpoints(Table, primary_key=("order_id", "position"), partition_col
     """One row per valid order and session of its buyer before it, in the 30 days up to and with the order's.
 
     If there are more than 30 sessions, the last 30 count. A session that completed the order counts whoever its
-    customer is; it is the only link to the buyer of a guest's order. An order without a known session is kept as one
-    touchpoint with an unknown channel.
+    customer is; it is the only link to the buyer of a guest's order. It is the last touchpoint whatever its clock says,
+    if it starts on the order's day or earlier, or at most 15 minutes after the order. An order without a known session
+    is kept as one touchpoint with an unknown channel. A day is provisional until the next one is over: a clock may be
+    ahead over midnight.
     """
 
     order_id: str = key("Order number")
@@ -31,7 +33,8 @@ class FactTouchpoints(Table, primary_key=("order_id", "position"), partition_col
     is_new: bool = column("Whether the order is its customer's first valid one")
     revenue: Decimal = money(f"The order's whole revenue: {measures.REVENUE[0].lower()}{measures.REVENUE[1:]}")
     session_id: str = column("Session; null if unknown", nullable=True)
-    touched_at: Timestamp = column("When the session started", nullable=True)
+    touched_at: Timestamp = column("When the session started, by the clock of its events", nullable=True)
+    touched_on: Date = column("Business day on which the session started", nullable=True)
     channel: str = column("Marketing channel of the session; unknown without a session", isin=[UNKNOWN, *CHANNELS])
     campaign: str = column("Campaign that brought the session; “none” without a campaign")
 
@@ -47,8 +50,10 @@ class FactTouchpoints(Table, primary_key=("order_id", "position"), partition_col
 
     @rule
     def touched_before_ordered(cls) -> nw.Expr:
-        """A session starts before the order it leads to."""
-        return nw.col("touched_at").is_null() | (nw.col("touched_at") <= nw.col("ordered_at"))
+        """A session starts on the day of the order it leads to or before it, or while a clock may be ahead of it."""
+        touched_at, touched_on = nw.col("touched_at"), nw.col("touched_on")
+        in_time = touched_at <= nw.col("ordered_at").dt.offset_by(CLOCK_TOLERANCE)
+        return touched_at.is_null() | (touched_on <= nw.col("ordered_on")) | in_time
 
 
 def orders(sales: nw.LazyFrame, customers: nw.LazyFrame) -> nw.LazyFrame:
@@ -78,33 +83,41 @@ def transform(
     sessions = gold_fact_sessions.select(
         "session_id",
         "customer_id",
-        "started_on",
         "channel",
         campaign="utm_campaign",
         touched_at="started_at",
+        touched_on="started_on",
     )
-    touch = ["order_id", "session_id", "touched_at", "started_on", "ordered_on", "ordered_at", "channel", "campaign"]
-    by_customer = placed.join(sessions, on="customer_id").select(*touch)
+    touch = ["order_id", "session_id", "touched_at", "touched_on", "channel", "campaign"]
+    moments = ["ordered_at", "ordered_on"]
+    by_customer = (
+        placed.join(sessions, on="customer_id")
+        .filter(c("touched_at") <= c("ordered_at"))
+        .select(*touch, *moments, completes=nw.lit(0, nw.Int64))
+    )
     completing = sessions.drop("customer_id").join(
         silver_session_orders.select("session_id", "order_id"), on="session_id"
     )
-    by_order = placed.join(completing, on="order_id").select(*touch)
+    is_in_time = c("touched_at") <= c("ordered_at").dt.offset_by(CLOCK_TOLERANCE)
+    by_order = (
+        placed.join(completing, on="order_id")
+        .filter((c("touched_on") <= c("ordered_on")) | is_in_time)
+        .select(*touch, *moments, completes=nw.lit(1, nw.Int64))
+    )
     touched = (
         nw.concat([by_customer, by_order])
-        .filter(
-            c("touched_at") <= c("ordered_at"),
-            days_between(c("started_on"), c("ordered_on")) < LOOK_BACK_DAYS,
-        )
-        .unique(["order_id", "session_id"])
-        .drop("ordered_on", "ordered_at", "started_on")
+        .filter(days_between(c("touched_on"), c("ordered_on")) < LOOK_BACK_DAYS)
+        .group_by(*touch)
+        .agg(c("completes").max())
     )
+    in_order = ["completes", "touched_at", "session_id"]
     return (
         placed.join(touched, on="order_id", how="left")
         .with_columns(
             channel=c("channel").fill_null(UNKNOWN),
             campaign=c("campaign").fill_null(NO_CAMPAIGN),
             sessions=nw.len().over("order_id").cast(nw.Int64),
-            place=c("order_id").cum_count().over("order_id", order_by=["touched_at", "session_id"]).cast(nw.Int64),
+            place=c("order_id").cum_count().over("order_id", order_by=in_order).cast(nw.Int64),
         )
         .with_columns(
             touchpoints=nw.min_horizontal("sessions", nw.lit(MAX_TOUCHPOINTS, nw.Int64)),
@@ -115,8 +128,5 @@ def transform(
     )
 
 
-asset = table_asset(
-    FactTouchpoints,
-    transform,
-    reads={"gold_fact_sessions": trailing(LOOK_BACK_DAYS), "silver_session_orders": trailing(LOOK_BACK_DAYS)},
-)
+REACH = around(LOOK_BACK_DAYS - 1, 1)
+asset = table_asset(FactTouchpoints, transform, reads={"gold_fact_sessions": REACH, "silver_session_orders": REACH})

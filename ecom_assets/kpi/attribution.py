@@ -87,7 +87,8 @@ def credits(touchpoints: nw.LazyFrame) -> nw.LazyFrame:
     of_order = ["order_id", "ordered_on", "is_new", "revenue", "touchpoints"]
     is_end = (c("position") == 1) | (c("position") == c("touchpoints"))
     by_position = nw.when(is_end & (c("touchpoints") > 2)).then(2 * (c("touchpoints") - 2)).otherwise(1)
-    age = (c("ordered_at") - c("touched_at")).dt.total_seconds().fill_null(0).cast(nw.Float64)
+    seconds = (c("ordered_at") - c("touched_at")).dt.total_seconds().fill_null(0)
+    age = nw.max_horizontal(seconds, nw.lit(0, nw.Int64)).cast(nw.Float64)
     parts = (
         touchpoints.with_columns(
             touches=nw.lit(1, nw.Int64),

@@ -3,13 +3,13 @@ from decimal import Decimal
 
 from polars.testing import assert_frame_equal
 
-from ecom_assets.days import Window, trailing
+from ecom_assets.days import Window
 from ecom_assets.gold.agg_customer_metrics import AggCustomerMetrics
 from ecom_assets.gold.fact_sales import FactSales
 from ecom_assets.gold.fact_sessions import FactSessions
-from ecom_assets.gold.fact_touchpoints import LOOK_BACK_DAYS, MAX_TOUCHPOINTS, transform
+from ecom_assets.gold.fact_touchpoints import MAX_TOUCHPOINTS, REACH, FactTouchpoints, transform
 from ecom_assets.silver.session_orders import SessionOrders
-from ecom_assets_tests.samples import rows, run, run_window, sample
+from ecom_assets_tests.samples import collected, rows, run, run_window, sample
 
 DAY = "2024-03-10"
 
@@ -92,6 +92,39 @@ def test_a_session_known_both_ways_counts_once():
     assert rows(made, "session_id") == ["1"]
 
 
+def test_the_session_that_completed_the_order_is_its_last_touchpoint_whatever_its_clock_says():
+    sessions = [
+        session("ahead", f"{DAY} 12:04", channel="paid search"),
+        session("before", f"{DAY} 11:59", channel="direct"),
+        session("not completing", f"{DAY} 12:03", channel="email"),
+    ]
+
+    made = touched([sale("O")], sessions, completed=[("ahead", "O")])
+
+    assert rows(made, "position", "session_id") == [(1, "before"), (2, "ahead")]
+
+
+def test_a_clock_may_be_ahead_over_midnight_for_a_quarter_of_an_hour():
+    at = "2024-03-10 23:58"
+
+    def sessions_of(*moments):
+        sessions = [session(moment, moment, customer_id=None, channel="direct") for moment in moments]
+        made = touched([sale("O", at)], sessions, completed=[(moment, "O") for moment in moments])
+        FactTouchpoints.validate(collected(made))
+        return rows(made, "session_id")
+
+    assert sessions_of("2024-03-11 00:02") == ["2024-03-11 00:02"]
+    assert sessions_of("2024-03-11 00:13", "2024-03-11 00:14") == ["2024-03-11 00:13"]
+
+
+def test_an_order_with_a_bare_day_is_completed_by_a_session_of_that_day():
+    evening = session("1", f"{DAY} 20:00", customer_id=None)
+
+    made = touched([sale("O", f"{DAY} 00:00")], [evening], completed=[("1", "O")])
+
+    assert rows(made, "session_id") == ["1"]
+
+
 def test_an_order_without_a_known_session_has_one_touchpoint_of_an_unknown_channel():
     made = touched([sale("O"), sale("void", is_valid=False)], [])
 
@@ -131,7 +164,7 @@ def test_days_run_alone_or_together_make_the_same_rows():
             "gold_fact_sessions": (sessions, "started_on"),
             "silver_session_orders": (sample(SessionOrders), "started_on"),
         }
-        reads = dict.fromkeys(["gold_fact_sessions", "silver_session_orders"], trailing(LOOK_BACK_DAYS))
+        reads = dict.fromkeys(["gold_fact_sessions", "silver_session_orders"], REACH)
         return run_window(transform, window, inputs, reads, "ordered_on").sort("order_id", "position")
 
     together = stored(all_days)
