@@ -186,6 +186,15 @@ def money(description: str, **checks: Any) -> Any:
     return column(description, **checks)
 
 
+EXTRA = "extra"
+"""The column of a table from a feed that holds the shop's own columns, declared in feeds.toml."""
+
+
+def own_columns(whose: str = "row") -> Any:
+    """Declares the column `extra`, or one that passes it on."""
+    return column(f"The shop's own columns of the {whose}, declared in feeds.toml, as JSON", nullable=True)
+
+
 def _row_check(function: Callable[[Any], nw.Expr], *, hard: bool) -> Any:
     sentence = inspect.cleandoc(function.__doc__ or "")
     if not sentence:

@@ -5,7 +5,7 @@ neither Dagster nor an engine.
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from graphlib import TopologicalSorter
@@ -204,6 +204,12 @@ class Catalog:
     def feeds(self) -> list[str]:
         """Names of the feeds that are read."""
         return [declaration.feed_name for declaration in self if declaration.is_bronze]
+
+    @property
+    def feed_columns(self) -> Mapping[str, Collection[str]]:
+        """The columns of each feed that is read."""
+        bronze = [declaration for declaration in self if declaration.is_bronze]
+        return {declaration.feed_name: declaration.feed_contract.columns for declaration in bronze}
 
     @cached_property
     def referring(self) -> Mapping[str, list[tuple[Declaration, Column]]]:

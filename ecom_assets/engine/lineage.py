@@ -10,9 +10,10 @@ from typing import Any, TypedDict, TypeVar
 
 import duckdb
 
+from ecom_assets.contract import EXTRA
 from ecom_assets.declaration import DAYS_PARAMETER, Catalog, Declaration
 from ecom_assets.engine.duckdb.tables import columns_of
-from ecom_assets.landing.provenance import ORIGIN, sql_types
+from ecom_assets.landing.provenance import ORIGIN, UNKNOWN_COLUMNS, sql_types
 
 _Column = tuple[str, str]
 _Sources = frozenset[_Column]
@@ -75,6 +76,8 @@ def _origins(declaration: Declaration) -> dict[str, str | None]:
     """Returns the bronze column of each column of typed bronze."""
     origins: dict[str, str | None] = {name: name for name in (*declaration.feed_contract.columns, *sql_types(ORIGIN))}
     origins |= {column.name: column.day_of for column in declaration.contract.columns.values() if column.day_of}
+    if EXTRA in declaration.contract.columns:
+        origins[EXTRA] = UNKNOWN_COLUMNS.name
     return {**origins, declaration.contract.partition_column: declaration.feed_contract.event_column, "problems": None}
 
 

@@ -2,13 +2,13 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money
+from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money, own_columns
 from ecom_assets.days import history
 from ecom_assets.expressions.keys import key_at
 from ecom_assets.expressions.versions import versions, view_of
 from ecom_assets.table_asset import table_asset
 
-ATTRIBUTES = ["name", "channel", "objective", "starts_on", "ends_on", "daily_budget"]
+ATTRIBUTES = ["name", "channel", "objective", "starts_on", "ends_on", "daily_budget", "extra"]
 VIEW = ("gold.dim_campaign", view_of("gold.dim_campaign_versions", "campaign_id"))
 
 
@@ -25,6 +25,7 @@ class DimCampaignVersions(Table, primary_key="campaign_key", partition_column="e
     starts_on: Date = column("First day")
     ends_on: Date = column("Last day; null if no end is set", nullable=True)
     daily_budget: Decimal = money("Budget per day", nullable=True, ge=0)
+    extra: str = own_columns()
 
 
 def transform(silver_campaigns: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame:

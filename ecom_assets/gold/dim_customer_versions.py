@@ -2,13 +2,13 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, Table, Timestamp, column, contract, key
+from ecom_assets.contract import Date, Table, Timestamp, column, contract, key, own_columns
 from ecom_assets.days import history
 from ecom_assets.expressions.keys import key_at
 from ecom_assets.expressions.versions import versions, view_of
 from ecom_assets.table_asset import table_asset
 
-ATTRIBUTES = ["registered_at", "name", "email", "city", "country", "marketing_consent"]
+ATTRIBUTES = ["registered_at", "name", "email", "city", "country", "marketing_consent", "extra"]
 VIEW = ("gold.dim_customer", view_of("gold.dim_customer_versions", "customer_id"))
 
 
@@ -25,6 +25,7 @@ class DimCustomerVersions(Table, primary_key="customer_key", partition_column="e
     city: str = column("City of residence", nullable=True)
     country: str = column("Country of residence", nullable=True)
     marketing_consent: bool = column("Whether the customer accepts marketing mail", nullable=True)
+    extra: str = own_columns()
 
 
 def transform(silver_customers: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame:

@@ -2,13 +2,13 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money
+from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money, own_columns
 from ecom_assets.days import history
 from ecom_assets.expressions.keys import key_at
 from ecom_assets.expressions.versions import versions, view_of
 from ecom_assets.table_asset import table_asset
 
-ATTRIBUTES = ["name", "category", "brand", "price", "cost", "is_active"]
+ATTRIBUTES = ["name", "category", "brand", "price", "cost", "is_active", "extra"]
 VIEW = ("gold.dim_product", view_of("gold.dim_product_versions", "product_id"))
 
 
@@ -25,6 +25,7 @@ class DimProductVersions(Table, primary_key="product_key", partition_column="eff
     price: Decimal = money("List price of one unit", ge=0)
     cost: Decimal = money("Cost of one unit to the shop", nullable=True, ge=0)
     is_active: bool = column("Whether it is for sale", nullable=True)
+    extra: str = own_columns()
 
 
 def transform(silver_products: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame:

@@ -2,13 +2,13 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, Table, Timestamp, column, contract, key
+from ecom_assets.contract import Date, Table, Timestamp, column, contract, key, own_columns
 from ecom_assets.days import history
 from ecom_assets.expressions.keys import key_at
 from ecom_assets.expressions.versions import versions, view_of
 from ecom_assets.table_asset import table_asset
 
-ATTRIBUTES = ["name", "city", "country", "lead_time_days"]
+ATTRIBUTES = ["name", "city", "country", "lead_time_days", "extra"]
 VIEW = ("gold.dim_supplier", view_of("gold.dim_supplier_versions", "supplier_id"))
 
 
@@ -23,6 +23,7 @@ class DimSupplierVersions(Table, primary_key="supplier_key", partition_column="e
     city: str = column("City from which it delivers", nullable=True)
     country: str = column("Country from which it delivers", nullable=True)
     lead_time_days: int = column("Agreed lead time: days from order to receipt", nullable=True, ge=0)
+    extra: str = own_columns()
 
 
 def transform(silver_suppliers: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame:

@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money
+from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, own_columns
 from ecom_assets.days import history
 from ecom_assets.expressions import measures
 from ecom_assets.expressions.channels import UNKNOWN
@@ -24,11 +24,12 @@ class FactAdSpend(Table, primary_key=("spend_on", "campaign_id"), partition_colu
     impressions: int = column(measures.IMPRESSIONS, ge=0)
     clicks: int = column(measures.CLICKS, ge=0)
     spend: Decimal = money(measures.SPEND, ge=0)
+    extra: str = own_columns()
 
 
 def transform(silver_ad_spend: nw.LazyFrame, gold_dim_campaign_versions: nw.LazyFrame) -> nw.LazyFrame:
     c = nw.col
-    spend = silver_ad_spend.select("campaign_id", "impressions", "clicks", "spend", spend_on="shown_on")
+    spend = silver_ad_spend.select("campaign_id", "impressions", "clicks", "spend", "extra", spend_on="shown_on")
     in_force = (
         spend.select("spend_on", "campaign_id")
         .join(gold_dim_campaign_versions, on="campaign_id")

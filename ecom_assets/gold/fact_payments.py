@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money, rule
+from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money, own_columns, rule
 from ecom_assets.expressions.money import MONEY, no_amount
 from ecom_assets.table_asset import table_asset
 
@@ -50,6 +50,7 @@ class FactPayments(Table, primary_key="payment_id", partition_column="paid_on", 
     amount: Decimal = money("Amount, positive for refunds too", ge=0)
     received: Decimal = money("Amount received: positive if captured, negative if refunded, otherwise zero")
     fee: Decimal = money("Fee of the payment provider", ge=0)
+    extra: str = own_columns()
 
     @rule
     def received_within_amount(cls) -> nw.Expr:

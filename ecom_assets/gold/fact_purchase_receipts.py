@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money, rule
+from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money, own_columns, rule
 from ecom_assets.days import history
 from ecom_assets.expressions.dates import days_between
 from ecom_assets.expressions.money import extended
@@ -30,6 +30,7 @@ class FactPurchaseReceipts(Table, primary_key="receipt_id", partition_column="re
         "Days beyond the agreed lead time, negative if earlier; null if either is unknown",
         nullable=True,
     )
+    extra: str = own_columns()
 
     @rule
     def amount_of_units(cls) -> nw.Expr:

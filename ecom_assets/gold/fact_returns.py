@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money
+from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money, own_columns
 from ecom_assets.days import history
 from ecom_assets.expressions.versions import with_version
 from ecom_assets.table_asset import table_asset
@@ -27,6 +27,7 @@ class FactReturns(Table, primary_key="return_id", partition_column="returned_on"
     amount: Decimal = money("Refunded merchandise value", ge=0)
     shipping: Decimal = money("Refunded shipping", ge=0)
     tax: Decimal = money("Refunded tax", ge=0)
+    extra: str = own_columns()
 
 
 def transform(

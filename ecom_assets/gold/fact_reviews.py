@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, Table, Timestamp, column, contract, key
+from ecom_assets.contract import Date, Table, Timestamp, column, contract, key, own_columns
 from ecom_assets.days import history
 from ecom_assets.expressions.versions import with_version
 from ecom_assets.table_asset import table_asset
@@ -21,6 +21,7 @@ class FactReviews(Table, primary_key="review_id", partition_column="reviewed_on"
     order_id: str = column("Order in which it was bought, if known", nullable=True)
     rating: int = column("Stars, from 1 to 5", ge=1, le=5)
     has_text: bool = column("Whether it has a text")
+    extra: str = own_columns()
 
 
 def transform(

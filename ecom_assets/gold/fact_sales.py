@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money, rule
+from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money, own_columns, rule
 from ecom_assets.days import history
 from ecom_assets.expressions import measures
 from ecom_assets.expressions.money import MONEY, extended, no_amount, share_by_largest_remainder
@@ -57,6 +57,8 @@ class FactSales(Table, primary_key=("order_id", "line_number"), partition_column
     )
     shipping: Decimal = money("The order's shipping fee, on its first line", ge=0)
     tax: Decimal = money("The order's tax, on its first line", ge=0)
+    extra: str = own_columns("line")
+    order_extra: str = own_columns("order")
 
     @rule
     def gross_sales_of_units(cls) -> nw.Expr:
@@ -114,6 +116,7 @@ def transform(
         "shipping",
         "tax",
         "updated_on",
+        order_extra="extra",
         is_valid=measures.is_valid_sale(),
     ).join(first_lines, on="order_id")
     orders = orders.with_columns(voided_on=nw.when(~c("is_valid")).then(c("updated_on")))
@@ -126,6 +129,7 @@ def transform(
             "ordered_on",
             "quantity",
             "unit_price",
+            "extra",
             line_discount="discount",
             line_ordered_at="ordered_at",
         )

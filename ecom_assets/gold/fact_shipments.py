@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money, rule
+from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money, own_columns, rule
 from ecom_assets.table_asset import table_asset
 
 
@@ -26,6 +26,7 @@ class FactShipments(Table, primary_key="shipment_id", partition_column="ordered_
     hours_to_ship: float = column("Hours from order to shipment", nullable=True, ge=0)
     hours_to_deliver: float = column("Hours from shipment to delivery", nullable=True, ge=0)
     cost: Decimal = money("Fee of the carrier", ge=0)
+    extra: str = own_columns()
 
     @rule
     def on_time_if_shipped(cls) -> nw.Expr:

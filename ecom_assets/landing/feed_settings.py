@@ -1,14 +1,16 @@
 """The settings of feeds in the landing zone's feeds.toml."""
 
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ecom_assets.errors import UserError
 
+ExtraKind = Literal["text", "integer", "decimal", "date", "timestamp", "float", "boolean"]
+EXTRA_KINDS = get_args(ExtraKind)
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -22,13 +24,15 @@ class FeedSettings:
 
     `time_zone` (IANA name) is that of timestamps without offset. `due` are the weekdays, Monday 0 to
     Sunday 6, on which a file is expected. `max_bad_share` (0 to 1) and `min_bad_rows` override the contract of the
-    feed's silver table if they are set. Raises ValueError if one is invalid.
+    feed's silver table if they are set. `extra` are the columns that the shop sends beside the feed's own and wants to
+    keep: name to kind, one of EXTRA_KINDS. Raises ValueError if one is invalid.
     """
 
     time_zone: str = "UTC"
     due: frozenset[int] = field(default_factory=lambda: frozenset(range(7)))
     max_bad_share: float | None = None
     min_bad_rows: int | None = None
+    extra: Mapping[str, ExtraKind] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         try:
@@ -41,11 +45,18 @@ class FeedSettings:
             raise ValueError(f"max_bad_share is {self.max_bad_share}; write a number from 0 to 1, such as 0.1.")
         if self.min_bad_rows is not None and self.min_bad_rows < 1:
             raise ValueError(f"min_bad_rows is {self.min_bad_rows}; write a whole number from 1 on.")
+        for name, kind in self.extra.items():
+            if kind not in EXTRA_KINDS:
+                raise ValueError(f"extra: {name} is of an unknown kind {kind!r}; use {', '.join(EXTRA_KINDS)}.")
 
     @property
     def judging(self) -> dict[str, Any]:
         """The settings that decide which rows and days of silver are good, if they are set, by name."""
-        given = {"max_bad_share": self.max_bad_share, "min_bad_rows": self.min_bad_rows}
+        given = {
+            "max_bad_share": self.max_bad_share,
+            "min_bad_rows": self.min_bad_rows,
+            "extra": dict(self.extra) or None,
+        }
         return {name: value for name, value in given.items() if value is not None}
 
     def as_toml(self) -> dict[str, Any]:
@@ -101,10 +112,17 @@ def _min_bad_rows(given: Any) -> int:
     return given
 
 
+def _extra(given: Any) -> Mapping[str, ExtraKind]:
+    if not isinstance(given, dict):
+        raise ValueError('extra must be a table of columns and their kinds, such as { region = "text" }.')
+    return given
+
+
 _READERS: dict[str, Callable[[Any], Any]] = {
     "time_zone": _time_zone,
     "due": _due,
     "max_bad_share": _max_bad_share,
     "min_bad_rows": _min_bad_rows,
+    "extra": _extra,
 }
 """What reads each setting of a feed; raises ValueError."""

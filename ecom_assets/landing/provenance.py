@@ -27,8 +27,11 @@ ORIGIN = (
 
 PROBLEM = TechnicalColumn("problem", "VARCHAR", "Reason why the record cannot be read; null if it can")
 RAW_RECORD = TechnicalColumn("raw_record", "VARCHAR", "The record's text, if it cannot be read")
+UNKNOWN_COLUMNS = TechnicalColumn(
+    "unknown_columns", "VARCHAR", "Values of columns that the feed does not declare, as JSON"
+)
 AS_READ = (
-    TechnicalColumn("unknown_columns", "VARCHAR", "Values of columns that the feed does not declare, as JSON"),
+    UNKNOWN_COLUMNS,
     PROBLEM,
     RAW_RECORD,
 )

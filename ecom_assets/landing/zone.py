@@ -187,11 +187,18 @@ class Zone:
         """Returns the settings that decide which rows and days are good, by feed. Raises FeedSettingsError."""
         return {feed: kept.judging for feed, kept in sorted(self._all_settings().items()) if kept.judging}
 
-    def check_settings(self, feeds: Collection[str]) -> None:
-        """Raises FeedSettingsError if feeds.toml names an unknown feed."""
-        for name in self._all_settings():
-            if name not in feeds:
-                raise FeedSettingsError(f"{self.root / 'feeds.toml'}: unknown feed {name!r}{suggestion(name, feeds)}")
+    def check_settings(self, columns: Mapping[str, Collection[str]]) -> None:
+        """Raises FeedSettingsError if feeds.toml names an unknown feed, or an extra column that the feed has anyway.
+
+        `columns` are those of each feed.
+        """
+        path = self.root / "feeds.toml"
+        for feed, settings in self._all_settings().items():
+            if feed not in columns:
+                raise FeedSettingsError(f"{path}: unknown feed {feed!r}{suggestion(feed, columns)}")
+            for name in settings.extra:
+                if name in columns[feed]:
+                    raise FeedSettingsError(f"{path}: [{feed}] extra: {name} is a column of the feed; leave it out.")
 
     def save_settings(self, feed: str, settings: FeedSettings) -> None:
         """Saves the settings of one feed in feeds.toml and keeps those of the others."""

@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, column, expectation
+from ecom_assets.contract import Date, column, expectation, own_columns
 from ecom_assets.days import by_event_day
 from ecom_assets.feeds import ad_spend as feed
 from ecom_assets.table_asset import table_asset
@@ -13,6 +13,7 @@ class AdSpend(feed.AdSpend, partition_column="shown_on", max_bad_share=0.25):
 
     shown_on: Date = column("Business day on which it was shown")
     reported_on: Date = column("Business day of the last report", day_of="updated_at")
+    extra: str = own_columns()
 
     @expectation
     def clicked_when_shown(cls) -> nw.Expr:

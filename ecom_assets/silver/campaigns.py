@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, column, rule
+from ecom_assets.contract import Date, column, own_columns, rule
 from ecom_assets.days import by_event_day
 from ecom_assets.feeds import campaigns as feed
 from ecom_assets.table_asset import table_asset
@@ -12,6 +12,7 @@ class Campaigns(feed.Campaigns, partition_column="updated_on", max_bad_share=0.5
     """One row per campaign and change of it."""
 
     updated_on: Date = column("Business day on which this version took effect")
+    extra: str = own_columns()
 
     @rule
     def ends_after_start(cls) -> nw.Expr:

@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, column, expectation
+from ecom_assets.contract import Date, column, expectation, own_columns
 from ecom_assets.days import by_event_day
 from ecom_assets.feeds import customers as feed
 from ecom_assets.table_asset import table_asset
@@ -12,6 +12,7 @@ class Customers(feed.Customers, partition_column="changed_on"):
     """One row per customer and change of profile."""
 
     changed_on: Date = column("Business day on which this version took effect")
+    extra: str = own_columns()
 
     @expectation
     def email_looks_like_one(cls) -> nw.Expr:

@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, column, expectation
+from ecom_assets.contract import Date, column, expectation, own_columns
 from ecom_assets.days import by_event_day
 from ecom_assets.feeds import events as feed
 from ecom_assets.table_asset import table_asset
@@ -12,6 +12,7 @@ class Events(feed.Events, partition_column="occurred_on"):
     """One row per event of a visitor."""
 
     occurred_on: Date = column("Business day on which it happened")
+    extra: str = own_columns()
 
     @expectation
     def completion_names_its_order(cls) -> nw.Expr:

@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, column, rule
+from ecom_assets.contract import Date, column, own_columns, rule
 from ecom_assets.days import by_event_day
 from ecom_assets.feeds import inventory_movements as feed
 from ecom_assets.table_asset import table_asset
@@ -14,6 +14,7 @@ class InventoryMovements(feed.InventoryMovements, partition_column="moved_on"):
     """One row per movement of a product."""
 
     moved_on: Date = column("Business day on which it moved")
+    extra: str = own_columns()
 
     @rule
     def sign_of_its_kind(cls) -> nw.Expr:

@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, column, rule
+from ecom_assets.contract import Date, column, own_columns, rule
 from ecom_assets.days import by_event_day
 from ecom_assets.expressions.money import extended
 from ecom_assets.feeds import order_items as feed
@@ -13,6 +13,7 @@ class OrderItems(feed.OrderItems, partition_column="ordered_on"):
     """One row per order line, in its latest valid state."""
 
     ordered_on: Date = column("Business day on which the order was placed")
+    extra: str = own_columns()
 
     @rule
     def price_is_an_amount(cls) -> nw.Expr:

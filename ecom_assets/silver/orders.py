@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, column, rule
+from ecom_assets.contract import Date, column, own_columns, rule
 from ecom_assets.days import by_event_day
 from ecom_assets.feeds import orders as feed
 from ecom_assets.table_asset import table_asset
@@ -13,6 +13,7 @@ class Orders(feed.Orders, partition_column="ordered_on"):
 
     ordered_on: Date = column("Business day on which it was placed")
     updated_on: Date = column("Business day on which it last changed", day_of="updated_at")
+    extra: str = own_columns()
 
     @rule
     def total_adds_up(cls) -> nw.Expr:

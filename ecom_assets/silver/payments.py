@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, column, expectation, rule
+from ecom_assets.contract import Date, column, expectation, own_columns, rule
 from ecom_assets.days import by_event_day
 from ecom_assets.feeds import payments as feed
 from ecom_assets.table_asset import table_asset
@@ -12,6 +12,7 @@ class Payments(feed.Payments, partition_column="paid_on"):
     """One row per payment, in its latest valid state."""
 
     paid_on: Date = column("Business day of the attempt, or of the refund")
+    extra: str = own_columns()
 
     @rule
     def updated_after_paid(cls) -> nw.Expr:

@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, column, expectation
+from ecom_assets.contract import Date, column, expectation, own_columns
 from ecom_assets.days import by_event_day
 from ecom_assets.feeds import products as feed
 from ecom_assets.table_asset import table_asset
@@ -12,6 +12,7 @@ class Products(feed.Products, partition_column="changed_on", max_bad_share=0.5):
     """One row per product and change of its catalogue entry."""
 
     changed_on: Date = column("Business day on which this version took effect")
+    extra: str = own_columns()
 
     @expectation
     def price_covers_cost(cls) -> nw.Expr:

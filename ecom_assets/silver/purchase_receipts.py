@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, column, rule
+from ecom_assets.contract import Date, column, own_columns, rule
 from ecom_assets.days import by_event_day
 from ecom_assets.expressions.money import extended
 from ecom_assets.feeds import purchase_receipts as feed
@@ -13,6 +13,7 @@ class PurchaseReceipts(feed.PurchaseReceipts, partition_column="received_on", ma
     """One row per product in a delivery."""
 
     received_on: Date = column("Business day of receipt")
+    extra: str = own_columns()
 
     @rule
     def cost_is_an_amount(cls) -> nw.Expr:

@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, column, rule
+from ecom_assets.contract import Date, column, own_columns, rule
 from ecom_assets.days import by_event_day
 from ecom_assets.feeds import returns as feed
 from ecom_assets.table_asset import table_asset
@@ -12,6 +12,7 @@ class Returns(feed.Returns, partition_column="returned_on", max_bad_share=0.25):
     """One row per line that was refunded, in its latest valid state."""
 
     returned_on: Date = column("Business day on which it was refunded")
+    extra: str = own_columns()
 
     @rule
     def line_of_an_order(cls) -> nw.Expr:

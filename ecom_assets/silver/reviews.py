@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, column
+from ecom_assets.contract import Date, column, own_columns
 from ecom_assets.days import by_event_day
 from ecom_assets.feeds import reviews as feed
 from ecom_assets.table_asset import table_asset
@@ -12,6 +12,7 @@ class Reviews(feed.Reviews, partition_column="reviewed_on", max_bad_share=0.25):
     """One row per review."""
 
     reviewed_on: Date = column("Business day on which it was written")
+    extra: str = own_columns()
 
 
 def transform(bronze_reviews: nw.LazyFrame) -> nw.LazyFrame:

@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, column, rule
+from ecom_assets.contract import Date, column, own_columns, rule
 from ecom_assets.days import by_event_day
 from ecom_assets.feeds import shipments as feed
 from ecom_assets.table_asset import table_asset
@@ -15,6 +15,7 @@ class Shipments(feed.Shipments, partition_column="ordered_on"):
 
     ordered_on: Date = column("Business day on which the order was placed")
     shipped_on: Date = column("Business day on which it left the warehouse", day_of="shipped_at", nullable=True)
+    extra: str = own_columns()
 
     @rule
     def shipped_if_it_says_so(cls) -> nw.Expr:

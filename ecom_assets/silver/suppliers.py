@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, column
+from ecom_assets.contract import Date, column, own_columns
 from ecom_assets.days import by_event_day
 from ecom_assets.feeds import suppliers as feed
 from ecom_assets.table_asset import table_asset
@@ -12,6 +12,7 @@ class Suppliers(feed.Suppliers, partition_column="changed_on", max_bad_share=0.5
     """One row per supplier and change of profile."""
 
     changed_on: Date = column("Business day on which this version took effect")
+    extra: str = own_columns()
 
 
 def transform(bronze_suppliers: nw.LazyFrame) -> nw.LazyFrame:

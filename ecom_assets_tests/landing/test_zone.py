@@ -217,13 +217,18 @@ def test_a_feed_is_due_from_its_first_arrival_on_its_weekdays(zone: Zone) -> Non
 
 
 def test_settings_are_kept_per_feed(zone: Zone) -> None:
-    zone.save_settings("orders", FeedSettings("Europe/London", frozenset({0, 6})))
     zone.save_settings("events", FeedSettings("Asia/Tokyo"))
     zone.save_settings("returns", FeedSettings(max_bad_share=0.1, min_bad_rows=3))
+    zone.save_settings("orders", FeedSettings("Europe/London", frozenset({0, 6}), extra={"is gift": "boolean"}))
 
     assert Zone(zone.root).settings("returns") == FeedSettings(max_bad_share=0.1, min_bad_rows=3)
-    assert zone.judging() == {"returns": {"max_bad_share": 0.1, "min_bad_rows": 3}}
-    assert Zone(zone.root).settings("orders") == FeedSettings("Europe/London", frozenset({0, 6}))
+    assert zone.judging() == {
+        "orders": {"extra": {"is gift": "boolean"}},
+        "returns": {"max_bad_share": 0.1, "min_bad_rows": 3},
+    }
+    assert Zone(zone.root).settings("orders") == FeedSettings(
+        "Europe/London", frozenset({0, 6}), extra={"is gift": "boolean"}
+    )
     assert zone.settings("events") == FeedSettings("Asia/Tokyo")
     assert zone.settings("payments") == FeedSettings()
 
@@ -257,6 +262,8 @@ def test_impossible_settings_are_refused(time_zone: str, due: set[int]) -> None:
         ("[orders]\nmax_bad_share = 5", "[orders] max_bad_share is 5; write a number from 0 to 1, such as 0.1."),
         ("[orders]\nmax_bad_share = nan", "[orders] max_bad_share is nan; write a number from 0 to 1, such as 0.1."),
         ("[orders]\nmin_bad_rows = 2.5", "[orders] min_bad_rows must be a whole number, such as 10."),
+        ("[orders]\nextra = 1", "[orders] extra must be a table of columns and their kinds"),
+        ('[orders.extra]\nregion = "txt"', "[orders] extra: region is of an unknown kind 'txt'; use text, integer,"),
         ("[orders]\nmin_bad_rows = 0", "[orders] min_bad_rows is 0; write a whole number from 1 on."),
     ],
 )
@@ -302,7 +309,7 @@ def test_settings_of_a_feed_that_there_is_not_are_refused(zone: Zone) -> None:
     zone.save_settings("order", FeedSettings("Asia/Tokyo"))
 
     with pytest.raises(FeedSettingsError, match=r"feeds\.toml: unknown feed 'order'; did you mean 'orders'"):
-        zone.check_settings(["orders", "events"])
+        zone.check_settings({"orders": ["order_id"], "events": []})
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_rest(zone: Zone) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import narwhals as nw
 
-from ecom_assets.contract import AMOUNT_DIGITS, WORDS_FOR_NOTHING, Column, FeedContract, Kind, Promise
+from ecom_assets.contract import AMOUNT_DIGITS, EXTRA, WORDS_FOR_NOTHING, Column, FeedContract, Kind, Promise
 from ecom_assets.days import Window
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine.duckdb.hashing import key_hash_of
@@ -210,8 +210,19 @@ def _useless_days(event: Column, shop_zone: str, calendar: Window) -> dict[str, 
     }
 
 
+def _json_path(name: str) -> str:
+    """Returns SQL for the path of a key of a JSON object, whatever its characters."""
+    return literal("/" + name.replace("~", "~0").replace("/", "~1"))
+
+
 def parse_query(
-    declaration: Declaration, window: Window, rivals: str, feed_zone: str, shop_zone: str, calendar: Window
+    declaration: Declaration,
+    window: Window,
+    rivals: str,
+    feed_zone: str,
+    shop_zone: str,
+    calendar: Window,
+    own_columns: Mapping[str, Kind],
 ) -> str:
     """Returns SQL for bronze rows by event day, typed, each with its origin and what could not be read of it.
 
@@ -219,23 +230,33 @@ def parse_query(
 
     Rows of other days whose key is in the window too come along, as they may win over it: `rivals` is SQL for the
     arrived_on, source_file and record of these.
+
+    `own_columns` are those that the shop declared beside the feed's, with their kinds. The column `extra` holds their
+    values as JSON; null if none has one.
     """
     feed = declaration.feed_contract
     columns = list(feed.columns.values())
+    own = [Column(f"own {name}", kind, True, "") for name, kind in own_columns.items()]
     bronze = quoted(declaration.bronze)
-    texts = ", ".join(f"{quoted(c.name)}, {_typed(c, feed_zone)} as {quoted('typed ' + c.name)}" for c in columns)
+    texts = ", ".join(
+        f"{quoted(c.name)}, {_typed(c, feed_zone)} as {quoted('typed ' + c.name)}" for c in (*columns, *own)
+    )
     typed = ", ".join(f"{quoted('typed ' + c.name)} as {quoted(c.name)}" for c in columns)
     for c in declaration.contract.columns.values():
         if c.day_of:
             typed += f", {_business_day(quoted('typed ' + c.day_of), shop_zone)} as {quoted(c.name)}"
+    if EXTRA in declaration.contract.columns:
+        values = ", ".join(f"{literal(name)}, {quoted('typed own ' + name)}" for name in own_columns)
+        with_values = f"nullif(json_merge_patch('{{}}', json_object({values}))::varchar, '{{}}')"
+        typed += f", {with_values if own else 'null::varchar'} as {EXTRA}"
     complaints = {
         "problem is not null": reason_sql("unreadable_record", "problem"),
         **_useless_days(feed.columns[feed.event_column], shop_zone, calendar),
     }
-    for c in columns:
+    for c, name in zip((*columns, *own), (*feed.columns, *own_columns), strict=True):
         if c.kind != "text":
             unread = f"{quoted('typed ' + c.name)} is null and nullif(trim({quoted(c.name)}), '') is not null"
-            complaints[unread] = reason_sql(f"{c.name}_unreadable", literal(f"{c.name} is {_KIND_WORDS[c.kind]}"))
+            complaints[unread] = reason_sql(f"{name}_unreadable", literal(f"{name} is {_KIND_WORDS[c.kind]}"))
     cases = ", ".join(f"case when {when} then {what} end" for when, what in complaints.items())
     some = " or ".join(f"({when})" for when in complaints)
     origin = column_list(ORIGIN)
@@ -243,6 +264,9 @@ def parse_query(
     rows = f"select * from {bronze} where {between('read_on', window)} and {named_between('arrived_on', calendar)}"
     if declaration.keys_can_move:
         rows = f"{rows} union all {from_other_days}"
+    if own:
+        sent = ", ".join(f"unknown_columns ->> {_json_path(name)} as {quoted('own ' + name)}" for name in own_columns)
+        rows = f"select *, {sent} from ({rows})"
     return f"""
         select {typed}, read_on as {quoted(declaration.contract.partition_column)},
                {origin},
