@@ -12,5 +12,7 @@ class Customers(Feed, primary_key=("customer_id", "changed_at"), event_column="c
     name: str = column("Full name", nullable=True)
     email: str = column("E-mail address", nullable=True)
     city: str = column("City of residence", nullable=True)
+    region: str = column("Region, state or province of residence", nullable=True)
     country: str = column("Country of residence", nullable=True)
+    is_business: bool = column("Whether it is a business (B2B)", nullable=True)
     marketing_consent: bool = column("Whether the customer accepts marketing mail", nullable=True)

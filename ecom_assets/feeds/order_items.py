@@ -15,3 +15,6 @@ class OrderItems(Feed, primary_key=("order_id", "line_number"), event_column="or
     quantity: int = column("Units sold", gt=0)
     unit_price: Decimal = money("Price of one unit before discount", ge=0)
     discount: Decimal = money("Discount on the line", ge=0)
+    tax: Decimal = money("Tax on the line; part of the order's tax", nullable=True)
+    shipping: Decimal = money("Shipping fee of the line; part of the order's shipping", nullable=True)
+    seller: str = column("Who sells it, on a marketplace of several sellers", nullable=True)

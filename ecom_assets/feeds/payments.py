@@ -12,6 +12,7 @@ class Payments(Feed, primary_key="payment_id", event_column="paid_at", version_c
     order_id: str = column("Order that it pays", references="silver.orders")
     paid_at: Timestamp = column("Moment of the attempt, or of the refund")
     updated_at: Timestamp = column("When it last changed")
+    instalments: int = column("Number of instalments; null or 1 if paid at once", nullable=True, ge=1)
     method: str = column("Means of payment: card, paypal, …")
     status: str = column("Outcome", isin=PAYMENT_STATUSES)
     amount: Decimal = money("Amount, positive for refunds too", ge=0)

@@ -16,6 +16,7 @@ class Shipments(Feed, primary_key="shipment_id", event_column="ordered_at", vers
     carrier: str = column("Carrier", nullable=True)
     service: str = column("Service level: standard, express, …", nullable=True)
     promised_on: Date = column("Day by which it must leave the warehouse", nullable=True)
+    promised_delivery_on: Date = column("Day by which it must reach the customer", nullable=True)
     shipped_at: Timestamp = column("When it left the warehouse", nullable=True)
     delivered_at: Timestamp = column("When it was delivered to the customer", nullable=True)
     cost: Decimal = money("Fee of the carrier", ge=0)

@@ -8,7 +8,17 @@ from ecom_assets.expressions.keys import key_at
 from ecom_assets.expressions.versions import versions, view_of
 from ecom_assets.table_asset import table_asset
 
-ATTRIBUTES = ["registered_at", "name", "email", "city", "country", "marketing_consent", "extra"]
+ATTRIBUTES = [
+    "registered_at",
+    "name",
+    "email",
+    "city",
+    "region",
+    "country",
+    "is_business",
+    "marketing_consent",
+    "extra",
+]
 VIEW = ("gold.dim_customer", view_of("gold.dim_customer_versions", "customer_id"))
 
 
@@ -23,7 +33,9 @@ class DimCustomerVersions(Table, primary_key="customer_key", partition_column="e
     name: str = column("Full name", nullable=True)
     email: str = column("E-mail address", nullable=True)
     city: str = column("City of residence", nullable=True)
+    region: str = column("Region, state or province of residence", nullable=True)
     country: str = column("Country of residence", nullable=True)
+    is_business: bool = column("Whether it is a business (B2B)", nullable=True)
     marketing_consent: bool = column("Whether the customer accepts marketing mail", nullable=True)
     extra: str = own_columns()
 

@@ -8,7 +8,19 @@ from ecom_assets.expressions.keys import key_at
 from ecom_assets.expressions.versions import versions, view_of
 from ecom_assets.table_asset import table_asset
 
-ATTRIBUTES = ["name", "category", "brand", "price", "cost", "is_active", "extra"]
+ATTRIBUTES = [
+    "name",
+    "category",
+    "category_path",
+    "brand",
+    "parent_id",
+    "variant",
+    "size",
+    "price",
+    "cost",
+    "is_active",
+    "extra",
+]
 VIEW = ("gold.dim_product", view_of("gold.dim_product_versions", "product_id"))
 
 
@@ -21,7 +33,11 @@ class DimProductVersions(Table, primary_key="product_key", partition_column="eff
     effective_on: Date = column("Business day on which validity starts")
     name: str = column("Name in the shop", nullable=True)
     category: str = column("Category in the catalogue", nullable=True)
+    category_path: str = column("Category below its parents, such as Shoes > Running > Trail", nullable=True)
     brand: str = column("Brand", nullable=True)
+    parent_id: str = column("Product of which it is a variant", nullable=True)
+    variant: str = column("What distinguishes it from other variants, such as a colour", nullable=True)
+    size: str = column("Size", nullable=True)
     price: Decimal = money("List price of one unit", ge=0)
     cost: Decimal = money("Cost of one unit to the shop", nullable=True, ge=0)
     is_active: bool = column("Whether it is for sale", nullable=True)

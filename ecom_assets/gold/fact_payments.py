@@ -46,6 +46,7 @@ class FactPayments(Table, primary_key="payment_id", partition_column="paid_on", 
     paid_on: Date = column("Business day of the attempt, or of the refund")
     paid_at: Timestamp = column("Moment of the attempt, or of the refund")
     method: str = column("Means of payment: card, paypal, …")
+    instalments: int = column("Number of instalments; null or 1 if paid at once", nullable=True, ge=1)
     status: str = column("Outcome")
     amount: Decimal = money("Amount, positive for refunds too", ge=0)
     received: Decimal = money("Amount received: positive if captured, negative if refunded, otherwise zero")

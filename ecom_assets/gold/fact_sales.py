@@ -34,7 +34,12 @@ class FactSales(Table, primary_key=("order_id", "line_number"), partition_column
     description: str = column("Product description on the line, if any", nullable=True)
     channel: str = column("Sales channel: web, app, marketplace, …")
     country: str = column("Destination country", nullable=True)
+    region: str = column("Destination region, state or province", nullable=True)
+    city: str = column("Destination city", nullable=True)
+    is_business: bool = column("Whether a business bought (B2B)", nullable=True)
+    seller: str = column("Who sells it, on a marketplace of several sellers", nullable=True)
     status: str = column("Status of the order")
+    shop_status: str = column("Status of the order in the shop's own words", nullable=True)
     is_valid: bool = column("Whether it counts as a sale: not cancelled as void or test")
     voided_on: Date = column(
         "Business day since which it is known not to be a sale: that of the order's last change; null if valid",
@@ -57,6 +62,10 @@ class FactSales(Table, primary_key=("order_id", "line_number"), partition_column
     )
     shipping: Decimal = money("The order's shipping fee, on its first line", ge=0)
     tax: Decimal = money("The order's tax, on its first line", ge=0)
+    line_shipping: Decimal = money(
+        "Shipping fee of the line, if the shop gives one; part of the order's", nullable=True
+    )
+    line_tax: Decimal = money("Tax on the line, if the shop gives one; part of the order's", nullable=True)
     extra: str = own_columns("line")
     order_extra: str = own_columns("order")
 
@@ -112,7 +121,11 @@ def transform(
         "customer_id",
         "channel",
         "country",
+        "region",
+        "city",
+        "is_business",
         "status",
+        "shop_status",
         "shipping",
         "tax",
         "updated_on",
@@ -129,8 +142,11 @@ def transform(
             "ordered_on",
             "quantity",
             "unit_price",
+            "seller",
             "extra",
             line_discount="discount",
+            line_shipping="shipping",
+            line_tax="tax",
             line_ordered_at="ordered_at",
         )
         .join(orders, on="order_id")

@@ -14,6 +14,7 @@ class FactShipments(Table, primary_key="shipment_id", partition_column="ordered_
     ordered_on: Date = column("Business day on which the order was placed")
     ordered_at: Timestamp = column("When the order was placed")
     promised_on: Date = column("Day by which it must leave the warehouse", nullable=True)
+    promised_delivery_on: Date = column("Day by which it must reach the customer", nullable=True)
     shipped_at: Timestamp = column("When it left the warehouse", nullable=True)
     delivered_at: Timestamp = column("When it was delivered to the customer", nullable=True)
     status: str = column("Status")

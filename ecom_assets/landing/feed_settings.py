@@ -114,7 +114,7 @@ def _min_bad_rows(given: Any) -> int:
 
 def _extra(given: Any) -> Mapping[str, ExtraKind]:
     if not isinstance(given, dict):
-        raise ValueError('extra must be a table of columns and their kinds, such as { region = "text" }.')
+        raise ValueError('extra must be a table of columns and their kinds, such as { tier = "text" }.')
     return given
 
 

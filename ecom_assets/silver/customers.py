@@ -27,7 +27,7 @@ class Customers(feed.Customers, partition_column="changed_on"):
 
 def transform(bronze_customers: nw.LazyFrame) -> nw.LazyFrame:
     return bronze_customers.with_columns(
-        nw.col("name", "city", "country").str.strip_chars(),
+        nw.col("name", "city", "region", "country").str.strip_chars(),
         nw.col("email").str.strip_chars().str.to_lowercase(),
     )
 

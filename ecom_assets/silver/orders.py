@@ -35,7 +35,7 @@ class Orders(feed.Orders, partition_column="ordered_on"):
 def transform(bronze_orders: nw.LazyFrame) -> nw.LazyFrame:
     return bronze_orders.with_columns(
         nw.col("status", "cancel_reason", "channel").str.strip_chars().str.to_lowercase(),
-        nw.col("country").str.strip_chars(),
+        nw.col("country", "region", "city", "shop_status").str.strip_chars(),
     )
 
 

@@ -21,7 +21,9 @@ class Products(feed.Products, partition_column="changed_on", max_bad_share=0.5):
 
 
 def transform(bronze_products: nw.LazyFrame) -> nw.LazyFrame:
-    return bronze_products.with_columns(nw.col("name", "category", "brand").str.strip_chars())
+    return bronze_products.with_columns(
+        nw.col("name", "category", "category_path", "brand", "variant", "size").str.strip_chars()
+    )
 
 
 asset = table_asset(Products, transform, reads={"bronze_products": by_event_day})

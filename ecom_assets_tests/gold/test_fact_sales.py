@@ -33,6 +33,16 @@ def test_an_orders_discount_shipping_and_tax_are_on_its_lines_to_the_cent():
     ]
 
 
+def test_what_an_export_says_beyond_the_measures_is_kept():
+    item = {"tax": "1.90", "shipping": "2.50", "seller": "Shop B"}
+    order = {"region": "Bavaria", "city": "Augsburg", "is_business": True, "shop_status": "Processing"}
+
+    columns = ["region", "city", "is_business", "shop_status", "seller", "line_tax", "line_shipping"]
+    assert rows(sold([item], [order]), *columns) == [
+        ("Bavaria", "Augsburg", True, "Processing", "Shop B", Decimal("1.90"), Decimal("2.50"))
+    ]
+
+
 def test_an_order_cancelled_as_void_or_test_is_no_valid_sale():
     orders = [
         {"order_id": "kept"},

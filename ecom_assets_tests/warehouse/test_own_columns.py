@@ -53,10 +53,10 @@ def _session(zone: Zone) -> Session:
 @pytest.fixture
 def zone(tmp_path) -> Zone:
     zone = Zone(tmp_path)
-    zone.save_settings("orders", FeedSettings(extra={"region": "text", "is gift": "boolean", "points": "integer"}))
+    zone.save_settings("orders", FeedSettings(extra={"tier": "text", "is gift": "boolean", "points": "integer"}))
     zone.save_settings("order_items", FeedSettings(extra={"engraving": "text"}))
     zone.save_settings("products", FeedSettings(extra={"weight": "decimal", "eu/size": "text"}))
-    _land(zone, "orders", {**ORDER, "region": " North ", "is gift": "yes", "points": "12", "noise": "x"})
+    _land(zone, "orders", {**ORDER, "tier": " Gold ", "is gift": "yes", "points": "12", "noise": "x"})
     _land(zone, "order_items", {**LINE, "engraving": "Ann"})
     _land(zone, "products", {**PRODUCT, "weight": "1.25", "eu/size": "42"})
     return zone
@@ -69,7 +69,7 @@ def test_own_columns_reach_the_fact_and_the_dimension_with_their_types(zone):
     [(order, line)] = session.con.execute("select order_extra, extra from gold.fact_sales").fetchall()
     [(product,)] = session.con.execute("select extra from gold.dim_product_versions").fetchall()
 
-    assert json.loads(order) == {"region": "North", "is gift": True, "points": 12}
+    assert json.loads(order) == {"tier": "Gold", "is gift": True, "points": 12}
     assert json.loads(line) == {"engraving": "Ann"}
     assert json.loads(product, parse_float=Decimal) == {"weight": Decimal("1.25"), "eu/size": "42"}
 
@@ -100,13 +100,13 @@ def test_columns_that_are_declared_later_are_filled_in_by_a_repair(zone):
     run_all(first, window(1))
     assert first.con.execute("select order_extra from gold.fact_sales").fetchall() == [(None,)]
 
-    zone.save_settings("orders", FeedSettings(extra={"region": "text"}))
+    zone.save_settings("orders", FeedSettings(extra={"tier": "text"}))
     session = Session(first.con, first.catalog, Zone(zone.root), first.calendar)
     while stale := session.stale():
         for item in stale:
             session.run(item.table, Window(item.day, item.day))
 
-    assert first.con.execute("select order_extra from gold.fact_sales").fetchall() == [('{"region":"North"}',)]
+    assert first.con.execute("select order_extra from gold.fact_sales").fetchall() == [('{"tier":"Gold"}',)]
     assert verify(session) is None
 
 
