@@ -18,7 +18,7 @@ from ecom_assets.errors import UserError
 from ecom_assets.landing.zone import Zone
 from ecom_assets.orchestration.assets import asset_keys, partitions_of
 from ecom_assets.orchestration.io_manager import REPAIR_TAG
-from ecom_assets.orchestration.jobs import RETRY_LOST_RUNS, pipeline
+from ecom_assets.orchestration.jobs import RETRY_LOST_RUNS, pipeline, selected
 from ecom_assets.publishing.snapshot import is_behind, publish
 from ecom_assets.sources.synthetic import load_shop
 from ecom_assets.warehouse.ledger.records import good_days, table_days
@@ -105,15 +105,15 @@ def _instance(home: Path) -> dg.DagsterInstance:
 def run(window: Window, selection: str | None = None, *, on: dg.DagsterInstance) -> bool:
     """Runs assets over a window, in this process. Returns whether every day of it is good.
 
-    `selection` is in Dagster's syntax: `silver/orders`, `group:gold`, `+kpi/daily_sales`, several with commas between;
-    None is everything.
+    `selection` is in Dagster's syntax: `silver/orders`, `group:gold`, `+kpi/daily_sales` (with all that it is made of),
+    `1+kpi/daily_sales` (with what it reads), several with commas between; None is everything.
     Raises NothingSelected, OutsideCalendar, NothingLanded, RunBroken.
     """
     layer = everything().asset_layer
     assets = frozenset(layer.executable_asset_keys)
     if selection is not None:
         try:
-            assets &= dg.AssetSelection.from_coercible(selection.split(",")).resolve(layer.asset_graph)
+            assets &= selected(selection).resolve(layer.asset_graph)
         except dg.DagsterError:
             assets = frozenset()
     if not assets:

@@ -1,9 +1,11 @@
 """Jobs: the parts of the pipeline that can be started by name."""
 
+import re
+
 import dagster as dg
 
 from ecom_assets.contract import Layer
-from ecom_assets.orchestration._dagster import UnresolvedAssetJobDefinition
+from ecom_assets.orchestration._dagster import UnresolvedAssetJobDefinition, without_beta_warnings
 
 RETRY_LOST_RUNS = {"dagster/max_retries": "2", "dagster/retry_on_asset_or_op_failure": "false"}
 """A run whose process died is retried twice.
@@ -36,3 +38,21 @@ ml_feature_generation = _job("ml_feature_generation", "Inputs of models, from th
 data_quality = _job("data_quality", "Compares the quality of the published tables with the target.", "quality")
 
 JOBS = [pipeline, bronze_to_silver, silver_to_gold, ml_feature_generation, data_quality]
+
+
+@without_beta_warnings()
+def selected(text: str) -> dg.AssetSelection:
+    """Returns the assets that a text selects. Raises DagsterError.
+
+    In Dagster's syntax of lists, `+` before a bare key goes one level up, and `++` two. In that of the UI, `+` goes all
+    levels and `1+` one. This is the UI's, with `*` as the older spelling of all levels and bare keys without `key:`.
+    """
+    return dg.AssetSelection.from_string(" or ".join(f"({_as_in_the_ui(part)})" for part in text.split(",")))
+
+
+def _as_in_the_ui(part: str) -> str:
+    bare = re.fullmatch(r"\s*(\*|\d*\+)?([\w/]+)(\*|\+\d*)?\s*", part)
+    if not bare:
+        return part
+    above, key, below = (found or "" for found in bare.groups())
+    return f'{above.replace("*", "+")}key:"{key}"{below.replace("*", "+")}'

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 import pytest
 
-from ecom_assets.orchestration.jobs import JOBS, RETRY_LOST_RUNS
+from ecom_assets.orchestration.jobs import JOBS, RETRY_LOST_RUNS, selected
 
 
 @dg.op
@@ -42,3 +42,31 @@ def test_a_run_in_which_a_step_failed_is_not_started_again(instance: dg.DagsterI
 
     [failed] = instance.get_runs()
     assert failed.tags["dagster/will_retry"] == "false"
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("kpi/sales", ["kpi/sales"]),
+        ("+kpi/sales", ["bronze/orders", "gold/sales", "kpi/sales"]),
+        ("*kpi/sales", ["bronze/orders", "gold/sales", "kpi/sales"]),
+        ("1+kpi/sales", ["gold/sales", "kpi/sales"]),
+        ("bronze/orders+1", ["bronze/orders", "gold/sales"]),
+        ("kpi/sales, bronze/orders", ["bronze/orders", "kpi/sales"]),
+        ('group:"kpi" or +key:"gold/sales"', ["bronze/orders", "gold/sales", "kpi/sales"]),
+        ("kpi/no", []),
+    ],
+)
+def test_a_selection_reads_as_in_the_ui(text: str, keys: list[str]) -> None:
+    @dg.asset(key=["bronze", "orders"], group_name="bronze")
+    def orders() -> None: ...
+
+    @dg.asset(key=["gold", "sales"], deps=[orders], group_name="gold")
+    def sales() -> None: ...
+
+    @dg.asset(key=["kpi", "sales"], deps=[sales], group_name="kpi")
+    def daily() -> None: ...
+
+    graph = dg.Definitions([orders, sales, daily]).resolve_asset_graph()
+
+    assert sorted(key.to_user_string() for key in selected(text).resolve(graph)) == keys
