@@ -11,6 +11,7 @@ from ecom_assets.errors import UserError
 
 ExtraKind = Literal["text", "integer", "decimal", "date", "timestamp", "float", "boolean"]
 EXTRA_KINDS = get_args(ExtraKind)
+MAX_DECIMALS = 4
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -25,7 +26,8 @@ class FeedSettings:
     `time_zone` (IANA name) is that of timestamps without offset. `due` are the weekdays, Monday 0 to
     Sunday 6, on which a file is expected. `max_bad_share` (0 to 1) and `min_bad_rows` override the contract of the
     feed's silver table if they are set. `extra` are the columns that the shop sends beside the feed's own and wants to
-    keep: name to kind, one of EXTRA_KINDS. Raises ValueError if one is invalid.
+    keep: name to kind, one of EXTRA_KINDS. `round_amounts` (0 to 4) is the number of decimals to which the feed's
+    amounts are rounded; None sets those with more than four aside. Raises ValueError if one is invalid.
     """
 
     time_zone: str = "UTC"
@@ -33,6 +35,7 @@ class FeedSettings:
     max_bad_share: float | None = None
     min_bad_rows: int | None = None
     extra: Mapping[str, ExtraKind] = field(default_factory=dict)
+    round_amounts: int | None = None
 
     def __post_init__(self) -> None:
         try:
@@ -45,6 +48,8 @@ class FeedSettings:
             raise ValueError(f"max_bad_share is {self.max_bad_share}; write a number from 0 to 1, such as 0.1.")
         if self.min_bad_rows is not None and self.min_bad_rows < 1:
             raise ValueError(f"min_bad_rows is {self.min_bad_rows}; write a whole number from 1 on.")
+        if self.round_amounts is not None and not 0 <= self.round_amounts <= MAX_DECIMALS:
+            raise ValueError(f"round_amounts is {self.round_amounts}; write a number of decimals from 0 to 4.")
         for name, kind in self.extra.items():
             if kind not in EXTRA_KINDS:
                 raise ValueError(f"extra: {name} is of an unknown kind {kind!r}; use {', '.join(EXTRA_KINDS)}.")
@@ -56,6 +61,7 @@ class FeedSettings:
             "max_bad_share": self.max_bad_share,
             "min_bad_rows": self.min_bad_rows,
             "extra": dict(self.extra) or None,
+            "round_amounts": self.round_amounts,
         }
         return {name: value for name, value in given.items() if value is not None}
 
@@ -112,6 +118,12 @@ def _min_bad_rows(given: Any) -> int:
     return given
 
 
+def _round_amounts(given: Any) -> int:
+    if type(given) is not int:
+        raise ValueError("round_amounts must be a number of decimals, such as 2.")
+    return given
+
+
 def _extra(given: Any) -> Mapping[str, ExtraKind]:
     if not isinstance(given, dict):
         raise ValueError('extra must be a table of columns and their kinds, such as { tier = "text" }.')
@@ -124,5 +136,6 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "max_bad_share": _max_bad_share,
     "min_bad_rows": _min_bad_rows,
     "extra": _extra,
+    "round_amounts": _round_amounts,
 }
 """What reads each setting of a feed; raises ValueError."""

@@ -9,7 +9,7 @@ from ecom_assets.days import State, Window
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine.compiling import judged
 from ecom_assets.engine.duckdb.hashing import content_hash
-from ecom_assets.engine.duckdb.parsing import reason_sql, stripped, text_of, useless_day_codes
+from ecom_assets.engine.duckdb.parsing import reason_sql, rounded_count, stripped, text_of, useless_day_codes
 from ecom_assets.engine.duckdb.tables import REASONS_TYPE, quarantine, stored, superseded
 from ecom_assets.landing.provenance import ORIGIN, REASON_CODES, REASONS, column_list
 from ecom_assets.sql import among, between, literal, literals, named_between, quoted
@@ -26,6 +26,9 @@ _SENTENCES, _CODES = "[struct_extract(x, 'sentence') for x in reasons]", "[struc
 
 def _sql(reason: Reason) -> str:
     return reason_sql(reason.code, literal(reason.sentence))
+
+
+_NOT_ROUNDED = "Amounts have no more decimals than round_amounts in feeds.toml allows."
 
 
 class RowsLost(Exception):
@@ -173,12 +176,14 @@ def _judge_days(
         reasons.setdefault(on, {})[reason] = count
     samples = _staged_samples(store, declaration)
     missing = _missing_values(store, declaration, window)
+    rounded = _rounded_amounts(store, declaration, window)
     limits = store.limits(declaration)
     may_fail = any(
         limits.are_exceeded(bad - apart, rows - superseded - apart)
         for rows, bad, superseded, apart, *_ in counts.values()
     )
     corrected = _corrected(store, declaration) if may_fail else {}
+    soft = (_NOT_ROUNDED, *(rule.sentence for rule in promise.soft_rules))
     results = []
     for on in window:
         rows, bad, superseded, apart, *warned = counts.get(on, (0, 0, 0, 0, *(0 for _ in promise.soft_rules)))
@@ -197,7 +202,7 @@ def _judge_days(
                 bad_count=bad,
                 note=note,
                 broken=dict(list(reasons.get(on, {}).items())[:20]),
-                warned={r.sentence: n for r, n in zip(promise.soft_rules, warned, strict=True) if n},
+                warned={sentence: n for sentence, n in zip(soft, (rounded.get(on, 0), *warned), strict=True) if n},
                 samples=samples.get(on, ()),
                 checked_count=rows - superseded,
                 missing=missing.get(on, {}),
@@ -223,6 +228,18 @@ def _missing_values(store: Store, declaration: Declaration, window: Window) -> d
         missing = {column.name: Missing(*pair) for column, pair in zip(columns, pairs, strict=True)}
         found[on] = {name: counted for name, counted in missing.items() if counted.row_count}
     return found
+
+
+def _rounded_amounts(store: Store, declaration: Declaration, window: Window) -> dict[dt.date, int]:
+    """Returns how many amounts of each day's bronze rows are rounded, by the settings of the feed."""
+    decimals = store.zone.settings(declaration.feed_name).round_amounts
+    if decimals is None:
+        return {}
+    changed = rounded_count(declaration.feed_contract.columns.values(), decimals)
+    rows = store.con.execute(f"""
+        select read_on, sum({changed})::bigint from {quoted(declaration.bronze)}
+        where {between("read_on", window)} and {between("arrived_on", store.calendar)} group by read_on""")
+    return dict(rows.fetchall())
 
 
 def _staged_samples(store: Store, declaration: Declaration) -> dict[dt.date, list[dict[str, str | None]]]:

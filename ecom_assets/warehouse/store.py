@@ -122,9 +122,9 @@ class Store:
     def parse_query(self, declaration: Declaration, window: Window) -> str:
         """Returns SQL for the rows of bronze that a window of a table from a feed is made of, typed."""
         rivals = rivals_query(declaration.bronze, window, self.calendar)
-        own_columns = self.zone.settings(declaration.feed_name).extra
-        zones = self._feed_zone(declaration), self.time_zone
-        return parse_query(declaration, window, rivals, *zones, self.calendar, own_columns)
+        known = self.zone.settings(declaration.feed_name)
+        zones = known.time_zone, self.time_zone
+        return parse_query(declaration, window, rivals, *zones, self.calendar, known.extra, known.round_amounts)
 
     def inputs(self, declaration: Declaration, window: Window) -> dict[str, Query]:
         """Returns the inputs of a table's transform by parameter, as queries."""

@@ -262,6 +262,8 @@ def test_impossible_settings_are_refused(time_zone: str, due: set[int]) -> None:
         ("[orders]\nmax_bad_share = 5", "[orders] max_bad_share is 5; write a number from 0 to 1, such as 0.1."),
         ("[orders]\nmax_bad_share = nan", "[orders] max_bad_share is nan; write a number from 0 to 1, such as 0.1."),
         ("[orders]\nmin_bad_rows = 2.5", "[orders] min_bad_rows must be a whole number, such as 10."),
+        ("[orders]\nround_amounts = 2.0", "[orders] round_amounts must be a number of decimals, such as 2."),
+        ("[orders]\nround_amounts = 5", "[orders] round_amounts is 5; write a number of decimals from 0 to 4."),
         ("[orders]\nextra = 1", "[orders] extra must be a table of columns and their kinds"),
         ('[orders.extra]\nregion = "txt"', "[orders] extra: region is of an unknown kind 'txt'; use text, integer,"),
         ("[orders]\nmin_bad_rows = 0", "[orders] min_bad_rows is 0; write a whole number from 1 on."),

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from decimal import Decimal
 from itertools import count
 from multiprocessing.context import ForkServerContext
 from multiprocessing.synchronize import Barrier
@@ -360,6 +361,35 @@ def test_a_day_fails_above_a_share_and_a_number_of_bad_rows_that_its_feed_sets(t
     share = limits.get("max_bad_share", 0.05)
     expected = f"{bad} of {of} rows are quarantined, more than the allowed {share:.1%}"
     assert result.note == ("" if state.is_good else expected)
+
+
+@pytest.mark.parametrize(
+    ("sent", "decimals", "read", "rounded"),
+    [
+        ("19.9999995529651", 4, "20.0000", 1),
+        ("4.4e-16", 4, "0.0000", 1),
+        ("0.00005", 4, "0.0001", 1),
+        ("2.675", 2, "2.6800", 1),
+        ("-2.675", 2, None, 1),
+        ("1E+2", 2, "100.0000", 0),
+        ("10.50000", 2, "10.5000", 0),
+        ("9999999999.996", 2, None, 0),
+        ("1e300", 2, None, 0),
+        ("ten", 2, None, 0),
+        ("19.99999", None, None, 0),
+    ],
+)
+def test_amounts_are_rounded_and_counted_where_the_feed_says_so(tmp_path, sent, decimals, read, rounded):
+    with open_shop(tmp_path) as shop:
+        shop.session.zone.save_settings("orders", FeedSettings(round_amounts=decimals, max_bad_share=1))
+        shop.land_orders(0, order(1, 0, amount=sent), order(2, 0, amount=5))
+
+        [result] = shop.run(days(0))["silver.orders"]
+
+        amounts = shop.rows("select amount from silver.orders where order_id = '1'")
+    assert amounts == ([] if read is None else [(Decimal(read),)])
+    told = "Amounts have no more decimals than round_amounts in feeds.toml allows."
+    assert result.warned.get(told, 0) == rounded
 
 
 def test_one_bad_row_fails_a_strict_day_whatever_its_feed_sets(tmp_path):

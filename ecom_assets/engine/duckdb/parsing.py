@@ -109,6 +109,24 @@ def _typed(column: Column, feed_zone: str) -> str:
             return f"case when lower({text}) in {_TRUE} then true when lower({text}) in {_FALSE} then false end"
 
 
+def _number(column: Column) -> str:
+    """Returns SQL for the number that a text writes, with up to 18 decimals and an exponent; otherwise null."""
+    text = f"trim({quoted(column.name)})"
+    return f"case when regexp_full_match({text}, '{_FLOAT}') then try_cast({text} as decimal(38,18)) end"
+
+
+def _rounded(column: Column, decimals: int) -> str:
+    """Returns SQL for the amount that a text writes, rounded half away from zero."""
+    number = f"round({_number(column)}, {decimals})"
+    return f"case when abs({number}) < 1e{AMOUNT_DIGITS} then {number}::decimal(18,4) end"
+
+
+def rounded_count(columns: Iterable[Column], decimals: int) -> str:
+    """Returns SQL for how many amounts of a row are rounded to that many decimals."""
+    changed = (f"({_rounded(column, decimals)} <> {_number(column)})" for column in columns if column.kind == "decimal")
+    return " + ".join(["0", *(f"coalesce({one}::int, 0)" for one in changed)])
+
+
 def complaints_of(texts: Iterable[str], column: Column, promised: Promise, feed_zone: str) -> Mapping[str, str]:
     """Returns the texts that would be quarantined in a column of a feed, by the column alone, with the reasons.
 
@@ -223,6 +241,7 @@ def parse_query(
     shop_zone: str,
     calendar: Window,
     own_columns: Mapping[str, Kind],
+    round_amounts: int | None,
 ) -> str:
     """Returns SQL for bronze rows by event day, typed, each with its origin and what could not be read of it.
 
@@ -232,15 +251,20 @@ def parse_query(
     arrived_on, source_file and record of these.
 
     `own_columns` are those that the shop declared beside the feed's, with their kinds. The column `extra` holds their
-    values as JSON; null if none has one.
+    values as JSON; null if none has one. With `round_amounts`, the feed's amounts are rounded to so many decimals, half
+    away from zero; otherwise one with more than four cannot be read.
     """
     feed = declaration.feed_contract
     columns = list(feed.columns.values())
     own = [Column(f"own {name}", kind, True, "") for name, kind in own_columns.items()]
+
+    def read(c: Column) -> str:
+        if round_amounts is None or c.kind != "decimal" or c in own:
+            return _typed(c, feed_zone)
+        return _rounded(c, round_amounts)
+
     bronze = quoted(declaration.bronze)
-    texts = ", ".join(
-        f"{quoted(c.name)}, {_typed(c, feed_zone)} as {quoted('typed ' + c.name)}" for c in (*columns, *own)
-    )
+    texts = ", ".join(f"{quoted(c.name)}, {read(c)} as {quoted('typed ' + c.name)}" for c in (*columns, *own))
     typed = ", ".join(f"{quoted('typed ' + c.name)} as {quoted(c.name)}" for c in columns)
     for c in declaration.contract.columns.values():
         if c.day_of:
