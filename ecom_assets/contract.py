@@ -9,7 +9,7 @@ import datetime as dt
 import inspect
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeGuard
@@ -195,10 +195,14 @@ def own_columns(whose: str = "row") -> Any:
     return column(f"The shop's own columns of the {whose}, declared in feeds.toml, as JSON", nullable=True)
 
 
+def _sentence(function: Callable[[Any], nw.Expr], about: str) -> str:
+    if not (sentence := inspect.cleandoc(function.__doc__ or "")):
+        raise TypeError(f"The rule {function.__qualname__} needs a docstring: a true sentence about {about}.")
+    return sentence
+
+
 def _row_check(function: Callable[[Any], nw.Expr], *, hard: bool) -> Any:
-    sentence = inspect.cleandoc(function.__doc__ or "")
-    if not sentence:
-        raise TypeError(f"The rule {function.__qualname__} needs a docstring: a true sentence about a good row.")
+    sentence = _sentence(function, "a good row")
 
     def check(cls: type, data: PolarsData) -> pl.LazyFrame:
         frame = nw.from_native(data.lazyframe)
@@ -218,6 +222,16 @@ def rule(function: Callable[[Any], nw.Expr]) -> Any:
 def expectation(function: Callable[[Any], nw.Expr]) -> Any:
     """Declares a soft rule: rows that break it are counted and warned about, and kept."""
     return _row_check(function, hard=False)
+
+
+def retraction(function: Callable[[Any], nw.Expr]) -> Callable[[Any], nw.Expr]:
+    """Declares which rows of a feed retract their key: the row says that there is none any more.
+
+    The docstring is the sentence that users read. A row that meets any retraction of its feed retracts; null does not.
+    """
+    marked: Any = function
+    marked.retracts = _sentence(function, "a row that retracts")
+    return function
 
 
 def _add_facts(model: "type[Model]", **given: Any) -> None:
@@ -269,7 +283,18 @@ class Table(Model):
 
 
 class Feed(Model):
-    """Base of the contracts of feeds. A subclass with a `partition_column` is the table that holds its rows typed."""
+    """Base of the contracts of feeds. A subclass with a `partition_column` is the table that holds its rows typed.
+
+    A row with `is_deleted` retracts its key. Where the key includes the moment, so that each row is a version, it is
+    the version that ends the member.
+    """
+
+    is_deleted: bool = column("Whether the row says that its key has been deleted; null if not", nullable=True)
+
+    @retraction
+    def deleted(cls) -> nw.Expr:
+        """A row that is marked as deleted says that there is none with its key."""
+        return nw.col("is_deleted")
 
     def __init_subclass__(
         cls, *, event_column: str | None = None, version_column: str | None = None, **header: Any
@@ -291,6 +316,8 @@ class Promise:
     primary_key: tuple[str, ...]
     columns: Mapping[str, Column]
     rules: tuple[Rule, ...]
+    retractions: tuple[Rule, ...] = field(default=(), kw_only=True)
+    """Conditions, any of which makes a row from a feed retract its key; empty if each row is a version that stays."""
 
     @property
     def hard_rules(self) -> tuple[Rule, ...]:
@@ -400,17 +427,23 @@ def _promised(model: type[Model], *single: str) -> dict[str, Any]:
         if not declared.nullable:
             rules.append(Rule.of_column(name, "present", "present", ~nw.col(name).is_null(), RuleKind.PRESENT))
         rules += [_column_rule(name, check) for check in declared.checks]
+    retractions: list[Rule] = []
     members = {name: member for parent in reversed(model.__mro__) for name, member in vars(parent).items()}
     for name, member in members.items():
         if business_rule := getattr(member, "business_rule", None):
             sentence, function, hard = business_rule
             rules.append(Rule(name, sentence.splitlines()[0], function(model), hard))
+        if retracting := getattr(member, "retracts", None):
+            retractions.append(Rule(name, retracting.splitlines()[0], member(model)))
     if repeated := [rule_id for rule_id, count in Counter(rule.id for rule in rules).items() if count > 1]:
         raise TypeError(f"{facts['name']} has two rules {repeated[0]}: rename the method.")
     found = {fact: facts[fact] for fact in single if fact in facts}
     for named in (*primary_key, *found.values()):
         if named not in columns:
             raise TypeError(f"{facts['name']}: the header names {named}, which is not a column.")
+    is_versioned = facts.get("event_column") in primary_key and "version_column" not in facts
+    if issubclass(model, Feed):
+        columns |= {name: columns.pop(name) for name in Feed.__annotations__}
     for made in columns.values():
         if made.day_of and (made.day_of not in columns or columns[made.day_of].kind != "timestamp"):
             raise TypeError(f"{facts['name']}.{made.name}: day_of={made.day_of!r} must name a Timestamp column.")
@@ -420,6 +453,7 @@ def _promised(model: type[Model], *single: str) -> dict[str, Any]:
         "primary_key": primary_key,
         "columns": columns,
         "rules": tuple(rules),
+        "retractions": () if is_versioned else tuple(retractions),
         **found,
     }
 

@@ -81,7 +81,7 @@ def _candidates(model: type[Model]) -> Mapping[str, list[Any]]:
 
 @cache
 def default_row(model: type[Model]) -> Mapping[str, Any]:
-    """A row that keeps all hard rules of one column: null where that is allowed, else the first good candidate."""
+    """A row that keeps all hard rules: null where that is allowed, else the first good candidate."""
     row: dict[str, Any] = {}
     checked = promise_of(model)
     for name, column in checked.columns.items():
@@ -92,7 +92,17 @@ def default_row(model: type[Model]) -> Mapping[str, Any]:
         its_rules = [rule for rule in checked.hard_rules if rule.column == name]
         kept = collected(verdicts(its_rules, nw.from_native(tried), name))
         row[name] = kept.filter(pl.all_horizontal(rule.sentence for rule in its_rules))[name][0]
+    nullable = [name for name, column in checked.columns.items() if column.nullable]
+    for rule in checked.hard_rules:
+        if rule.column is None and not _keeps(model, rule, row):
+            tried = [{**row, name: value} for name in nullable for value in _candidates(model)[name]]
+            row = next((changed for changed in tried if _keeps(model, rule, changed)), row)
     return row
+
+
+def _keeps(model: type[Model], rule: Rule, row: Mapping[str, Any]) -> bool:
+    frame = nw.from_native(_frame(model, [row]).lazy())
+    return bool(collected(verdicts([rule], frame))[rule.sentence][0])
 
 
 def sample(model: type[Model], *rows: Mapping[str, Any]) -> nw.LazyFrame:

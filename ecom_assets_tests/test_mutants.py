@@ -190,6 +190,16 @@ WRONG_IN_EVERY_RUN = [
         "where reasons is null",
         "silver.order_items",
     ),
+    Mutant(
+        "retractions are stored",
+        "_stage",
+        "or place = winning_place and retracts",
+        "",
+        "silver.order_items",
+    ),
+    Mutant(
+        "what retracts waits", "_stage", "reasons is null and not retracts", "reasons is null", "silver.order_items"
+    ),
     Mutant("nothing is provisional", "good_state", "State.PROVISIONAL", "State.STORED", "gold.dim_customer_versions"),
     Mutant("of equal versions the first to come wins", "_rank", "arrived_on desc", "arrived_on"),
     Mutant("any share of bad rows passes", "Limits.are_exceeded", "> self.max_bad_share", "> 1"),

@@ -126,6 +126,7 @@ def _rules(declaration: Declaration) -> Iterator[str]:
             yield f"- {rule.sentence}{'' if rule.hard else ' (expectation)'}"
     if declaration.from_feed:
         promise = declaration.contract
+        yield from (f"- {condition.sentence} It retracts its key." for condition in promise.retractions)
         yield (
             f"- A day fails if more than {promise.max_bad_share:.0%} of its rows are bad, and at least "
             f"{promise.min_bad_rows} or all; feeds.toml can set both limits."

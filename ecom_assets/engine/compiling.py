@@ -43,9 +43,10 @@ class Compiled:
 
     `transform` reads tables named after the transform's parameters; None if it is eager.
     `judge` reads a table `rows_to_judge` and adds a boolean `broken <n>` per hard rule and `warned <n>`
-    per soft one, true if the rule is broken. `meaning` is the same text for the same meaning. `lineage`
-    has the sources of the columns; empty if the transform is eager. `conserved` reads `rows_to_judge` and
-    some of the inputs, and returns a day's sums that differ; None without control totals.
+    per soft one, true if the rule is broken, and `retracts` for a table whose rows may retract their key.
+    `meaning` is the same text for the same meaning. `lineage` has the sources of the columns; empty if
+    the transform is eager. `conserved` reads `rows_to_judge` and some of the inputs, and returns a day's
+    sums that differ; None without control totals.
     """
 
     transform: str | None
@@ -110,7 +111,8 @@ def _compile(declaration: Declaration, catalog: Catalog) -> Compiled:
     names: dict[str, str] = {}
     sql = "\n".join(filter(None, [transform, judge, conserved]))
     stable = _RANDOM_NAME.sub(lambda found: names.setdefault(found[0], f"_{len(names)}"), sql)
-    sentences = [f"{rule.sentence} {rule.hard}" for rule in declaration.contract.rules]
+    promise = declaration.contract
+    sentences = [f"{rule.sentence} {rule.hard}" for rule in (*promise.rules, *promise.retractions)]
     code = [] if transform else [reachable_code(declaration.transform)]
     return Compiled(transform, judge, "\n".join([*code, stable, *sentences]), lineage, conserved)
 
@@ -197,4 +199,8 @@ def _judged(rows: duckdb.DuckDBPyRelation, promise: Contract) -> duckdb.DuckDBPy
         for kind, rules in (("broken", promise.hard_rules), ("warned", promise.soft_rules))
         for n, rule in enumerate(rules)
     }
+    if promise.retractions:
+        broken["retracts"] = nw.any_horizontal(
+            *(condition.holds.fill_null(value=False) for condition in promise.retractions), ignore_nulls=False
+        )
     return nw.from_native(rows).with_columns(**broken).to_native() if broken else rows

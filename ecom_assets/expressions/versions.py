@@ -11,23 +11,39 @@ def _differs(attribute: str) -> nw.Expr:
     return (now != before).fill_null(value=True) & ~(now.is_null() & before.is_null())
 
 
+def _last_known(column: str, identity: str) -> nw.Expr:
+    """Returns a column, in changes that delete their identity with the last known value where they have none."""
+    value = nw.col(column)
+    known = value.fill_null(strategy="forward").over(identity, order_by="changed_at")
+    return nw.when(nw.col("is_deleted")).then(known).otherwise(value).alias(column)
+
+
 def versions(changes: nw.LazyFrame, days: nw.LazyFrame, *, identity: str, attributes: Sequence[str]) -> nw.LazyFrame:
     """Returns the changes that differ in an attribute from the change before, for identities that changed in `days`.
 
+    A change that deletes the identity (`is_deleted`) keeps the last known value of what it leaves out. It is left out
+    itself if nothing is known before it.
+
     Args:
-        changes: Rows of all days up to the last of `days`, with `changed_at` and `changed_on`.
+        changes: Rows of all days up to the last of `days`, with `changed_at`, `changed_on` and `is_deleted`.
         days: The days of the window, in the column `day`.
         identity: The column that identifies what changes.
         attributes: The columns that are compared; at least one has to differ.
     """
     touched = changes.join(days, left_on="changed_on", right_on="day", how="semi")
-    history = changes.join(touched, on=identity, how="semi")
+    history = (
+        changes.with_columns(nw.col("is_deleted").fill_null(value=False))
+        .join(touched.select(identity), on=identity, how="semi")
+        .with_columns(lives_since=nw.when(~nw.col("is_deleted")).then(nw.col("changed_at")))
+        .with_columns(_last_known(column, identity) for column in ("lives_since", *attributes))
+        .filter(~nw.col("lives_since").is_null())
+    )
     compared = history.with_columns(
         nw.col(column).shift(1).over(identity, order_by="changed_at").alias(f"previous_{column}")
-        for column in ("changed_at", *attributes)
+        for column in ("changed_at", "is_deleted", *attributes)
     )
     is_first = nw.col("previous_changed_at").is_null()
-    changed = nw.any_horizontal(*map(_differs, attributes), ignore_nulls=False)
+    changed = nw.any_horizontal(*map(_differs, ("is_deleted", *attributes)), ignore_nulls=False)
     return compared.filter(is_first | changed)
 
 

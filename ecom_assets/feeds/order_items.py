@@ -1,6 +1,8 @@
 """Order items: the lines of the orders."""
 
-from ecom_assets.contract import Decimal, Feed, Timestamp, column, key, money
+import narwhals as nw
+
+from ecom_assets.contract import Decimal, Feed, Timestamp, column, key, money, retraction
 
 
 class OrderItems(Feed, primary_key=("order_id", "line_number"), event_column="ordered_at", version_column="updated_at"):
@@ -18,3 +20,8 @@ class OrderItems(Feed, primary_key=("order_id", "line_number"), event_column="or
     tax: Decimal = money("Tax on the line; part of the order's tax", nullable=True)
     shipping: Decimal = money("Shipping fee of the line; part of the order's shipping", nullable=True)
     seller: str = column("Who sells it, on a marketplace of several sellers", nullable=True)
+
+    @retraction
+    def taken_out(cls) -> nw.Expr:
+        """A line of no units was taken out of its order."""
+        return nw.col("quantity") == 0

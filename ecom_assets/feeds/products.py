@@ -1,6 +1,8 @@
 """Products: a row each time a catalogue entry or a price is made or changed."""
 
-from ecom_assets.contract import Decimal, Feed, Timestamp, column, key, money
+import narwhals as nw
+
+from ecom_assets.contract import Decimal, Feed, Timestamp, column, key, money, rule
 
 
 class Products(Feed, primary_key=("product_id", "changed_at"), event_column="changed_at"):
@@ -15,6 +17,11 @@ class Products(Feed, primary_key=("product_id", "changed_at"), event_column="cha
     parent_id: str = column("Product of which it is a variant", nullable=True, words_for_nothing=True)
     variant: str = column("What distinguishes it from other variants, such as a colour", nullable=True)
     size: str = column("Size", nullable=True)
-    price: Decimal = money("List price of one unit", ge=0)
+    price: Decimal = money("List price of one unit; null if deleted", nullable=True, ge=0)
     cost: Decimal = money("Cost of one unit to the shop", nullable=True, ge=0)
     is_active: bool = column("Whether it is for sale", nullable=True)
+
+    @rule
+    def price_given(cls) -> nw.Expr:
+        """A product has a price, unless it is deleted."""
+        return ~nw.col("price").is_null() | nw.col("is_deleted")

@@ -26,6 +26,7 @@ class DimCampaignVersions(Table, primary_key="campaign_key", partition_column="e
     ends_on: Date = column("Last day; null if no end is set", nullable=True)
     daily_budget: Decimal = money("Budget per day", nullable=True, ge=0)
     extra: str = own_columns()
+    is_deleted: bool = column("Whether the campaign was deleted; the other columns are as last known")
 
 
 def transform(silver_campaigns: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame:

@@ -38,6 +38,7 @@ class DimCustomerVersions(Table, primary_key="customer_key", partition_column="e
     is_business: bool = column("Whether it is a business (B2B)", nullable=True)
     marketing_consent: bool = column("Whether the customer accepts marketing mail", nullable=True)
     extra: str = own_columns()
+    is_deleted: bool = column("Whether the customer was deleted; the other columns are as last known")
 
 
 def transform(silver_customers: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame:

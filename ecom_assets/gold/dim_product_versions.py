@@ -42,6 +42,7 @@ class DimProductVersions(Table, primary_key="product_key", partition_column="eff
     cost: Decimal = money("Cost of one unit to the shop", nullable=True, ge=0)
     is_active: bool = column("Whether it is for sale", nullable=True)
     extra: str = own_columns()
+    is_deleted: bool = column("Whether the product was deleted; the other columns are as last known")
 
 
 def transform(silver_products: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame:

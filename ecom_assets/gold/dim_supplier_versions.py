@@ -24,6 +24,7 @@ class DimSupplierVersions(Table, primary_key="supplier_key", partition_column="e
     country: str = column("Country from which it delivers", nullable=True)
     lead_time_days: int = column("Agreed lead time: days from order to receipt", nullable=True, ge=0)
     extra: str = own_columns()
+    is_deleted: bool = column("Whether the supplier was deleted; the other columns are as last known")
 
 
 def transform(silver_suppliers: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame:

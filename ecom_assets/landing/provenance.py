@@ -64,14 +64,21 @@ QUARANTINE = (*BRONZE, *WHY)
 """Columns of a quarantine table after the feed's columns."""
 
 WINNER = tuple(
-    replace(column, name=f"by_{column.name}", description=f"{column.description}, of the row that counts")
+    replace(
+        column,
+        name=f"by_{column.name}",
+        description=f"{column.description}, of the row that supersedes it; null for a retraction",
+    )
     for column in ORIGIN
 )
 SUPERSEDED = (
     *ORIGIN,
     READ_ON,
     TechnicalColumn(
-        "kind", "VARCHAR", "duplicate (the content of another row) or superseded (replaced by a later version)"
+        "kind",
+        "VARCHAR",
+        "duplicate (the content of another row), superseded (replaced by a later version) or retraction (the latest "
+        "version says that its key has been deleted; no row counts)",
     ),
     *WINNER,
 )

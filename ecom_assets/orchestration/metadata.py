@@ -87,8 +87,11 @@ def contract_description(declaration: Declaration) -> str:
             f"Rows that break a rule are quarantined. A day fails if more than {promise.max_bad_share:.1%} of its "
             f"rows are, and at least {promise.min_bad_rows} or all; feeds.toml can set both limits per feed:"
         )
+        retracting = " ".join(condition.sentence for condition in promise.retractions)
+        unless = f"; there is none if it retracts its key: {retracting}" if retracting else "."
         return _list(head, asked) + (
-            f"\n\nOf accepted rows with the same {keys}, the latest counts. A quarantined row no longer counts in the "
+            f"\n\nOf accepted rows with the same {keys}, the latest counts"
+            f"{unless} A quarantined row no longer counts in the "
             f"share once a later row with its {keys} is accepted. Rows without a usable event day do not count "
             f"against a day with good rows. {outcome}"
         )

@@ -203,7 +203,7 @@ QUARANTINE = TablesByFeed(
 
 SUPERSEDED = TablesByFeed(
     "superseded.*",
-    "One row per bronze row that was superseded by another row with its key.",
+    "One row per bronze row that was superseded by another row, or that retracts its key.",
     _technical(SUPERSEDED_COLUMNS),
 )
 

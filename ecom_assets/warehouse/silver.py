@@ -71,13 +71,16 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
     some = " or ".join(flag for flag, _ in broken) or "false"
     listed = ", ".join(f"case when {flag} then {reason} end" for flag, reason in broken)
     typed = ", ".join(f"{quoted(name)}::{sql_type} as {quoted(name)}" for name, sql_type in table.columns.items())
-    soft = "".join(f", {quoted(f'warned {n}')}" for n in range(len(promise.soft_rules)))
+    retracts = "retracts" if promise.retractions else "false"
+    warned = (quoted(f"warned {n}") for n in range(len(promise.soft_rules)))
+    soft = "".join(f", {flag} and not {retracts} as {flag}" for flag in warned)
     con.execute(f"""
         create or replace temp table staged as
         select *, hash({table.key}) as key, {content_hash(declaration)} as content, null::{REASONS_TYPE} as waits_for,
                false as is_superseded, true as counts_in_share
-        from (select {typed}{soft},
-                     case when problems is not null then problems
+        from (select {typed}{soft}, {retracts} as retracts,
+                     case when {retracts} then {_against_retraction(declaration, listed)}
+                          when problems is not null then problems
                           when {some} then list_filter([{listed}], lambda x: x is not null) end as reasons
               from ({judged(declaration, rows, store.catalog)}))""")
     for column in promise.references:
@@ -91,28 +94,48 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
             near += f" and {others.day} in (select distinct {day} from staged)"
         con.execute(f"""
             update staged set waits_for = list_append(coalesce(waits_for, []), {_sql(column.missing_reference)})
-            where reasons is null and {value} is not null and {matched} not in (
+            where reasons is null and not retracts and {value} is not null and {matched} not in (
                 select {theirs} from {others.name}
                 where {wanted} in (select distinct {value} from staged) and {near})""")
     con.execute("update staged set reasons = waits_for where reasons is null and waits_for is not null")
-    # The best row without a reason wins. A waiting row is superseded only by a better one: it may still win.
+    # The best row without a reason wins. A waiting row is superseded only by a better one: it may still win. A winner
+    # that retracts its key is left out like the rows that it supersedes.
     con.execute(f"""
         create or replace temp table losers as
         with competing as (
             select rowid as staged_row, * from staged where reasons is null or waits_for is not null),
         ranked as (
-            select staged_row, {_RECORD}, {day} as day, content, reasons, {table.key},
+            select staged_row, {_RECORD}, {day} as day, content, reasons, retracts, {table.key},
                    {_rank(declaration)} as place
-            from competing where key in (select key from competing group by key having count(*) > 1))
-        select * from (
+            from competing
+            where key in (select key from competing group by key having count(*) > 1 or bool_or(retracts)))
+        select * replace (case when place > winning_place then winner end as winner) from (
             select *, min(place) filter (reasons is null) over one as winning_place,
                    arg_min({{'a': arrived_on, 'f': source_file, 'r': record, 'c': content}}, place)
                        filter (reasons is null) over one as winner
             from ranked window one as (partition by {table.key}))
-        where place > winning_place""")
+        where place > winning_place or place = winning_place and retracts""")
     con.execute("update staged set is_superseded = true, reasons = null where rowid in (select staged_row from losers)")
     if not store.strict:
         _leave_out_undated(store, declaration)
+
+
+def _against_retraction(declaration: Declaration, broken: str) -> str:
+    """Returns SQL for the reasons against a row that retracts its key: it needs only its key and its version.
+
+    `broken` is SQL for the reasons of the broken rules, null where a rule holds.
+    """
+    promise, feed = declaration.contract, declaration.feed_contract
+    columns = {*feed.primary_key, *filter(None, [feed.version_column])}
+    codes = ["unreadable_record", *(f"{name}_unreadable" for name in sorted({*columns, "is_deleted"}))]
+    codes += [rule.id for rule in promise.hard_rules if rule.column in columns]
+    if not declaration.keys_can_move:
+        codes += useless_day_codes(feed.columns[feed.event_column])
+    against = f"lambda x: list_contains([{literals(codes)}], struct_extract(x, 'code'))"
+    found = (
+        f"nullif(list_filter({reasons}, {against}), []::{REASONS_TYPE})" for reasons in ("problems", f"[{broken}]")
+    )
+    return f"coalesce({', '.join(found)})"
 
 
 def _leave_out_undated(store: Store, declaration: Declaration) -> None:
@@ -142,14 +165,13 @@ def _corrected(store: Store, declaration: Declaration) -> dict[dt.date, int]:
     return dict(
         store.con.execute(f"""
             with ranked as (
-                select {table.day} as on_day, reasons, is_superseded, counts_in_share, {table.key},
+                select {table.day} as on_day, reasons, counts_in_share, {table.key},
                        {_rank(declaration)} as place
                 from staged where key in (select key from staged where reasons is not null)),
             corrected as (
                 select on_day from ranked
                 qualify reasons is not null and counts_in_share
-                    and place > min(place) filter (reasons is null and not is_superseded)
-                        over (partition by {table.key}))
+                    and place > min(place) filter (reasons is null) over (partition by {table.key}))
             select on_day, count(*) from corrected group by all""").fetchall()
     )
 
@@ -280,7 +302,8 @@ def _place_rows(
     con.execute(f"""
         insert into {superseded(declaration).name}
         select {_RECORD}, day as read_on,
-               case when content = winner.c then 'duplicate' else 'superseded' end as kind,
+               case when winner is null then 'retraction' when content = winner.c then 'duplicate'
+                    else 'superseded' end as kind,
                winner.a, winner.f, winner.r
         from losers where {between("day", window)} and {among("day", accepted)}""")
 

@@ -1,3 +1,5 @@
+from decimal import Decimal
+
 from ecom_assets.gold.dim_product_versions import transform
 from ecom_assets.silver.products import Products
 from ecom_assets_tests.samples import days, rows, run, sample
@@ -15,4 +17,22 @@ def test_a_new_price_makes_a_version_and_codes_differ_by_case():
         "85123A@2024-01-01T10:00:00.000000",
         "85123A@2024-01-01T11:00:00.000000",
         "85123a@2024-01-01T12:00:00.000000",
+    ]
+
+
+def test_a_deletion_is_a_version_with_what_was_known_last():
+    products = sample(
+        Products,
+        {"product_id": "A", "changed_at": "2024-01-01 10:00", "price": "2.55", "category": "Shoes"},
+        {"product_id": "A", "changed_at": "2024-01-01 11:00", "price": None, "is_deleted": True},
+        {"product_id": "A", "changed_at": "2024-01-01 12:00", "price": None, "is_deleted": True},
+        {"product_id": "A", "changed_at": "2024-01-01 13:00", "price": "2.55", "category": "Shoes"},
+        {"product_id": "B", "changed_at": "2024-01-01 10:00", "price": None, "is_deleted": True},
+    )
+
+    made = run(transform, products, days("2024-01-01"))
+
+    assert rows(made, "product_key", "is_deleted", "price", "category") == [
+        (f"A@2024-01-01T{hour}:00:00.000000", is_deleted, Decimal("2.55"), "Shoes")
+        for hour, is_deleted in ((10, False), (11, True), (13, False))
     ]

@@ -95,7 +95,7 @@ class Item:
             "product_id": f"P{self.product}",
             "ordered_at": _when(self, 60 * self.order),
             "updated_at": moment(ARRIVALS, self.version),
-            "quantity": "0" if self.fault == "rule" else "2",
+            "quantity": "-1" if self.fault == "rule" else "2",
             "unit_price": "10",
             "discount": "0",
         }
@@ -337,6 +337,7 @@ Row = (
     | Campaign
     | Spend
 )
+RETRACTIONS = ("deleted", "gone")
 ROWS: dict[str, type] = {row.feed: row for row in get_args(Row)}
 
 
@@ -344,12 +345,23 @@ def _when(row: Any, minutes: int = 0) -> str:
     return "some day" if row.fault == "moment" else moment(row.on, minutes)
 
 
+def _record(row: Row) -> dict[str, str]:
+    """A row as it is sent. One that retracts its key says so, "deleted" with all columns or "gone" with few."""
+    record, feed = row.record(), catalog.tables()[f"bronze.{row.feed}"].feed_contract
+    if row.fault == "gone":
+        needed = (*feed.primary_key, feed.version_column)
+        record = {name: value for name, value in record.items() if name in needed}
+    if row.fault == "deleted" and isinstance(row, Item):
+        return {**record, "quantity": "0"}
+    return {**record, "is_deleted": "yes"} if row.fault in RETRACTIONS else record
+
+
 def file_of(feed: str, name: str, rows: Sequence[Row]) -> bytes:
-    records = [row.record() for row in rows]
+    records = [_record(row) for row in rows]
     if name.endswith(".jsonl"):
         return "".join(json.dumps(record) + "\n" for record in records).encode()
     text = io.StringIO()
-    header = list(records[0]) if records else list(catalog.tables()[f"bronze.{feed}"].contract.columns)
+    header = list(catalog.tables()[f"bronze.{feed}"].contract.columns)
     writer = csv.DictWriter(text, header)
     writer.writeheader()
     writer.writerows(records)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from ecom_assets_tests.histories.rows import (
     ARRIVALS,
     DAYS,
+    RETRACTIONS,
     Campaign,
     Customer,
     Event,
@@ -30,7 +31,7 @@ from ecom_assets_tests.histories.steps import Again, Feed, History, Land, Reopen
 _days = st.integers(0, DAYS - 1)
 _few = st.integers(1, 2)
 _versions = st.integers(0, 3)
-_faults = st.sampled_from(["", "", "", "", "", "", "rule", "moment"])
+_faults = st.sampled_from(["", "", "", "", "", "", "rule", "moment", *RETRACTIONS])
 _perhaps_repaired: st.SearchStrategy[tuple[Step, ...]] = st.sampled_from([(), (Repair(),)])
 _maybe_few = st.sampled_from([None, 1, 2])
 _reasons = st.sampled_from(["", "", "", "customer", "void"])
