@@ -127,11 +127,6 @@ class Declaration:
         """The tables to which its columns refer, each once."""
         return tuple(dict.fromkeys(str(column.references) for column in self.contract.references))
 
-    @property
-    def keys_can_move(self) -> bool:
-        """Whether a later version of a key can have another day than an earlier one."""
-        return self.feed is not None and self.feed.event_column not in self.feed.primary_key
-
 
 def declare(
     contract: Contract,
@@ -210,6 +205,12 @@ class Catalog:
         """The columns of each feed that is read."""
         bronze = [declaration for declaration in self if declaration.is_bronze]
         return {declaration.feed_name: declaration.feed_contract.columns for declaration in bronze}
+
+    @property
+    def feed_keys(self) -> Mapping[str, Collection[str]]:
+        """The columns of the key of each feed that is read."""
+        bronze = [declaration for declaration in self if declaration.is_bronze]
+        return {declaration.feed_name: declaration.feed_contract.primary_key for declaration in bronze}
 
     @cached_property
     def referring(self) -> Mapping[str, list[tuple[Declaration, Column]]]:

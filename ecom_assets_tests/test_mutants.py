@@ -106,7 +106,7 @@ BREAKS_THE_LAW = [
         "hash({literal(name)}, {value})",
         "gold.agg_daily_sales",
     ),
-    Mutant("versions on other days are not read", "parse_query", "if declaration.keys_can_move:", "if False:"),
+    Mutant("versions on other days are not read", "parse_query", "if rivals:", "if False:"),
     Mutant("fingerprints forget the content", "_content", "row_count, content) >>", "row_count) >>"),
     Mutant(
         "a day's inputs are looked for on the day alone",
@@ -185,9 +185,9 @@ WRONG_IN_EVERY_RUN = [
     Mutant("bad rows win too", "_stage", "min(place) filter (reasons is null)", "min(place)"),
     Mutant(
         "what waits never loses",
-        "_stage",
-        "where reasons is null or waits_for is not null",
-        "where reasons is null",
+        "_COMPETES",
+        "reasons is null or waits_for is not null",
+        "reasons is null",
         "silver.order_items",
     ),
     Mutant(
@@ -199,6 +199,13 @@ WRONG_IN_EVERY_RUN = [
     ),
     Mutant(
         "what retracts waits", "_stage", "reasons is null and not retracts", "reasons is null", "silver.order_items"
+    ),
+    Mutant(
+        "rows that left their group stay",
+        "_stage_left_out",
+        "where place > winning_place",
+        "where false and place > winning_place",
+        "silver.order_items",
     ),
     Mutant("nothing is provisional", "good_state", "State.PROVISIONAL", "State.STORED", "gold.dim_customer_versions"),
     Mutant("of equal versions the first to come wins", "_rank", "arrived_on desc", "arrived_on"),

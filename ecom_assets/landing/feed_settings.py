@@ -27,7 +27,8 @@ class FeedSettings:
     Sunday 6, on which a file is expected. `max_bad_share` (0 to 1) and `min_bad_rows` override the contract of the
     feed's silver table if they are set. `extra` are the columns that the shop sends beside the feed's own and wants to
     keep: name to kind, one of EXTRA_KINDS. `round_amounts` (0 to 4) is the number of decimals to which the feed's
-    amounts are rounded; None sets those with more than four aside. Raises ValueError if one is invalid.
+    amounts are rounded; None sets those with more than four aside. `complete` are columns of the key that name a group
+    of rows, such as the lines of an order, of which each arrival holds all or none. Raises ValueError if one is invalid.
     """
 
     time_zone: str = "UTC"
@@ -36,6 +37,7 @@ class FeedSettings:
     min_bad_rows: int | None = None
     extra: Mapping[str, ExtraKind] = field(default_factory=dict)
     round_amounts: int | None = None
+    complete: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         try:
@@ -62,6 +64,7 @@ class FeedSettings:
             "min_bad_rows": self.min_bad_rows,
             "extra": dict(self.extra) or None,
             "round_amounts": self.round_amounts,
+            "complete": list(self.complete) or None,
         }
         return {name: value for name, value in given.items() if value is not None}
 
@@ -130,6 +133,12 @@ def _extra(given: Any) -> Mapping[str, ExtraKind]:
     return given
 
 
+def _complete(given: Any) -> tuple[str, ...]:
+    if not isinstance(given, list) or not all(isinstance(name, str) for name in given):
+        raise ValueError('complete must be a list of columns of the key, such as ["order_id"].')
+    return tuple(given)
+
+
 _READERS: dict[str, Callable[[Any], Any]] = {
     "time_zone": _time_zone,
     "due": _due,
@@ -137,5 +146,6 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "min_bad_rows": _min_bad_rows,
     "extra": _extra,
     "round_amounts": _round_amounts,
+    "complete": _complete,
 }
 """What reads each setting of a feed; raises ValueError."""

@@ -43,7 +43,11 @@ EVENT_ON = TechnicalColumn(
 READ_ON = TechnicalColumn(
     "read_on", "DATE", "Day of silver that reads it: the event day, or the arrival day if there is none"
 )
-KEY_HASH = TechnicalColumn("key_hash", "UBIGINT", "Hash of its primary key; null if a part of it is missing")
+KEY_HASH = TechnicalColumn(
+    "key_hash",
+    "UBIGINT",
+    "Hash of its primary key, or of the columns by which its groups are complete; null if a part of the key is missing",
+)
 DERIVED = (EVENT_ON, READ_ON, KEY_HASH)
 """Computed from the record with settings and contract, and computed again when these change."""
 

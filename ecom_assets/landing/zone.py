@@ -187,10 +187,13 @@ class Zone:
         """Returns the settings that decide which rows and days are good, by feed. Raises FeedSettingsError."""
         return {feed: kept.judging for feed, kept in sorted(self._all_settings().items()) if kept.judging}
 
-    def check_settings(self, columns: Mapping[str, Collection[str]]) -> None:
-        """Raises FeedSettingsError if feeds.toml names an unknown feed, or an extra column that the feed has anyway.
+    def check_settings(
+        self, columns: Mapping[str, Collection[str]], keys: Mapping[str, Collection[str]] | None = None
+    ) -> None:
+        """Raises FeedSettingsError if feeds.toml names an unknown feed or column.
 
-        `columns` are those of each feed.
+        `columns` are those of each feed, `keys` those of its key. An extra column is none of the feed's; groups are
+        complete by columns of the key, but not by all of them.
         """
         path = self.root / "feeds.toml"
         for feed, settings in self._all_settings().items():
@@ -199,6 +202,10 @@ class Zone:
             for name in settings.extra:
                 if name in columns[feed]:
                     raise FeedSettingsError(f"{path}: [{feed}] extra: {name} is a column of the feed; leave it out.")
+            if settings.complete and keys and not set(settings.complete) < set(keys[feed]):
+                raise FeedSettingsError(
+                    f"{path}: [{feed}] complete: name some columns of the key, {', '.join(keys[feed])}, but not all."
+                )
 
     def save_settings(self, feed: str, settings: FeedSettings) -> None:
         """Saves the settings of one feed in feeds.toml and keeps those of the others."""

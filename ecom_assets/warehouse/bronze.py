@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Collection
+from contextlib import nullcontext
 
 from ecom_assets.days import ONE_DAY, State, Window
 from ecom_assets.declaration import Declaration
@@ -48,7 +49,7 @@ def write_bronze(store: Store, declaration: Declaration, window: Window) -> list
     with store.transaction():
         store.ensure(declaration.name, table.columns)
         replaced = note_files(con, feed, files, store.now())
-        with watched_moves(con, store.catalog, declaration, window):
+        with watched_moves(con, store.catalog, declaration, window) if store.can_move(declaration) else nullcontext():
             ours = between("arrived_on", window)
             present = ", ".join(f"(date '{file.arrived_on}', {literal(file.name)})" for file in files)
             if present:

@@ -21,6 +21,9 @@ from ecom_assets.warehouse.store import Store
 
 _RECORD = column_list(ORIGIN)
 # Not x.sentence: that would be a field of a feed's column x, if it has one.
+_COMPETES = "(reasons is null or waits_for is not null)"
+"""SQL: whether a staged row may be the one that counts, now or once what it refers to has arrived."""
+_WINNER = """arg_min({'a': arrived_on, 'f': source_file, 'r': record, 'c': content}, place) filter (reasons is null)"""
 _SENTENCES, _CODES = "[struct_extract(x, 'sentence') for x in reasons]", "[struct_extract(x, 'code') for x in reasons]"
 
 
@@ -59,7 +62,7 @@ def write_from_feed(store: Store, declaration: Declaration, rows: str, window: W
                 results[n] = replace(result, state=good_state(expected[result.day]), row_count=count)
         slices = {day: (contents.get(day, Slice(day, 0, 0)),) for day in window}
         conclude(store, declaration, [entry_of(r, expected[r.day], slices[r.day]) for r in results])
-        con.execute("drop table staged; drop table losers")
+        con.execute("drop table staged; drop table losers; drop table if exists left_out")
     return results
 
 
@@ -98,21 +101,22 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
                 select {theirs} from {others.name}
                 where {wanted} in (select distinct {value} from staged) and {near})""")
     con.execute("update staged set reasons = waits_for where reasons is null and waits_for is not null")
+    if store.has_complete_groups(declaration):
+        _stage_left_out(store, declaration)
     # The best row without a reason wins. A waiting row is superseded only by a better one: it may still win. A winner
     # that retracts its key is left out like the rows that it supersedes.
     con.execute(f"""
         create or replace temp table losers as
         with competing as (
-            select rowid as staged_row, * from staged where reasons is null or waits_for is not null),
+            select rowid as staged_row, * from staged where {_COMPETES} and not is_superseded),
         ranked as (
             select staged_row, {_RECORD}, {day} as day, content, reasons, retracts, {table.key},
-                   {_rank(declaration)} as place
+                   {_rank(declaration, table.key)} as place
             from competing
             where key in (select key from competing group by key having count(*) > 1 or bool_or(retracts)))
         select * replace (case when place > winning_place then winner end as winner) from (
             select *, min(place) filter (reasons is null) over one as winning_place,
-                   arg_min({{'a': arrived_on, 'f': source_file, 'r': record, 'c': content}}, place)
-                       filter (reasons is null) over one as winner
+                   {_WINNER} over one as winner
             from ranked window one as (partition by {table.key}))
         where place > winning_place or place = winning_place and retracts""")
     con.execute("update staged set is_superseded = true, reasons = null where rowid in (select staged_row from losers)")
@@ -129,7 +133,7 @@ def _against_retraction(declaration: Declaration, broken: str) -> str:
     columns = {*feed.primary_key, *filter(None, [feed.version_column])}
     codes = ["unreadable_record", *(f"{name}_unreadable" for name in sorted({*columns, "is_deleted"}))]
     codes += [rule.id for rule in promise.hard_rules if rule.column in columns]
-    if not declaration.keys_can_move:
+    if feed.event_column in feed.primary_key:
         codes += useless_day_codes(feed.columns[feed.event_column])
     against = f"lambda x: list_contains([{literals(codes)}], struct_extract(x, 'code'))"
     found = (
@@ -152,11 +156,33 @@ def _leave_out_undated(store: Store, declaration: Declaration) -> None:
                 and {day} in (select {day} from staged where reasons is null and not is_superseded))""")
 
 
-def _rank(declaration: Declaration) -> str:
-    """Returns SQL for the place of a row among those of its key, from 1, the best."""
-    key, column = stored(declaration).key, declaration.feed_contract.version_column
+def _stage_left_out(store: Store, declaration: Declaration) -> None:
+    """Supersedes rows whose key is missing from the latest arrival of their group.
+
+    That is the arrival of the group's best row without a reason. It holds a key also if its row of it is bad.
+    """
+    day, group = stored(declaration).day, ", ".join(map(quoted, store.group(declaration)))
+    store.con.execute(f"""
+        create or replace temp table left_out as
+        with ranked as (
+            select {_RECORD}, {day} as day, content, key, reasons, {group}, {_rank(declaration, group)} as place
+            from staged where {_COMPETES})
+        select * from (
+            select *, min(place) filter (reasons is null) over one as winning_place,
+                   {_WINNER} over one as winner
+            from ranked window one as (partition by {group}))
+        where place > winning_place
+            and (key, winner.a, winner.f) not in (select (key, arrived_on, source_file) from staged)""")
+    store.con.execute(f"""
+        update staged set is_superseded = true, reasons = null
+        where ({_RECORD}) in (select ({_RECORD}) from left_out)""")
+
+
+def _rank(declaration: Declaration, group: str) -> str:
+    """Returns SQL for the place of a row among those of its group, from 1, the best."""
+    column = declaration.feed_contract.version_column
     version = f"{quoted(column)} desc nulls last, " if column else ""
-    return f"row_number() over (partition by {key} order by {version}arrived_on desc, source_file desc, record desc)"
+    return f"row_number() over (partition by {group} order by {version}arrived_on desc, source_file desc, record desc)"
 
 
 def _corrected(store: Store, declaration: Declaration) -> dict[dt.date, int]:
@@ -166,7 +192,7 @@ def _corrected(store: Store, declaration: Declaration) -> dict[dt.date, int]:
         store.con.execute(f"""
             with ranked as (
                 select {table.day} as on_day, reasons, counts_in_share, {table.key},
-                       {_rank(declaration)} as place
+                       {_rank(declaration, table.key)} as place
                 from staged where key in (select key from staged where reasons is not null)),
             corrected as (
                 select on_day from ranked
@@ -299,13 +325,16 @@ def _place_rows(
         from {quoted(declaration.bronze)} b
         join staged s using ({_RECORD})
         where s.reasons is not null and {between("read_on", window)} and not {among("b.read_on", closed)}""")
+    superseding = "losers"
+    if store.has_complete_groups(declaration):
+        superseding = "(from losers union all by name from left_out)"
     con.execute(f"""
         insert into {superseded(declaration).name}
         select {_RECORD}, day as read_on,
                case when winner is null then 'retraction' when content = winner.c then 'duplicate'
                     else 'superseded' end as kind,
                winner.a, winner.f, winner.r
-        from losers where {between("day", window)} and {among("day", accepted)}""")
+        from {superseding} where {between("day", window)} and {among("day", accepted)}""")
 
 
 def _check_conservation(store: Store, declaration: Declaration, window: Window, accepted: list[dt.date]) -> None:

@@ -97,6 +97,7 @@ class Store:
             first = Window(self.calendar.first, self.calendar.first)
             settings += self.parse_query(declaration, first)
             settings += str(self.limits(declaration))
+            settings += str(self._complete(declaration) or "")
         if not declaration.is_bronze and name not in self._kept:
             keep_compiled(self.con, declaration, self.catalog)
             self._kept.add(name)
@@ -110,6 +111,24 @@ class Store:
         share, least = settings.max_bad_share, settings.min_bad_rows
         return Limits(promise.max_bad_share if share is None else float(share), least or promise.min_bad_rows)
 
+    def _complete(self, declaration: Declaration) -> tuple[str, ...]:
+        return self.zone.settings(declaration.feed_name).complete
+
+    def group(self, declaration: Declaration) -> tuple[str, ...]:
+        """Returns the columns that rows of a feed share if they compete: of complete groups, if they are, or the key.
+
+        Of a complete group each arrival holds all rows or none.
+        """
+        return self._complete(declaration) or declaration.feed_contract.primary_key
+
+    def has_complete_groups(self, declaration: Declaration) -> bool:
+        """Returns whether a later arrival of a group of rows replaces all of them."""
+        return bool(self._complete(declaration))
+
+    def can_move(self, declaration: Declaration) -> bool:
+        """Returns whether rows that compete can have several event days."""
+        return declaration.feed_contract.event_column not in self.group(declaration)
+
     def _feed_zone(self, declaration: Declaration) -> str:
         """Returns the time zone of timestamps that a feed sends without offset."""
         return self.zone.settings(declaration.feed_name).time_zone
@@ -117,11 +136,11 @@ class Store:
     def bronze_query(self, declaration: Declaration, landed: str = "landed") -> str:
         """Returns SQL for the rows of bronze from landed records."""
         feed, zone = declaration.feed_contract, self._feed_zone(declaration)
-        return bronze_query(landed, feed, zone, self.time_zone, self.calendar)
+        return bronze_query(landed, feed, self.group(declaration), zone, self.time_zone, self.calendar)
 
     def parse_query(self, declaration: Declaration, window: Window) -> str:
         """Returns SQL for the rows of bronze that a window of a table from a feed is made of, typed."""
-        rivals = rivals_query(declaration.bronze, window, self.calendar)
+        rivals = rivals_query(declaration.bronze, window, self.calendar) if self.can_move(declaration) else ""
         known = self.zone.settings(declaration.feed_name)
         zones = known.time_zone, self.time_zone
         return parse_query(declaration, window, rivals, *zones, self.calendar, known.extra, known.round_amounts)

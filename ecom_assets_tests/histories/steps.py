@@ -34,11 +34,15 @@ class Again:
 
 @dataclass(frozen=True)
 class Feed:
-    """What is known of a feed changes. A day without a file is a good one until files are due."""
+    """What is known of a feed changes. A day without a file is a good one until files are due.
+
+    With `is_complete`, an arrival holds all rows that share the first column of the key, if there are more columns.
+    """
 
     feed: str
     time_zone: str = "UTC"
     is_due: bool = False
+    is_complete: bool = False
 
 
 @dataclass(frozen=True)

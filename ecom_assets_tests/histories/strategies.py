@@ -89,7 +89,7 @@ def _landings(draw: st.DrawFn, feed: str) -> tuple[Step, ...]:
 
 @st.composite
 def _changes(draw: st.DrawFn, feed: str) -> tuple[Step, ...]:
-    """A file that is read and then loses a row, is overruled by a later one, or turns out to be of another zone."""
+    """A file that is read and then loses a row, is overruled by a later one, or is found to be of another kind."""
     landed = draw(_landings(feed))[0]
     assert isinstance(landed, Land)
     by = draw(st.integers(1, DAYS - 1))
@@ -103,6 +103,7 @@ def _changes(draw: st.DrawFn, feed: str) -> tuple[Step, ...]:
                 dataclasses.replace(landed, rows=landed.rows[1:]),
                 Land(feed, ARRIVALS - 1, "later.csv", later),
                 Feed(feed, "Asia/Tokyo"),
+                Feed(feed, is_complete=True),
             ]
         )
     )
@@ -215,7 +216,7 @@ def histories(draw: st.DrawFn, goals: Sequence[str], steps: int) -> History:
     names, feeds = tables_of(goal).names, frozenset(tables_of(goal).feeds)
     feed = st.sampled_from(sorted(feeds))
     once_more = st.builds(Again, feed, _days, _files, st.integers(0, ARRIVALS - 1))
-    known = st.builds(Feed, feed, st.sampled_from(["UTC", "Asia/Tokyo"]), st.booleans())
+    known = st.builds(Feed, feed, st.sampled_from(["UTC", "Asia/Tokyo"]), st.booleans(), st.booleans())
     some = [
         feed.flatmap(_landings),
         feed.flatmap(_changes),

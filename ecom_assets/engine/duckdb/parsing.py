@@ -2,7 +2,7 @@
 
 import datetime as dt
 import string
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import narwhals as nw
 
@@ -175,8 +175,10 @@ def _spelled_alike(column: Column, feed_zone: str) -> str:
     return f"coalesce(({_typed(column, feed_zone)})::varchar, {quoted(column.name)})"
 
 
-def bronze_query(landed: str, feed: FeedContract, feed_zone: str, shop_zone: str, calendar: Window) -> str:
-    """Returns SQL for landed records with their event day and a hash of their key.
+def bronze_query(
+    landed: str, feed: FeedContract, group: Sequence[str], feed_zone: str, shop_zone: str, calendar: Window
+) -> str:
+    """Returns SQL for landed records with their event day and a hash of `group`: their key, or columns of it.
 
     A record whose event day is unreadable, outside the calendar or more than a day after its arrival is
     read under its arrival day. Equal keys have equal hashes; the reverse need not hold. The hash is null if
@@ -185,7 +187,7 @@ def bronze_query(landed: str, feed: FeedContract, feed_zone: str, shop_zone: str
     event = feed.columns[feed.event_column]
     happened = _typed(event, feed_zone)
     happened_on = happened if event.kind == "date" else _business_day(f"({happened})", shop_zone)
-    key = key_hash_of([_spelled_alike(feed.columns[name], feed_zone) for name in feed.primary_key])
+    key = key_hash_of([_spelled_alike(feed.columns[name], feed_zone) for name in group])
     has_key = " and ".join(f"{text_of(feed.columns[name])} is not null" for name in feed.primary_key)
     named = ", ".join(quoted(column) for column in feed.columns)
     kept = column_list(LANDED)
@@ -248,7 +250,7 @@ def parse_query(
     Business days of moments come along, by the shop's time zone.
 
     Rows of other days whose key is in the window too come along, as they may win over it: `rivals` is SQL for the
-    arrived_on, source_file and record of these.
+    arrived_on, source_file and record of these, empty if there cannot be any.
 
     `own_columns` are those that the shop declared beside the feed's, with their kinds. The column `extra` holds their
     values as JSON; null if none has one. With `round_amounts`, the feed's amounts are rounded to so many decimals, half
@@ -286,7 +288,7 @@ def parse_query(
     origin = column_list(ORIGIN)
     from_other_days = f"select b.* from {bronze} b join ({rivals}) r using ({origin})"
     rows = f"select * from {bronze} where {between('read_on', window)} and {named_between('arrived_on', calendar)}"
-    if declaration.keys_can_move:
+    if rivals:
         rows = f"{rows} union all {from_other_days}"
     if own:
         sent = ", ".join(f"unknown_columns ->> {_json_path(name)} as {quoted('own ' + name)}" for name in own_columns)

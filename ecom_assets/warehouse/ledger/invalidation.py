@@ -51,7 +51,7 @@ def watched_moves(
 ) -> Iterator[None]:
     """Updates the list of rows whose key is on several days; invalidates days whose list changes."""
     silver = catalog.silver_of(declaration.name)
-    if silver is None or not declaration.keys_can_move:
+    if silver is None:
         yield
         return
     name, table = literal(declaration.name), quoted(declaration.name)
