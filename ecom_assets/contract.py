@@ -44,6 +44,9 @@ WORDS_FOR_NOTHING = (
 )
 """What exports write in place of an empty value, in lower case. `\\N` is how databases dump a null."""
 
+REFERS_WITHIN_CALENDAR = "No row refers to one from before the calendar's first day."
+"""An expectation of tables whose rows refer to others."""
+
 Kind = Literal["text", "integer", "decimal", "date", "timestamp", "float", "boolean"]
 
 
@@ -353,6 +356,16 @@ class FeedContract(Promise):
 
     event_column: str
     version_column: str | None = None
+
+    @property
+    def is_versioned(self) -> bool:
+        """Whether each row is a version of a member, which is valid from its moment on: the key includes the moment."""
+        return self.event_column in self.primary_key and self.version_column is None
+
+    @property
+    def too_early(self) -> str:
+        """The code of the reason against a row from before the calendar's first day."""
+        return f"{self.event_column}_too_early"
 
     def as_sent(self) -> Contract:
         """Returns the contract of its bronze table: text as sent, by arrival day."""

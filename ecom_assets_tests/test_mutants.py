@@ -176,6 +176,12 @@ BREAKS_THE_LAW = [
         "union select table_name, day from ledger.days where false and",
         "gold.fact_returns",
     ),
+    Mutant(
+        "nobody is told of orders from before the calendar",
+        "watched_keys",
+        "if declaration.from_feed:",
+        "if False:",
+    ),
     Mutant("quarantine loses rows", "_place_rows", "where s.reasons is not null and", "where false and"),
 ]
 """Found by a history alone: it ends otherwise than a clean run of the same mutant, or in an error."""

@@ -13,6 +13,15 @@ from ecom_assets.warehouse.ledger.records import Cause
 from ecom_assets.warehouse.store import Store
 
 
+def older_keys(store: Store, declaration: Declaration) -> str:
+    """Returns SQL for the keys (k), and their days, of rows set aside because they are from before the calendar."""
+    feed, table = declaration.feed_contract, quarantine(declaration)
+    store.ensure(declaration.quarantine, table.columns)
+    key = text_of(feed.columns[feed.primary_key[0]])
+    set_aside = f"{table.rows_in(store.calendar)} and list_contains(reason_codes, {literal(feed.too_early)})"
+    return f"select {key} as k, {table.day} as on_day {set_aside} and {key} is not null"
+
+
 @contextmanager
 def watched_keys(store: Store, declaration: Declaration, window: Window) -> Iterator[None]:
     """Invalidates days of other tables with rows that wait for a key that appears, or refer to one that disappears.
@@ -26,14 +35,20 @@ def watched_keys(store: Store, declaration: Declaration, window: Window) -> Iter
         return
     con, table = store.con, stored(declaration)
     wanted = table.keys[0]
-    keys = f"select distinct {wanted} as k, {table.day} as on_day {table.rows_in(window)}"
+    keys = f"select distinct {wanted} as k, {table.day} as on_day, false as is_older {table.rows_in(window)}"
+    still = f"select {wanted}, false {table.rows_in(store.calendar)} and {wanted} in (select k from old_keys)"
+    if declaration.from_feed:
+        older = older_keys(store, declaration)
+        keys += f" union select k, on_day, true from ({older}) where {between('on_day', window)}"
+        still += f" union all select k, true from ({older})"
     con.execute(f"create or replace temp table old_keys as {keys}")
     yield
     con.execute(f"create or replace temp table new_keys as {keys}")
-    moved = "(from new_keys except from old_keys) union all (from old_keys except from new_keys)"
-    come = "select k from new_keys except select k from old_keys"
-    still = f"select {wanted} {table.rows_in(store.calendar)} and {wanted} in (select k from old_keys)"
-    gone = f"select k from old_keys where k not in ({still})"
+    known = "select k, on_day from {}_keys where not is_older"
+    new, old = known.format("new"), known.format("old")
+    moved = f"({new} except {old}) union all ({old} except {new})"
+    come = "select k from (select k, is_older from new_keys except select k, is_older from old_keys)"
+    gone = f"select k from old_keys where (k, is_older) not in ({still})"
     some_gone = store.count(f"select count(*) from ({gone})")
     for other, column in referring:
         value, name = text_of(column), literal(column.name)

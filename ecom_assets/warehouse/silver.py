@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ecom_assets.contract import Reason
+from ecom_assets.contract import REFERS_WITHIN_CALENDAR, Column, Reason
 from ecom_assets.days import State, Window
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine.compiling import judged
@@ -16,7 +16,7 @@ from ecom_assets.sql import among, between, literal, literals, named_between, qu
 from ecom_assets.warehouse.ledger.records import DayResult, Missing, Slice, rows_by_read_day
 from ecom_assets.warehouse.ledger.staleness import expectations
 from ecom_assets.warehouse.outcome import SAMPLE_ROWS, conclude, counted, entry_of, gate, good_state
-from ecom_assets.warehouse.references import watched_keys
+from ecom_assets.warehouse.references import older_keys, watched_keys
 from ecom_assets.warehouse.store import Store
 
 _RECORD = column_list(ORIGIN)
@@ -80,7 +80,7 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
     con.execute(f"""
         create or replace temp table staged as
         select *, hash({table.key}) as key, {content_hash(declaration)} as content, null::{REASONS_TYPE} as waits_for,
-               false as is_superseded, true as counts_in_share
+               false as is_superseded, true as counts_in_share, false as refers_to_older
         from (select {typed}{soft}, {retracts} as retracts,
                      case when {retracts} then {_against_retraction(declaration, listed)}
                           when problems is not null then problems
@@ -100,6 +100,8 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
             where reasons is null and not retracts and {value} is not null and {matched} not in (
                 select {theirs} from {others.name}
                 where {wanted} in (select distinct {value} from staged) and {near})""")
+        if not column.on_same_day and target.from_feed:
+            _accept_older(store, target, column)
     con.execute("update staged set reasons = waits_for where reasons is null and waits_for is not null")
     if store.has_complete_groups(declaration):
         _stage_left_out(store, declaration)
@@ -154,6 +156,16 @@ def _leave_out_undated(store: Store, declaration: Declaration) -> None:
         where list_has_any({_CODES}, [{literals(other_days)}])
             or (list_contains({_CODES}, {literal(no_day)})
                 and {day} in (select {day} from staged where reasons is null and not is_superseded))""")
+
+
+def _accept_older(store: Store, target: Declaration, column: Column) -> None:
+    """Marks rows that refer to a row from before the calendar's first day, which is known but has no day."""
+    code, of = literal(column.missing_reference.code), "struct_extract(x, 'code')"
+    store.con.execute(f"""
+        update staged set refers_to_older = true,
+            waits_for = nullif(list_filter(waits_for, lambda x: {of} <> {code}), []::{REASONS_TYPE})
+        where list_contains([{of} for x in waits_for], {code})
+            and {quoted(column.name)} in (select k from ({older_keys(store, target)}))""")
 
 
 def _stage_left_out(store: Store, declaration: Declaration) -> None:
@@ -212,7 +224,8 @@ def _judge_days(
         on: rest
         for on, *rest in con.execute(
             f"select {day}, count(*), count(reasons), count(*) filter (is_superseded), "
-            "count(*) filter (not counts_in_share)"
+            "count(*) filter (not counts_in_share), "
+            "count(*) filter (refers_to_older and reasons is null and not is_superseded)"
             f"{counted(promise.soft_rules, 'warned')} from staged group by all"
         ).fetchall()
     }
@@ -231,10 +244,10 @@ def _judge_days(
         for rows, bad, superseded, apart, *_ in counts.values()
     )
     corrected = _corrected(store, declaration) if may_fail else {}
-    soft = (_NOT_ROUNDED, *(rule.sentence for rule in promise.soft_rules))
+    soft = (_NOT_ROUNDED, REFERS_WITHIN_CALENDAR, *(rule.sentence for rule in promise.soft_rules))
     results = []
     for on in window:
-        rows, bad, superseded, apart, *warned = counts.get(on, (0, 0, 0, 0, *(0 for _ in promise.soft_rules)))
+        rows, bad, superseded, apart, older, *warned = counts.get(on, (0, 0, 0, 0, 0, *(0 for _ in promise.soft_rules)))
         if on in closed:
             results.append(DayResult(on, State.BLOCKED, note=closed[on]))
             continue
@@ -250,7 +263,7 @@ def _judge_days(
                 bad_count=bad,
                 note=note,
                 broken=dict(list(reasons.get(on, {}).items())[:20]),
-                warned={sentence: n for sentence, n in zip(soft, (rounded.get(on, 0), *warned), strict=True) if n},
+                warned={s: n for s, n in zip(soft, (rounded.get(on, 0), older, *warned), strict=True) if n},
                 samples=samples.get(on, ()),
                 checked_count=rows - superseded,
                 missing=missing.get(on, {}),

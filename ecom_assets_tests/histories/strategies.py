@@ -28,7 +28,7 @@ from ecom_assets_tests.histories.rows import (
 )
 from ecom_assets_tests.histories.steps import Again, Feed, History, Land, Reopen, Repair, Run, Step, tables_of
 
-_days = st.integers(0, DAYS - 1)
+_days = st.sampled_from([-1, *range(DAYS), *range(DAYS)])
 _few = st.integers(1, 2)
 _versions = st.integers(0, 3)
 _faults = st.sampled_from(["", "", "", "", "", "", "rule", "moment", *RETRACTIONS])
@@ -83,7 +83,7 @@ _ROW_STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
 def _landings(draw: st.DrawFn, feed: str) -> tuple[Step, ...]:
     """A file of a feed, mostly on time, with rows of its day and of days before."""
     rows = tuple(draw(st.lists(_ROW_STRATEGIES[feed], max_size=4)))
-    first = max((row.on for row in rows), default=0)
+    first = max((row.on for row in rows if row.on >= 0), default=0)
     return (Land(feed, first + draw(st.sampled_from([0, 0, 0, 1, 2])), draw(_files), rows), *draw(_perhaps_repaired))
 
 
@@ -155,7 +155,7 @@ def _purchases(draw: st.DrawFn, feeds: frozenset[str]) -> tuple[Step, ...]:
     for row in rows:
         by_feed.setdefault(row.feed, []).append(row)
     landed = tuple(
-        Land(feed, on + late.get(feed, 0), f"{order}{file}", tuple(of_feed))
+        Land(feed, max(on, 0) + late.get(feed, 0), f"{order}{file}", tuple(of_feed))
         for feed, of_feed in by_feed.items()
         if feed in feeds
     )
@@ -166,7 +166,7 @@ def _purchases(draw: st.DrawFn, feeds: frozenset[str]) -> tuple[Step, ...]:
 @st.composite
 def _visits_over_midnight(draw: st.DrawFn) -> tuple[Step, ...]:
     """Events on both sides of midnight, each side in a file of its day, perhaps with a repair between."""
-    on, visitor = draw(_days), draw(_few)
+    on, visitor = draw(st.integers(0, DAYS - 1)), draw(_few)
     before, after = (
         Land("events", on + late, f"{side}.csv", (Event(2 * on + late, on, minutes, visitor),))
         for late, side, minutes in ((0, "before", 835), (1, "after", 850))

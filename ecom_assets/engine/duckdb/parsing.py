@@ -181,12 +181,16 @@ def bronze_query(
     """Returns SQL for landed records with their event day and a hash of `group`: their key, or columns of it.
 
     A record whose event day is unreadable, outside the calendar or more than a day after its arrival is
-    read under its arrival day. Equal keys have equal hashes; the reverse need not hold. The hash is null if
+    read under its arrival day. A version from before the calendar is the state at its start: its event day is
+    the first day. Equal keys have equal hashes; the reverse need not hold. The hash is null if
     the record cannot be read or lacks a part of its key.
     """
     event = feed.columns[feed.event_column]
     happened = _typed(event, feed_zone)
     happened_on = happened if event.kind == "date" else _business_day(f"({happened})", shop_zone)
+    if feed.is_versioned:
+        first = f"date '{calendar.first}'"
+        happened_on = f"case when {happened_on} < {first} then {first} else {happened_on} end"
     key = key_hash_of([_spelled_alike(feed.columns[name], feed_zone) for name in group])
     has_key = " and ".join(f"{text_of(feed.columns[name])} is not null" for name in feed.primary_key)
     named = ", ".join(quoted(column) for column in feed.columns)
