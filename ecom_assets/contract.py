@@ -300,14 +300,21 @@ class Feed(Model):
         return nw.col("is_deleted")
 
     def __init_subclass__(
-        cls, *, event_column: str | None = None, version_column: str | None = None, **header: Any
+        cls,
+        *,
+        event_column: str | None = None,
+        version_column: str | None = None,
+        never_changes: tuple[str, ...] | None = None,
+        **header: Any,
     ) -> None:
         """Header of a feed.
 
-        `event_column` holds the moment that decides the event day, `version_column` orders the versions of a key.
+        `event_column` holds the moment that decides the event day, `version_column` orders the versions of a key. In
+        the columns `never_changes` all versions of a key agree, unless they are of different things: rows that a
+        disagreeing one supersedes are listed as conflicts.
         """
         super().__init_subclass__(**header)
-        _add_facts(cls, event_column=event_column, version_column=version_column)
+        _add_facts(cls, event_column=event_column, version_column=version_column, never_changes=never_changes)
 
 
 @dataclass(frozen=True)
@@ -356,6 +363,12 @@ class FeedContract(Promise):
 
     event_column: str
     version_column: str | None = None
+    never_changes: tuple[str, ...] = ()
+
+    @property
+    def versions_agree(self) -> str:
+        """The expectation that all versions of a key agree in what never changes."""
+        return f"Versions of one {', '.join(self.primary_key)} agree in {', '.join(self.never_changes)}."
 
     @property
     def is_versioned(self) -> bool:
@@ -489,7 +502,13 @@ def feed_contract(model: type[Feed]) -> FeedContract:
     """Returns the facts of a feed's model. Raises TypeError if a declaration is incomplete."""
     if "event_column" not in model.__facts__:
         raise TypeError(f"{model.__facts__['name']} has no event_column=.")
-    return FeedContract(**_promised(model, "event_column", "version_column"))
+    promised = FeedContract(
+        **_promised(model, "event_column", "version_column"), never_changes=model.__facts__.get("never_changes", ())
+    )
+    for named in promised.never_changes:
+        if named not in promised.columns:
+            raise TypeError(f"{promised.name}: the header names {named}, which is not a column.")
+    return promised
 
 
 def is_feed(model: type) -> TypeGuard[type[Feed]]:

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 @click.command("bad")
 def bad() -> None:
-    """List failed, blocked and partial days, with the reasons.
+    """List failed, blocked and partial days, and days with conflicts, with the reasons.
 
-    A partial day was made without the rows of an input. Reads what was last published.
+    A partial day was made without the rows of an input. A conflict is a row that was superseded by one of another
+    customer, moment or order, though their key is the same. Reads what was last published.
     """
     from ecom_assets.serving.quarantine import bad_days
 

@@ -5,7 +5,13 @@ import narwhals as nw
 from ecom_assets.contract import Decimal, Feed, Timestamp, column, key, money, retraction
 
 
-class OrderItems(Feed, primary_key=("order_id", "line_number"), event_column="ordered_at", version_column="updated_at"):
+class OrderItems(
+    Feed,
+    primary_key=("order_id", "line_number"),
+    event_column="ordered_at",
+    version_column="updated_at",
+    never_changes=("ordered_at",),
+):
     """One row per order line and state of it."""
 
     order_id: str = key("Order that it belongs to", references="silver.orders", on_same_day=True)

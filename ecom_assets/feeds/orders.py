@@ -6,7 +6,13 @@ STATUSES = ["placed", "paid", "shipped", "delivered", "cancelled"]
 CANCEL_REASONS = ["customer", "inventory", "fraud", "payment", "void", "test"]
 
 
-class Orders(Feed, primary_key="order_id", event_column="ordered_at", version_column="updated_at"):
+class Orders(
+    Feed,
+    primary_key="order_id",
+    event_column="ordered_at",
+    version_column="updated_at",
+    never_changes=("ordered_at", "customer_id"),
+):
     """One row per order and state of it."""
 
     order_id: str = key("Order number issued by the shop")

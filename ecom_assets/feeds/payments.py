@@ -5,7 +5,13 @@ from ecom_assets.contract import Decimal, Feed, Timestamp, column, key, money
 PAYMENT_STATUSES = ["authorised", "captured", "failed", "refunded"]
 
 
-class Payments(Feed, primary_key="payment_id", event_column="paid_at", version_column="updated_at"):
+class Payments(
+    Feed,
+    primary_key="payment_id",
+    event_column="paid_at",
+    version_column="updated_at",
+    never_changes=("order_id", "paid_at"),
+):
     """One row per payment and state of it."""
 
     payment_id: str = key("Payment number issued by the provider")

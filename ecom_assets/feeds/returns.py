@@ -3,7 +3,9 @@
 from ecom_assets.contract import Decimal, Feed, Timestamp, column, key, money
 
 
-class Returns(Feed, primary_key="return_id", event_column="returned_at", version_column="updated_at"):
+class Returns(
+    Feed, primary_key="return_id", event_column="returned_at", version_column="updated_at", never_changes=("order_id",)
+):
     """One row per line that was refunded and state of it."""
 
     return_id: str = key("Number of the refunded line")

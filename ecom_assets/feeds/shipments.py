@@ -5,7 +5,13 @@ from ecom_assets.contract import Date, Decimal, Feed, Timestamp, column, key, mo
 SHIPMENT_STATUSES = ["open", "shipped", "delivered", "cancelled"]
 
 
-class Shipments(Feed, primary_key="shipment_id", event_column="ordered_at", version_column="updated_at"):
+class Shipments(
+    Feed,
+    primary_key="shipment_id",
+    event_column="ordered_at",
+    version_column="updated_at",
+    never_changes=("order_id", "ordered_at"),
+):
     """One row per shipment and state of it."""
 
     shipment_id: str = key("Shipment number issued by the warehouse")

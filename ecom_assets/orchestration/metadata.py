@@ -106,7 +106,10 @@ def expectations_description(declaration: Declaration) -> str:
         return "Every record of the day's files can be read, and every file is complete: none is cut off or damaged."
     hoped = [rule.sentence for rule in declaration.contract.soft_rules]
     hoped += [REFERS_WITHIN_CALENDAR] if declaration.loose_references else []
-    hoped += ["No row is quarantined"] if declaration.from_feed else []
+    if declaration.from_feed:
+        feed = declaration.feed_contract
+        hoped += [feed.versions_agree] if feed.never_changes else []
+        hoped += ["No row is quarantined"]
     return _list("Expectations; a day that misses one does not fail:", hoped)
 
 

@@ -25,9 +25,9 @@ class NoSuchTable(UserError):
 
 @dataclass(frozen=True)
 class BadDays:
-    """Days on which a table is failed, blocked or partial.
+    """Days on which a table is failed, blocked or partial, or has conflicts: versions of different things.
 
-    `why` is the broken rule, the input that blocks it, or the inputs whose rows are missing.
+    `why` is the broken rule, the input that blocks it, the inputs whose rows are missing, or the number of conflicts.
     """
 
     table: str
@@ -58,7 +58,10 @@ class QuarantinedRow:
 
 
 def bad_days(snapshot: Path) -> list[BadDays]:
-    """Returns days without good rows, then days made without the rows of an input. Raises NothingPublished."""
+    """Returns days without good rows, then days made without the rows of an input, then days with conflicts.
+
+    Raises NothingPublished.
+    """
     with open_snapshot(snapshot) as con:
         found = con.execute(rf"""
             select table_name, state,
@@ -69,7 +72,35 @@ def bad_days(snapshot: Path) -> list[BadDays]:
             where state not in {GOOD} or made_without is not null
                 or (state = 'provisional' and starts_with(table_name, 'bronze.')) group by all
             order by place, table_name, min(day)""").fetchall()
-    return [BadDays(table, state, why, contiguous(days)) for table, state, why, days, _ in found]
+        with_conflicts = conflicts(con)
+    return [
+        *(BadDays(table, state, why, contiguous(days)) for table, state, why, days, _ in found),
+        *(
+            BadDays(
+                f"silver.{table}",
+                "conflict",
+                f"{rows} superseded rows differ from the one that counts in what never changes; perhaps one key stands "
+                f"for two things: see superseded.{table} where kind = 'conflict'",
+                contiguous(days),
+            )
+            for table, rows, days in with_conflicts
+        ),
+    ]
+
+
+def conflicts(con: duckdb.DuckDBPyConnection) -> list[tuple[str, int, list[dt.date]]]:
+    """Returns the tables ("orders") with rows that a version of another thing superseded, their number and days."""
+    found = []
+    for (table,) in con.execute(
+        "select table_name from duckdb_tables() where schema_name = 'superseded' and database_name = "
+        "current_database() order by table_name"
+    ).fetchall():
+        [(rows, days)] = con.execute(
+            f"select count(*), list(distinct read_on) from {quoted(f'superseded.{table}')} where kind = 'conflict'"
+        ).fetchall()
+        if rows:
+            found.append((table, rows, days))
+    return found
 
 
 def reason_counts(snapshot: Path, table: str | None = None) -> list[ReasonCount]:

@@ -172,6 +172,8 @@ class Trust:
     stale: int
     quarantined: int
     reasons: Sequence[tuple[str, int]]
+    conflicts: Sequence[tuple[str, int]] = ()
+    """Tables and numbers of rows that were superseded by one that differs in what never changes."""
 
 
 @dataclass(frozen=True)
@@ -347,4 +349,5 @@ def _trust(con: duckdb.DuckDBPyConnection) -> Trust:
     if rows := quarantine.all_reasons_query(con):
         [(quarantined,)] = con.execute(f"select count(*) from ({rows})").fetchall()
         reasons = quarantine.counted_reasons(con, rows)
-    return Trust(table_days, old, stale, quarantined, reasons)
+    conflicts = [(table, rows) for table, rows, _ in quarantine.conflicts(con)]
+    return Trust(table_days, old, stale, quarantined, reasons, conflicts)

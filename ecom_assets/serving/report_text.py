@@ -44,6 +44,7 @@ def _trust_lines(trust: Trust) -> list[str]:
     lines += [f"  {n:,}: {reason}" for reason, n in trust.reasons[:REASONS_SHOWN]]
     if left := trust.reasons[REASONS_SHOWN:]:
         lines.append(f"  and {counted(len(left), 'other reason')}")
+    lines += [f"Conflicts of one key in {table}: {n:,}. See ecom bad." for table, n in trust.conflicts]
     return lines
 
 

@@ -1,7 +1,7 @@
 """Silver from bronze: each row ends in exactly one of accepted, quarantined, superseded."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ecom_assets.contract import REFERS_WITHIN_CALENDAR, Column, Reason
@@ -23,7 +23,6 @@ _RECORD = column_list(ORIGIN)
 # Not x.sentence: that would be a field of a feed's column x, if it has one.
 _COMPETES = "(reasons is null or waits_for is not null)"
 """SQL: whether a staged row may be the one that counts, now or once what it refers to has arrived."""
-_WINNER = """arg_min({'a': arrived_on, 'f': source_file, 'r': record, 'c': content}, place) filter (reasons is null)"""
 _SENTENCES, _CODES = "[struct_extract(x, 'sentence') for x in reasons]", "[struct_extract(x, 'code') for x in reasons]"
 
 
@@ -105,6 +104,9 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
     con.execute("update staged set reasons = waits_for where reasons is null and waits_for is not null")
     if store.has_complete_groups(declaration):
         _stage_left_out(store, declaration)
+    never_changes = declaration.feed_contract.never_changes
+    facts = "".join(f", {quoted(name)} as {quoted(f'fact {name}')}" for name in never_changes)
+    differs = " or ".join(f"{quoted(f'fact {name}')} <> winner[{literal(f'fact {name}')}]" for name in never_changes)
     # The best row without a reason wins. A waiting row is superseded only by a better one: it may still win. A winner
     # that retracts its key is left out like the rows that it supersedes.
     con.execute(f"""
@@ -112,13 +114,15 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
         with competing as (
             select rowid as staged_row, * from staged where {_COMPETES} and not is_superseded),
         ranked as (
-            select staged_row, {_RECORD}, {day} as day, content, reasons, retracts, {table.key},
+            select staged_row, {_RECORD}, {day} as day, content, reasons, retracts, {table.key}{facts},
                    {_rank(declaration, table.key)} as place
             from competing
             where key in (select key from competing group by key having count(*) > 1 or bool_or(retracts)))
-        select * replace (case when place > winning_place then winner end as winner) from (
+        select * replace (case when place > winning_place then winner end as winner),
+               coalesce({differs or "false"}, false) as conflicts
+        from (
             select *, min(place) filter (reasons is null) over one as winning_place,
-                   {_WINNER} over one as winner
+                   {_winner(never_changes)} over one as winner
             from ranked window one as (partition by {table.key}))
         where place > winning_place or place = winning_place and retracts""")
     con.execute("update staged set is_superseded = true, reasons = null where rowid in (select staged_row from losers)")
@@ -181,13 +185,20 @@ def _stage_left_out(store: Store, declaration: Declaration) -> None:
             from staged where {_COMPETES})
         select * from (
             select *, min(place) filter (reasons is null) over one as winning_place,
-                   {_WINNER} over one as winner
+                   {_winner(())} over one as winner, false as conflicts
             from ranked window one as (partition by {group}))
         where place > winning_place
             and (key, winner.a, winner.f) not in (select (key, arrived_on, source_file) from staged)""")
     store.con.execute(f"""
         update staged set is_superseded = true, reasons = null
         where ({_RECORD}) in (select ({_RECORD}) from left_out)""")
+
+
+def _winner(facts: Sequence[str]) -> str:
+    """Returns SQL for the best row without a reason: its place of arrival, content and facts."""
+    origin = "'a': arrived_on, 'f': source_file, 'r': record, 'c': content"
+    named = "".join(f", {literal(f'fact {name}')}: {quoted(f'fact {name}')}" for name in facts)
+    return f"arg_min({{{origin}{named}}}, place) filter (reasons is null)"
 
 
 def _rank(declaration: Declaration, group: str) -> str:
@@ -244,7 +255,9 @@ def _judge_days(
         for rows, bad, superseded, apart, *_ in counts.values()
     )
     corrected = _corrected(store, declaration) if may_fail else {}
-    soft = (_NOT_ROUNDED, REFERS_WITHIN_CALENDAR, *(rule.sentence for rule in promise.soft_rules))
+    conflicts = dict(con.execute("select day, count(*) from losers where conflicts group by all").fetchall())
+    soft = [_NOT_ROUNDED, REFERS_WITHIN_CALENDAR, declaration.feed_contract.versions_agree]
+    soft += [rule.sentence for rule in promise.soft_rules]
     results = []
     for on in window:
         rows, bad, superseded, apart, older, *warned = counts.get(on, (0, 0, 0, 0, 0, *(0 for _ in promise.soft_rules)))
@@ -252,6 +265,7 @@ def _judge_days(
             results.append(DayResult(on, State.BLOCKED, note=closed[on]))
             continue
         apart += corrected.get(on, 0)
+        found = [rounded.get(on, 0), older, conflicts.get(on, 0), *warned]
         left, of = bad - apart, rows - superseded - apart
         failed = limits.are_exceeded(left, of)
         allowed = f"{limits.max_bad_share:.1%}"
@@ -263,7 +277,7 @@ def _judge_days(
                 bad_count=bad,
                 note=note,
                 broken=dict(list(reasons.get(on, {}).items())[:20]),
-                warned={s: n for s, n in zip(soft, (rounded.get(on, 0), older, *warned), strict=True) if n},
+                warned={sentence: n for sentence, n in zip(soft, found, strict=True) if n},
                 samples=samples.get(on, ()),
                 checked_count=rows - superseded,
                 missing=missing.get(on, {}),
@@ -338,16 +352,18 @@ def _place_rows(
         from {quoted(declaration.bronze)} b
         join staged s using ({_RECORD})
         where s.reasons is not null and {between("read_on", window)} and not {among("b.read_on", closed)}""")
-    superseding = "losers"
-    if store.has_complete_groups(declaration):
-        superseding = "(from losers union all by name from left_out)"
+    lost = ["losers", "left_out"] if store.has_complete_groups(declaration) else ["losers"]
+    superseding = " union all ".join(
+        f"select {_RECORD}, day, content, conflicts, winner.a, winner.f, winner.r, winner.c from {each}"
+        for each in lost
+    )
     con.execute(f"""
         insert into {superseded(declaration).name}
         select {_RECORD}, day as read_on,
-               case when winner is null then 'retraction' when content = winner.c then 'duplicate'
-                    else 'superseded' end as kind,
-               winner.a, winner.f, winner.r
-        from {superseding} where {between("day", window)} and {among("day", accepted)}""")
+               case when c is null then 'retraction' when content = c then 'duplicate'
+                    when conflicts then 'conflict' else 'superseded' end as kind,
+               a, f, r
+        from ({superseding}) where {between("day", window)} and {among("day", accepted)}""")
 
 
 def _check_conservation(store: Store, declaration: Declaration, window: Window, accepted: list[dt.date]) -> None:
