@@ -14,10 +14,10 @@ from ecom_assets.cli.land import MAPS
 from ecom_assets.days import Window
 from ecom_assets.errors import UserError
 from ecom_assets.landing.feed_settings import FeedSettings, FeedSettingsError
-from ecom_assets.landing.reading import read
 from ecom_assets.landing.zone import Zone
 from ecom_assets.sources.feed_map import FeedMapError, LandReport, land, load_map
 from ecom_assets_tests.real_data import only_with, source
+from ecom_assets_tests.sources.landing import land_text, rows
 
 MAP = MAPS / "online_retail.toml"
 EXPORT = source("online_retail")
@@ -47,15 +47,6 @@ name = NAME
 @pytest.fixture
 def zone(tmp_path: Path) -> Zone:
     return Zone(tmp_path / "landing")
-
-
-def rows(zone: Zone, feed: str, *columns: str) -> list[tuple[Any, ...]]:
-    """The feed as bronze would read it: the columns, and the problem if there is one."""
-    with duckdb.connect() as con:
-        days = zone.days(feed)
-        files = [file for day in zone.arrivals(feed, days[0], days[-1]).values() for file in day]
-        relation = read(con, files, columns).order("arrived_on, source_file, record")
-        return [row[: len(columns)] + row[-2:-1] * (row[-2] is not None) for row in relation.fetchall()]
 
 
 def land_excerpt(tmp_path: Path, zone: Zone, lines: str = EXCERPT) -> LandReport:
@@ -332,15 +323,6 @@ def test_a_file_none_of_whose_lines_tells_a_day_is_said_to_be_skipped(
 LISTED_BY_DAY = SMALL.replace('{ file_name = "{day}.csv" }', '{ column = "at" }').replace("NAME", '"name"')
 
 
-def land_text(tmp_path: Path, zone: Zone, text: str, **files: str) -> LandReport:
-    """Land files, given by name with their lines, by a map."""
-    (tmp_path / "map.toml").write_text(text)
-    for name, content in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(content)
-    return land(load_map(tmp_path / "map.toml"), tmp_path, zone)
-
-
 def test_each_source_file_lands_under_a_name_of_its_own(tmp_path: Path, zone: Zone) -> None:
     names = ["2024/01.txt", "2024-01.txt", "2024%2F01.txt", "_a.txt", "%5Fa.txt", "a.txt", "a.txt.csv"]
     text = LISTED_BY_DAY.replace("*.csv", "**/*.*").replace("[source]", '[source]\nformat = "csv"')
@@ -505,7 +487,7 @@ def test_a_folder_without_files_is_told(tmp_path: Path, zone: Zone) -> None:
         ("[source]", "[sorce]", "line 1: unknown key 'sorce'; did you mean 'source'?"),
         ("files =", "fils =", "line 2: unknown key 'fils'; did you mean 'files'?"),
         ("customers", "custmers", "line 5: unknown feed 'custmers'; did you mean 'customers'?"),
-        ("name =", "nam =", "line 9: unknown column of customers 'nam'; did you mean 'name'?"),
+        ("\nname =", "\nnam =", "line 9: unknown column of customers 'nam'; did you mean 'name'?"),
         ('changed_at = "at"', "", "line 5: customers needs changed_at"),
         ("NAME", '{ form = "a" }', "line 9: unknown key 'form'; did you mean 'from'?"),
         ("NAME", "3", "line 9: a value is the name of a source column"),
@@ -750,7 +732,7 @@ def test_a_packed_file_that_breaks_off_says_so(tmp_path: Path, zone: Zone) -> No
         ("[2, 4]", '"2-4"', "line 5: a place is the first and last character"),
         ("heading_lines = 1", "heading_lines = -1", "line 4: heading_lines must be the number of lines"),
         ('"fixed"', '"csv"', 'line 5: places is only for format = "fixed".'),
-        ('"fixed"', '"fixd"', "line 3: 'fixd' is not one of csv, jsonl, parquet, fixed; did you mean 'fixed'?"),
+        ('"fixed"', '"fixd"', "line 3: 'fixd' is not one of csv, jsonl, json, parquet, fixed; did you mean 'fixed'?"),
     ],
 )
 def test_a_mistake_in_places_is_told_with_its_line(tmp_path: Path, old: str, new: str, told: str) -> None:
@@ -769,103 +751,6 @@ def test_cdnow_is_read_from_an_excerpt(tmp_path: Path, zone: Zone) -> None:
         ("00001-19970101-1", "1997-01-01 05:00:00+00", "3", "3.3334", "0.0002"),
         ("00001-19970101-2", "1997-01-01 05:00:00+00", "1", "12", "0"),
     ]
-
-
-TOO_MUCH = ("99999999999999", "3", "99999999999999 / 3", "99999999999999 / 3")
-
-
-@pytest.mark.parametrize(
-    ("amount", "quantity", "price", "rounding"),
-    [
-        ("10", "3", "3.3334", "0.0002"),
-        ("9", "3", "3", "0"),
-        ("0", "2", "0", "0"),
-        ("9", "0", "9 / 0", "9 / 0"),
-        TOO_MUCH,
-    ],
-)
-def test_a_price_is_told_by_the_amount(
-    tmp_path: Path, zone: Zone, amount: str, quantity: str, price: str, rounding: str
-) -> None:
-    line = f"a,2024-01-02,{amount},{quantity}"
-
-    assert land_names(tmp_path, zone, '{ price_of = ["first", "second"] }', line) == [price]
-    assert land_names(tmp_path, zone, '{ rounding_of = ["first", "second"] }', line) == [rounding]
-
-
-LOOKUP = """\
-[source]
-files = "lines.csv"
-arrival_day = { fixed = 2024-01-03 }
-
-[lookup.cities]
-files = "cities*.csv"
-on = { city = "code", land = "land" }
-
-[feed.customers]
-[feed.customers.columns]
-customer_id = "id"
-changed_at = { constant = "2024-01-03" }
-city = "cities.name"
-
-[feed.products]
-files = "goods.csv"
-[feed.products.columns]
-product_id = "code"
-changed_at = { constant = "2024-01-03" }
-price = "price"
-"""
-LINES = "id,city,land\n1,o,no\n2,o,se\n3,,no\n4,x,no\n"
-
-
-def land_with_cities(tmp_path: Path, zone: Zone, cities: str, text: str = LOOKUP) -> LandReport:
-    (tmp_path / "map.toml").write_text(text)
-    for name, content in (("lines", LINES), ("cities-1", cities), ("goods", "code,price\nP1,9.50\n")):
-        (tmp_path / f"{name}.csv").write_text(content)
-    return land(load_map(tmp_path / "map.toml"), tmp_path, zone)
-
-
-def test_columns_of_other_files_come_beside_a_line_and_each_feed_has_its_files(tmp_path: Path, zone: Zone) -> None:
-    report = land_with_cities(tmp_path, zone, "code,land,name\no,no,Oslo\no,se,Örebro\n")
-
-    assert rows(zone, "customers", "customer_id", "city") == [("1", "Oslo"), ("2", "Örebro"), ("3", None), ("4", None)]
-    assert rows(zone, "products", "product_id", "price") == [("P1", "9.50")]
-    assert (report.lines, report.unused, report.rows) == (5, 0, {"customers": 4, "products": 1})
-
-
-@pytest.mark.parametrize(
-    ("cities", "told"),
-    [
-        (
-            "code,land,name\no,no,Oslo\no,no,Oslo\n",
-            r"line 5: cities has 2 lines for code, land o, no; a key must be unique\.",
-        ),
-        ("code,land,name\no,no\n", r"line 5: cities cannot be read: cities-1\.csv, line 2: has 2 fields"),
-        ("code,land,nam\no,no,Oslo\n", r"line 13: cities-1\.csv has no column 'name'; did you mean 'nam'\?"),
-    ],
-)
-def test_a_lookup_that_cannot_tell_is_refused(tmp_path: Path, zone: Zone, cities: str, told: str) -> None:
-    with pytest.raises(FeedMapError, match=told):
-        land_with_cities(tmp_path, zone, cities)
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "told"),
-    [
-        ("on = {", "onn = {", "line 7: unknown key 'onn'; did you mean 'on'?"),
-        ('{ city = "code", land = "land" }', "{}", "line 7: on needs a column of the line"),
-        ('files = "cities*.csv"', "", "line 5: files is missing."),
-        (
-            "[lookup.cities]",
-            '[lookup.Cities]\nfiles = "a"\non = { id = "id" }\n[lookup.cities]',
-            "line 8: 'cities' differs from",
-        ),
-        ("cities.name", "citys.name", "line 13: unknown lookup in 'citys.name'; did you mean 'cities'?"),
-        ("price = ", 'cost = { price_of = ["price"] }\nprice = ', "line 20: price_of takes two source columns"),
-    ],
-)
-def test_a_mistake_in_a_lookup_is_told_with_its_line(tmp_path: Path, old: str, new: str, told: str) -> None:
-    assert mistake(tmp_path, LOOKUP.replace(old, new)).startswith(told)
 
 
 def test_northwind_is_read_from_an_excerpt(tmp_path: Path, zone: Zone) -> None:

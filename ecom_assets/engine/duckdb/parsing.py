@@ -47,20 +47,30 @@ def written_day(text: str, sql_type: str) -> str:
 
 
 def _moment(text: str, time_zone: str) -> str:
-    """Returns SQL for text to a naive UTC timestamp; texts without offset are in the time zone.
+    """Returns SQL for text to a naive UTC timestamp; texts without offset are in the time zone."""
+    return _with_zone(text) if time_zone == "UTC" else moment_of(text, literal(time_zone))
+
+
+def moment_of(text: str, zone: str) -> str:
+    """Returns SQL for text to a naive UTC timestamp; texts without offset are in the zone, which is SQL too.
 
     Years without four digits are not timestamps: computations with them overflow.
     """
-    written = f"case when regexp_matches({text}, '{_WRITTEN_MOMENT}') then {text} end"
-    # At the very end of the range even try_cast raises.
-    read = [f"try(try_cast({spelling} as timestamptz))" for spelling in (written, _as_duckdb_writes(written))]
-    with_zone = _within(f"(coalesce({', '.join(read)}) at time zone 'UTC')", *_MOMENTS)
-    if time_zone == "UTC":
-        return with_zone
     has_zone = rf"regexp_matches({text}, '(?i):\d+(\.\d*)?\s*{_ZONE}\s*$')"
-    plain = _within(f"try_cast({written} as timestamp)", *_MOMENTS)
-    local = f"(timezone({literal(time_zone)}, {plain}) at time zone 'UTC')"
-    return f"case when {has_zone} then {with_zone} else {local} end"
+    plain = _within(f"try_cast({_written(text)} as timestamp)", *_MOMENTS)
+    local = f"(timezone({zone}, {plain}) at time zone 'UTC')"
+    return f"case when {has_zone} then {_with_zone(text)} else {local} end"
+
+
+def _written(text: str) -> str:
+    return f"case when regexp_matches({text}, '{_WRITTEN_MOMENT}') then {text} end"
+
+
+def _with_zone(text: str) -> str:
+    # At the very end of the range even try_cast raises.
+    spellings = _written(text), _as_duckdb_writes(_written(text))
+    read = ", ".join(f"try(try_cast({spelling} as timestamptz))" for spelling in spellings)
+    return _within(f"(coalesce({read}) at time zone 'UTC')", *_MOMENTS)
 
 
 def _as_duckdb_writes(written: str) -> str:

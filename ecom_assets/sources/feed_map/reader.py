@@ -1,9 +1,9 @@
 """Reading a feed map: its TOML, checked; every error names the line."""
 
 import datetime as dt
-import difflib
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,12 +15,22 @@ from ecom_assets.feeds import feed_contracts
 from ecom_assets.landing.feed_settings import WEEKDAYS, FeedSettings
 from ecom_assets.landing.provenance import LANDED, sql_types
 from ecom_assets.landing.reading import Dialect
-from ecom_assets.sources.feed_map.model import LIMITS, Feed, FeedMap, Lookup, NumberFormat
+from ecom_assets.sources.feed_map.model import (
+    LIMITS,
+    PLAIN,
+    Feed,
+    FeedMap,
+    NumberFormat,
+    Source,
+    by_source,
+    columns_named,
+)
+from ecom_assets.sources.feed_map.query import Query, QueryError, parse
 from ecom_assets.sources.feed_map.sql import OPERATORS, refusal
 from ecom_assets.sources.feed_map.toml_text import TomlText
 from ecom_assets.sources.fixed_width import Layout
 
-_FORMATS = ("csv", "jsonl", "parquet", "fixed")
+_FORMATS = ("csv", "jsonl", "json", "parquet", "fixed")
 _SOURCE_TEXTS = (
     "files",
     "format",
@@ -32,12 +42,11 @@ _SOURCE_TEXTS = (
     "currency",
     "unreadable",
 )
-_SOURCE_KEYS = (*_SOURCE_TEXTS, "arrival_day", "places", "heading_lines")
+_SOURCE_KEYS = (*_SOURCE_TEXTS, "arrival_day", "places", "heading_lines", "optional")
 _ARRIVAL_KEYS = ("file_name", "fixed", "first", "column")
 _CALENDAR_KEYS = ("start", "end", "due")
-_LOOKUP_KEYS = ("files", "on")
-_FEED_KEYS = ("files", "where", "group_by", "columns")
-_STARTS = ("from", "constant", "multiply", "concat", "ordinal", "price_of", "rounding_of")
+_FEED_KEYS = ("source", "files", "where", "group_by", "columns")
+_STARTS = ("from", "constant", "multiply", "concat", "ordinal")
 _CHANGES = ("strip_suffix", "time_format", "values", "negate", "abs", "when", "take", "over")
 _CHANGED_TEXTS = frozenset({"strip_suffix", "time_format", "negate", "abs"})
 """Keys that change a text which the map itself contains."""
@@ -46,63 +55,97 @@ _THOUSANDS = ".,'_ \u00a0\u202f\u2019"
 _MAX_FACTORS = 6
 """Six factors with six decimals each reach the 36 decimals that DuckDB supports."""
 
+ONE_SOURCE = "lines"
+"""The name of the table of [source] in SQL."""
+_NO_SOURCE = Source(ONE_SOURCE, ("source",), "", {}, None, Dialect(), None, PLAIN, "UTC", (), None)
+"""What feeds are checked with where the map's sources have a mistake."""
+
 
 def load_map(path: Path) -> FeedMap:
-    """Returns the map in a TOML file. Raises FeedMapError for any mistake, OSError if the file cannot be read."""
+    """Returns the map in a TOML file. Raises FeedMapError with all its mistakes, OSError if it cannot be read."""
     toml = TomlText(Path(path))
     given = toml.parsed()
-    toml.known(given, ("source", "calendar", "lookup", "feed"), [])
-    source = toml.table(given, "source", [])
-    toml.known(source, _SOURCE_KEYS, ["source"])
-    texts = {key: toml.text_at(source, key, ["source"]) for key in _SOURCE_TEXTS}
+    sources: dict[str, Source] = {}
+    calendar: tuple[dt.date | None, dt.date | None, frozenset[int] | None] = (None, None, None)
+    with toml.gathered():
+        if "lookup" in given:
+            toml.fail(["lookup"], "a lookup is a join: name its files in [sources.NAME] and write the feed in sql.")
+        toml.known(given, ("source", "sources", "calendar", "feed"), [])
+    with toml.gathered():
+        sources = _sources(toml, given)
+    with toml.gathered():
+        calendar = _calendar(toml, toml.table(given, "calendar", []) if "calendar" in given else {})
+    feeds, queries = _feeds(toml, toml.table(given, "feed", []), sources)
+    for source in sources.values():
+        with toml.gathered():
+            if source.unreadable:
+                toml.one_of(source.unreadable, list(given["feed"]), [*source.place, "unreadable"])
+    for feed_source, named in by_source(feeds):
+        with toml.gathered():
+            _refuse_odd_names(toml, feed_source, columns_named(feed_source, named))
+    toml.raise_gathered()
+    start, end, due = calendar
+    zones = [source.time_zone for source in sources.values()]
+    time_zone = toml.table(given, "source", []).get("time_zone", zones[0]) if "source" in given else zones[0]
+    return FeedMap(toml, sources, tuple(given["feed"]), tuple(feeds), tuple(queries), time_zone, start, end, due)
+
+
+def _sources(toml: TomlText, given: Mapping[str, Any]) -> dict[str, Source]:
+    """Returns the sources by name. The keys of [source] count for those of [sources] too."""
+    named = toml.table(given, "sources", []) if "sources" in given else {}
+    common = toml.table(given, "source", []) if "source" in given or not named else {}
+    found = {}
+    if "source" in given and ("files" in common or not named):
+        found[ONE_SOURCE] = _source(toml, ONE_SOURCE, common, ("source",))
+    for name in named:
+        place = ("sources", name)
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or name.lower() in (other.lower() for other in found):
+            toml.fail(place, f"{name!r} cannot be the name of a source: use letters, digits and _, and each name once.")
+        own = toml.table(named, name, ["sources"])
+        found[name] = _source(toml, name, {**common, "files": None, **own}, place)
+        if not found[name].files:
+            toml.fail(place, f'{".".join(place)} needs files, a pattern such as "*.csv".')
+    return found
+
+
+def _source(toml: TomlText, name: str, given: Mapping[str, Any], place: tuple[str, ...]) -> Source:
+    given = {key: value for key, value in given.items() if value is not None}
+    at = list(place)
+    toml.known(given, _SOURCE_KEYS, at)
+    texts = {key: toml.text_at(given, key, at) for key in _SOURCE_TEXTS}
     if texts["format"]:
-        toml.one_of(texts["format"], _FORMATS, ["source", "format"])
-    if "files" in source:
-        _pattern(toml, source, ["source"])
+        toml.one_of(texts["format"], _FORMATS, [*at, "format"])
     time_zone = texts["time_zone"] or "UTC"
     try:
         FeedSettings(time_zone)
     except ValueError as error:
-        toml.fail(["source", "time_zone"], str(error))
-    start, end, due = _calendar(toml, toml.table(given, "calendar", []) if "calendar" in given else {})
-    feeds = _feeds(toml, toml.table(given, "feed", []), texts["files"], time_zone)
-    if texts["unreadable"]:
-        toml.one_of(texts["unreadable"], [feed.name for feed in feeds], ["source", "unreadable"])
-    made = FeedMap(
-        text=toml,
-        arrival_day=_arrival_day(toml, source),
+        toml.fail([*at, "time_zone"], str(error))
+    return Source(
+        name=name,
+        place=place,
+        files=_pattern(toml, given, at) if "files" in given else None,
+        arrival_day=_arrival_day(toml, given, at) if "arrival_day" in given or place == ("source",) else {},
         format=texts["format"],
-        dialect=_dialect(toml, texts["delimiter"] or ",", texts["encoding"] or "utf-8"),
-        layout=_layout(toml, source),
-        number_format=_number_format(toml, texts["decimal"] or ".", texts["thousands"]),
+        dialect=_dialect(toml, texts["delimiter"] or ",", texts["encoding"] or "utf-8", at),
+        layout=_layout(toml, given, at),
+        number_format=_number_format(toml, texts["decimal"] or ".", texts["thousands"], at),
         time_zone=time_zone,
-        start=start,
-        end=end,
-        due=due,
+        optional=toml.names_at(given, "optional", at),
         unreadable=texts["unreadable"],
-        lookups=_lookups(toml, toml.table(given, "lookup", []) if "lookup" in given else {}),
-        feeds=feeds,
     )
-    _refuse_odd_names(toml, made)
-    return made
 
 
-def _refuse_odd_names(toml: TomlText, made: FeedMap) -> None:
+def _refuse_odd_names(toml: TomlText, source: Source, names: Sequence[str]) -> None:
     """Fails on source columns that cannot exist."""
-    looked_up = [columns for _, columns in made.lookups_used()]
-    lookups = [lookup.name for lookup in made.lookups]
-    for names in (made.source_columns(), *looked_up):
-        _refuse_alike(toml, names)
-        for name in names:
+    _refuse_alike(toml, names)
+    for name in names:
+        with toml.gathered():
             if not name:
                 toml.fail_at(name, f"{name!r} is not a valid name of a source column.")
             if name.lower() in sql_types(LANDED):
                 toml.fail_at(name, f"{name!r} is reserved; rename it in the export.")
-            if made.layout and name not in made.layout.places:
-                toml.fail_at(name, f"{name!r} is not in places{suggestion(name, made.layout.places)}")
-            before, dot, _ = name.partition(".")
-            if dot and (close := difflib.get_close_matches(before, lookups, 1)):
-                toml.fail_at(name, f"unknown lookup in {name!r}; did you mean {close[0]!r}?")
+            if source.layout and name not in source.layout.places:
+                toml.fail_at(name, f"{name!r} is not in places{suggestion(name, source.layout.places)}")
 
 
 def _refuse_alike(toml: TomlText, names: Sequence[str]) -> None:
@@ -113,21 +156,21 @@ def _refuse_alike(toml: TomlText, names: Sequence[str]) -> None:
             toml.fail_at(name, f"{name!r} and {other!r} differ only in case; rename one.")
 
 
-def _dialect(toml: TomlText, delimiter: str, encoding: str) -> Dialect:
+def _dialect(toml: TomlText, delimiter: str, encoding: str, place: list[str]) -> Dialect:
     if len(delimiter) != 1 or delimiter in '"\r\n':
-        toml.fail(["source", "delimiter"], "delimiter must be one character, not a quote or a line break.")
+        toml.fail([*place, "delimiter"], "delimiter must be one character, not a quote or a line break.")
     try:
         "".encode(encoding)
     except (LookupError, ValueError):
-        toml.fail(["source", "encoding"], f"unknown encoding {encoding!r}; write it like latin-1 or cp1252.")
+        toml.fail([*place, "encoding"], f"unknown encoding {encoding!r}; write it like latin-1 or cp1252.")
     return Dialect(delimiter, encoding)
 
 
-def _number_format(toml: TomlText, decimal: str, thousands: str | None) -> NumberFormat:
+def _number_format(toml: TomlText, decimal: str, thousands: str | None, place: list[str]) -> NumberFormat:
     if decimal not in (".", ","):
-        toml.fail(["source", "decimal"], f"decimal must be . or , not {decimal!r}.")
+        toml.fail([*place, "decimal"], f"decimal must be . or , not {decimal!r}.")
     if thousands is not None and thousands not in list(_THOUSANDS.replace(decimal, "")):
-        toml.fail(["source", "thousands"], "thousands must be . , ' _ or a space, and differ from decimal.")
+        toml.fail([*place, "thousands"], "thousands must be . , ' _ or a space, and differ from decimal.")
     return NumberFormat(decimal, thousands)
 
 
@@ -144,17 +187,17 @@ def _calendar(toml: TomlText, given: Mapping[str, Any]) -> tuple[dt.date | None,
     return start, end, frozenset(map(WEEKDAYS.index, weekdays)) if "due" in given else None
 
 
-def _layout(toml: TomlText, source: Mapping[str, Any]) -> Layout | None:
-    place = ["source", "places"]
+def _layout(toml: TomlText, source: Mapping[str, Any], at: list[str]) -> Layout | None:
+    place = [*at, "places"]
     if source.get("format") != "fixed":
         for key in ("places", "heading_lines"):
             if key in source:
-                toml.fail(["source", key], f'{key} is only for format = "fixed".')
+                toml.fail([*at, key], f'{key} is only for format = "fixed".')
         return None
     places: dict[str, tuple[int, int]] = {}
     if not source.get("places", True):
         toml.fail(place, "places needs at least one column, such as { id = [1, 8] }.")
-    for name, span in toml.table(source, "places", ["source"]).items():
+    for name, span in toml.table(source, "places", at).items():
         match span:
             case [int(first), int(last)] if 1 <= first <= last:
                 places[name] = first, last
@@ -166,32 +209,13 @@ def _layout(toml: TomlText, source: Mapping[str, Any]) -> Layout | None:
             toml.fail([*place, name], f"{name} begins at {places[name][0]}, before the end of {before}.")
     heading_lines = source.get("heading_lines", 0)
     if type(heading_lines) is not int or heading_lines < 0:
-        toml.fail(["source", "heading_lines"], "heading_lines must be the number of lines before the first record.")
+        toml.fail([*at, "heading_lines"], "heading_lines must be the number of lines before the first record.")
     return Layout(places, heading_lines)
 
 
-def _lookups(toml: TomlText, given: Mapping[str, Any]) -> tuple[Lookup, ...]:
-    found: list[Lookup] = []
-    for name in given:
-        place = ["lookup", name]
-        if name.lower() in [other.name.lower() for other in found]:
-            toml.fail(place, f"{name!r} differs from another lookup only in case; rename one.")
-        lookup = toml.table(given, name, ["lookup"])
-        toml.known(lookup, _LOOKUP_KEYS, place)
-        on = toml.table(lookup, "on", place)
-        for column in on:
-            toml.required_text(on, column, [*place, "on"])
-        if not on:
-            toml.fail(
-                [*place, "on"], 'on needs a column of the line and its lookup column, such as { category = "id" }.'
-            )
-        found.append(Lookup(name, _pattern(toml, lookup, place), on))
-    return tuple(found)
-
-
-def _arrival_day(toml: TomlText, source: Mapping[str, Any]) -> Mapping[str, Any]:
-    place = ["source", "arrival_day"]
-    given = toml.table(source, "arrival_day", ["source"])
+def _arrival_day(toml: TomlText, source: Mapping[str, Any], at: list[str]) -> Mapping[str, Any]:
+    place = [*at, "arrival_day"]
+    given = toml.table(source, "arrival_day", at)
     toml.known(given, (*_ARRIVAL_KEYS, "time_format"), place)
     ways = [key for key in _ARRIVAL_KEYS if key in given]
     if len(ways) != 1:
@@ -206,38 +230,83 @@ def _arrival_day(toml: TomlText, source: Mapping[str, Any]) -> Mapping[str, Any]
     return given
 
 
-def _feeds(toml: TomlText, given: Mapping[str, Any], files: str | None, time_zone: str) -> tuple[Feed, ...]:
+def _feeds(toml: TomlText, given: Mapping[str, Any], sources: Mapping[str, Source]) -> tuple[list[Feed], list[Query]]:
+    """Returns the feeds in words and those in SQL. Without sources, because of a mistake, SQL is not looked at."""
     contracts = feed_contracts()
-    toml.known(given, list(contracts), ["feed"], "feed")
+    feeds, queries = list[Feed](), list[Query]()
+    with toml.gathered():
+        toml.known(given, list(contracts), ["feed"], "feed")
     if not given:
         toml.fail(["feed"], "the map has no feed; add a table such as [feed.orders].")
-    feeds = tuple(_feed(toml, name, toml.table(given, name, ["feed"]), files, contracts[name]) for name in given)
-    for feed in feeds:
-        for column, value in feed.columns.items():
-            place = ["feed", feed.name, "columns", column]
-            _refuse_unfit(toml, value, contracts[feed.name], column, place, time_zone)
-    return feeds
+    for name in [name for name in given if name in contracts]:
+        with toml.gathered():
+            feed = toml.table(given, name, ["feed"])
+            if "sql" in feed:
+                queries += [_query(toml, name, feed, sources)] if sources else []
+            else:
+                feeds.append(_feed(toml, name, feed, sources, contracts[name]))
+    return feeds, queries
 
 
-def _feed(toml: TomlText, name: str, given: Mapping[str, Any], files: str | None, promised: FeedContract) -> Feed:
+def _query(toml: TomlText, name: str, given: Mapping[str, Any], sources: Mapping[str, Source]) -> Query:
+    place = ["feed", name]
+    toml.known(given, ("sql",), place, "key beside sql")
+    try:
+        query = parse(name, toml.required_text(given, "sql", place), [s for s in sources if sources[s].files])
+    except QueryError as error:
+        toml.fail_in([*place, "sql"], error.line, str(error))
+    for source in query.driving:
+        if not sources[source].arrival_day:
+            toml.fail(sources[source].place, f"{name} takes its rows from {source}, which needs an arrival_day.")
+    defaults = {(sources[source].time_zone, sources[source].number_format) for source in query.driving}
+    if len(defaults) > 1:
+        names = ", ".join(query.driving)
+        toml.fail_in([*place, "sql"], 1, f"{names} differ in time zone or separators; take rows from one per feed.")
+    return query
+
+
+def _feed(
+    toml: TomlText, name: str, given: Mapping[str, Any], sources: Mapping[str, Source], promised: FeedContract
+) -> Feed:
     place = ["feed", name]
     toml.known(given, _FEED_KEYS, place)
     columns = toml.table(given, "columns", place)
-    toml.known(columns, list(promised.columns), [*place, "columns"], f"column of {name}")
+    with toml.gathered():
+        toml.known(columns, list(promised.columns), [*place, "columns"], f"column of {name}")
     for column in promised.columns.values():
-        if column.name not in columns and not column.nullable:
-            toml.fail(place, f"{name} needs {column.name} ({column.description}); map a column or a constant.")
+        with toml.gathered():
+            if column.name not in columns and not column.nullable:
+                toml.fail(place, f"{name} needs {column.name} ({column.description}); map a column or a constant.")
+    source = _source_of(toml, given, place, sources)
     group_by = toml.names_at(given, "group_by", place)
-    values = {}
+    values: dict[str, Mapping[str, Any]] = {}
     for column_name, value in columns.items():
-        values[column_name] = _value(toml, value, [*place, "columns", column_name], grouped=bool(group_by))
-    taken = _pattern(toml, given, place) if "files" in given else files
-    if not taken:
-        toml.fail(["source"], '[source] needs files, a pattern such as "*.csv".')
+        with toml.gathered():
+            at = [*place, "columns", column_name]
+            read = _value(toml, value, at, grouped=bool(group_by))
+            if column_name in promised.columns:
+                values[column_name] = read
+                _refuse_unfit(toml, read, promised, column_name, at, source.time_zone)
     where = _conditions(toml, given.get("where", []), [*place, "where"])
     moments = tuple(column for column in values if promised.columns[column].kind == "timestamp")
     numbers = tuple(column for column in values if promised.columns[column].kind in ("integer", "decimal", "float"))
-    return Feed(name, taken, where, group_by, values, moments, numbers)
+    return Feed(name, source, where, group_by, values, moments, numbers)
+
+
+def _source_of(toml: TomlText, given: Mapping[str, Any], place: list[str], sources: Mapping[str, Source]) -> Source:
+    """Returns the source of a feed in words: the one that it names, or the only one, with its own files if it has."""
+    if not sources:
+        return _NO_SOURCE
+    named = toml.text_at(given, "source", place) or (next(iter(sources)) if len(sources) == 1 else ONE_SOURCE)
+    if named not in sources:
+        known = suggestion(named, sources)
+        toml.fail([*place, "source"], f"{'.'.join(place)} needs the source that it reads{known}")
+    files = _pattern(toml, given, place) if "files" in given else sources[named].files
+    if not files:
+        toml.fail(["source"], '[source] needs files, a pattern such as "*.csv".')
+    if not sources[named].arrival_day:
+        toml.fail(sources[named].place, f"{place[-1]} takes its rows from {named}, which needs an arrival_day.")
+    return replace(sources[named], files=files)
 
 
 def _value(toml: TomlText, given: Any, place: list[str], *, grouped: bool) -> Mapping[str, Any]:
@@ -263,9 +332,6 @@ def _value(toml: TomlText, given: Any, place: list[str], *, grouped: bool) -> Ma
         if not isinstance(given.get(key, True), bool):
             toml.fail(place, f"{key} must be true or false.")
     toml.one_value(given, "constant", place)
-    for key in ("price_of", "rounding_of"):
-        if key in given and len(toml.names_at(given, key, place)) != 2:
-            toml.fail(place, f"{key} takes two source columns: the amount and the quantity.")
     parts = given.get("concat", [])
     if not isinstance(parts, list):
         toml.fail([*place, "concat"], "concat must be a list of parts.")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ecom_assets.errors import UserError
 from ecom_assets.landing.zone import LandedFile, text_of
-from ecom_assets.sources.feed_map.model import FeedMap, Lookup
+from ecom_assets.sources.feed_map.model import Source
 
 _BATCH_BYTES = 64 << 20
 UNKNOWN_DAY = dt.date.min
@@ -26,23 +26,18 @@ class SourceFile(LandedFile):
     source: str
 
 
-def export_files(feed_map: FeedMap, folder: Path, pattern: str) -> tuple[list[SourceFile], list[str]]:
-    """Returns the files that match a pattern, and the paths of those without the arrival day in their names.
+def export_files(source: Source, folder: Path) -> tuple[list[SourceFile], list[str]]:
+    """Returns the files of a source, and the paths of those without the arrival day in their names.
 
     Raises NothingToLand if the folder has none.
     """
     files, skipped = [], []
-    for path in _paths(folder, pattern):
-        if day := _arrival_day(feed_map, path.name):
-            files.append(_source_file(feed_map, path, day, folder))
+    for path in _paths(folder, source.files or "*"):
+        if day := _arrival_day(source, path.name):
+            files.append(_source_file(source, path, day, folder))
         else:
             skipped.append(path.relative_to(folder).as_posix())
     return files, skipped
-
-
-def lookup_files(feed_map: FeedMap, folder: Path, lookup: Lookup) -> list[SourceFile]:
-    """Returns the files of a lookup, which have no arrival day. Raises NothingToLand."""
-    return [_source_file(feed_map, path, UNKNOWN_DAY, folder) for path in _paths(folder, lookup.files)]
 
 
 def _paths(folder: Path, pattern: str) -> list[Path]:
@@ -55,10 +50,10 @@ def _paths(folder: Path, pattern: str) -> list[Path]:
     return paths
 
 
-def _source_file(feed_map: FeedMap, path: Path, day: dt.date, folder: Path) -> SourceFile:
-    source = path.relative_to(folder).as_posix()
-    name = _readable_name(feed_map, _one_name(source))
-    return SourceFile("", day, name, str(path), path.stat().st_size, "", source=source)
+def _source_file(source: Source, path: Path, day: dt.date, folder: Path) -> SourceFile:
+    below = path.relative_to(folder).as_posix()
+    name = _readable_name(source, _one_name(below))
+    return SourceFile("", day, name, str(path), path.stat().st_size, "", source=below)
 
 
 def landed_name(source: str) -> str:
@@ -71,26 +66,33 @@ def _one_name(source: str) -> str:
     return re.sub(r"^[._]|[%/]", lambda found: f"%{ord(found[0]):02X}", source)
 
 
-def _readable_name(feed_map: FeedMap, name: str) -> str:
+def _readable_name(source: Source, name: str) -> str:
     """Returns a unique name of the file with the suffix of its format, under which it is read."""
-    if feed_map.format is None:
+    if is_json(source, name):
+        return f"{name}.jsonl"
+    if source.format is None:
         return name
-    if feed_map.layout:
+    if source.layout:
         return f"{name}.parquet"
     packed = ".gz" if name.endswith(".gz") else ""
     stem = name.removesuffix(packed)
-    suffix = f".{feed_map.format}"
+    suffix = f".{source.format}"
     return name if stem.endswith(suffix) else f"{stem}/{suffix}{packed}"
 
 
-def _arrival_day(feed_map: FeedMap, name: str) -> dt.date | None:
+def is_json(source: Source, name: str) -> bool:
+    """Returns whether a file is one JSON text, such as an array of records, rather than JSON Lines."""
+    return source.format == "json" or (source.format is None and name.removesuffix(".gz").endswith(".json"))
+
+
+def _arrival_day(source: Source, name: str) -> dt.date | None:
     """Returns the arrival day of a file: UNKNOWN_DAY if its lines have it, None if its name lacks it."""
-    fixed: dt.date | None = feed_map.arrival_day.get("fixed")
+    fixed: dt.date | None = source.arrival_day.get("fixed")
     if fixed:
         return fixed
-    if "file_name" not in feed_map.arrival_day:
+    if "file_name" not in source.arrival_day:
         return UNKNOWN_DAY
-    before, _, after = feed_map.arrival_day["file_name"].partition("{day}")
+    before, _, after = source.arrival_day["file_name"].partition("{day}")
     day = r"(\d{4})[-_.]?(\d{2})[-_.]?(\d{2})"
     found = re.fullmatch(_as_regex(before) + day + _as_regex(after), name)
     try:

@@ -34,7 +34,7 @@ _TRIED = {"time_format": "try_strptime('', {})", "matches": "regexp_full_match('
 """SQL that tests whether a key's text is valid."""
 
 
-def statement(feed: Feed, time_zone: str, *, with_unreadable: bool) -> str:
+def statement(feed: Feed, *, with_unreadable: bool) -> str:
     """Returns the SQL that makes a feed's rows from the lines."""
     ordinals = {
         tuple(part["ordinal"])
@@ -51,13 +51,15 @@ def statement(feed: Feed, time_zone: str, *, with_unreadable: bool) -> str:
     )
     group = f"group by arrived_on, source_file, {listed(feed.group_by)}" if feed.group_by else ""
     record = "min(record)" if feed.group_by else "record"
-    moments = ", ".join(f"{moment_text(identifier(name), time_zone)} as {identifier(name)}" for name in feed.moments)
+    moments = ", ".join(
+        f"{moment_text(identifier(name), feed.source.time_zone)} as {identifier(name)}" for name in feed.moments
+    )
     unreadable = f"""
         union all by name
         select arrived_on, source_file, record, problem as {PROBLEM}, raw_record as {RAW}
-        from lines where problem is not null"""
+        from lines_read where problem is not null"""
     return f"""
-        with readable as (select *{numbered} from lines where problem is null),
+        with readable as (select *{numbered} from lines_read where problem is null),
         rows_made as (
             select arrived_on, source_file, {record} as record, {values},
                 NULL::VARCHAR as {PROBLEM}, NULL::VARCHAR as {RAW}
@@ -66,6 +68,21 @@ def statement(feed: Feed, time_zone: str, *, with_unreadable: bool) -> str:
         )
         select * exclude (record) {f"replace ({moments})" if moments else ""} from rows_made
         order by source_file, record"""
+
+
+def with_unreadable(rows: str, is_wanted: bool) -> str:
+    """Returns the SQL of rows with an origin as they land, with the unreadable lines if they are wanted."""
+    more = f"""
+        union all by name
+        select arrived_on, source_file, record, problem as {PROBLEM}, raw_record as {RAW}
+        from lines_read where problem is not null"""
+    return f"""
+        select * exclude (record) from (
+            select origin.arrived_on as arrived_on, origin.source_file as source_file, origin.record as record,
+                * exclude (origin), NULL::VARCHAR as {PROBLEM}, NULL::VARCHAR as {RAW}
+            from ({rows})
+            {more if is_wanted else ""}
+        ) made order by source_file, made.record, made::VARCHAR"""
 
 
 def _taken(value: Mapping[str, Any], grouped: bool) -> str:
@@ -110,13 +127,6 @@ def _text_of_line(value: Mapping[str, Any]) -> str:
         )
     elif "ordinal" in value:
         sql = f"{_ordinal(value['ordinal'])}::VARCHAR"
-    elif "price_of" in value:
-        amount, quantity = map(identifier, value["price_of"])
-        sql = f"coalesce({_plain(f'try({_price(amount, quantity)})')}, {amount} || ' / ' || {quantity})"
-    elif "rounding_of" in value:
-        amount, quantity = map(identifier, value["rounding_of"])
-        rounding = f"{_price(amount, quantity)} * {_decimal(quantity)} - {_decimal(amount)}"
-        sql = f"coalesce({_plain(f'try({rounding})')}, {amount} || ' / ' || {quantity})"
     if suffix := value.get("strip_suffix"):
         sql = f"case when ends_with({sql}, {literal(suffix)}) then {sql}[:-{len(suffix) + 1}] else {sql} end"
     if time_format := value.get("time_format"):
@@ -228,13 +238,6 @@ def listed(columns: Iterable[str]) -> str:
 def _decimal(text: str) -> str:
     """Returns the SQL of a text's number; null if it is not a number, or would be rounded."""
     return f"case when not regexp_matches({text}, {_ROUNDED}) then try_cast({text} as DECIMAL(18, 6)) end"
-
-
-def _price(amount: str, quantity: str) -> str:
-    """Returns the SQL of the lowest price, to four decimals, at which the units cost at least the amount."""
-    units, parts = f"try_cast({quantity} as INTEGER)", f"(try_cast({amount} as DECIMAL(18, 4)) * 10000)::HUGEINT"
-    price = f"case when {units} > 0 and {parts} >= 0 then ({parts} + {units} - 1) // {units} end"
-    return f"({price})::DECIMAL(18, 0) * 0.0001"
 
 
 def _plain(number: str) -> str:

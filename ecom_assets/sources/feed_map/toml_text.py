@@ -3,7 +3,9 @@
 import datetime as dt
 import re
 import tomllib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -12,6 +14,14 @@ from ecom_assets.errors import UserError, suggestion
 
 class FeedMapError(UserError):
     """A mistake in a feed map, with file, line and, if there is one, a suggestion."""
+
+
+class _Mistake(FeedMapError):
+    """A mistake at a line."""
+
+    def __init__(self, message: str, line: int) -> None:
+        super().__init__(message)
+        self.line = line
 
 
 class TomlText:
@@ -23,6 +33,7 @@ class TomlText:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._mistakes: list[tuple[int, FeedMapError]] = []
         try:
             self._text = path.read_text("utf-8")
         except UnicodeDecodeError as error:
@@ -39,8 +50,29 @@ class TomlText:
         """Raises FeedMapError for the first line with a value."""
         self._fail_on(_line_with(self._text, value), message)
 
+    def fail_in(self, place: Sequence[str], line: int, message: str) -> NoReturn:
+        """Raises FeedMapError for a line, from 1, of the text of several lines at a place."""
+        first = _line_of(self._text, place)
+        starts_below = re.search(r"""=\s*("{3}|'{3})\s*$""", self._text.splitlines()[first - 1]) is not None
+        self._fail_on(first + line - (not starts_below), message)
+
+    @contextmanager
+    def gathered(self) -> Iterator[None]:
+        """Keeps a mistake of the block for `raise_gathered`, so that others are found too."""
+        try:
+            yield
+        except _Mistake as mistake:
+            self._mistakes.append((mistake.line, mistake))
+
+    def raise_gathered(self) -> None:
+        """Raises FeedMapError with all mistakes gathered, in the order of their lines, if there are any."""
+        found = dict.fromkeys(str(mistake) for _, mistake in sorted(self._mistakes, key=itemgetter(0)))
+        self._mistakes.clear()
+        if found:
+            raise FeedMapError("\n".join(found))
+
     def _fail_on(self, line: int, message: str) -> NoReturn:
-        raise FeedMapError(f"{self._path}, line {line}: {message}")
+        raise _Mistake(f"{self._path}, line {line}: {message}", line)
 
     def parsed(self) -> dict[str, Any]:
         """Returns the parsed text. Raises FeedMapError if it is not valid TOML."""
@@ -52,8 +84,9 @@ class TomlText:
 
     def known(self, given: Mapping[str, Any], names: Collection[str], place: list[str], kind: str = "key") -> None:
         """Fails on unknown keys."""
-        for name in given:
-            if name not in names:
+        unknown = [name for name in given if name not in names]
+        for name in unknown:
+            with self.gathered() if name != unknown[-1] else nullcontext():
                 self.fail([*place, name], f"unknown {kind} {name!r}{suggestion(name, names)}")
 
     def one_of(self, value: Any, allowed: Collection[str], place: list[str]) -> None:

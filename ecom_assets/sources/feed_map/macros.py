@@ -1,0 +1,101 @@
+"""The macros that a map's SQL may use, besides DuckDB's own functions.
+
+A text that `amount` or `moment` cannot read becomes a value that no row may have, rather than null: it comes through
+sums, earliest and latest, and its row is quarantined.
+"""
+
+import duckdb
+
+from ecom_assets.contract import WORDS_FOR_NOTHING
+from ecom_assets.engine.duckdb.parsing import moment_of
+from ecom_assets.sql import literal, literals
+
+NO_AMOUNT = "999999999999.999999"
+"""The amount of a text that is not a number: more digits than an amount may have."""
+
+NO_MOMENT = "'-infinity'::timestamptz"
+"""The moment of a text that is not one."""
+
+_LARGEST = "100000000000"
+_EPOCHS = {"s": 1_000_000, "ms": 1_000, "us": 1}
+
+
+def create_macros(con: duckdb.DuckDBPyConnection, decimal: str, thousands: str | None, time_zone: str) -> None:
+    """Creates or replaces the macros, with the defaults of one source."""
+    zone = literal(time_zone)
+    of_source = f"{literal(decimal)}, {literal(thousands or '')}"
+    for macro in (
+        f"nothing(sent) as case when lower(trim(sent)) not in ('', {literals(WORDS_FOR_NOTHING)}) then sent end",
+        f"_plain_number(sent, point, comma) as {_plain_number()}",
+        f"_read_number(written) as {_exact_number()}",
+        f"""amount(sent) as _read_number(_plain_number(sent, {of_source})),
+            (sent, point, comma) as _read_number(_plain_number(sent, point, comma))""",
+        f"rounded(sent, digits) as {_rounded(of_source)}",
+        f"price_of(amount, quantity) as {_price()}",
+        "rounding_of(amount, quantity) as (price_of(amount, quantity) * quantity - amount)::decimal(38, 6)",
+        f"""moment(sent) as {_moment("sent", zone)},
+            (sent, formats) as {_moment("coalesce(try_strptime(sent, formats)::varchar, sent)", zone)},
+            (sent, formats, zone) as {_moment("coalesce(try_strptime(sent, formats)::varchar, sent)", "zone")}""",
+        f"""epoch_moment(sent) as {_epoch("'s'")}, (sent, unit) as {_epoch("unit")}""",
+        f"""day_of(happened) as (happened at time zone {zone})::date,
+            (happened, zone) as (happened at time zone zone)::date""",
+        "items(sent) as from_json(nullif(trim(sent::varchar), ''), '[\"JSON\"]')",
+        "line_number(parts, place) as row_number() over (partition by parts order by place)",
+    ):
+        con.execute(f"create or replace macro {macro}")
+
+
+def _plain_number() -> str:
+    """Returns SQL for the text of a number with a point and a minus sign in front; null for no text or other marks."""
+    bare = r"""regexp_replace(trim(sent::varchar, ' "' || chr(160)), '[€$£¥\x{2007}\x{202f}]|^"|"$', '', 'g')"""
+    turned = rf"regexp_replace({bare}, '^\s*[\x{{2212}}\x{{2012}}\x{{2013}}]', '-')"
+    signed = rf"trim(regexp_replace({turned}, '^\((.*)\)$|^([^-].*)-$', '-\1\2'))"
+    between = "case when comma = '' then '()' else regexp_escape(comma) end"
+    pattern = rf"""'[+-]?\s*(\d{{1,3}}((' || {between} || ')\d{{3}})+|\d*)(' || regexp_escape(point) || '\d*)?'"""
+    plain = f"replace(replace(replace({signed}, ' ', ''), comma, ''), point, '.')"
+    return f"""
+        case when nullif(nullif({signed}, ''), 'null') is null then null
+             when regexp_full_match({signed}, {pattern}) then {plain}
+             when regexp_full_match({signed}, '[+-]?\\d+(\\.\\d+)?[eE][+-]?\\d+') then {signed}
+             else 'not a number' end"""
+
+
+def _exact_number() -> str:
+    exact = (
+        r"case when not regexp_matches(written, '\.\d{6}\d*[1-9]|[eE]') then try_cast(written as decimal(18, 6)) end"
+    )
+    return f"case when written is not null then coalesce({_usable(exact)}, {_no_amount()}) end"
+
+
+def _rounded(of_source: str) -> str:
+    """Returns SQL for a number rounded half away from zero; what follows the seventh decimal cannot change that."""
+    written = f"_plain_number(sent, {of_source})"
+    short = rf"try_cast(regexp_replace({written}, '(\.\d{{7}})\d+$', '\1') as decimal(18, 7))"
+    number = f"case when contains(lower({written}), 'e') then try_cast({written} as decimal(38, 20)) else {short} end"
+    return f"case when {written} is not null then coalesce({_usable(f'round({number}, digits)')}, {_no_amount()}) end"
+
+
+def _usable(number: str) -> str:
+    return f"(case when abs({number}) < {_LARGEST} then {number} end)::decimal(38, 6)"
+
+
+def _no_amount() -> str:
+    return f"{NO_AMOUNT}::decimal(38, 6)"
+
+
+def _price() -> str:
+    units, parts = "quantity::bigint", "(amount * 10000)::hugeint"
+    whole = f"quantity = {units} and amount * 10000 = {parts}"
+    price = f"case when {units} > 0 and {parts} >= 0 and {whole} then ({parts} + {units} - 1) // {units} end"
+    return f"coalesce((({price})::decimal(18, 0) * 0.0001)::decimal(18, 4), {NO_AMOUNT}::decimal(18, 4))"
+
+
+def _moment(text: str, zone: str) -> str:
+    read = f"({moment_of(f'trim({text})', zone)} at time zone 'UTC')"
+    return f"case when trim(sent) <> '' then coalesce({read}, {NO_MOMENT}) end"
+
+
+def _epoch(unit: str) -> str:
+    micros = " ".join(f"when {literal(name)} then {factor}" for name, factor in _EPOCHS.items())
+    number = f"(try_cast(sent as decimal(38, 6)) * case {unit} {micros} end)::bigint"
+    return f"case when trim(sent::varchar) <> '' then coalesce(try(make_timestamptz({number})), {NO_MOMENT}) end"

@@ -1,0 +1,365 @@
+"""A feed's own SQL: what it reads, where its rows come from, and its mistakes in the words of the map."""
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import duckdb
+
+from ecom_assets.contract import FeedContract, Kind
+from ecom_assets.engine.duckdb.parsing import moment_text
+from ecom_assets.errors import suggestion
+from ecom_assets.landing.provenance import ORIGIN as ORIGIN_COLUMNS
+from ecom_assets.landing.provenance import sql_types
+from ecom_assets.sql import connect, identifier
+
+ORIGIN = "origin"
+"""The column of a source's table that says where a line comes from: its arrival day, file and record."""
+LINES = "origins"
+"""The column of a statement's rows that lists the origins of all lines of a group."""
+
+_ORIGIN_TYPE = "STRUCT(" + ", ".join(f"{name} {kind}" for name, kind in sql_types(ORIGIN_COLUMNS).items()) + ")"
+_Node = dict[str, Any]
+
+
+class QueryError(Exception):
+    """A mistake in a statement: its line in the statement, from 1, and what to do."""
+
+    def __init__(self, message: str, line: int = 1) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+@dataclass(frozen=True)
+class Query:
+    """A feed's statement, parsed.
+
+    `sources` are the names of the tables that it reads besides its own, `columns` the names of columns in it, in lower
+    case. `driving` are the sources that the first table of `from` leads to, of each part of a union.
+    """
+
+    feed: str
+    text: str
+    tree: _Node
+    sources: tuple[str, ...]
+    aliases: Mapping[str, str]
+    columns: frozenset[str]
+    driving: tuple[str, ...]
+
+    def traced(self) -> str:
+        """Returns the statement with the columns `origin` and, where it groups, `origins`."""
+        tracer = _Tracer(self.sources)
+        node, _ = tracer.traced(self.tree, {})
+        with connect() as con:
+            tree = {"error": False, "statements": [{"node": node, "named_param_map": []}]}
+            [(text,)] = con.execute("select json_deserialize_sql(?::json)", [json.dumps(tree)]).fetchall()
+        return str(text)
+
+
+def parse(feed: str, text: str, sources: Collection[str]) -> Query:
+    """Returns a feed's statement. Raises QueryError unless it is one SELECT that says the same on every run."""
+    with connect() as con:
+        [(told,)] = con.execute("select json_serialize_sql(?)", [text]).fetchall()
+    parsed = json.loads(told)
+    if parsed["error"]:
+        place = int(parsed.get("position") or 0)
+        raise QueryError(parsed["error_message"].rstrip("!"), text.count("\n", 0, place) + 1)
+    if len(parsed["statements"]) != 1:
+        raise QueryError("sql must be one SELECT statement.")
+    tree = parsed["statements"][0]["node"]
+    for node in _nodes(tree):
+        if node.get("class") == "FUNCTION" and node["function_name"].lower() in _changing():
+            line = text.count("\n", 0, node["query_location"]) + 1
+            raise QueryError(f"{node['function_name']}() would give other rows each time; use a column.", line)
+    named = {entry["key"].lower() for node in _nodes(tree) for entry in node.get("cte_map", {}).get("map", ())}
+    known = {name.lower(): name for name in sources}
+    tables = [node for node in _nodes(tree) if node.get("type") == "BASE_TABLE"]
+    found: dict[str, str] = {}
+    for table in tables:
+        name = table["table_name"].lower()
+        if name in known and not table["schema_name"]:
+            found[(table["alias"] or name).lower()] = known[name]
+        elif name not in named:
+            line = text.count("\n", 0, table["query_location"]) + 1
+            raise QueryError(f"unknown source {table['table_name']!r}{suggestion(table['table_name'], sources)}", line)
+    columns = {name.lower() for node in _nodes(tree) for name in node.get("column_names", ()) if isinstance(name, str)}
+    used = tuple(dict.fromkeys(found.values()))
+    tracer = _Tracer(used)
+    tracer.traced(tree, {})
+    return Query(feed, text, tree, used, found, frozenset(columns), tuple(dict.fromkeys(tracer.driving or used)))
+
+
+def _nodes(tree: Any) -> Iterator[_Node]:
+    if isinstance(tree, dict):
+        yield tree
+        for inner in tree.values():
+            yield from _nodes(inner)
+    elif isinstance(tree, list):
+        for inner in tree:
+            yield from _nodes(inner)
+
+
+@cache
+def _changing() -> frozenset[str]:
+    """The functions that give other values each time."""
+    with connect() as con:
+        rows = con.execute("select function_name from duckdb_functions() where stability <> 'CONSISTENT'").fetchall()
+    return frozenset(name for [name] in rows) - {"error"}
+
+
+@cache
+def _aggregates() -> frozenset[str]:
+    with connect() as con:
+        rows = con.execute("select function_name from duckdb_functions() where function_type = 'aggregate'").fetchall()
+    return frozenset(name for [name] in rows)
+
+
+_HOW = "select it, such as l.origin, or min(l.origin) as origin in a group."
+
+
+class _Tracer:
+    """Adds the origin of the outermost FROM's first table to a statement."""
+
+    def __init__(self, sources: Collection[str]) -> None:
+        self._sources = {name.lower(): name for name in sources}
+        self.driving: list[str] = []
+
+    def traced(self, node: _Node, outer: Mapping[str, _Node]) -> tuple[_Node, bool]:
+        """Returns the node with the column `origin`, and whether it has the column `origins` too.
+
+        `outer` has the statements named by WITH. Raises QueryError if it is not known where rows come from.
+        """
+        ctes = {**outer, **{entry["key"].lower(): entry for entry in node.get("cte_map", {}).get("map", ())}}
+        if node["type"] == "SET_OPERATION_NODE":
+            return self._union(node, ctes)
+        if node["type"] != "SELECT_NODE":
+            raise QueryError(f"the origin of a row is not known; {_HOW}")
+        if any(_output_name(item) == ORIGIN for item in node["select_list"]):
+            with suppress(QueryError):
+                self._first(node, node["from_table"], ctes)
+            return node, False
+        if any(each["type"] == "DISTINCT_MODIFIER" and not each["distinct_on_targets"] for each in node["modifiers"]):
+            raise QueryError("distinct does not say which line a row comes from; write group by all instead.")
+        node = {**node, "select_list": [_without_origin(item) for item in node["select_list"]]}
+        table, alias, has_lines, node = self._first(node, node["from_table"], ctes)
+        node["from_table"] = table
+        origin, lines = _column(alias, ORIGIN), _column(alias, LINES)
+        if _is_grouped(node):
+            many = _call("flatten", [_call("list", [lines])]) if has_lines else _call("list", [origin])
+            added = [_named(_call("min", [origin]), ORIGIN), _named(many, LINES)]
+        else:
+            added = [_named(origin, ORIGIN), *([_named(lines, LINES)] if has_lines else [])]
+        if has_lines and not _is_grouped(node):
+            node = {**node, "select_list": [_without(item, LINES) for item in node["select_list"]]}
+        return {**node, "select_list": [*node["select_list"], *added]}, _is_grouped(node) or has_lines
+
+    def _union(self, node: _Node, ctes: Mapping[str, _Node]) -> tuple[_Node, bool]:
+        if node["setop_type"] not in ("UNION", "UNION_BY_NAME") or not node["setop_all"]:
+            raise QueryError("the origin of a row is only known through union all; write that.")
+        (left, some), (right, others) = (self.traced(node[side], ctes) for side in ("left", "right"))
+        if some != others:
+            if not some:
+                left = _listing(left)
+            else:
+                right = _listing(right)
+        return {**node, "left": left, "right": right}, some or others
+
+    def _first(self, node: _Node, table: _Node, ctes: Mapping[str, _Node]) -> tuple[_Node, str, bool, _Node]:
+        """Returns a FROM clause whose first table has an origin, its name, whether it lists lines, and the node."""
+        match table["type"]:
+            case "JOIN":
+                if (side := table["join_type"].lower()) in ("right", "outer"):
+                    raise QueryError(f"a {side} join has rows without a line of its first table; {_HOW}")
+                left, alias, has_lines, node = self._first(node, table["left"], ctes)
+                return {**table, "left": left}, alias, has_lines, node
+            case "BASE_TABLE" if (name := table["table_name"].lower()) in ctes:
+                own = ctes[name]["value"]
+                others = {key: entry for key, entry in ctes.items() if key != name}
+                inner, has_lines = self.traced(own["query"]["node"], others)
+                aliases = _more(own["aliases"], has_lines)
+                value = {**own, "query": {**own["query"], "node": inner}, "aliases": aliases}
+                entry = {"key": f"{name} with {ORIGIN}", "value": value}
+                node = {**node, "cte_map": {"map": [*node["cte_map"]["map"], entry]}}
+                alias = table["alias"] or table["table_name"]
+                return {**table, "table_name": entry["key"], "alias": alias}, alias, has_lines, node
+            case "BASE_TABLE":
+                self.driving.append(self._sources[table["table_name"].lower()])
+                return table, table["alias"] or table["table_name"], False, node
+            case "SUBQUERY":
+                inner, has_lines = self.traced(table["subquery"]["node"], ctes)
+                alias = table["alias"] or "first table"
+                names = _more(table["column_name_alias"], has_lines)
+                subquery = {**table["subquery"], "node": inner}
+                traced = {**table, "alias": alias, "subquery": subquery, "column_name_alias": names}
+                return traced, alias, has_lines, node
+        raise QueryError(f"the first table after from is not a source, so the origin of a row is not known; {_HOW}")
+
+
+def _more(names: Sequence[str], has_lines: bool) -> list[str]:
+    return [*names, ORIGIN, *([LINES] if has_lines else [])] if names else []
+
+
+def _listing(node: _Node) -> _Node:
+    if node["type"] == "SET_OPERATION_NODE":
+        return {**node, "left": _listing(node["left"]), "right": _listing(node["right"])}
+    origin = next(item for item in node["select_list"] if _output_name(item) == ORIGIN)
+    return {
+        **node,
+        "select_list": [*node["select_list"], _named(_call("list_value", [{**origin, "alias": ""}]), LINES)],
+    }
+
+
+def _output_name(item: _Node) -> str:
+    return str(item["alias"] or (item["column_names"][-1] if item["class"] == "COLUMN_REF" else "")).lower()
+
+
+def _without_origin(item: _Node) -> _Node:
+    return _without(item, ORIGIN)
+
+
+def _without(item: _Node, name: str) -> _Node:
+    """Returns a star without a column; anything else as it is."""
+    if item["class"] != "STAR":
+        return item
+    excluded = [*item.get("qualified_exclude_list", ()), {"catalog": "", "schema": "", "table": "", "column": name}]
+    return {**item, "qualified_exclude_list": excluded}
+
+
+def _is_grouped(node: _Node) -> bool:
+    is_aggregate = any(
+        inner["function_name"].lower() in _aggregates()
+        for item in [*node["select_list"], node["having"]]
+        for inner in _outside_windows(item)
+        if inner.get("class") == "FUNCTION"
+    )
+    return bool(node["group_expressions"]) or node["aggregate_handling"] == "FORCE_AGGREGATES" or is_aggregate
+
+
+def _outside_windows(tree: Any) -> Iterator[_Node]:
+    """Yields the nodes of an expression, but not those within windows and subqueries."""
+    if isinstance(tree, dict) and tree.get("class") not in ("WINDOW", "SUBQUERY"):
+        yield tree
+        for inner in tree.values():
+            yield from _outside_windows(inner)
+    elif isinstance(tree, list):
+        for inner in tree:
+            yield from _outside_windows(inner)
+
+
+def _column(table: str, name: str) -> _Node:
+    return {"class": "COLUMN_REF", "type": "COLUMN_REF", "alias": "", "column_names": [table, name]}
+
+
+def _call(name: str, children: Sequence[_Node]) -> _Node:
+    return {
+        **{"class": "FUNCTION", "type": "FUNCTION", "alias": "", "function_name": name, "schema": ""},
+        **{"children": list(children), "filter": None, "order_bys": {"type": "ORDER_MODIFIER", "orders": []}},
+        **{"distinct": False, "is_operator": False, "export_state": False, "catalog": ""},
+    }
+
+
+def _named(item: _Node, name: str) -> _Node:
+    return {**item, "alias": name}
+
+
+_TYPES_OF: Mapping[Kind, tuple[str, ...]] = {
+    "text": ("DECIMAL", "INT", "DATE", "BOOLEAN"),
+    "integer": ("DECIMAL", "INT"),
+    "decimal": ("DECIMAL", "INT"),
+    "float": ("DECIMAL", "INT", "DOUBLE", "FLOAT"),
+    "boolean": ("BOOLEAN", "INT"),
+    "date": ("DATE",),
+    "timestamp": ("DATE", "TIMESTAMP"),
+}
+"""What the types of a statement's columns must contain, besides text, for each kind of a feed's column."""
+
+_ADVICE: Mapping[Kind, str] = {
+    "text": "make it a text",
+    "integer": "use amount(...) or ::bigint",
+    "decimal": "use amount(...) or ::decimal(18, 4), which are exact",
+    "float": "make it a number",
+    "boolean": "compare, such as x = 'yes'",
+    "date": "use day_of(...) or ::date",
+    "timestamp": "use moment(...)",
+}
+
+
+def complaints_of_columns(
+    con: duckdb.DuckDBPyConnection, table: str, types: Mapping[str, str], promised: FeedContract
+) -> list[str]:
+    """Returns what is wrong with the columns of a statement, given by name with their types, for its feed.
+
+    `table` has its rows, from which sample values are taken.
+    """
+    complaints = []
+    lower = {name.lower() for name in types}
+    for name, kind in types.items():
+        column = promised.columns.get(name.lower())
+        if name.lower() in (ORIGIN, LINES):
+            continue
+        if column is None:
+            others = [known for known in promised.columns if known not in lower]
+            complaints.append(f"{promised.name.partition('.')[2]} has no column {name!r}{suggestion(name, others)}")
+        elif not _fits(kind, column.kind):
+            value = identifier(name)
+            sample = con.execute(f"select {value}::varchar from {table} where {value} is not null order by 1 limit 1")
+            shown = "".join(f", for example {value}" for [value] in sample.fetchall())
+            complaints.append(f"{name} is {kind}{shown}, but the feed has {column.kind}; {_ADVICE[column.kind]}.")
+    for column in promised.columns.values():
+        if column.name not in lower and not column.nullable:
+            complaints.append(f"{promised.name.partition('.')[2]} needs {column.name} ({column.description}).")
+    if types.get(ORIGIN, "") != _ORIGIN_TYPE:
+        complaints.append(f"origin is {types.get(ORIGIN)}; select that of a source, such as min(l.origin) as origin.")
+    return complaints
+
+
+def _fits(sql_type: str, kind: Kind) -> bool:
+    name = sql_type.strip('"')
+    is_plain = name.startswith("DECIMAL(") or re.fullmatch(r"[A-Z ]+", name)
+    any_known = name == "NULL" or any(known in name for known in _TYPES_OF[kind])
+    return name in ("VARCHAR", "JSON") or (bool(is_plain) and any_known and name != "INTERVAL")
+
+
+def as_text(name: str, sql_type: str, kind: Kind, time_zone: str) -> str:
+    """Returns SQL for the text of a statement's column as it lands. What no row may have says why."""
+    value = identifier(name)
+    if sql_type == "TIMESTAMP WITH TIME ZONE":
+        return f"case when isinf({value}) then 'not a moment' else ({value} at time zone 'UTC')::varchar || '+00' end"
+    text = f"{value}->>'$'" if sql_type == "JSON" else f"{value}::varchar"
+    if sql_type.startswith("DECIMAL"):
+        plain = rf"case when contains({text}, '.') then regexp_replace({text}, '\.?0*$', '') else {text} end"
+        return f"case when abs({value})::double >= 9e11 then 'not an amount' else {plain} end"
+    return moment_text(text, time_zone) if kind == "timestamp" else text
+
+
+def mistake_of(error: duckdb.Error, columns: Collection[str]) -> QueryError:
+    """Returns DuckDB's error about a statement as ours: its first sentence, the line, and a suggestion."""
+    told = str(error).partition(": ")[2] or str(error)
+    sentence = told.split("\n")[0].strip().rstrip("!.")
+    at = re.search(r"^LINE (\d+): ", told, re.MULTILINE)
+    shown = told[at.start() :].split(": ", 1)[1].split("\n")[0].strip() if at else ""
+    hint = ""
+    if missing := missing_column(error):
+        hint = suggestion(missing, columns)
+    elif meant := re.search(r"Did you mean (.*)", told):
+        hint = f"; did you mean {meant[1]}"
+    elif "No function matches" in sentence:
+        sentence = sentence.partition(". You might need")[0].strip()
+        hint = "; the columns of sources are text: amount(x) makes a number of one, moment(x) a moment."
+    return QueryError(f"{sentence}{hint}{f' In: {shown}' if shown else ''}", int(at[1]) if at else 1)
+
+
+def missing_column(error: duckdb.Error) -> str | None:
+    """Returns the column that a statement names and no table has, if that is the error."""
+    found = re.search(r'Referenced column "(.*?)" not found|does not have a column named "(.*?)"', str(error))
+    return (found[1] or found[2]) if found else None
+
+
+def missing_in(error: duckdb.Error) -> str | None:
+    """Returns the alias of the table of which a statement names a missing column, if it names one."""
+    found = re.search(r'(?:Table|Values list) "(.*?)" does not have a column', str(error))
+    return found[1].lower() if found else None

@@ -1,0 +1,40 @@
+"""Each map on the page on feed maps is one."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from ecom_assets.landing.zone import Zone
+from ecom_assets.settings import PROJECT
+from ecom_assets.sources.feed_map import land, load_map
+from ecom_assets.sources.feed_map.model import columns_named
+
+PAGE = (PROJECT / "docs" / "feed-maps.md").read_text()
+EXAMPLES = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+
+
+@pytest.mark.parametrize("text", [example for example in EXAMPLES if "[feed." in example])
+def test_an_example_lands(tmp_path: Path, text: str) -> None:
+    (tmp_path / "map.toml").write_text(text)
+    feed_map = load_map(tmp_path / "map.toml")
+    export = tmp_path / "export"
+    export.mkdir()
+    for source in feed_map.sources.values():
+        feeds = [feed for feed in feed_map.feeds if feed.source.name == source.name]
+        names = {name for query in feed_map.queries for name in query.columns} - {"origin"}
+        columns = dict.fromkeys([*columns_named(source, feeds), *sorted(names)])
+        path = export / str(source.files).replace("*", "2024-01-31")
+        if path.suffix == ".json":
+            path.write_text('[{"id": 1, "line_items": [{"sku": "a"}]}]')
+        else:
+            path.write_text(f"{','.join(columns)}\n{','.join('1' for _ in columns)}\n")
+
+    report = land(feed_map, export, Zone(tmp_path / "landing"))
+
+    assert all(report.rows.values()), str(report)
+
+
+def test_every_example_is_toml() -> None:
+    assert all(tomllib.loads(example) for example in EXAMPLES)
