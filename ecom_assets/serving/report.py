@@ -349,5 +349,5 @@ def _trust(con: duckdb.DuckDBPyConnection) -> Trust:
     if rows := quarantine.all_reasons_query(con):
         [(quarantined,)] = con.execute(f"select count(*) from ({rows})").fetchall()
         reasons = quarantine.counted_reasons(con, rows)
-    conflicts = [(table, rows) for table, rows, _ in quarantine.conflicts(con)]
+    conflicts = tuple((table, rows) for table, rows, _ in quarantine.conflicts(con))
     return Trust(table_days, old, stale, quarantined, reasons, conflicts)

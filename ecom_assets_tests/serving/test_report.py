@@ -313,12 +313,17 @@ def test_it_says_how_far_to_trust_the_tables(snapshot):
         create table quarantine.orders (reasons varchar[]);
         insert into quarantine.orders values (['late']), (['late', 'odd']);
         update ledger.days set state = 'failed', shows_old_rows = true where day = '2024-01-01';
-        insert into ledger.stale values ('kpi.daily_sales', '2024-01-04', 'its code changed')""",
+        insert into ledger.stale values ('kpi.daily_sales', '2024-01-04', 'its code changed');
+        create schema superseded;
+        create table superseded.orders (read_on date, kind varchar);
+        insert into superseded.orders values ('2024-01-01', 'conflict'), ('2024-01-01', 'superseded')""",
     )
 
     page = report(snapshot)
 
-    assert page.trust == Trust({"stored": 30, "failed": 10}, 10, 1, 2, [("late", 2), ("odd", 1)])
+    trust = Trust({"stored": 30, "failed": 10}, 10, 1, 2, [("late", 2), ("odd", 1)], (("orders", 1),))
+    assert page.trust == trust
+    assert "Conflicts of one key in orders: 1. See ecom bad." in render(page)
 
 
 def test_before_any_day_of_sales_it_says_what_to_do(snapshot):
