@@ -112,6 +112,7 @@ class Column:
     references: str | None = None
     on_same_day: bool = False
     day_of: str | None = None
+    latest_of: str | None = None
     words_for_nothing: bool = False
     """Whether a text from a feed that is one of WORDS_FOR_NOTHING, in any case, counts as missing."""
 
@@ -158,6 +159,7 @@ def column(
     references: str | None = None,
     on_same_day: bool = False,
     day_of: str | None = None,
+    latest_of: str | None = None,
     nullable: bool = False,
     words_for_nothing: bool = False,
     **checks: Any,
@@ -166,7 +168,8 @@ def column(
 
     `references` names the table ("silver.orders") that must have the value as a key, on any day or,
     with `on_same_day`, on the day of the row. `day_of` (silver) names a timestamp of the feed: the
-    column is computed from it, as its business day in the shop's time zone.
+    column is computed from it, as its business day in the shop's time zone. `latest_of` (silver) names one too: the
+    column is the last moment that it can mean, the end of its day if only the day was sent.
     With `words_for_nothing` (feeds) a text such as (none) or null counts as missing; in keys and references of a feed
     it always does.
     """
@@ -174,6 +177,7 @@ def column(
         "references": references,
         "on_same_day": on_same_day,
         "day_of": day_of,
+        "latest_of": latest_of,
         "words_for_nothing": words_for_nothing,
     }
     return pa.Field(description=description, metadata=facts, nullable=nullable, **checks)
@@ -471,8 +475,9 @@ def _promised(model: type[Model], *single: str) -> dict[str, Any]:
     if issubclass(model, Feed):
         columns |= {name: columns.pop(name) for name in Feed.__annotations__}
     for made in columns.values():
-        if made.day_of and (made.day_of not in columns or columns[made.day_of].kind != "timestamp"):
-            raise TypeError(f"{facts['name']}.{made.name}: day_of={made.day_of!r} must name a Timestamp column.")
+        for fact, named in (("day_of", made.day_of), ("latest_of", made.latest_of)):
+            if named and (named not in columns or columns[named].kind != "timestamp"):
+                raise TypeError(f"{facts['name']}.{made.name}: {fact}={named!r} must name a Timestamp column.")
     return {
         "name": facts["name"],
         "description": inspect.cleandoc(model.__doc__ or ""),

@@ -75,7 +75,8 @@ def _inputs(declaration: Declaration, catalog: Catalog) -> dict[str, _Table]:
 def _origins(declaration: Declaration) -> dict[str, str | None]:
     """Returns the bronze column of each column of typed bronze."""
     origins: dict[str, str | None] = {name: name for name in (*declaration.feed_contract.columns, *sql_types(ORIGIN))}
-    origins |= {column.name: column.day_of for column in declaration.contract.columns.values() if column.day_of}
+    computed = declaration.contract.columns.values()
+    origins |= {column.name: moment for column in computed if (moment := column.day_of or column.latest_of)}
     if EXTRA in declaration.contract.columns:
         origins[EXTRA] = UNKNOWN_COLUMNS.name
     return {**origins, declaration.contract.partition_column: declaration.feed_contract.event_column, "problems": None}

@@ -22,4 +22,4 @@ class Payments(
     method: str = column("Means of payment: card, paypal, …")
     status: str = column("Outcome", isin=PAYMENT_STATUSES)
     amount: Decimal = money("Amount, positive for refunds too", ge=0)
-    fee: Decimal = money("Fee of the payment provider", ge=0)
+    fee: Decimal = money("Fee of the payment provider; negative if it was given back")

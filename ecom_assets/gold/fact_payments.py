@@ -50,7 +50,7 @@ class FactPayments(Table, primary_key="payment_id", partition_column="paid_on", 
     status: str = column("Outcome")
     amount: Decimal = money("Amount, positive for refunds too", ge=0)
     received: Decimal = money("Amount received: positive if captured, negative if refunded, otherwise zero")
-    fee: Decimal = money("Fee of the payment provider", ge=0)
+    fee: Decimal = money("Fee of the payment provider; negative if it was given back")
     extra: str = own_columns()
 
     @rule

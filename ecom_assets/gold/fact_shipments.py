@@ -24,8 +24,12 @@ class FactShipments(Table, primary_key="shipment_id", partition_column="ordered_
         "Whether it was shipped by the promised day; false until shipped; null if cancelled or not promised",
         nullable=True,
     )
-    hours_to_ship: float = column("Hours from order to shipment", nullable=True, ge=0)
-    hours_to_deliver: float = column("Hours from shipment to delivery", nullable=True, ge=0)
+    hours_to_ship: float = column(
+        "Hours from order to shipment; zero if shipped on the same day at an unknown time", nullable=True, ge=0
+    )
+    hours_to_deliver: float = column(
+        "Hours from shipment to delivery; zero if delivered on the same day at an unknown time", nullable=True, ge=0
+    )
     cost: Decimal = money("Fee of the carrier", ge=0)
     extra: str = own_columns()
 
@@ -36,8 +40,9 @@ class FactShipments(Table, primary_key="shipment_id", partition_column="ordered_
 
 
 def hours(earlier: str, later: str) -> nw.Expr:
-    """Returns the hours from one timestamp to another; null if either is null."""
-    return (nw.col(later) - nw.col(earlier)).dt.total_seconds().cast(nw.Float64) / 3600
+    """Returns the hours from one timestamp to another, at least zero; null if either is null."""
+    apart = (nw.col(later) - nw.col(earlier)).dt.total_seconds().cast(nw.Float64) / 3600
+    return nw.when(apart < 0).then(nw.lit(0.0)).otherwise(apart)
 
 
 def transform(silver_shipments: nw.LazyFrame) -> nw.LazyFrame:

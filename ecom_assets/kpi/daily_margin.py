@@ -27,7 +27,7 @@ class DailyMargin(Table, primary_key="day", partition_column="day", amount="cont
         "Cost to the shop of the units of valid, not cancelled orders, as far as known", ge=0
     )
     shipping_cost: Decimal = money("Fees of the carriers for the shipments of the day's orders", ge=0)
-    payment_fees: Decimal = money("Fees of the payment providers", ge=0)
+    payment_fees: Decimal = money("Fees of the payment providers, less those given back")
     marketing: Decimal = money(measures.SPEND, ge=0)
     contribution_margin: Decimal = money(
         "Net sales less cost of goods, shipping cost, payment fees and marketing; overstated by goods of unknown cost"

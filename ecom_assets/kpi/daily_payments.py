@@ -23,7 +23,7 @@ class DailyPayments(Table, primary_key=("day", "method"), partition_column="day"
     captured_amount: Decimal = money("Amount captured", ge=0)
     failed_amount: Decimal = money("Amount of failed payments", ge=0)
     refunded_amount: Decimal = money("Amount refunded", ge=0)
-    fees: Decimal = money("Fees of the payment providers", ge=0)
+    fees: Decimal = money("Fees of the payment providers, less those given back")
     payment_failure_rate: float = column(
         "Failed payments per attempt; null without attempts", nullable=True, ge=0, le=1
     )

@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, column, expectation, own_columns
+from ecom_assets.contract import Date, Timestamp, column, expectation, own_columns
 from ecom_assets.days import by_event_day
 from ecom_assets.feeds import customers as feed
 from ecom_assets.table_asset import table_asset
@@ -12,6 +12,7 @@ class Customers(feed.Customers, partition_column="changed_on"):
     """One row per customer and change of profile."""
 
     changed_on: Date = column("Business day on which this version took effect")
+    changed_until: Timestamp = column("Last moment that changed_at can mean", latest_of="changed_at")
     extra: str = own_columns()
 
     @expectation
@@ -22,7 +23,7 @@ class Customers(feed.Customers, partition_column="changed_on"):
     @expectation
     def registered_before_changed(cls) -> nw.Expr:
         """A profile does not change before its customer registered."""
-        return nw.col("registered_at").is_null() | (nw.col("registered_at") <= nw.col("changed_at"))
+        return nw.col("registered_at").is_null() | (nw.col("registered_at") <= nw.col("changed_until"))
 
 
 def transform(bronze_customers: nw.LazyFrame) -> nw.LazyFrame:

@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, column, own_columns, rule
+from ecom_assets.contract import Date, Timestamp, column, own_columns, rule
 from ecom_assets.days import by_event_day
 from ecom_assets.expressions.money import extended
 from ecom_assets.feeds import order_items as feed
@@ -13,6 +13,7 @@ class OrderItems(feed.OrderItems, partition_column="ordered_on"):
     """One row per order line, in its latest valid state."""
 
     ordered_on: Date = column("Business day on which the order was placed")
+    updated_until: Timestamp = column("Last moment that updated_at can mean", latest_of="updated_at")
     extra: str = own_columns()
 
     @rule
@@ -28,7 +29,7 @@ class OrderItems(feed.OrderItems, partition_column="ordered_on"):
     @rule
     def updated_after_ordered(cls) -> nw.Expr:
         """A line does not change before its order is placed."""
-        return nw.col("updated_at") >= nw.col("ordered_at")
+        return nw.col("updated_until") >= nw.col("ordered_at")
 
 
 def transform(bronze_order_items: nw.LazyFrame) -> nw.LazyFrame:

@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, column, own_columns, rule
+from ecom_assets.contract import Date, Timestamp, column, own_columns, rule
 from ecom_assets.days import by_event_day
 from ecom_assets.feeds import orders as feed
 from ecom_assets.table_asset import table_asset
@@ -13,6 +13,7 @@ class Orders(feed.Orders, partition_column="ordered_on"):
 
     ordered_on: Date = column("Business day on which it was placed")
     updated_on: Date = column("Business day on which it last changed", day_of="updated_at")
+    updated_until: Timestamp = column("Last moment that updated_at can mean", latest_of="updated_at")
     extra: str = own_columns()
 
     @rule
@@ -29,7 +30,7 @@ class Orders(feed.Orders, partition_column="ordered_on"):
     @rule
     def updated_after_ordered(cls) -> nw.Expr:
         """An order does not change before it is placed."""
-        return nw.col("updated_at") >= nw.col("ordered_at")
+        return nw.col("updated_until") >= nw.col("ordered_at")
 
 
 def transform(bronze_orders: nw.LazyFrame) -> nw.LazyFrame:

@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, column, expectation, own_columns, rule
+from ecom_assets.contract import Date, Timestamp, column, expectation, own_columns, rule
 from ecom_assets.days import by_event_day
 from ecom_assets.feeds import payments as feed
 from ecom_assets.table_asset import table_asset
@@ -12,17 +12,23 @@ class Payments(feed.Payments, partition_column="paid_on"):
     """One row per payment, in its latest valid state."""
 
     paid_on: Date = column("Business day of the attempt, or of the refund")
+    updated_until: Timestamp = column("Last moment that updated_at can mean", latest_of="updated_at")
     extra: str = own_columns()
 
     @rule
     def updated_after_paid(cls) -> nw.Expr:
         """A payment does not change before it is attempted."""
-        return nw.col("updated_at") >= nw.col("paid_at")
+        return nw.col("updated_until") >= nw.col("paid_at")
 
     @expectation
     def fee_within_amount(cls) -> nw.Expr:
         """The provider's fee does not exceed the amount."""
         return nw.col("fee") <= nw.col("amount")
+
+    @expectation
+    def fee_given_back_with_money(cls) -> nw.Expr:
+        """A fee is given back with a refund."""
+        return (nw.col("fee") >= 0) | (nw.col("status") == "refunded")
 
 
 def transform(bronze_payments: nw.LazyFrame) -> nw.LazyFrame:

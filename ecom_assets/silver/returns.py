@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, column, own_columns, rule
+from ecom_assets.contract import Date, Timestamp, column, own_columns, rule
 from ecom_assets.days import by_event_day
 from ecom_assets.feeds import returns as feed
 from ecom_assets.table_asset import table_asset
@@ -12,6 +12,7 @@ class Returns(feed.Returns, partition_column="returned_on", max_bad_share=0.25):
     """One row per line that was refunded, in its latest valid state."""
 
     returned_on: Date = column("Business day on which it was refunded")
+    updated_until: Timestamp = column("Last moment that updated_at can mean", latest_of="updated_at")
     extra: str = own_columns()
 
     @rule
@@ -22,7 +23,7 @@ class Returns(feed.Returns, partition_column="returned_on", max_bad_share=0.25):
     @rule
     def updated_after_returned(cls) -> nw.Expr:
         """A return does not change before it is refunded."""
-        return nw.col("updated_at") >= nw.col("returned_at")
+        return nw.col("updated_until") >= nw.col("returned_at")
 
 
 def transform(bronze_returns: nw.LazyFrame) -> nw.LazyFrame:

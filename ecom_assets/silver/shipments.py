@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, column, own_columns, rule
+from ecom_assets.contract import Date, Timestamp, column, own_columns, rule
 from ecom_assets.days import by_event_day
 from ecom_assets.feeds import shipments as feed
 from ecom_assets.table_asset import table_asset
@@ -15,6 +15,10 @@ class Shipments(feed.Shipments, partition_column="ordered_on"):
 
     ordered_on: Date = column("Business day on which the order was placed")
     shipped_on: Date = column("Business day on which it left the warehouse", day_of="shipped_at", nullable=True)
+    shipped_until: Timestamp = column("Last moment that shipped_at can mean", latest_of="shipped_at", nullable=True)
+    delivered_until: Timestamp = column(
+        "Last moment that delivered_at can mean", latest_of="delivered_at", nullable=True
+    )
     extra: str = own_columns()
 
     @rule
@@ -30,9 +34,9 @@ class Shipments(feed.Shipments, partition_column="ordered_on"):
     @rule
     def milestones_in_order(cls) -> nw.Expr:
         """A shipment is not shipped before it is ordered, nor delivered before it is shipped."""
-        shipped_at, delivered_at = nw.col("shipped_at"), nw.col("delivered_at")
-        is_shipped_later = shipped_at.is_null() | (shipped_at >= nw.col("ordered_at"))
-        return is_shipped_later & (delivered_at.is_null() | (delivered_at >= shipped_at))
+        shipped, delivered = nw.col("shipped_until"), nw.col("delivered_until")
+        is_shipped_later = shipped.is_null() | (shipped >= nw.col("ordered_at"))
+        return is_shipped_later & (delivered.is_null() | (delivered >= nw.col("shipped_at")))
 
     @rule
     def promised_after_ordered(cls) -> nw.Expr:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import zoneinfo
 from pathlib import Path
 
 import narwhals as nw
@@ -25,7 +26,7 @@ from ecom_assets.contract import (
 )
 from ecom_assets.days import Window, by_event_day
 from ecom_assets.declaration import Catalog, declare
-from ecom_assets.engine.duckdb.parsing import complaints_of, text_of
+from ecom_assets.engine.duckdb.parsing import complaints_of, latest_moment, text_of
 from ecom_assets.landing.feed_settings import FeedSettings
 from ecom_assets.landing.zone import Zone
 from ecom_assets.sql import connect
@@ -313,3 +314,61 @@ def test_the_business_day_of_a_moment_is_the_shops(tmp_path):
     rows = session.frame(declaration, read, Window(LAST, LAST)).relation()
 
     assert rows.select("shipped_at::varchar, shipped_on::varchar").fetchall() == [("2024-12-03 02:00:00", "2024-12-02")]
+
+
+def _latest(text: str, feed_zone: str, shop_zone: str) -> tuple[dt.datetime, dt.datetime]:
+    """A moment as a feed sends it, and the last one that it can mean, both in UTC."""
+    with connect() as con:
+        moment = f"timezone('UTC', timezone('{feed_zone}', timestamp '{text}'))"
+        latest = latest_moment("moment", "sent", feed_zone, shop_zone)
+        (row,) = con.execute(f"select moment, {latest} from (select ? as sent, {moment} as moment)", [text]).fetchall()
+    at, until = (value.replace(tzinfo=dt.UTC) for value in row)
+    return at, until
+
+
+ZONES = st.sampled_from(
+    ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Pacific/Chatham", "Africa/Cairo"]
+)
+DAYS_OF_ALL_LENGTHS = st.one_of(
+    st.dates(dt.date(2020, 1, 1), dt.date(2030, 1, 1)),
+    st.sampled_from([dt.date(2024, 3, 31), dt.date(2024, 10, 27), dt.date(2024, 4, 26)]),
+)
+
+
+@pytest.mark.slow
+@given(DAYS_OF_ALL_LENGTHS, st.sampled_from(["", " 00:00", "T00:00:00", " 00:00:00.000"]), ZONES, ZONES)
+def test_a_bare_day_can_mean_any_moment_of_it(day, time, feed_zone, shop_zone):
+    at, until = _latest(f"{day}{time}", feed_zone, shop_zone)
+
+    zone = zoneinfo.ZoneInfo(feed_zone)
+    after = until + dt.timedelta(microseconds=1)
+    assert at.astimezone(zone).date() == until.astimezone(zone).date() == day
+    assert after.astimezone(zone).date() == day + dt.timedelta(days=1)
+
+
+@pytest.mark.slow
+@given(st.datetimes(dt.datetime.fromisoformat("2020-01-01"), dt.datetime.fromisoformat("2030-01-01")), ZONES, ZONES)
+def test_a_moment_with_a_time_means_only_itself(moment, feed_zone, shop_zone):
+    at, until = _latest(f"{moment}", feed_zone, shop_zone)
+
+    is_midnight = at.astimezone(zoneinfo.ZoneInfo(shop_zone)).time() == dt.time(0) or moment.time() == dt.time(0)
+    assert (at == until) is not is_midnight
+
+
+def test_midnight_with_an_offset_or_of_the_shop_is_a_bare_day_too(tmp_path):
+    zone = Zone(tmp_path)
+    sent = [f"{LAST}T00:00:00+02:00", f"{LAST}T05:00:00Z", f"{LAST}T06:00:00Z"]
+    rows = "".join(f"h{n},o1,{LAST}T12:00:00Z,{at}\n" for n, at in enumerate(sent))
+    zone.write("shipments", LAST, "shipments.csv", f"shipment_id,order_id,ordered_at,shipped_at\n{rows}".encode())
+    session = session_over(zone, time_zone="America/New_York")
+    session.run("bronze.shipments", Window(LAST, LAST))
+    declaration = session.catalog["silver.shipments"]
+    (read,) = [read for read in declaration.reads if read.parameter]
+
+    found = session.frame(declaration, read, Window(LAST, LAST)).relation().order("shipment_id")
+
+    assert found.select("shipped_until::varchar").fetchall() == [
+        ("2024-11-30 21:59:59.999999",),
+        ("2024-12-01 04:59:59.999999",),
+        ("2024-11-30 06:00:00",),
+    ]

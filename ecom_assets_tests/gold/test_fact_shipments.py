@@ -16,6 +16,14 @@ def test_hours_run_from_milestone_to_milestone():
     assert rows(made, "hours_to_ship", "hours_to_deliver") == [(None, None), (30.5, 20.0)]
 
 
+def test_hours_to_a_bare_day_are_never_negative():
+    parcel = {"status": "delivered", "ordered_at": "2024-01-01 10:00", "shipped_at": "2024-01-01"}
+
+    made = run(transform, sample(Shipments, {**parcel, "delivered_at": "2024-01-02"}))
+
+    assert rows(made, "hours_to_ship", "hours_to_deliver") == [(0.0, 24.0)]
+
+
 def test_on_time_is_what_left_by_the_promised_day_of_all_that_is_due():
     promise = {"promised_on": "2024-01-02"}
     parcels = [

@@ -121,7 +121,7 @@ class Payment:
             "method": self.method,
             "status": self.status,
             "amount": "-1" if self.fault == "rule" else "23",
-            "fee": "1",
+            "fee": "-1" if self.status == "refunded" else "1",
         }
 
 
@@ -192,10 +192,13 @@ class Shipment:
     version: int = 0
     order: int = 1
     after: int | None = None
+    only_day: bool = False
     fault: str = ""
 
     def record(self) -> dict[str, str]:
         shipped = "" if self.after is None else moment(self.on + self.after)
+        if self.only_day:
+            shipped = shipped[:10]
         return {
             "shipment_id": f"S{self.number}",
             "order_id": f"O{self.order}",

@@ -67,7 +67,9 @@ _ROW_STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
         _links,
         _faults,
     ),
-    "shipments": st.builds(Shipment, _few, _days, _versions, _few, st.sampled_from([None, 0, 2]), _faults),
+    "shipments": st.builds(
+        Shipment, _few, _days, _versions, _few, st.sampled_from([None, 0, 2]), st.booleans(), _faults
+    ),
     "suppliers": st.builds(Supplier, _few, _days, _few, _faults),
     "purchase_receipts": st.builds(Receipt, _few, _days, _few, _few, _faults),
     "inventory_movements": st.builds(
@@ -140,7 +142,7 @@ def _purchases(draw: st.DrawFn, feeds: frozenset[str]) -> tuple[Step, ...]:
         Product(product, on),
         *([Customer(customer, on)] if customer else []),
         *draw(_visits(placed, product)),
-        Shipment(order, on, version, order, draw(st.sampled_from([None, 0, 2]))),
+        Shipment(order, on, version, order, draw(st.sampled_from([None, 0, 2])), draw(st.booleans())),
         Campaign(1, on),
         Spend(1, on, version),
         Supplier(1, on),

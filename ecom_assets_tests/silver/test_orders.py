@@ -24,6 +24,15 @@ def test_a_total_is_held_to_its_parts_only_where_both_ends_are_given():
     assert broken_rules(Orders, {**PRICED, "total": None}) == []
 
 
+def test_a_change_on_a_bare_day_is_not_before_an_order_of_that_day():
+    order = {"ordered_at": "2024-01-02 10:00", "updated_at": "2024-01-02", "updated_until": "2024-01-02 23:59:59"}
+
+    assert broken_rules(Orders, order) == []
+    assert broken_rules(Orders, {**order, "updated_until": "2024-01-02"}) == [
+        "An order does not change before it is placed."
+    ]
+
+
 def test_an_order_is_cancelled_for_a_reason_and_no_other_has_one():
     sentence = "A cancelled order has a reason, and no other order has one."
 

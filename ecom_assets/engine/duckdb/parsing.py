@@ -30,6 +30,8 @@ _ZONE = r"(Z|UTC|GMT|[+-]\d\d(:?\d\d)?|[A-Za-z_]+/[A-Za-z_/+\d-]+)"
 """The spellings of a timestamp's offset. Other abbreviations are ambiguous, or rarely meant."""
 _WRITTEN_MOMENT = rf"(?i)^\s*\d+[-/ \\]\d+[-/ \\]\d+\s*([T ]\s*\d+(:\d+){{1,2}}(\.\d*)?\s*{_ZONE}?)?\s*$"
 _WRITTEN_DAY = r"^\s*\d+[-/ \\]\d+[-/ \\]\d+\s*(Z?$|[T +-]\s*\d)"
+_MIDNIGHT = rf"(?i)^\s*\d+[-/ \\]\d+[-/ \\]\d+\s*([T ]\s*0+(:0+){{1,2}}(\.0*)?\s*{_ZONE}?)?\s*$"
+"""The spellings of a bare day: one without a time, or with the time that a database adds to it."""
 _FLOAT = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 
 
@@ -56,10 +58,9 @@ def moment_of(text: str, zone: str) -> str:
 
     Years without four digits are not timestamps: computations with them overflow.
     """
-    has_zone = rf"regexp_matches({text}, '(?i):\d+(\.\d*)?\s*{_ZONE}\s*$')"
     plain = _within(f"try_cast({_written(text)} as timestamp)", *_MOMENTS)
     local = f"(timezone({zone}, {plain}) at time zone 'UTC')"
-    return f"case when {has_zone} then {_with_zone(text)} else {local} end"
+    return f"case when {_has_zone(text)} then {_with_zone(text)} else {local} end"
 
 
 def _written(text: str) -> str:
@@ -73,6 +74,10 @@ def _with_zone(text: str) -> str:
     return _within(f"(coalesce({read}) at time zone 'UTC')", *_MOMENTS)
 
 
+def _has_zone(text: str) -> str:
+    return rf"regexp_matches({text}, '(?i):\d+(\.\d*)?\s*{_ZONE}\s*$')"
+
+
 def _as_duckdb_writes(written: str) -> str:
     """Returns SQL for a timestamp with seconds, and without white space before its offset, as DuckDB's cast demands."""
     joined = rf"regexp_replace({written}, '\s+([+-]\d\d(:?\d\d)?)\s*$', '\1')"
@@ -83,6 +88,30 @@ def _business_day(moment: str, time_zone: str) -> str:
     if time_zone == "UTC":
         return f"{moment}::date"
     return f"timezone({literal(time_zone)}, timezone('UTC', {moment}))::date"
+
+
+def latest_moment(moment: str, text: str, feed_zone: str, shop_zone: str) -> str:
+    """Returns SQL for the last moment that a timestamp can mean: the end of its day if only the day was sent.
+
+    Only the day was sent if the text has no time, or is midnight as written or in the shop's time zone.
+    """
+
+    def local(time_zone: str) -> str:
+        return moment if time_zone == "UTC" else f"timezone({literal(time_zone)}, timezone('UTC', {moment}))"
+
+    def end_of_day(time_zone: str) -> str:
+        next_day = f"(date_trunc('day', {local(time_zone)}) + interval 1 day)"
+        if time_zone != "UTC":
+            next_day = f"timezone('UTC', timezone({literal(time_zone)}, {next_day}))"
+        return f"{next_day} - interval 1 microsecond"
+
+    # Cheap to tell of most moments: all time zones of today are whole quarters of an hour from UTC.
+    return f"""case when {moment} is null or epoch_us({moment}) % 900000000 <> 0 then {moment}
+        when regexp_matches({text}, '{_MIDNIGHT}') then
+            case when {_has_zone(text)} then {moment} + interval 1 day - interval 1 microsecond
+                 else {end_of_day(feed_zone)} end
+        when {local(shop_zone)}::time = time '00:00:00' then {end_of_day(shop_zone)}
+        else {moment} end"""
 
 
 def moment_text(text: str, time_zone: str) -> str:
@@ -261,7 +290,7 @@ def parse_query(
 ) -> str:
     """Returns SQL for bronze rows by event day, typed, each with its origin and what could not be read of it.
 
-    Business days of moments come along, by the shop's time zone.
+    Business days of moments come along, by the shop's time zone, and the last moments that they can mean.
 
     Rows of other days whose key is in the window too come along, as they may win over it: `rivals` is SQL for the
     arrived_on, source_file and record of these, empty if there cannot be any.
@@ -285,6 +314,9 @@ def parse_query(
     for c in declaration.contract.columns.values():
         if c.day_of:
             typed += f", {_business_day(quoted('typed ' + c.day_of), shop_zone)} as {quoted(c.name)}"
+        if c.latest_of:
+            latest = latest_moment(quoted("typed " + c.latest_of), quoted(c.latest_of), feed_zone, shop_zone)
+            typed += f", {latest} as {quoted(c.name)}"
     if EXTRA in declaration.contract.columns:
         values = ", ".join(f"{literal(name)}, {quoted('typed own ' + name)}" for name in own_columns)
         with_values = f"nullif(json_merge_patch('{{}}', json_object({values}))::varchar, '{{}}')"
