@@ -3,7 +3,7 @@
 import narwhals as nw
 
 from ecom_assets.contract import Table, rule
-from ecom_assets.expressions.money import MONEY, ratio
+from ecom_assets.expressions.money import MONEY, no_amount, ratio
 
 VALID_ORDERS = "Orders with an accepted line, except those cancelled as void or test"
 UNITS = "Units on the lines of valid orders"
@@ -40,6 +40,10 @@ NEVER_SOLD = ["void", "test"]
 """Cancellation reasons of orders that never were a sale."""
 
 
+GIVEN_BACK = ["refunded", "charged_back"]
+"""Statuses of payments that are money going back to the customer."""
+
+
 class SalesTable(Table):
     """Base of the tables with gross sales, discounts, returns and net sales."""
 
@@ -52,6 +56,15 @@ class SalesTable(Table):
 def is_valid_sale() -> nw.Expr:
     """Returns whether an order counts as a sale, from the column `cancel_reason`."""
     return ~nw.col("cancel_reason").is_in(NEVER_SOLD).fill_null(value=False)
+
+
+def received() -> nw.Expr:
+    """Returns the money that a payment brings, an amount, from its columns `status` and `amount`.
+
+    Negative if it is refunded or charged back, zero unless it is one of these or captured.
+    """
+    given_back = nw.when(nw.col("status").is_in(GIVEN_BACK)).then(-nw.col("amount")).otherwise(no_amount())
+    return nw.when(nw.col("status") == "captured").then(nw.col("amount")).otherwise(given_back).cast(MONEY)
 
 
 def revenue() -> nw.Expr:

@@ -1,8 +1,12 @@
-"""Payments: each attempt to pay an order, and each refund, with its outcome."""
+"""Payments: each attempt to pay an order, each refund and each charge-back, with its outcome.
+
+A provider sends an authorisation and its capture or void either as states of one payment, or as payments with numbers
+of their own.
+"""
 
 from ecom_assets.contract import Decimal, Feed, Timestamp, column, key, money
 
-PAYMENT_STATUSES = ["authorised", "captured", "failed", "refunded"]
+PAYMENT_STATUSES = ["authorised", "captured", "failed", "refunded", "voided", "charged_back"]
 
 
 class Payments(
@@ -16,10 +20,10 @@ class Payments(
 
     payment_id: str = key("Payment number issued by the provider")
     order_id: str = column("Order that it pays", references="silver.orders")
-    paid_at: Timestamp = column("Moment of the attempt, or of the refund")
+    paid_at: Timestamp = column("Moment of the attempt, the capture or the refund")
     updated_at: Timestamp = column("When it last changed")
     instalments: int = column("Number of instalments; null or 1 if paid at once", nullable=True, ge=1)
     method: str = column("Means of payment: card, paypal, …")
-    status: str = column("Outcome", isin=PAYMENT_STATUSES)
-    amount: Decimal = money("Amount, positive for refunds too", ge=0)
+    status: str = column("Outcome; charged_back if the bank took the amount back from the shop", isin=PAYMENT_STATUSES)
+    amount: Decimal = money("Amount, positive for refunds and charge-backs too", ge=0)
     fee: Decimal = money("Fee of the payment provider; negative if it was given back")

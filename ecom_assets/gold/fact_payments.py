@@ -1,8 +1,10 @@
-"""Payments: each attempt to pay, and each refund, with the amount received."""
+"""Payments: each attempt to pay, each refund and each charge-back, with the amount received."""
 
 import narwhals as nw
 
 from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money, own_columns, rule
+from ecom_assets.expressions import measures
+from ecom_assets.expressions.measures import GIVEN_BACK
 from ecom_assets.expressions.money import MONEY, no_amount
 from ecom_assets.table_asset import table_asset
 
@@ -32,24 +34,34 @@ SELECT
 FROM orders LEFT JOIN payments USING (order_id)
 """,
 )
-"""Orders with the method of their last payment (captured payments first) and the amount received less refunds.
+"""Orders with the method of their last payment (captured payments first) and the amount received less refunds and
+charge-backs.
 
 All orders are included; those that are not valid (void or test) do not count as sales.
 """
 
 
 class FactPayments(Table, primary_key="payment_id", partition_column="paid_on", amount="received"):
-    """One row per payment or refund."""
+    """One row per payment, refund or charge-back."""
 
     payment_id: str = key("Payment number issued by the provider")
     order_id: str = column("Order that it pays")
-    paid_on: Date = column("Business day of the attempt, or of the refund")
-    paid_at: Timestamp = column("Moment of the attempt, or of the refund")
+    paid_on: Date = column("Business day of the attempt, the capture or the refund")
+    paid_at: Timestamp = column("Moment of the attempt, the capture or the refund")
     method: str = column("Means of payment: card, paypal, …")
     instalments: int = column("Number of instalments; null or 1 if paid at once", nullable=True, ge=1)
     status: str = column("Outcome")
-    amount: Decimal = money("Amount, positive for refunds too", ge=0)
-    received: Decimal = money("Amount received: positive if captured, negative if refunded, otherwise zero")
+    is_attempt: bool = column(
+        "Whether it is an attempt to pay: not a refund or charge-back, nor the capture or void of an authorisation "
+        "that is a row of its own"
+    )
+    amount: Decimal = money("Amount, positive for refunds and charge-backs too", ge=0)
+    received: Decimal = money(
+        "Amount received: positive if captured, negative if refunded or charged back, otherwise zero"
+    )
+    open_amount: Decimal = money(
+        "Amount authorised that is neither captured nor voided by the end of the day; zero for other payments", ge=0
+    )
     fee: Decimal = money("Fee of the payment provider; negative if it was given back")
     extra: str = own_columns()
 
@@ -59,12 +71,25 @@ class FactPayments(Table, primary_key="payment_id", partition_column="paid_on", 
         received, amount = nw.col("received"), nw.col("amount")
         return (received == 0) | (received == amount) | (received == -amount)
 
+    @rule
+    def open_if_authorised(cls) -> nw.Expr:
+        """What is open is at most the amount, and of an authorisation."""
+        open_amount = nw.col("open_amount")
+        return (open_amount == 0) | ((nw.col("status") == "authorised") & (open_amount <= nw.col("amount")))
 
-def transform(silver_payments: nw.LazyFrame) -> nw.LazyFrame:
+
+def transform(silver_payments: nw.LazyFrame, gold_fact_authorisations: nw.LazyFrame) -> nw.LazyFrame:
     c = nw.col
-    refunded = nw.when(c("status") == "refunded").then(-c("amount")).otherwise(no_amount())
-    received = nw.when(c("status") == "captured").then(c("amount")).otherwise(refunded)
-    return silver_payments.with_columns(received=received.cast(MONEY)).select(*contract(FactPayments).columns)
+    of_authorisations = gold_fact_authorisations.select("payment_id", "settles", "open_amount")
+    return (
+        silver_payments.join(of_authorisations, on="payment_id", how="left")
+        .with_columns(
+            is_attempt=~c("status").is_in(GIVEN_BACK) & ~c("settles").fill_null(value=False),
+            open_amount=nw.coalesce(c("open_amount"), no_amount()).cast(MONEY),
+            received=measures.received(),
+        )
+        .select(*contract(FactPayments).columns)
+    )
 
 
 def conserved(silver_payments: nw.LazyFrame) -> nw.LazyFrame:

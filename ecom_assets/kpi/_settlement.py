@@ -17,12 +17,14 @@ def amounts_of_lines(items: nw.LazyFrame) -> nw.LazyFrame:
 
 
 def settles() -> nw.Expr:
-    """Returns whether the payment of a row (`received`, `paid_on`) counts for the order joined to it.
+    """Returns whether the payment of a row counts for the order joined to it.
 
-    `ordered_on` and `status` are those of the order. For a cancelled order all payments and refunds within 45 days
-    count, for any other order the payments received within 7. A payment on the day before the order counts too, since
+    `received`, `paid_on` and `is_charged_back` are columns of the payment, `ordered_on` and `status` are those of the
+    order. For a cancelled order all payments and refunds within 45 days count, for any other order the payments
+    received within 7, and for both the charge-backs within 45. A payment on the day before the order counts too, since
     one clock may be behind the other at midnight.
     """
     age, is_cancelled = days_between(nw.col("ordered_on"), nw.col("paid_on")), nw.col("status") == "cancelled"
     pays = ~is_cancelled & (nw.col("received") > 0) & age.is_between(-1, DAYS_TO_PAY)
-    return pays | (is_cancelled & age.is_between(-1, DAYS_TO_PAY_BACK))
+    is_given_back = is_cancelled | nw.col("is_charged_back")
+    return pays | (is_given_back & age.is_between(-1, DAYS_TO_PAY_BACK))

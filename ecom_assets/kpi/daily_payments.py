@@ -1,4 +1,4 @@
-"""Payments by day and method: attempted, failed and captured."""
+"""Payments by day and method: attempted, failed, captured, refunded and charged back."""
 
 import narwhals as nw
 
@@ -6,32 +6,42 @@ from ecom_assets.contract import Date, Decimal, Table, column, contract, key, mo
 from ecom_assets.expressions.money import no_amount, ratio, total, total_count
 from ecom_assets.table_asset import table_asset
 
-STATUSES = ["authorised", "captured", "failed", "refunded"]
+STATUSES = ["captured", "failed", "refunded", "charged_back"]
 
 
 class DailyPayments(Table, primary_key=("day", "method"), partition_column="day", amount="captured_amount"):
-    """One row per day and means of payment with a payment or a refund."""
+    """One row per day and means of payment with a payment, a refund or a charge-back.
+
+    An authorisation with a number of its own is open as far as it is neither captured nor voided by the end of its day:
+    a day knows nothing of later ones. Its capture is no further attempt.
+    """
 
     day: Date = key("Business day")
     method: str = key("Means of payment")
-    attempts: int = column("Payments attempted: all except refunds", ge=0)
-    authorised_count: int = column("Payments authorised but not captured yet", ge=0)
+    attempts: int = column(
+        "Attempts to pay: payments except refunds, charge-backs, and captures and voids of authorisations", ge=0
+    )
+    authorised_count: int = column("Authorisations of the day with an amount that is open at its end", ge=0)
     captured_count: int = column("Payments captured", ge=0)
     failed_count: int = column("Payments that failed", ge=0)
     refunded_count: int = column("Refunds", ge=0)
-    authorised_amount: Decimal = money("Amount authorised but not captured yet", ge=0)
+    charged_back_count: int = column("Charge-backs", ge=0)
+    authorised_amount: Decimal = money(
+        "Amount authorised on the day that is neither captured nor voided at its end", ge=0
+    )
     captured_amount: Decimal = money("Amount captured", ge=0)
     failed_amount: Decimal = money("Amount of failed payments", ge=0)
     refunded_amount: Decimal = money("Amount refunded", ge=0)
+    charged_back_amount: Decimal = money("Amount that banks took back from the shop", ge=0)
     fees: Decimal = money("Fees of the payment providers, less those given back")
     payment_failure_rate: float = column(
         "Failed payments per attempt; null without attempts", nullable=True, ge=0, le=1
     )
 
     @rule
-    def attempts_add_up(cls) -> nw.Expr:
-        """Each attempt is either authorised, captured or failed."""
-        return nw.col("attempts") == nw.col("authorised_count") + nw.col("captured_count") + nw.col("failed_count")
+    def attempts_fail_or_open(cls) -> nw.Expr:
+        """Failed payments and open authorisations are attempts."""
+        return nw.col("attempts") >= nw.col("authorised_count") + nw.col("failed_count")
 
 
 def transform(gold_fact_payments: nw.LazyFrame) -> nw.LazyFrame:
@@ -45,13 +55,18 @@ def transform(gold_fact_payments: nw.LazyFrame) -> nw.LazyFrame:
         gold_fact_payments.select(
             "method",
             day="paid_on",
-            attempts=(c("status") != "refunded").cast(nw.Int64),
+            attempts=c("is_attempt").cast(nw.Int64),
+            authorised_count=(c("open_amount") > 0).cast(nw.Int64),
+            authorised_amount="open_amount",
             fees="fee",
             **counts,
             **amounts,
         )
         .group_by("day", "method")
-        .agg(*map(total_count, ["attempts", *counts]), *map(total, [*amounts, "fees"]))
+        .agg(
+            *map(total_count, ["attempts", "authorised_count", *counts]),
+            *map(total, ["authorised_amount", *amounts, "fees"]),
+        )
         .with_columns(payment_failure_rate=ratio("failed_count", "attempts"))
         .select(*contract(DailyPayments).columns)
     )
@@ -60,8 +75,12 @@ def transform(gold_fact_payments: nw.LazyFrame) -> nw.LazyFrame:
 def conserved(gold_fact_payments: nw.LazyFrame) -> nw.LazyFrame:
     c = nw.col
     captured = gold_fact_payments.filter(c("received") > 0).select(day="paid_on", captured_amount="received")
-    refunded = gold_fact_payments.filter(c("received") < 0).select(day="paid_on", refunded_amount=-c("received"))
-    return nw.concat([captured, refunded, gold_fact_payments.select(day="paid_on", fees="fee")], how="diagonal")
+    given_back = gold_fact_payments.filter(c("received") < 0)
+    is_refund = c("status") == "refunded"
+    refunded = given_back.filter(is_refund).select(day="paid_on", refunded_amount=-c("received"))
+    charged_back = given_back.filter(~is_refund).select(day="paid_on", charged_back_amount=-c("received"))
+    others = gold_fact_payments.select(day="paid_on", authorised_amount="open_amount", fees="fee")
+    return nw.concat([captured, refunded, charged_back, others], how="diagonal")
 
 
 asset = table_asset(DailyPayments, transform, conserved=conserved)

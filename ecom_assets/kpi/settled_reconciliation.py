@@ -5,6 +5,7 @@ import narwhals as nw
 from ecom_assets.contract import Date, Decimal, Table, contract, key, money, rule
 from ecom_assets.days import history
 from ecom_assets.expressions.dates import is_month_end
+from ecom_assets.expressions.measures import received
 from ecom_assets.expressions.money import MONEY, extended, no_amount, total
 from ecom_assets.kpi._settlement import PAYMENTS_OF_ORDERS, settles
 from ecom_assets.table_asset import table_asset
@@ -17,10 +18,10 @@ class SettledReconciliation(Table, primary_key=("day", "table_name", "measure"),
 
     The parts of the margin are compared with silver; its net sales with `kpi.daily_sales`, which is itself compared
     with silver; its cost of goods with `gold.fact_sales`, which has the cost of each line's product at the time. The
-    amounts that `kpi.unsettled_orders` lists are compared with captured less due, recomputed from the silver orders,
-    lines and payments of all orders of the day. On the last day of a month, the net sales to date of all cohorts are
-    compared with those of all customers with an order. A day on which one differs fails here. A day is provisional for
-    45 days.
+    amounts that `kpi.unsettled_orders` lists are compared with captured less charged back and due, recomputed from the
+    silver orders, lines and payments of all orders of the day. On the last day of a month, the net sales to date of all
+    cohorts are compared with those of all customers with an order. A day on which one differs fails here. A day is
+    provisional for 45 days.
     """
 
     day: Date = key("Business day")
@@ -36,12 +37,14 @@ class SettledReconciliation(Table, primary_key=("day", "table_name", "measure"),
 
 
 def owed(items: nw.LazyFrame, orders: nw.LazyFrame, payments: nw.LazyFrame) -> nw.LazyFrame:
-    """Returns the amounts captured for each of a day's orders, and the amounts due with a negative sign."""
+    """Returns the amounts captured for each of a day's orders, and those charged back and due with a negative sign."""
     c = nw.col
     not_cancelled = orders.filter(c("status") != "cancelled")
     with_total, without_total = not_cancelled.filter(~c("total").is_null()), not_cancelled.filter(c("total").is_null())
-    received = nw.when(c("status") == "captured").then(c("amount")).when(c("status") == "refunded").then(-c("amount"))
-    paid = payments.select("order_id", "paid_on", received=received.cast(MONEY)).join(orders, on="order_id")
+    money_moved = payments.select(
+        "order_id", "paid_on", received=received(), is_charged_back=c("status") == "charged_back"
+    )
+    paid = money_moved.join(orders, on="order_id")
     due = [
         with_total.select(day="ordered_on", amount_upstream=(-c("total")).cast(MONEY)),
         without_total.select(day="ordered_on", amount_upstream=(c("discount") - c("shipping") - c("tax")).cast(MONEY)),

@@ -13,12 +13,14 @@ class UnsettledOrders(Table, primary_key="order_id", partition_column="ordered_o
 
     The amount due is the order's total, whether or not all of its lines have arrived; `kpi.incomplete_orders` lists
     orders with missing lines. Nothing is due for a cancelled order: its captured amount must be refunded within 45
-    days. A payment on the day before the order counts, since one clock may be behind the other at midnight. A day is
-    provisional until the 45 days are over.
+    days. What the bank took back within 45 days is missing of any order. A payment on the day before the order counts,
+    since one clock may be behind the other at midnight. A day is provisional until the 45 days are over.
     """
 
     order_id: str = key("Order number issued by the shop")
-    difference: Decimal = money("Captured less due: negative if the customer owes, positive if the shop owes")
+    difference: Decimal = money(
+        "Captured less charged back less due: negative if the customer owes, positive if the shop owes"
+    )
     ordered_on: Date = column("Business day on which it was placed")
     customer_id: str = column("Customer who placed it; null for guests", nullable=True)
     channel: str = column("Sales channel")
@@ -29,10 +31,15 @@ class UnsettledOrders(Table, primary_key="order_id", partition_column="ordered_o
     )
     captured: Decimal = money("Captured within 7 days; for a cancelled order, captured less refunded within 45 days")
 
+    charged_back: Decimal = money("Taken back by the bank within 45 days", ge=0)
+
     @rule
     def captured_less_due(cls) -> nw.Expr:
-        """What is captured less what is due makes the difference."""
-        return nw.col("difference") == nw.col("captured") - nw.col("due")
+        """What is captured less what is charged back and what is due makes the difference."""
+        return nw.col("difference") == nw.col("captured") - nw.col("charged_back") - nw.col("due")
+
+
+PAID = ["captured", "charged_back"]
 
 
 def transform(
@@ -47,17 +54,21 @@ def transform(
         .select("order_id", "ordered_on", "customer_id", "channel", "status", "due")
     )
     paid = (
-        gold_fact_payments.select("order_id", "paid_on", "received")
+        gold_fact_payments.select("order_id", "paid_on", "received", is_charged_back=c("status") == "charged_back")
         .join(orders, on="order_id")
         .filter(settles())
+        .with_columns(
+            captured=nw.when(~c("is_charged_back")).then(c("received")),
+            charged_back=nw.when(c("is_charged_back")).then(-c("received")),
+        )
         .group_by("order_id")
-        .agg(total("received").alias("captured"))
+        .agg(*map(total, PAID))
     )
     settled = orders.join(paid, on="order_id", how="left").with_columns(
-        captured=nw.coalesce(c("captured"), no_amount()).cast(MONEY)
+        nw.coalesce(c(name), no_amount()).cast(MONEY).alias(name) for name in PAID
     )
     return (
-        settled.with_columns(difference=(c("captured") - c("due")).cast(MONEY))
+        settled.with_columns(difference=(c("captured") - c("charged_back") - c("due")).cast(MONEY))
         .filter(c("difference") != 0)
         .select(*contract(UnsettledOrders).columns)
     )

@@ -4,6 +4,7 @@ import narwhals as nw
 
 from ecom_assets.contract import Date, Timestamp, column, expectation, own_columns, rule
 from ecom_assets.days import by_event_day
+from ecom_assets.expressions.measures import GIVEN_BACK
 from ecom_assets.feeds import payments as feed
 from ecom_assets.table_asset import table_asset
 
@@ -11,7 +12,7 @@ from ecom_assets.table_asset import table_asset
 class Payments(feed.Payments, partition_column="paid_on"):
     """One row per payment, in its latest valid state."""
 
-    paid_on: Date = column("Business day of the attempt, or of the refund")
+    paid_on: Date = column("Business day of the attempt, the capture or the refund")
     updated_until: Timestamp = column("Last moment that updated_at can mean", latest_of="updated_at")
     extra: str = own_columns()
 
@@ -27,8 +28,8 @@ class Payments(feed.Payments, partition_column="paid_on"):
 
     @expectation
     def fee_given_back_with_money(cls) -> nw.Expr:
-        """A fee is given back with a refund."""
-        return (nw.col("fee") >= 0) | (nw.col("status") == "refunded")
+        """A fee is given back with a refund or a charge-back."""
+        return (nw.col("fee") >= 0) | nw.col("status").is_in(GIVEN_BACK)
 
 
 def transform(bronze_payments: nw.LazyFrame) -> nw.LazyFrame:

@@ -110,6 +110,7 @@ class Payment:
     order: int = 1
     method: str = "card"
     status: str = "captured"
+    amount: int = 23
     fault: str = ""
 
     def record(self) -> dict[str, str]:
@@ -120,8 +121,8 @@ class Payment:
             "updated_at": moment(ARRIVALS, self.version),
             "method": self.method,
             "status": self.status,
-            "amount": "-1" if self.fault == "rule" else "23",
-            "fee": "-1" if self.status == "refunded" else "1",
+            "amount": str(-1 if self.fault == "rule" else self.amount),
+            "fee": "-1" if self.status in ("refunded", "charged_back") else "1",
         }
 
 

@@ -6,11 +6,19 @@ from ecom_assets_tests.samples import collected, rows, run, sample
 
 
 def test_a_refund_is_no_attempt():
-    statuses = ["captured", "failed", "failed", "authorised", "refunded"]
-    payments = sample(FactPayments, *({"status": status, "amount": "2", "fee": "0.1"} for status in statuses))
+    payments = sample(
+        FactPayments,
+        *({"status": status, "amount": "2", "fee": "0.1", "is_attempt": True} for status in ("captured", "failed")),
+        {"status": "failed", "amount": "2", "fee": "0.1", "is_attempt": True},
+        {"status": "authorised", "amount": "2", "open_amount": "1.5", "is_attempt": True},
+        {"status": "refunded", "amount": "2", "fee": "-0.1"},
+        {"status": "charged_back", "amount": "2", "fee": "0.1"},
+    )
 
     made = run(transform, payments)
 
-    assert rows(made, "attempts", "payment_failure_rate", "refunded_count") == [(4, 0.5, 1)]
-    assert rows(made, "captured_amount", "failed_amount", "fees") == [(Decimal(2), Decimal(4), Decimal("0.5"))]
+    assert rows(made, "attempts", "payment_failure_rate", "refunded_count", "charged_back_count") == [(4, 0.5, 1, 1)]
+    assert rows(made, "captured_amount", "failed_amount", "authorised_amount", "charged_back_amount", "fees") == [
+        (Decimal(2), Decimal(4), Decimal("1.5"), Decimal(2), Decimal("0.3"))
+    ]
     DailyPayments.validate(collected(made))

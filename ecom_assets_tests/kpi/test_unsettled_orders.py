@@ -53,6 +53,23 @@ def test_an_order_that_is_not_paid_in_full_or_paid_back_is_listed():
     UnsettledOrders.validate(collected(made))
 
 
+def test_what_the_bank_took_back_within_45_days_is_missing():
+    order = {"status": "paid", "total": "10"}
+    orders = sample(Orders, *({**order, "order_id": number} for number in ("taken back", "taken back too late")))
+    payments = sample(
+        FactPayments,
+        {"order_id": "taken back", "received": "10"},
+        {"order_id": "taken back", "status": "charged_back", "received": "-10", "paid_on": "2024-02-15"},
+        {"order_id": "taken back too late", "received": "10"},
+        {"order_id": "taken back too late", "status": "charged_back", "received": "-10", "paid_on": "2024-02-16"},
+    )
+
+    made = run(transform, orders, sample(OrderItems), payments)
+
+    assert rows(made, "order_id", "difference", "captured", "charged_back") == [("taken back", -10, 10, 10)]
+    UnsettledOrders.validate(collected(made))
+
+
 def test_what_is_due_is_the_total_whatever_lines_are_there():
     charged = {"status": "paid", "discount": "2", "shipping": "3", "tax": "4"}
     orders = sample(
