@@ -5,17 +5,18 @@ import narwhals as nw
 from ecom_assets.contract import Table, rule
 from ecom_assets.expressions.money import MONEY, no_amount, ratio
 
-VALID_ORDERS = "Orders with an accepted line, except those cancelled as void or test"
-UNITS = "Units on the lines of valid orders"
-GROSS_SALES = "Quantity times unit price of valid orders, before discounts, on the order day"
+VALID_ORDERS = "Orders with an accepted line that is not a gift card, except those cancelled as void or test"
+UNITS = "Units on the lines of valid orders, without gift cards"
+GROSS_SALES = "Quantity times unit price of valid orders, without gift cards, before discounts, on the order day"
 DISCOUNTS = "Line discounts and shares of order discounts of valid orders, on the order day"
-RETURNS = "Refunded merchandise value as sent, on the refund day, whatever the order's status"
+RETURNS = "Refunded merchandise value as sent, without gift cards, on the refund day, whatever the order's status"
 NET_SALES = "Gross sales less discounts less returns"
 SHIPPING = "Shipping fees of valid orders, on the order day"
 TAX = "Tax of valid orders, on the order day"
 REFUNDED_SHIPPING = "Refunded shipping fees, on the refund day"
 REFUNDED_TAX = "Refunded tax, on the refund day"
 TOTAL_SALES = "Net sales plus shipping and tax, less refunded shipping and tax"
+GIFT_CARDS_SOLD = "Amount of gift cards after discounts, on the order day, less refunded, on the refund day; not sales"
 CANCELLED_ORDERS = "Valid orders that were cancelled, counted on the order day"
 NEW_ORDERS = "Orders that are their customer's first valid one by moment and number"
 NEW_SALES = "Gross sales less discounts of new orders"

@@ -42,7 +42,7 @@ def transform(
         views=(c("event") == "Product Viewed").cast(nw.Int64),
         cart_additions=(c("event") == "Product Added").cast(nw.Int64),
     )
-    bought = gold_fact_sales.filter(c("is_valid") | (c("voided_on") > c("ordered_on"))).select(
+    bought = gold_fact_sales.filter(~c("is_gift_card"), c("is_valid") | (c("voided_on") > c("ordered_on"))).select(
         "customer_id", "product_id", day="ordered_on", units_purchased="quantity"
     )
     interactions = (

@@ -4,6 +4,8 @@ import narwhals as nw
 
 from ecom_assets.contract import Decimal, Feed, Timestamp, column, key, money, rule
 
+PRODUCT_KINDS = ["goods", "service", "gift_card"]
+
 
 class Products(Feed, primary_key=("product_id", "changed_at"), event_column="changed_at"):
     """One row per product and change of its catalogue entry."""
@@ -19,6 +21,12 @@ class Products(Feed, primary_key=("product_id", "changed_at"), event_column="cha
     size: str = column("Size", nullable=True)
     price: Decimal = money("List price of one unit; null if deleted", nullable=True, ge=0)
     cost: Decimal = money("Cost of one unit to the shop", nullable=True, ge=0)
+    kind: str = column(
+        "What it is; if not given, a gift card if the category or the name says gift card, voucher or certificate and "
+        "nothing else but an amount, otherwise goods",
+        nullable=True,
+        isin=PRODUCT_KINDS,
+    )
     is_active: bool = column("Whether it is for sale", nullable=True)
 
     @rule

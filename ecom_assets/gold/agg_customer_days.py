@@ -4,8 +4,8 @@ import narwhals as nw
 
 from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money
 from ecom_assets.expressions import measures
+from ecom_assets.expressions.amounts_of_days import sold_and_refunded
 from ecom_assets.expressions.money import no_amount, total, total_count
-from ecom_assets.gold._amounts import sold_and_refunded
 from ecom_assets.table_asset import table_asset
 
 
@@ -41,7 +41,7 @@ def transform(gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame) ->
             first_sales=nw.when(c("is_first")).then(c("net_amount")).otherwise(no_amount()),
         )
     )
-    brought_back = gold_fact_returns.filter(~c("customer_id").is_null()).select(
+    brought_back = gold_fact_returns.filter(~c("is_gift_card"), ~c("customer_id").is_null()).select(
         "customer_id", day="returned_on", returns="amount"
     )
     return (

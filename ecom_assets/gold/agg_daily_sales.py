@@ -4,13 +4,13 @@ import narwhals as nw
 
 from ecom_assets.contract import Date, Decimal, column, contract, key, money, rule
 from ecom_assets.expressions import measures
+from ecom_assets.expressions.amounts_of_days import refunded_lines, sold_and_refunded, sold_lines
 from ecom_assets.expressions.money import total, total_count
-from ecom_assets.gold._amounts import sold_and_refunded
 from ecom_assets.table_asset import table_asset
 
 
 class AggDailySales(measures.SalesTable, primary_key=("day", "channel"), partition_column="day", amount="net_sales"):
-    """One row per day and channel with a valid order or a refund."""
+    """One row per day and channel with a valid order, a gift card sold or a refund."""
 
     day: Date = key("Business day")
     channel: str = key("Sales channel")
@@ -26,6 +26,7 @@ class AggDailySales(measures.SalesTable, primary_key=("day", "channel"), partiti
     refunded_shipping: Decimal = money(measures.REFUNDED_SHIPPING, ge=0)
     refunded_tax: Decimal = money(measures.REFUNDED_TAX, ge=0)
     total_sales: Decimal = money(measures.TOTAL_SALES)
+    gift_cards_sold: Decimal = money(measures.GIFT_CARDS_SOLD)
 
     @rule
     def total_sales_adds_up(cls) -> nw.Expr:
@@ -40,25 +41,34 @@ class AggDailySales(measures.SalesTable, primary_key=("day", "channel"), partiti
 
 
 COUNTS = ["orders", "cancelled_orders", "units"]
-AMOUNTS = ["gross_sales", "discounts", "shipping", "tax", "returns", "refunded_shipping", "refunded_tax"]
+AMOUNTS = [
+    "gross_sales",
+    "discounts",
+    "shipping",
+    "tax",
+    "returns",
+    "refunded_shipping",
+    "refunded_tax",
+    "gift_cards_sold",
+]
 
 
 def transform(gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame) -> nw.LazyFrame:
     c = nw.col
-    sold = gold_fact_sales.filter(c("is_valid")).select(
+    is_order = c("is_valid") & c("is_first_line")
+    sold = sold_lines(gold_fact_sales).select(
         "channel",
         "gross_sales",
         "discounts",
         "shipping",
         "tax",
+        "gift_cards_sold",
         day="ordered_on",
-        orders=c("is_first_line").cast(nw.Int64),
-        cancelled_orders=(c("is_first_line") & (c("status") == "cancelled")).cast(nw.Int64),
-        units="quantity",
+        orders=is_order.cast(nw.Int64),
+        cancelled_orders=(is_order & (c("status") == "cancelled")).cast(nw.Int64),
+        units=nw.when(c("is_valid")).then(c("quantity")).otherwise(0),
     )
-    refunded = gold_fact_returns.select(
-        "channel", day="returned_on", returns="amount", refunded_shipping="shipping", refunded_tax="tax"
-    )
+    refunded = refunded_lines(gold_fact_returns, "channel")
     sums = (
         nw.concat([sold, refunded], how="diagonal")
         .group_by("day", "channel")

@@ -4,8 +4,8 @@ import narwhals as nw
 
 from ecom_assets.contract import Date, Decimal, column, contract, key, money, rule
 from ecom_assets.expressions import measures
+from ecom_assets.expressions.amounts_of_days import sold_and_refunded
 from ecom_assets.expressions.money import MONEY, no_amount, total, total_count
-from ecom_assets.gold._amounts import sold_and_refunded
 from ecom_assets.table_asset import table_asset
 
 
@@ -55,7 +55,7 @@ def transform(gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame) ->
         .with_columns(day=c("ordered_on"), orders=nw.lit(1, nw.Int64))
         .drop("ordered_on", "order_id")
     )
-    refunded = gold_fact_returns.select(
+    refunded = gold_fact_returns.filter(~c("is_gift_card")).select(
         "product_id",
         day="returned_on",
         return_lines=nw.lit(1, nw.Int64),

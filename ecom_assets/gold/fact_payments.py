@@ -4,6 +4,7 @@ import narwhals as nw
 
 from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money, own_columns, rule
 from ecom_assets.expressions import measures
+from ecom_assets.expressions.gift_cards import is_gift_card_method
 from ecom_assets.expressions.measures import GIVEN_BACK
 from ecom_assets.expressions.money import MONEY, no_amount
 from ecom_assets.table_asset import table_asset
@@ -13,7 +14,8 @@ TRANSACTIONS = (
     """
 WITH orders AS (
     SELECT
-        order_id, customer_id, channel, country, status, is_valid, ordered_on, min(ordered_at) AS ordered_at,
+        order_id, customer_id, channel, country, status, ordered_on, bool_or(is_valid) AS is_valid,
+        min(ordered_at) AS ordered_at,
         count(*) AS item_count, sum(quantity)::BIGINT AS units,
         sum(gross_sales)::DECIMAL(18,4) AS subtotal, sum(discounts)::DECIMAL(18,4) AS discount,
         sum(shipping)::DECIMAL(18,4) AS shipping, sum(tax)::DECIMAL(18,4) AS tax,
@@ -37,7 +39,8 @@ FROM orders LEFT JOIN payments USING (order_id)
 """Orders with the method of their last payment (captured payments first) and the amount received less refunds and
 charge-backs.
 
-All orders are included; those that are not valid (void or test) do not count as sales.
+All orders are included; those that are not valid (void, test, or nothing but gift cards) do not count as
+sales.
 """
 
 
@@ -55,9 +58,10 @@ class FactPayments(Table, primary_key="payment_id", partition_column="paid_on", 
         "Whether it is an attempt to pay: not a refund or charge-back, nor the capture or void of an authorisation "
         "that is a row of its own"
     )
+    is_gift_card: bool = column("Whether it is paid with a gift card or store credit, by the means of payment")
     amount: Decimal = money("Amount, positive for refunds and charge-backs too", ge=0)
     received: Decimal = money(
-        "Amount received: positive if captured, negative if refunded or charged back, otherwise zero"
+        "Amount that the order is paid by: positive if captured, negative if refunded or charged back, otherwise zero"
     )
     open_amount: Decimal = money(
         "Amount authorised that is neither captured nor voided by the end of the day; zero for other payments", ge=0
@@ -87,6 +91,7 @@ def transform(silver_payments: nw.LazyFrame, gold_fact_authorisations: nw.LazyFr
             is_attempt=~c("status").is_in(GIVEN_BACK) & ~c("settles").fill_null(value=False),
             open_amount=nw.coalesce(c("open_amount"), no_amount()).cast(MONEY),
             received=measures.received(),
+            is_gift_card=is_gift_card_method("method"),
         )
         .select(*contract(FactPayments).columns)
     )

@@ -20,6 +20,7 @@ class FactReturns(Table, primary_key="return_id", partition_column="returned_on"
     customer_key: str = column("Version of the customer at that moment, if any", nullable=True)
     product_id: str = column("Product refunded")
     product_key: str = column("Version of the product at that moment, if any", nullable=True)
+    is_gift_card: bool = column("Whether it is a gift card when it was refunded, whose refund is no return of a sale")
     channel: str = column("Sales channel of the original sale")
     country: str = column("Country of the return", nullable=True)
     reason: str = column("Reason of the refund", nullable=True)
@@ -38,8 +39,8 @@ def transform(
     customers = gold_dim_customer_versions.join(silver_returns, on="customer_id", how="semi")
     products = gold_dim_product_versions.join(silver_returns, on="product_id", how="semi")
     of_products = with_version(
-        silver_returns, products, identity="product_id", moment="returned_at", columns=["product_key"]
-    )
+        silver_returns, products, identity="product_id", moment="returned_at", columns=["product_key", "is_gift_card"]
+    ).with_columns(nw.col("is_gift_card").fill_null(value=False))
     of_customers = with_version(
         of_products, customers, identity="customer_id", moment="returned_at", columns=["customer_key"]
     )

@@ -21,7 +21,11 @@ FROM gold.fact_sales
 
 
 class FactSales(Table, primary_key=("order_id", "line_number"), partition_column="ordered_on", amount="net_amount"):
-    """One row per order line."""
+    """One row per order line.
+
+    A gift card is a liability until it is redeemed, and its line is no sale: its amount counts as gift cards sold. The
+    shipping and the tax of an order are on its first line that is not a gift card, if there is one.
+    """
 
     order_id: str = key("Order number issued by the shop")
     line_number: int = key("Line number within the order", ge=1)
@@ -40,12 +44,17 @@ class FactSales(Table, primary_key=("order_id", "line_number"), partition_column
     seller: str = column("Who sells it, on a marketplace of several sellers", nullable=True)
     status: str = column("Status of the order")
     shop_status: str = column("Status of the order in the shop's own words", nullable=True)
-    is_valid: bool = column("Whether it counts as a sale: not cancelled as void or test")
+    is_valid: bool = column(
+        "Whether it counts as a sale: it is not a gift card, and its order not cancelled as void or test"
+    )
+    is_gift_card: bool = column("Whether it is a gift card when the line was ordered")
     voided_on: Date = column(
-        "Business day since which it is known not to be a sale: that of the order's last change; null if valid",
+        "Business day since which it is known not to be a sale: that of the order's last change; null if it is one",
         nullable=True,
     )
-    is_first_line: bool = column("Whether it is the first line of the order; sum it to count orders")
+    is_first_line: bool = column(
+        "Whether it is the first line of the order that is not a gift card, or the first of all; sum it to count orders"
+    )
     quantity: int = column("Units sold", gt=0)
     unit_price: Decimal = money("Price of one unit before discount", ge=0)
     gross_sales: Decimal = money("Quantity times unit price", ge=0)
@@ -60,8 +69,8 @@ class FactSales(Table, primary_key=("order_id", "line_number"), partition_column
         nullable=True,
         ge=0,
     )
-    shipping: Decimal = money("The order's shipping fee, on its first line", ge=0)
-    tax: Decimal = money("The order's tax, on its first line", ge=0)
+    shipping: Decimal = money("The order's shipping fee, on that first line", ge=0)
+    tax: Decimal = money("The order's tax, on that first line", ge=0)
     line_shipping: Decimal = money(
         "Shipping fee of the line, if the shop gives one; part of the order's", nullable=True
     )
@@ -114,7 +123,6 @@ def transform(
     gold_dim_product_versions: nw.LazyFrame,
 ) -> nw.LazyFrame:
     c = nw.col
-    first_lines = silver_order_items.group_by("order_id").agg(c("line_number").min().alias("first_line"))
     orders = silver_orders.select(
         "order_id",
         "ordered_at",
@@ -130,10 +138,8 @@ def transform(
         "tax",
         "updated_on",
         order_extra="extra",
-        is_valid=measures.is_valid_sale(),
-    ).join(first_lines, on="order_id")
-    orders = orders.with_columns(voided_on=nw.when(~c("is_valid")).then(c("updated_on")))
-    is_first_line = c("line_number") == c("first_line")
+        is_sale=measures.is_valid_sale(),
+    ).with_columns(voided_on=nw.when(~c("is_sale")).then(c("updated_on")))
     lines = (
         silver_order_items.select(
             *LINE,
@@ -150,12 +156,7 @@ def transform(
             line_ordered_at="ordered_at",
         )
         .join(orders, on="order_id")
-        .with_columns(
-            gross_sales=extended("quantity", "unit_price"),
-            is_first_line=is_first_line,
-            shipping=nw.when(is_first_line).then(c("shipping")).otherwise(no_amount()),
-            tax=nw.when(is_first_line).then(c("tax")).otherwise(no_amount()),
-        )
+        .with_columns(gross_sales=extended("quantity", "unit_price"))
     )
     sales = (
         lines.join(order_discounts(silver_order_items, silver_orders), on=LINE, how="left")
@@ -165,15 +166,33 @@ def transform(
     )
     customers = gold_dim_customer_versions.join(silver_orders, on="customer_id", how="semi")
     products = gold_dim_product_versions.join(silver_order_items, on="product_id", how="semi").select(
-        "product_id", "product_key", "effective_from", unit_cost="cost"
+        "product_id", "product_key", "effective_from", "is_gift_card", unit_cost="cost"
     )
     of_products = with_version(
-        sales, products, identity="product_id", moment="line_ordered_at", columns=["product_key", "unit_cost"]
-    )
+        sales,
+        products,
+        identity="product_id",
+        moment="line_ordered_at",
+        columns=["product_key", "unit_cost", "is_gift_card"],
+    ).with_columns(c("is_gift_card").fill_null(value=False))
     of_customers = with_version(
         of_products, customers, identity="customer_id", moment="ordered_at", columns=["customer_key"]
     )
-    return of_customers.with_columns(cost=extended("quantity", "unit_cost")).select(*contract(FactSales).columns)
+    first_lines = of_products.group_by("order_id").agg(
+        first_line=c("line_number").min(), first_of_goods=nw.when(~c("is_gift_card")).then(c("line_number")).min()
+    )
+    is_first_line = c("line_number") == nw.coalesce(c("first_of_goods"), c("first_line"))
+    return (
+        of_customers.join(first_lines, on="order_id")
+        .with_columns(
+            cost=extended("quantity", "unit_cost"),
+            is_valid=c("is_sale") & ~c("is_gift_card"),
+            is_first_line=is_first_line,
+            shipping=nw.when(is_first_line).then(c("shipping")).otherwise(no_amount()),
+            tax=nw.when(is_first_line).then(c("tax")).otherwise(no_amount()),
+        )
+        .select(*contract(FactSales).columns)
+    )
 
 
 def conserved(silver_order_items: nw.LazyFrame, silver_orders: nw.LazyFrame) -> nw.LazyFrame:

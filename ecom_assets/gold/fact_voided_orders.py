@@ -24,7 +24,7 @@ class FactVoidedOrders(Table, primary_key="order_id", partition_column="ordered_
 def transform(gold_fact_sales: nw.LazyFrame) -> nw.LazyFrame:
     c = nw.col
     return (
-        gold_fact_sales.filter(c("voided_on") > c("ordered_on"))
+        gold_fact_sales.filter(~c("is_gift_card"), c("voided_on") > c("ordered_on"))
         .with_columns(revenue=measures.revenue())
         .group_by("order_id", "ordered_on", "voided_on", "customer_id")
         .agg(total("revenue"))

@@ -51,7 +51,7 @@ def transform(
         .with_columns(day=c("ordered_on"), orders=nw.lit(1, nw.Int64))
         .drop("ordered_on", "order_id")
     )
-    refunded = with_category(gold_fact_returns, gold_dim_product_versions).select(
+    refunded = with_category(gold_fact_returns.filter(~c("is_gift_card")), gold_dim_product_versions).select(
         "category", day="returned_on", returned_units="quantity", returns="amount"
     )
     return (
@@ -65,7 +65,8 @@ def transform(
 
 def conserved(gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame) -> nw.LazyFrame:
     sold = gold_fact_sales.filter(nw.col("is_valid")).select("gross_sales", "discounts", day="ordered_on")
-    return nw.concat([sold, gold_fact_returns.select(day="returned_on", returns="amount")], how="diagonal")
+    refunded = gold_fact_returns.filter(~nw.col("is_gift_card")).select(day="returned_on", returns="amount")
+    return nw.concat([sold, refunded], how="diagonal")
 
 
 asset = table_asset(DailyCategorySales, transform, reads={"gold_dim_product_versions": history}, conserved=conserved)

@@ -6,6 +6,8 @@ import narwhals as nw
 
 from ecom_assets.contract import Date, Decimal, Table, contract, key, money, rule
 from ecom_assets.expressions import measures
+from ecom_assets.expressions.amounts_of_days import refunded_lines, sold_lines
+from ecom_assets.expressions.gift_cards import is_gift_card_method
 from ecom_assets.expressions.money import MONEY, extended, no_amount, total
 from ecom_assets.table_asset import table_asset
 
@@ -13,9 +15,11 @@ SALES = ["gross_sales", "discounts", "returns", "net_sales"]
 CHARGES = ["shipping", "tax", "refunded_shipping", "refunded_tax", "total_sales"]
 REVENUE = "revenue"
 CAPTURED = "captured"
+GIFT_CARDS = "gift_cards_sold"
+LINE = ["order_id", "line_number"]
 SOLD = ["gross_sales", "discounts", "shipping", "tax", REVENUE]
 REFUNDS = ["returns", "refunded_shipping", "refunded_tax"]
-ALL = [*SALES, *CHARGES, REVENUE, CAPTURED]
+ALL = [*SALES, *CHARGES, REVENUE, CAPTURED, GIFT_CARDS]
 
 
 class DailyReconciliation(Table, primary_key=("day", "measure", "table_name"), partition_column="day"):
@@ -43,21 +47,40 @@ def by_day(rows: nw.LazyFrame, names: Sequence[str], *keys: str) -> nw.LazyFrame
     return rows.group_by("day", *keys).agg(*map(total, names))
 
 
-def in_silver(items: nw.LazyFrame, orders: nw.LazyFrame, returns: nw.LazyFrame, payments: nw.LazyFrame) -> nw.LazyFrame:
-    """Returns the amounts of silver by day, one column each."""
+def in_silver(
+    items: nw.LazyFrame,
+    orders: nw.LazyFrame,
+    returns: nw.LazyFrame,
+    payments: nw.LazyFrame,
+    sales: nw.LazyFrame,
+    refunds: nw.LazyFrame,
+) -> nw.LazyFrame:
+    """Returns the amounts of silver by day, one column each. Which lines and refunds are gift cards, the facts say."""
     c = nw.col
     valid = orders.filter(measures.is_valid_sale())
-    lines = items.join(valid, on="order_id", how="semi").select(
-        day="ordered_on", gross_sales=extended("quantity", "unit_price"), discounts="discount"
+    of_valid = items.join(valid, on="order_id", how="semi").with_columns(gross_sales=extended("quantity", "unit_price"))
+    gift_lines = sales.filter(c("is_gift_card")).select(*LINE, "order_discount")
+    lines = of_valid.join(gift_lines, on=LINE, how="anti").select("gross_sales", day="ordered_on", discounts="discount")
+    after_discounts = c("gross_sales") - c("discount") - c("order_discount")
+    gift_cards = of_valid.join(gift_lines, on=LINE).select(
+        day="ordered_on", gift_cards_sold=after_discounts.cast(MONEY), discounts=-c("order_discount")
     )
     of_orders = valid.join(items, on="order_id", how="semi").select(
         "shipping", "tax", day="ordered_on", discounts="discount"
     )
-    refunds = returns.select(day="returned_on", returns="amount", refunded_shipping="shipping", refunded_tax="tax")
-    captured = payments.filter(c("status") == CAPTURED).select(day="paid_on", captured="amount")
-    sent = [*SALES[:-1], *CHARGES[:-1], CAPTURED]
+    charges = returns.select(day="returned_on", refunded_shipping="shipping", refunded_tax="tax")
+    gift_refunds = refunds.filter(c("is_gift_card"))
+    of_goods = returns.join(gift_refunds, on="return_id", how="anti").select(day="returned_on", returns="amount")
+    of_gift_cards = returns.join(gift_refunds, on="return_id", how="semi").select(
+        day="returned_on", gift_cards_sold=-c("amount")
+    )
+    captured = payments.filter(c("status") == CAPTURED, ~is_gift_card_method("method")).select(
+        day="paid_on", captured="amount"
+    )
+    sent = [*SALES[:-1], *CHARGES[:-1], CAPTURED, GIFT_CARDS]
+    parts = [lines, of_orders, gift_cards, charges, of_goods, of_gift_cards, captured]
     return (
-        by_day(nw.concat([lines, of_orders, refunds, captured], how="diagonal"), sent)
+        by_day(nw.concat(parts, how="diagonal"), sent)
         .with_columns(nw.coalesce(c(name), no_amount()).alias(name) for name in sent)
         .with_columns(net_sales=measures.net_sales(), total_sales=measures.total_sales(), revenue=measures.revenue())
     )
@@ -83,12 +106,10 @@ def transform(
 ) -> nw.LazyFrame:
     c = nw.col
     is_guest = c("customer_id").is_null()
-    lines = gold_fact_sales.filter(c("is_valid")).select(
-        *SOLD[:-1], day="ordered_on", revenue="net_amount", is_guest=is_guest
+    lines = sold_lines(gold_fact_sales).select(
+        *SOLD[:-1], day="ordered_on", revenue=measures.revenue(), is_guest=is_guest
     )
-    refunds = gold_fact_returns.select(
-        day="returned_on", returns="amount", refunded_shipping="shipping", refunded_tax="tax", is_guest=is_guest
-    )
+    refunds = refunded_lines(gold_fact_returns, "customer_id").with_columns(is_guest=is_guest)
     sold, refunded = by_day(lines, SOLD, "is_guest"), by_day(refunds, REFUNDS, "is_guest")
     of_guests = (
         nw.concat([sold, refunded], how="diagonal")
@@ -101,16 +122,18 @@ def transform(
     of_buyers = kpi_daily_customers.with_columns(
         revenue=(c("new_sales") + c("returning_sales") + c("guest_sales")).cast(MONEY)
     )
-    received = gold_fact_payments.filter(c("received") > 0).select(day="paid_on", captured="received")
+    received = gold_fact_payments.filter(c("received") > 0, ~c("is_gift_card")).select(
+        day="paid_on", captured="received"
+    )
     paid = kpi_daily_payments.select("day", captured="captured_amount")
     tables = {
         "gold.fact_sales": (sold, SOLD),
         "gold.fact_returns": (refunded, REFUNDS),
         "gold.fact_payments": (received, [CAPTURED]),
-        "gold.agg_daily_sales": (gold_agg_daily_sales, [*SALES, *CHARGES]),
+        "gold.agg_daily_sales": (gold_agg_daily_sales, [*SALES, *CHARGES, GIFT_CARDS]),
         "gold.agg_product_performance": (gold_agg_product_performance, SALES),
         "gold.agg_customer_metrics": (of_all, SALES),
-        "kpi.daily_sales": (kpi_daily_sales, [*SALES, *CHARGES]),
+        "kpi.daily_sales": (kpi_daily_sales, [*SALES, *CHARGES, GIFT_CARDS]),
         "kpi.daily_product_sales": (kpi_daily_product_sales, SALES),
         "kpi.daily_category_sales": (kpi_daily_category_sales, SALES),
         "kpi.daily_customers": (of_buyers, [REVENUE]),
@@ -127,7 +150,9 @@ def transform(
         [by_day(rows, names).with_columns(table_name=nw.lit(table)) for table, (rows, names) in tables.items()],
         how="diagonal",
     )
-    silver = in_silver(silver_order_items, silver_orders, silver_returns, silver_payments)
+    silver = in_silver(
+        silver_order_items, silver_orders, silver_returns, silver_payments, gold_fact_sales, gold_fact_returns
+    )
     there = {f"{name}_in_silver": name for name in ALL}
     amount, amount_in_silver = (
         nw.coalesce(*(nw.when(c("measure") == name).then(c(f"{name}{place}")) for name in ALL))

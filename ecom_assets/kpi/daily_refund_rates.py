@@ -43,7 +43,8 @@ def transform(gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame) ->
     )
     in_time = days_between(c("ordered_on"), c("returned_on")).is_between(0, REFUND_DAYS)
     refunds = (
-        gold_fact_returns.select("order_id", "returned_on", "amount")
+        gold_fact_returns.filter(~c("is_gift_card"))
+        .select("order_id", "returned_on", "amount")
         .join(orders, on="order_id")
         .filter(in_time)
         .group_by("order_id")

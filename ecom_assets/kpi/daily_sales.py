@@ -9,7 +9,7 @@ from ecom_assets.table_asset import table_asset
 
 
 class DailySales(measures.SalesTable, primary_key=("day", "channel"), partition_column="day", amount="net_sales"):
-    """One row per day and channel with a valid order or a refund."""
+    """One row per day and channel with a valid order, a gift card sold or a refund."""
 
     day: Date = key("Business day")
     channel: str = key("Sales channel")
@@ -25,6 +25,7 @@ class DailySales(measures.SalesTable, primary_key=("day", "channel"), partition_
     refunded_shipping: Decimal = money(measures.REFUNDED_SHIPPING, ge=0)
     refunded_tax: Decimal = money(measures.REFUNDED_TAX, ge=0)
     total_sales: Decimal = money(measures.TOTAL_SALES)
+    gift_cards_sold: Decimal = money(measures.GIFT_CARDS_SOLD)
     aov: float = column(
         "Average order value: gross sales less discounts, per order; null without orders", nullable=True
     )
@@ -56,7 +57,7 @@ def transform(gold_agg_daily_sales: nw.LazyFrame) -> nw.LazyFrame:
 
 
 def conserved(gold_agg_daily_sales: nw.LazyFrame) -> nw.LazyFrame:
-    return gold_agg_daily_sales.select("day", "net_sales", "total_sales")
+    return gold_agg_daily_sales.select("day", "net_sales", "total_sales", "gift_cards_sold")
 
 
 asset = table_asset(DailySales, transform, conserved=conserved)

@@ -80,8 +80,10 @@ def transform(
 ) -> nw.LazyFrame:
     fees = silver_payments.select(day="paid_on", amount_upstream="fee").join(days, on="day", how="semi")
     not_cancelled = silver_orders.filter(nw.col("status") != "cancelled")
-    goods = gold_fact_sales.join(not_cancelled, on="order_id", how="semi").select(
-        day="ordered_on", amount_upstream="cost"
+    goods = (
+        gold_fact_sales.filter(~nw.col("is_gift_card"))
+        .join(not_cancelled, on="order_id", how="semi")
+        .select(day="ordered_on", amount_upstream="cost")
     )
     upstream = {
         ("kpi.daily_margin", "net_sales"): kpi_daily_sales.select("day", amount_upstream="net_sales"),

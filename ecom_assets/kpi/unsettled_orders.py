@@ -29,7 +29,9 @@ class UnsettledOrders(Table, primary_key="order_id", partition_column="ordered_o
         "Total of the order; if not given, its lines after discounts plus shipping and tax, negative if the order's "
         "discount exceeds these; zero if cancelled"
     )
-    captured: Decimal = money("Captured within 7 days; for a cancelled order, captured less refunded within 45 days")
+    captured: Decimal = money(
+        "Captured, or redeemed by gift card, within 7 days; for a cancelled order, less refunded, within 45 days"
+    )
 
     charged_back: Decimal = money("Taken back by the bank within 45 days", ge=0)
 

@@ -22,7 +22,8 @@ class Products(feed.Products, partition_column="changed_on", max_bad_share=0.5):
 
 def transform(bronze_products: nw.LazyFrame) -> nw.LazyFrame:
     return bronze_products.with_columns(
-        nw.col("name", "category", "category_path", "brand", "variant", "size").str.strip_chars()
+        nw.col("name", "category", "category_path", "brand", "variant", "size").str.strip_chars(),
+        nw.col("kind").str.strip_chars().str.to_lowercase().str.replace_all(r"[\s-]+", "_"),
     )
 
 

@@ -32,3 +32,19 @@ def test_an_order_counts_once_and_only_where_it_is_valid():
     )
 
     assert rows(run(transform, sales, sample(FactReturns)), "orders", "cancelled_orders", "units") == [(2, 1, 6)]
+
+
+def test_a_gift_card_is_a_liability_and_its_orders_shipping_is_charged():
+    line = {"order_id": "1", "gross_sales": "50", "discounts": "5", "net_amount": "45", "quantity": 1}
+    sales = sample(
+        FactSales,
+        {**line, "is_gift_card": True, "is_first_line": True, "shipping": "4", "tax": "1"},
+        {**line, "order_id": "void", "is_gift_card": True, "voided_on": "2024-01-02"},
+    )
+    returns = sample(FactReturns, {"amount": "30", "is_gift_card": True})
+
+    made = run(transform, sales, returns)
+
+    assert rows(made, "orders", "units", "gross_sales", "discounts", "returns") == [(0, 0, 0, 0, 0)]
+    assert rows(made, "gift_cards_sold", "shipping", "tax", "total_sales") == [(15, 4, 1, 5)]
+    AggDailySales.validate(collected(made))

@@ -36,3 +36,18 @@ def test_a_deletion_is_a_version_with_what_was_known_last():
         (f"A@2024-01-01T{hour}:00:00.000000", is_deleted, Decimal("2.55"), "Shoes")
         for hour, is_deleted in ((10, False), (11, True), (13, False))
     ]
+
+
+def test_what_a_product_is_goes_before_how_it_is_called():
+    products = [
+        {"product_id": "by kind", "kind": "gift_card"},
+        {"product_id": "by category", "category": "Gift cards"},
+        {"product_id": "by name", "name": "Gift card 50"},
+        {"product_id": "goods", "kind": "goods", "category": "Gift cards"},
+        {"product_id": "others", "category": "Gifts"},
+    ]
+
+    made = run(transform, sample(Products, *products), days("2024-01-01"))
+
+    cards = [product for product, is_card in rows(made, "product_id", "is_gift_card") if is_card]
+    assert cards == ["by category", "by kind", "by name"]

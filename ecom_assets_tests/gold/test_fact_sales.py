@@ -97,3 +97,34 @@ def test_guests_and_unknown_products_stay_without_versions():
     made = sold([{}], [{}], customers=[{"customer_id": "somebody"}])
 
     assert rows(made, "customer_id", "customer_key", "product_key") == [(None, None, None)]
+
+
+def test_a_gift_card_is_no_sale_and_carries_charges_only_where_nothing_else_was_ordered():
+    line = {"ordered_at": "2024-01-02 10:00", "quantity": 1, "unit_price": "50"}
+    items = [
+        {**line, "order_id": "mixed", "line_number": 1, "product_id": "GC"},
+        {**line, "order_id": "mixed", "line_number": 2, "product_id": "P"},
+        {**line, "order_id": "only", "line_number": 1, "product_id": "GC"},
+        {**line, "order_id": "void", "line_number": 1, "product_id": "GC"},
+    ]
+    order = {"ordered_at": "2024-01-02 10:00", "shipping": "5", "discount": "10"}
+    orders = [
+        {**order, "order_id": "mixed"},
+        {**order, "order_id": "only"},
+        {**order, "order_id": "void", "status": "cancelled", "cancel_reason": "void", "updated_on": "2024-01-03"},
+    ]
+    products = [
+        {"product_id": "GC", "effective_from": "2024-01-01", "is_gift_card": True},
+        {"product_id": "P", "effective_from": "2024-01-01"},
+    ]
+
+    made = sold(items, orders, products=products)
+
+    columns = ["order_id", "line_number", "is_valid", "is_gift_card", "is_first_line", "shipping", "net_amount"]
+    assert rows(made, *columns) == [
+        ("mixed", 1, False, True, False, 0, 45),
+        ("mixed", 2, True, False, True, 5, 45),
+        ("only", 1, False, True, True, 5, 40),
+        ("void", 1, False, True, True, 5, 40),
+    ]
+    assert rows(made, "order_id", "voided_on")[:3] == [("mixed", None), ("mixed", None), ("only", None)]

@@ -40,11 +40,12 @@ class Product:
     product: int
     on: int
     price: int = 10
+    kind: str = ""
     fault: str = ""
 
     def record(self) -> dict[str, str]:
         price = -1 if self.fault == "rule" else self.price
-        return {"product_id": f"P{self.product}", "changed_at": _when(self), "price": str(price)}
+        return {"product_id": f"P{self.product}", "changed_at": _when(self), "price": str(price), "kind": self.kind}
 
 
 @dataclass(frozen=True)

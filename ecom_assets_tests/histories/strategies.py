@@ -34,12 +34,13 @@ _versions = st.integers(0, 3)
 _faults = st.sampled_from(["", "", "", "", "", "", "rule", "moment", *RETRACTIONS])
 _perhaps_repaired: st.SearchStrategy[tuple[Step, ...]] = st.sampled_from([(), (Repair(),)])
 _maybe_few = st.sampled_from([None, 1, 2])
+_kinds = st.sampled_from(["", "", "Gift card"])
 _reasons = st.sampled_from(["", "", "", "customer", "void"])
 _links = st.sampled_from(["", "", "google cpc spring", "paper newsletter sale", "blog post none"])
 _files = st.sampled_from(["a.csv", "b.jsonl"])
 _ROW_STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
     "customers": st.builds(Customer, _few, _days, st.sampled_from(["Oslo", "Bergen"]), _faults),
-    "products": st.builds(Product, _few, _days, st.sampled_from([10, 12]), _faults),
+    "products": st.builds(Product, _few, _days, st.sampled_from([10, 12]), _kinds, _faults),
     "orders": st.builds(Order, _few, _days, _versions, _maybe_few, st.sampled_from([0, 5]), _reasons, _faults),
     "order_items": st.builds(Item, _few, st.sampled_from(["1", "2", "1.0", "01"]), _days, _versions, _few, _faults),
     "payments": st.builds(
@@ -48,7 +49,7 @@ _ROW_STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
         _days,
         _versions,
         _few,
-        st.sampled_from(["card", "paypal"]),
+        st.sampled_from(["card", "paypal", "gift card"]),
         st.sampled_from(["captured", "captured", "authorised", "failed", "refunded", "voided", "charged_back"]),
         st.sampled_from([23, 10]),
         _faults,
@@ -140,7 +141,7 @@ def _purchases(draw: st.DrawFn, feeds: frozenset[str]) -> tuple[Step, ...]:
         Item(order, "2", on, version, product),
         Payment(order, on, version, order),
         *([Payment(order + 2, on, version, order, status="refunded")] if cancelled_for == "customer" else []),
-        Product(product, on),
+        Product(product, on, kind=draw(_kinds)),
         *([Customer(customer, on)] if customer else []),
         *draw(_visits(placed, product)),
         Shipment(order, on, version, order, draw(st.sampled_from([None, 0, 2])), draw(st.booleans())),

@@ -22,3 +22,21 @@ def test_a_refund_is_no_attempt():
         (Decimal(2), Decimal(4), Decimal("1.5"), Decimal(2), Decimal("0.3"))
     ]
     DailyPayments.validate(collected(made))
+
+
+def test_a_gift_card_is_redeemed_and_not_captured():
+    paid = {"method": "gift_card", "is_gift_card": True, "is_attempt": True, "amount": "50"}
+    payments = sample(
+        FactPayments,
+        {**paid, "status": "captured", "received": "50"},
+        {**paid, "status": "failed"},
+        {**paid, "status": "refunded", "received": "-20", "amount": "20", "is_attempt": False},
+    )
+
+    made = run(transform, payments)
+
+    assert rows(made, "attempts", "failed_count", "captured_count", "captured_amount", "refunded_amount") == [
+        (2, 1, 0, 0, 0)
+    ]
+    assert rows(made, "gift_cards_redeemed") == [30]
+    DailyPayments.validate(collected(made))

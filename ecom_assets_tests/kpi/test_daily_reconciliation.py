@@ -88,6 +88,7 @@ def test_each_table_is_held_against_silver():
         ("total_sales", Decimal(17)),
         ("revenue", Decimal(15)),
         ("captured", Decimal(15)),
+        ("gift_cards_sold", Decimal(0)),
     }
     assert rows(made, "amount") == rows(made, "amount_in_silver")
     DailyReconciliation.validate(collected(made))
@@ -113,3 +114,27 @@ def test_a_cent_that_is_lost_and_a_day_that_is_missing_are_found():
         ("kpi.daily_sales", "discounts", Decimal("5.01")),
         ("kpi.daily_sales", "tax", Decimal("2.99")),
     ]
+
+
+def test_gift_cards_are_held_against_silver_apart():
+    item, order = {"order_id": "1", "line_number": 9, "quantity": 1}, {"order_id": "1", "discount": "1"}
+    gift_line = {"order_id": "1", "line_number": 9, "is_gift_card": True, "gross_sales": "50", "discounts": "1"}
+    sums = {"gross_sales": "0", "discounts": "0", "returns": "0", "net_sales": "0", "gift_cards_sold": "19"}
+    frames = {name: (model, []) for name, (model, _) in SAME.items()} | {
+        "silver_order_items": (OrderItems, [{**item, "unit_price": "50"}]),
+        "silver_orders": (Orders, [order]),
+        "silver_returns": (Returns, [{"return_id": "R", "amount": "30"}]),
+        "silver_payments": (Payments, [{"amount": "50", "status": "captured", "method": "gift_card"}]),
+        "gold_fact_sales": (FactSales, [{**gift_line, "order_discount": "1", "net_amount": "49"}]),
+        "gold_fact_returns": (FactReturns, [{"return_id": "R", "is_gift_card": True, "amount": "30"}]),
+        "gold_fact_payments": (FactPayments, [{"received": "50", "is_gift_card": True}]),
+        "gold_agg_daily_sales": (AggDailySales, [sums]),
+        "kpi_daily_sales": (DailySales, [sums]),
+    }
+
+    made = reconciled(**frames)
+
+    assert {(measure, amount) for measure, amount in rows(made, "measure", "amount_in_silver") if amount} == {
+        ("gift_cards_sold", Decimal(19))
+    }
+    DailyReconciliation.validate(collected(made))
