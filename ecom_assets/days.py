@@ -57,13 +57,15 @@ class Reach:
     """The days of an input that the day d of a table reads: d - before to d + after.
 
     None means unlimited. `by_event` reads the rows of an input by event day instead of the day
-    under which they are stored.
+    under which they are stored. Days that are not `awaited` may be missing or not final: the day is final without them,
+    and stale once they say something else.
     """
 
     name: str
     before: int | None = 0
     after: int | None = 0
     by_event: bool = False
+    awaited: bool = True
 
     @property
     def is_same_day(self) -> bool:
@@ -96,6 +98,14 @@ def trailing(days: int) -> Reach:
 def around(before: int, after: int) -> Reach:
     """Returns the reach from `before` days before d to `after` days after it."""
     return Reach(f"around({before}, {after})", before=before, after=after)
+
+
+def revised(before: int | None, after: int) -> Reach:
+    """Returns the reach of `around`, or of all days before, none of which is awaited.
+
+    What the table makes of a day must use nothing of a later day but to revise what became known on that later day.
+    """
+    return Reach(f"revised({'history' if before is None else before}, {after})", before, after, awaited=False)
 
 
 class State(StrEnum):

@@ -5,7 +5,7 @@ import narwhals as nw
 from ecom_assets.contract import Table, rule
 from ecom_assets.expressions.money import MONEY, no_amount, ratio
 
-VALID_ORDERS = "Orders with an accepted line that is not a gift card, except those cancelled as void or test"
+VALID_ORDERS = "Orders with an accepted line that is no gift card, except those cancelled as void, test or unpaid"
 UNITS = "Units on the lines of valid orders, without gift cards"
 GROSS_SALES = "Quantity times unit price of valid orders, without gift cards, before discounts, on the order day"
 DISCOUNTS = "Line discounts and shares of order discounts of valid orders, on the order day"

@@ -22,7 +22,7 @@ class Orders(
     status: str = column("Status", isin=STATUSES)
     cancel_reason: str = column(
         "Reason of cancellation; void if it was never paid. With a reason other than void or test the order counts as "
-        "a sale, and the amount paid must come back as returns",
+        "a sale, and the amount paid must come back as returns, unless payments are sent and none for it",
         nullable=True,
         isin=CANCEL_REASONS,
     )

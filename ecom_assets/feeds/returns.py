@@ -20,7 +20,8 @@ class Returns(
     country: str = column("Country of the return", nullable=True)
     quantity: int = column("Units refunded", gt=0)
     amount: Decimal = money(
-        "Refunded merchandise value; must not be sent for an order cancelled as void or test, which was never a sale",
+        "Refunded merchandise value; must not be sent for an order cancelled as void or test, nor after the day of its "
+        "cancellation for one that was never paid",
         ge=0,
     )
     shipping: Decimal = money("Refunded shipping", ge=0)

@@ -45,7 +45,7 @@ class FactSales(Table, primary_key=("order_id", "line_number"), partition_column
     status: str = column("Status of the order")
     shop_status: str = column("Status of the order in the shop's own words", nullable=True)
     is_valid: bool = column(
-        "Whether it counts as a sale: it is not a gift card, and its order not cancelled as void or test"
+        "Whether it counts as a sale: it is no gift card, and its order not cancelled as void, test or unpaid"
     )
     is_gift_card: bool = column("Whether it is a gift card when the line was ordered")
     voided_on: Date = column(
@@ -119,6 +119,7 @@ def order_discounts(items: nw.LazyFrame, orders: nw.LazyFrame) -> nw.LazyFrame:
 def transform(
     silver_order_items: nw.LazyFrame,
     silver_orders: nw.LazyFrame,
+    gold_fact_unpaid_cancellations: nw.LazyFrame,
     gold_dim_customer_versions: nw.LazyFrame,
     gold_dim_product_versions: nw.LazyFrame,
 ) -> nw.LazyFrame:
@@ -139,7 +140,12 @@ def transform(
         "updated_on",
         order_extra="extra",
         is_sale=measures.is_valid_sale(),
-    ).with_columns(voided_on=nw.when(~c("is_sale")).then(c("updated_on")))
+    )
+    unpaid = gold_fact_unpaid_cancellations.select("order_id", is_unpaid=nw.lit(True))
+    orders = orders.join(unpaid, on="order_id", how="left").with_columns(
+        is_sale=c("is_sale") & c("is_unpaid").is_null()
+    )
+    orders = orders.with_columns(voided_on=nw.when(~c("is_sale")).then(c("updated_on")))
     lines = (
         silver_order_items.select(
             *LINE,

@@ -54,10 +54,14 @@ def in_silver(
     payments: nw.LazyFrame,
     sales: nw.LazyFrame,
     refunds: nw.LazyFrame,
+    unpaid: nw.LazyFrame,
 ) -> nw.LazyFrame:
-    """Returns the amounts of silver by day, one column each. Which lines and refunds are gift cards, the facts say."""
+    """Returns the amounts of silver by day, one column each.
+
+    Which lines and refunds are gift cards, and which orders were cancelled unpaid, the facts say.
+    """
     c = nw.col
-    valid = orders.filter(measures.is_valid_sale())
+    valid = orders.filter(measures.is_valid_sale()).join(unpaid, on="order_id", how="anti")
     of_valid = items.join(valid, on="order_id", how="semi").with_columns(gross_sales=extended("quantity", "unit_price"))
     gift_lines = sales.filter(c("is_gift_card")).select(*LINE, "order_discount")
     lines = of_valid.join(gift_lines, on=LINE, how="anti").select("gross_sales", day="ordered_on", discounts="discount")
@@ -94,6 +98,7 @@ def transform(
     gold_fact_sales: nw.LazyFrame,
     gold_fact_returns: nw.LazyFrame,
     gold_fact_payments: nw.LazyFrame,
+    gold_fact_unpaid_cancellations: nw.LazyFrame,
     gold_agg_daily_sales: nw.LazyFrame,
     gold_agg_product_performance: nw.LazyFrame,
     gold_agg_customer_metrics: nw.LazyFrame,
@@ -151,7 +156,13 @@ def transform(
         how="diagonal",
     )
     silver = in_silver(
-        silver_order_items, silver_orders, silver_returns, silver_payments, gold_fact_sales, gold_fact_returns
+        silver_order_items,
+        silver_orders,
+        silver_returns,
+        silver_payments,
+        gold_fact_sales,
+        gold_fact_returns,
+        gold_fact_unpaid_cancellations,
     )
     there = {f"{name}_in_silver": name for name in ALL}
     amount, amount_in_silver = (

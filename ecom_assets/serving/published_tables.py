@@ -285,7 +285,11 @@ TRANSACTIONS = PublishedView(
         ("channel", "VARCHAR", "Sales channel: web, app, marketplace, …"),
         ("country", "VARCHAR", "Destination country"),
         ("status", "VARCHAR", "Status of the order"),
-        ("is_valid", "BOOLEAN", "Whether it counts as a sale: not cancelled as void or test"),
+        (
+            "is_valid",
+            "BOOLEAN",
+            "Whether it counts as a sale: not cancelled as void, test or unpaid, nor all gift cards",
+        ),
         ("payment_method", "VARCHAR", "Method of its last payment, captured payments first"),
         ("item_count", "BIGINT", "Order lines"),
         ("units", "BIGINT", "Units on its lines"),
@@ -309,7 +313,11 @@ TRANSACTION_ITEMS = PublishedView(
         ("unit_price", "DECIMAL(18,4)", "Price of one unit before discount"),
         ("discount", "DECIMAL(18,4)", "Discount on the line, and its share of the order's discount"),
         ("total", "DECIMAL(18,4)", "Quantity times unit price less discount"),
-        ("is_valid", "BOOLEAN", "Whether the order counts as a sale: not cancelled as void or test"),
+        (
+            "is_valid",
+            "BOOLEAN",
+            "Whether the order counts as a sale: not cancelled as void, test or unpaid, nor a gift card",
+        ),
     ),
 )
 

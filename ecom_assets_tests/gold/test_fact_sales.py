@@ -4,16 +4,18 @@ from decimal import Decimal
 from ecom_assets.gold.dim_customer_versions import DimCustomerVersions
 from ecom_assets.gold.dim_product_versions import DimProductVersions
 from ecom_assets.gold.fact_sales import transform
+from ecom_assets.gold.fact_unpaid_cancellations import FactUnpaidCancellations
 from ecom_assets.silver.order_items import OrderItems
 from ecom_assets.silver.orders import Orders
 from ecom_assets_tests.samples import rows, run, sample
 
 
-def sold(items, orders, customers=(), products=()):
+def sold(items, orders, customers=(), products=(), unpaid=()):
     return run(
         transform,
         sample(OrderItems, *items),
         sample(Orders, *orders),
+        sample(FactUnpaidCancellations, *unpaid),
         sample(DimCustomerVersions, *customers),
         sample(DimProductVersions, *products),
     )
@@ -43,17 +45,21 @@ def test_what_an_export_says_beyond_the_measures_is_kept():
     ]
 
 
-def test_an_order_cancelled_as_void_or_test_is_no_valid_sale():
+def test_an_order_cancelled_as_void_or_before_it_was_paid_is_no_valid_sale():
     orders = [
         {"order_id": "kept"},
         {"order_id": "void", "status": "cancelled", "cancel_reason": "void", "updated_on": "2024-01-03"},
         {"order_id": "returned", "status": "cancelled", "cancel_reason": "customer", "updated_on": "2024-01-04"},
+        {"order_id": "unpaid", "status": "cancelled", "cancel_reason": "customer", "updated_on": "2024-01-05"},
     ]
     items = [{"order_id": order["order_id"]} for order in orders]
 
-    assert rows(sold(items, orders), "order_id", "is_valid", "voided_on") == [
+    made = sold(items, orders, unpaid=[{"order_id": "unpaid"}])
+
+    assert rows(made, "order_id", "is_valid", "voided_on") == [
         ("kept", True, None),
         ("returned", True, None),
+        ("unpaid", False, dt.date(2024, 1, 5)),
         ("void", False, dt.date(2024, 1, 3)),
     ]
 

@@ -7,6 +7,7 @@ from ecom_assets.gold.agg_product_performance import AggProductPerformance
 from ecom_assets.gold.fact_payments import FactPayments
 from ecom_assets.gold.fact_returns import FactReturns
 from ecom_assets.gold.fact_sales import FactSales
+from ecom_assets.gold.fact_unpaid_cancellations import FactUnpaidCancellations
 from ecom_assets.kpi.daily_category_sales import DailyCategorySales
 from ecom_assets.kpi.daily_customers import DailyCustomers
 from ecom_assets.kpi.daily_payments import DailyPayments
@@ -28,6 +29,7 @@ SAME = {
         [
             {"order_id": "1", "quantity": 2, "unit_price": "10", "discount": "2"},
             {"order_id": "test", "quantity": 1, "unit_price": "9"},
+            {"order_id": "unpaid", "quantity": 1, "unit_price": "9"},
         ],
     ),
     "silver_orders": (
@@ -35,6 +37,7 @@ SAME = {
         [
             {"order_id": "1", "discount": "3", "shipping": "6", "tax": "3"},
             {"order_id": "test", "discount": "1", "shipping": "9", "tax": "9", "cancel_reason": "test"},
+            {"order_id": "unpaid", "shipping": "9", "status": "cancelled", "cancel_reason": "customer"},
             {"order_id": "without lines", "discount": "7"},
         ],
     ),
@@ -50,6 +53,7 @@ SAME = {
     ),
     "gold_fact_returns": (FactReturns, [{"amount": "4", "shipping": "2", "tax": "1"}]),
     "gold_fact_payments": (FactPayments, [{"received": "15"}, {"received": "-3"}]),
+    "gold_fact_unpaid_cancellations": (FactUnpaidCancellations, [{"order_id": "unpaid"}]),
     "gold_agg_daily_sales": (AggDailySales, [{**SUMS, **CHARGES}]),
     "gold_agg_product_performance": (AggProductPerformance, [SUMS]),
     "gold_agg_customer_metrics": (

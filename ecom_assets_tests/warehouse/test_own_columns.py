@@ -16,9 +16,7 @@ from ecom_assets.warehouse.session import Session
 from ecom_assets_tests.warehouses import START, run_all, session_over, window
 
 AT = f"{START}T10:00:00Z"
-FEEDS = ["customers", "products", "orders", "order_items"]
-GOLD = ["gold.dim_customer_versions", "gold.dim_product_versions", "gold.fact_sales"]
-TABLES = [f"{layer}.{feed}" for layer in ("bronze", "silver") for feed in FEEDS] + GOLD
+TABLES = [*catalog.tables().upstream("gold.fact_sales"), "gold.fact_sales"]
 ORDER: dict[str, Any] = {
     "order_id": "O1",
     "ordered_at": AT,

@@ -20,10 +20,11 @@ import narwhals as nw
 import pytest
 
 from ecom_assets.contract import Date, Feed, Timestamp, column, contract, feed_contract, key, rule
-from ecom_assets.days import State, by_event_day, history
+from ecom_assets.days import State, around, by_event_day, history, revised
 from ecom_assets.declaration import Declaration, declare
 from ecom_assets.engine.duckdb.tables import ShapeError
-from ecom_assets.expressions.money import MONEY
+from ecom_assets.expressions.dates import days_between
+from ecom_assets.expressions.money import MONEY, total
 from ecom_assets.landing.feed_settings import FeedSettings
 from ecom_assets.publishing import snapshot as publishing
 from ecom_assets.serving.snapshot import open_snapshot
@@ -143,6 +144,30 @@ def test_words_for_nothing_are_missing_and_counted(shop):
 
     assert shop.rows(missing) == [of_day, ("silver.orders", on(2), "customer_id", 1, 0)]
     assert verify(shop.session) is None
+
+
+def sum_with_next_day(gold_sales: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame:
+    is_near = days_between(nw.col("day"), nw.col("ordered_on")).is_between(0, 1)
+    near = days.join(gold_sales.select("ordered_on", "amount"), how="cross").filter(is_near)
+    return near.group_by("day").agg(total("amount"))
+
+
+@pytest.mark.parametrize(("reach", "last"), [(around(0, 1), PROVISIONAL), (revised(0, 1), STORED)])
+def test_only_days_that_are_awaited_leave_a_day_provisional_and_both_make_it_stale(tmp_path, reach, last):
+    table = declare(contract(tiny_shop.ToDate), sum_with_next_day, {"gold_sales": reach})
+    with open_shop(tmp_path, tiny_shop.tables(table)) as shop:
+        shop.land_orders(0, order(1, 0))
+        shop.land_orders(1, order(2, 1))
+        shop.run(days(0, 1))
+        assert shop.states("gold.to_date") == [STORED, last]
+
+        shop.land_orders(2, order(3, 2))
+        shop.run(days(2))
+
+        assert shop.stale() == [("gold.to_date", 1)]
+        settle(shop.session)
+        assert shop.rows("select amount from gold.to_date order by day") == [(20,), (20,), (10,)]
+        assert verify(shop.session) is None
 
 
 def test_a_mended_day_brings_back_what_was_blocked(shop):

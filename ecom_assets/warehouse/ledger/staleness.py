@@ -45,7 +45,7 @@ def _content(reads: Sequence[Sequence[str]], calendar: Window, near: Window | No
     known = between("day", calendar)
     read_near, stands_near = (f" and {between(day, near)}" if near else "" for day in ("read_day", "day"))
     return f"""
-    reads (table_name, input, before, after) as (values {row_values(reads)}),
+    reads (table_name, input, before, after, awaited) as (values {row_values(reads)}),
     content as (
         select table_name, day, sum(h)::hugeint as h, sum(present)::bigint as present, sum(open)::bigint as open
         from (select table_name, read_day as day,
@@ -68,9 +68,10 @@ def _expected(reached: str, calendar: Window) -> str:
     first, last = day_literal(calendar.first), day_literal(calendar.last)
     return f"""
     select table_name, day, sum((hash(input, h::hugeint) >> 8)::hugeint)::hugeint as inputs,
-           sum(greatest(least(coalesce(day + after, {last}), {last}) + 1
-                        - greatest(coalesce(day - before, {first}), {first}) - present, 0))::bigint as missing,
-           sum(open)::bigint as unsettled
+           sum(awaited * greatest(least(coalesce(day + after, {last}), {last}) + 1
+                                  - greatest(coalesce(day - before, {first}), {first}) - present,
+                                  0))::bigint as missing,
+           sum(awaited * open)::bigint as unsettled
     from ({reached}) group by all"""
 
 
@@ -81,7 +82,7 @@ def _expected_of_all(reads: Sequence[Sequence[str]], wanted: str, calendar: Wind
     each table-day is materialized first: otherwise DuckDB joins each table-day with all days of its inputs.
     """
     reached = """
-        select s.table_name, s.day, s.input, s.before, s.after, upto.h - coalesce(short.h, 0) as h,
+        select s.table_name, s.day, s.input, s.before, s.after, s.awaited, upto.h - coalesce(short.h, 0) as h,
                upto.present - coalesce(short.present, 0) as present, upto.open - coalesce(short.open, 0) as open
         from spans s join running upto on upto.input = s.input and upto.day = s.upto
         left join running short on short.input = s.input and short.day = s.short"""
@@ -91,7 +92,7 @@ def _expected_of_all(reads: Sequence[Sequence[str]], wanted: str, calendar: Wind
     span as (select min(day) as first, max(day) as last
              from (select day from wanted union all select day from content)),
     spans as materialized (
-        select table_name, day, input, before, after, day - before - 1 as short,
+        select table_name, day, input, before, after, awaited, day - before - 1 as short,
                least(coalesce(day + after, span.last), span.last) as upto
         from wanted join reads using (table_name) cross join span),
     grid as (select input, unnest(generate_series(first, last, interval 1 day))::date as day
@@ -111,7 +112,7 @@ def _expected_of_one(declaration: Declaration, window: Window, calendar: Window)
         before, after = max(reach.before or 0 for reach in reaches), max(reach.after or 0 for reach in reaches)
         near = Window(window.first - before * ONE_DAY, window.last + after * ONE_DAY)
     reached = """
-        select r.table_name, w.day, r.input, r.before, r.after, coalesce(sum(c.h), 0) as h,
+        select r.table_name, w.day, r.input, r.before, r.after, r.awaited, coalesce(sum(c.h), 0) as h,
                coalesce(sum(c.present), 0) as present, coalesce(sum(c.open), 0) as open
         from reads r cross join wanted w
         left join content c on c.table_name = r.input
@@ -124,7 +125,7 @@ def _expected_of_one(declaration: Declaration, window: Window, calendar: Window)
     {_expected(reached, calendar)}"""
 
 
-_NO_READ = ["null::varchar", "null::varchar", "0", "0"]
+_NO_READ = ["null::varchar", "null::varchar", "0", "0", "0"]
 
 
 def _reads(declarations: Iterable[Declaration]) -> list[list[str]]:
@@ -135,6 +136,7 @@ def _reads(declarations: Iterable[Declaration]) -> list[list[str]]:
             literal(read.table),
             "null::int" if read.reach.before is None else str(read.reach.before),
             "null::int" if read.reach.after is None else str(read.reach.after),
+            str(int(read.reach.awaited)),
         ]
         for declaration in declarations
         for read in declaration.reads
