@@ -30,6 +30,8 @@ SHORT, LONG = 9, 90
 UNSEEN = {
     ("kpi.daily_fulfilment", "gold.fact_shipments", "before"): "The small shop promises for the next days only.",
     ("gold.fact_touchpoints", "silver.session_orders", "before"): "A session of the small shop orders within a day.",
+    ("gold.fact_unpaid_cancellations", "silver.payments", "after"): "What is cancelled was paid within days, or never.",
+    ("gold.fact_unpaid_cancellations", "silver.returns", "after"): "Cancelled orders are refunded within days.",
     ("gold.fact_authorisations", "silver.payments", "before"): "The shop captures a payment under its own number.",
     ("kpi.settled_reconciliation", "silver.payments", "after"): "It settles within days, and what else is read waits.",
 }

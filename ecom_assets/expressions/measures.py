@@ -3,12 +3,12 @@
 import narwhals as nw
 
 from ecom_assets.contract import Table, rule
-from ecom_assets.expressions.money import MONEY, no_amount, ratio
+from ecom_assets.expressions.money import MONEY, extended, no_amount, ratio
 
 VALID_ORDERS = "Orders with an accepted line that is no gift card, except those cancelled as void, test or unpaid"
 UNITS = "Units on the lines of valid orders, without gift cards"
 GROSS_SALES = "Quantity times unit price of valid orders, without gift cards, before discounts, on the order day"
-DISCOUNTS = "Line discounts and shares of order discounts of valid orders, on the order day"
+DISCOUNTS = "Line discounts, lines of a negative price and shares of order discounts of valid orders, on the order day"
 RETURNS = "Refunded merchandise value as sent, without gift cards, on the refund day, whatever the order's status"
 NET_SALES = "Gross sales less discounts less returns"
 SHIPPING = "Shipping fees of valid orders, on the order day"
@@ -34,7 +34,9 @@ STOCK_RETURNED = "Units restocked after a return"
 STOCK_ADJUSTED = "Units found less units lost"
 
 UNKNOWN_CATEGORY = "unknown"
-"""The category of a product whose version has none, or that has no version yet."""
+"""The category of a product whose version has none, or that has no version yet, and of what has no product."""
+NO_PRODUCT = "(none)"
+"""In place of a stock code, what has no product. No product has this code, since feeds take it as missing."""
 
 
 NEVER_SOLD = ["void", "test"]
@@ -66,6 +68,21 @@ def received() -> nw.Expr:
     """
     given_back = nw.when(nw.col("status").is_in(GIVEN_BACK)).then(-nw.col("amount")).otherwise(no_amount())
     return nw.when(nw.col("status") == "captured").then(nw.col("amount")).otherwise(given_back).cast(MONEY)
+
+
+def gross_of_line() -> nw.Expr:
+    """Returns the gross sales of an order line, an amount, from `quantity` and `unit_price`.
+
+    Zero if the price is negative: such a line is a discount.
+    """
+    return nw.when(nw.col("unit_price") < 0).then(no_amount()).otherwise(extended("quantity", "unit_price")).cast(MONEY)
+
+
+def discount_of_line() -> nw.Expr:
+    """Returns the discount on an order line, an amount, from `quantity`, `unit_price` and `discount`."""
+    is_discount = nw.col("unit_price") < 0
+    as_a_line = nw.when(is_discount).then(-extended("quantity", "unit_price")).otherwise(no_amount())
+    return (nw.col("discount") + as_a_line).cast(MONEY)
 
 
 def revenue() -> nw.Expr:

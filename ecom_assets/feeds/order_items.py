@@ -16,12 +16,18 @@ class OrderItems(
 
     order_id: str = key("Order that it belongs to", references="silver.orders", on_same_day=True)
     line_number: int = key("Line number within the order, from 1", ge=1)
-    product_id: str = column("Product sold", references="silver.products")
+    product_id: str = column(
+        "Product sold; null for a line outside the catalogue: a custom item, a fee, a tip, or a discount",
+        references="silver.products",
+        nullable=True,
+    )
     description: str = column("Product description on the line, if any", nullable=True)
     ordered_at: Timestamp = column("When the line was ordered")
     updated_at: Timestamp = column("When the line last changed")
     quantity: int = column("Units sold", gt=0)
-    unit_price: Decimal = money("Price of one unit before discount", ge=0)
+    unit_price: Decimal = money(
+        "Price of one unit before discount; negative for a discount written as a line, which has no product"
+    )
     discount: Decimal = money("Discount on the line", ge=0)
     tax: Decimal = money("Tax on the line; part of the order's tax", nullable=True)
     shipping: Decimal = money("Shipping fee of the line; part of the order's shipping", nullable=True)

@@ -1,4 +1,4 @@
-"""Returns: what was refunded, for goods taken back or of orders cancelled after they were paid."""
+"""Returns: what was refunded, for goods taken back, of orders cancelled after they were paid, or without goods."""
 
 from ecom_assets.contract import Decimal, Feed, Timestamp, column, key, money
 
@@ -11,14 +11,16 @@ class Returns(
     return_id: str = key("Number of the refunded line")
     order_id: str = column("Original order, if known", references="silver.orders", nullable=True)
     line_number: int = column("Line of that order", nullable=True, ge=1)
-    product_id: str = column("Product refunded", references="silver.products")
+    product_id: str = column(
+        "Product refunded; null if none, as for shipping or goodwill", references="silver.products", nullable=True
+    )
     description: str = column("Product description on the line, if any", nullable=True)
     customer_id: str = column("Customer who returned it; null for guests", references="silver.customers", nullable=True)
     returned_at: Timestamp = column("When it was refunded")
     updated_at: Timestamp = column("When the row last changed")
     channel: str = column("Sales channel of the original sale")
     country: str = column("Country of the return", nullable=True)
-    quantity: int = column("Units refunded", gt=0)
+    quantity: int = column("Units refunded; null or zero without goods", nullable=True, ge=0)
     amount: Decimal = money(
         "Refunded merchandise value; must not be sent for an order cancelled as void or test, nor after the day of its "
         "cancellation for one that was never paid",

@@ -12,15 +12,15 @@ from ecom_assets.table_asset import table_asset
 class AggProductPerformance(
     measures.SalesTable, primary_key=("day", "product_id"), partition_column="day", amount="net_sales"
 ):
-    """One row per day and product with a valid sale or a refund."""
+    """One row per day and product with a valid sale or a refund; “(none)” has the lines and refunds without one."""
 
     day: Date = key("Business day")
-    product_id: str = key("Stock code; codes are case-sensitive")
+    product_id: str = key("Stock code; codes are case-sensitive; “(none)” without a product")
     orders: int = column("Valid orders with the product", ge=0)
     units: int = column(measures.UNITS, ge=0)
     gross_sales: Decimal = money(measures.GROSS_SALES, ge=0)
     discounts: Decimal = money(measures.DISCOUNTS, ge=0)
-    return_lines: int = column("Refunded lines, on the refund day", ge=0)
+    return_lines: int = column("Refunded lines with units or a merchandise value, on the refund day", ge=0)
     returned_units: int = column("Units refunded, on the refund day", ge=0)
     returns: Decimal = money(measures.RETURNS, ge=0)
     net_sales: Decimal = money(measures.NET_SALES)
@@ -46,6 +46,7 @@ def transform(gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame) ->
     sold = (
         gold_fact_sales.filter(c("is_valid"))
         .with_columns(cost=nw.when(c("status") == "cancelled").then(no_amount()).otherwise(c("cost")))
+        .with_columns(c("product_id").fill_null(measures.NO_PRODUCT))
         .group_by("ordered_on", "product_id", "order_id")
         .agg(
             *map(total, ["gross_sales", "discounts", "cost"]),
@@ -55,8 +56,8 @@ def transform(gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame) ->
         .with_columns(day=c("ordered_on"), orders=nw.lit(1, nw.Int64))
         .drop("ordered_on", "order_id")
     )
-    refunded = gold_fact_returns.filter(~c("is_gift_card")).select(
-        "product_id",
+    refunded = gold_fact_returns.filter(~c("is_gift_card"), (c("quantity") > 0) | (c("amount") > 0)).select(
+        product_id=c("product_id").fill_null(measures.NO_PRODUCT),
         day="returned_on",
         return_lines=nw.lit(1, nw.Int64),
         returned_units="quantity",

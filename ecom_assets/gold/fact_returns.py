@@ -1,4 +1,4 @@
-"""Returns: what was refunded, for goods taken back or of orders cancelled after they were paid."""
+"""Returns: what was refunded, for goods taken back, of orders cancelled after they were paid, or without goods."""
 
 import narwhals as nw
 
@@ -18,13 +18,13 @@ class FactReturns(Table, primary_key="return_id", partition_column="returned_on"
     line_number: int = column("Line of that order", nullable=True, ge=1)
     customer_id: str = column("Customer who returned it; null for guests", nullable=True)
     customer_key: str = column("Version of the customer at that moment, if any", nullable=True)
-    product_id: str = column("Product refunded")
+    product_id: str = column("Product refunded; null if none, as for shipping or goodwill", nullable=True)
     product_key: str = column("Version of the product at that moment, if any", nullable=True)
     is_gift_card: bool = column("Whether it is a gift card when it was refunded, whose refund is no return of a sale")
     channel: str = column("Sales channel of the original sale")
     country: str = column("Country of the return", nullable=True)
     reason: str = column("Reason of the refund", nullable=True)
-    quantity: int = column("Units refunded", gt=0)
+    quantity: int = column("Units refunded; zero without goods", ge=0)
     amount: Decimal = money("Refunded merchandise value", ge=0)
     shipping: Decimal = money("Refunded shipping", ge=0)
     tax: Decimal = money("Refunded tax", ge=0)
@@ -40,7 +40,7 @@ def transform(
     products = gold_dim_product_versions.join(silver_returns, on="product_id", how="semi")
     of_products = with_version(
         silver_returns, products, identity="product_id", moment="returned_at", columns=["product_key", "is_gift_card"]
-    ).with_columns(nw.col("is_gift_card").fill_null(value=False))
+    ).with_columns(nw.col("is_gift_card").fill_null(value=False), nw.col("quantity").fill_null(0))
     of_customers = with_version(
         of_products, customers, identity="customer_id", moment="returned_at", columns=["customer_key"]
     )

@@ -5,6 +5,7 @@ import narwhals as nw
 from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money, own_columns, rule
 from ecom_assets.days import history
 from ecom_assets.expressions import measures
+from ecom_assets.expressions.gift_cards import is_called_gift_card
 from ecom_assets.expressions.money import MONEY, extended, no_amount, share_by_largest_remainder
 from ecom_assets.expressions.versions import with_version
 from ecom_assets.table_asset import table_asset
@@ -33,7 +34,7 @@ class FactSales(Table, primary_key=("order_id", "line_number"), partition_column
     ordered_at: Timestamp = column("When the order was placed")
     customer_id: str = column("Customer who placed it; null for guests", nullable=True)
     customer_key: str = column("Version of the customer at that moment, if any", nullable=True)
-    product_id: str = column("Product sold")
+    product_id: str = column("Product sold; null for a line outside the catalogue", nullable=True)
     product_key: str = column("Version of the product when the line was ordered, if any", nullable=True)
     description: str = column("Product description on the line, if any", nullable=True)
     channel: str = column("Sales channel: web, app, marketplace, …")
@@ -47,7 +48,9 @@ class FactSales(Table, primary_key=("order_id", "line_number"), partition_column
     is_valid: bool = column(
         "Whether it counts as a sale: it is no gift card, and its order not cancelled as void, test or unpaid"
     )
-    is_gift_card: bool = column("Whether it is a gift card when the line was ordered")
+    is_gift_card: bool = column(
+        "Whether it is a gift card: its product when the line was ordered, or without one its description"
+    )
     voided_on: Date = column(
         "Business day since which it is known not to be a sale: that of the order's last change; null if it is one",
         nullable=True,
@@ -55,12 +58,12 @@ class FactSales(Table, primary_key=("order_id", "line_number"), partition_column
     is_first_line: bool = column(
         "Whether it is the first line of the order that is not a gift card, or the first of all; sum it to count orders"
     )
-    quantity: int = column("Units sold", gt=0)
-    unit_price: Decimal = money("Price of one unit before discount", ge=0)
+    quantity: int = column("Units sold; zero for a discount written as a line", ge=0)
+    unit_price: Decimal = money("Price of one unit before discount; zero for a discount written as a line", ge=0)
     gross_sales: Decimal = money("Quantity times unit price", ge=0)
-    line_discount: Decimal = money("Discount on the line", ge=0)
+    line_discount: Decimal = money("Discount on the line, or written as the line", ge=0)
     order_discount: Decimal = money(
-        "Share of the order's discount, in proportion to the lines' amounts after line discounts", ge=0
+        "Share of the order's discount, in proportion to the lines' amounts after line discounts, if above zero", ge=0
     )
     discounts: Decimal = money("Line discount plus share of the order's discount", ge=0)
     net_amount: Decimal = money("Gross sales less discounts")
@@ -100,10 +103,11 @@ LINE = ["order_id", "line_number"]
 def order_discounts(items: nw.LazyFrame, orders: nw.LazyFrame) -> nw.LazyFrame:
     """Returns the lines of the orders that have a discount, with their share of it."""
     discounted = orders.filter(nw.col("discount") > 0).select("order_id", discount_of_order="discount")
+    after_discount = measures.gross_of_line() - measures.discount_of_line()
     lines = items.join(discounted, on="order_id").select(
         *LINE,
         "discount_of_order",
-        after_discount=(extended("quantity", "unit_price") - nw.col("discount")).cast(MONEY),
+        after_discount=nw.when(after_discount > 0).then(after_discount).otherwise(no_amount()).cast(MONEY),
     )
     shared = share_by_largest_remainder(
         lines,
@@ -146,24 +150,22 @@ def transform(
         is_sale=c("is_sale") & c("is_unpaid").is_null()
     )
     orders = orders.with_columns(voided_on=nw.when(~c("is_sale")).then(c("updated_on")))
-    lines = (
-        silver_order_items.select(
-            *LINE,
-            "product_id",
-            "description",
-            "ordered_on",
-            "quantity",
-            "unit_price",
-            "seller",
-            "extra",
-            line_discount="discount",
-            line_shipping="shipping",
-            line_tax="tax",
-            line_ordered_at="ordered_at",
-        )
-        .join(orders, on="order_id")
-        .with_columns(gross_sales=extended("quantity", "unit_price"))
-    )
+    is_discount = c("unit_price") < 0
+    lines = silver_order_items.select(
+        *LINE,
+        "product_id",
+        "description",
+        "ordered_on",
+        "seller",
+        "extra",
+        quantity=nw.when(is_discount).then(0).otherwise(c("quantity")).cast(nw.Int64),
+        unit_price=nw.when(is_discount).then(no_amount()).otherwise(c("unit_price")).cast(MONEY),
+        gross_sales=measures.gross_of_line(),
+        line_discount=measures.discount_of_line(),
+        line_shipping="shipping",
+        line_tax="tax",
+        line_ordered_at="ordered_at",
+    ).join(orders, on="order_id")
     sales = (
         lines.join(order_discounts(silver_order_items, silver_orders), on=LINE, how="left")
         .with_columns(order_discount=nw.coalesce(c("order_discount"), no_amount()))
@@ -180,7 +182,9 @@ def transform(
         identity="product_id",
         moment="line_ordered_at",
         columns=["product_key", "unit_cost", "is_gift_card"],
-    ).with_columns(c("is_gift_card").fill_null(value=False))
+    )
+    is_called_one = c("product_id").is_null() & is_called_gift_card("description")
+    of_products = of_products.with_columns(is_gift_card=c("is_gift_card").fill_null(value=False) | is_called_one)
     of_customers = with_version(
         of_products, customers, identity="customer_id", moment="ordered_at", columns=["customer_key"]
     )
@@ -203,7 +207,7 @@ def transform(
 
 def conserved(silver_order_items: nw.LazyFrame, silver_orders: nw.LazyFrame) -> nw.LazyFrame:
     lines = silver_order_items.select(
-        "ordered_on", gross_sales=extended("quantity", "unit_price"), discounts="discount"
+        "ordered_on", gross_sales=measures.gross_of_line(), discounts=measures.discount_of_line()
     )
     orders = silver_orders.join(silver_order_items, on="order_id", how="semi").select(
         "ordered_on", "shipping", "tax", discounts="discount"

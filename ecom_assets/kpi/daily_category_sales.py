@@ -15,7 +15,7 @@ class DailyCategorySales(
     """One row per day and category with a valid sale or a refund."""
 
     day: Date = key("Business day")
-    category: str = key("Category of the product in the catalogue; unknown if not given")
+    category: str = key("Category of the product in the catalogue; unknown if not given, or without a product")
     orders: int = column(
         "Valid orders with a product of the category; an order with several categories counts in each", ge=0
     )
@@ -51,9 +51,9 @@ def transform(
         .with_columns(day=c("ordered_on"), orders=nw.lit(1, nw.Int64))
         .drop("ordered_on", "order_id")
     )
-    refunded = with_category(gold_fact_returns.filter(~c("is_gift_card")), gold_dim_product_versions).select(
-        "category", day="returned_on", returned_units="quantity", returns="amount"
-    )
+    refunded = with_category(
+        gold_fact_returns.filter(~c("is_gift_card"), (c("quantity") > 0) | (c("amount") > 0)), gold_dim_product_versions
+    ).select("category", day="returned_on", returned_units="quantity", returns="amount")
     return (
         nw.concat([sold, refunded], how="diagonal")
         .group_by("day", "category")

@@ -11,10 +11,10 @@ from ecom_assets.table_asset import table_asset
 class DailyProductSales(
     measures.SalesTable, primary_key=("day", "product_id"), partition_column="day", amount="net_sales"
 ):
-    """One row per day and product with a valid sale or a refund."""
+    """One row per day and product with a valid sale or a refund; “(none)” has the lines and refunds without one."""
 
     day: Date = key("Business day")
-    product_id: str = key("Stock code; codes are case-sensitive")
+    product_id: str = key("Stock code; codes are case-sensitive; “(none)” without a product")
     orders: int = column("Valid orders with the product", ge=0)
     units: int = column(measures.UNITS, ge=0)
     gross_sales: Decimal = money(measures.GROSS_SALES, ge=0)

@@ -8,7 +8,7 @@ from ecom_assets.contract import Date, Decimal, Table, contract, key, money, rul
 from ecom_assets.expressions import measures
 from ecom_assets.expressions.amounts_of_days import refunded_lines, sold_lines
 from ecom_assets.expressions.gift_cards import is_gift_card_method
-from ecom_assets.expressions.money import MONEY, extended, no_amount, total
+from ecom_assets.expressions.money import MONEY, no_amount, total
 from ecom_assets.table_asset import table_asset
 
 SALES = ["gross_sales", "discounts", "returns", "net_sales"]
@@ -62,7 +62,9 @@ def in_silver(
     """
     c = nw.col
     valid = orders.filter(measures.is_valid_sale()).join(unpaid, on="order_id", how="anti")
-    of_valid = items.join(valid, on="order_id", how="semi").with_columns(gross_sales=extended("quantity", "unit_price"))
+    of_valid = items.join(valid, on="order_id", how="semi").with_columns(
+        gross_sales=measures.gross_of_line(), discount=measures.discount_of_line()
+    )
     gift_lines = sales.filter(c("is_gift_card")).select(*LINE, "order_discount")
     lines = of_valid.join(gift_lines, on=LINE, how="anti").select("gross_sales", day="ordered_on", discounts="discount")
     after_discounts = c("gross_sales") - c("discount") - c("order_discount")

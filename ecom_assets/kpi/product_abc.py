@@ -14,7 +14,7 @@ A_SHARE, B_SHARE = 0.8, 0.95
 
 
 class ProductAbc(Table, primary_key=("month_end", "product_id"), partition_column="month_end"):
-    """One row per month and product with sales above zero in it.
+    """One row per month and product with sales above zero in it. Lines without a product are left out.
 
     Products are ordered by sales, ties by stock code: those whose cumulative share starts within the first 80 % of all
     sales are class A, those within the next 15 % class B, the rest class C. Products of equal sales are of one class:
@@ -39,7 +39,8 @@ def transform(gold_agg_product_performance: nw.LazyFrame, days: nw.LazyFrame) ->
     c = nw.col
     month_ends = days.filter(is_month_end(c("day"))).select(month=month_of(c("day")), month_end="day")
     sold = (
-        gold_agg_product_performance.select("product_id", month=month_of(c("day")), sales=measures.revenue())
+        gold_agg_product_performance.filter(c("product_id") != measures.NO_PRODUCT)
+        .select("product_id", month=month_of(c("day")), sales=measures.revenue())
         .join(month_ends, on="month")
         .group_by("month_end", "product_id")
         .agg(total("sales"))

@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, Timestamp, column, own_columns, rule
+from ecom_assets.contract import Date, Timestamp, column, expectation, own_columns, rule
 from ecom_assets.days import by_event_day
 from ecom_assets.expressions.money import extended
 from ecom_assets.feeds import order_items as feed
@@ -22,6 +22,11 @@ class OrderItems(feed.OrderItems, partition_column="ordered_on"):
         return ~extended("quantity", "unit_price").is_null()
 
     @rule
+    def price_of_a_product(cls) -> nw.Expr:
+        """The price of a product is at least zero; a discount written as a line names no product."""
+        return (nw.col("unit_price") >= 0) | nw.col("product_id").is_null()
+
+    @expectation
     def discount_within_price(cls) -> nw.Expr:
         """The discount on a line does not exceed its quantity times its price."""
         return nw.col("discount") <= nw.col("quantity") * nw.col("unit_price")

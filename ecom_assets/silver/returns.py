@@ -1,8 +1,8 @@
-"""Returns, cleaned: goods taken back and what was refunded, in their latest valid state."""
+"""Returns, cleaned: what was refunded, with or without goods, in their latest valid state."""
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, Timestamp, column, own_columns, rule
+from ecom_assets.contract import Date, Timestamp, column, expectation, own_columns, rule
 from ecom_assets.days import by_event_day
 from ecom_assets.feeds import returns as feed
 from ecom_assets.table_asset import table_asset
@@ -19,6 +19,11 @@ class Returns(feed.Returns, partition_column="returned_on", max_bad_share=0.25):
     def line_of_an_order(cls) -> nw.Expr:
         """A return that names a line names the order too."""
         return nw.col("line_number").is_null() | ~nw.col("order_id").is_null()
+
+    @expectation
+    def units_of_a_product(cls) -> nw.Expr:
+        """A return of units names their product."""
+        return ~(nw.col("quantity") > 0).fill_null(value=False) | ~nw.col("product_id").is_null()
 
     @rule
     def updated_after_returned(cls) -> nw.Expr:

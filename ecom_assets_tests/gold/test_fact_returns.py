@@ -15,3 +15,15 @@ def test_a_return_meets_the_versions_that_stood_when_it_was_refunded():
     products = sample(DimProductVersions, {"product_id": "P", "product_key": "P1", "effective_from": "2023-01-01"})
 
     assert rows(run(transform, returns, customers, products), "customer_key", "product_key") == [("C1", "P1")]
+
+
+def test_a_refund_without_goods_has_no_units():
+    products = sample(DimProductVersions, {"product_id": "GC", "effective_from": "2023-01-01", "is_gift_card": True})
+    returns = sample(
+        Returns, {"return_id": "R1", "shipping": "5"}, {"return_id": "R2", "product_id": "GC", "quantity": 1}
+    )
+
+    made = run(transform, returns, sample(DimCustomerVersions), products)
+
+    assert rows(made, "return_id", "quantity", "product_key", "is_gift_card")[0] == ("R1", 0, None, False)
+    assert rows(made, "is_gift_card") == [False, True]

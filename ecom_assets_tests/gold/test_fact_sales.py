@@ -1,13 +1,16 @@
 import datetime as dt
 from decimal import Decimal
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ecom_assets.gold.dim_customer_versions import DimCustomerVersions
 from ecom_assets.gold.dim_product_versions import DimProductVersions
-from ecom_assets.gold.fact_sales import transform
+from ecom_assets.gold.fact_sales import FactSales, transform
 from ecom_assets.gold.fact_unpaid_cancellations import FactUnpaidCancellations
 from ecom_assets.silver.order_items import OrderItems
 from ecom_assets.silver.orders import Orders
-from ecom_assets_tests.samples import rows, run, sample
+from ecom_assets_tests.samples import collected, rows, run, sample
 
 
 def sold(items, orders, customers=(), products=(), unpaid=()):
@@ -134,3 +137,42 @@ def test_a_gift_card_is_no_sale_and_carries_charges_only_where_nothing_else_was_
         ("void", 1, False, True, True, 5, 40),
     ]
     assert rows(made, "order_id", "voided_on")[:3] == [("mixed", None), ("mixed", None), ("only", None)]
+
+
+def test_a_discount_written_as_a_line_is_a_discount_and_no_unit():
+    items = [
+        {"line_number": 1, "product_id": "P", "quantity": 2, "unit_price": "10"},
+        {"line_number": 2, "quantity": 1, "unit_price": "-5", "description": "Welcome"},
+        {"line_number": 3, "quantity": 1, "unit_price": "3", "description": "Tip"},
+    ]
+
+    made = sold(items, [{"discount": "2"}])
+
+    assert rows(made, "line_number", "quantity", "gross_sales", "line_discount", "order_discount") == [
+        (1, 2, 20, 0, Decimal("1.74")),
+        (2, 0, 0, 5, 0),
+        (3, 1, 3, 0, Decimal("0.26")),
+    ]
+
+
+AMOUNTS = st.decimals(-20, 20, places=2)
+LINES = st.lists(
+    st.tuples(st.integers(1, 5), AMOUNTS, st.decimals(0, 30, places=2)),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(LINES, st.decimals(0, 50, places=2))
+def test_lines_of_any_sign_come_to_what_the_order_says(lines, discount):
+    items = [
+        {"line_number": n, "quantity": quantity, "unit_price": price, "discount": less}
+        for n, (quantity, price, less) in enumerate(lines, start=1)
+    ]
+
+    made = collected(sold(items, [{"discount": discount}]))
+
+    FactSales.validate(made)
+    lines_amount = sum((quantity * price - less for quantity, price, less in lines), Decimal(0))
+    assert made["net_amount"].sum() == lines_amount - discount
+    assert made["gross_sales"].sum() == sum(quantity * price for quantity, price, _ in lines if price > 0)

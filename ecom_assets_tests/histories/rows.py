@@ -86,18 +86,19 @@ class Item:
     line: str
     on: int
     version: int = 0
-    product: int = 1
+    product: int | None = 1
     fault: str = ""
 
     def record(self) -> dict[str, str]:
         return {
             "order_id": f"O{self.order}",
             "line_number": self.line,
-            "product_id": f"P{self.product}",
+            "product_id": f"P{self.product}" if self.product else "",
+            "description": "" if self.product else "Thank you",
             "ordered_at": _when(self, 60 * self.order),
             "updated_at": moment(ARRIVALS, self.version),
             "quantity": "-1" if self.fault == "rule" else "2",
-            "unit_price": "10",
+            "unit_price": "10" if self.product else "-2",
             "discount": "0",
         }
 
@@ -134,7 +135,7 @@ class Return:
     on: int
     version: int = 0
     order: int | None = None
-    product: int = 1
+    product: int | None = 1
     customer: int | None = None
     fault: str = ""
 
@@ -142,14 +143,14 @@ class Return:
         return {
             "return_id": f"R{self.number}",
             "order_id": f"O{self.order}" if self.order else "(none)",
-            "product_id": f"P{self.product}",
+            "product_id": f"P{self.product}" if self.product else "",
             "customer_id": f"C{self.customer}" if self.customer else "",
             "returned_at": _when(self, 30),
             "updated_at": moment(ARRIVALS, self.version),
             "channel": "web",
-            "quantity": "0" if self.fault == "rule" else "1",
-            "amount": "10",
-            "shipping": "0",
+            "quantity": "-1" if self.fault == "rule" else str(int(self.product is not None)),
+            "amount": "10" if self.product else "3",
+            "shipping": "0" if self.product else "5",
             "tax": "1",
         }
 

@@ -42,7 +42,9 @@ _ROW_STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
     "customers": st.builds(Customer, _few, _days, st.sampled_from(["Oslo", "Bergen"]), _faults),
     "products": st.builds(Product, _few, _days, st.sampled_from([10, 12]), _kinds, _faults),
     "orders": st.builds(Order, _few, _days, _versions, _maybe_few, st.sampled_from([0, 5]), _reasons, _faults),
-    "order_items": st.builds(Item, _few, st.sampled_from(["1", "2", "1.0", "01"]), _days, _versions, _few, _faults),
+    "order_items": st.builds(
+        Item, _few, st.sampled_from(["1", "2", "1.0", "01"]), _days, _versions, _maybe_few, _faults
+    ),
     "payments": st.builds(
         Payment,
         st.integers(1, 4),
@@ -54,7 +56,7 @@ _ROW_STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
         st.sampled_from([23, 10]),
         _faults,
     ),
-    "returns": st.builds(Return, _few, _days, _versions, _maybe_few, _few, _maybe_few, _faults),
+    "returns": st.builds(Return, _few, _days, _versions, _maybe_few, _maybe_few, _maybe_few, _faults),
     "events": st.builds(
         Event,
         st.integers(1, 6),

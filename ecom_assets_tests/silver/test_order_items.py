@@ -16,3 +16,12 @@ def test_a_line_costs_less_than_ten_billion():
     assert broken_rules(OrderItems, {"quantity": 999_999_999, "unit_price": "99999999"}) == [
         "Quantity times price is less than ten billion."
     ]
+
+
+def test_a_discount_written_as_a_line_names_no_product_and_is_listed():
+    line = {"quantity": 1, "unit_price": "-5"}
+
+    assert broken_rules(OrderItems, line) == ["The discount on a line does not exceed its quantity times its price."]
+    assert broken_rules(OrderItems, {**line, "product_id": "P"})[0] == (
+        "The price of a product is at least zero; a discount written as a line names no product."
+    )
