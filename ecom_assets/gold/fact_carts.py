@@ -12,9 +12,9 @@ class FactCarts(Table, primary_key=("cart_id", "created_on"), partition_column="
     """One row per cart, on the day on which the first product was put into it.
 
     A cart to which nothing is added for a whole business day counts as a new one when something is added again.
-    A completed order that does not name its cart buys the one to which the visitor last added a product. Carts of bots
-    do not count, nor do additions by events without a device. A day is provisional until the two days after it are
-    over: when clocks go forward, 24 hours reach past the next day.
+    A completed order that does not name its cart buys the one to which the visitor last added a product; an order that
+    was completed before buys nothing. Carts of bots do not count, nor do additions by events without a device. A day is
+    provisional until the two days after it are over: when clocks go forward, 24 hours reach past the next day.
     """
 
     cart_id: str = key("Number of the cart")
@@ -48,32 +48,37 @@ def is_addition() -> nw.Expr:
     return (nw.col("event") == ADDED) & ~nw.col("cart_id").is_null() & ~nw.col("anonymous_id").is_null()
 
 
-def bought(events: nw.LazyFrame) -> nw.LazyFrame:
-    """Returns the completed orders, each with the cart that it names, or else the visitor's last cart.
+def bought(events: nw.LazyFrame, purchases: nw.LazyFrame) -> nw.LazyFrame:
+    """Returns the purchases, each with the cart that it names, or else the visitor's last cart.
 
-    `added_at` is the moment of the last addition to that cart; null if the order names its cart.
+    `added_at` is the moment of the last addition to that cart; null if the purchase names its cart. An event that
+    completes an order without a number is a purchase of its own.
     """
     c = nw.col
-    is_completion = c("event") == COMPLETED
+    known = purchases.select("event_id", named="cart_id", is_known=nw.lit(True))
+    is_completion = (c("event") == COMPLETED) & (c("order_id").is_null() | ~c("is_known").is_null())
     visitor_last = {
-        name: nw.when(~is_completion).then(c(of_event)).fill_null(strategy="forward")
+        name: nw.when(~c("is_completion")).then(c(of_event)).fill_null(strategy="forward")
         for name, of_event in {"last_added_to": "cart_id", "last_added_at": "occurred_at"}.items()
     }
     in_order = ["occurred_at", "is_completion", "event_id"]
     return (
-        events.filter(is_completion | is_addition())
-        .with_columns(is_completion=is_completion)
+        events.join(known, on="event_id", how="left")
+        .filter(is_completion | is_addition())
+        .with_columns(is_completion=is_completion, named=nw.coalesce(c("cart_id"), c("named")))
         .with_columns(**{name: last.over("anonymous_id", order_by=in_order) for name, last in visitor_last.items()})
         .filter(c("is_completion"))
         .select(
-            cart_id=nw.coalesce(c("cart_id"), c("last_added_to")),
+            cart_id=nw.coalesce(c("named"), c("last_added_to")),
             bought_at="occurred_at",
-            added_at=nw.when(c("cart_id").is_null()).then(c("last_added_at")),
+            added_at=nw.when(c("named").is_null()).then(c("last_added_at")),
         )
     )
 
 
-def transform(silver_events: nw.LazyFrame, silver_sessions: nw.LazyFrame) -> nw.LazyFrame:
+def transform(
+    silver_events: nw.LazyFrame, silver_purchases: nw.LazyFrame, silver_sessions: nw.LazyFrame
+) -> nw.LazyFrame:
     c = nw.col
     added = silver_events.filter(is_addition())
     in_use_since_yesterday = added.select("cart_id", occurred_on=days_later(c("occurred_on"), 1))
@@ -88,7 +93,7 @@ def transform(silver_events: nw.LazyFrame, silver_sessions: nw.LazyFrame) -> nw.
         c("created_at").is_between(c("started_at"), c("ended_at"))
     )
     purchases = (
-        bought(silver_events)
+        bought(silver_events, silver_purchases)
         .join(created, on="cart_id")
         .filter(c("bought_at") >= c("created_at"), c("bought_at") < c("created_at").dt.offset_by("24h"))
         # An addition to an older cart with this number does not buy the new one, however far back we read.
@@ -103,4 +108,5 @@ def transform(silver_events: nw.LazyFrame, silver_sessions: nw.LazyFrame) -> nw.
     )
 
 
-asset = table_asset(FactCarts, transform, reads={"silver_events": around(1, 2), "silver_sessions": around(1, 0)})
+READS = {"silver_events": around(1, 2), "silver_purchases": around(1, 2), "silver_sessions": around(1, 0)}
+asset = table_asset(FactCarts, transform, reads=READS)

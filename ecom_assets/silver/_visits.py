@@ -10,8 +10,25 @@ SESSION = [VISITOR, "active_since", "day_number"]
 
 
 def by_people(events: nw.LazyFrame) -> nw.LazyFrame:
-    """Returns the events that have a device, and whose user agent is not a bot's."""
-    return events.filter(~nw.col(VISITOR).is_null(), ~nw.col("user_agent").str.contains(BOT).fill_null(value=False))
+    """Returns the events whose user agent is not a bot's."""
+    return events.filter(~nw.col("user_agent").str.contains(BOT).fill_null(value=False))
+
+
+def by_devices(events: nw.LazyFrame, purchases: nw.LazyFrame) -> nw.LazyFrame:
+    """Returns the events of people's devices; `event` is null if it completes an order that was completed before.
+
+    An event that completes an order without a number is a purchase of its own.
+    """
+    c = nw.col
+    known = purchases.select("event_id", is_purchase=nw.lit(True))
+    is_repeated = (c("event") == PURCHASE) & ~c("order_id").is_null() & c("is_purchase").is_null()
+    return (
+        by_people(events)
+        .filter(~c(VISITOR).is_null())
+        .join(known, on="event_id", how="left")
+        .with_columns(event=nw.when(~is_repeated).then(c("event")))
+        .drop("is_purchase")
+    )
 
 
 def with_session(events: nw.LazyFrame) -> nw.LazyFrame:

@@ -5,12 +5,12 @@ import narwhals as nw
 from ecom_assets.contract import Date, Table, Timestamp, column, contract, key
 from ecom_assets.days import around
 from ecom_assets.expressions.keys import key_at
-from ecom_assets.silver._visits import PURCHASE, SESSION, VISITOR, by_people, with_session
+from ecom_assets.silver._visits import PURCHASE, SESSION, VISITOR, by_devices, with_session
 from ecom_assets.table_asset import table_asset
 
 
 class SessionOrders(Table, primary_key=("session_id", "order_id"), partition_column="started_on"):
-    """One row per session and order completed in it."""
+    """One row per session and order completed in it; an order that was completed before is completed in no other."""
 
     session_id: str = key("Device and start of the session, as in `silver.sessions`")
     order_id: str = key("Order number in the event")
@@ -18,9 +18,9 @@ class SessionOrders(Table, primary_key=("session_id", "order_id"), partition_col
     completed_at: Timestamp = column("Moment of its first completion in the session")
 
 
-def transform(silver_events: nw.LazyFrame) -> nw.LazyFrame:
+def transform(silver_events: nw.LazyFrame, silver_purchases: nw.LazyFrame) -> nw.LazyFrame:
     c = nw.col
-    events = by_people(silver_events).with_columns(
+    events = by_devices(silver_events, silver_purchases).with_columns(
         completed=nw.when(c("event") == PURCHASE).then(c("order_id")),
     )
     buyers = events.filter(~c("completed").is_null()).select(VISITOR)
@@ -38,4 +38,4 @@ def transform(silver_events: nw.LazyFrame) -> nw.LazyFrame:
     )
 
 
-asset = table_asset(SessionOrders, transform, reads={"silver_events": around(1, 1)})
+asset = table_asset(SessionOrders, transform, reads={"silver_events": around(1, 1), "silver_purchases": around(1, 1)})

@@ -6,7 +6,7 @@ from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contra
 from ecom_assets.days import around
 from ecom_assets.expressions.channels import CHANNELS, channel
 from ecom_assets.expressions.keys import key_at
-from ecom_assets.silver._visits import IN_ORDER, PURCHASE, SESSION, by_people, with_session
+from ecom_assets.silver._visits import IN_ORDER, PURCHASE, SESSION, by_devices, with_session
 from ecom_assets.table_asset import table_asset
 
 FUNNEL = ["Product Viewed", "Product Added", "Checkout Started", "Payment Info Entered", PURCHASE]
@@ -20,7 +20,8 @@ class Sessions(Table, primary_key="session_id", partition_column="started_on"):
     24 hours after its start, and at midnight if it has been active for more than 22 hours of that
     day. The start of a session therefore depends only on events of its day and of the two adjacent
     days. Events whose user agent contains bot, crawl or spider, in any case, do not count,
-    nor do events without a device.
+    nor do events without a device. A session in which an order is completed that was completed before has no purchase
+    by that.
     """
 
     session_id: str = key("Device and start of the session")
@@ -93,11 +94,11 @@ def funnel_steps(events: nw.LazyFrame) -> nw.LazyFrame:
     return nw.concat(steps).group_by(SESSION).agg(nw.len().cast(nw.Int64).alias("funnel_step"))
 
 
-def transform(silver_events: nw.LazyFrame) -> nw.LazyFrame:
+def transform(silver_events: nw.LazyFrame, silver_purchases: nw.LazyFrame) -> nw.LazyFrame:
     c = nw.col
-    is_purchase = c("event") == PURCHASE
+    is_purchase = (c("event") == PURCHASE).fill_null(value=False)
     events = with_session(
-        by_people(silver_events).select(
+        by_devices(silver_events, silver_purchases).select(
             "event_id",
             "anonymous_id",
             "occurred_at",
@@ -124,7 +125,10 @@ def transform(silver_events: nw.LazyFrame) -> nw.LazyFrame:
         c("occurred_at").max().alias("ended_at"),
         c("occurred_on").min().alias("started_on"),
         nw.len().cast(nw.Int64).alias("event_count"),
-        *((c("event") == step).any().alias(flag) for flag, step in zip(FLAGS, FUNNEL, strict=True)),
+        *(
+            (c("event") == step).fill_null(value=False).any().alias(flag)
+            for flag, step in zip(FLAGS, FUNNEL, strict=True)
+        ),
     )
     first_events = silver_events.select("event_id", "utm_source", "utm_medium", "utm_campaign")
     return (
@@ -140,4 +144,4 @@ def transform(silver_events: nw.LazyFrame) -> nw.LazyFrame:
     )
 
 
-asset = table_asset(Sessions, transform, reads={"silver_events": around(1, 1)})
+asset = table_asset(Sessions, transform, reads={"silver_events": around(1, 1), "silver_purchases": around(1, 1)})

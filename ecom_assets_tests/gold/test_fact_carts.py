@@ -1,11 +1,18 @@
 import datetime as dt
 
-from ecom_assets.gold.fact_carts import FactCarts, transform
+from ecom_assets.gold.fact_carts import FactCarts
+from ecom_assets.gold.fact_carts import transform as carts
 from ecom_assets.silver.events import Events
+from ecom_assets.silver.order_completions import transform as completions
+from ecom_assets.silver.purchases import transform as purchases
 from ecom_assets.silver.sessions import Sessions
 from ecom_assets_tests.samples import collected, rows, run, sample
 
 DAY = dt.date(2024, 1, 1)
+
+
+def transform(silver_events, silver_sessions):
+    return carts(silver_events, purchases(completions(silver_events)), silver_sessions)
 
 
 def event(number: int, moment: str, name: str = "Product Added", **facts):
@@ -84,6 +91,22 @@ def test_an_order_that_names_no_cart_buys_the_one_its_visitor_last_put_something
         ("later", False),
         ("left", False),
     ]
+
+
+def test_an_order_completed_before_buys_no_cart():
+    events = sample(
+        Events,
+        event(1, "2024-01-01 09:10", cart_id="bought"),
+        event(2, "2024-01-01 09:20", "Order Completed", cart_id=None, order_id="O1"),
+        event(3, "2024-01-01 09:30", cart_id="left"),
+        event(4, "2024-01-01 09:40", "Order Completed", cart_id=None, order_id="O1"),
+        event(5, "2024-01-01 09:50", cart_id="named"),
+        event(6, "2024-01-01 10:00", "Order Completed", cart_id="named", order_id="O1"),
+    )
+
+    made = run(transform, events, sample(Sessions, SESSION))
+
+    assert rows(made, "cart_id", "is_purchased") == [("bought", True), ("left", False), ("named", False)]
 
 
 def test_bots_have_no_session_and_no_cart():

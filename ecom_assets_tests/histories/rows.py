@@ -161,7 +161,7 @@ class Event:
     event: int
     on: int
     minutes: int = 0
-    visitor: int = 1
+    visitor: int | None = 1
     name: str = "Product Viewed"
     product: int = 1
     customer: int | None = None
@@ -169,6 +169,7 @@ class Event:
     order: int | None = None
     link: str = ""
     fault: str = ""
+    agent: str = ""
 
     def record(self) -> dict[str, str]:
         source, medium, campaign = self.link.split() if self.link else ("", "", "")
@@ -176,11 +177,12 @@ class Event:
             "event_id": f"E{self.event}",
             "occurred_at": _when(self, self.minutes),
             "event": "Something Else" if self.fault == "rule" else self.name,
-            "anonymous_id": f"V{self.visitor}",
+            "anonymous_id": f"V{self.visitor}" if self.visitor else "",
             "product_id": f"P{self.product}",
             "customer_id": f"C{self.customer}" if self.customer else "",
             "cart_id": f"K{self.cart}" if self.cart else "",
             "order_id": f"O{self.order}" if self.order else "",
+            "user_agent": self.agent,
             "utm_source": source,
             "utm_medium": medium,
             "utm_campaign": campaign,

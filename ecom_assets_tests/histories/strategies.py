@@ -37,6 +37,7 @@ _maybe_few = st.sampled_from([None, 1, 2])
 _kinds = st.sampled_from(["", "", "Gift card"])
 _reasons = st.sampled_from(["", "", "", "customer", "void"])
 _links = st.sampled_from(["", "", "google cpc spring", "paper newsletter sale", "blog post none"])
+_agents = st.sampled_from(["", "", "Mozilla/5.0 (CUBOT_X19)", "Googlebot/2.1"])
 _files = st.sampled_from(["a.csv", "b.jsonl"])
 _ROW_STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
     "customers": st.builds(Customer, _few, _days, st.sampled_from(["Oslo", "Bergen"]), _faults),
@@ -62,7 +63,7 @@ _ROW_STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
         st.integers(1, 6),
         _days,
         st.sampled_from([0, 20, 835, 850, 865]),
-        _few,
+        st.sampled_from([1, 1, 2, 2, None]),
         st.sampled_from(["Product Viewed", "Product Added", "Order Completed"]),
         _few,
         _maybe_few,
@@ -70,6 +71,7 @@ _ROW_STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
         _maybe_few,
         _links,
         _faults,
+        _agents,
     ),
     "shipments": st.builds(
         Shipment, _few, _days, _versions, _few, st.sampled_from([None, 0, 2]), st.booleans(), _faults
@@ -118,12 +120,16 @@ def _changes(draw: st.DrawFn, feed: str) -> tuple[Step, ...]:
 
 @st.composite
 def _visits(draw: st.DrawFn, order: Order, product: int) -> list[Row]:
-    """Before an order its product is viewed and put into a cart, in the same visit or before the midnight before."""
+    """Before an order its product is viewed and put into a cart, in the same visit or before the midnight before.
+
+    The visitor's clock may be ahead of the shop's, so that all of it happens after the order.
+    """
     visitor, cart, link = draw(_few), draw(_few), draw(_links)
     number, on, minutes = 10 * order.order + 3 * order.on, order.on, 60 * order.order
-    first_on, first = draw(st.sampled_from([(on, minutes - 10), (max(on - 1, 0), 835)]))
+    first_on, first = draw(st.sampled_from([(on, minutes - 10), (max(on - 1, 0), 835), (on, minutes + 1)]))
     known, named = draw(st.sampled_from([None, order.customer])), draw(st.sampled_from([None, cart]))
-    bought = Event(number + 2, on, minutes, visitor, "Order Completed", product, order.customer, named, order.order)
+    bought_at = max(minutes, first + 3 if first_on == on else 0)
+    bought = Event(number + 2, on, bought_at, visitor, "Order Completed", product, order.customer, named, order.order)
     return [
         Event(number, first_on, first, visitor, "Product Viewed", product, known, link=link),
         Event(number + 1, first_on, first + 2, visitor, "Product Added", product, known, cart),
@@ -165,6 +171,9 @@ def _purchases(draw: st.DrawFn, feeds: frozenset[str]) -> tuple[Step, ...]:
         for feed, of_feed in by_feed.items()
         if feed in feeds
     )
+    if "events" in feeds and draw(st.booleans()):  # its confirmation page is opened again
+        opened = Event(100 + order, on + 1, 20, draw(_few), "Order Completed", product, customer, draw(_few), order)
+        landed += (Land("events", on + 1, f"{order}again.csv", (opened,)),)
     gone = tuple(dataclasses.replace(step, rows=()) for step in landed if step.feed in ("orders", "customers"))
     return (*landed, *draw(st.sampled_from([(), (Repair(),), *((Repair(), step) for step in gone)])))
 

@@ -3,11 +3,17 @@ import datetime as dt
 import pytest
 
 from ecom_assets.silver.events import Events
-from ecom_assets.silver.session_orders import transform
+from ecom_assets.silver.order_completions import transform as completions
+from ecom_assets.silver.purchases import transform as purchases
+from ecom_assets.silver.session_orders import transform as session_orders
 from ecom_assets.silver.sessions import transform as sessions
 from ecom_assets_tests.samples import rows, run, sample
 
 PURCHASE = "Order Completed"
+
+
+def transform(silver_events):
+    return session_orders(silver_events, purchases(completions(silver_events)))
 
 
 def event(moment, number, **facts):
@@ -42,7 +48,20 @@ def test_a_session_has_each_order_that_was_completed_in_it_once():
         (f"{visitor}{first}", "B", dt.date(2024, 1, 1), "2024-01-02 00:20:00"),
         (f"{visitor}{second}", "C", dt.date(2024, 1, 2), "2024-01-02 02:00:00"),
     ]
-    assert {row[0] for row in found} == set(rows(run(sessions, events), "session_id"))
+    assert {row[0] for row in found} == set(
+        rows(run(sessions, events, run(purchases, run(completions, events))), "session_id")
+    )
+
+
+def test_an_order_is_completed_in_one_session():
+    events = sample(
+        Events,
+        event("2024-01-01 10:00", 1, event=PURCHASE, order_id="A", anonymous_id="b"),
+        event("2024-01-01 09:59", 2, event=PURCHASE, order_id="A"),
+        event("2024-01-03 10:00", 3, event=PURCHASE, order_id="A"),
+    )
+
+    assert rows(run(transform, events), "session_id") == ["a@2024-01-01T09:59:00.000000"]
 
 
 @pytest.mark.parametrize("agent", ["a crawler", "Bot"])

@@ -13,7 +13,10 @@ from ecom_assets.days import Window, around
 from ecom_assets.declaration import Catalog
 from ecom_assets.landing.zone import Zone
 from ecom_assets.silver.events import Events
-from ecom_assets.silver.sessions import Sessions, transform
+from ecom_assets.silver.order_completions import transform as completions
+from ecom_assets.silver.purchases import transform as purchases
+from ecom_assets.silver.sessions import Sessions
+from ecom_assets.silver.sessions import transform as sessions
 from ecom_assets_tests.samples import collected, rows, run, run_window, sample
 from ecom_assets_tests.warehouses import START, run_all, session_over, window
 
@@ -24,6 +27,10 @@ VIEW, CART, CHECKOUT, PAYMENT, PURCHASE = (
     "Payment Info Entered",
     "Order Completed",
 )
+
+
+def transform(silver_events):
+    return sessions(silver_events, purchases(completions(silver_events)))
 
 
 def visit(*events):
@@ -198,6 +205,23 @@ def test_a_session_ends_with_the_customer_last_known_and_its_first_order():
     ended = collected(run(transform, events)).row(0, named=True)
 
     assert (ended["customer_id"], ended["order_id"], str(ended["order_value"])) == ("C2", "O1", "9.9900")
+
+
+def test_an_order_is_bought_in_the_first_session_that_completes_it():
+    events = visit(
+        ("2024-01-01 10:00:00", {"event": PURCHASE, "order_id": "O1", "value": "9"}),
+        ("2024-01-01 10:01:00", {"event": PURCHASE, "order_id": "O1", "value": "9"}),
+        ("2024-01-02 10:00:00", {"event": PURCHASE, "order_id": "O1", "value": "9"}),
+        ("2024-01-03 10:00:00", {"event": PURCHASE, "order_id": "O1", "value": "9"}),
+        ("2024-01-03 10:05:00", {"event": PURCHASE, "order_id": "O2", "value": "5"}),
+    )
+
+    said = ["order_id", "order_value", "has_purchase", "event_count"]
+    assert [(str(on), *row) for on, *row in rows(run(transform, events), "started_on", *said)] == [
+        ("2024-01-01", "O1", Decimal(9), True, 2),
+        ("2024-01-02", None, None, False, 1),
+        ("2024-01-03", "O2", Decimal(5), True, 2),
+    ]
 
 
 def test_an_order_without_a_number_does_not_hide_one_that_has_it():
