@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary, WeakSet
 import duckdb
 import narwhals as nw
 
-from ecom_assets.contract import Contract
+from ecom_assets.contract import EXTRA, Contract
 from ecom_assets.declaration import DAYS_PARAMETER, Catalog, Declaration
 from ecom_assets.engine.duckdb.tables import (
     REASONS_TYPE,
@@ -155,13 +155,24 @@ def _shapes(declaration: Declaration, catalog: Catalog) -> dict[str, dict[str, s
         if read.parameter:
             parsed = read.reach.by_event and declaration.from_feed
             shapes[read.parameter] = (
-                {**columns_of(declaration), **_beside(declaration)}
+                {**_parsed(declaration), **_beside(declaration)}
                 if parsed
                 else {c.name: SQL_TYPES[c.kind] for c in catalog[read.table].contract.columns.values()}
             )
     if declaration.wants_days:
         shapes[DAYS_PARAMETER] = {"day": "DATE"}
     return shapes
+
+
+def _parsed(declaration: Declaration) -> dict[str, str]:
+    """Returns the columns and types of typed rows of bronze: without columns that the transform computes."""
+    promise = declaration.contract
+    computed = {
+        name
+        for name, column in promise.columns.items()
+        if not (name in declaration.feed_contract.columns or column.day_of or name in (EXTRA, promise.partition_column))
+    }
+    return {name: sql_type for name, sql_type in columns_of(declaration).items() if name not in computed}
 
 
 def _beside(declaration: Declaration) -> dict[str, str]:

@@ -13,7 +13,8 @@ from ecom_assets.table_asset import table_asset
 class CustomerProductInteractions(Table, primary_key=("day", "customer_id", "product_id"), partition_column="day"):
     """One row per day, known customer and product with a view, an addition to the cart or a purchase.
 
-    Events of a visitor before the customer is known are not counted, since the customer becomes known only later.
+    Events of a visitor before the customer is known are not counted, since the customer becomes known only later, nor
+    are those of robots.
     """
 
     day: Date = key("Business day")
@@ -35,7 +36,8 @@ def transform(
     silver_events: nw.LazyFrame, gold_fact_sales: nw.LazyFrame, gold_dim_product_versions: nw.LazyFrame
 ) -> nw.LazyFrame:
     c = nw.col
-    looked = silver_events.filter(c("event").is_in(["Product Viewed", "Product Added"])).select(
+    is_look = c("event").is_in(["Product Viewed", "Product Added"])
+    looked = silver_events.filter(is_look, ~c("is_robot")).select(
         "customer_id",
         "product_id",
         day="occurred_on",

@@ -13,8 +13,8 @@ class FactCarts(Table, primary_key=("cart_id", "created_on"), partition_column="
 
     A cart to which nothing is added for a whole business day counts as a new one when something is added again.
     A completed order that does not name its cart buys the one to which the visitor last added a product; an order that
-    was completed before buys nothing. Carts of bots do not count, nor do additions by events without a device. A day is
-    provisional until the two days after it are over: when clocks go forward, 24 hours reach past the next day.
+    was completed before buys nothing. Carts of robots do not count, nor do additions by events without a device. A day
+    is provisional until the two days after it are over: when clocks go forward, 24 hours reach past the next day.
     """
 
     cart_id: str = key("Number of the cart")
@@ -80,7 +80,8 @@ def transform(
     silver_events: nw.LazyFrame, silver_purchases: nw.LazyFrame, silver_sessions: nw.LazyFrame
 ) -> nw.LazyFrame:
     c = nw.col
-    added = silver_events.filter(is_addition())
+    events = silver_events.filter(~c("is_robot"))
+    added = events.filter(is_addition())
     in_use_since_yesterday = added.select("cart_id", occurred_on=days_later(c("occurred_on"), 1))
     created = (
         added.join(in_use_since_yesterday, on=["cart_id", "occurred_on"], how="anti")
@@ -93,7 +94,7 @@ def transform(
         c("created_at").is_between(c("started_at"), c("ended_at"))
     )
     purchases = (
-        bought(silver_events, silver_purchases)
+        bought(events, silver_purchases)
         .join(created, on="cart_id")
         .filter(c("bought_at") >= c("created_at"), c("bought_at") < c("created_at").dt.offset_by("24h"))
         # An addition to an older cart with this number does not buy the new one, however far back we read.

@@ -1,17 +1,16 @@
-"""Which events form one visit: those of a device without a long pause, made by people rather than bots."""
+"""Which events form one visit: those of a device without a long pause, made by people rather than robots."""
 
 import narwhals as nw
 
 PURCHASE = "Order Completed"
-BOT = "(?i)bot|crawl|spider"
 VISITOR = "anonymous_id"
 IN_ORDER = ["occurred_at", "event_id"]
 SESSION = [VISITOR, "active_since", "day_number"]
 
 
 def by_people(events: nw.LazyFrame) -> nw.LazyFrame:
-    """Returns the events whose user agent is not a bot's."""
-    return events.filter(~nw.col("user_agent").str.contains(BOT).fill_null(value=False))
+    """Returns the events of people rather than robots."""
+    return events.filter(~nw.col("is_robot"))
 
 
 def by_devices(events: nw.LazyFrame, purchases: nw.LazyFrame) -> nw.LazyFrame:

@@ -4,6 +4,7 @@ import narwhals as nw
 
 from ecom_assets.contract import Date, column, expectation, own_columns
 from ecom_assets.days import by_event_day
+from ecom_assets.expressions.robots import is_robot
 from ecom_assets.feeds import events as feed
 from ecom_assets.table_asset import table_asset
 
@@ -12,6 +13,9 @@ class Events(feed.Events, partition_column="occurred_on"):
     """One row per event of a visitor."""
 
     occurred_on: Date = column("Business day on which it happened")
+    is_robot: bool = column(
+        "Whether its user agent is a robot's, by the list of `crawler-user-agents` or its own words"
+    )
     extra: str = own_columns()
 
     @expectation
@@ -27,9 +31,16 @@ class Events(feed.Events, partition_column="occurred_on"):
 
 
 def transform(bronze_events: nw.LazyFrame) -> nw.LazyFrame:
-    return bronze_events.with_columns(
-        nw.col("event").str.strip_chars(),
-        nw.col("device", "utm_source", "utm_medium", "utm_campaign").str.strip_chars().str.to_lowercase(),
+    c = nw.col
+    agents = bronze_events.select("user_agent").unique().with_columns(found=is_robot("user_agent"))
+    return (
+        bronze_events.join(agents, on="user_agent", how="left")
+        .with_columns(
+            c("event").str.strip_chars(),
+            c("device", "utm_source", "utm_medium", "utm_campaign").str.strip_chars().str.to_lowercase(),
+            is_robot=c("found").fill_null(value=False),
+        )
+        .drop("found")
     )
 
 

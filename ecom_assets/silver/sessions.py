@@ -1,4 +1,4 @@
-"""Sessions: the events of one visit, by people rather than bots."""
+"""Sessions: the events of one visit, by people rather than robots."""
 
 import narwhals as nw
 
@@ -19,9 +19,8 @@ class Sessions(Table, primary_key="session_id", partition_column="started_on"):
     A session may cross midnight and belongs to the business day on which it starts. It is cut every
     24 hours after its start, and at midnight if it has been active for more than 22 hours of that
     day. The start of a session therefore depends only on events of its day and of the two adjacent
-    days. Events whose user agent contains bot, crawl or spider, in any case, do not count,
-    nor do events without a device. A session in which an order is completed that was completed before has no purchase
-    by that.
+    days. Events of robots do not count, nor do events without a device. A session in which an order is completed that
+    was completed before has no purchase by that.
     """
 
     session_id: str = key("Device and start of the session")

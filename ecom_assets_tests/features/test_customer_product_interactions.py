@@ -21,6 +21,7 @@ def test_views_additions_and_purchases_are_counted_by_product():
         event(3, "Product Added"),
         event(4, "Product Viewed", customer_id=None),
         event(5, "Page Viewed", product_id=None),
+        event(7, "Product Viewed", is_robot=True),
         event(6, "Product Viewed", product_id="Q", occurred_on="2024-01-02"),
     )
     bought = {"customer_id": "C", "product_id": "P", "quantity": 3, "is_valid": True}

@@ -109,10 +109,18 @@ def test_an_order_completed_before_buys_no_cart():
     assert rows(made, "cart_id", "is_purchased") == [("bought", True), ("left", False), ("named", False)]
 
 
-def test_bots_have_no_session_and_no_cart():
-    made = run(transform, sample(Events, event(1, "2024-01-01 10:00", anonymous_id="bot")), sample(Sessions, SESSION))
+def test_robots_have_no_cart_and_buy_none():
+    events = sample(
+        Events,
+        event(1, "2024-01-01 10:00"),
+        event(2, "2024-01-01 10:01", cart_id="robot's", is_robot=True),
+        event(3, "2024-01-01 10:02", "Order Completed", is_robot=True),
+        event(4, "2024-01-01 10:03", cart_id="without session", anonymous_id="W"),
+    )
 
-    assert rows(made, "cart_id") == []
+    made = run(transform, events, sample(Sessions, SESSION))
+
+    assert rows(made, "cart_id", "is_purchased") == [("B", False)]
 
 
 def test_an_order_does_not_buy_a_cart_made_by_another_after_its_visitor_left_the_older_one_of_that_number():

@@ -33,7 +33,7 @@ def test_the_first_event_that_completes_an_order_is_its_purchase():
         completion("0", "2024-01-02 09:00"),
         completion("of a cart", "2023-12-31 09:00", event="Product Added"),
         completion("without a number", "2023-12-31 09:00", order_id=None),
-        completion("robot", "2023-12-31 09:00", user_agent="Googlebot/2.1"),
+        completion("robot", "2023-12-31 09:00", is_robot=True),
     ]
 
     assert bought(*events) == [("O", "2", None)]

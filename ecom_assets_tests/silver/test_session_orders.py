@@ -3,6 +3,7 @@ import datetime as dt
 import pytest
 
 from ecom_assets.silver.events import Events
+from ecom_assets.silver.events import transform as silver_events
 from ecom_assets.silver.order_completions import transform as completions
 from ecom_assets.silver.purchases import transform as purchases
 from ecom_assets.silver.session_orders import transform as session_orders
@@ -12,8 +13,8 @@ from ecom_assets_tests.samples import rows, run, sample
 PURCHASE = "Order Completed"
 
 
-def transform(silver_events):
-    return session_orders(silver_events, purchases(completions(silver_events)))
+def transform(events):
+    return session_orders(events, purchases(completions(events)))
 
 
 def event(moment, number, **facts):
@@ -65,7 +66,7 @@ def test_an_order_is_completed_in_one_session():
 
 
 @pytest.mark.parametrize("agent", ["a crawler", "Bot"])
-def test_bots_order_nothing(agent):
+def test_robots_order_nothing(agent):
     events = sample(Events, event("2024-01-01 10:00", 1, event=PURCHASE, order_id="A", user_agent=agent))
 
-    assert rows(run(transform, events), "order_id") == []
+    assert rows(run(transform, run(silver_events, events)), "order_id") == []

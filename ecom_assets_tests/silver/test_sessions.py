@@ -13,6 +13,7 @@ from ecom_assets.days import Window, around
 from ecom_assets.declaration import Catalog
 from ecom_assets.landing.zone import Zone
 from ecom_assets.silver.events import Events
+from ecom_assets.silver.events import transform as silver_events
 from ecom_assets.silver.order_completions import transform as completions
 from ecom_assets.silver.purchases import transform as purchases
 from ecom_assets.silver.sessions import Sessions
@@ -29,8 +30,8 @@ VIEW, CART, CHECKOUT, PAYMENT, PURCHASE = (
 )
 
 
-def transform(silver_events):
-    return sessions(silver_events, purchases(completions(silver_events)))
+def transform(events):
+    return sessions(events, purchases(completions(events)))
 
 
 def visit(*events):
@@ -111,11 +112,11 @@ def test_a_session_of_more_than_22_hours_is_cut_at_midnight():
     assert starts(shorter) == ["2024-01-01 02:00:00"]
 
 
-def test_bots_have_no_sessions():
-    bots = ["GoogleBot/2.1", "my-crawler", "SPIDER"]
-    events = visit(*(("2024-01-01 10:00:00", {"user_agent": agent, "anonymous_id": agent}) for agent in bots))
+def test_robots_have_no_sessions():
+    agents = ["GoogleBot/2.1", "my-crawler", "SPIDER", "curl/8.5.0"]
+    events = visit(*(("2024-01-01 10:00:00", {"user_agent": agent, "anonymous_id": agent}) for agent in agents))
 
-    assert rows(run(transform, events), "session_id") == []
+    assert rows(run(transform, run(silver_events, events)), "session_id") == []
 
 
 def test_events_without_a_device_are_no_session():
@@ -287,7 +288,7 @@ def test_days_run_alone_or_in_windows_have_the_sessions_of_the_rule(evening, run
 
     def stored(window):
         made = run_window(
-            transform, window, {"silver_events": (events, "occurred_on")}, {"silver_events": around(1, 1)}, "started_on"
+            transform, window, {"events": (events, "occurred_on")}, {"events": around(1, 1)}, "started_on"
         )
         return made.sort("session_id")
 
