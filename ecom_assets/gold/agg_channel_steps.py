@@ -9,6 +9,7 @@ from ecom_assets.days import trailing
 from ecom_assets.expressions.channels import CHANNELS, CONVERSION, NO_CONVERSION, START, UNKNOWN
 from ecom_assets.expressions.dates import days_between, is_week_end
 from ecom_assets.expressions.money import total_count
+from ecom_assets.gold._devices import known_later
 from ecom_assets.table_asset import table_asset
 
 WINDOW_DAYS = 30
@@ -57,14 +58,21 @@ def steps(touches: nw.LazyFrame, journey: Sequence[str], order: Sequence[str], e
 def open_ended(touchpoints: nw.LazyFrame, sessions: nw.LazyFrame, week_ends: nw.LazyFrame) -> nw.LazyFrame:
     """Returns the sessions of customers within each week end's days that no order has followed yet.
 
-    A session that completed a guest's order is a touchpoint of that order, so it is followed by one.
+    A session that completed a guest's order is a touchpoint of that order, so it is followed by one. A session before a
+    customer's login on the same device is the customer's, once the login is known.
     """
     c = nw.col
     orders = within(
         touchpoints.select("customer_id", "session_id", "ordered_on", "ordered_at"), "ordered_on", week_ends
     )
     last_orders = orders.group_by("week_end", "customer_id").agg(c("ordered_at").max().alias("last_ordered_at"))
-    known = within(sessions.filter(~c("customer_id").is_null()), "started_on", week_ends).join(
+    touch = ["session_id", "customer_id", "started_at", "channel", "week_end"]
+    by_customer = within(sessions.filter(~c("customer_id").is_null()), "started_on", week_ends)
+    before_login = known_later(sessions).with_columns(customer_id=c("by_customer_id"))
+    by_login = within(before_login.filter(~c("customer_id").is_null()), "started_on", week_ends).filter(
+        c("by_started_on") <= c("week_end")
+    )
+    known = nw.concat([by_customer.select(*touch), by_login.select(*touch)]).join(
         orders.select("week_end", "session_id"), on=["week_end", "session_id"], how="anti"
     )
     no_order_since = c("last_ordered_at").is_null() | (c("started_at") > c("last_ordered_at"))

@@ -8,6 +8,7 @@ from ecom_assets.expressions import measures
 from ecom_assets.expressions.channels import CHANNELS, NO_CAMPAIGN, UNKNOWN
 from ecom_assets.expressions.dates import CLOCK_TOLERANCE, days_between
 from ecom_assets.expressions.money import total
+from ecom_assets.gold._devices import known_later
 from ecom_assets.table_asset import table_asset
 
 LOOK_BACK_DAYS = 30
@@ -17,7 +18,9 @@ MAX_TOUCHPOINTS = 30
 class FactTouchpoints(Table, primary_key=("order_id", "position"), partition_column="ordered_on"):
     """One row per valid order and session of its buyer before it, in the 30 days up to and with the order's.
 
-    If there are more than 30 sessions, the last 30 count. A session that completed the order counts whoever its
+    A device is its buyer's before the login: a session without customer is that of the next one of its device in which
+    a customer logs in, on the order's day at the latest, or in which the order is completed. If there are more than 30
+    sessions, the last 30 count. A session that completed the order counts whoever its
     customer is; it is the only link to the buyer of a guest's order. It is the last touchpoint whatever its clock says,
     if it starts on the order's day or earlier, or at most 15 minutes after the order. An order without a known session
     is kept as one touchpoint with an unknown channel. A day is provisional until the next one is over: a clock may be
@@ -80,21 +83,13 @@ def transform(
 ) -> nw.LazyFrame:
     c = nw.col
     placed = orders(gold_fact_sales, gold_agg_customer_metrics)
-    sessions = gold_fact_sessions.select(
-        "session_id",
-        "customer_id",
-        "channel",
-        campaign="utm_campaign",
-        touched_at="started_at",
-        touched_on="started_on",
+    called = {"campaign": "utm_campaign", "touched_at": "started_at", "touched_on": "started_on"}
+    sessions = gold_fact_sessions.select("session_id", "customer_id", "channel", **called)
+    before_login = known_later(gold_fact_sessions).select(
+        "session_id", "channel", "by_session_id", "by_customer_id", "by_order_id", "by_started_on", **called
     )
     touch = ["order_id", "session_id", "touched_at", "touched_on", "channel", "campaign"]
-    moments = ["ordered_at", "ordered_on"]
-    by_customer = (
-        placed.join(sessions, on="customer_id")
-        .filter(c("touched_at") <= c("ordered_at"))
-        .select(*touch, *moments, completes=nw.lit(0, nw.Int64))
-    )
+    found = [*touch, "ordered_at", "ordered_on", "completes"]
     completing = sessions.drop("customer_id").join(
         silver_session_orders.select("session_id", "order_id"), on="session_id"
     )
@@ -102,10 +97,21 @@ def transform(
     by_order = (
         placed.join(completing, on="order_id")
         .filter((c("touched_on") <= c("ordered_on")) | is_in_time)
-        .select(*touch, *moments, completes=nw.lit(1, nw.Int64))
+        .select(*found[:-1], "customer_id", completes=nw.lit(1, nw.Int64))
     )
+    later = nw.lit(0, nw.Int64)
+    by_customer = placed.join(sessions, on="customer_id").filter(c("touched_at") <= c("ordered_at"))
+    by_login = placed.join(before_login, left_on="customer_id", right_on="by_customer_id").filter(
+        c("touched_at") <= c("ordered_at"), c("by_started_on") <= c("ordered_on")
+    )
+    by_device = (
+        by_order.select("order_id", "customer_id", "ordered_at", "ordered_on", by_session_id="session_id")
+        .join(before_login, left_on=["by_session_id", "order_id"], right_on=["by_session_id", "by_order_id"])
+        .filter(c("by_customer_id").is_null() | (c("by_customer_id") == c("customer_id")))
+    )
+    before = [frame.with_columns(completes=later).select(*found) for frame in (by_customer, by_login, by_device)]
     touched = (
-        nw.concat([by_customer, by_order])
+        nw.concat([*before, by_order.select(*found)])
         .filter(days_between(c("touched_on"), c("ordered_on")) < LOOK_BACK_DAYS)
         .group_by(*touch)
         .agg(c("completes").max())

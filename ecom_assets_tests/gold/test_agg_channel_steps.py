@@ -22,8 +22,9 @@ def touch(position, channel, ordered_on="2024-03-10", order_id="O"):
     }
 
 
-def session(session_id, at, channel="direct", customer_id="C"):
+def session(session_id, at, channel="direct", customer_id="C", device=None):
     return {
+        "anonymous_id": device or session_id,
         "session_id": session_id,
         "started_at": at,
         "started_on": at[:10],
@@ -63,6 +64,21 @@ def test_sessions_that_no_order_has_followed_yet_are_a_journey_without_conversio
         ("email", "start", "email", 1),
         ("paid social", "paid social", "no conversion", 1),
         ("paid social", "start", "paid social", 1),
+    ]
+
+
+def test_sessions_before_a_login_are_part_of_the_customers_journey():
+    sessions = [
+        session("1", "2024-03-08 11:00", "paid search", customer_id=None, device="phone"),
+        session("2", "2024-03-10 13:00", "direct", device="phone"),
+        session("3", "2024-03-10 14:00", "email", customer_id=None, device="phone"),
+        session("4", "2024-03-11 14:00", "direct", customer_id="D", device="phone"),
+    ]
+
+    assert rows(steps([], sessions), "channels", "step_from", "step_to", "steps") == [
+        ("direct, paid search", "direct", "no conversion", 1),
+        ("direct, paid search", "paid search", "direct", 1),
+        ("direct, paid search", "start", "paid search", 1),
     ]
 
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
@@ -59,6 +60,7 @@ _completions = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(st.lists(_completions, max_size=8))
 def test_an_order_is_bought_once_whether_days_run_alone_or_together(drawn):
