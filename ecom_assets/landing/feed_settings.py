@@ -1,5 +1,6 @@
 """The settings of feeds in the landing zone's feeds.toml."""
 
+import datetime as dt
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ecom_assets.errors import UserError
+from ecom_assets.landing.public_holidays import public_holidays
 
 ExtraKind = Literal["text", "integer", "decimal", "date", "timestamp", "float", "boolean"]
 EXTRA_KINDS = get_args(ExtraKind)
@@ -24,7 +26,8 @@ class FeedSettings:
     """Settings of a feed.
 
     `time_zone` (IANA name) is that of timestamps without offset. `due` are the weekdays, Monday 0 to
-    Sunday 6, on which a file is expected. `max_bad_share` (0 to 1) and `min_bad_rows` override the contract of the
+    Sunday 6, on which a file is expected, but for the days in `closed` and the public holidays of `holidays`, a country
+    or subdivision such as DE-BY. `max_bad_share` (0 to 1) and `min_bad_rows` override the contract of the
     feed's silver table if they are set. `extra` are the columns that the shop sends beside the feed's own and wants to
     keep: name to kind, one of EXTRA_KINDS. `round_amounts` (0 to 4) is the number of decimals to which the feed's
     amounts are rounded; None sets those with more than four aside. `complete` are columns of the key that name a group
@@ -40,6 +43,8 @@ class FeedSettings:
     extra: Mapping[str, ExtraKind] = field(default_factory=dict)
     round_amounts: int | None = None
     complete: tuple[str, ...] = ()
+    holidays: str | None = None
+    closed: frozenset[dt.date] = frozenset()
 
     def __post_init__(self) -> None:
         try:
@@ -54,9 +59,17 @@ class FeedSettings:
             raise ValueError(f"min_bad_rows is {self.min_bad_rows}; write a whole number from 1 on.")
         if self.round_amounts is not None and not 0 <= self.round_amounts <= MAX_DECIMALS:
             raise ValueError(f"round_amounts is {self.round_amounts}; write a number of decimals from 0 to 4.")
+        if self.holidays is not None:
+            public_holidays(self.holidays)
         for name, kind in self.extra.items():
             if kind not in EXTRA_KINDS:
                 raise ValueError(f"extra: {name} is of an unknown kind {kind!r}; use {', '.join(EXTRA_KINDS)}.")
+
+    def is_due(self, day: dt.date) -> bool:
+        """Returns whether a file is expected on a day."""
+        if day.weekday() not in self.due or day in self.closed:
+            return False
+        return self.holidays is None or day not in public_holidays(self.holidays)
 
     @property
     def judging(self) -> dict[str, Any]:
@@ -72,7 +85,10 @@ class FeedSettings:
 
     def as_toml(self) -> dict[str, Any]:
         """Returns the feed's table in feeds.toml."""
-        return {"time_zone": self.time_zone, "due": [WEEKDAYS[day] for day in sorted(self.due)], **self.judging}
+        closed = {"holidays": self.holidays, "closed": sorted(self.closed)}
+        given = {name: value for name, value in closed.items() if value}
+        due = [WEEKDAYS[day] for day in sorted(self.due)]
+        return {"time_zone": self.time_zone, "due": due, **given, **self.judging}
 
 
 def read_feed_settings(path: Path) -> dict[str, FeedSettings]:
@@ -111,6 +127,20 @@ def _due(given: Any) -> frozenset[int]:
     return frozenset(map(WEEKDAYS.index, given))
 
 
+def _holidays(given: Any) -> str:
+    if not isinstance(given, str):
+        raise ValueError('holidays must be a country such as "DE", or with its subdivision "DE-BY".')
+    return given
+
+
+def _closed(given: Any) -> frozenset[dt.date]:
+    days = given if isinstance(given, list) else [given]
+    try:
+        return frozenset(day if type(day) is dt.date else dt.date.fromisoformat(day) for day in days)
+    except (TypeError, ValueError) as error:
+        raise ValueError('closed must be a list of days such as ["2024-12-24"].') from error
+
+
 def _max_bad_share(given: Any) -> float:
     if not isinstance(given, int | float) or isinstance(given, bool):
         raise ValueError("max_bad_share must be a number from 0 to 1, such as 0.1.")
@@ -144,6 +174,8 @@ def _complete(given: Any) -> tuple[str, ...]:
 _READERS: dict[str, Callable[[Any], Any]] = {
     "time_zone": _time_zone,
     "due": _due,
+    "holidays": _holidays,
+    "closed": _closed,
     "max_bad_share": _max_bad_share,
     "min_bad_rows": _min_bad_rows,
     "extra": _extra,

@@ -172,7 +172,7 @@ class Zone:
         return prints
 
     def is_due(self, feed: str, day: dt.date, since: dt.date = dt.date.min) -> bool:
-        """Returns whether a file is expected on a day: on due weekdays, from the feed's first arrival on."""
+        """Returns whether a file is expected on a day: by the feed's settings, from its first arrival on."""
         return _is_due(self.settings(feed), self._day_folders(feed, since), day)
 
     def settings(self, feed: str) -> FeedSettings:
@@ -309,7 +309,7 @@ def _is_day(name: str) -> bool:
 
 
 def _is_due(settings: FeedSettings, days: list[str], day: dt.date) -> bool:
-    return bool(days) and day.isoformat() >= days[0] and day.weekday() in settings.due
+    return bool(days) and day.isoformat() >= days[0] and settings.is_due(day)
 
 
 def _days(first: dt.date, last: dt.date) -> Iterator[dt.date]:

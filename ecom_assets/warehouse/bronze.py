@@ -79,7 +79,7 @@ def write_bronze(store: Store, declaration: Declaration, window: Window) -> list
                 State.FAILED if silent else State.PROVISIONAL if day in damaged else State.STORED,
                 row_count,
                 unreadable.get(day, 0),
-                "no file arrived on a day on which one is due" if silent else "; ".join(notes),
+                _silence(feed) if silent else "; ".join(notes),
                 broken={"A file arrives on each due day.": 1} if silent else {},
                 warned={sentence: count for sentence, count in warned.items() if count},
                 checked_count=row_count,
@@ -88,6 +88,14 @@ def write_bronze(store: Store, declaration: Declaration, window: Window) -> list
             entries.append(entry_of(result, Expectation(prints[day], 0, 0), parts))
         conclude(store, declaration, entries)
     return results
+
+
+def _silence(feed: str) -> str:
+    """Returns the note on a day without a file on which one is due."""
+    return (
+        "no file arrived on a day on which one is due; if the sender was closed, add the day to closed, or the "
+        f"sender's country as holidays, under [{feed}] in landing/feeds.toml"
+    )
 
 
 def _derive_again(store: Store, declaration: Declaration, which: str) -> None:

@@ -83,12 +83,14 @@ class Replay:
                 for landed in self.zone.arrivals(feed, _day(arrived), _day(arrived))[_day(arrived)]:
                     if landed.name == file:
                         self.zone.write(feed, _day(on), f"again-{file}", landed.path.read_bytes())
-            case Feed(feed, time_zone, is_due, is_complete):
+            case Feed(feed, time_zone, is_due, is_complete, closed):
                 group, *rest = (
                     self.session.catalog[f"bronze.{feed}"].feed_contract.primary_key if is_complete else ("",)
                 )
                 due = frozenset(range(7) if is_due else ())
-                self.zone.save_settings(feed, FeedSettings(time_zone, due, complete=(group,) if rest else ()))
+                whole = (group,) if rest else ()
+                known = FeedSettings(time_zone, due, complete=whole, closed=frozenset(map(_day, closed)))
+                self.zone.save_settings(feed, known)
                 self.begin(self.session.con)
             case Run(tables, first, last, crash):
                 with _crash_at(self.session, crash):

@@ -34,7 +34,7 @@ class Again:
 
 @dataclass(frozen=True)
 class Feed:
-    """What is known of a feed changes. A day without a file is a good one until files are due.
+    """What is known of a feed changes. A day without a file is a good one until files are due, and if it is closed.
 
     With `is_complete`, an arrival holds all rows that share the first column of the key, if there are more columns.
     """
@@ -43,6 +43,7 @@ class Feed:
     time_zone: str = "UTC"
     is_due: bool = False
     is_complete: bool = False
+    closed: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

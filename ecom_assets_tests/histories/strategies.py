@@ -231,7 +231,8 @@ def histories(draw: st.DrawFn, goals: Sequence[str], steps: int) -> History:
     names, feeds = tables_of(goal).names, frozenset(tables_of(goal).feeds)
     feed = st.sampled_from(sorted(feeds))
     once_more = st.builds(Again, feed, _days, _files, st.integers(0, ARRIVALS - 1))
-    known = st.builds(Feed, feed, st.sampled_from(["UTC", "Asia/Tokyo"]), st.booleans(), st.booleans())
+    closed = st.lists(st.integers(0, ARRIVALS - 1), max_size=2, unique=True).map(tuple)
+    known = st.builds(Feed, feed, st.sampled_from(["UTC", "Asia/Tokyo"]), st.booleans(), st.booleans(), closed)
     some = [
         feed.flatmap(_landings),
         feed.flatmap(_changes),

@@ -3,12 +3,15 @@
 import datetime as dt
 import os
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import duckdb
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ecom_assets.landing import zone as landing_zone
 from ecom_assets.landing.feed_settings import FeedSettings, FeedSettingsError
@@ -216,6 +219,31 @@ def test_a_feed_is_due_from_its_first_arrival_on_its_weekdays(zone: Zone) -> Non
     assert [zone.is_due("orders", MONDAY + dt.timedelta(days=n)) for n in (0, 1, 2, 7)] == [False, False, True, True]
 
 
+def test_no_file_is_due_on_closed_days_and_public_holidays(zone: Zone) -> None:
+    zone.write("orders", dt.date(2024, 3, 28), "a.csv", b"1")
+    easter = [dt.date(2024, 3, 28) + dt.timedelta(days=n) for n in range(5)]
+
+    def due(**settings: Any) -> list[int]:
+        zone.save_settings("orders", FeedSettings(**settings))
+        return [day.day for day in easter if Zone(zone.root).is_due("orders", day)]
+
+    assert due() == [28, 29, 30, 31, 1]
+    assert due(closed=frozenset({dt.date(2024, 3, 30)})) == [28, 29, 31, 1]
+    assert due(holidays="DE") == [28, 30, 31]
+    assert due(holidays="DE-BB") == [28, 30]
+    assert due(due=frozenset({4, 5}), holidays="US") == [29, 30]
+
+
+@given(st.sampled_from(["DE", "FR", "US-CA", None]), st.sets(st.dates(), max_size=3), st.sets(st.integers(0, 6)))
+def test_settings_of_days_are_read_as_they_were_saved(place: str | None, closed: set[dt.date], due: set[int]) -> None:
+    saved = FeedSettings(due=frozenset(due), holidays=place, closed=frozenset(closed))
+    with tempfile.TemporaryDirectory() as folder:
+        Zone(Path(folder)).save_settings("orders", saved)
+
+        assert Zone(Path(folder)).settings("orders") == saved
+    assert not any(saved.is_due(day) for day in closed)
+
+
 def test_settings_are_kept_per_feed(zone: Zone) -> None:
     zone.save_settings("events", FeedSettings("Asia/Tokyo"))
     zone.save_settings("returns", FeedSettings(max_bad_share=0.1, min_bad_rows=3))
@@ -261,6 +289,11 @@ def test_impossible_settings_are_refused(time_zone: str, due: set[int]) -> None:
         ("[orders]\nmax_bad_share = true", "[orders] max_bad_share must be a number from 0 to 1, such as 0.1."),
         ("[orders]\nmax_bad_share = 5", "[orders] max_bad_share is 5; write a number from 0 to 1, such as 0.1."),
         ("[orders]\nmax_bad_share = nan", "[orders] max_bad_share is nan; write a number from 0 to 1, such as 0.1."),
+        ('[orders]\nholidays = "XX"', "[orders] holidays is 'XX': no such country; write an ISO 3166 code such as DE"),
+        ('[orders]\nholidays = "DE-XX"', "[orders] holidays is 'DE-XX': DE has BB, BE, BW"),
+        ("[orders]\nholidays = true", '[orders] holidays must be a country such as "DE"'),
+        ("[orders]\nclosed = 20240329", '[orders] closed must be a list of days such as ["2024-12-24"].'),
+        ('[orders]\nclosed = ["Easter"]', '[orders] closed must be a list of days such as ["2024-12-24"].'),
         ("[orders]\nmin_bad_rows = 2.5", "[orders] min_bad_rows must be a whole number, such as 10."),
         ("[orders]\nround_amounts = 2.0", "[orders] round_amounts must be a number of decimals, such as 2."),
         ("[orders]\nround_amounts = 5", "[orders] round_amounts is 5; write a number of decimals from 0 to 4."),
