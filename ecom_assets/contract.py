@@ -8,7 +8,7 @@ This module knows neither Dagster nor DuckDB.
 import datetime as dt
 import inspect
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cache
@@ -115,6 +115,10 @@ class Column:
     latest_of: str | None = None
     words_for_nothing: bool = False
     """Whether a text from a feed that is one of WORDS_FOR_NOTHING, in any case, counts as missing."""
+    url_encoded: bool = False
+    """Whether a text from a feed may be written as in the address of a page: spring%20sale."""
+    by_rule: tuple[str, ...] | None = None
+    """The values that the shop's rules may give a text, where they may; empty for any."""
 
     @property
     def missing_reference(self) -> Reason:
@@ -162,6 +166,8 @@ def column(
     latest_of: str | None = None,
     nullable: bool = False,
     words_for_nothing: bool = False,
+    url_encoded: bool = False,
+    by_rule: Collection[str] | None = None,
     **checks: Any,
 ) -> Any:
     """Declares a column. `checks` are pandera's (`ge=`, `isin=`, …).
@@ -171,7 +177,8 @@ def column(
     column is computed from it, as its business day in the shop's time zone. `latest_of` (silver) names one too: the
     column is the last moment that it can mean, the end of its day if only the day was sent.
     With `words_for_nothing` (feeds) a text such as (none) or null counts as missing; in keys and references of a feed
-    it always does.
+    it always does. With `url_encoded` (feeds) a text with %20 and the like is decoded. `by_rule` has the values that
+    the rules in feeds.toml may give the column, empty for any; a column of the feed gets one only if it has no value.
     """
     facts = {
         "references": references,
@@ -179,6 +186,8 @@ def column(
         "day_of": day_of,
         "latest_of": latest_of,
         "words_for_nothing": words_for_nothing,
+        "url_encoded": url_encoded,
+        "by_rule": None if by_rule is None else tuple(by_rule),
     }
     return pa.Field(description=description, metadata=facts, nullable=nullable, **checks)
 

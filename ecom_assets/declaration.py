@@ -213,6 +213,19 @@ class Catalog:
         return {declaration.feed_name: declaration.feed_contract.primary_key for declaration in bronze}
 
     @cached_property
+    def set_by_rules(self) -> Mapping[str, Mapping[str, Collection[str]]]:
+        """The columns of each feed that the shop's rules may set, with the values that they may have, empty for any."""
+        return {
+            declaration.feed_name: {
+                column.name: column.by_rule
+                for column in declaration.contract.columns.values()
+                if column.by_rule is not None
+            }
+            for declaration in self
+            if declaration.from_feed
+        }
+
+    @cached_property
     def referring(self) -> Mapping[str, list[tuple[Declaration, Column]]]:
         """The columns of other tables that refer to each table."""
         found: dict[str, list[tuple[Declaration, Column]]] = {}

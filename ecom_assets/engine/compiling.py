@@ -170,7 +170,9 @@ def _parsed(declaration: Declaration) -> dict[str, str]:
     computed = {
         name
         for name, column in promise.columns.items()
-        if not (name in declaration.feed_contract.columns or column.day_of or name in (EXTRA, promise.partition_column))
+        if name not in (*declaration.feed_contract.columns, EXTRA, promise.partition_column)
+        and not (column.day_of or column.latest_of)
+        and column.by_rule is None
     }
     return {name: sql_type for name, sql_type in columns_of(declaration).items() if name not in computed}
 

@@ -5,7 +5,7 @@ decides which rows exist is not a source: filters, conditions of joins, what is 
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, TypedDict, TypeVar
 
 import duckdb
@@ -65,21 +65,24 @@ def _inputs(declaration: Declaration, catalog: Catalog) -> dict[str, _Table]:
     for read in declaration.reads:
         if read.parameter:
             source = catalog[read.table]
-            origins = _origins(declaration) if source.is_bronze else {name: name for name in source.contract.columns}
+            origins = _origins(declaration) if source.is_bronze else {name: [name] for name in source.contract.columns}
             inputs[read.parameter] = {
-                name: frozenset([(read.table, origin)] if origin else []) for name, origin in origins.items()
+                name: frozenset((read.table, origin) for origin in of_column) for name, of_column in origins.items()
             }
     return inputs
 
 
-def _origins(declaration: Declaration) -> dict[str, str | None]:
-    """Returns the bronze column of each column of typed bronze."""
-    origins: dict[str, str | None] = {name: name for name in (*declaration.feed_contract.columns, *sql_types(ORIGIN))}
-    computed = declaration.contract.columns.values()
-    origins |= {column.name: moment for column in computed if (moment := column.day_of or column.latest_of)}
-    if EXTRA in declaration.contract.columns:
-        origins[EXTRA] = UNKNOWN_COLUMNS.name
-    return {**origins, declaration.contract.partition_column: declaration.feed_contract.event_column, "problems": None}
+def _origins(declaration: Declaration) -> dict[str, Collection[str]]:
+    """Returns the bronze columns of each column of typed bronze. A rule of the shop may look at any column."""
+    feed, promise = declaration.feed_contract, declaration.contract
+    origins: dict[str, Collection[str]] = {name: [name] for name in (*feed.columns, *sql_types(ORIGIN))}
+    computed = promise.columns.values()
+    origins |= {column.name: [moment] for column in computed if (moment := column.day_of or column.latest_of)}
+    by_rule = [column.name for column in computed if column.by_rule is not None]
+    origins |= dict.fromkeys(by_rule, feed.columns)
+    if EXTRA in promise.columns:
+        origins[EXTRA] = [UNKNOWN_COLUMNS.name]
+    return {**origins, promise.partition_column: [feed.event_column], "problems": []}
 
 
 def _query(query: Any, inputs: Mapping[str, _Table]) -> _Table:

@@ -28,6 +28,7 @@ CHANNELS = [
     "mobile push",
     UNASSIGNED,
 ]
+PAID_CHANNELS = [name for name in CHANNELS if name.startswith(("paid", "display", "cross-network"))]
 UNKNOWN = "unknown"
 """The channel of an order without a known visit, or of spend whose campaign is unknown."""
 ANY_CHANNEL = f"Marketing channel: {', '.join([*CHANNELS, UNKNOWN])}"
@@ -36,6 +37,21 @@ NO_CAMPAIGN = "none"
 
 START, CONVERSION, NO_CONVERSION = "start", "conversion", "no conversion"
 """Start and ends of a journey over channels."""
+
+
+def campaign_key(name: str) -> nw.Expr:
+    """Returns a campaign's name in the one spelling by which links and campaigns meet: case and spaces do not count."""
+    spaced = nw.col(name).str.to_lowercase().str.replace_all(r"[\s+]+|%20", " ")
+    return spaced.str.strip_chars()
+
+
+def named_channel(name: str) -> nw.Expr:
+    """Returns the channel that a text means, in any case and with - or _ for spaces; the text itself if it is none."""
+    plain = nw.col(name).str.strip_chars().str.to_lowercase().str.replace_all(r"[\s_-]+", " ")
+    named = nw.col(name)
+    for channel in CHANNELS:
+        named = nw.when(plain == channel.replace("-", " ")).then(nw.lit(channel)).otherwise(named)
+    return named
 
 
 def _site(*names: str) -> str:

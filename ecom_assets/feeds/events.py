@@ -30,6 +30,14 @@ class Events(Feed, primary_key="event_id", event_column="occurred_at"):
     value: Decimal = money("Price of a unit, or total of the order", nullable=True, ge=0)
     device: str = column("Kind of device: desktop, mobile, tablet", nullable=True, words_for_nothing=True)
     user_agent: str = column("User agent that the browser sends", nullable=True)
-    utm_source: str = column("Source of the visit", nullable=True, words_for_nothing=True)
-    utm_medium: str = column("Medium: kind of link", nullable=True, words_for_nothing=True)
-    utm_campaign: str = column("Campaign that brought the visit", nullable=True, words_for_nothing=True)
+    utm_source: str = column("Source of the visit", nullable=True, words_for_nothing=True, url_encoded=True)
+    utm_medium: str = column("Medium: kind of link", nullable=True, words_for_nothing=True, url_encoded=True)
+    utm_campaign: str = column(
+        "Name of the campaign that brought the visit", nullable=True, words_for_nothing=True, url_encoded=True
+    )
+    campaign_id: str = column(
+        "Number of that campaign, as in `campaigns`: the link's utm_id",
+        nullable=True,
+        words_for_nothing=True,
+        by_rule=(),
+    )

@@ -5,7 +5,7 @@ import narwhals as nw
 from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, own_columns
 from ecom_assets.days import history
 from ecom_assets.expressions import measures
-from ecom_assets.expressions.channels import UNKNOWN
+from ecom_assets.expressions.channels import UNKNOWN, named_channel
 from ecom_assets.table_asset import table_asset
 
 
@@ -13,7 +13,7 @@ class FactAdSpend(Table, primary_key=("spend_on", "campaign_id"), partition_colu
     """One row per day and campaign that was shown.
 
     Name and channel are those of the campaign's latest version up to the day. If the campaign has no version yet, its
-    number is the name, and the channel is unknown.
+    number is the name, and the channel is unknown. A channel of ours is recognized in any case, with - or _ for spaces.
     """
 
     spend_on: Date = key("Business day on which it was shown")
@@ -40,7 +40,7 @@ def transform(silver_ad_spend: nw.LazyFrame, gold_dim_campaign_versions: nw.Lazy
     return (
         spend.join(in_force, on=["spend_on", "campaign_id"], how="left")
         .with_columns(
-            channel=c("channel").fill_null(UNKNOWN),
+            channel=named_channel("channel").fill_null(UNKNOWN),
             campaign=nw.coalesce(c("name"), c("campaign_id")),
         )
         .select(*contract(FactAdSpend).columns)

@@ -39,7 +39,8 @@ class FactTouchpoints(Table, primary_key=("order_id", "position"), partition_col
     touched_at: Timestamp = column("When the session started, by the clock of its events", nullable=True)
     touched_on: Date = column("Business day on which the session started", nullable=True)
     channel: str = column("Marketing channel of the session; unknown without a session", isin=[UNKNOWN, *CHANNELS])
-    campaign: str = column("Campaign that brought the session; “none” without a campaign")
+    campaign: str = column("Campaign that brought the session, as in `gold.fact_sessions`; “none” without a campaign")
+    campaign_id: str = column("Number of that campaign, if it is known", nullable=True)
 
     @rule
     def within_the_touchpoints(cls) -> nw.Expr:
@@ -83,12 +84,13 @@ def transform(
 ) -> nw.LazyFrame:
     c = nw.col
     placed = orders(gold_fact_sales, gold_agg_customer_metrics)
-    called = {"campaign": "utm_campaign", "touched_at": "started_at", "touched_on": "started_on"}
-    sessions = gold_fact_sessions.select("session_id", "customer_id", "channel", **called)
+    called = {"touched_at": "started_at", "touched_on": "started_on"}
+    of_visit = ["session_id", "channel", "campaign", "campaign_id"]
+    sessions = gold_fact_sessions.select(*of_visit, "customer_id", **called)
     before_login = known_later(gold_fact_sessions).select(
-        "session_id", "channel", "by_session_id", "by_customer_id", "by_order_id", "by_started_on", **called
+        *of_visit, "by_session_id", "by_customer_id", "by_order_id", "by_started_on", **called
     )
-    touch = ["order_id", "session_id", "touched_at", "touched_on", "channel", "campaign"]
+    touch = ["order_id", *of_visit, *called]
     found = [*touch, "ordered_at", "ordered_on", "completes"]
     completing = sessions.drop("customer_id").join(
         silver_session_orders.select("session_id", "order_id"), on="session_id"

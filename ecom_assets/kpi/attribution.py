@@ -7,7 +7,7 @@ import narwhals as nw
 
 from ecom_assets.contract import Date, Decimal, Table, contract, key, money, rule
 from ecom_assets.days import trailing
-from ecom_assets.expressions.channels import DIRECT
+from ecom_assets.expressions.channels import DIRECT, NO_CAMPAIGN
 from ecom_assets.expressions.dates import days_between
 from ecom_assets.expressions.money import MONEY, no_amount, ratio, share_by_partial_sums, total, total_count
 from ecom_assets.kpi._attribution import MODELS
@@ -18,9 +18,10 @@ HALF_LIFE_SECONDS = 7 * 86_400
 FINENESS = 10**12
 """Factor by which weights are multiplied before they are rounded to whole numbers."""
 PARTS = ["orders", "revenue"]
+OF_VISIT = ["channel", "campaign", "campaign_id"]
 
 
-class Attribution(Table, primary_key=("day", "channel", "campaign", "model"), partition_column="day"):
+class Attribution(Table, primary_key=("day", "channel", "campaign", "campaign_id", "model"), partition_column="day"):
     """One row per order day, channel, campaign and model, with the orders of the day attributed to them.
 
     Each order is shared among its touchpoints of the last 30 days: all to the first; all to the last; all to the last
@@ -38,6 +39,7 @@ class Attribution(Table, primary_key=("day", "channel", "campaign", "model"), pa
     day: Date = key("Business day on which the orders were placed")
     channel: str = key("Marketing channel of the sessions; unknown without a session")
     campaign: str = key("Campaign that brought the sessions; “none” without a campaign")
+    campaign_id: str = key("Number of that campaign; “none” if it is not known")
     model: str = key("Attribution model", isin=MODELS)
     orders: Decimal = money("Orders attributed, fractions to four decimals", ge=0)
     revenue: Decimal = money("Gross sales less discounts of these orders")
@@ -81,7 +83,7 @@ def credits(touchpoints: nw.LazyFrame) -> nw.LazyFrame:
     """Returns one row per order, channel and campaign with its credits, in columns such as "linear orders".
 
     Args:
-        touchpoints: Rows of `fact_touchpoints`, with the `removal_effect` of their channel.
+        touchpoints: Rows of `fact_touchpoints`, with a campaign_id each and the `removal_effect` of their channel.
     """
     c = nw.col
     of_order = ["order_id", "ordered_on", "is_new", "revenue", "touchpoints"]
@@ -95,14 +97,14 @@ def credits(touchpoints: nw.LazyFrame) -> nw.LazyFrame:
             position_based=by_position.cast(nw.Int64),
             time_decay=_weight((age * (-math.log(2) / HALF_LIFE_SECONDS)).exp()),
         )
-        .group_by(*of_order, "channel", "campaign")
+        .group_by(*of_order, *OF_VISIT)
         .agg(
             *map(total_count, ["touches", "position_based", "time_decay"]),
             c("position").min().alias("first_position"),
             c("position").max().alias("last_position"),
             c("removal_effect").max(),
         )
-        .select(*of_order, "channel", "campaign", "first_position", **weights())
+        .select(*of_order, *OF_VISIT, "first_position", **weights())
         .with_columns(orders=nw.lit(decimal.Decimal(1), MONEY))
     )
     return share_by_partial_sums(parts, PARTS, by=MODELS, within="order_id", order_by="first_position")
@@ -119,11 +121,13 @@ def transform(
         .filter(days_since.is_between(0, DAYS_PER_WEEK - 1))
         .select("ordered_on", "channel", "removal_effect")
     )
-    weighed = gold_fact_touchpoints.join(latest_effects, on=["ordered_on", "channel"], how="left")
+    weighed = gold_fact_touchpoints.join(latest_effects, on=["ordered_on", "channel"], how="left").with_columns(
+        c("campaign_id").fill_null(NO_CAMPAIGN)
+    )
     credited = (
         credits(weighed)
         .rename({"ordered_on": "day"})
-        .group_by("day", "channel", "campaign", "is_new")
+        .group_by("day", *OF_VISIT, "is_new")
         .agg(total(f"{model} {part}") for model in MODELS for part in PARTS)
     )
     models = nw.concat([days.select(model=nw.lit(model)) for model in MODELS]).unique()
@@ -135,7 +139,7 @@ def transform(
     return (
         by_model.filter((c("orders") != 0) | (c("revenue") != 0))
         .with_columns(**of_new)
-        .group_by("day", "channel", "campaign", "model")
+        .group_by("day", *OF_VISIT, "model")
         .agg(*map(total, [*PARTS, *of_new]))
         .select(*contract(Attribution).columns)
     )

@@ -22,6 +22,18 @@ class FeedSettingsError(UserError, ValueError):
 
 
 @dataclass(frozen=True)
+class ValueRule:
+    """A rule of the shop: columns get the values in `then` where others are like the patterns in `when`."""
+
+    when: Mapping[str, str]
+    then: Mapping[str, str]
+
+    def as_toml(self) -> dict[str, Any]:
+        """Returns the rule's table in feeds.toml."""
+        return {**self.when, "set": dict(self.then)}
+
+
+@dataclass(frozen=True)
 class FeedSettings:
     """Settings of a feed.
 
@@ -31,7 +43,8 @@ class FeedSettings:
     feed's silver table if they are set. `extra` are the columns that the shop sends beside the feed's own and wants to
     keep: name to kind, one of EXTRA_KINDS. `round_amounts` (0 to 4) is the number of decimals to which the feed's
     amounts are rounded; None sets those with more than four aside. `complete` are columns of the key that name a group
-    of rows, such as the lines of an order, of which each arrival holds all or none.
+    of rows, such as the lines of an order, of which each arrival holds all or none. The first of the `rules` that is
+    met gives a column its value.
 
     Raises ValueError if one is invalid.
     """
@@ -43,6 +56,7 @@ class FeedSettings:
     extra: Mapping[str, ExtraKind] = field(default_factory=dict)
     round_amounts: int | None = None
     complete: tuple[str, ...] = ()
+    rules: tuple[ValueRule, ...] = ()
     holidays: str | None = None
     closed: frozenset[dt.date] = frozenset()
 
@@ -78,6 +92,7 @@ class FeedSettings:
             "max_bad_share": self.max_bad_share,
             "min_bad_rows": self.min_bad_rows,
             "extra": dict(self.extra) or None,
+            "rules": [rule.as_toml() for rule in self.rules] or None,
             "round_amounts": self.round_amounts,
             "complete": list(self.complete) or None,
         }
@@ -171,6 +186,22 @@ def _complete(given: Any) -> tuple[str, ...]:
     return tuple(given)
 
 
+def _rules(given: Any) -> tuple[ValueRule, ...]:
+    if not isinstance(given, list) or not all(map(_is_rule, given)):
+        raise ValueError(
+            'rules must be tables of patterns and of the values to set, such as { utm_source = "tiktok*", '
+            'set = { channel = "paid social" } }.'
+        )
+    return tuple(ValueRule({name: rule[name] for name in rule if name != "set"}, rule["set"]) for rule in given)
+
+
+def _is_rule(given: Any) -> bool:
+    if not isinstance(given, dict) or not isinstance(given.get("set"), dict):
+        return False
+    texts = [*given["set"].values(), *(value for name, value in given.items() if name != "set")]
+    return len(given) > 1 and bool(given["set"]) and all(isinstance(text, str) for text in texts)
+
+
 _READERS: dict[str, Callable[[Any], Any]] = {
     "time_zone": _time_zone,
     "due": _due,
@@ -179,6 +210,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "max_bad_share": _max_bad_share,
     "min_bad_rows": _min_bad_rows,
     "extra": _extra,
+    "rules": _rules,
     "round_amounts": _round_amounts,
     "complete": _complete,
 }

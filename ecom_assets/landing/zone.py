@@ -188,12 +188,16 @@ class Zone:
         return {feed: kept.judging for feed, kept in sorted(self._all_settings().items()) if kept.judging}
 
     def check_settings(
-        self, columns: Mapping[str, Collection[str]], keys: Mapping[str, Collection[str]] | None = None
+        self,
+        columns: Mapping[str, Collection[str]],
+        keys: Mapping[str, Collection[str]] | None = None,
+        by_rule: Mapping[str, Mapping[str, Collection[str]]] | None = None,
     ) -> None:
-        """Raises FeedSettingsError if feeds.toml names an unknown feed or column.
+        """Raises FeedSettingsError if feeds.toml names a feed, a column or a value that cannot be.
 
-        `columns` are those of each feed, `keys` those of its key. An extra column is none of the feed's; groups are
-        complete by columns of the key, but not by all of them.
+        `columns` are those of each feed, `keys` those of its key, `by_rule` those that its rules may set, with their
+        values; none for any. An extra column is none of the feed's; groups are complete by columns of the key, but not
+        by all of them.
         """
         path = self.root / "feeds.toml"
         for feed, settings in self._all_settings().items():
@@ -206,6 +210,21 @@ class Zone:
                 raise FeedSettingsError(
                     f"{path}: [{feed}] complete: name some columns of the key, {', '.join(keys[feed])}, but not all."
                 )
+            for rule in settings.rules:
+                allowed = (by_rule or {}).get(feed, {})
+                for name in rule.when:
+                    if name not in columns[feed]:
+                        raise FeedSettingsError(
+                            f"{path}: [{feed}] rules: unknown column {name!r}{suggestion(name, columns[feed])}"
+                        )
+                for name, value in rule.then.items():
+                    if name not in allowed:
+                        found = suggestion(name, allowed) if allowed else f"; {feed} has no column that rules may set."
+                        raise FeedSettingsError(f"{path}: [{feed}] rules: cannot set {name!r}{found}")
+                    if allowed[name] and value not in allowed[name]:
+                        raise FeedSettingsError(
+                            f"{path}: [{feed}] rules: {name} cannot be {value!r}{suggestion(value, allowed[name])}"
+                        )
 
     def save_settings(self, feed: str, settings: FeedSettings) -> None:
         """Saves the settings of one feed in feeds.toml and keeps those of the others."""

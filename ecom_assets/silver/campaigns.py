@@ -9,7 +9,7 @@ from ecom_assets.table_asset import table_asset
 
 
 class Campaigns(feed.Campaigns, partition_column="updated_on", max_bad_share=0.5):
-    """One row per campaign and change of it."""
+    """One row per campaign and change of it; name, channel and objective are in lower case."""
 
     updated_on: Date = column("Business day on which this version took effect")
     extra: str = own_columns()

@@ -4,17 +4,21 @@ import narwhals as nw
 
 from ecom_assets.contract import Date, column, expectation, own_columns
 from ecom_assets.days import by_event_day
+from ecom_assets.expressions.channels import CHANNELS
 from ecom_assets.expressions.robots import is_robot
 from ecom_assets.feeds import events as feed
 from ecom_assets.table_asset import table_asset
 
 
 class Events(feed.Events, partition_column="occurred_on"):
-    """One row per event of a visitor."""
+    """One row per event of a visitor; device, source, medium and campaign are in lower case."""
 
     occurred_on: Date = column("Business day on which it happened")
     is_robot: bool = column(
         "Whether its user agent is a robot's, by the list of `crawler-user-agents` or its own words"
+    )
+    channel: str = column(
+        "Marketing channel by the shop's own rules in feeds.toml, if one is met", nullable=True, by_rule=CHANNELS
     )
     extra: str = own_columns()
 

@@ -10,6 +10,8 @@ from ecom_assets.silver._visits import IN_ORDER, PURCHASE, SESSION, by_devices, 
 from ecom_assets.table_asset import table_asset
 
 FUNNEL = ["Product Viewed", "Product Added", "Checkout Started", "Payment Info Entered", PURCHASE]
+WAY = ["utm_source", "utm_medium", "utm_campaign", "campaign_id"]
+"""What an event says about what brought the visit."""
 FLAGS = ["has_view", "has_cart", "has_checkout", "has_payment", "has_purchase"]
 
 
@@ -30,7 +32,8 @@ class Sessions(Table, primary_key="session_id", partition_column="started_on"):
     ended_at: Timestamp = column("When its last event happened")
     started_on: Date = column("Business day on which it starts")
     channel: str = column(
-        "Marketing channel, by source, medium and campaign: the default channel group of Google Analytics 4",
+        "Marketing channel, by the shop's own rules or else by source, medium and campaign: the default channel group "
+        "of Google Analytics 4",
         isin=CHANNELS,
     )
     utm_source: str = column(
@@ -39,6 +42,7 @@ class Sessions(Table, primary_key="session_id", partition_column="started_on"):
     )
     utm_medium: str = column("Medium: kind of link, from the same event", nullable=True)
     utm_campaign: str = column("Campaign that brought the visit, from the same event", nullable=True)
+    campaign_id: str = column("Number of that campaign, if the event or a rule of the shop has it", nullable=True)
     device: str = column("Kind of device, from the first event of its first instant that names one; otherwise unknown")
     event_count: int = column("Number of events", ge=1)
     has_view: bool = column("Whether a product was viewed")
@@ -109,9 +113,7 @@ def transform(silver_events: nw.LazyFrame, silver_purchases: nw.LazyFrame) -> nw
             order_value=nw.when(is_purchase).then(c("value")),
             is_known=~c("customer_id").is_null(),
             names_no_device=c("device").is_null(),
-            names_no_source=nw.all_horizontal(
-                c("utm_source").is_null(), c("utm_medium").is_null(), c("utm_campaign").is_null(), ignore_nulls=False
-            ),
+            names_no_source=nw.all_horizontal(*(c(name).is_null() for name in WAY), ignore_nulls=False),
             is_no_purchase=~is_purchase,
         )
     ).with_columns(names_no_order=c("order_id").is_null())
@@ -129,13 +131,13 @@ def transform(silver_events: nw.LazyFrame, silver_purchases: nw.LazyFrame) -> nw
             for flag, step in zip(FLAGS, FUNNEL, strict=True)
         ),
     )
-    first_events = silver_events.select("event_id", "utm_source", "utm_medium", "utm_campaign")
+    first_events = silver_events.select("event_id", *WAY, by_rule="channel")
     return (
         sessions.join(first_events, on="event_id")
         .join(funnel_steps(events), on=SESSION, how="left")
         .with_columns(
             session_id=key_at("anonymous_id", "started_at"),
-            channel=channel(),
+            channel=nw.coalesce(c("by_rule"), channel()),
             device=c("device").fill_null("unknown"),
             funnel_step=c("funnel_step").fill_null(0),
         )

@@ -143,7 +143,8 @@ class Store:
         rivals = rivals_query(declaration.bronze, window, self.calendar) if self.can_move(declaration) else ""
         known = self.zone.settings(declaration.feed_name)
         zones = known.time_zone, self.time_zone
-        return parse_query(declaration, window, rivals, *zones, self.calendar, known.extra, known.round_amounts)
+        rules = [(rule.when, rule.then) for rule in known.rules]
+        return parse_query(declaration, window, rivals, *zones, self.calendar, known.extra, known.round_amounts, rules)
 
     def inputs(self, declaration: Declaration, window: Window) -> dict[str, Query]:
         """Returns the inputs of a table's transform by parameter, as queries."""

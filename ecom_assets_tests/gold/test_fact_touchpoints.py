@@ -26,7 +26,8 @@ def sale(order_id, at=f"{DAY} 12:00", **facts):
 
 
 def session(session_id, at, **facts):
-    return {"session_id": session_id, "started_at": at, "started_on": str(at)[:10], "customer_id": "C", **facts}
+    known = {"customer_id": "C", "campaign": "none"}
+    return {"session_id": session_id, "started_at": at, "started_on": str(at)[:10], **known, **facts}
 
 
 def touched(sales, sessions, metrics=(), completed=()):
@@ -45,7 +46,7 @@ def touched(sales, sessions, metrics=(), completed=()):
 def test_the_sessions_of_thirty_days_before_an_order_are_its_touchpoints_in_order():
     sessions = [
         session("3", f"{DAY} 12:00", channel="direct"),
-        session("2", "2024-02-10 00:00", channel="email", utm_campaign="weekly"),
+        session("2", "2024-02-10 00:00", channel="email", campaign="weekly"),
         session("too early", "2024-02-09 23:59"),
         session("too late", f"{DAY} 12:01"),
         session("somebody else's", f"{DAY} 10:00", customer_id="D"),

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 
 from ecom_assets.days import Window
-from ecom_assets.landing.feed_settings import FeedSettings
+from ecom_assets.landing.feed_settings import FeedSettings, ValueRule
 from ecom_assets.landing.zone import Zone
 from ecom_assets.sql import quoted
 from ecom_assets.warehouse import repair
@@ -24,6 +24,12 @@ from ecom_assets_tests.histories.steps import Again, Feed, History, Land, Reopen
 
 class Crashed(Exception):
     """Raised in the middle of a write."""
+
+
+RULES = (
+    ValueRule({"utm_source": "paper*"}, {"channel": "affiliates"}),
+    ValueRule({"utm_medium": "post"}, {"campaign_id": "A1"}),
+)
 
 
 @contextmanager
@@ -83,13 +89,14 @@ class Replay:
                 for landed in self.zone.arrivals(feed, _day(arrived), _day(arrived))[_day(arrived)]:
                     if landed.name == file:
                         self.zone.write(feed, _day(on), f"again-{file}", landed.path.read_bytes())
-            case Feed(feed, time_zone, is_due, is_complete, closed):
+            case Feed(feed, time_zone, is_due, is_complete, closed, is_ruled):
                 group, *rest = (
                     self.session.catalog[f"bronze.{feed}"].feed_contract.primary_key if is_complete else ("",)
                 )
                 due = frozenset(range(7) if is_due else ())
                 whole = (group,) if rest else ()
-                known = FeedSettings(time_zone, due, complete=whole, closed=frozenset(map(_day, closed)))
+                days, rules = frozenset(map(_day, closed)), RULES if is_ruled else ()
+                known = FeedSettings(time_zone, due, complete=whole, closed=days, rules=rules)
                 self.zone.save_settings(feed, known)
                 self.begin(self.session.con)
             case Run(tables, first, last, crash):

@@ -44,6 +44,8 @@ class Feed:
     is_due: bool = False
     is_complete: bool = False
     closed: tuple[int, ...] = ()
+    is_ruled: bool = False
+    """Whether a rule of the shop names the channel and campaign of some events."""
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,9 @@ _perhaps_repaired: st.SearchStrategy[tuple[Step, ...]] = st.sampled_from([(), (R
 _maybe_few = st.sampled_from([None, 1, 2])
 _kinds = st.sampled_from(["", "", "Gift card"])
 _reasons = st.sampled_from(["", "", "", "customer", "void"])
-_links = st.sampled_from(["", "", "google cpc spring", "paper newsletter sale", "blog post none"])
+_links = st.sampled_from(
+    ["", "", "google cpc Spring%20", "google cpc spring", "paper newsletter sale", "blog post none"]
+)
 _agents = st.sampled_from(["", "", "Mozilla/5.0 (CUBOT_X19)", "Googlebot/2.1"])
 _files = st.sampled_from(["a.csv", "b.jsonl"])
 _ROW_STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
@@ -220,6 +222,7 @@ GOALS = [
     "kpi.daily_refund_rates kpi.product_abc kpi.daily_repeat_rates kpi.monthly_repeat_rates",
     "kpi.monthly_insights gold.dim_payment_method",
     "kpi.attribution gold.dim_channel",
+    "kpi.unmatched_campaigns",
     "kpi.daily_acquisition kpi.daily_reconciliation kpi.settled_reconciliation",
 ]
 
@@ -233,13 +236,16 @@ def histories(draw: st.DrawFn, goals: Sequence[str], steps: int) -> History:
     once_more = st.builds(Again, feed, _days, _files, st.integers(0, ARRIVALS - 1))
     closed = st.lists(st.integers(0, ARRIVALS - 1), max_size=2, unique=True).map(tuple)
     known = st.builds(Feed, feed, st.sampled_from(["UTC", "Asia/Tokyo"]), st.booleans(), st.booleans(), closed)
+    ruled = st.builds(Feed, st.just("events"), is_ruled=st.booleans())
     some = [
         feed.flatmap(_landings),
         feed.flatmap(_changes),
         _runs(names),
         _runs(names),
         st.builds(Repair, _crashes).map(lambda step: (step,)),
-        st.one_of(once_more, known, st.just(Reopen())).map(lambda step: (step,)),
+        st.one_of(once_more, known, *([ruled] if "events" in feeds else []), st.just(Reopen())).map(
+            lambda step: (step,)
+        ),
     ]
     if feeds & {"orders", "events", "products", "campaigns"}:
         some += [_purchases(feeds), _purchases(feeds)]

@@ -13,6 +13,9 @@ from ecom_assets.engine.duckdb.hashing import key_hash_of
 from ecom_assets.landing.provenance import LANDED, ORIGIN, column_list
 from ecom_assets.sql import between, connect, literal, literals, named_between, quoted
 
+ValueRule = tuple[Mapping[str, str], Mapping[str, str]]
+"""Patterns of columns, and the values of others where all of them are met."""
+
 _INTEGER_DIGITS = 9
 _DAYS = ("date '1000-01-01'", "date '9999-12-31'")
 _MOMENTS = ("timestamp '1000-01-02'", "timestamp '9999-12-30'")
@@ -197,10 +200,35 @@ def complaints_of(texts: Iterable[str], column: Column, promised: Promise, feed_
 
 def text_of(column: Column) -> str:
     """SQL: what a column says, as text, without white space around it; null where it says nothing."""
-    text = stripped(quoted(column.name))
+    text = stripped(_decoded(quoted(column.name)) if column.url_encoded else quoted(column.name))
     if not column.words_for_nothing:
         return f"nullif({text}, '')"
     return f"case when lower({text}) not in ('', {literals(WORDS_FOR_NOTHING)}) then {text} end"
+
+
+def _decoded(text: str) -> str:
+    """Returns SQL for a text as it was before it was written into an address; the text itself if it was not."""
+    decoded = f"coalesce(try(url_decode(replace({text}, '+', ' '))), {text})"
+    is_encoded = f"contains({text}, '%') and regexp_matches({text}, '%[0-9A-Fa-f]{{2}}')"
+    return f"(case when {is_encoded} then {decoded} else {text} end)"
+
+
+def _ruled(column: Column, rules: Sequence[ValueRule]) -> str:
+    """Returns SQL for the value that the first rule gives a column whose conditions typed values meet; null without."""
+    cases = [
+        (" and ".join(_meets(name, pattern) for name, pattern in when.items()), literal(then[column.name]))
+        for when, then in rules
+        if column.name in then
+    ]
+    whens = " ".join(f"when {condition} then {value}" for condition, value in cases)
+    return f"case {whens} end" if cases else "null::varchar"
+
+
+def _meets(name: str, pattern: str) -> str:
+    """Returns SQL for whether a text is like a pattern, in any case: * stands for any text, nothing for no value."""
+    escaped = pattern.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_").replace("*", "%")
+    text = f"lower(coalesce({quoted('typed ' + name)}::varchar, ''))"
+    return f"{text} like {literal(escaped)} escape '\\'"
 
 
 def stripped(text: str) -> str:
@@ -287,6 +315,7 @@ def parse_query(
     calendar: Window,
     own_columns: Mapping[str, Kind],
     round_amounts: int | None,
+    rules: Sequence[ValueRule],
 ) -> str:
     """Returns SQL for bronze rows by event day, typed, each with its origin and what could not be read of it.
 
@@ -297,7 +326,7 @@ def parse_query(
 
     `own_columns` are those that the shop declared beside the feed's, with their kinds. The column `extra` holds their
     values as JSON; null if none has one. With `round_amounts`, the feed's amounts are rounded to so many decimals, half
-    away from zero; otherwise one with more than four cannot be read.
+    away from zero; otherwise one with more than four cannot be read. `rules` give values to columns that allow it.
     """
     feed = declaration.feed_contract
     columns = list(feed.columns.values())
@@ -310,7 +339,16 @@ def parse_query(
 
     bronze = quoted(declaration.bronze)
     texts = ", ".join(f"{quoted(c.name)}, {read(c)} as {quoted('typed ' + c.name)}" for c in (*columns, *own))
-    typed = ", ".join(f"{quoted('typed ' + c.name)} as {quoted(c.name)}" for c in columns)
+    read_or_ruled = {
+        c.name: quoted("typed " + c.name)
+        if c.by_rule is None
+        else f"coalesce({quoted('typed ' + c.name)}, {_ruled(c, rules)})"
+        for c in columns
+    }
+    typed = ", ".join(f"{value} as {quoted(name)}" for name, value in read_or_ruled.items())
+    for c in declaration.contract.columns.values():
+        if c.by_rule is not None and c.name not in feed.columns:
+            typed += f", {_ruled(c, rules)} as {quoted(c.name)}"
     for c in declaration.contract.columns.values():
         if c.day_of:
             typed += f", {_business_day(quoted('typed ' + c.day_of), shop_zone)} as {quoted(c.name)}"
