@@ -5,13 +5,33 @@ from ecom_assets.contract import Decimal, Feed, Timestamp, column, key, money
 EVENT_NAMES = [
     "Page Viewed",
     "Products Searched",
+    "Product List Viewed",
+    "Product List Filtered",
+    "Promotion Viewed",
+    "Promotion Clicked",
+    "Product Clicked",
     "Product Viewed",
     "Product Added",
     "Product Removed",
     "Cart Viewed",
     "Checkout Started",
+    "Checkout Step Viewed",
+    "Checkout Step Completed",
     "Payment Info Entered",
+    "Order Updated",
     "Order Completed",
+    "Order Refunded",
+    "Order Cancelled",
+    "Coupon Entered",
+    "Coupon Applied",
+    "Coupon Denied",
+    "Coupon Removed",
+    "Product Added to Wishlist",
+    "Product Removed from Wishlist",
+    "Wishlist Product Added to Cart",
+    "Product Shared",
+    "Cart Shared",
+    "Product Reviewed",
 ]
 
 
@@ -28,6 +48,11 @@ class Events(Feed, primary_key="event_id", event_column="occurred_at"):
     cart_id: str = column("Cart that it changes", nullable=True, words_for_nothing=True)
     quantity: int = column("Units", nullable=True, ge=0)
     value: Decimal = money("Price of a unit, or total of the order", nullable=True, ge=0)
+    list_id: str = column(
+        "List of products that was seen: a category or a search", nullable=True, words_for_nothing=True
+    )
+    promotion_id: str = column("Promotion that was seen or clicked", nullable=True, words_for_nothing=True)
+    coupon: str = column("Coupon that was entered, applied or refused", nullable=True, words_for_nothing=True)
     device: str = column("Kind of device: desktop, mobile, tablet", nullable=True, words_for_nothing=True)
     user_agent: str = column("User agent that the browser sends", nullable=True)
     utm_source: str = column("Source of the visit", nullable=True, words_for_nothing=True, url_encoded=True)

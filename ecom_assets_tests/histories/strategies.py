@@ -66,7 +66,7 @@ _ROW_STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
         _days,
         st.sampled_from([0, 20, 835, 850, 865]),
         st.sampled_from([1, 1, 2, 2, None]),
-        st.sampled_from(["Product Viewed", "Product Added", "Order Completed"]),
+        st.sampled_from(["Product Viewed", "Product Added", "Order Completed", "Promotion Clicked"]),
         _few,
         _maybe_few,
         _maybe_few,

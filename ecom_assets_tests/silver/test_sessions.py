@@ -11,12 +11,13 @@ from polars.testing import assert_frame_equal
 from ecom_assets import catalog
 from ecom_assets.days import Window, around
 from ecom_assets.declaration import Catalog
+from ecom_assets.feeds.events import EVENT_NAMES
 from ecom_assets.landing.zone import Zone
 from ecom_assets.silver.events import Events
 from ecom_assets.silver.events import transform as silver_events
 from ecom_assets.silver.order_completions import transform as completions
 from ecom_assets.silver.purchases import transform as purchases
-from ecom_assets.silver.sessions import Sessions
+from ecom_assets.silver.sessions import FLAGS, FUNNEL, Sessions
 from ecom_assets.silver.sessions import transform as sessions
 from ecom_assets_tests.samples import collected, rows, run, run_window, sample
 from ecom_assets_tests.warehouses import START, run_all, session_over, window
@@ -193,6 +194,16 @@ def test_the_closed_funnel_counts_steps_in_their_order_only():
     assert step(in_order) == [(5, True, True)]
     assert step(detours) == [(3, True, True)]
     assert step([PURCHASE]) == [(0, False, False)]
+
+
+def test_events_beside_the_funnel_are_kept_and_take_no_step_of_it():
+    beside = [name for name in EVENT_NAMES if name not in FUNNEL]
+    moments = [f"2024-01-01 10:{minute:02}:00" for minute in range(len(beside))]
+
+    made = run(transform, visit(*((moment, {"event": name}) for moment, name in zip(moments, beside, strict=True))))
+
+    assert {"Product List Viewed", "Product Clicked", "Promotion Viewed", "Coupon Applied"} < set(beside)
+    assert rows(made, "event_count", "funnel_step", *FLAGS) == [(len(beside), 0, False, False, False, False, False)]
 
 
 def test_a_session_ends_with_the_customer_last_known_and_its_first_order():
