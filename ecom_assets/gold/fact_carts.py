@@ -4,7 +4,7 @@ import narwhals as nw
 
 from ecom_assets.contract import Date, Table, Timestamp, column, contract, key, rule
 from ecom_assets.days import around
-from ecom_assets.expressions.dates import days_later
+from ecom_assets.expressions.dates import CLOCK_TOLERANCE, days_later
 from ecom_assets.table_asset import table_asset
 
 
@@ -13,8 +13,10 @@ class FactCarts(Table, primary_key=("cart_id", "created_on"), partition_column="
 
     A cart to which nothing is added for a whole business day counts as a new one when something is added again.
     A completed order that does not name its cart buys the one to which the visitor last added a product; an order that
-    was completed before buys nothing. Carts of robots do not count, nor do additions by events without a device. A day
-    is provisional until the two days after it are over: when clocks go forward, 24 hours reach past the next day.
+    was completed before buys nothing. An event without a device has the clock of the shop's server: it buys a cart that
+    a device's clock, up to 15 minutes ahead, has created after it. Carts of robots do not count, nor do additions by
+    events without a device. A day is provisional until the two days after it are over: when clocks go forward, 24 hours
+    reach past the next day.
     """
 
     cart_id: str = key("Number of the cart")
@@ -51,8 +53,9 @@ def is_addition() -> nw.Expr:
 def bought(events: nw.LazyFrame, purchases: nw.LazyFrame) -> nw.LazyFrame:
     """Returns the purchases, each with the cart that it names, or else the visitor's last cart.
 
-    `added_at` is the moment of the last addition to that cart; null if the purchase names its cart. An event that
-    completes an order without a number is a purchase of its own.
+    `added_at` is the moment of the last addition to that cart; null if the purchase names its cart. `known_at` is the
+    last moment, by the clock of a device, that may be before the purchase. An event that completes an order without a
+    number is a purchase of its own.
     """
     c = nw.col
     known = purchases.select("event_id", named="cart_id", is_known=nw.lit(True))
@@ -71,6 +74,9 @@ def bought(events: nw.LazyFrame, purchases: nw.LazyFrame) -> nw.LazyFrame:
         .select(
             cart_id=nw.coalesce(c("named"), c("last_added_to")),
             bought_at="occurred_at",
+            known_at=nw.when(c("anonymous_id").is_null())
+            .then(c("occurred_at").dt.offset_by(CLOCK_TOLERANCE))
+            .otherwise(c("occurred_at")),
             added_at=nw.when(c("named").is_null()).then(c("last_added_at")),
         )
     )
@@ -96,11 +102,12 @@ def transform(
     purchases = (
         bought(events, silver_purchases)
         .join(created, on="cart_id")
-        .filter(c("bought_at") >= c("created_at"), c("bought_at") < c("created_at").dt.offset_by("24h"))
+        .filter(c("known_at") >= c("created_at"), c("bought_at") < c("created_at").dt.offset_by("24h"))
         # An addition to an older cart with this number does not buy the new one, however far back we read.
         .filter(c("added_at").is_null() | (c("added_at") >= c("created_at")))
+        .with_columns(purchased_at=nw.max_horizontal("bought_at", "created_at"))
         .group_by("cart_id", "created_on")
-        .agg(c("bought_at").min().alias("purchased_at"))
+        .agg(c("purchased_at").min())
     )
     return (
         in_session.join(purchases, on=["cart_id", "created_on"], how="left")

@@ -109,6 +109,18 @@ def test_an_order_completed_before_buys_no_cart():
     assert rows(made, "cart_id", "is_purchased") == [("bought", True), ("left", False), ("named", False)]
 
 
+def test_a_purchase_by_the_servers_clock_buys_a_cart_of_a_clock_that_is_ahead():
+    def is_bought(at, **facts):
+        events = sample(Events, event(1, "2024-01-01 10:00"), event(2, at, "Order Completed", **facts))
+        made = run(transform, events, sample(Sessions, SESSION))
+        FactCarts.validate(collected(made))
+        return rows(made, "is_purchased")
+
+    assert is_bought("2024-01-01 09:45", anonymous_id=None) == [True]
+    assert is_bought("2024-01-01 09:44", anonymous_id=None) == [False]
+    assert is_bought("2024-01-01 09:59") == [False]
+
+
 def test_robots_have_no_cart_and_buy_none():
     events = sample(
         Events,
