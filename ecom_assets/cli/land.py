@@ -28,7 +28,8 @@ PRESET = click.option(
 def land(feed_map: Path, folder: Path) -> None:
     """Land the exports in FOLDER by the feed map MAP.
 
-    MAP is a TOML file, or the name of a map that ships with the platform, such as online_retail.
+    MAP is a TOML file, or the name of a map that ships with the platform, such as shopify, woocommerce or ga4:
+    docs/feed-maps.md lists them. The head of a map says what to export and how the files must be named.
     """
     from ecom_assets.landing.zone import Zone
     from ecom_assets.sources import feed_map as maps

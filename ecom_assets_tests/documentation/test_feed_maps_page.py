@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ecom_assets.cli.land import MAPS
 from ecom_assets.landing.zone import Zone
 from ecom_assets.settings import PROJECT
 from ecom_assets.sources.feed_map import land, load_map
@@ -38,3 +39,9 @@ def test_an_example_lands(tmp_path: Path, text: str) -> None:
 
 def test_every_example_is_toml() -> None:
     assert all(tomllib.loads(example) for example in EXAMPLES)
+
+
+def test_every_map_that_ships_is_listed() -> None:
+    listed = re.findall(r"\[(\w+)\]\(\.\./ecom_assets/sources/maps/(\w+)\.toml\)", PAGE)
+
+    assert sorted(listed) == sorted((path.stem, path.stem) for path in MAPS.glob("*.toml"))
