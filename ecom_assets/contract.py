@@ -119,6 +119,8 @@ class Column:
     """Whether a text from a feed may be written as in the address of a page: spring%20sale."""
     by_rule: tuple[str, ...] | None = None
     """The values that the shop's rules may give a text, where they may; empty for any."""
+    of_store: bool = False
+    """Whether it is a number of the store that the row from a feed names, if it names one."""
 
     @property
     def missing_reference(self) -> Reason:
@@ -168,6 +170,7 @@ def column(
     words_for_nothing: bool = False,
     url_encoded: bool = False,
     by_rule: Collection[str] | None = None,
+    of_store: bool = False,
     **checks: Any,
 ) -> Any:
     """Declares a column. `checks` are pandera's (`ge=`, `isin=`, …).
@@ -179,6 +182,7 @@ def column(
     With `words_for_nothing` (feeds) a text such as (none) or null counts as missing; in keys and references of a feed
     it always does. With `url_encoded` (feeds) a text with %20 and the like is decoded. `by_rule` has the values that
     the rules in feeds.toml may give the column, empty for any; a column of the feed gets one only if it has no value.
+    `of_store` (feeds) marks the numbers that each store issues itself: the store is put before them, as in fr:1001.
     """
     facts = {
         "references": references,
@@ -188,18 +192,28 @@ def column(
         "words_for_nothing": words_for_nothing,
         "url_encoded": url_encoded,
         "by_rule": None if by_rule is None else tuple(by_rule),
+        "of_store": of_store,
     }
     return pa.Field(description=description, metadata=facts, nullable=nullable, **checks)
 
 
-def key(description: str, *, references: str | None = None, on_same_day: bool = False, **checks: Any) -> Any:
-    """Declares a column of the primary key: never null."""
-    return column(description, references=references, on_same_day=on_same_day, **checks)
+def key(description: str, **facts: Any) -> Any:
+    """Declares a column of the primary key: never null. `facts` are those of `column`."""
+    return column(description, **facts)
 
 
 def money(description: str, **checks: Any) -> Any:
     """Declares an amount in shop currency, DECIMAL(18,4)."""
     return column(description, **checks)
+
+
+STORE = "store"
+"""The column of a feed that names the store to which the numbers in its columns `of_store` belong."""
+
+
+def store() -> Any:
+    """Declares the column `store` of a feed."""
+    return column("Store that issued the numbers, if there are several", nullable=True, words_for_nothing=True)
 
 
 EXTRA = "extra"
@@ -458,6 +472,8 @@ def _promised(model: type[Model], *single: str) -> dict[str, Any]:
         if not declared.description:
             raise TypeError(f"{facts['name']}.{name} has no description.")
         made = Column(name, kind, declared.nullable, declared.description, **(declared.metadata or {}))
+        if made.of_store and STORE not in schema.columns:
+            raise TypeError(f"{facts['name']}.{name} is of a store, which needs a column {STORE}.")
         if made.words_for_nothing and kind != "text":
             raise TypeError(f"{facts['name']}.{name} is not text, and cannot have words for nothing.")
         if issubclass(model, Feed) and kind == "text" and (name in primary_key or made.references):

@@ -38,6 +38,9 @@ UNKNOWN_CATEGORY = "unknown"
 NO_PRODUCT = "(none)"
 """In place of a stock code, what has no product. No product has this code, since feeds take it as missing."""
 
+UNKNOWN_STORE = "unknown"
+"""The store of orders and refunds that name none."""
+
 
 NEVER_SOLD = ["void", "test"]
 """Cancellation reasons of orders that never were a sale."""

@@ -1,6 +1,6 @@
 """Events: what visitors do in the shop, in Segment's e-commerce vocabulary."""
 
-from ecom_assets.contract import Decimal, Feed, Timestamp, column, key, money
+from ecom_assets.contract import Decimal, Feed, Timestamp, column, key, money, store
 
 EVENT_NAMES = [
     "Page Viewed",
@@ -38,14 +38,14 @@ EVENT_NAMES = [
 class Events(Feed, primary_key="event_id", event_column="occurred_at"):
     """One row per event of a visitor."""
 
-    event_id: str = key("Number of the event")
+    event_id: str = key("Number of the event", of_store=True)
     occurred_at: Timestamp = column("When it happened")
     event: str = column("Name of the event", isin=EVENT_NAMES)
     anonymous_id: str = column("The visitor's device; null if unknown", nullable=True, words_for_nothing=True)
     customer_id: str = column("Customer, once known", nullable=True, words_for_nothing=True)
     product_id: str = column("Product that it is about", nullable=True, words_for_nothing=True)
-    order_id: str = column("Order that it completes", nullable=True, words_for_nothing=True)
-    cart_id: str = column("Cart that it changes", nullable=True, words_for_nothing=True)
+    order_id: str = column("Order that it completes", of_store=True, nullable=True, words_for_nothing=True)
+    cart_id: str = column("Cart that it changes", of_store=True, nullable=True, words_for_nothing=True)
     quantity: int = column("Units", nullable=True, ge=0)
     value: Decimal = money("Price of a unit, or total of the order", nullable=True, ge=0)
     list_id: str = column(
@@ -66,3 +66,4 @@ class Events(Feed, primary_key="event_id", event_column="occurred_at"):
         words_for_nothing=True,
         by_rule=(),
     )
+    store: str = store()

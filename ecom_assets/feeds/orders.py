@@ -1,6 +1,6 @@
 """Orders: a row when an order is placed and each time it changes."""
 
-from ecom_assets.contract import Decimal, Feed, Timestamp, column, key, money
+from ecom_assets.contract import Decimal, Feed, Timestamp, column, key, money, store
 
 STATUSES = ["placed", "paid", "shipped", "delivered", "cancelled"]
 CANCEL_REASONS = ["customer", "inventory", "fraud", "payment", "void", "test"]
@@ -15,7 +15,7 @@ class Orders(
 ):
     """One row per order and state of it."""
 
-    order_id: str = key("Order number issued by the shop")
+    order_id: str = key("Order number issued by the shop", of_store=True)
     customer_id: str = column("Customer who placed it; null for guests", references="silver.customers", nullable=True)
     ordered_at: Timestamp = column("When it was placed")
     updated_at: Timestamp = column("When it last changed")
@@ -37,3 +37,4 @@ class Orders(
     shipping: Decimal = money("Shipping fee", ge=0)
     tax: Decimal = money("Tax", ge=0)
     total: Decimal = money("Amount that the customer has to pay", nullable=True)
+    store: str = store()

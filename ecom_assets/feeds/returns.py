@@ -1,6 +1,6 @@
 """Returns: what was refunded, for goods taken back, of orders cancelled after they were paid, or without goods."""
 
-from ecom_assets.contract import Decimal, Feed, Timestamp, column, key, money
+from ecom_assets.contract import Decimal, Feed, Timestamp, column, key, money, store
 
 
 class Returns(
@@ -8,8 +8,8 @@ class Returns(
 ):
     """One row per line that was refunded and state of it."""
 
-    return_id: str = key("Number of the refunded line")
-    order_id: str = column("Original order, if known", references="silver.orders", nullable=True)
+    return_id: str = key("Number of the refunded line", of_store=True)
+    order_id: str = column("Original order, if known", of_store=True, references="silver.orders", nullable=True)
     line_number: int = column("Line of that order", nullable=True, ge=1)
     product_id: str = column(
         "Product refunded; null if none, as for shipping or goodwill", references="silver.products", nullable=True
@@ -29,3 +29,4 @@ class Returns(
     shipping: Decimal = money("Refunded shipping", ge=0)
     tax: Decimal = money("Refunded tax", ge=0)
     reason: str = column("Reason of the refund", nullable=True)
+    store: str = store()

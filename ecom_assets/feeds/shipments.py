@@ -1,6 +1,6 @@
 """Shipments: a row when an order is handed to the warehouse, and at each later milestone of its parcel."""
 
-from ecom_assets.contract import Date, Decimal, Feed, Timestamp, column, key, money
+from ecom_assets.contract import Date, Decimal, Feed, Timestamp, column, key, money, store
 
 SHIPMENT_STATUSES = ["open", "shipped", "delivered", "cancelled"]
 
@@ -14,8 +14,8 @@ class Shipments(
 ):
     """One row per shipment and state of it."""
 
-    shipment_id: str = key("Shipment number issued by the warehouse")
-    order_id: str = column("Order that it carries", references="silver.orders")
+    shipment_id: str = key("Shipment number issued by the warehouse", of_store=True)
+    order_id: str = column("Order that it carries", of_store=True, references="silver.orders")
     ordered_at: Timestamp = column("When the order was placed")
     updated_at: Timestamp = column("When the row last changed")
     status: str = column("Status", isin=SHIPMENT_STATUSES)
@@ -26,3 +26,4 @@ class Shipments(
     shipped_at: Timestamp = column("When it left the warehouse", nullable=True)
     delivered_at: Timestamp = column("When it was delivered to the customer", nullable=True)
     cost: Decimal = money("Fee of the carrier", ge=0)
+    store: str = store()

@@ -21,6 +21,7 @@ class FactReturns(Table, primary_key="return_id", partition_column="returned_on"
     product_id: str = column("Product refunded; null if none, as for shipping or goodwill", nullable=True)
     product_key: str = column("Version of the product at that moment, if any", nullable=True)
     is_gift_card: bool = column("Whether it is a gift card when it was refunded, whose refund is no return of a sale")
+    store: str = column("Store of the original sale, if there are several", nullable=True)
     channel: str = column("Sales channel of the original sale")
     country: str = column("Country of the return", nullable=True)
     reason: str = column("Reason of the refund", nullable=True)

@@ -28,7 +28,7 @@ class FactSales(Table, primary_key=("order_id", "line_number"), partition_column
     shipping and the tax of an order are on its first line that is not a gift card, if there is one.
     """
 
-    order_id: str = key("Order number issued by the shop")
+    order_id: str = key("Order number issued by the shop; after its store and a colon, if a store is given")
     line_number: int = key("Line number within the order", ge=1)
     ordered_on: Date = column("Business day on which the order was placed")
     ordered_at: Timestamp = column("When the order was placed")
@@ -37,6 +37,7 @@ class FactSales(Table, primary_key=("order_id", "line_number"), partition_column
     product_id: str = column("Product sold; null for a line outside the catalogue", nullable=True)
     product_key: str = column("Version of the product when the line was ordered, if any", nullable=True)
     description: str = column("Product description on the line, if any", nullable=True)
+    store: str = column("Store in which it was sold, if there are several", nullable=True)
     channel: str = column("Sales channel: web, app, marketplace, …")
     country: str = column("Destination country", nullable=True)
     region: str = column("Destination region, state or province", nullable=True)
@@ -132,6 +133,7 @@ def transform(
         "order_id",
         "ordered_at",
         "customer_id",
+        "store",
         "channel",
         "country",
         "region",

@@ -107,6 +107,7 @@ def transform(
     kpi_daily_sales: nw.LazyFrame,
     kpi_daily_product_sales: nw.LazyFrame,
     kpi_daily_category_sales: nw.LazyFrame,
+    kpi_daily_store_sales: nw.LazyFrame,
     kpi_daily_customers: nw.LazyFrame,
     kpi_daily_payments: nw.LazyFrame,
     days: nw.LazyFrame,
@@ -143,6 +144,7 @@ def transform(
         "kpi.daily_sales": (kpi_daily_sales, [*SALES, *CHARGES, GIFT_CARDS]),
         "kpi.daily_product_sales": (kpi_daily_product_sales, SALES),
         "kpi.daily_category_sales": (kpi_daily_category_sales, SALES),
+        "kpi.daily_store_sales": (kpi_daily_store_sales, [*SALES, *CHARGES, GIFT_CARDS]),
         "kpi.daily_customers": (of_buyers, [REVENUE]),
         "kpi.daily_payments": (paid, [CAPTURED]),
     }

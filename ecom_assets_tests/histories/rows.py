@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, get_args
 
 from ecom_assets import catalog
+from ecom_assets.contract import STORE
 
 START = dt.date(2024, 2, 27)
 """Two days on a month ends, three days after that a week."""
@@ -356,8 +357,10 @@ def _when(row: Any, minutes: int = 0) -> str:
 def _record(row: Row) -> dict[str, str]:
     """A row as it is sent. One that retracts its key says so, "deleted" with all columns or "gone" with few."""
     record, feed = row.record(), catalog.tables()[f"bronze.{row.feed}"].feed_contract
+    if row.fault == "store" and STORE in feed.columns:
+        record[STORE] = "fr "
     if row.fault == "gone":
-        needed = (*feed.primary_key, feed.version_column)
+        needed = (*feed.primary_key, feed.version_column, STORE)
         record = {name: value for name, value in record.items() if name in needed}
     if row.fault == "deleted" and isinstance(row, Item):
         return {**record, "quantity": "0"}

@@ -31,7 +31,7 @@ from ecom_assets_tests.histories.steps import Again, Feed, History, Land, Reopen
 _days = st.sampled_from([-1, *range(DAYS), *range(DAYS)])
 _few = st.integers(1, 2)
 _versions = st.integers(0, 3)
-_faults = st.sampled_from(["", "", "", "", "", "", "rule", "moment", *RETRACTIONS])
+_faults = st.sampled_from(["", "", "", "", "", "", "rule", "moment", "store", "store", *RETRACTIONS])
 _perhaps_repaired: st.SearchStrategy[tuple[Step, ...]] = st.sampled_from([(), (Repair(),)])
 _maybe_few = st.sampled_from([None, 1, 2])
 _kinds = st.sampled_from(["", "", "Gift card"])
@@ -163,6 +163,8 @@ def _purchases(draw: st.DrawFn, feeds: frozenset[str]) -> tuple[Step, ...]:
         *draw(st.sampled_from([[], [Return(order, on, version, order, product, customer)]])),
         *draw(st.sampled_from([[], [Review(order, on, product, customer, order)]])),
     ]
+    if draw(st.sampled_from([False, False, True])):
+        rows = [dataclasses.replace(row, fault="store") for row in rows]
     late = draw(st.dictionaries(st.sampled_from(sorted(feeds)), st.sampled_from([0, 1, 2]), max_size=2))
     file = draw(_files)
     by_feed: dict[str, list[Row]] = {}
@@ -220,7 +222,7 @@ GOALS = [
     "kpi.daily_inventory kpi.daily_stock_reconciliation gold.fact_purchase_receipts",
     "features.category_affinity features.customer_features",
     "kpi.daily_refund_rates kpi.product_abc kpi.daily_repeat_rates kpi.monthly_repeat_rates",
-    "kpi.monthly_insights gold.dim_payment_method",
+    "kpi.monthly_insights gold.dim_payment_method kpi.daily_store_sales",
     "kpi.attribution gold.dim_channel",
     "kpi.unmatched_campaigns",
     "kpi.daily_acquisition kpi.daily_reconciliation kpi.settled_reconciliation",

@@ -14,6 +14,7 @@ from ecom_assets.kpi.daily_payments import DailyPayments
 from ecom_assets.kpi.daily_product_sales import DailyProductSales
 from ecom_assets.kpi.daily_reconciliation import DailyReconciliation, transform
 from ecom_assets.kpi.daily_sales import DailySales
+from ecom_assets.kpi.daily_store_sales import DailyStoreSales
 from ecom_assets.silver.order_items import OrderItems
 from ecom_assets.silver.orders import Orders
 from ecom_assets.silver.payments import Payments
@@ -63,6 +64,7 @@ SAME = {
     "kpi_daily_sales": (DailySales, [{**SUMS, **CHARGES}]),
     "kpi_daily_product_sales": (DailyProductSales, [SUMS]),
     "kpi_daily_category_sales": (DailyCategorySales, [SUMS]),
+    "kpi_daily_store_sales": (DailyStoreSales, [{**SUMS, **CHARGES}]),
     "kpi_daily_customers": (DailyCustomers, [{"new_sales": "5", "returning_sales": "4", "guest_sales": "6"}]),
     "kpi_daily_payments": (DailyPayments, [{"captured_amount": "15"}]),
 }
@@ -134,6 +136,7 @@ def test_gift_cards_are_held_against_silver_apart():
         "gold_fact_payments": (FactPayments, [{"received": "50", "is_gift_card": True}]),
         "gold_agg_daily_sales": (AggDailySales, [sums]),
         "kpi_daily_sales": (DailySales, [sums]),
+        "kpi_daily_store_sales": (DailyStoreSales, [sums]),
     }
 
     made = reconciled(**frames)

@@ -5,14 +5,15 @@ import pytest
 from ecom_assets import catalog
 from ecom_assets.contract import Layer
 
+SALES = {"daily_sales", "daily_product_sales", "daily_category_sales", "daily_store_sales"}
 WHERE = {
-    "gross_sales": {"daily_sales", "daily_product_sales", "daily_category_sales"},
-    "discounts": {"daily_sales", "daily_product_sales", "daily_category_sales"},
-    "returns": {"daily_sales", "daily_product_sales", "daily_category_sales"},
-    "net_sales": {"daily_sales", "daily_product_sales", "daily_category_sales", "daily_margin", "monthly_cohorts"},
+    "gross_sales": SALES,
+    "discounts": SALES,
+    "returns": SALES,
+    "net_sales": {*SALES, "daily_margin", "monthly_cohorts"},
     "asp": {"daily_sales", "daily_product_sales", "daily_category_sales"},
-    "total_sales": {"daily_sales"},
-    "aov": {"daily_sales"},
+    "total_sales": {"daily_sales", "daily_store_sales"},
+    "aov": {"daily_sales", "daily_store_sales"},
     "units_per_order": {"daily_sales"},
     "cancel_rate": {"daily_sales"},
     "refund_rate_value": {"daily_refund_rates"},
@@ -51,6 +52,7 @@ WHERE = {
         "daily_sales",
         "daily_product_sales",
         "daily_category_sales",
+        "daily_store_sales",
         "daily_customers",
         "daily_refund_rates",
         "daily_marketing",

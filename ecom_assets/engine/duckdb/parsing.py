@@ -3,10 +3,11 @@
 import datetime as dt
 import string
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import narwhals as nw
 
-from ecom_assets.contract import AMOUNT_DIGITS, EXTRA, WORDS_FOR_NOTHING, Column, FeedContract, Kind, Promise
+from ecom_assets.contract import AMOUNT_DIGITS, EXTRA, STORE, WORDS_FOR_NOTHING, Column, FeedContract, Kind, Promise
 from ecom_assets.days import Window
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine.duckdb.hashing import key_hash_of
@@ -181,10 +182,9 @@ def complaints_of(texts: Iterable[str], column: Column, promised: Promise, feed_
     if column.kind == "text":
         spellings += [(text, text.strip().lower()) for text in asked]
     name, sent = quoted(column.name), ", ".join(f"({literal(text)}, {literal(as_read)})" for text, as_read in spellings)
+    typed = _typed(replace(column, of_store=False), feed_zone)
     with connect() as con:
-        rows = con.sql(
-            f'select "as sent", {_typed(column, feed_zone)} as {name} from (values {sent}) t ("as sent", {name})'
-        )
+        rows = con.sql(f'select "as sent", {typed} as {name} from (values {sent}) t ("as sent", {name})')
         read = nw.from_native(rows.pl())
     rules = {}
     if unread := _KIND_WORDS.get(column.kind):
@@ -199,7 +199,13 @@ def complaints_of(texts: Iterable[str], column: Column, promised: Promise, feed_
 
 
 def text_of(column: Column) -> str:
-    """SQL: what a column says, as text, without white space around it; null where it says nothing."""
+    """SQL: what a column says, as text, without white space around it; null where it says nothing.
+
+    A store's number has the store before it, if the row names one.
+    """
+    if column.of_store:
+        store = text_of(Column(STORE, "text", True, "", words_for_nothing=True))
+        return f"(coalesce({store} || ':', '') || {text_of(replace(column, of_store=False))})"
     text = stripped(_decoded(quoted(column.name)) if column.url_encoded else quoted(column.name))
     if not column.words_for_nothing:
         return f"nullif({text}, '')"

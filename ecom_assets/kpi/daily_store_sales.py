@@ -1,0 +1,75 @@
+"""Sales by day and store."""
+
+import narwhals as nw
+
+from ecom_assets.contract import Date, Decimal, column, contract, key, money
+from ecom_assets.expressions import measures
+from ecom_assets.expressions.amounts_of_days import refunded_lines, sold_and_refunded, sold_lines
+from ecom_assets.expressions.money import ratio, total, total_count
+from ecom_assets.table_asset import table_asset
+
+
+class DailyStoreSales(measures.SalesTable, primary_key=("day", "store"), partition_column="day", amount="net_sales"):
+    """One row per day and store with a valid order, a gift card sold or a refund."""
+
+    day: Date = key("Business day")
+    store: str = key("Store; unknown if not given")
+    orders: int = column(measures.VALID_ORDERS, ge=0)
+    units: int = column(measures.UNITS, ge=0)
+    gross_sales: Decimal = money(measures.GROSS_SALES, ge=0)
+    discounts: Decimal = money(measures.DISCOUNTS, ge=0)
+    returns: Decimal = money(measures.RETURNS, ge=0)
+    net_sales: Decimal = money(measures.NET_SALES)
+    shipping: Decimal = money(measures.SHIPPING, ge=0)
+    tax: Decimal = money(measures.TAX, ge=0)
+    refunded_shipping: Decimal = money(measures.REFUNDED_SHIPPING, ge=0)
+    refunded_tax: Decimal = money(measures.REFUNDED_TAX, ge=0)
+    total_sales: Decimal = money(measures.TOTAL_SALES)
+    gift_cards_sold: Decimal = money(measures.GIFT_CARDS_SOLD)
+    aov: float = column(
+        "Average order value: gross sales less discounts, per order; null without orders", nullable=True
+    )
+
+
+COUNTS = ["orders", "units"]
+AMOUNTS = [
+    "gross_sales",
+    "discounts",
+    "shipping",
+    "tax",
+    "returns",
+    "refunded_shipping",
+    "refunded_tax",
+    "gift_cards_sold",
+]
+
+
+def transform(gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame) -> nw.LazyFrame:
+    c = nw.col
+    sold = sold_lines(gold_fact_sales).select(
+        "store",
+        "gross_sales",
+        "discounts",
+        "shipping",
+        "tax",
+        "gift_cards_sold",
+        day="ordered_on",
+        orders=(c("is_valid") & c("is_first_line")).cast(nw.Int64),
+        units=nw.when(c("is_valid")).then(c("quantity")).otherwise(0),
+    )
+    return (
+        nw.concat([sold, refunded_lines(gold_fact_returns, "store")], how="diagonal")
+        .with_columns(c("store").fill_null(measures.UNKNOWN_STORE))
+        .group_by("day", "store")
+        .agg(*map(total_count, COUNTS), *map(total, AMOUNTS))
+        .with_columns(net_sales=measures.net_sales(), total_sales=measures.total_sales())
+        .with_columns(aov=ratio(measures.revenue(), "orders"))
+        .select(*contract(DailyStoreSales).columns)
+    )
+
+
+def conserved(gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame) -> nw.LazyFrame:
+    return sold_and_refunded(gold_fact_sales, gold_fact_returns)
+
+
+asset = table_asset(DailyStoreSales, transform, conserved=conserved)
