@@ -33,12 +33,17 @@ def land(feed_map: Path, folder: Path) -> None:
     """
     from ecom_assets.landing.zone import Zone
     from ecom_assets.sources import feed_map as maps
+    from ecom_assets.sources.feed_map.first_event import first_event
 
     known = settings.load()
     declared = maps.load_map(_map_file(feed_map))
 
-    def keep_calendar(days: Window) -> None:
+    is_new = not settings.is_saved(known.data)
+
+    def keep_calendar(days: Window, staged: Zone) -> None:
         start, end = declared.start or days.first, declared.end
+        if is_new and declared.start is None:
+            start = min(start, first_event(staged, declared.time_zone) or start)
         _keep_calendar(dataclasses.replace(known, start=start, end=end, time_zone=declared.time_zone), days)
 
     report = maps.land(declared, folder, Zone(known.landing), check=keep_calendar)
@@ -52,7 +57,10 @@ def land(feed_map: Path, folder: Path) -> None:
         raise click.ClickException("No row has landed: no line can be read, or the map takes none of them.")
     if report.days is None:
         return
-    first, over = max(declared.start or report.days.first, known.start), settings.yesterday(known.time_zone)
+    over, first = settings.yesterday(known.time_zone), max(declared.start or report.days.first, known.start)
+    if is_new and known.start < first:
+        first = known.start
+        click.echo(f"The calendar starts on {known.start}, the first day of an event in these files.")
     if first <= over:
         click.echo(f"Next: ecom run {Window(first, min(report.days.last, over))}")
     if report.days.last > over:

@@ -39,6 +39,13 @@ arrival_day = { file_name = "{day}.csv" }
 customer_id = "number"
 changed_at = "at"
 """
+EVENTS_MAP = f"""{MAP}
+[feed.events]
+[feed.events.columns]
+event_id = "number"
+occurred_at = "at"
+event = {{ constant = "Page Viewed" }}
+"""
 MAX_SECONDS = 600
 
 Ecom = Callable[..., Result]
@@ -257,6 +264,24 @@ def test_a_map_lands_an_export_and_says_what_to_run(ecom: Ecom, data: Path) -> N
 
     assert landed.stdout.endswith("Next: ecom run 2024-03-05\n")
     assert settings.load().start == Window.parse("2024-03-05").first
+
+
+def test_a_new_calendar_starts_with_the_first_event_of_an_export_and_no_version_or_stray_row(
+    ecom: Ecom, data: Path
+) -> None:
+    (data / "mine.toml").write_text(EVENTS_MAP)
+    (data / "2024-03-05.csv").write_text("number,at\n" + "".join(f"{n},2024-03-02 10:00\n" for n in range(2000)))
+    with (data / "2024-03-05.csv").open("a") as file:
+        file.write("x,1970-01-01 10:00\ny,some day\nz,2024-03-05 10:00\n")
+
+    landed = ecom("land", str(data / "mine.toml"), str(data))
+
+    assert landed.exit_code == 0, landed.output
+    assert landed.stdout.endswith(
+        "The calendar starts on 2024-03-02, the first day of an event in these files.\n"
+        "Next: ecom run 2024-03-02..2024-03-05\n"
+    )
+    assert settings.load().start == Window.parse("2024-03-02").first
 
 
 def test_a_map_whose_calendar_does_not_hold_its_files_may_be_corrected(ecom: Ecom, data: Path) -> None:

@@ -355,7 +355,7 @@ def test_a_corrected_file_replaces_its_rows_on_days_that_it_no_longer_has(tmp_pa
 
 
 def test_nothing_lands_where_a_file_or_its_day_is_refused(tmp_path: Path, zone: Zone) -> None:
-    def refuse(days: Window) -> None:
+    def refuse(days: Window, staged: Zone) -> None:
         raise FeedMapError(str(days))
 
     for day in ("2024-01-03", "2024-01-05"):

@@ -68,14 +68,14 @@ from ecom_assets.sql import connect, identifier
 
 
 def land(
-    feed_map: FeedMap, folder: Path, zone: Zone, check: Callable[[Window], object] = lambda days: None
+    feed_map: FeedMap, folder: Path, zone: Zone, check: Callable[[Window, Zone], object] = lambda days, staged: None
 ) -> LandReport:
     """Turns the export in `folder` into files of the landing zone, one Parquet file per feed, source file and day.
 
     Landing the same files again changes nothing. A line that cannot be read goes, with its reason, to the feed
     named by `unreadable`. Nothing is written before all files are read and `check`, which gets the first and last
-    arrival day, has passed. Raises FeedMapError with all mistakes in columns and SQL, NothingToLand if the folder has
-    no file that lands.
+    arrival day and the files in a zone of their own, has passed. Raises FeedMapError with all mistakes in columns and
+    SQL, NothingToLand if the folder has no file that lands.
     """
     folder = Path(folder)
     reports: list[FileReport] = []
@@ -114,7 +114,7 @@ def land(
         arrived_on = sorted(day for feed in staged.feeds() for day in staged.days(feed))
         days = Window(arrived_on[0], arrived_on[-1]) if arrived_on else None
         if days:
-            check(days)
+            check(days, staged)
         due_otherwise = tuple(_due_otherwise(feed_map, zone))
         emptied = sum(_stage_emptied(feed, reports, staged, zone) for feed in feed_map.names)
         _publish(staged, zone)
