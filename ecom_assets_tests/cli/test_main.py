@@ -397,7 +397,7 @@ def test_a_standing_calendar_is_not_replaced(ecom: Ecom, data: Path) -> None:
         (["quarantine", "--rows", "3"], "Give the table whose rows to show"),
         (
             ["land", "no_such_map", "."],
-            "There is no feed map no_such_map. These ship with the platform: cdnow, marketplace,",
+            "There is no feed map no_such_map. These ship with the platform: amazon_settlement, cdnow,",
         ),
         (["land", "online_retail", "no_such_folder"], "'no_such_folder' does not exist."),
         (["demo", "--days", "1"], "1 is not in the range 2<=x<=3650."),
