@@ -352,6 +352,22 @@ def test_events(name: str, unused: int, visitor: str, zone: Zone) -> None:
     assert max(Counter(rows(zone, "events", "event_id")).values()) == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "event", "campaign_id"),
+    [
+        ("ga4", "Promotion Clicked", "c9"),
+        ("segment", "Promotion Viewed", "c9"),
+        ("snowplow", "Promotion Clicked", None),
+    ],
+)
+def test_promotions_are_events(name: str, event: str, campaign_id: str | None, zone: Zone) -> None:
+    land_excerpt(name, zone)
+
+    assert (event, "p1", None, campaign_id) in rows(
+        zone, "events", "event", "promotion_id", "product_id", "campaign_id"
+    )
+
+
 def test_a_click_on_an_ad_is_paid_search(zone: Zone) -> None:
     land_excerpt("ga4", zone)
 
