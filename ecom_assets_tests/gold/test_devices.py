@@ -138,16 +138,17 @@ def test_a_guest_is_known_by_the_device_that_completes_the_order():
 
 _moments = st.builds(
     lambda day, minutes: FIRST + dt.timedelta(days=day) + minutes * MINUTE,
-    st.sampled_from([0, 1, 28, 29, 30, 31]),
+    st.sampled_from([0, 1, 2, 30, 31]),
     st.sampled_from([0, 5, 600, 610, 620, 1430, 1435]),
 )
-_customers = st.sampled_from([None, None, "C", "D"])
-_visits = st.lists(st.tuples(_moments, st.sampled_from(["phone", "desk"]), _customers, st.booleans()), max_size=7)
+_customers = st.sampled_from([None, "C", "D"])
+_devices, _buys = st.sampled_from(["phone", "phone", "desk"]), st.sampled_from([False, False, False, True])
+_visits = st.lists(st.tuples(_moments, _devices, _customers, _buys), min_size=3, max_size=6)
 
 
 @pytest.mark.slow
-@settings(max_examples=40)
-@given(_visits, st.lists(st.tuples(_moments, _customers), min_size=1, max_size=3))
+@settings(max_examples=60)
+@given(_visits, st.lists(st.tuples(_moments, _customers), min_size=2, max_size=3))
 def test_touchpoints_are_those_of_the_rule_in_any_window(drawn, ordered):
     orders = [Order(f"O{n}", moment, customer) for n, (moment, customer) in enumerate(ordered)]
     open_orders = [order.number for order in orders]
