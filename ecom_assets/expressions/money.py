@@ -56,8 +56,24 @@ def _amount(units: nw.Expr) -> nw.Expr:
     return (units.cast(nw.Decimal(18, 0)) * nw.lit(decimal.Decimal("0.0001"))).cast(MONEY)
 
 
+def in_proportion(amount: str, part: str, whole: str) -> nw.Expr:
+    """Returns the amount times part per whole, three columns of money, rounded down to the last decimal.
+
+    Exact, for amounts of at least zero; null if the whole is zero.
+    """
+    of_whole = nw.when(nw.col(whole) > 0).then(_units(whole))
+    return _amount(_units(amount) * _units(part) // of_whole)
+
+
 def share_by_largest_remainder(
-    lines: nw.LazyFrame, amount: str, *, by: str, within: str | Sequence[str], order_by: str, name: str
+    lines: nw.LazyFrame,
+    amount: str,
+    *,
+    by: str,
+    within: str | Sequence[str],
+    order_by: str,
+    name: str,
+    step: int = _UNITS_PER_CENT,
 ) -> nw.LazyFrame:
     """Returns the lines with the column `name`: the line's share of its group's `amount`, in proportion to `by`.
 
@@ -74,9 +90,10 @@ def share_by_largest_remainder(
         within: The column or columns of the group.
         order_by: Decides ties; unique in its group.
         name: The new column, money.
+        step: What is shared in whole pieces, in ten-thousandths: a cent by default.
     """
     c = nw.col
-    weighed = lines.with_columns(_cents=_units(amount) // _UNITS_PER_CENT, _weight=_units(by)).with_columns(
+    weighed = lines.with_columns(_cents=_units(amount) // step, _weight=_units(by)).with_columns(
         _all=c("_weight").sum().over(within), _lines=nw.len().over(within)
     )
     weightless = c("_all") == 0
@@ -94,8 +111,8 @@ def share_by_largest_remainder(
         _heaviest=c(order_by).cum_count().over(within, order_by=["_lightness", order_by]) == 1,
     )
     cent = nw.when(c("_turn").cast(nw.Int128) <= c("_left")).then(1).otherwise(0)
-    below_the_cent = nw.when(c("_heaviest")).then(_units(amount) % _UNITS_PER_CENT).otherwise(0)
-    shared = ranked.with_columns(_amount((c("_share") + cent) * _UNITS_PER_CENT + below_the_cent).alias(name))
+    below_the_cent = nw.when(c("_heaviest")).then(_units(amount) % step).otherwise(0)
+    shared = ranked.with_columns(_amount((c("_share") + cent) * step + below_the_cent).alias(name))
     return shared.drop(
         "_cents", "_weight", "_all", "_lines", "_share", "_to_next_cent", "_lightness", "_left", "_turn", "_heaviest"
     )

@@ -37,4 +37,9 @@ class Orders(
     shipping: Decimal = money("Shipping fee", ge=0)
     tax: Decimal = money("Tax", ge=0)
     total: Decimal = money("Amount that the customer has to pay", nullable=True)
+    tax_included: bool = column(
+        "Whether prices, discounts and shipping include the tax; if not given, they do if the total is subtotal less "
+        "discount plus shipping and the tax above zero",
+        nullable=True,
+    )
     store: str = store()

@@ -28,5 +28,8 @@ class Returns(
     )
     shipping: Decimal = money("Refunded shipping", ge=0)
     tax: Decimal = money("Refunded tax", ge=0)
+    tax_included: bool = column(
+        "Whether amount and shipping include the tax; if not given, they do if those of the order do", nullable=True
+    )
     reason: str = column("Reason of the refund", nullable=True)
     store: str = store()

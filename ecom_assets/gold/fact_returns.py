@@ -2,8 +2,9 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money, own_columns
-from ecom_assets.days import history
+from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money, own_columns, rule
+from ecom_assets.days import history, revised
+from ecom_assets.expressions.included_tax import refunded_without_tax
 from ecom_assets.expressions.versions import with_version
 from ecom_assets.table_asset import table_asset
 
@@ -26,21 +27,36 @@ class FactReturns(Table, primary_key="return_id", partition_column="returned_on"
     country: str = column("Country of the return", nullable=True)
     reason: str = column("Reason of the refund", nullable=True)
     quantity: int = column("Units refunded; zero without goods", ge=0)
-    amount: Decimal = money("Refunded merchandise value", ge=0)
-    shipping: Decimal = money("Refunded shipping", ge=0)
+    amount: Decimal = money("Refunded merchandise value, without included tax", ge=0)
+    shipping: Decimal = money("Refunded shipping, without included tax", ge=0)
     tax: Decimal = money("Refunded tax", ge=0)
+    amount_sent: Decimal = money("Refunded merchandise value as sent, with included tax", ge=0)
+    shipping_sent: Decimal = money("Refunded shipping as sent, with included tax", ge=0)
     extra: str = own_columns()
+
+    @rule
+    def all_tax_or_none_is_included(cls) -> nw.Expr:
+        """What is sent includes all of the tax, or nothing of it."""
+        included = nw.col("amount_sent") + nw.col("shipping_sent") - nw.col("amount") - nw.col("shipping")
+        return (included == 0) | (included == nw.col("tax"))
 
 
 def transform(
     silver_returns: nw.LazyFrame,
+    gold_fact_included_taxes: nw.LazyFrame,
     gold_dim_customer_versions: nw.LazyFrame,
     gold_dim_product_versions: nw.LazyFrame,
 ) -> nw.LazyFrame:
     customers = gold_dim_customer_versions.join(silver_returns, on="customer_id", how="semi")
     products = gold_dim_product_versions.join(silver_returns, on="product_id", how="semi")
+    c = nw.col
+    taxed = gold_fact_included_taxes.filter(c("line_number") == 0).join(silver_returns, on="order_id", how="semi")
+    of_orders = silver_returns.join(taxed.select("order_id", is_of_taxed=nw.lit(True)), on="order_id", how="left")
+    without_tax = refunded_without_tax(
+        of_orders.with_columns(is_taxed=nw.coalesce(c("tax_included"), c("is_of_taxed")).fill_null(value=False))
+    )
     of_products = with_version(
-        silver_returns, products, identity="product_id", moment="returned_at", columns=["product_key", "is_gift_card"]
+        without_tax, products, identity="product_id", moment="returned_at", columns=["product_key", "is_gift_card"]
     ).with_columns(nw.col("is_gift_card").fill_null(value=False), nw.col("quantity").fill_null(0))
     of_customers = with_version(
         of_products, customers, identity="customer_id", moment="returned_at", columns=["customer_key"]
@@ -49,12 +65,16 @@ def transform(
 
 
 def conserved(silver_returns: nw.LazyFrame) -> nw.LazyFrame:
-    return silver_returns.select("returned_on", "quantity", "amount", "shipping", "tax")
+    return silver_returns.select("returned_on", "quantity", "tax", amount_sent="amount", shipping_sent="shipping")
 
 
 asset = table_asset(
     FactReturns,
     transform,
-    reads={"gold_dim_customer_versions": history, "gold_dim_product_versions": history},
+    reads={
+        "gold_fact_included_taxes": revised(None, 0),
+        "gold_dim_customer_versions": history,
+        "gold_dim_product_versions": history,
+    },
     conserved=conserved,
 )

@@ -6,7 +6,8 @@ from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contra
 from ecom_assets.days import history
 from ecom_assets.expressions import measures
 from ecom_assets.expressions.gift_cards import is_called_gift_card
-from ecom_assets.expressions.money import MONEY, extended, no_amount, share_by_largest_remainder
+from ecom_assets.expressions.money import MONEY, extended, no_amount
+from ecom_assets.expressions.order_discounts import LINE, order_discounts
 from ecom_assets.expressions.versions import with_version
 from ecom_assets.table_asset import table_asset
 
@@ -25,7 +26,8 @@ class FactSales(Table, primary_key=("order_id", "line_number"), partition_column
     """One row per order line.
 
     A gift card is a liability until it is redeemed, and its line is no sale: its amount counts as gift cards sold. The
-    shipping and the tax of an order are on its first line that is not a gift card, if there is one.
+    shipping and the tax of an order are on its first line that is not a gift card, if there is one. If its prices
+    include the tax, all other amounts are without it, but for the unit price.
     """
 
     order_id: str = key("Order number issued by the shop; after its store and a colon, if a store is given")
@@ -61,7 +63,8 @@ class FactSales(Table, primary_key=("order_id", "line_number"), partition_column
     )
     quantity: int = column("Units sold; zero for a discount written as a line", ge=0)
     unit_price: Decimal = money("Price of one unit before discount; zero for a discount written as a line", ge=0)
-    gross_sales: Decimal = money("Quantity times unit price", ge=0)
+    included_tax: Decimal = money("Tax that the quantity times unit price includes, if any", ge=0)
+    gross_sales: Decimal = money("Quantity times unit price, without included tax", ge=0)
     line_discount: Decimal = money("Discount on the line, or written as the line", ge=0)
     order_discount: Decimal = money(
         "Share of the order's discount, in proportion to the lines' amounts after line discounts, if above zero", ge=0
@@ -84,8 +87,8 @@ class FactSales(Table, primary_key=("order_id", "line_number"), partition_column
 
     @rule
     def gross_sales_of_units(cls) -> nw.Expr:
-        """Quantity times unit price make the gross sales."""
-        return nw.col("gross_sales") == extended("quantity", "unit_price")
+        """Quantity times unit price, without the tax that they include, make the gross sales."""
+        return nw.col("gross_sales") + nw.col("included_tax") == extended("quantity", "unit_price")
 
     @rule
     def discounts_add_up(cls) -> nw.Expr:
@@ -98,33 +101,11 @@ class FactSales(Table, primary_key=("order_id", "line_number"), partition_column
         return nw.col("net_amount") == nw.col("gross_sales") - nw.col("discounts")
 
 
-LINE = ["order_id", "line_number"]
-
-
-def order_discounts(items: nw.LazyFrame, orders: nw.LazyFrame) -> nw.LazyFrame:
-    """Returns the lines of the orders that have a discount, with their share of it."""
-    discounted = orders.filter(nw.col("discount") > 0).select("order_id", discount_of_order="discount")
-    after_discount = measures.gross_of_line() - measures.discount_of_line()
-    lines = items.join(discounted, on="order_id").select(
-        *LINE,
-        "discount_of_order",
-        after_discount=nw.when(after_discount > 0).then(after_discount).otherwise(no_amount()).cast(MONEY),
-    )
-    shared = share_by_largest_remainder(
-        lines,
-        "discount_of_order",
-        by="after_discount",
-        within="order_id",
-        order_by="line_number",
-        name="order_discount",
-    )
-    return shared.select(*LINE, "order_discount")
-
-
 def transform(
     silver_order_items: nw.LazyFrame,
     silver_orders: nw.LazyFrame,
     gold_fact_unpaid_cancellations: nw.LazyFrame,
+    gold_fact_included_taxes: nw.LazyFrame,
     gold_dim_customer_versions: nw.LazyFrame,
     gold_dim_product_versions: nw.LazyFrame,
 ) -> nw.LazyFrame:
@@ -151,6 +132,10 @@ def transform(
     orders = orders.join(unpaid, on="order_id", how="left").with_columns(
         is_sale=c("is_sale") & c("is_unpaid").is_null()
     )
+    of_shipping = gold_fact_included_taxes.filter(c("line_number") == 0).select("order_id", shipping_tax="gross_tax")
+    orders = orders.join(of_shipping, on="order_id", how="left").with_columns(
+        shipping=(c("shipping") - nw.coalesce(c("shipping_tax"), no_amount())).cast(MONEY)
+    )
     orders = orders.with_columns(voided_on=nw.when(~c("is_sale")).then(c("updated_on")))
     is_discount = c("unit_price") < 0
     lines = silver_order_items.select(
@@ -168,9 +153,14 @@ def transform(
         line_tax="tax",
         line_ordered_at="ordered_at",
     ).join(orders, on="order_id")
+    of_lines = gold_fact_included_taxes.select(*LINE, "gross_tax", "line_discount_tax", "order_discount_tax")
+    less = {"gross_sales": "gross_tax", "line_discount": "line_discount_tax", "order_discount": "order_discount_tax"}
     sales = (
         lines.join(order_discounts(silver_order_items, silver_orders), on=LINE, how="left")
         .with_columns(order_discount=nw.coalesce(c("order_discount"), no_amount()))
+        .join(of_lines, on=LINE, how="left")
+        .with_columns(nw.coalesce(c(tax), no_amount()).alias(tax) for tax in less.values())
+        .with_columns((c(amount) - c(tax)).cast(MONEY).alias(amount) for amount, tax in less.items())
         .with_columns(discounts=(c("line_discount") + c("order_discount")).cast(MONEY))
         .with_columns(net_amount=(c("gross_sales") - c("discounts")).cast(MONEY))
     )
@@ -198,6 +188,7 @@ def transform(
         of_customers.join(first_lines, on="order_id")
         .with_columns(
             cost=extended("quantity", "unit_cost"),
+            included_tax="gross_tax",
             is_valid=c("is_sale") & ~c("is_gift_card"),
             is_first_line=is_first_line,
             shipping=nw.when(is_first_line).then(c("shipping")).otherwise(no_amount()),
@@ -207,14 +198,26 @@ def transform(
     )
 
 
-def conserved(silver_order_items: nw.LazyFrame, silver_orders: nw.LazyFrame) -> nw.LazyFrame:
+def conserved(
+    silver_order_items: nw.LazyFrame, silver_orders: nw.LazyFrame, gold_fact_included_taxes: nw.LazyFrame
+) -> nw.LazyFrame:
+    c = nw.col
     lines = silver_order_items.select(
         "ordered_on", gross_sales=measures.gross_of_line(), discounts=measures.discount_of_line()
     )
     orders = silver_orders.join(silver_order_items, on="order_id", how="semi").select(
         "ordered_on", "shipping", "tax", discounts="discount"
     )
-    return nw.concat([lines, orders], how="diagonal")
+    of_shipping = c("line_number") == 0
+    line_taxes = gold_fact_included_taxes.filter(~of_shipping).join(silver_order_items, on=LINE, how="semi")
+    shipping_taxes = gold_fact_included_taxes.filter(of_shipping).join(silver_order_items, on="order_id", how="semi")
+    taxes = [
+        line_taxes.select(
+            "ordered_on", gross_sales=-c("gross_tax"), discounts=-(c("line_discount_tax") + c("order_discount_tax"))
+        ),
+        shipping_taxes.select("ordered_on", shipping=-c("gross_tax")),
+    ]
+    return nw.concat([lines, orders, *taxes], how="diagonal")
 
 
 asset = table_asset(

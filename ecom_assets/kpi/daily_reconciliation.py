@@ -55,10 +55,12 @@ def in_silver(
     sales: nw.LazyFrame,
     refunds: nw.LazyFrame,
     unpaid: nw.LazyFrame,
+    taxes: nw.LazyFrame,
 ) -> nw.LazyFrame:
     """Returns the amounts of silver by day, one column each.
 
-    Which lines and refunds are gift cards, and which orders were cancelled unpaid, the facts say.
+    Which lines and refunds are gift cards, which orders were cancelled unpaid, and what tax prices include, the facts
+    say.
     """
     c = nw.col
     valid = orders.filter(measures.is_valid_sale()).join(unpaid, on="order_id", how="anti")
@@ -80,11 +82,42 @@ def in_silver(
     of_gift_cards = returns.join(gift_refunds, on="return_id", how="semi").select(
         day="returned_on", gift_cards_sold=-c("amount")
     )
+    is_gift_line, in_amount = c("is_gift_line").fill_null(value=False), c("amount_sent") - c("amount")
+    taxed = (
+        taxes.join(valid, on="order_id", how="semi")
+        .join(items, on="order_id", how="semi")
+        .join(gift_lines.select(*LINE, is_gift_line=nw.lit(True)), on=LINE, how="left")
+    )
+    of_discounts = nw.when(is_gift_line).then(no_amount()).otherwise(c("line_discount_tax")) + c("order_discount_tax")
+    on_lines = taxed.filter(c("line_number") > 0).select(
+        day="ordered_on",
+        gross_sales=nw.when(~is_gift_line).then(-c("gross_tax")),
+        discounts=-of_discounts,
+        gift_cards_sold=nw.when(is_gift_line).then(c("line_discount_tax") - c("gross_tax")),
+    )
+    on_shipping = taxed.filter(c("line_number") == 0).select(day="ordered_on", shipping=-c("gross_tax"))
+    on_refunds = refunds.select(
+        day="returned_on",
+        returns=nw.when(~c("is_gift_card")).then(-in_amount),
+        gift_cards_sold=nw.when(c("is_gift_card")).then(in_amount),
+        refunded_shipping=c("shipping") - c("shipping_sent"),
+    )
     captured = payments.filter(c("status") == CAPTURED, ~is_gift_card_method("method")).select(
         day="paid_on", captured="amount"
     )
     sent = [*SALES[:-1], *CHARGES[:-1], CAPTURED, GIFT_CARDS]
-    parts = [lines, of_orders, gift_cards, charges, of_goods, of_gift_cards, captured]
+    parts = [
+        lines,
+        of_orders,
+        gift_cards,
+        charges,
+        of_goods,
+        of_gift_cards,
+        captured,
+        on_lines,
+        on_shipping,
+        on_refunds,
+    ]
     return (
         by_day(nw.concat(parts, how="diagonal"), sent)
         .with_columns(nw.coalesce(c(name), no_amount()).alias(name) for name in sent)
@@ -101,6 +134,7 @@ def transform(
     gold_fact_returns: nw.LazyFrame,
     gold_fact_payments: nw.LazyFrame,
     gold_fact_unpaid_cancellations: nw.LazyFrame,
+    gold_fact_included_taxes: nw.LazyFrame,
     gold_agg_daily_sales: nw.LazyFrame,
     gold_agg_product_performance: nw.LazyFrame,
     gold_agg_customer_metrics: nw.LazyFrame,
@@ -167,6 +201,7 @@ def transform(
         gold_fact_sales,
         gold_fact_returns,
         gold_fact_unpaid_cancellations,
+        gold_fact_included_taxes,
     )
     there = {f"{name}_in_silver": name for name in ALL}
     amount, amount_in_silver = (

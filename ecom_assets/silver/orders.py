@@ -4,6 +4,7 @@ import narwhals as nw
 
 from ecom_assets.contract import Date, Timestamp, column, own_columns, rule
 from ecom_assets.days import by_event_day
+from ecom_assets.expressions.included_tax import includes_tax
 from ecom_assets.feeds import orders as feed
 from ecom_assets.table_asset import table_asset
 
@@ -18,9 +19,10 @@ class Orders(feed.Orders, partition_column="ordered_on"):
 
     @rule
     def total_adds_up(cls) -> nw.Expr:
-        """Subtotal less discount plus shipping and tax make the total, where both ends are given."""
-        due = nw.col("subtotal") - nw.col("discount") + nw.col("shipping") + nw.col("tax")
-        return nw.col("subtotal").is_null() | nw.col("total").is_null() | (due == nw.col("total"))
+        """Subtotal less discount plus shipping, and tax that is not included, make the total, where both are given."""
+        due = nw.col("subtotal") - nw.col("discount") + nw.col("shipping")
+        adds_up = nw.when(includes_tax()).then(due == nw.col("total")).otherwise(due + nw.col("tax") == nw.col("total"))
+        return nw.col("subtotal").is_null() | nw.col("total").is_null() | adds_up
 
     @rule
     def cancelled_for_a_reason(cls) -> nw.Expr:

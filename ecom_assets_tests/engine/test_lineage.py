@@ -60,7 +60,9 @@ def test_a_ratio_comes_from_both_its_parts() -> None:
 def test_what_a_line_brings_comes_from_its_price_and_its_share_of_the_orders_discount() -> None:
     line = {f"silver.order_items.{name}" for name in ("quantity", "unit_price", "discount", "order_id", "line_number")}
 
-    assert sources("gold.fact_sales.net_amount") == {*line, "silver.orders.discount"}
+    included = {f"gold.fact_included_taxes.{name}" for name in ("gross_tax", "line_discount_tax", "order_discount_tax")}
+
+    assert sources("gold.fact_sales.net_amount") == {*line, *included, "silver.orders.discount"}
     assert sources("gold.fact_sales.customer_id") == {"silver.orders.customer_id"}
 
 

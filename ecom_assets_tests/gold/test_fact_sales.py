@@ -1,11 +1,13 @@
 import datetime as dt
 from decimal import Decimal
 
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecom_assets.gold.dim_customer_versions import DimCustomerVersions
 from ecom_assets.gold.dim_product_versions import DimProductVersions
+from ecom_assets.gold.fact_included_taxes import transform as included_taxes
 from ecom_assets.gold.fact_sales import FactSales, transform
 from ecom_assets.gold.fact_unpaid_cancellations import FactUnpaidCancellations
 from ecom_assets.silver.order_items import OrderItems
@@ -14,11 +16,13 @@ from ecom_assets_tests.samples import collected, rows, run, sample
 
 
 def sold(items, orders, customers=(), products=(), unpaid=()):
+    taxes = included_taxes(sample(OrderItems, *items), sample(Orders, *orders))
     return run(
         transform,
         sample(OrderItems, *items),
         sample(Orders, *orders),
         sample(FactUnpaidCancellations, *unpaid),
+        taxes,
         sample(DimCustomerVersions, *customers),
         sample(DimProductVersions, *products),
     )
@@ -163,16 +167,36 @@ LINES = st.lists(
 )
 
 
-@given(LINES, st.decimals(0, 50, places=2))
-def test_lines_of_any_sign_come_to_what_the_order_says(lines, discount):
+@pytest.mark.slow
+@settings(max_examples=30)
+@given(LINES, st.decimals(0, 50, places=2), st.booleans(), st.decimals(0, 20, places=2))
+def test_lines_of_any_sign_come_to_what_the_order_says(lines, discount, includes_tax, tax):
     items = [
         {"line_number": n, "quantity": quantity, "unit_price": price, "discount": less}
         for n, (quantity, price, less) in enumerate(lines, start=1)
     ]
 
-    made = collected(sold(items, [{"discount": discount}]))
+    made = collected(sold(items, [{"discount": discount, "tax": tax, "tax_included": includes_tax}]))
 
     FactSales.validate(made)
     lines_amount = sum((quantity * price - less for quantity, price, less in lines), Decimal(0))
-    assert made["net_amount"].sum() == lines_amount - discount
-    assert made["gross_sales"].sum() == sum(quantity * price for quantity, price, _ in lines if price > 0)
+    left_out = lines_amount - discount - made["net_amount"].sum()
+    assert left_out in ((0, tax) if includes_tax else (0,))
+    gross = sum(quantity * price for quantity, price, _ in lines if price > 0)
+    assert made["gross_sales"].sum() + made["included_tax"].sum() == gross
+
+
+def test_sales_and_shipping_are_without_the_tax_that_prices_include():
+    order = {"subtotal": "142.80", "shipping": "5.95", "tax": "23.75", "total": "148.75"}
+    items = [
+        {"line_number": 1, "quantity": 1, "unit_price": "119"},
+        {"line_number": 2, "quantity": 2, "unit_price": "17.85", "discount": "11.90"},
+    ]
+
+    made = sold(items, [order])
+
+    assert rows(made, "line_number", "gross_sales", "line_discount", "shipping", "tax") == [
+        (1, 100, 0, 5, Decimal("23.75")),
+        (2, 30, 10, 0, 0),
+    ]
+    FactSales.validate(collected(made))

@@ -44,7 +44,9 @@ _files = st.sampled_from(["a.csv", "b.jsonl"])
 _ROW_STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
     "customers": st.builds(Customer, _few, _days, st.sampled_from(["Oslo", "Bergen"]), _faults),
     "products": st.builds(Product, _few, _days, st.sampled_from([10, 12]), _kinds, _faults),
-    "orders": st.builds(Order, _few, _days, _versions, _maybe_few, st.sampled_from([0, 5]), _reasons, _faults),
+    "orders": st.builds(
+        Order, _few, _days, _versions, _maybe_few, st.sampled_from([0, 5]), _reasons, st.booleans(), _faults
+    ),
     "order_items": st.builds(
         Item, _few, st.sampled_from(["1", "2", "1.0", "01"]), _days, _versions, _maybe_few, _faults
     ),
@@ -144,7 +146,7 @@ def _purchases(draw: st.DrawFn, feeds: frozenset[str]) -> tuple[Step, ...]:
     """An order with what leads to it and follows it, as far as there are feeds; a file each, one of which may go."""
     on, order, version, customer = draw(_days), draw(_few), draw(_versions), draw(_maybe_few)
     product, cancelled_for = draw(_few), draw(_reasons)
-    placed = Order(order, on, version, customer, draw(st.sampled_from([0, 5])), cancelled_for)
+    placed = Order(order, on, version, customer, draw(st.sampled_from([0, 5])), cancelled_for, draw(st.booleans()))
     rows: list[Row] = [
         placed,
         Item(order, "1", on, version, product),

@@ -4,6 +4,7 @@ from decimal import Decimal
 from ecom_assets.gold.agg_customer_metrics import AggCustomerMetrics
 from ecom_assets.gold.agg_daily_sales import AggDailySales
 from ecom_assets.gold.agg_product_performance import AggProductPerformance
+from ecom_assets.gold.fact_included_taxes import FactIncludedTaxes
 from ecom_assets.gold.fact_payments import FactPayments
 from ecom_assets.gold.fact_returns import FactReturns
 from ecom_assets.gold.fact_sales import FactSales
@@ -52,9 +53,13 @@ SAME = {
             {"gross_sales": "9", "discounts": "1", "net_amount": "8", "tax": "9"},
         ],
     ),
-    "gold_fact_returns": (FactReturns, [{"amount": "4", "shipping": "2", "tax": "1"}]),
+    "gold_fact_returns": (
+        FactReturns,
+        [{"amount": "4", "shipping": "2", "tax": "1", "amount_sent": "4", "shipping_sent": "2"}],
+    ),
     "gold_fact_payments": (FactPayments, [{"received": "15"}, {"received": "-3"}]),
     "gold_fact_unpaid_cancellations": (FactUnpaidCancellations, [{"order_id": "unpaid"}]),
+    "gold_fact_included_taxes": (FactIncludedTaxes, []),
     "gold_agg_daily_sales": (AggDailySales, [{**SUMS, **CHARGES}]),
     "gold_agg_product_performance": (AggProductPerformance, [SUMS]),
     "gold_agg_customer_metrics": (
@@ -132,7 +137,10 @@ def test_gift_cards_are_held_against_silver_apart():
         "silver_returns": (Returns, [{"return_id": "R", "amount": "30"}]),
         "silver_payments": (Payments, [{"amount": "50", "status": "captured", "method": "gift_card"}]),
         "gold_fact_sales": (FactSales, [{**gift_line, "order_discount": "1", "net_amount": "49"}]),
-        "gold_fact_returns": (FactReturns, [{"return_id": "R", "is_gift_card": True, "amount": "30"}]),
+        "gold_fact_returns": (
+            FactReturns,
+            [{"return_id": "R", "is_gift_card": True, "amount": "30", "amount_sent": "30"}],
+        ),
         "gold_fact_payments": (FactPayments, [{"received": "50", "is_gift_card": True}]),
         "gold_agg_daily_sales": (AggDailySales, [sums]),
         "kpi_daily_sales": (DailySales, [sums]),

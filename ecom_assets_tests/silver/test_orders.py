@@ -1,6 +1,7 @@
 from ecom_assets.silver.orders import Orders, transform
 from ecom_assets_tests.samples import broken_rules, rows, run, sample
 
+SENTENCE = "Subtotal less discount plus shipping, and tax that is not included, make the total, where both are given."
 PRICED = {"subtotal": "10.00", "discount": "1.00", "shipping": "2.50", "tax": "0.99"}
 
 
@@ -18,10 +19,17 @@ def test_a_country_keeps_its_case():
 
 def test_a_total_is_held_to_its_parts_only_where_both_ends_are_given():
     assert broken_rules(Orders, {**PRICED, "total": "12.49"}) == []
-    assert broken_rules(Orders, {**PRICED, "total": "12.50"}) == [
-        "Subtotal less discount plus shipping and tax make the total, where both ends are given."
-    ]
+    assert broken_rules(Orders, {**PRICED, "total": "12.50"}) == [SENTENCE]
     assert broken_rules(Orders, {**PRICED, "total": None}) == []
+
+
+def test_a_total_may_include_the_tax_and_has_to_where_the_order_says_so():
+    included = {**PRICED, "total": "11.50"}
+
+    assert broken_rules(Orders, included) == []
+    assert broken_rules(Orders, {**included, "tax_included": True}) == []
+    assert broken_rules(Orders, {**included, "tax_included": False}) == [SENTENCE]
+    assert broken_rules(Orders, {**PRICED, "total": "12.49", "tax_included": True}) == [SENTENCE]
 
 
 def test_a_change_on_a_bare_day_is_not_before_an_order_of_that_day():
