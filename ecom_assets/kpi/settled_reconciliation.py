@@ -5,6 +5,7 @@ import narwhals as nw
 from ecom_assets.contract import Date, Decimal, Table, contract, key, money, rule
 from ecom_assets.days import history
 from ecom_assets.expressions.dates import is_month_end
+from ecom_assets.expressions.included_tax import tax_on_top
 from ecom_assets.expressions.measures import received
 from ecom_assets.expressions.money import MONEY, extended, no_amount, total
 from ecom_assets.kpi._settlement import PAYMENTS_OF_ORDERS, settles
@@ -45,9 +46,13 @@ def owed(items: nw.LazyFrame, orders: nw.LazyFrame, payments: nw.LazyFrame) -> n
         "order_id", "paid_on", received=received(), is_charged_back=c("status") == "charged_back"
     )
     paid = money_moved.join(orders, on="order_id")
+    charges = (c("discount") - c("shipping") - tax_on_top()).cast(MONEY)
     due = [
         with_total.select(day="ordered_on", amount_upstream=(-c("total")).cast(MONEY)),
-        without_total.select(day="ordered_on", amount_upstream=(c("discount") - c("shipping") - c("tax")).cast(MONEY)),
+        without_total.join(items, on="order_id", how="semi").select(day="ordered_on", amount_upstream=charges),
+        without_total.join(items, on="order_id", how="anti")
+        .select(day="ordered_on", amount_upstream=charges)
+        .filter(c("amount_upstream") < 0),
         items.join(without_total, on="order_id", how="semi").select(
             day="ordered_on", amount_upstream=(c("discount") - extended("quantity", "unit_price")).cast(MONEY)
         ),

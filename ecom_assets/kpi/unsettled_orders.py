@@ -3,6 +3,7 @@
 import narwhals as nw
 
 from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
+from ecom_assets.expressions.included_tax import tax_on_top
 from ecom_assets.expressions.money import MONEY, no_amount, total
 from ecom_assets.kpi._settlement import PAYMENTS_OF_ORDERS, amounts_of_lines, settles
 from ecom_assets.table_asset import table_asset
@@ -27,7 +28,7 @@ class UnsettledOrders(Table, primary_key="order_id", partition_column="ordered_o
     status: str = column("Status of the order")
     due: Decimal = money(
         "Total of the order; if not given, its lines after discounts plus shipping and tax, negative if the order's "
-        "discount exceeds these; zero if cancelled"
+        "discount exceeds these, but at least zero without lines; zero if cancelled"
     )
     captured: Decimal = money(
         "Captured, or redeemed by gift card, within 7 days; for a cancelled order, less refunded, within 45 days"
@@ -48,8 +49,9 @@ def transform(
     silver_orders: nw.LazyFrame, silver_order_items: nw.LazyFrame, gold_fact_payments: nw.LazyFrame
 ) -> nw.LazyFrame:
     c = nw.col
-    lines_amount = nw.coalesce(c("lines_amount"), no_amount())
-    due = nw.coalesce(c("total"), lines_amount - c("discount") + c("shipping") + c("tax"))
+    charges = c("shipping") + tax_on_top() - c("discount")
+    without_lines = nw.when(charges > 0).then(charges).otherwise(no_amount())
+    due = nw.coalesce(c("total"), c("lines_amount") + charges, without_lines)
     orders = (
         silver_orders.join(amounts_of_lines(silver_order_items), on="order_id", how="left")
         .with_columns(due=nw.when(c("status") == "cancelled").then(no_amount()).otherwise(due).cast(MONEY))

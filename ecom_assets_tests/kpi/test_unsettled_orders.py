@@ -1,9 +1,11 @@
 from decimal import Decimal
 
 from ecom_assets.gold.fact_payments import FactPayments
+from ecom_assets.kpi.settled_reconciliation import owed
 from ecom_assets.kpi.unsettled_orders import UnsettledOrders, transform
 from ecom_assets.silver.order_items import OrderItems
 from ecom_assets.silver.orders import Orders
+from ecom_assets.silver.payments import Payments
 from ecom_assets_tests.samples import broken_rules, collected, rows, run, sample
 
 
@@ -106,3 +108,19 @@ def test_a_discount_beyond_all_that_is_charged_is_owed_by_the_shop():
     owed = {"due": "-5", "captured": "0", "difference": "5"}
 
     assert broken_rules(UnsettledOrders, owed) == []
+
+
+def test_an_order_without_lines_owes_at_least_nothing():
+    orders = sample(
+        Orders,
+        {"order_id": "only a discount", "discount": "10", "shipping": "4"},
+        {"order_id": "only shipping", "discount": "1", "shipping": "4"},
+        {"order_id": "a line and a discount", "discount": "10", "shipping": "4"},
+    )
+    items = sample(OrderItems, {"order_id": "a line and a discount", "quantity": 1, "unit_price": "5"})
+
+    made = run(transform, orders, items, sample(FactPayments))
+
+    assert rows(made, "order_id", "due") == [("a line and a discount", -1), ("only shipping", 3)]
+    owed_upstream = collected(owed(items, orders, sample(Payments)))["amount_upstream"].sum()
+    assert owed_upstream == collected(made)["difference"].sum()
