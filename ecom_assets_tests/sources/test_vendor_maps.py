@@ -230,6 +230,18 @@ def test_shopify_csv(zone: Zone) -> None:
     assert {name for [name] in rows(zone, "customers", "name")} == {"Ada Lund", "Bob"}
 
 
+@pytest.mark.parametrize(
+    ("taxes", "total", "amount", "tax"), [("19.00", "114.00", "9.5", "1.9"), ("15.17", "95.00", "11.4", "1.82")]
+)
+def test_a_shopify_csv_refund_is_like_the_prices_of_its_order(
+    taxes: str, total: str, amount: str, tax: str, tmp_path: Path, zone: Zone
+) -> None:
+    copy_excerpt("shopify_csv", tmp_path, "90.00,5.00,19.00,114.00", f"90.00,5.00,{taxes},{total}")
+    land(load_map(MAPS / "shopify_csv.toml"), tmp_path, zone)
+
+    assert rows(zone, "returns", "amount", "tax") == [(amount, tax)]
+
+
 @pytest.mark.slow
 def test_shopify_csv_sales(zone: Zone) -> None:
     assert sales("shopify_csv", zone) == {
