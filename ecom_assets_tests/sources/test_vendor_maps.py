@@ -45,9 +45,8 @@ def copy_excerpt(name: str, folder: Path, old: str, new: str) -> None:
         (folder / file).write_text(text.replace(old, new))
 
 
-def sales(name: str, zone: Zone) -> dict[int, tuple[Any, ...]]:
+def sales(zone: Zone) -> dict[int, tuple[Any, ...]]:
     """Orders and amounts of each day of March 2024 with any."""
-    land_excerpt(name, zone)
     session = session_over(zone)
     session.calendar = DAYS
     with closing(session.con) as con:
@@ -197,7 +196,9 @@ def test_shopify_amounts_without_the_included_tax_are_exact(
 
 @pytest.mark.slow
 def test_shopify_sales(zone: Zone) -> None:
-    assert sales("shopify", zone) == {
+    land_excerpt("shopify", zone)
+
+    assert sales(zone) == {
         2: day_of(1, "110", "10", "0", "100", "5", "19.95", "0", "0", "124.95"),
         3: day_of(1, "50", "0", "0", "50", "2", "0", "0", "0", "52"),
         4: day_of(0, "0", "0", "3", "-3", "0", "0", "0", "0", "-3"),
@@ -244,9 +245,22 @@ def test_a_shopify_csv_refund_is_like_the_prices_of_its_order(
 
 @pytest.mark.slow
 def test_shopify_csv_sales(zone: Zone) -> None:
-    assert sales("shopify_csv", zone) == {
+    land_excerpt("shopify_csv", zone)
+
+    assert sales(zone) == {
         2: day_of(1, "105", "15", "0", "90", "5", "19", "0", "0", "114"),
         3: day_of(0, "0", "0", "9.5", "-9.5", "0", "0", "0", "1.9", "-11.4"),
+    }
+
+
+@pytest.mark.slow
+def test_shopify_csv_sales_at_prices_with_tax(tmp_path: Path, zone: Zone) -> None:
+    copy_excerpt("shopify_csv", tmp_path, "90.00,5.00,19.00,114.00", "90.00,5.00,15.20,95.00")
+    land(load_map(MAPS / "shopify_csv.toml"), tmp_path, zone)
+
+    assert {day: (amounts[4], amounts[-1]) for day, amounts in sales(zone).items()} == {
+        2: (Decimal("75.6"), Decimal("95")),
+        3: (Decimal("-9.58"), Decimal("-11.4")),
     }
 
 
@@ -294,7 +308,9 @@ def test_a_woocommerce_refund_known_by_its_order_only_has_no_day(tmp_path: Path,
 
 @pytest.mark.slow
 def test_woocommerce_sales(zone: Zone) -> None:
-    assert sales("woocommerce", zone) == {
+    land_excerpt("woocommerce", zone)
+
+    assert sales(zone) == {
         2: day_of(1, "110.0002", "10.0002", "0", "100", "7", "19.95", "0", "0", "126.95"),
         3: day_of(1, "10", "1", "0", "9", "0", "0", "0", "0", "9"),
         5: day_of(0, "0", "0", "31", "-31", "0", "0", "5", "6.65", "-42.65"),
@@ -324,7 +340,9 @@ def test_amazon_settlement(zone: Zone) -> None:
 
 @pytest.mark.slow
 def test_amazon_settlement_sales(zone: Zone) -> None:
-    assert sales("amazon_settlement", zone) == {
+    land_excerpt("amazon_settlement", zone)
+
+    assert sales(zone) == {
         5: day_of(1, "1210", "20", "0", "1190", "5", "0", "0", "0", "1195"),
         8: day_of(0, "0", "0", "400", "-400", "0", "0", "0", "0", "-400"),
     }
