@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ecom_assets.landing.reading.lines import csv_rows, read_lines
+from ecom_assets.landing.reading.lines import csv_body, csv_rows, read_lines
 from ecom_assets.landing.reading.parquet import parquet_rows, parquet_shape, sound_and_damaged
 from ecom_assets.landing.reading.quick import Stream
 from ecom_assets.landing.reading.records import (
@@ -81,7 +81,7 @@ def header(file: LandedFile, dialect: Dialect = OURS) -> tuple[str, ...] | None:
         with suppress(OSError, pa.ArrowException):
             return column_labels(pq.read_schema(file.path).names)
     elif kind and kind.format == "csv":
-        for _, _, fields in csv_rows(read_lines(file.path, dialect.encoding), dialect.delimiter):
+        for _, _, fields in csv_rows(*csv_body(file.path, dialect)):
             return None if isinstance(fields, Unreadable) else column_labels(fields)
     elif kind:
         for line in read_lines(file.path, dialect.encoding):

@@ -7,10 +7,11 @@ import zlib
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, getincrementaldecoder
 from collections import deque
 from collections.abc import Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
-from ecom_assets.landing.reading.records import LAND_WHOLE, OURS, RAW_LIMIT, RECORD_LIMIT, Record, Unreadable
+from ecom_assets.landing.reading.records import LAND_WHOLE, OURS, RAW_LIMIT, RECORD_LIMIT, Dialect, Record, Unreadable
 
 UNPACKED_LIMIT, UNPACKED_RATIO = 64 << 20, 250
 """A gzip file is read up to this many bytes and this many times its size. Exports reach a tenth of that."""
@@ -160,6 +161,25 @@ def csv_fields(text: str, delimiter: str) -> list[str] | None:
             place = end + 1
         if last:
             return fields
+
+
+_SEPARATOR = re.compile(rb'"?sep=([^"\r\n])"?\r?\n?', re.IGNORECASE)
+
+
+def separator(line: bytes) -> str | None:
+    """Returns the delimiter that a line such as sep=; says, which Excel writes before the header; None for others."""
+    found = _SEPARATOR.fullmatch(line.removeprefix(BOM_UTF8))
+    return found[1].decode("latin-1") if found else None
+
+
+def csv_body(path: Path, dialect: Dialect) -> tuple[Iterator[Line], str]:
+    """Returns the lines of a CSV file from its header on, and its delimiter."""
+    lines, delimiter = read_lines(path, dialect.encoding), dialect.delimiter
+    lines = islice(lines, dialect.heading_lines, None)
+    first = next(lines, None)
+    if first and not first.problem and (said := separator(first.content)):
+        return lines, said
+    return chain([first] if first else [], lines), delimiter
 
 
 def csv_rows(lines: Iterator[Line], delimiter: str) -> Iterator[tuple[Line, bytes, list[str] | Unreadable]]:

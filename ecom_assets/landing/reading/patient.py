@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ecom_assets.landing.reading.lines import Line, csv_rows, decoded, read_lines, unreadable_record
+from ecom_assets.landing.reading.lines import Line, csv_body, csv_rows, decoded, read_lines, unreadable_record
 from ecom_assets.landing.reading.parquet import parquet_records
 from ecom_assets.landing.reading.records import (
     BATCH_ROWS,
@@ -58,14 +58,14 @@ def _records(file: LandedFile, columns: Sequence[str], dialect: Dialect) -> Iter
     elif kind == PARQUET:
         records = parquet_records(file, columns)
     elif kind.format == "csv":
-        records = _csv_records(read_lines(file.path, dialect.encoding), columns, dialect.delimiter)
+        records = _csv_records(*csv_body(file.path, dialect), columns)
     else:
         records = _json_records(read_lines(file.path, dialect.encoding), columns)
     for record in records:
         yield record if record.problem is None else record._replace(values=nothing)
 
 
-def _csv_records(lines: Iterator[Line], columns: Sequence[str], delimiter: str) -> Iterator[Record]:
+def _csv_records(lines: Iterator[Line], delimiter: str, columns: Sequence[str]) -> Iterator[Record]:
     rows = csv_rows(lines, delimiter)
     header: tuple[str, ...] = ()
     for line, content, fields in rows:

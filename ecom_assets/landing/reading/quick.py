@@ -3,6 +3,7 @@
 import csv
 import mmap
 import shutil
+from codecs import BOM_UTF8
 from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ecom_assets.landing.reading.lines import unpacked_limit
+from ecom_assets.landing.reading.lines import separator, unpacked_limit
 from ecom_assets.landing.reading.patient import patient_batches
 from ecom_assets.landing.reading.records import BATCH_ROWS, OURS, Dialect, batch_schema
 from ecom_assets.landing.reading.statements import Shape, csv_shape, json_shape, open_parser, statement
@@ -100,12 +101,21 @@ def _prepare(
     with source.path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
         if content.find(b"\0") >= 0:
             return source, None
+        skipped, delimiter = (dialect.heading_lines, dialect.delimiter) if kind.format == "csv" else (0, "")
+        for _ in range(skipped):
+            content.readline()
         first_line = content.readline()
-        has_quotes = content.find(b'"', len(first_line)) >= 0
+        if kind.format == "csv" and (said := separator(first_line)):
+            skipped, delimiter, first_line = skipped + 1, said, content.readline()
+        begins = content.tell() - len(first_line)
+        is_odd = skipped > 0 and (content[: len(BOM_UTF8)] == BOM_UTF8 or content.find(b'"', 0, begins) >= 0)
+        has_quotes = content.find(b'"', content.tell()) >= 0
         has_end = content[-1:] == b"\n"
+    if is_odd:  # DuckDB 1.5 would skip such lines together with the rows after them
+        return source, None
     if kind.format == "csv":
-        alone = has_quotes and not _closes_quotes(source.path, dialect.delimiter)
-        return source, csv_shape(first_line, columns, dialect.delimiter, source.path if alone else None)
+        alone = has_quotes and not _closes_quotes(source.path, delimiter)
+        return source, csv_shape(first_line, columns, delimiter, source.path if alone else None, skipped)
     return source if has_end else _ended(source, unpacked), json_shape(first_line)
 
 

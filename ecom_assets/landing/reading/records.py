@@ -18,10 +18,14 @@ PROBLEM, RAW = "_problem", "_raw"
 
 
 class Dialect(NamedTuple):
-    """The format of text files. The landing zone's own files always have the default."""
+    """The format of text files. The landing zone's own files always have the default.
+
+    The header of CSV comes after `heading_lines`, and after a line such as sep=; which says the delimiter to Excel.
+    """
 
     delimiter: str = ","
     encoding: str = "utf-8"
+    heading_lines: int = 0
 
 
 OURS = Dialect()

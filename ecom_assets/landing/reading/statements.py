@@ -22,6 +22,8 @@ class Csv(NamedTuple):
     alone: Path | None
     """The file, if it needs its own statement: among several files, DuckDB 1.5 silently ends a file at an unclosed
     quote, and a large file is not searched for one."""
+    skipped: int = 0
+    """The number of lines before the header."""
 
 
 class JsonLines(NamedTuple):
@@ -56,7 +58,7 @@ def statement(shape: Shape | Parquet, columns: Sequence[str], paths: Iterable[Pa
         typed = ", ".join(f"{text}: 'VARCHAR'" for text in texts)
         place_in_file = ""
         source = f"""read_csv({files}, columns = {{{typed}}}, auto_detect = false, header = true,
-            delim = {literal(shape.delimiter)}, quote = '"', escape = '"', nullstr = '',
+            skip = {shape.skipped}, delim = {literal(shape.delimiter)}, quote = '"', escape = '"', nullstr = '',
             strict_mode = true, null_padding = false, max_line_size = {RECORD_LIMIT}, hive_partitioning = false)"""
     else:
         texts, place_in_file = shape.texts, "file_row_number, "
@@ -157,7 +159,9 @@ def json_shape(first_line: bytes) -> JsonLines | None:
     return JsonLines(tuple(first)) if isinstance(first, dict) else None
 
 
-def csv_shape(first_line: bytes, columns: Sequence[str], delimiter: str, alone: Path | None) -> Csv | None:
+def csv_shape(
+    first_line: bytes, columns: Sequence[str], delimiter: str, alone: Path | None, skipped: int = 0
+) -> Csv | None:
     """Returns the shape of a file with this first line; None if it is not a plain header with a known column."""
     try:
         fields = csv_fields(first_line.removeprefix(BOM_UTF8).decode().rstrip("\r\n"), delimiter)
@@ -166,4 +170,4 @@ def csv_shape(first_line: bytes, columns: Sequence[str], delimiter: str, alone: 
     if fields is None or len(fields) < 2 or "\r" in first_line.decode().rstrip("\r\n"):
         return None
     header = column_labels(fields)
-    return Csv(header, delimiter, alone) if set(header) & set(columns) else None
+    return Csv(header, delimiter, alone, skipped) if set(header) & set(columns) else None
