@@ -1,8 +1,8 @@
 """Settings: the data folder, the calendar, strictness.
 
 Each setting has a default, can be set in `settings.toml` in the data folder, and is overridden by
-an environment variable: ECOM_DATA, ECOM_START, ECOM_END, ECOM_TIMEZONE, ECOM_STRICT,
-ECOM_MEMORY_LIMIT, ECOM_WEBHOOK.
+an environment variable: ECOM_DATA, ECOM_START, ECOM_END, ECOM_TIMEZONE, ECOM_CURRENCY,
+ECOM_STRICT, ECOM_MEMORY_LIMIT, ECOM_WEBHOOK.
 """
 
 import dataclasses
@@ -38,6 +38,7 @@ class Settings:
     start: dt.date = DEFAULT_START
     end: dt.date | None = None
     time_zone: str = "UTC"
+    currency: str | None = None
     strict: bool = False
     memory_limit: str | None = None
     webhook: str | None = None
@@ -87,6 +88,12 @@ def _truth(value: Any) -> bool:
     return value if isinstance(value, bool) else {"1": True, "true": True, "0": False, "false": False}[value]
 
 
+def _currency(value: Any) -> str:
+    if not re.fullmatch(r"[A-Z]{3}", value):
+        raise ValueError(value)
+    return str(value)
+
+
 def _size(value: Any) -> str:
     if not re.fullmatch(r"(?i)\d+(\.\d+)? ?[KMGT]i?B", value):
         raise ValueError(value)
@@ -103,6 +110,7 @@ _KNOWN: dict[str, tuple[Callable[[Any], Any], str]] = {
     "start": (_day, "a day like 2024-01-31"),
     "end": (_day, "a day like 2024-01-31"),
     "time_zone": (lambda value: ZoneInfo(value).key, "a time zone like Europe/Berlin"),
+    "currency": (_currency, "a code of three letters like EUR"),
     "strict": (_truth, "true or false"),
     "memory_limit": (_size, "a size like 2GB"),
     "webhook": (_address, "an address like https://hooks.slack.com/services/T0/B0/x"),
@@ -139,9 +147,15 @@ def is_saved(data: Path) -> bool:
 
 
 def save(settings: Settings) -> None:
-    """Saves the calendar and time zone in the data folder's `settings.toml`."""
-    calendar = {"start": settings.start, "end": settings.end, "time_zone": settings.time_zone}
-    replace_toml(settings.data / FILE, calendar)
+    """Saves the calendar, time zone and currency in the data folder's `settings.toml`."""
+    names = ("start", "end", "time_zone", "currency")
+    replace_toml(settings.data / FILE, {name: getattr(settings, name) for name in names})
+
+
+def save_currency(settings: Settings) -> None:
+    """Adds the currency to the data folder's `settings.toml`."""
+    file = settings.data / FILE
+    replace_toml(file, {**tomllib.loads(file.read_text("utf-8")), "currency": settings.currency})
 
 
 def _checked(name: str, value: Any, place: str) -> Any:

@@ -75,7 +75,8 @@ def test_a_calendar_without_end_goes_on(tmp_path: Path) -> None:
         ('webhook = "https://hooks.slack.com/a b"', "webhook is “https://hooks.slack.com/a b”; write an address like"),
         (
             'color = "red"',
-            "color is an unknown setting. Known settings: end, memory_limit, start, strict, time_zone, webhook.",
+            "color is an unknown setting. Known settings: currency, end, memory_limit, start, strict, time_zone, "
+            "webhook.",
         ),
     ],
 )

@@ -25,7 +25,8 @@ PRESET = click.option(
 @click.command("land")
 @click.argument("feed_map", metavar="MAP", type=click.Path(path_type=Path))
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-def land(feed_map: Path, folder: Path) -> None:
+@click.option("--replace", "replacing", is_flag=True, help="Let files replace rows that they no longer have.")
+def land(feed_map: Path, folder: Path, replacing: bool) -> None:
     """Land the exports in FOLDER by the feed map MAP.
 
     MAP is a TOML file, or the name of a map that ships with the platform, such as shopify, woocommerce or ga4:
@@ -41,12 +42,21 @@ def land(feed_map: Path, folder: Path) -> None:
     is_new = not settings.is_saved(known.data)
 
     def keep_calendar(days: Window, staged: Zone) -> None:
-        start, end = declared.start or days.first, declared.end
+        start, end, currency = declared.start or days.first, declared.end, known.currency or declared.currency
+        if declared.currency not in (None, currency):
+            raise click.ClickException(
+                f"The map's amounts are in {declared.currency}, but the shop's currency is {currency}, as "
+                f"{known.data / settings.FILE} says. Amounts of two currencies cannot be added: convert them in the "
+                "map's SQL, or set ECOM_DATA to another folder for a shop of its own."
+            )
         if is_new and declared.start is None:
             start = min(start, first_event(staged, declared.time_zone) or start)
-        _keep_calendar(dataclasses.replace(known, start=start, end=end, time_zone=declared.time_zone), days)
+        wanted = dataclasses.replace(known, start=start, end=end, time_zone=declared.time_zone, currency=currency)
+        _keep_calendar(wanted, days)
+        if currency and not known.currency and settings.load().currency is None:
+            settings.save_currency(wanted)
 
-    report = maps.land(declared, folder, Zone(known.landing), check=keep_calendar)
+    report = maps.land(declared, folder, Zone(known.landing), check=keep_calendar, replacing=replacing)
     click.echo(report)
     known = settings.load()
     for name in ("start", "end"):

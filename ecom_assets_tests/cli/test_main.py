@@ -314,6 +314,20 @@ def test_exports_of_another_time_zone_than_the_shops_are_landed(ecom: Ecom, data
     assert settings.load().time_zone == "Europe/Berlin"
 
 
+def test_the_first_map_with_a_currency_sets_the_shops_and_a_map_in_another_is_refused(ecom: Ecom, data: Path) -> None:
+    (data / settings.FILE).write_text("start = 2024-03-01\nstrict = true\n")
+    (data / "2024-03-05.csv").write_text("number,at\n1,2024-03-05 10:00\n")
+    for code in ("EUR", "USD"):
+        (data / f"{code}.toml").write_text(MAP.replace("[source]", f'[source]\ncurrency = "{code}"'))
+
+    assert ecom("land", str(data / "EUR.toml"), str(data)).exit_code == 0
+    refused = error(ecom("land", str(data / "USD.toml"), str(data)))
+
+    assert (settings.load().currency, settings.load().strict) == ("EUR", True)
+    assert "The map's amounts are in USD, but the shop's currency is EUR" in refused
+    assert [path.name for path in data.glob("landing/customers/*/*")] == ["EUR@2024-03-05.csv.parquet"]
+
+
 def test_days_that_are_not_over_are_not_proposed(ecom: Ecom, data: Path) -> None:
     today = dt.datetime.now(dt.UTC).date()
     (data / "mine.toml").write_text(MAP)

@@ -19,10 +19,10 @@ def rows(zone: Zone, feed: str, *columns: str) -> list[tuple[Any, ...]]:
         return [row[: len(columns)] + row[-2:-1] * (row[-2] is not None) for row in relation.fetchall()]
 
 
-def land_text(tmp_path: Path, zone: Zone, text: str, **files: str) -> LandReport:
+def land_text(tmp_path: Path, zone: Zone, text: str, *, replacing: bool = False, **files: str) -> LandReport:
     """Land files, given by name with their lines, by a map."""
     (tmp_path / "map.toml").write_text(text)
     for name, content in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(content)
-    return land(load_map(tmp_path / "map.toml"), tmp_path, zone)
+    return land(load_map(tmp_path / "map.toml"), tmp_path, zone, replacing=replacing)

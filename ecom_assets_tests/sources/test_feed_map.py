@@ -5,17 +5,20 @@ import gzip
 import os
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ecom_assets.cli.land import MAPS
 from ecom_assets.days import Window
 from ecom_assets.errors import UserError
 from ecom_assets.landing.feed_settings import FeedSettings, FeedSettingsError
 from ecom_assets.landing.zone import Zone
-from ecom_assets.sources.feed_map import FeedMapError, LandReport, land, load_map
+from ecom_assets.sources.feed_map import FeedMapError, LandReport, WouldEmpty, land, load_map
 from ecom_assets_tests.real_data import only_with, source
 from ecom_assets_tests.sources.landing import land_text, rows
 
@@ -30,6 +33,8 @@ C536379,D,Discount,-3,2010-12-01 09:41:00,27.505,14527.0,France
 536414,22139,,56,2010-12-01 11:52:00,0.0,,United Kingdom
 A563186,B,Adjust bad debt,1,2010-12-01 14:51:00,-11062.06,,United Kingdom
 """
+
+NEW_YEAR = dt.datetime.fromisoformat("2024-01-01")
 
 SMALL = """\
 [source]
@@ -205,6 +210,9 @@ def test_every_line_of_online_retail_becomes_an_item_or_a_return(tmp_path: Path)
         ('{ concat = ["id", { text = ":" }, { ordinal = ["at"] }] }', ["a:1", "b:2"]),
         ('{ from = "first", values = { many = "1000" } }', ["0.1", "1000"]),
         ('{ from = "at", time_format = "%d.%m.%Y" }', ["2024-01-02 00:00:00", "2024-01-02 00:00:00"]),
+        ('{ from = "at", time_format = ["%Y-%m-%d", "%d.%m.%Y"] }', ["2024-01-02 00:00:00", "2024-01-02 00:00:00"]),
+        ('{ from = "second", time_format = "epoch" }', ["1970-01-01 00:00:03+00", "1970-01-01 00:00:03+00"]),
+        ('{ from = "second", time_format = "epoch_ms" }', ["1970-01-01 00:00:00.003+00"] * 2),
         ('{ from = "second", take = "sum", over = ["at"] }', ["6", "6"]),
         ('{ from = "second", take = "count", over = ["id"] }', ["1", "1"]),
         ('{ from = "id", take = "max", over = ["at"] }', ["b", "b"]),
@@ -343,14 +351,17 @@ def test_a_corrected_file_replaces_its_rows_on_days_that_it_no_longer_has(tmp_pa
     land_text(tmp_path, zone, LISTED_BY_DAY, **{"a.csv": f"{header}1,2024-01-05,x\n2,2024-01-06,y\n"})
     land_text(tmp_path, zone, LISTED_BY_DAY, **{"b.csv": f"{header}9,2024-01-06,z\n"})
 
-    report = land_text(tmp_path, zone, LISTED_BY_DAY, **{"a.csv": f"{header}1,2024-01-05,x\n2,2024-01-07,y\n"})
+    corrected = {"a.csv": f"{header}1,2024-01-05,x\n2,2024-01-07,y\n"}
+    with pytest.raises(WouldEmpty, match=r"customers/2024-01-06/map@a\.csv\.parquet"):
+        land_text(tmp_path, zone, LISTED_BY_DAY, **corrected)
+    report = land_text(tmp_path, zone, LISTED_BY_DAY, replacing=True, **corrected)
 
     assert rows(zone, "customers", "customer_id") == [("1",), ("9",), ("2",)]
     assert report.emptied == 1
     assert "1 files landed earlier are now empty" in str(report)
     assert land_text(tmp_path, zone, LISTED_BY_DAY).emptied == 0
 
-    land_text(tmp_path, zone, LISTED_BY_DAY, **{"a.csv": header})
+    land_text(tmp_path, zone, LISTED_BY_DAY, replacing=True, **{"a.csv": header})
     assert rows(zone, "customers", "customer_id") == [("9",)]
 
 
@@ -472,8 +483,11 @@ def test_a_time_format_that_no_line_of_a_file_keeps_to_is_told(tmp_path: Path, z
 
     report = land(load_map(tmp_path / "map.toml"), tmp_path, zone)
 
-    told = "2024-01-03.csv: no customers.changed_at matches its time_format %d/%m/%Y; for example 03.01.2024"
-    assert [line.strip() for line in str(report).splitlines() if "time_format" in line] == [told]
+    assert [line.strip() for line in str(report).splitlines() if "time_format" in line] == [
+        "2024-01-03.csv: no customers.changed_at matches its time_format %d/%m/%Y; for example 03.01.2024",
+        "2024-01-04.csv: 1 of 2 values of customers.changed_at do not match its time_format %d/%m/%Y; "
+        "for example 04.01.2024",
+    ]
 
 
 def test_a_folder_without_files_is_told(tmp_path: Path, zone: Zone) -> None:
@@ -642,6 +656,97 @@ def test_lines_of_days_that_no_calendar_has_go_with_those_of_the_file(tmp_path: 
     assert zone.days("customers") == [dt.date(2024, 1, 5)]
 
 
+MOMENTS = st.integers(0, 366 * 86_400).map(lambda seconds: NEW_YEAR + dt.timedelta(seconds=seconds))
+
+
+@settings(max_examples=20, deadline=None)
+@given(moments=st.lists(MOMENTS, min_size=1, max_size=6), side=st.sampled_from(["min", "max"]), data=st.data())
+def test_the_earliest_and_latest_are_of_moments_however_they_are_written(
+    moments: list[dt.datetime], side: str, data: st.DataObject
+) -> None:
+    def written(at: dt.datetime) -> str:
+        hours = data.draw(st.integers(-12, 14))
+        there = at + dt.timedelta(hours=hours)
+        styles = [
+            f"{at.year}-{at.month}-{at.day} {at:%H:%M:%S}",
+            f"{at:%Y-%m-%dT%H:%M:%S}Z",
+            f"{there:%Y-%m-%dT%H:%M:%S}{hours:+03}:00",
+        ]
+        return data.draw(st.sampled_from(styles))
+
+    lines = "".join(f"a,{written(at)}\n" for at in moments)
+    text = SMALL.replace("[feed.customers]\n", '[feed.customers]\ngroup_by = ["id"]\n').replace("name = NAME", "")
+    text = text.replace('changed_at = "at"', f'changed_at = {{ from = "at", take = "{side}" }}')
+    with TemporaryDirectory() as folder:
+        zone = Zone(Path(folder, "landing"))
+        land_text(Path(folder), zone, text, **{"2024-01-03.csv": f"id,at\n{lines}"})
+        expected = min(moments) if side == "min" else max(moments)
+
+        assert rows(zone, "customers", "changed_at") == [(f"{expected}+00",)]
+
+
+@pytest.mark.parametrize(
+    ("keys", "content"),
+    [
+        ("", "sep=;\nid;at;first\n1;2;x\n3;4\n"),
+        ("", '\ufeff"sep=;"\r\nid;at;first\r\n1;2;"x"\r\n3;4\r\n'),
+        ("", "sep=\t\nid\tat\tfirst\n1\t2\tx\n3\t4\n"),
+        ("heading_lines = 1", 'Export of "today"\nid,at,first\n1,2,x\n3,4\n'),
+        ("heading_lines = 1\ndelimiter = '|'", "\nid|at|first\n1|2|x\n3|4\n"),
+    ],
+)
+@pytest.mark.parametrize("packed", [False, True])
+def test_what_stands_before_the_header_is_skipped(
+    tmp_path: Path, zone: Zone, keys: str, content: str, packed: bool
+) -> None:
+    text = SMALL.replace("[source]", f"[source]\n{keys}").replace("NAME", '"first"')
+    (tmp_path / "map.toml").write_text(text.replace("*.csv", "*.csv*").replace("{day}.csv", "{day}.csv*"))
+    content_bytes = content.encode()
+    path = tmp_path / ("2024-01-03.csv.gz" if packed else "2024-01-03.csv")
+    path.write_bytes(gzip.compress(content_bytes) if packed else content_bytes)
+
+    report = land(load_map(tmp_path / "map.toml"), tmp_path, zone)
+
+    assert [row[0] for row in rows(zone, "customers", "name") if len(row) == 1] == ["x"]
+    assert report.unreadable == 1
+    assert "line 4: has 2 fields where the header has 3" in str(report)
+
+
+KINDS = """\
+[source]
+files = "*.csv"
+arrival_day = { fixed = 2024-01-03 }
+
+[feed.customers]
+where = [{ column = "kind", equals = "person" }]
+[feed.customers.columns]
+customer_id = "id"
+changed_at = { constant = "2024-01-02" }
+
+[feed.suppliers]
+[feed.suppliers.columns]
+supplier_id = "id"
+changed_at = { constant = "2024-01-02" }
+name = { constant = "firm", when = [{ column = "kind", equals = "person", then = "man" }] }
+"""
+
+
+def test_a_default_is_not_for_kinds_of_lines_that_the_map_does_not_know(tmp_path: Path, zone: Zone) -> None:
+    report = land_text(tmp_path, zone, KINDS, **{"a.csv": "id,kind\n1,person\n2,alien\n3,alien\n4,\n"})
+
+    assert rows(zone, "suppliers", "supplier_id") == [("1",)]
+    assert (report.unused, report.files[0].unused_kinds) == (3, {"kind alien": 2, "kind null": 1})
+    assert "2 of kind alien" in str(report)
+
+
+def test_a_default_stays_where_no_feed_takes_lines_by_the_kind(tmp_path: Path, zone: Zone) -> None:
+    text = KINDS.replace('where = [{ column = "kind", equals = "person" }]', "")
+
+    land_text(tmp_path, zone, text, **{"a.csv": "id,kind\n1,person\n2,alien\n"})
+
+    assert rows(zone, "suppliers", "name") == [("man",), ("firm",)]
+
+
 def test_hostile_texts_in_a_map_are_only_texts(tmp_path: Path, zone: Zone) -> None:
     assert land_names(
         tmp_path,
@@ -684,7 +789,7 @@ def test_fields_of_fixed_width_stand_where_the_map_says(tmp_path: Path, zone: Zo
         ("1", "2024-01-05 00:00:00+00", "Anne"),
         ("2", "2024-01-06 00:00:00+00", "Ben"),
     ]
-    assert [path.name for path in zone.root.rglob("*.parquet")] == ["a.txt.parquet"] * 2
+    assert [path.name for path in zone.root.rglob("*.parquet")] == ["map@a.txt.parquet"] * 2
 
 
 def test_packed_and_encoded_fixed_width_is_read(tmp_path: Path, zone: Zone) -> None:
@@ -730,6 +835,7 @@ def test_a_packed_file_that_breaks_off_says_so(tmp_path: Path, zone: Zone) -> No
         ("{ id = [2, 4], at = [5, 14], first = [16, 20] }", "{}", "line 5: places needs at least one column"),
         ("[2, 4]", "[2, 5]", "line 5: at begins at 5, before the end of id."),
         ("[2, 4]", '"2-4"', "line 5: a place is the first and last character"),
+        ("heading_lines = 1", 'heading_lines = "one"', "line 4: heading_lines must be the number of lines"),
         ("heading_lines = 1", "heading_lines = -1", "line 4: heading_lines must be the number of lines"),
         ('"fixed"', '"csv"', 'line 5: places is only for format = "fixed".'),
         ('"fixed"', '"fixd"', "line 3: 'fixd' is not one of csv, jsonl, json, parquet, fixed; did you mean 'fixed'?"),

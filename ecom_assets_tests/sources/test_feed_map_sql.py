@@ -286,6 +286,14 @@ changed_at = "created_at"
     assert (report.lines, report.unused) == (2, 0)
 
 
+def test_lines_that_no_statement_reads_are_listed_by_kind(tmp_path: Path, zone: Zone) -> None:
+    report = land_text(
+        tmp_path, zone, in_sql(orders=OF_ORDERS + "where total = '5'"), **{"orders-2024-03-02.json": ORDERS}
+    )
+
+    assert (report.unused, report.files[0].unused_kinds) == (1, {"total 21.50": 1})
+
+
 def test_columns_with_our_names_or_that_differ_in_case_are_there(tmp_path: Path, zone: Zone) -> None:
     text = """\
 [source]

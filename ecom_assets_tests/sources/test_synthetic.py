@@ -141,7 +141,7 @@ def test_what_a_marketplace_sold_lands_as_orders_lines_payments_and_returns(tmp_
     report = shop.settlement(day)
     of_type = {kind: report.filter(pl.col("type") == kind) for kind in ("Order", "Refund")}
     feeds = {
-        feed: pl.read_parquet(tmp_path / feed / f"{day}" / f"settlement-{day}.csv.parquet")
+        feed: pl.read_parquet(tmp_path / feed / f"{day}" / f"marketplace@settlement-{day}.csv.parquet")
         for feed in ("orders", "order_items", "payments", "returns")
     }
     amount = pl.col("amount").cast(pl.Decimal(18, 4)).sum()

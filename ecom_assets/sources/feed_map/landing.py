@@ -14,9 +14,10 @@ from typing import Any
 
 import duckdb
 import polars as pl
+import pyarrow.parquet as pq
 
 from ecom_assets.days import Window
-from ecom_assets.errors import suggestion
+from ecom_assets.errors import UserError, suggestion
 from ecom_assets.feeds import feed_contracts
 from ecom_assets.landing.feed_settings import FeedSettings
 from ecom_assets.landing.provenance import ORIGIN as ORIGIN_COLUMNS
@@ -24,6 +25,7 @@ from ecom_assets.landing.provenance import sql_types
 from ecom_assets.landing.reading import PROBLEM, RAW
 from ecom_assets.landing.zone import Zone, kind_of
 from ecom_assets.sources.feed_map.macros import create_macros
+from ecom_assets.sources.feed_map.memory import Memory
 from ecom_assets.sources.feed_map.model import (
     PLAIN,
     Feed,
@@ -31,6 +33,7 @@ from ecom_assets.sources.feed_map.model import (
     Source,
     by_source,
     columns_named,
+    group_keys,
     number_columns,
     unreadable_feed,
 )
@@ -45,17 +48,19 @@ from ecom_assets.sources.feed_map.query import (
     missing_in,
     mistake_of,
 )
-from ecom_assets.sources.feed_map.report import EXAMPLES, FileReport, LandReport
+from ecom_assets.sources.feed_map.report import EXAMPLES, MANY_KINDS, FileReport, LandReport
 from ecom_assets.sources.feed_map.sources import (
     UNKNOWN_DAY,
     NothingToLand,
     SourceFile,
     batches,
     export_files,
-    landed_name,
+    name_before_maps,
 )
 from ecom_assets.sources.feed_map.sql import (
+    PLACE,
     condition_of_all,
+    listed,
     number_text,
     statement,
     unread_moments,
@@ -64,32 +69,47 @@ from ecom_assets.sources.feed_map.sql import (
 )
 from ecom_assets.sources.feed_map.tables import create_named, create_whole
 from ecom_assets.sources.feed_map.toml_text import TomlText
-from ecom_assets.sql import connect, identifier
+from ecom_assets.sql import connect, identifier, literal, literals
 
 
 def land(
-    feed_map: FeedMap, folder: Path, zone: Zone, check: Callable[[Window, Zone], object] = lambda days, staged: None
+    feed_map: FeedMap,
+    folder: Path,
+    zone: Zone,
+    check: Callable[[Window, Zone], object] = lambda days, staged: None,
+    *,
+    replacing: bool = False,
 ) -> LandReport:
     """Turns the export in `folder` into files of the landing zone, one Parquet file per feed, source file and day.
 
     Landing the same files again changes nothing. A line that cannot be read goes, with its reason, to the feed
     named by `unreadable`. Nothing is written before all files are read and `check`, which gets the first and last
     arrival day and the files in a zone of their own, has passed. Raises FeedMapError with all mistakes in columns and
-    SQL, NothingToLand if the folder has no file that lands.
+    SQL, NothingToLand if the folder has no file that lands, and WouldEmpty, unless `replacing`, if rows that landed
+    before would be gone.
     """
     folder = Path(folder)
     reports: list[FileReport] = []
     skipped: list[str] = []
     missing: list[str] = []
+    memories: dict[tuple[str, str | None], Memory] = {}
 
-    def found(source: Source, *, is_joined: bool) -> list[SourceFile]:
+    def found(source: Source, *, is_joined: bool = False) -> list[SourceFile]:
         try:
-            files, nameless = export_files(replace(source, arrival_day={}) if is_joined else source, folder)
+            read = replace(source, arrival_day={}) if is_joined else source
+            files, nameless = export_files(read, folder, feed_map.name)
         except NothingToLand as error:
             missing.append(str(error))
             return []
-        skipped.extend(f"{name}: no arrival day in its name" for name in nameless)
+        skipped.extend(
+            f"{name}: no arrival day in its {'path' if 'path' in source.arrival_day else 'name'}" for name in nameless
+        )
         return files
+
+    def memory_of(source: Source) -> Memory:
+        own = feed_map.sources[source.name].files == source.files
+        name = source.name if own else f"{source.name} of {name_before_maps(source.files or '')}"
+        return memories.setdefault((source.name, source.files), Memory(zone.root, feed_map.name, name))
 
     with TemporaryDirectory(prefix="feed-map-") as scratch:
         staged = Zone(Path(scratch))
@@ -98,40 +118,94 @@ def land(
         for source, feeds in by_source(feed_map.feeds):
             if source.name in together and together[source.name].files == source.files:
                 along[source.name] = feeds
-                continue
-            for batch in batches(found(source, is_joined=False)):
-                reports += _land_words(source, feeds, batch, feed_map.text, staged)
+            elif group_keys(feeds):
+                if files := found(source):
+                    reports += _land_words(source, feeds, files, feed_map.text, staged, memory_of(source))
+            else:
+                for batch in batches(found(source)):
+                    reports += _land_words(source, feeds, batch, feed_map.text, staged, None)
         if feed_map.queries:
-            files = {
+            of_sources = {
                 source.name: found(source, is_joined=not (feed_map.driven(source) or source.name in along))
                 for source in together.values()
             }
-            reports += _land_queries(feed_map, files, along, staged)
+            remembering = {
+                source.name: memory_of(source)
+                for source in together.values()
+                if feed_map.remembers(source) or group_keys(along.get(source.name, ()))
+            }
+            reports += _land_queries(feed_map, of_sources, along, staged, remembering)
         skipped += [f"{report.name}: {report.without_day}" for report in reports if report.without_day]
         reports = [report for report in reports if not report.without_day]
-        if not reports:
+        if all(report.is_restated for report in reports):
             raise NothingToLand("Nothing to land. " + " ".join([*missing, *(f"Skipped {each}." for each in skipped)]))
         arrived_on = sorted(day for feed in staged.feeds() for day in staged.days(feed))
         days = Window(arrived_on[0], arrived_on[-1]) if arrived_on else None
         if days:
             check(days, staged)
+        renamed = [place for feed in feed_map.names for place in _before_maps(feed, reports, zone)]
+        emptied = [place for feed in feed_map.names for place in _stage_emptied(feed, reports, staged, zone)]
+        lost = [*emptied, *(place for place in renamed if not _is_renamed(place, feed_map.name, staged, zone))]
+        if lost and not replacing:
+            raise WouldEmpty(lost)
         due_otherwise = tuple(_due_otherwise(feed_map, zone))
-        emptied = sum(_stage_emptied(feed, reports, staged, zone) for feed in feed_map.names)
+        for memory in memories.values():
+            memory.save()
         _publish(staged, zone)
-    return LandReport(feed_map.names, tuple(reports), days, emptied, tuple(skipped), tuple(missing), due_otherwise)
+        for place in renamed:
+            (zone.root / place).unlink()
+    files_now = tuple(report for report in reports if not report.is_restated)
+    restated = len(reports) - len(files_now)
+    return LandReport(
+        feed_map.names, files_now, days, len(emptied), tuple(skipped), tuple(missing), due_otherwise, restated
+    )
 
 
-def _stage_emptied(feed: str, reports: Sequence[FileReport], staged: Zone, zone: Zone) -> int:
-    """Stages an empty file for each landed file whose source now has no such rows. Returns how many had rows."""
-    empty = pl.DataFrame(schema=dict.fromkeys((*feed_contracts()[feed].columns, PROBLEM, RAW), pl.String))
-    names = {landed_name(report.name) for report in reports if feed in report.rows}
-    emptied = 0
+class WouldEmpty(UserError):
+    """Landing would leave nothing of rows that landed before."""
+
+    def __init__(self, places: Sequence[Path]) -> None:
+        named = "\n".join(f"  {place.parent}/{place.name}" for place in places)
+        super().__init__(
+            f"Rows that landed before would be gone, since their files no longer have them:\n{named}\n"
+            "If a file stands for all that it held before, land with --replace; otherwise give it a new name."
+        )
+
+
+def _before_maps(feed: str, reports: Sequence[FileReport], zone: Zone) -> Iterator[Path]:
+    """Yields, below the zone, the files that landed from these sources before landed names had the map's name."""
+    names = {name_before_maps(report.name) for report in reports if feed in report.rows}
     for day in zone.days(feed):
         place = Path(feed, day.isoformat())
-        for name in names.intersection(os.listdir(zone.root / place)):
+        yield from (place / name for name in sorted(names.intersection(os.listdir(zone.root / place))))
+
+
+def _is_renamed(place: Path, map_name: str, staged: Zone, zone: Zone) -> bool:
+    """Returns whether a file that landed under its old name lands with the same content now, or had no rows."""
+    now = staged.root / place.with_name(f"{map_name}@{place.name}")
+    if now.exists() and filecmp.cmp(now, zone.root / place, shallow=False):
+        return True
+    return not _has_rows(zone.root / place)
+
+
+def _has_rows(path: Path) -> bool:
+    return bool(pq.read_metadata(path).num_rows)
+
+
+def _stage_emptied(feed: str, reports: Sequence[FileReport], staged: Zone, zone: Zone) -> list[Path]:
+    """Stages an empty file for each landed file whose source now has no such rows.
+
+    Returns those that had rows, but for files that are restated because others add to their groups.
+    """
+    empty = pl.DataFrame(schema=dict.fromkeys((*feed_contracts()[feed].columns, PROBLEM, RAW), pl.String))
+    names = {report.file.landed: report.is_restated for report in reports if feed in report.rows}
+    emptied = []
+    for day in zone.days(feed):
+        place = Path(feed, day.isoformat())
+        for name in sorted(names.keys() & set(os.listdir(zone.root / place))):
             if not (staged.root / place / name).exists():
                 _write(staged, feed, day, name, empty)
-                emptied += not filecmp.cmp(staged.root / place / name, zone.root / place / name, shallow=False)
+                emptied += [place / name] if _has_rows(zone.root / place / name) and not names[name] else []
     return emptied
 
 
@@ -160,13 +234,19 @@ def _write(zone: Zone, feed: str, day: dt.date, name: str, rows: pl.DataFrame) -
 
 
 def _land_words(
-    source: Source, feeds: Sequence[Feed], files: Sequence[SourceFile], toml: TomlText, zone: Zone
+    source: Source,
+    feeds: Sequence[Feed],
+    files: Sequence[SourceFile],
+    toml: TomlText,
+    zone: Zone,
+    memory: Memory | None,
 ) -> Iterator[FileReport]:
-    """Lands the feeds in words that read some files of a source."""
-    with connect() as con:
+    """Lands the feeds in words that read some files of a source, with what its memory has of their groups."""
+    with TemporaryDirectory(prefix="feed-map-") as scratch, connect(Path(scratch) / "lines.duckdb") as con:
         con.execute("set TimeZone = 'UTC'")
         create_named(con, source, files, columns_named(source, feeds), toml, "sent")
-        yield from _land_source(con, source, "sent", files, feeds, {}, zone)
+        restated = memory.recall(con, "sent", files, group_keys(feeds), Path(scratch)) if memory else []
+        yield from _land_source(con, source, "sent", files, restated, feeds, {}, (), zone)
 
 
 def _land_source(
@@ -174,11 +254,16 @@ def _land_source(
     source: Source,
     table: str,
     files: Sequence[SourceFile],
+    restated: Sequence[SourceFile],
     feeds: Sequence[Feed],
     queried: Mapping[str, str],
+    told_apart: Sequence[str],
     zone: Zone,
 ) -> Iterator[FileReport]:
     """Lands the feeds in words that read a table, and its unreadable lines. Yields what became of each file.
+
+    `restated` are files that landed before, whose rows may change because of these; `told_apart` the columns by which
+    SQL takes lines.
 
     `queried` has the feeds that take their rows from it by SQL, each with the table of these rows.
     """
@@ -186,36 +271,100 @@ def _land_source(
     if source.number_format != PLAIN and (columns := number_columns(feeds)):
         texts = (f"{number_text(column, source.number_format)} as {identifier(column)}" for column in columns)
         replaced = f"replace ({', '.join(texts)})"
-    con.execute(f"create or replace temp view lines_read as select * {replaced} from {identifier(table)}")
+    place = "record"
+    if any(feed.adds for feed in feeds):
+        con.execute(
+            f"""create or replace temp table first_days as
+            select source_file, min(arrived_on) as first_day from {identifier(table)} group by all"""
+        )
+        place = "row_number() over (order by first_day, source_file, record)"
+        joined = f"{identifier(table)} join first_days using (source_file)"
+    else:
+        joined = identifier(table)
+    con.execute(f"create or replace temp table lines_read as select * {replaced}, {place} as {PLACE} from {joined}")
     unreadable = unreadable_feed(source, feeds, list(queried))
     landed: dict[str, Mapping[str, int]] = {}
     for feed in feeds:
         made = con.sql(statement(feed, with_unreadable=feed.name == unreadable)).pl()
-        landed[feed.name] = _write_feed(con, source, feed.name, made, files, zone)
+        landed[feed.name] = _write_feed(con, source, feed.name, made, [*files, *restated], zone)
     for name, rows in queried.items():
         own = f"select * from {rows} where origin.source_file in (select source_file from lines_read)"
         made = con.sql(with_unreadable(own, name == unreadable)).pl()
-        landed[name] = _write_feed(con, source, name, made, files, zone)
+        landed[name] = _write_feed(con, source, name, made, [*files, *restated], zone)
     taken = " or ".join(condition_of_all(feed.where) for feed in feeds) or "false"
     read = " union all ".join(f"select source_file, record from {identifier(f'lines of {name}')}" for name in queried)
     not_read = f"and (source_file, record) not in ({read})" if read else ""
+    unused = f"problem is null and not ({taken}) {not_read}"
+    kinds = _kinds_unused(con, unused, [*(each["column"] for feed in feeds for each in feed.where), *told_apart])
     counted = con.execute(
         f"""
         select source_file, case when min(arrived_on) = $1 then {why_no_day(source.arrival_day)} else '' end,
-            count(*), count(problem), count(*) filter (problem is null and not ({taken}) {not_read}),
+            count(*), count(problem), count(*) filter ({unused}),
             coalesce(list(problem order by record) filter (problem is not null), [])[:{EXAMPLES}],
             {unread_moments(feeds)}
         from lines_read group by all""",
         [UNKNOWN_DAY],
     ).fetchall()
     counts: Mapping[str, Sequence[Any]] = {name: rest for name, *rest in counted}
+    for file in restated:
+        yield FileReport(file, {feed: landed[feed].get(file.name, 0) for feed in landed}, is_restated=True)
+    going_on = _going_on(con, feeds, files)
     for file in files:
         of_file = {feed: landed[feed].get(file.name, 0) for feed in landed}
-        yield FileReport(file.source, of_file, *counts.get(file.name, ("", 0, 0, 0, [], [])))
+        without_day, lines, broken, unused_lines, problems, unread = counts.get(file.name, ("", 0, 0, 0, [], []))
+        told = (without_day, lines, broken, unused_lines, problems, unread)
+        yield FileReport(file, of_file, *told, going_on.get(file.name, {}), kinds.get(file.name, {}))
+
+
+def _going_on(
+    con: duckdb.DuckDBPyConnection, feeds: Sequence[Feed], files: Sequence[SourceFile]
+) -> dict[str, dict[str, str]]:
+    """Returns per new file the columns whose groups go on in it from another file, each with an example."""
+    found: dict[str, dict[str, str]] = {}
+    new = literals(file.name for file in files)
+    for feed in feeds:
+        for keys in group_keys([feed]):
+            query = f"""
+                select source_file, min(group_name) from (
+                    select distinct source_file, concat_ws(', ', {listed(keys)}) as group_name, first_day,
+                        min((first_day, source_file)) over (partition by {listed(keys)}) as begins
+                    from lines_read where problem is null and {condition_of_all(feed.where)}
+                ) where (first_day, source_file) > begins and source_file in ({new}) group by all"""
+            for name, example in con.execute(query).fetchall():
+                found.setdefault(name, {})[", ".join(keys)] = example
+    return found
+
+
+def _kinds_unused(con: duckdb.DuckDBPyConnection, unused: str, by: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Returns per file the kinds of lines that no feed reads, by the columns that tell lines apart, with their number.
+
+    A column with many values there tells no kinds.
+    """
+    columns = list(dict.fromkeys(by))
+    if not columns:
+        return {}
+    counts = ", ".join(f"approx_count_distinct({identifier(column)})" for column in columns)
+    [numbers] = con.execute(f"select {counts} from lines_read where {unused}").fetchall()
+    kinds = [column for column, number in zip(columns, numbers, strict=True) if 0 < number <= MANY_KINDS]
+    if not kinds:
+        return {}
+    shown = " || ', ' || ".join(
+        f"{literal(f'{column} ')} || coalesce({identifier(column)}, 'null')" for column in kinds
+    )
+    found: dict[str, dict[str, int]] = {}
+    for name, kind, number in con.execute(
+        f"select source_file, {shown}, count(*) from lines_read where {unused} group by all order by all"
+    ).fetchall():
+        found.setdefault(name, {})[kind] = number
+    return found
 
 
 def _land_queries(
-    feed_map: FeedMap, files: Mapping[str, Sequence[SourceFile]], words: Mapping[str, Sequence[Feed]], zone: Zone
+    feed_map: FeedMap,
+    files: Mapping[str, Sequence[SourceFile]],
+    words: Mapping[str, Sequence[Feed]],
+    zone: Zone,
+    memories: Mapping[str, Memory],
 ) -> Iterator[FileReport]:
     """Lands the feeds in SQL, and those in words that read the same sources. `files` are those of each source."""
     toml = feed_map.text
@@ -223,6 +372,7 @@ def _land_queries(
         con.execute("set TimeZone = 'UTC'")
         used = {column for query in feed_map.queries for column in query.columns}
         columns: dict[str, list[str]] = {}
+        restated: dict[str, list[SourceFile]] = {}
         for source in feed_map.joined():
             named = columns_named(source, words.get(source.name, ()))
             wanted = {*used, *map(str.lower, named)}
@@ -235,6 +385,10 @@ def _land_queries(
                     with toml.gathered():
                         told = suggestion(column, columns[source.name])
                         toml.fail_at(column, f"no file of {source.name} has a column {column!r}{told}")
+            restated[source.name] = []
+            if source.name in memories:
+                recall = memories[source.name].recall
+                restated[source.name] = recall(con, f"sent {source.name}", files[source.name], None, Path(scratch))
         con.execute("set python_enable_replacements = false; set enable_external_access = false")
         con.execute("set lock_configuration = true")
         for query in feed_map.queries:
@@ -249,7 +403,13 @@ def _land_queries(
             queried = {feed: identifier(f"rows of {feed}") for feed in feed_map.driven(source)}
             table = f"sent {source.name}"
             if queried or feeds:
-                yield from _land_source(con, source, table, files[source.name], feeds, queried, zone)
+                by = [
+                    *(name for query in feed_map.queries if source.name in query.driving for name in query.told_apart)
+                ]
+                apart = [name for name in columns[source.name] if name.lower() in by]
+                yield from _land_source(
+                    con, source, table, files[source.name], restated[source.name], feeds, queried, apart, zone
+                )
             elif broken := con.execute(
                 f"select source_file, problem from {identifier(table)} where problem is not null"
             ).fetchone():
@@ -364,10 +524,10 @@ def _write_feed(
         for file in files:
             day = whole.get(file.name, file.arrived_on)
             parts.setdefault((day, file.name), rows.drop("arrived_on", "source_file").clear())
-    names = {file.name: landed_name(file.source) for file in files}
+    names = {file.name: file.landed for file in files}
     counts: dict[str, int] = {}
     for (day, source_file), part in parts.items():
-        if day == UNKNOWN_DAY:
+        if day == UNKNOWN_DAY or source_file not in names:
             continue
         _write(zone, feed, day, names[source_file], part)
         counts[source_file] = counts.get(source_file, 0) + part[PROBLEM].null_count()

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ecom_assets.landing.reading import Dialect
@@ -34,7 +34,9 @@ class Source:
 
     `files` is a pattern below the folder; None if each feed names its own. `arrival_day` is empty if it is not given.
     `optional` are columns that files may lack. `time_zone` (IANA name) is that of timestamps without offset.
-    `unreadable` is the feed that gets the lines that cannot be read. `place` is the table in the map.
+    `unreadable` is the feed that gets the lines that cannot be read. `group` says whether files hold groups "whole" or
+    a file "adds" to those of others, `currency` is that of its amounts; None if it is not given. `place` is the table
+    in the map.
     """
 
     name: str
@@ -48,14 +50,20 @@ class Source:
     time_zone: str
     optional: tuple[str, ...]
     unreadable: str | None
+    group: str | None
+    currency: str | None
 
 
 @dataclass(frozen=True)
 class Feed:
-    """One feed of a map in words: its source and lines, the values of its columns, and their kinds."""
+    """One feed of a map in words: its source and lines, the values of its columns, and their kinds.
+
+    `adds` says that a file may add lines to a group of another file, rather than that each has its groups whole.
+    """
 
     name: str
     source: Source
+    adds: bool
     where: tuple[Mapping[str, Any], ...]
     group_by: tuple[str, ...]
     columns: Mapping[str, Mapping[str, Any]]
@@ -71,12 +79,14 @@ class FeedMap:
     and last business day, `due` the weekdays, Monday 0 to Sunday 6, on which the feeds are due; None if not given.
     """
 
+    name: str
     text: TomlText
     sources: Mapping[str, Source]
     names: tuple[str, ...]
     feeds: tuple[Feed, ...]
     queries: tuple[Query, ...]
     time_zone: str
+    currency: str | None
     start: dt.date | None
     end: dt.date | None
     due: frozenset[int] | None
@@ -84,6 +94,11 @@ class FeedMap:
     def joined(self) -> list[Source]:
         """Returns the sources that statements read."""
         return [source for source in self.sources.values() if any(source.name in each.sources for each in self.queries)]
+
+    def remembers(self, source: Source) -> bool:
+        """Returns whether statements on a source see the lines of files that landed before."""
+        numbers = any(query.numbers_lines for query in self.queries if source.name in query.driving)
+        return source.group == "adds" or (source.group is None and numbers)
 
     def driven(self, source: Source) -> list[str]:
         """Returns the feeds whose statements take their rows from a source."""
@@ -113,6 +128,45 @@ def columns_named(source: Source, feeds: Sequence[Feed]) -> list[str]:
             names |= dict.fromkeys(_named_under(value, _NAMING))
             names |= dict.fromkeys(condition["column"] for condition in value.get("when", ()))
     return list(names)
+
+
+def ordinals_of(feed: Feed) -> list[tuple[str, ...]]:
+    """Returns the keys of a feed's ordinals."""
+    parts = [part for value in feed.columns.values() for part in (value, *value.get("concat", ()))]
+    return sorted({tuple(part["ordinal"]) for part in parts if isinstance(part, dict) and "ordinal" in part})
+
+
+def with_known_kinds(feed: Feed, feeds: Sequence[Feed]) -> Feed:
+    """Returns a feed that takes no line of a kind which the map does not name.
+
+    A column is a kind if a feed takes lines by its value, and if no condition but equality is on it. A feed that tells
+    kinds apart by `when` or `values`, but takes all lines, means those that the map names: a default is not for others.
+    """
+    of_source = [each for each in feeds if each.source.name == feed.source.name]
+    conditions = [condition for each in of_source for condition in [*each.where, *_whens(each)]]
+    where = list(feed.where)
+    for kind in dict.fromkeys(name["column"] for each in of_source for name in each.where if "equals" in name):
+        on_it = [condition for condition in conditions if condition["column"] == kind]
+        tells_apart = any(condition["column"] == kind for condition in _whens(feed))
+        is_plain = all("equals" in condition or "one_of" in condition for condition in on_it)
+        if tells_apart and is_plain and not any(condition["column"] == kind for condition in feed.where):
+            named = [str(text) for each in on_it for text in each.get("one_of", [each.get("equals")])]
+            where.append({"column": kind, "one_of": list(dict.fromkeys(named))})
+    return replace(feed, where=tuple(where))
+
+
+def _whens(feed: Feed) -> list[Mapping[str, Any]]:
+    return [condition for value in feed.columns.values() for condition in value.get("when", ())]
+
+
+def group_keys(feeds: Sequence[Feed]) -> list[tuple[str, ...]]:
+    """Returns the keys of the groups to which files may add lines."""
+    keys: dict[tuple[str, ...], None] = {}
+    for feed in feeds:
+        if feed.adds:
+            over = [tuple(value["over"]) for value in feed.columns.values() if "over" in value]
+            keys |= dict.fromkeys([*([feed.group_by] if feed.group_by else []), *ordinals_of(feed), *over])
+    return list(keys)
 
 
 def number_columns(feeds: Sequence[Feed]) -> list[str]:

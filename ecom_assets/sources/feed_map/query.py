@@ -39,7 +39,8 @@ class Query:
     """A feed's statement, parsed.
 
     `sources` are the names of the tables that it reads besides its own, `columns` the names of columns in it, in lower
-    case. `driving` are the sources that the first table of `from` leads to, of each part of a union.
+    case. `driving` are the sources that the first table of `from` leads to, of each part of a union. `numbers_lines`
+    says that it calls `line_number`; `told_apart` are the columns of its conditions.
     """
 
     feed: str
@@ -49,6 +50,8 @@ class Query:
     aliases: Mapping[str, str]
     columns: frozenset[str]
     driving: tuple[str, ...]
+    numbers_lines: bool
+    told_apart: frozenset[str]
 
     def traced(self) -> str:
         """Returns the statement with the columns `origin` and, where it groups, `origins`."""
@@ -88,9 +91,13 @@ def parse(feed: str, text: str, sources: Collection[str]) -> Query:
             raise QueryError(f"unknown source {table['table_name']!r}{suggestion(table['table_name'], sources)}", line)
     columns = {name.lower() for node in _nodes(tree) for name in node.get("column_names", ()) if isinstance(name, str)}
     used = tuple(dict.fromkeys(found.values()))
+    numbers = any(str(node.get("function_name", "")).lower() == "line_number" for node in _nodes(tree))
     tracer = _Tracer(used)
     tracer.traced(tree, {})
-    return Query(feed, text, tree, used, found, frozenset(columns), tuple(dict.fromkeys(tracer.driving or used)))
+    conditions = [node["where_clause"] for node in _nodes(tree) if node.get("where_clause")]
+    apart = {node["column_names"][-1].lower() for node in _nodes(conditions) if node.get("class") == "COLUMN_REF"}
+    driving = tuple(dict.fromkeys(tracer.driving or used))
+    return Query(feed, text, tree, used, found, frozenset(columns), driving, numbers, frozenset(apart))
 
 
 def _nodes(tree: Any) -> Iterator[_Node]:

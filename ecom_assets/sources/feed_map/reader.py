@@ -24,9 +24,10 @@ from ecom_assets.sources.feed_map.model import (
     Source,
     by_source,
     columns_named,
+    with_known_kinds,
 )
 from ecom_assets.sources.feed_map.query import Query, QueryError, parse
-from ecom_assets.sources.feed_map.sql import OPERATORS, refusal
+from ecom_assets.sources.feed_map.sql import EPOCHS, OPERATORS, refusal
 from ecom_assets.sources.feed_map.toml_text import TomlText
 from ecom_assets.sources.fixed_width import Layout
 
@@ -41,11 +42,12 @@ _SOURCE_TEXTS = (
     "time_zone",
     "currency",
     "unreadable",
+    "group",
 )
 _SOURCE_KEYS = (*_SOURCE_TEXTS, "arrival_day", "places", "heading_lines", "optional")
-_ARRIVAL_KEYS = ("file_name", "fixed", "first", "column")
+_ARRIVAL_KEYS = ("file_name", "path", "fixed", "first", "column")
 _CALENDAR_KEYS = ("start", "end", "due")
-_FEED_KEYS = ("source", "files", "where", "group_by", "columns")
+_FEED_KEYS = ("source", "files", "group", "where", "group_by", "columns")
 _STARTS = ("from", "constant", "multiply", "concat", "ordinal")
 _CHANGES = ("strip_suffix", "time_format", "values", "negate", "abs", "when", "take", "over")
 _CHANGED_TEXTS = frozenset({"strip_suffix", "time_format", "negate", "abs"})
@@ -57,7 +59,7 @@ _MAX_FACTORS = 6
 
 ONE_SOURCE = "lines"
 """The name of the table of [source] in SQL."""
-_NO_SOURCE = Source(ONE_SOURCE, ("source",), "", {}, None, Dialect(), None, PLAIN, "UTC", (), None)
+_NO_SOURCE = Source(ONE_SOURCE, ("source",), "", {}, None, Dialect(), None, PLAIN, "UTC", (), None, None, None)
 """What feeds are checked with where the map's sources have a mistake."""
 
 
@@ -70,7 +72,7 @@ def load_map(path: Path) -> FeedMap:
     with toml.gathered():
         if "lookup" in given:
             toml.fail(["lookup"], "a lookup is a join: name its files in [sources.NAME] and write the feed in sql.")
-        toml.known(given, ("source", "sources", "calendar", "feed"), [])
+        toml.known(given, ("name", "source", "sources", "calendar", "feed"), [])
     with toml.gathered():
         sources = _sources(toml, given)
     with toml.gathered():
@@ -80,14 +82,32 @@ def load_map(path: Path) -> FeedMap:
         with toml.gathered():
             if source.unreadable:
                 toml.one_of(source.unreadable, list(given["feed"]), [*source.place, "unreadable"])
+    feeds = [with_known_kinds(feed, feeds) for feed in feeds]
     for feed_source, named in by_source(feeds):
         with toml.gathered():
             _refuse_odd_names(toml, feed_source, columns_named(feed_source, named))
     toml.raise_gathered()
     start, end, due = calendar
+    currencies = {source.currency for source in sources.values() if source.currency}
+    if len(currencies) > 1:
+        toml.fail(["sources"], f"amounts in {' and '.join(sorted(currencies))} cannot be added; use a map for each.")
     zones = [source.time_zone for source in sources.values()]
     time_zone = toml.table(given, "source", []).get("time_zone", zones[0]) if "source" in given else zones[0]
-    return FeedMap(toml, sources, tuple(given["feed"]), tuple(feeds), tuple(queries), time_zone, start, end, due)
+    name = toml.text_at(given, "name", []) or Path(path).stem
+    name = re.sub(r"[^\w.-]", "_", name).lstrip("._") or "map"
+    return FeedMap(
+        name,
+        toml,
+        sources,
+        tuple(given["feed"]),
+        tuple(feeds),
+        tuple(queries),
+        time_zone,
+        next(iter(currencies), None),
+        start,
+        end,
+        due,
+    )
 
 
 def _sources(toml: TomlText, given: Mapping[str, Any]) -> dict[str, Source]:
@@ -126,13 +146,31 @@ def _source(toml: TomlText, name: str, given: Mapping[str, Any], place: tuple[st
         files=_pattern(toml, given, at) if "files" in given else None,
         arrival_day=_arrival_day(toml, given, at) if "arrival_day" in given or place == ("source",) else {},
         format=texts["format"],
-        dialect=_dialect(toml, texts["delimiter"] or ",", texts["encoding"] or "utf-8", at),
+        dialect=_dialect(
+            toml, texts["delimiter"] or ",", texts["encoding"] or "utf-8", _heading_lines(toml, given, at), at
+        ),
         layout=_layout(toml, given, at),
         number_format=_number_format(toml, texts["decimal"] or ".", texts["thousands"], at),
         time_zone=time_zone,
         optional=toml.names_at(given, "optional", at),
         unreadable=texts["unreadable"],
+        group=_group(toml, given, at),
+        currency=_currency(toml, texts["currency"], at),
     )
+
+
+def _currency(toml: TomlText, given: str | None, place: list[str]) -> str | None:
+    if given is not None and not re.fullmatch(r"[A-Z]{3}", given):
+        toml.fail([*place, "currency"], f"currency must be a code of three letters such as EUR, not {given!r}.")
+    return given
+
+
+def _group(toml: TomlText, given: Mapping[str, Any], place: list[str]) -> str | None:
+    """Returns whether files hold groups whole or add to them; None if it is not given."""
+    group = toml.text_at(given, "group", place)
+    if group is not None:
+        toml.one_of(group, ("whole", "adds"), [*place, "group"])
+    return group
 
 
 def _refuse_odd_names(toml: TomlText, source: Source, names: Sequence[str]) -> None:
@@ -156,14 +194,14 @@ def _refuse_alike(toml: TomlText, names: Sequence[str]) -> None:
             toml.fail_at(name, f"{name!r} and {other!r} differ only in case; rename one.")
 
 
-def _dialect(toml: TomlText, delimiter: str, encoding: str, place: list[str]) -> Dialect:
+def _dialect(toml: TomlText, delimiter: str, encoding: str, heading_lines: int, place: list[str]) -> Dialect:
     if len(delimiter) != 1 or delimiter in '"\r\n':
         toml.fail([*place, "delimiter"], "delimiter must be one character, not a quote or a line break.")
     try:
         "".encode(encoding)
     except (LookupError, ValueError):
         toml.fail([*place, "encoding"], f"unknown encoding {encoding!r}; write it like latin-1 or cp1252.")
-    return Dialect(delimiter, encoding)
+    return Dialect(delimiter, encoding, heading_lines)
 
 
 def _number_format(toml: TomlText, decimal: str, thousands: str | None, place: list[str]) -> NumberFormat:
@@ -190,9 +228,8 @@ def _calendar(toml: TomlText, given: Mapping[str, Any]) -> tuple[dt.date | None,
 def _layout(toml: TomlText, source: Mapping[str, Any], at: list[str]) -> Layout | None:
     place = [*at, "places"]
     if source.get("format") != "fixed":
-        for key in ("places", "heading_lines"):
-            if key in source:
-                toml.fail([*at, key], f'{key} is only for format = "fixed".')
+        if "places" in source:
+            toml.fail([*at, "places"], 'places is only for format = "fixed".')
         return None
     places: dict[str, tuple[int, int]] = {}
     if not source.get("places", True):
@@ -207,10 +244,16 @@ def _layout(toml: TomlText, source: Mapping[str, Any], at: list[str]) -> Layout 
     for before, name in pairwise(in_order):
         if places[name][0] <= places[before][1]:
             toml.fail([*place, name], f"{name} begins at {places[name][0]}, before the end of {before}.")
+    return Layout(places, _heading_lines(toml, source, at))
+
+
+def _heading_lines(toml: TomlText, source: Mapping[str, Any], at: list[str]) -> int:
     heading_lines = source.get("heading_lines", 0)
     if type(heading_lines) is not int or heading_lines < 0:
-        toml.fail([*at, "heading_lines"], "heading_lines must be the number of lines before the first record.")
-    return Layout(places, heading_lines)
+        toml.fail(
+            [*at, "heading_lines"], "heading_lines must be the number of lines before the header or first record."
+        )
+    return heading_lines
 
 
 def _arrival_day(toml: TomlText, source: Mapping[str, Any], at: list[str]) -> Mapping[str, Any]:
@@ -220,12 +263,13 @@ def _arrival_day(toml: TomlText, source: Mapping[str, Any], at: list[str]) -> Ma
     ways = [key for key in _ARRIVAL_KEYS if key in given]
     if len(ways) != 1:
         toml.fail(place, f"arrival_day needs exactly one of {', '.join(_ARRIVAL_KEYS)}.")
-    if "file_name" in given and toml.required_text(given, "file_name", place).count("{day}") != 1:
-        toml.fail(place, "file_name must contain {day} once, at the place of the day.")
+    for key in ("file_name", "path"):
+        if key in given and toml.required_text(given, key, place).count("{day}") != 1:
+            toml.fail(place, f"{key} must contain {{day}} once, at the place of the day.")
     for key in ("first", "column"):
         if key in given:
             toml.required_text(given, key, place)
-    _expression(toml, given, "time_format", place)
+    _time_formats(toml, given, place)
     toml.date_at(given, "fixed", place)
     return given
 
@@ -290,7 +334,9 @@ def _feed(
     where = _conditions(toml, given.get("where", []), [*place, "where"])
     moments = tuple(column for column in values if promised.columns[column].kind == "timestamp")
     numbers = tuple(column for column in values if promised.columns[column].kind in ("integer", "decimal", "float"))
-    return Feed(name, source, where, group_by, values, moments, numbers)
+    is_of_versions = bool(group_by) and promised.event_column == "changed_at"
+    group = _group(toml, given, place) or source.group or ("whole" if is_of_versions else "adds")
+    return Feed(name, source, group == "adds", where, group_by, values, moments, numbers)
 
 
 def _source_of(toml: TomlText, given: Mapping[str, Any], place: list[str], sources: Mapping[str, Source]) -> Source:
@@ -320,7 +366,7 @@ def _value(toml: TomlText, given: Any, place: list[str], *, grouped: bool) -> Ma
         toml.fail(place, f"a value needs exactly one of {', '.join(_STARTS)}.")
     for key in ("from", "strip_suffix", "take"):
         toml.text_at(given, key, place)
-    _expression(toml, given, "time_format", place)
+    _time_formats(toml, given, place)
     for key in ("multiply", "ordinal", "over", "concat"):
         if key in given and not given[key]:
             toml.fail([*place, key], f"{key} needs at least one source column.")
@@ -378,7 +424,10 @@ def _conditions(toml: TomlText, given: Any, place: list[str], *, then: bool = Fa
         toml.required_text(each, "column", place)
         _expression(toml, each, "matches", place)
         for operator in OPERATORS:
-            toml.one_value(each, operator, place)
+            if operator == "one_of":
+                toml.names_at(each, operator, place, "texts")
+            else:
+                toml.one_value(each, operator, place)
         if sum(key in operators for key in each) != 1:
             toml.fail(place, f"a condition needs exactly one of {', '.join(operators)}.")
         if then:
@@ -398,6 +447,15 @@ def _pattern(toml: TomlText, given: Mapping[str, Any], place: list[str]) -> str:
     if pattern.is_absolute() or odd or not pattern.parts:
         toml.fail([*place, "files"], 'files must be a pattern below the folder, such as "*.csv" or "**/*.csv".')
     return str(pattern)
+
+
+def _time_formats(toml: TomlText, given: Mapping[str, Any], place: list[str]) -> None:
+    """Fails on a time format, or one of several, that DuckDB rejects."""
+    named = given.get("time_format")
+    formats = toml.names_at(given, "time_format", place, "formats") if isinstance(named, list) else [named]
+    for each in formats:
+        if each not in EPOCHS:
+            _expression(toml, {} if each is None else {"time_format": each}, "time_format", place)
 
 
 def _expression(toml: TomlText, given: Mapping[str, Any], key: str, place: list[str]) -> None:

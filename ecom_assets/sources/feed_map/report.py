@@ -1,10 +1,14 @@
 """The report of landing an export."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ecom_assets.days import Window
+from ecom_assets.sources.feed_map.sources import SourceFile
 
+MANY_KINDS = 10
+"""Maximum number of kinds of lines shown that no feed reads."""
 EXAMPLES = 3
 """Maximum number of unreadable lines shown per file, and of files shown."""
 
@@ -15,17 +19,26 @@ class FileReport:
 
     `without_day` is the reason why its lines have no arrival day, so that nothing lands, or empty. `lines` includes
     unreadable ones; `problems` are those of the first of them. `unread` lists the timestamp columns that no line writes
-    in the map's time format.
+    in the map's time format, `going_on` the columns whose groups go on in it from another file, each with an example,
+    `unused_kinds` the kinds of lines that no feed reads, with their number. `is_restated` says that it landed before,
+    and that its rows may have changed because of other files.
     """
 
-    name: str
+    file: SourceFile
     rows: Mapping[str, int]
-    without_day: str
-    lines: int
-    unreadable: int
-    unused: int
-    problems: Sequence[str]
-    unread: Sequence[str]
+    without_day: str = ""
+    lines: int = 0
+    unreadable: int = 0
+    unused: int = 0
+    problems: Sequence[str] = ()
+    unread: Sequence[str] = ()
+    going_on: Mapping[str, str] = field(default_factory=dict)
+    unused_kinds: Mapping[str, int] = field(default_factory=dict)
+    is_restated: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.file.source
 
 
 @dataclass(frozen=True)
@@ -34,7 +47,8 @@ class LandReport:
 
     `days` are the first and last arrival day, if any; `emptied` counts the files of earlier landings whose source no
     longer has such lines; `skipped` are the files without an arrival day, and why; `missing` the patterns of the map
-    that no file matches; `due_otherwise` the feeds whose own due days differ from the map's.
+    that no file matches; `due_otherwise` the feeds whose own due days differ from the map's; `restated` counts the
+    files of earlier landings to whose groups these add.
     """
 
     feeds: tuple[str, ...]
@@ -44,6 +58,7 @@ class LandReport:
     skipped: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     due_otherwise: tuple[str, ...] = ()
+    restated: int = 0
 
     @property
     def lines(self) -> int:
@@ -70,6 +85,10 @@ class LandReport:
             f"  {self.unreadable:>12,} lines that cannot be read",
             f"  {self.unused:>12,} lines that no feed reads",
         ]
+        kinds = Counter[str]()
+        for file in self.files:
+            kinds.update(file.unused_kinds)
+        text += [f"    {number:,} of {kind}" for kind, number in kinds.most_common(MANY_KINDS)]
         broken = [file for file in self.files if file.problems]
         text += [f"    {file.name}, {problem}" for file in broken[:EXAMPLES] for problem in file.problems]
         if len(broken) > EXAMPLES:
@@ -80,6 +99,13 @@ class LandReport:
         text += [f"  {file.name}: {unread}" for file in odd[:EXAMPLES] for unread in file.unread]
         if len(odd) > EXAMPLES:
             text.append(f"  and the same in {len(odd) - EXAMPLES:,} other files")
+        for columns, example in {key: value for file in self.files for key, value in file.going_on.items()}.items():
+            text.append(
+                f"  groups of equal {columns} go on in another file, such as {example}: their lines add up "
+                '(if each file has its groups whole, say group = "whole" in the map)'
+            )
+        if self.restated:
+            text.append(f"  {self.restated:>12,} files landed earlier were looked at again: these add to their groups")
         if self.emptied:
             text.append(
                 f"  {self.emptied:>12,} files landed earlier are now empty: their source no longer has such lines"

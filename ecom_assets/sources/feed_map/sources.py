@@ -21,20 +21,24 @@ class NothingToLand(UserError, FileNotFoundError):
 
 @dataclass(frozen=True, kw_only=True)
 class SourceFile(LandedFile):
-    """A file of the export, with a name under which it can be read. `source` is its path below the folder."""
+    """A file of the export, with a name under which it can be read.
+
+    `source` is its path below the folder, `landed` the name under which its rows land.
+    """
 
     source: str
+    landed: str
 
 
-def export_files(source: Source, folder: Path) -> tuple[list[SourceFile], list[str]]:
+def export_files(source: Source, folder: Path, map_name: str) -> tuple[list[SourceFile], list[str]]:
     """Returns the files of a source, and the paths of those without the arrival day in their names.
 
     Raises NothingToLand if the folder has none.
     """
     files, skipped = [], []
     for path in _paths(folder, source.files or "*"):
-        if day := _arrival_day(source, path.name):
-            files.append(_source_file(source, path, day, folder))
+        if day := _arrival_day(source, path.relative_to(folder).as_posix()):
+            files.append(_source_file(source, path, day, folder, map_name))
         else:
             skipped.append(path.relative_to(folder).as_posix())
     return files, skipped
@@ -50,14 +54,15 @@ def _paths(folder: Path, pattern: str) -> list[Path]:
     return paths
 
 
-def _source_file(source: Source, path: Path, day: dt.date, folder: Path) -> SourceFile:
+def _source_file(source: Source, path: Path, day: dt.date, folder: Path, map_name: str) -> SourceFile:
     below = path.relative_to(folder).as_posix()
     name = _readable_name(source, _one_name(below))
-    return SourceFile("", day, name, str(path), path.stat().st_size, "", source=below)
+    landed = f"{map_name}@{name_before_maps(below)}"
+    return SourceFile("", day, name, str(path), path.stat().st_size, "", source=below, landed=landed)
 
 
-def landed_name(source: str) -> str:
-    """Returns the unique name under which a source file's rows land."""
+def name_before_maps(source: str) -> str:
+    """Returns the name under which a source file's rows landed before names had the map's."""
     return f"{_one_name(source)}.parquet"
 
 
@@ -85,16 +90,17 @@ def is_json(source: Source, name: str) -> bool:
     return source.format == "json" or (source.format is None and name.removesuffix(".gz").endswith(".json"))
 
 
-def _arrival_day(source: Source, name: str) -> dt.date | None:
-    """Returns the arrival day of a file: UNKNOWN_DAY if its lines have it, None if its name lacks it."""
+def _arrival_day(source: Source, below: str) -> dt.date | None:
+    """Returns the arrival day of a file: UNKNOWN_DAY if its lines have it, None if its path lacks it."""
     fixed: dt.date | None = source.arrival_day.get("fixed")
     if fixed:
         return fixed
-    if "file_name" not in source.arrival_day:
+    way = next((way for way in ("file_name", "path") if way in source.arrival_day), None)
+    if way is None:
         return UNKNOWN_DAY
-    before, _, after = source.arrival_day["file_name"].partition("{day}")
-    day = r"(\d{4})[-_.]?(\d{2})[-_.]?(\d{2})"
-    found = re.fullmatch(_as_regex(before) + day + _as_regex(after), name)
+    before, _, after = source.arrival_day[way].partition("{day}")
+    day = r"(\d{4})[-_./]?(\d{2})[-_./]?(\d{2})"
+    found = re.fullmatch(_as_regex(before) + day + _as_regex(after), below if way == "path" else Path(below).name)
     try:
         return dt.date(*map(int, found.groups())) if found else None
     except ValueError:

@@ -1,19 +1,20 @@
 """The SQL that makes a feed's rows from the lines of an export."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 import duckdb
 
-from ecom_assets.engine.duckdb.parsing import moment_text, written_day
+from ecom_assets.engine.duckdb.parsing import moment_of, moment_text, written_day
 from ecom_assets.landing.reading import PROBLEM, RAW
-from ecom_assets.sources.feed_map.model import Feed, NumberFormat
-from ecom_assets.sql import connect, identifier, literal
+from ecom_assets.sources.feed_map.model import Feed, NumberFormat, ordinals_of
+from ecom_assets.sql import connect, identifier, literal, literals
 
 OPERATORS = {
     "equals": "{text} = {given}",
+    "one_of": "{text} in ({given})",
     "not_equals": "{text} <> {given}",
     "starts_with": "starts_with({text}, {given})",
     "not_starts_with": "not starts_with({text}, {given})",
@@ -27,6 +28,8 @@ OPERATORS = {
 }
 """The operators of conditions. An absent value is an empty text, and not a number."""
 
+EPOCHS = {"epoch": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
+"""Time formats that count from 1970-01-01 UTC, with the microseconds of their unit."""
 _COMPARED = "DECIMAL(28, 9)"
 _ROUNDED = r"'\.\d{6}\d*[1-9]|[eE]'"
 """A pattern for numbers with more than six decimals, or with an exponent, which might have them."""
@@ -34,23 +37,25 @@ _TRIED = {"time_format": "try_strptime('', {})", "matches": "regexp_full_match('
 """SQL that tests whether a key's text is valid."""
 
 
+PLACE = '"place of line"'
+"""The column of `lines_read` that orders all lines: by the first day of their file, its name, and their record."""
+
+
 def statement(feed: Feed, *, with_unreadable: bool) -> str:
     """Returns the SQL that makes a feed's rows from the lines."""
-    ordinals = {
-        tuple(part["ordinal"])
-        for value in feed.columns.values()
-        for part in (value, *value.get("concat", ()))
-        if isinstance(part, dict) and "ordinal" in part
-    }
+    within = "" if feed.adds else "source_file, "
     numbered = "".join(
-        f", row_number() over (partition by source_file, {listed(keys)} order by record) as {_ordinal(keys)}"
-        for keys in sorted(ordinals)
+        f", row_number() over (partition by {within}{listed(keys)} order by {PLACE}) as {_ordinal(keys)}"
+        for keys in ordinals_of(feed)
     )
     values = ", ".join(
-        f"{_taken(value, bool(feed.group_by))} as {identifier(name)}" for name, value in feed.columns.items()
+        f"{_taken(value, bool(feed.group_by), within, _compared(name, feed))} as {identifier(name)}"
+        for name, value in feed.columns.items()
     )
-    group = f"group by arrived_on, source_file, {listed(feed.group_by)}" if feed.group_by else ""
-    record = "min(record)" if feed.group_by else "record"
+    origin, group = "arrived_on, source_file, record", ""
+    if feed.group_by:
+        origin = ", ".join(f"arg_min({name}, {PLACE}) as {name}" for name in origin.split(", "))
+        group = f"group by {within}{listed(feed.group_by)}"
     moments = ", ".join(
         f"{moment_text(identifier(name), feed.source.time_zone)} as {identifier(name)}" for name in feed.moments
     )
@@ -61,7 +66,7 @@ def statement(feed: Feed, *, with_unreadable: bool) -> str:
     return f"""
         with readable as (select *{numbered} from lines_read where problem is null),
         rows_made as (
-            select arrived_on, source_file, {record} as record, {values},
+            select {origin}, {values},
                 NULL::VARCHAR as {PROBLEM}, NULL::VARCHAR as {RAW}
             from readable where {condition_of_all(feed.where)} {group}
             {unreadable if with_unreadable else ""}
@@ -85,24 +90,30 @@ def with_unreadable(rows: str, is_wanted: bool) -> str:
         ) made order by source_file, made.record, made::VARCHAR"""
 
 
-def _taken(value: Mapping[str, Any], grouped: bool) -> str:
+def _compared(name: str, feed: Feed) -> Callable[[str], str]:
+    """Returns what makes, of the SQL of a column's text, that of the moment or number by which it is compared."""
+    zone = literal(feed.source.time_zone)
+    return (lambda text: moment_of(f"trim({text})", zone)) if name in feed.moments else _decimal
+
+
+def _taken(value: Mapping[str, Any], grouped: bool, within: str, compared: Callable[[str], str]) -> str:
     """Returns the SQL of a value as it lands: of a line, of a group, or over other lines."""
     text = _text_of_line(value)
     if not grouped and "over" not in value:
         return text
-    over = f" over (partition by source_file, {listed(value['over'])})" if "over" in value else ""
-    is_no_number = f"{_decimal(text)} is null and trim({text}) <> ''"
+    over = f" over (partition by {within}{listed(value['over'])})" if "over" in value else ""
+    is_none = f"{compared(text)} is null and trim({text}) <> ''"
     match value.get("take", "first"):
         case "min" | "max" as side:
-            of_texts = f"{side}({text}) filter ({is_no_number}){over}"
-            return f"coalesce({of_texts}, arg_{side}({text}, {_decimal(text)}){over})"
+            of_texts = f"{side}({text}) filter ({is_none}){over}"
+            return f"coalesce({of_texts}, arg_{side}({text}, {compared(text)}){over})"
         case "sum":
-            of_texts = f"min({text}) filter ({is_no_number}){over}"
+            of_texts = f"min({text}) filter ({is_none}){over}"
             return f"coalesce({of_texts}, {_plain(f'sum({_decimal(text)}){over}')})"
         case "count":
             return f"(count({text}){over})::VARCHAR"
         case _:
-            return f"arg_min({text}, record){over}"
+            return f"arg_min({text}, {PLACE}){over}"
 
 
 def _text_of_line(value: Mapping[str, Any]) -> str:
@@ -130,7 +141,7 @@ def _text_of_line(value: Mapping[str, Any]) -> str:
     if suffix := value.get("strip_suffix"):
         sql = f"case when ends_with({sql}, {literal(suffix)}) then {sql}[:-{len(suffix) + 1}] else {sql} end"
     if time_format := value.get("time_format"):
-        sql = f"coalesce(try_strptime({sql}, {literal(time_format)})::VARCHAR, {sql})"
+        sql = f"coalesce({', '.join([*_read_moments(sql, time_format), sql])})"
     if values := value.get("values"):
         cases = " ".join(f"when {literal(sent)} then {literal(str(ours))}" for sent, ours in values.items())
         sql = f"case {sql} {cases} else {sql} end"
@@ -154,7 +165,8 @@ def _condition(condition: Mapping[str, Any]) -> str:
     operator = next(name for name in condition if name in OPERATORS or name == "is_null")
     if operator == "is_null":
         return f"{column} is {'' if condition['is_null'] else 'not '}null"
-    given = literal(str(condition[operator]))
+    named = condition[operator]
+    given = literals(map(str, named)) if operator == "one_of" else literal(str(named))
     return OPERATORS[operator].format(
         text=f"coalesce({column}, '')",
         given=given,
@@ -170,7 +182,8 @@ def day_of_line(arrival_day: Mapping[str, Any]) -> str:
         return "arrived_on"
     own = f"({written_day(identifier(column), 'TIMESTAMP')})::DATE"
     if time_format := arrival_day.get("time_format"):
-        own = f"try_strptime({identifier(column)}, {literal(time_format)})::DATE"
+        read = f"coalesce({', '.join([*_read_moments(identifier(column), time_format), 'NULL'])})"
+        own = f"({written_day(read, 'TIMESTAMP')})::DATE"
     own = f"case when {own} between date '0001-01-02' and date '9999-12-31' then {own} end"
     first = f"min({own}) over (partition by source_file)"
     return f"coalesce({own}, {first}, arrived_on)" if "column" in arrival_day else f"coalesce({first}, arrived_on)"
@@ -189,17 +202,37 @@ def why_no_day(arrival_day: Mapping[str, Any]) -> str:
 
 
 def unread_moments(feeds: Iterable[Feed]) -> str:
-    """Returns the SQL, over the lines of a file, of the columns whose time_format matches no value, with an example."""
+    """Returns the SQL, over the lines of a file, of the columns whose time_format some values lack, with an example."""
     notes = []
     for feed in feeds:
         for name, value in feed.columns.items():
             if "from" in value and "time_format" in value:
                 sent = _text_of_line({key: value[key] for key in ("from", "strip_suffix") if key in value})
-                some, form = f"filter ({condition_of_all(feed.where)} and trim({sent}) <> '')", value["time_format"]
-                none_read = f"count(*) {some} > 0 and count(try_strptime({sent}, {literal(form)})) {some} = 0"
-                words = f"no {feed.name}.{name} matches its time_format {form}; for example "
-                notes.append(f"case when {none_read} then {literal(words)} || (any_value({sent}) {some}) end")
+                some = f"{condition_of_all(feed.where)} and trim({sent}) <> ''"
+                unread = (
+                    f"{some} and coalesce({', '.join([*_read_moments(sent, value['time_format']), 'NULL'])}) is null"
+                )
+                form = (
+                    value["time_format"] if isinstance(value["time_format"], str) else " or ".join(value["time_format"])
+                )
+                count, of = f"count(*) filter ({unread})", f"count(*) filter ({some})"
+                none = literal(f"no {feed.name}.{name} matches its time_format {form}")
+                few = literal(f" values of {feed.name}.{name} do not match its time_format {form}")
+                told = f"case when {count} = {of} then {none} else {count} || ' of ' || {of} || {few} end"
+                example = f"min({sent}) filter ({unread})"
+                notes.append(f"case when {count} > 0 then {told} || '; for example ' || {example} end")
     return f"list_filter([{', '.join(notes)}]::varchar[], lambda x: x is not null)"
+
+
+def _read_moments(text: str, time_format: str | Sequence[str]) -> list[str]:
+    """Returns the SQL of the moments, as text, that a text writes in each of some formats; null if it does not."""
+    formats = [time_format] if isinstance(time_format, str) else time_format
+    return [
+        f"try(make_timestamptz((try_cast({text} as DECIMAL(38, 6)) * {EPOCHS[form]})::BIGINT))::VARCHAR"
+        if form in EPOCHS
+        else f"try_strptime({text}, {literal(form)})::VARCHAR"
+        for form in formats
+    ]
 
 
 def number_text(column: str, number_format: NumberFormat) -> str:
