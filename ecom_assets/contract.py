@@ -331,17 +331,17 @@ class Feed(Model):
         *,
         event_column: str | None = None,
         version_column: str | None = None,
-        never_changes: tuple[str, ...] | None = None,
+        identifying: tuple[str, ...] | None = None,
         **header: Any,
     ) -> None:
         """Header of a feed.
 
-        `event_column` holds the moment that decides the event day, `version_column` orders the versions of a key. In
-        the columns `never_changes` all versions of a key agree, unless they are of different things: rows that a
-        disagreeing one supersedes are listed as conflicts.
+        `event_column` holds the moment that decides the event day, `version_column` orders the versions of a key.
+        Versions that differ in all of the columns `identifying` are of different things under one key: rows that such
+        a version supersedes are listed as conflicts. One of them may be corrected.
         """
         super().__init_subclass__(**header)
-        _add_facts(cls, event_column=event_column, version_column=version_column, never_changes=never_changes)
+        _add_facts(cls, event_column=event_column, version_column=version_column, identifying=identifying)
 
 
 @dataclass(frozen=True)
@@ -390,12 +390,12 @@ class FeedContract(Promise):
 
     event_column: str
     version_column: str | None = None
-    never_changes: tuple[str, ...] = ()
+    identifying: tuple[str, ...] = ()
 
     @property
-    def versions_agree(self) -> str:
-        """The expectation that all versions of a key agree in what never changes."""
-        return f"Versions of one {', '.join(self.primary_key)} agree in {', '.join(self.never_changes)}."
+    def versions_meet(self) -> str:
+        """The expectation that no two versions of a key differ in all that identifies the thing."""
+        return f"Versions of one {', '.join(self.primary_key)} agree in {' or '.join(self.identifying)}."
 
     @property
     def is_versioned(self) -> bool:
@@ -533,9 +533,9 @@ def feed_contract(model: type[Feed]) -> FeedContract:
     if "event_column" not in model.__facts__:
         raise TypeError(f"{model.__facts__['name']} has no event_column=.")
     promised = FeedContract(
-        **_promised(model, "event_column", "version_column"), never_changes=model.__facts__.get("never_changes", ())
+        **_promised(model, "event_column", "version_column"), identifying=model.__facts__.get("identifying", ())
     )
-    for named in promised.never_changes:
+    for named in promised.identifying:
         if named not in promised.columns:
             raise TypeError(f"{promised.name}: the header names {named}, which is not a column.")
     return promised

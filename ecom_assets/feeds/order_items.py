@@ -10,7 +10,7 @@ class OrderItems(
     primary_key=("order_id", "line_number"),
     event_column="ordered_at",
     version_column="updated_at",
-    never_changes=("ordered_at",),
+    identifying=("ordered_at", "product_id"),
 ):
     """One row per order line and state of it."""
 

@@ -11,7 +11,7 @@ class Orders(
     primary_key="order_id",
     event_column="ordered_at",
     version_column="updated_at",
-    never_changes=("ordered_at", "customer_id"),
+    identifying=("ordered_at", "customer_id"),
 ):
     """One row per order and state of it."""
 

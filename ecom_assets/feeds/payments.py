@@ -14,7 +14,7 @@ class Payments(
     primary_key="payment_id",
     event_column="paid_at",
     version_column="updated_at",
-    never_changes=("order_id", "paid_at"),
+    identifying=("order_id", "paid_at"),
 ):
     """One row per payment and state of it."""
 

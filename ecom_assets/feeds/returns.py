@@ -4,7 +4,7 @@ from ecom_assets.contract import Decimal, Feed, Timestamp, column, key, money, s
 
 
 class Returns(
-    Feed, primary_key="return_id", event_column="returned_at", version_column="updated_at", never_changes=("order_id",)
+    Feed, primary_key="return_id", event_column="returned_at", version_column="updated_at", identifying=("order_id",)
 ):
     """One row per line that was refunded and state of it."""
 

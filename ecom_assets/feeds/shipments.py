@@ -10,7 +10,7 @@ class Shipments(
     primary_key="shipment_id",
     event_column="ordered_at",
     version_column="updated_at",
-    never_changes=("order_id", "ordered_at"),
+    identifying=("order_id", "ordered_at"),
 ):
     """One row per shipment and state of it."""
 

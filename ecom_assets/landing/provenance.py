@@ -82,7 +82,7 @@ SUPERSEDED = (
         "kind",
         "VARCHAR",
         "duplicate (the content of another row), superseded (replaced by a later version), conflict (replaced by a "
-        "version that differs in what never changes: perhaps another thing under the same key) or retraction (the "
+        "version that differs in all that identifies it: perhaps another thing under the same key) or retraction (the "
         "latest version says that its key has been deleted; no row counts)",
     ),
     *WINNER,

@@ -108,7 +108,7 @@ def expectations_description(declaration: Declaration) -> str:
     hoped += [REFERS_WITHIN_CALENDAR] if declaration.loose_references else []
     if declaration.from_feed:
         feed = declaration.feed_contract
-        hoped += [feed.versions_agree] if feed.never_changes else []
+        hoped += [feed.versions_meet] if feed.identifying else []
         hoped += ["No row is quarantined"]
     return _list("Expectations; a day that misses one does not fail:", hoped)
 

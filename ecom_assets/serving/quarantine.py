@@ -79,8 +79,8 @@ def bad_days(snapshot: Path) -> list[BadDays]:
             BadDays(
                 f"silver.{table}",
                 "conflict",
-                f"{rows} superseded rows differ from the one that counts in what never changes; perhaps one key stands "
-                f"for two things: see superseded.{table} where kind = 'conflict'",
+                f"{rows} superseded rows differ in all that identifies them from the one that counts; perhaps one key "
+                f"is that of two things: see superseded.{table} where kind = 'conflict'",
                 contiguous(days),
             )
             for table, rows, days in with_conflicts

@@ -173,7 +173,7 @@ class Trust:
     quarantined: int
     reasons: Sequence[tuple[str, int]]
     conflicts: Sequence[tuple[str, int]] = ()
-    """Tables and numbers of rows that were superseded by one that differs in what never changes."""
+    """Tables and numbers of rows that were superseded by one that differs in all that identifies a row."""
 
 
 @dataclass(frozen=True)

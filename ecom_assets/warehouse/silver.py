@@ -104,9 +104,9 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
     con.execute("update staged set reasons = waits_for where reasons is null and waits_for is not null")
     if store.has_complete_groups(declaration):
         _stage_left_out(store, declaration)
-    never_changes = declaration.feed_contract.never_changes
-    facts = "".join(f", {quoted(name)} as {quoted(f'fact {name}')}" for name in never_changes)
-    differs = " or ".join(f"{quoted(f'fact {name}')} <> winner[{literal(f'fact {name}')}]" for name in never_changes)
+    identifying = declaration.feed_contract.identifying
+    facts = "".join(f", {quoted(name)} as {quoted(f'fact {name}')}" for name in identifying)
+    differs = " and ".join(f"{quoted(f'fact {name}')} <> winner[{literal(f'fact {name}')}]" for name in identifying)
     # The best row without a reason wins. A waiting row is superseded only by a better one: it may still win. A winner
     # that retracts its key is left out like the rows that it supersedes.
     con.execute(f"""
@@ -122,7 +122,7 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
                coalesce({differs or "false"}, false) as conflicts
         from (
             select *, min(place) filter (reasons is null) over one as winning_place,
-                   {_winner(never_changes)} over one as winner
+                   {_winner(identifying)} over one as winner
             from ranked window one as (partition by {table.key}))
         where place > winning_place or place = winning_place and retracts""")
     con.execute("update staged set is_superseded = true, reasons = null where rowid in (select staged_row from losers)")
@@ -256,7 +256,7 @@ def _judge_days(
     )
     corrected = _corrected(store, declaration) if may_fail else {}
     conflicts = dict(con.execute("select day, count(*) from losers where conflicts group by all").fetchall())
-    soft = [_NOT_ROUNDED, REFERS_WITHIN_CALENDAR, declaration.feed_contract.versions_agree]
+    soft = [_NOT_ROUNDED, REFERS_WITHIN_CALENDAR, declaration.feed_contract.versions_meet]
     soft += [rule.sentence for rule in promise.soft_rules]
     results = []
     for on in window:
