@@ -338,6 +338,28 @@ def test_amazon_settlement(zone: Zone) -> None:
     assert rows(zone, "returns", "product_id", "quantity", "amount", "tax") == [("L-1", "1", "400", "0")]
 
 
+def test_an_amazon_order_is_settled_in_two_reports(tmp_path: Path, zone: Zone) -> None:
+    header, *lines = (
+        (EXCERPTS / "amazon_settlement" / "settlement-2024-03-09.txt").read_text().splitlines(keepends=True)
+    )
+    for day, part in [("09", lines[:7]), ("23", lines[7:])]:
+        folder = tmp_path / day
+        folder.mkdir()
+        (folder / f"settlement-2024-03-{day}.txt").write_text("".join([header, *part]))
+        land(load_map(MAPS / "amazon_settlement.toml"), folder, zone)
+
+    assert rows(zone, "orders", "order_id", "subtotal", "total") == [("302-1", "1190", "1195")]
+    assert rows(zone, "order_items", "line_number", "product_id", "quantity", "unit_price") == [
+        ("1", "L-1", "3", "400"),
+        ("2", "B-1", "1", "10"),
+    ]
+    assert sorted(rows(zone, "payments", "status", "amount", "fee")) == [
+        ("captured", "1195", "180"),
+        ("refunded", "400", "-55"),
+    ]
+    assert rows(zone, "returns", "quantity", "amount") == [("1", "400")]  # by the price in the earlier report
+
+
 @pytest.mark.slow
 def test_amazon_settlement_sales(zone: Zone) -> None:
     land_excerpt("amazon_settlement", zone)
