@@ -46,6 +46,8 @@ WORDS_FOR_NOTHING = (
 
 REFERS_WITHIN_CALENDAR = "No row refers to one from before the calendar's first day."
 """An expectation of tables whose rows refer to others."""
+REFERS_TO_KNOWN = "No row refers to a feed of which nothing has arrived."
+"""An expectation of tables whose rows refer to others; otherwise these are inferred from being mentioned."""
 
 Kind = Literal["text", "integer", "decimal", "date", "timestamp", "float", "boolean"]
 

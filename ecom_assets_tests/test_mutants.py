@@ -182,6 +182,13 @@ BREAKS_THE_LAW = [
         "if declaration.from_feed:",
         "if False:",
     ),
+    Mutant(
+        "nobody is told that a feed of members arrives",
+        "watched_arrival",
+        "if has_arrived(store, silver) == before:",
+        "if True:",
+        "silver.orders",
+    ),
     Mutant("quarantine loses rows", "_place_rows", "where s.reasons is not null and", "where false and"),
 ]
 """Found by a history alone: it ends otherwise than a clean run of the same mutant, or in an error."""
@@ -204,7 +211,11 @@ WRONG_IN_EVERY_RUN = [
         "silver.order_items",
     ),
     Mutant(
-        "what retracts waits", "_stage", "reasons is null and not retracts", "reasons is null", "silver.order_items"
+        "what retracts waits",
+        "_stage",
+        "where reasons is null and not retracts",
+        "where reasons is null",
+        "silver.order_items",
     ),
     Mutant(
         "rows that left their group stay",

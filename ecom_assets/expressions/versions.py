@@ -47,16 +47,25 @@ def versions(changes: nw.LazyFrame, days: nw.LazyFrame, *, identity: str, attrib
     return compared.filter(is_first | changed)
 
 
-def view_of(table: str, identity: str) -> str:
-    """Returns the query that adds to each version its end (null if current), whether it is current, and its number."""
+def view_of(table: str, identity: str, mentions: Sequence[str]) -> str:
+    """Returns the query that adds to each version its end (null if current), whether it is current, and its number.
+
+    Identities that only tables of `mentions` name have one inferred version, of which nothing else is known.
+    """
+    mentioned = " UNION ".join(f"SELECT {identity} FROM {mention}" for mention in mentions)
     return f"""
-SELECT
+(SELECT
     *,
     lead(effective_from) OVER later AS effective_to,
     lead(effective_from) OVER later IS NULL AS is_current,
-    row_number() OVER later AS version_number
+    row_number() OVER later AS version_number,
+    false AS is_inferred
 FROM {table}
-WINDOW later AS (PARTITION BY {identity} ORDER BY effective_from)
+WINDOW later AS (PARTITION BY {identity} ORDER BY effective_from))
+UNION ALL BY NAME
+SELECT {identity}, true AS is_current, 1 AS version_number, true AS is_inferred, false AS is_deleted
+FROM ({mentioned})
+WHERE {identity} NOT IN (SELECT {identity} FROM {table})
 """
 
 

@@ -9,7 +9,7 @@ from ecom_assets.expressions.versions import versions, view_of
 from ecom_assets.table_asset import table_asset
 
 ATTRIBUTES = ["name", "channel", "objective", "starts_on", "ends_on", "daily_budget", "extra"]
-VIEW = ("gold.dim_campaign", view_of("gold.dim_campaign_versions", "campaign_id"))
+VIEW = ("gold.dim_campaign", view_of("gold.dim_campaign_versions", "campaign_id", ["gold.fact_ad_spend"]))
 
 
 class DimCampaignVersions(Table, primary_key="campaign_key", partition_column="effective_on"):

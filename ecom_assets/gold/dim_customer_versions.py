@@ -19,7 +19,10 @@ ATTRIBUTES = [
     "marketing_consent",
     "extra",
 ]
-VIEW = ("gold.dim_customer", view_of("gold.dim_customer_versions", "customer_id"))
+VIEW = (
+    "gold.dim_customer",
+    view_of("gold.dim_customer_versions", "customer_id", ["gold.fact_sales", "gold.fact_returns", "gold.fact_reviews"]),
+)
 
 
 class DimCustomerVersions(Table, primary_key="customer_key", partition_column="effective_on"):

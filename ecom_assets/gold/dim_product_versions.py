@@ -23,7 +23,10 @@ ATTRIBUTES = [
     "is_active",
     "extra",
 ]
-VIEW = ("gold.dim_product", view_of("gold.dim_product_versions", "product_id"))
+VIEW = (
+    "gold.dim_product",
+    view_of("gold.dim_product_versions", "product_id", ["gold.fact_sales", "gold.fact_returns", "gold.fact_reviews"]),
+)
 
 
 class DimProductVersions(Table, primary_key="product_key", partition_column="effective_on"):

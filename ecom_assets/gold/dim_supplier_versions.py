@@ -9,7 +9,7 @@ from ecom_assets.expressions.versions import versions, view_of
 from ecom_assets.table_asset import table_asset
 
 ATTRIBUTES = ["name", "city", "country", "lead_time_days", "extra"]
-VIEW = ("gold.dim_supplier", view_of("gold.dim_supplier_versions", "supplier_id"))
+VIEW = ("gold.dim_supplier", view_of("gold.dim_supplier_versions", "supplier_id", ["gold.fact_purchase_receipts"]))
 
 
 class DimSupplierVersions(Table, primary_key="supplier_key", partition_column="effective_on"):

@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from ecom_assets.contract import REFERS_WITHIN_CALENDAR, Column, RuleKind
+from ecom_assets.contract import REFERS_TO_KNOWN, REFERS_WITHIN_CALENDAR, Column, RuleKind
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine.lineage import ColumnSource
 from ecom_assets.landing.provenance import LANDED, ORIGIN, WHY, TechnicalColumn
@@ -105,7 +105,7 @@ def expectations_description(declaration: Declaration) -> str:
     if declaration.is_bronze:
         return "Every record of the day's files can be read, and every file is complete: none is cut off or damaged."
     hoped = [rule.sentence for rule in declaration.contract.soft_rules]
-    hoped += [REFERS_WITHIN_CALENDAR] if declaration.loose_references else []
+    hoped += [REFERS_WITHIN_CALENDAR, REFERS_TO_KNOWN] if declaration.loose_references else []
     if declaration.from_feed:
         feed = declaration.feed_contract
         hoped += [feed.versions_meet] if feed.identifying else []

@@ -326,11 +326,12 @@ def _with_ends(entity: str) -> PublishedView:
     """Returns the view that adds the end of validity to the versions of a dimension."""
     return PublishedView(
         f"gold.dim_{entity}",
-        f"One row per {entity} and version, with its end.",
+        f"One row per {entity} and version, with its end, and per {entity} that facts name though none has arrived.",
         _columns(
             ("effective_to", "TIMESTAMP", "Start of the next version, UTC; null for the current one"),
             ("is_current", "BOOLEAN", f"Whether it is the {entity}'s latest version"),
             ("version_number", "BIGINT", f"1 for the {entity}'s first version"),
+            ("is_inferred", "BOOLEAN", f"Whether the {entity} is known from being named only"),
         ),
         extends=f"gold.dim_{entity}_versions",
     )

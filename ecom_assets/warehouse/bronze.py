@@ -17,6 +17,7 @@ from ecom_assets.warehouse.ledger.invalidation import watched_moves
 from ecom_assets.warehouse.ledger.records import Cause, DayResult, Expectation, Slice, StaleDay
 from ecom_assets.warehouse.ledger.staleness import days_of_other_code
 from ecom_assets.warehouse.outcome import conclude, entry_of
+from ecom_assets.warehouse.references import watched_arrival
 from ecom_assets.warehouse.store import Store
 
 
@@ -49,7 +50,8 @@ def write_bronze(store: Store, declaration: Declaration, window: Window) -> list
     with store.transaction():
         store.ensure(declaration.name, table.columns)
         replaced = note_files(con, feed, files, store.now())
-        with watched_moves(con, store.catalog, declaration, window) if store.can_move(declaration) else nullcontext():
+        moves = watched_moves(con, store.catalog, declaration, window) if store.can_move(declaration) else nullcontext()
+        with moves, watched_arrival(store, declaration):
             ours = between("arrived_on", window)
             present = ", ".join(f"(date '{file.arrived_on}', {literal(file.name)})" for file in files)
             if present:

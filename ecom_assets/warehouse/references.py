@@ -13,6 +13,38 @@ from ecom_assets.warehouse.ledger.records import Cause
 from ecom_assets.warehouse.store import Store
 
 
+def has_arrived(store: Store, declaration: Declaration) -> bool:
+    """Returns whether any row of the feed of members, such as customers, has arrived; true for other tables."""
+    if not declaration.from_feed or not declaration.feed_contract.is_versioned:
+        return True
+    bronze = stored(store.catalog[declaration.bronze])
+    store.ensure(declaration.bronze, bronze.columns)
+    return bool(store.count(f"select count(*) from (select 1 {bronze.rows_in(store.calendar)} limit 1)"))
+
+
+@contextmanager
+def watched_arrival(store: Store, declaration: Declaration) -> Iterator[None]:
+    """Invalidates the days of rows that refer to the feed of a bronze table if its first row arrives, or its last goes.
+
+    While nothing has arrived, references to it are met: what they name is inferred from being mentioned.
+    """
+    silver = store.catalog.silver_of(declaration.name)
+    referring = store.catalog.referring.get(silver.name, []) if silver else []
+    if silver is None or not referring:
+        yield
+        return
+    before = has_arrived(store, silver)
+    yield
+    if has_arrived(store, silver) == before:
+        return
+    for other, column in referring:
+        if not column.on_same_day:
+            bronze = stored(store.catalog[other.bronze])
+            store.ensure(other.bronze, bronze.columns)
+            rows = f"{bronze.name} where {text_of(column)} is not null"
+            invalidate(store.con, other, Cause.REFERENCE_CHANGED, silver, [rows])
+
+
 def older_keys(store: Store, declaration: Declaration) -> str:
     """Returns SQL for the keys (k), and their days, of rows set aside because they are from before the calendar."""
     feed, table = declaration.feed_contract, quarantine(declaration)

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from ecom_assets.contract import REFERS_WITHIN_CALENDAR, Column, Reason
+from ecom_assets.contract import REFERS_TO_KNOWN, REFERS_WITHIN_CALENDAR, Column, Reason
 from ecom_assets.days import State, Window
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine.compiling import judged
@@ -16,7 +16,7 @@ from ecom_assets.sql import among, between, literal, literals, named_between, qu
 from ecom_assets.warehouse.ledger.records import DayResult, Missing, Slice, rows_by_read_day
 from ecom_assets.warehouse.ledger.staleness import expectations
 from ecom_assets.warehouse.outcome import SAMPLE_ROWS, conclude, counted, entry_of, gate, good_state
-from ecom_assets.warehouse.references import older_keys, watched_keys
+from ecom_assets.warehouse.references import has_arrived, older_keys, watched_keys
 from ecom_assets.warehouse.store import Store
 
 _RECORD = column_list(ORIGIN)
@@ -79,7 +79,8 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
     con.execute(f"""
         create or replace temp table staged as
         select *, hash({table.key}) as key, {content_hash(declaration)} as content, null::{REASONS_TYPE} as waits_for,
-               false as is_superseded, true as counts_in_share, false as refers_to_older
+               false as is_superseded, true as counts_in_share, false as refers_to_older,
+               false as refers_to_inferred
         from (select {typed}{soft}, {retracts} as retracts,
                      case when {retracts} then {_against_retraction(declaration, listed)}
                           when problems is not null then problems
@@ -90,6 +91,10 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
         others = stored(target)
         store.ensure(target.name, others.columns)
         value, wanted = quoted(column.name), others.keys[0]
+        if not column.on_same_day and not has_arrived(store, target):
+            refers = f"reasons is null and not retracts and {value} is not null"
+            con.execute(f"update staged set refers_to_inferred = true where {refers}")
+            continue
         matched, theirs, near = value, wanted, named_between(others.day, store.calendar)
         if column.on_same_day:
             matched, theirs = f"({value}, {day})", f"({wanted}, {others.day})"
@@ -236,7 +241,8 @@ def _judge_days(
         for on, *rest in con.execute(
             f"select {day}, count(*), count(reasons), count(*) filter (is_superseded), "
             "count(*) filter (not counts_in_share), "
-            "count(*) filter (refers_to_older and reasons is null and not is_superseded)"
+            "count(*) filter (refers_to_older and reasons is null and not is_superseded), "
+            "count(*) filter (refers_to_inferred and reasons is null and not is_superseded)"
             f"{counted(promise.soft_rules, 'warned')} from staged group by all"
         ).fetchall()
     }
@@ -256,16 +262,17 @@ def _judge_days(
     )
     corrected = _corrected(store, declaration) if may_fail else {}
     conflicts = dict(con.execute("select day, count(*) from losers where conflicts group by all").fetchall())
-    soft = [_NOT_ROUNDED, REFERS_WITHIN_CALENDAR, declaration.feed_contract.versions_meet]
+    soft = [_NOT_ROUNDED, REFERS_WITHIN_CALENDAR, REFERS_TO_KNOWN, declaration.feed_contract.versions_meet]
     soft += [rule.sentence for rule in promise.soft_rules]
     results = []
     for on in window:
-        rows, bad, superseded, apart, older, *warned = counts.get(on, (0, 0, 0, 0, 0, *(0 for _ in promise.soft_rules)))
+        nothing = [0] * (6 + len(promise.soft_rules))
+        rows, bad, superseded, apart, older, inferred, *warned = counts.get(on, nothing)
         if on in closed:
             results.append(DayResult(on, State.BLOCKED, note=closed[on]))
             continue
         apart += corrected.get(on, 0)
-        found = [rounded.get(on, 0), older, conflicts.get(on, 0), *warned]
+        found = [rounded.get(on, 0), older, inferred, conflicts.get(on, 0), *warned]
         left, of = bad - apart, rows - superseded - apart
         failed = limits.are_exceeded(left, of)
         allowed = f"{limits.max_bad_share:.1%}"

@@ -54,10 +54,19 @@ def test_the_view_ends_each_version_where_the_next_begins():
     con.execute("create schema gold")
     con.register("given", versions)
     con.execute("create table gold.dim_customer_versions as from given")
+    for table in ("fact_sales", "fact_returns", "fact_reviews"):
+        con.execute(f"create table gold.{table} as select * from (values ('a'), ('named'), (null)) t (customer_id)")
 
-    seen = con.sql(f"select version_number, effective_to::varchar, is_current from ({VIEW[1]}) order by 1").fetchall()
+    seen = con.sql(
+        "select version_number, effective_to::varchar, is_current, is_inferred, customer_id "
+        f"from ({VIEW[1]}) order by is_inferred, 1"
+    ).fetchall()
 
-    assert seen == [(1, "2024-01-03 10:00:00", False), (2, None, True)]
+    assert seen == [
+        (1, "2024-01-03 10:00:00", False, False, "a"),
+        (2, None, True, False, "a"),
+        (1, None, True, True, "named"),
+    ]
 
 
 changes = st.lists(

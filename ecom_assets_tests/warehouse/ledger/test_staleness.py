@@ -215,6 +215,11 @@ def test_a_stale_day_says_why(shop):
     shop.run(days(1), "bronze.orders")
     assert [found.cause for found in shop.session.stale()] == [Cause.INPUTS_CHANGED]
     settle(shop.session)
+    shop.land_customers(1, "early")
+    shop.run(days(1), "bronze.customers")
+    [found] = [found for found in shop.session.stale() if found.table == "silver.orders"]
+    assert (found.cause, found.by) == (Cause.REFERENCE_CHANGED, "silver.customers")
+    settle(shop.session)
 
     shop.land_customers(2, "late")
     shop.run(days(2), "bronze.customers", "silver.customers")
