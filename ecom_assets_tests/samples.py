@@ -81,7 +81,7 @@ def _candidates(model: type[Model]) -> Mapping[str, list[Any]]:
 
 @cache
 def default_row(model: type[Model]) -> Mapping[str, Any]:
-    """A row that keeps all hard rules: null where that is allowed, else the first good candidate."""
+    """A row that keeps all rules: null where that is allowed, else the first good candidate."""
     row: dict[str, Any] = {}
     checked = promise_of(model)
     for name, column in checked.columns.items():
@@ -93,7 +93,7 @@ def default_row(model: type[Model]) -> Mapping[str, Any]:
         kept = collected(verdicts(its_rules, nw.from_native(tried), name))
         row[name] = kept.filter(pl.all_horizontal(rule.sentence for rule in its_rules))[name][0]
     nullable = [name for name, column in checked.columns.items() if column.nullable]
-    for rule in checked.hard_rules:
+    for rule in checked.rules:
         if rule.column is None and not _keeps(model, rule, row):
             tried = [{**row, name: value} for name in nullable for value in _candidates(model)[name]]
             row = next((changed for changed in tried if _keeps(model, rule, changed)), row)

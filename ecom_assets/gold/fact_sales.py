@@ -2,7 +2,19 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money, own_columns, rule
+from ecom_assets.contract import (
+    Date,
+    Decimal,
+    Table,
+    Timestamp,
+    column,
+    contract,
+    expectation,
+    key,
+    money,
+    own_columns,
+    rule,
+)
 from ecom_assets.days import history
 from ecom_assets.expressions import measures
 from ecom_assets.expressions.gift_cards import is_called_gift_card
@@ -94,6 +106,11 @@ class FactSales(Table, primary_key=("order_id", "line_number"), partition_column
     def discounts_add_up(cls) -> nw.Expr:
         """The line discount and the share of the order's discount make the discounts."""
         return nw.col("discounts") == nw.col("line_discount") + nw.col("order_discount")
+
+    @expectation
+    def product_has_a_version(cls) -> nw.Expr:
+        """The catalogue has a version of the product from when the line was ordered, or before."""
+        return nw.col("product_id").is_null() | ~nw.col("product_key").is_null()
 
     @rule
     def net_amount_adds_up(cls) -> nw.Expr:
