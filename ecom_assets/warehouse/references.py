@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from ecom_assets.days import Window
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine.duckdb.parsing import text_of
-from ecom_assets.engine.duckdb.tables import quarantine, stored
+from ecom_assets.engine.duckdb.tables import quarantine, stored, superseded
+from ecom_assets.landing.provenance import ORIGIN, column_list
 from ecom_assets.sql import between, literal
 from ecom_assets.warehouse.ledger.invalidation import invalidate, moved_rows
 from ecom_assets.warehouse.ledger.records import Cause
@@ -52,6 +53,41 @@ def older_keys(store: Store, declaration: Declaration) -> str:
     key = text_of(feed.columns[feed.primary_key[0]])
     set_aside = f"{table.rows_in(store.calendar)} and list_contains(reason_codes, {literal(feed.too_early)})"
     return f"select {key} as k, {table.day} as on_day {set_aside} and {key} is not null"
+
+
+def retracted_keys(store: Store, declaration: Declaration, window: Window) -> str:
+    """Returns SQL for the keys (k) that the latest version, read on a day of the window, retracts."""
+    bronze, gone = stored(store.catalog[declaration.bronze]), superseded(declaration)
+    store.ensure(declaration.bronze, bronze.columns)
+    store.ensure(declaration.superseded, gone.columns)
+    key, origin = text_of(declaration.feed_contract.columns[declaration.contract.primary_key[0]]), column_list(ORIGIN)
+    retractions = f"select ({origin}) {gone.rows_in(window)} and kind = 'retraction'"
+    days = f"select arrived_on {gone.rows_in(window)} and kind = 'retraction'"
+    return f"select {key} as k from {bronze.name} where arrived_on in ({days}) and ({origin}) in ({retractions})"
+
+
+@contextmanager
+def watched_retractions(store: Store, declaration: Declaration, window: Window) -> Iterator[None]:
+    """Invalidates days of other tables with rows that refer to a key that is retracted, or no longer.
+
+    A row that waits for a retracted key fails no day.
+    """
+    referring = store.catalog.referring.get(declaration.name, []) if declaration.from_feed else []
+    if not referring:
+        yield
+        return
+    query = retracted_keys(store, declaration, window)
+    store.con.execute(f"create or replace temp table old_retracted as {query}")
+    yield
+    store.con.execute(f"create or replace temp table new_retracted as {query}")
+    changed = "(from new_retracted except from old_retracted) union all (from old_retracted except from new_retracted)"
+    if store.count(f"select count(*) from ({changed})"):
+        for other, column in referring:
+            bronze = stored(store.catalog[other.bronze])
+            store.ensure(other.bronze, bronze.columns)
+            rows = f"{bronze.name} where {text_of(column)} in ({changed})"
+            invalidate(store.con, other, Cause.REFERENCE_CHANGED, declaration, [rows])
+    store.con.execute("drop table old_retracted; drop table new_retracted")
 
 
 @contextmanager

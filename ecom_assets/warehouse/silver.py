@@ -16,7 +16,13 @@ from ecom_assets.sql import among, between, literal, literals, named_between, qu
 from ecom_assets.warehouse.ledger.records import DayResult, Missing, Slice, rows_by_read_day
 from ecom_assets.warehouse.ledger.staleness import expectations
 from ecom_assets.warehouse.outcome import SAMPLE_ROWS, conclude, counted, entry_of, gate, good_state
-from ecom_assets.warehouse.references import has_arrived, older_keys, watched_keys
+from ecom_assets.warehouse.references import (
+    has_arrived,
+    older_keys,
+    retracted_keys,
+    watched_keys,
+    watched_retractions,
+)
 from ecom_assets.warehouse.store import Store
 
 _RECORD = column_list(ORIGIN)
@@ -49,7 +55,7 @@ def write_from_feed(store: Store, declaration: Declaration, rows: str, window: W
         store.on_step("rows staged")
         results = _judge_days(store, declaration, window, closed)
         accepted_days = [result.day for result in results if result.state.is_good]
-        with watched_keys(store, declaration, window):
+        with watched_keys(store, declaration, window), watched_retractions(store, declaration, window):
             _place_rows(store, declaration, window, accepted_days, closed)
         store.on_step("rows inserted")
         _check_conservation(store, declaration, window, accepted_days)
@@ -106,6 +112,10 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
                 where {wanted} in (select distinct {value} from staged) and {near})""")
         if not column.on_same_day and target.from_feed:
             _accept_older(store, target, column)
+        if target.from_feed and not store.strict:
+            con.execute(f"""
+                update staged set counts_in_share = false
+                where waits_for is not null and {value} in ({retracted_keys(store, target, store.calendar)})""")
     con.execute("update staged set reasons = waits_for where reasons is null and waits_for is not null")
     if store.has_complete_groups(declaration):
         _stage_left_out(store, declaration)

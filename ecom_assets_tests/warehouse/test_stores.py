@@ -108,3 +108,26 @@ def test_a_payment_waits_for_the_order_of_its_store(shops):
     settle(shops.session)
     assert shops.con.execute(waiting).fetchall() == [("1001", ["order_id_missing_reference"])]
     assert verify(shops.session) is None
+
+
+def test_the_lines_and_payments_of_a_deleted_order_wait_and_fail_no_day(shops):
+    shops.land("orders", "a.csv", order("1", 10))
+    shops.land("order_items", "a.csv", line("1", 10))
+    shops.land("payments", "a.csv", payment("1", "1", 10))
+    settle(shops.session)
+    query = "select orders, gross_sales::int from kpi.daily_store_sales"
+    assert shops.con.execute(query).fetchall() == [(1, 10)]
+
+    shops.land("orders", "b.csv", {"order_id": "1", "updated_at": f"{START}T11:00:00Z", "is_deleted": "true"})
+    settle(shops.session)
+
+    assert shops.con.execute(query).fetchall() == []
+    assert shops.con.execute("select count(*) from gold.fact_payments").fetchall() == [(0,)]
+    assert shops.con.execute("select distinct state from ledger.days").fetchall() == [("stored",)]
+    assert verify(shops.session) is None
+
+    shops.land("orders", "b.csv", {"order_id": "2", "updated_at": f"{START}T11:00:00Z", "is_deleted": "true"})
+    settle(shops.session)
+
+    assert shops.con.execute(query).fetchall() == [(1, 10)]
+    assert verify(shops.session) is None
