@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ecom_assets import settings
+from ecom_assets.cli import text
 from ecom_assets.cli.group import Days
 from ecom_assets.days import Window
 from ecom_assets.shop.scale import DEFAULT_PRESET, PRESETS
@@ -26,7 +27,8 @@ PRESET = click.option(
 @click.argument("feed_map", metavar="MAP", type=click.Path(path_type=Path))
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--replace", "replacing", is_flag=True, help="Let files replace rows that they no longer have.")
-def land(feed_map: Path, folder: Path, replacing: bool) -> None:
+@click.option("--check", is_flag=True, help="Show the first rows of each feed, as if nothing had landed; land nothing.")
+def land(feed_map: Path, folder: Path, replacing: bool, check: bool) -> None:
     """Land the exports in FOLDER by the feed map MAP.
 
     MAP is a TOML file, or the name of a map that ships with the platform, such as shopify, woocommerce or ga4:
@@ -38,6 +40,12 @@ def land(feed_map: Path, folder: Path, replacing: bool) -> None:
 
     known = settings.load()
     declared = maps.load_map(_map_file(feed_map))
+    if check:
+        report, feeds = maps.preview(declared, folder)
+        for name, rows in feeds.items():
+            click.echo(f"{name}\n{text.table(rows.columns, rows.rows())}\n")
+        click.echo(report)
+        return
 
     is_new = not settings.is_saved(known.data)
 
@@ -75,6 +83,17 @@ def land(feed_map: Path, folder: Path, replacing: bool) -> None:
         click.echo(f"Next: ecom run {Window(first, min(report.days.last, over))}")
     if report.days.last > over:
         click.echo(f"Days after {over} can run once they are over.")
+
+
+@click.command("map")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def draft_map(folder: Path) -> None:
+    """Draft a feed map of the exports in FOLDER: guesses by names, and questions as comments."""
+    from ecom_assets.sources import feed_map as maps
+
+    if not (drafted := maps.draft(folder)):
+        raise click.ClickException(f"No file in {folder} is CSV, JSON or Parquet by its name.")
+    click.echo(drafted, nl=False)
 
 
 @click.command("shop")

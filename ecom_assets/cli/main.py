@@ -32,7 +32,7 @@ def dictionary() -> None:
 
 
 for command in (
-    *(run.demo, land.land, land.shop, run.run, run.stale, run.verify),
+    *(run.demo, land.land, land.draft_map, land.shop, run.run, run.stale, run.verify),
     *(look.bad, look.quarantine, look.detection, look.query, look.report),
     dictionary,
 ):

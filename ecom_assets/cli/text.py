@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from ecom_assets.warehouse.ledger.records import StaleDay
 
 
+def table(names: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Returns rows of values under their names, in columns of equal width; nothing where a value is null."""
+    cells = [list(names), *(["" if value is None else str(value) for value in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells)
+    return "\n".join(f"  {line}" for line in lines) if rows else "  no rows"
+
+
 def stale_days(found: "Sequence[StaleDay]") -> Iterator[str]:
     """Yields a line for each table and reason, and how many table-days there are."""
     reasons: dict[tuple[str, str], list[dt.date]] = {}

@@ -314,6 +314,40 @@ def test_exports_of_another_time_zone_than_the_shops_are_landed(ecom: Ecom, data
     assert settings.load().time_zone == "Europe/Berlin"
 
 
+def test_a_check_shows_rows_and_lands_nothing(ecom: Ecom, data: Path) -> None:
+    (data / "mine.toml").write_text(MAP)
+    (data / "2024-03-05.csv").write_text("number,at\n" + "".join(f"{n},2024-03-05 10:00\n" for n in range(1, 13)))
+
+    told = ecom("land", "--check", "data/mine.toml", "data").stdout
+
+    assert "  day         customer_id  changed_at\n  2024-03-05  1            2024-03-05 10:00:00+00\n" in told
+    assert "2024-03-05  10 " in told
+    assert "2024-03-05  11 " not in told
+    assert "12 rows of customers" in told
+    assert not (data / "landing").exists()
+    assert not settings.is_saved(data)
+
+
+def test_a_drafted_map_has_guesses_and_questions(ecom: Ecom, data: Path) -> None:
+    (data / "items-2024-03-05.csv").write_text(
+        "Order ID;Line Number;SKU;Qty;Unit Price;Discount;Ordered At;Colour\n1;1;A;2;9.50;0;2024-03-05;red\n"
+    )
+    (data / "customers.jsonl").write_text('{"customerId": 1, "updated_at": "2024-03-05", "city": "Oslo"}\n')
+
+    drafted = ecom("map", "data").stdout
+
+    assert 'delimiter = ";"' in drafted
+    assert 'arrival_day = { file_name = "items-{day}.csv" }' in drafted
+    assert "[feed.order_items] # question" in drafted
+    assert 'product_id = "SKU"\n' in drafted
+    assert "# updated_at = " in drafted
+    assert "# not used: Colour" in drafted
+    (data / "mine.toml").write_text(drafted.replace('# updated_at = "…"', 'updated_at = "Ordered At"'))
+    told = ecom("land", "--check", "data/mine.toml", "data").stdout
+    assert "1 rows of order_items" in told
+    assert "1 rows of customers" in told
+
+
 def test_the_first_map_with_a_currency_sets_the_shops_and_a_map_in_another_is_refused(ecom: Ecom, data: Path) -> None:
     (data / settings.FILE).write_text("start = 2024-03-01\nstrict = true\n")
     (data / "2024-03-05.csv").write_text("number,at\n1,2024-03-05 10:00\n")

@@ -268,6 +268,17 @@ def test_a_source_without_files_has_no_rows(tmp_path: Path, zone: Zone) -> None:
     assert report.missing == (f"No file in {tmp_path} matches refunds-*.json.",)
 
 
+@pytest.mark.parametrize(("sql", "unused"), [(OF_ORDERS, ["currency", "note", "line_items", "cancelled_at"]), ("", [])])
+def test_columns_that_the_map_does_not_use_are_named(tmp_path: Path, zone: Zone, sql: str, unused: list[str]) -> None:
+    text = in_sql(orders=sql or f"select * exclude (id) from (select *, id as order_id from ({OF_ORDERS}))")
+    text = text.replace("select *, id as order_id from", "select *, 1 as id from") if not sql else text
+
+    report = land_text(tmp_path, zone, text, **{"orders-2024-03-02.json": ORDERS})
+
+    assert sorted(report.files[0].unused_columns) == sorted(unused)
+    assert ("columns that the map does not use: " in str(report)) == bool(unused)
+
+
 def test_words_and_sql_share_a_source(tmp_path: Path, zone: Zone) -> None:
     text = (
         in_sql(orders=OF_ORDERS + "where id = '7001'")

@@ -5,11 +5,23 @@
 lands them.
 """
 
+from ecom_assets.sources.feed_map.draft import draft
 from ecom_assets.sources.feed_map.landing import WouldEmpty, land
 from ecom_assets.sources.feed_map.model import FeedMap
+from ecom_assets.sources.feed_map.preview import preview
 from ecom_assets.sources.feed_map.reader import load_map
 from ecom_assets.sources.feed_map.report import LandReport
 from ecom_assets.sources.feed_map.sources import NothingToLand
 from ecom_assets.sources.feed_map.toml_text import FeedMapError
 
-__all__ = ["FeedMap", "FeedMapError", "LandReport", "NothingToLand", "WouldEmpty", "land", "load_map"]
+__all__ = [
+    "FeedMap",
+    "FeedMapError",
+    "LandReport",
+    "NothingToLand",
+    "WouldEmpty",
+    "draft",
+    "land",
+    "load_map",
+    "preview",
+]

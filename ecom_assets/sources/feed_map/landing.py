@@ -244,9 +244,10 @@ def _land_words(
     """Lands the feeds in words that read some files of a source, with what its memory has of their groups."""
     with TemporaryDirectory(prefix="feed-map-") as scratch, connect(Path(scratch) / "lines.duckdb") as con:
         con.execute("set TimeZone = 'UTC'")
-        create_named(con, source, files, columns_named(source, feeds), toml, "sent")
+        others = create_named(con, source, files, columns_named(source, feeds), toml, "sent")
         restated = memory.recall(con, "sent", files, group_keys(feeds), Path(scratch)) if memory else []
-        yield from _land_source(con, source, "sent", files, restated, feeds, {}, (), zone)
+        for report in _land_source(con, source, "sent", files, restated, feeds, {}, (), zone):
+            yield replace(report, unused_columns=others)
 
 
 def _land_source(
@@ -373,9 +374,11 @@ def _land_queries(
         used = {column for query in feed_map.queries for column in query.columns}
         columns: dict[str, list[str]] = {}
         restated: dict[str, list[SourceFile]] = {}
+        wanted_of: dict[str, set[str]] = {}
+        takes_all = any(query.has_star for query in feed_map.queries)
         for source in feed_map.joined():
             named = columns_named(source, words.get(source.name, ()))
-            wanted = {*used, *map(str.lower, named)}
+            wanted = wanted_of[source.name] = {*used, *map(str.lower, named)}
             columns[source.name], lacking = create_whole(con, source, files[source.name], wanted, f"sent {source.name}")
             for complaint in lacking:
                 with toml.gathered():
@@ -407,9 +410,10 @@ def _land_queries(
                     *(name for query in feed_map.queries if source.name in query.driving for name in query.told_apart)
                 ]
                 apart = [name for name in columns[source.name] if name.lower() in by]
-                yield from _land_source(
-                    con, source, table, files[source.name], restated[source.name], feeds, queried, apart, zone
-                )
+                others = [name for name in columns[source.name] if name.lower() not in wanted_of[source.name]]
+                reading = (files[source.name], restated[source.name], feeds, queried, apart, zone)
+                for report in _land_source(con, source, table, *reading):
+                    yield replace(report, unused_columns=[] if takes_all else others)
             elif broken := con.execute(
                 f"select source_file, problem from {identifier(table)} where problem is not null"
             ).fetchone():

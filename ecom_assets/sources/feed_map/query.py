@@ -40,7 +40,8 @@ class Query:
 
     `sources` are the names of the tables that it reads besides its own, `columns` the names of columns in it, in lower
     case. `driving` are the sources that the first table of `from` leads to, of each part of a union. `numbers_lines`
-    says that it calls `line_number`; `told_apart` are the columns of its conditions.
+    says that it calls `line_number`; `told_apart` are the columns of its conditions, and `has_star` that it
+    takes all columns of a table.
     """
 
     feed: str
@@ -52,6 +53,7 @@ class Query:
     driving: tuple[str, ...]
     numbers_lines: bool
     told_apart: frozenset[str]
+    has_star: bool
 
     def traced(self) -> str:
         """Returns the statement with the columns `origin` and, where it groups, `origins`."""
@@ -96,8 +98,9 @@ def parse(feed: str, text: str, sources: Collection[str]) -> Query:
     tracer.traced(tree, {})
     conditions = [node["where_clause"] for node in _nodes(tree) if node.get("where_clause")]
     apart = {node["column_names"][-1].lower() for node in _nodes(conditions) if node.get("class") == "COLUMN_REF"}
+    has_star = any(node.get("class") == "STAR" for node in _nodes(tree))
     driving = tuple(dict.fromkeys(tracer.driving or used))
-    return Query(feed, text, tree, used, found, frozenset(columns), driving, numbers, frozenset(apart))
+    return Query(feed, text, tree, used, found, frozenset(columns), driving, numbers, frozenset(apart), has_star)
 
 
 def _nodes(tree: Any) -> Iterator[_Node]:

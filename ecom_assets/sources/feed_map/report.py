@@ -21,7 +21,7 @@ class FileReport:
     unreadable ones; `problems` are those of the first of them. `unread` lists the timestamp columns that no line writes
     in the map's time format, `going_on` the columns whose groups go on in it from another file, each with an example,
     `unused_kinds` the kinds of lines that no feed reads, with their number. `is_restated` says that it landed before,
-    and that its rows may have changed because of other files.
+    and that its rows may have changed because of other files. `unused_columns` are those that the map does not name.
     """
 
     file: SourceFile
@@ -35,6 +35,7 @@ class FileReport:
     going_on: Mapping[str, str] = field(default_factory=dict)
     unused_kinds: Mapping[str, int] = field(default_factory=dict)
     is_restated: bool = False
+    unused_columns: Sequence[str] = ()
 
     @property
     def name(self) -> str:
@@ -89,6 +90,8 @@ class LandReport:
         for file in self.files:
             kinds.update(file.unused_kinds)
         text += [f"    {number:,} of {kind}" for kind, number in kinds.most_common(MANY_KINDS)]
+        if unused := dict.fromkeys(name for file in self.files for name in file.unused_columns):
+            text.append(f"  columns that the map does not use: {', '.join(unused)}")
         broken = [file for file in self.files if file.problems]
         text += [f"    {file.name}, {problem}" for file in broken[:EXAMPLES] for problem in file.problems]
         if len(broken) > EXAMPLES:

@@ -30,13 +30,18 @@ def create_named(
     columns: Sequence[str],
     toml: TomlText,
     table: str,
-) -> None:
-    """Makes a table of the files' lines with the named columns. Raises FeedMapError for one that a file lacks."""
+) -> list[str]:
+    """Makes a table of the files' lines with the named columns. Returns the others that the files have.
+
+    Raises FeedMapError for a column that a file lacks.
+    """
     with TemporaryDirectory(prefix="feed-map-") as scratch:
         readable = _readable(source, files, Path(scratch))
         read(con, readable, columns, source.dialect).create("as read")
         _refuse_missing(con, source, readable, columns, toml)
+        headers = [header(file, source.dialect) or () for file in readable]
     con.execute(f'create table {identifier(table)} as {_with_day(source)}; drop table "as read"')
+    return [name for name in dict.fromkeys(name for each in headers for name in each) if name not in columns]
 
 
 def create_whole(
