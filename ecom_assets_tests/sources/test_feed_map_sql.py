@@ -234,6 +234,15 @@ def test_what_does_not_fit_the_feed_is_told_with_a_sample(tmp_path: Path, zone: 
     assert "orders needs ordered_at (" in told
 
 
+def test_types_that_do_not_fit_are_told_of_each_feed(tmp_path: Path, zone: Zone) -> None:
+    orders, items = (sql.replace("created_at as updated_at", "[1] as updated_at") for sql in (OF_ORDERS, OF_ITEMS))
+    items = items.replace("o.[1]", "[1]")
+
+    told = mistake(tmp_path, zone, in_sql(orders=orders, order_items=items), **{"orders-2024-03-02.json": ORDERS})
+
+    assert told.count("updated_at") == 2
+
+
 def test_a_key_that_no_record_has_is_null_unless_another_is_like_it(tmp_path: Path, zone: Zone) -> None:
     sql = OF_ORDERS.replace("'web' as channel", "coalesce(zzz, 'web') as channel")
 

@@ -434,13 +434,9 @@ def _run(
     if mistakes:
         raise mistakes[0]
     try:
-        con.execute(f"create temp table made as {query.traced()}")
-    except duckdb.Error:
-        try:
-            con.execute(query.text).fetchall()
-        except duckdb.Error as as_written:
-            error = as_written
-        raise mistake_of(error, ()) from error
+        con.execute(f"create or replace temp table made as {query.traced()}")
+    except duckdb.Error as error:
+        raise mistake_of(_error_as_written(con, query) or error, ()) from error
     types = {name: kind for name, kind, *_ in con.execute("describe made").fetchall()}
     if complaints := complaints_of_columns(con, "made", types, promised):
         raise QueryError(" ".join(complaints))
@@ -460,6 +456,15 @@ def _run(
     ).fetchall()
     if lost:
         raise QueryError(f"{lost} rows of {query.feed} have no origin; select that of another table too.")
+
+
+def _error_as_written(con: duckdb.DuckDBPyConnection, query: Query) -> duckdb.Error | None:
+    """Returns DuckDB's error for a statement without what was added to it; None if it runs."""
+    try:
+        con.execute(query.text).fetchall()
+    except duckdb.Error as error:
+        return error
+    return None
 
 
 def _bind(
