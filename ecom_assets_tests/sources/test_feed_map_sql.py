@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ecom_assets.landing.feed_settings import FeedSettings
 from ecom_assets.landing.zone import Zone
 from ecom_assets.sources.feed_map import FeedMapError, load_map
 from ecom_assets.sources.feed_map.macros import create_macros
@@ -241,6 +242,57 @@ def test_types_that_do_not_fit_are_told_of_each_feed(tmp_path: Path, zone: Zone)
     told = mistake(tmp_path, zone, in_sql(orders=orders, order_items=items), **{"orders-2024-03-02.json": ORDERS})
 
     assert told.count("updated_at") == 2
+
+
+def test_a_map_adds_the_shops_own_columns_in_sql_and_in_words(tmp_path: Path, zone: Zone) -> None:
+    sql = OF_ORDERS.replace("'web' as channel", "'web' as channel, note, amount(total) * 2 as double_total")
+    text = (
+        in_sql(orders=sql)
+        + """extra = { note = "text", double_total = "decimal" }
+
+[feed.customers]
+source = "orders"
+extra = { note = "text" }
+
+[feed.customers.columns]
+customer_id = "id"
+changed_at = "created_at"
+note = "note"
+"""
+    )
+
+    land_text(tmp_path, zone, text, **{"orders-2024-03-02.json": ORDERS})
+
+    assert rows(zone, "orders", "note", "double_total") == [('a "b"', "43"), (None, "10")]
+    assert rows(zone, "customers", "note") == [('a "b"',), (None,)]
+    assert zone.settings("orders").extra == {"note": "text", "double_total": "decimal"}
+    assert "tax" not in zone.settings("customers").extra
+
+
+@pytest.mark.parametrize(
+    ("extra", "told"),
+    [
+        ('{ country = "text" }', "line 12: 'country' must be in lower case, and not a column of the feed."),
+        ('{ note = "string" }', "line 12: 'string' is not one of text, integer,"),
+        ("{}", "orders has no column 'note'"),
+    ],
+)
+def test_own_columns_that_cannot_be_are_refused(tmp_path: Path, zone: Zone, extra: str, told: str) -> None:
+    sql = OF_ORDERS.replace("'web' as channel", "'web' as channel, note")
+    text = in_sql(orders=sql).replace("[feed.orders]", f"[feed.orders]\nextra = {extra}")
+
+    assert told in mistake(tmp_path, zone, text, **{"orders-2024-03-02.json": ORDERS})
+
+
+def test_a_kind_that_differs_from_feeds_toml_is_refused(tmp_path: Path, zone: Zone) -> None:
+    zone.save_settings("orders", FeedSettings(extra={"note": "integer"}))
+    sql = OF_ORDERS.replace("'web' as channel", "'web' as channel, note")
+    text = in_sql(orders=sql) + 'extra = { note = "text" }'
+
+    told = mistake(tmp_path, zone, text, **{"orders-2024-03-02.json": ORDERS})
+
+    assert "note is integer in feeds.toml, not text." in told
+    assert zone.feeds() == []
 
 
 def test_a_key_that_no_record_has_is_null_unless_another_is_like_it(tmp_path: Path, zone: Zone) -> None:

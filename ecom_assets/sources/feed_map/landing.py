@@ -149,6 +149,7 @@ def land(
         if lost and not replacing:
             raise WouldEmpty(lost)
         due_otherwise = tuple(_due_otherwise(feed_map, zone))
+        _declare_own_columns(feed_map, zone)
         for memory in memories.values():
             memory.save()
         _publish(staged, zone)
@@ -227,6 +228,17 @@ def _due_otherwise(feed_map: FeedMap, zone: Zone) -> Iterator[str]:
             zone.save_settings(feed, FeedSettings(due=feed_map.due))
         elif zone.settings(feed).due != feed_map.due:
             yield feed
+
+
+def _declare_own_columns(feed_map: FeedMap, zone: Zone) -> None:
+    """Saves the columns that the map adds to feeds in their settings. Raises FeedMapError if a kind differs there."""
+    for feed, own in feed_map.added.items():
+        known = zone.settings(feed)
+        for name, kind in own.items():
+            if (other := known.extra.get(name, kind)) != kind:
+                feed_map.text.fail(["feed", feed, "extra", name], f"{name} is {other} in feeds.toml, not {kind}.")
+        if not own.items() <= known.extra.items():
+            zone.save_settings(feed, replace(known, extra={**known.extra, **own}))
 
 
 def _write(zone: Zone, feed: str, day: dt.date, name: str, rows: pl.DataFrame) -> None:
@@ -428,7 +440,7 @@ def _run(
     columns: Mapping[str, list[str]],
 ) -> None:
     """Makes tables of a statement's rows, as text, and of the lines that they come from. Raises QueryError."""
-    source, promised = feed_map.sources[query.driving[0]], feed_contracts()[query.feed]
+    source, promised = feed_map.sources[query.driving[0]], feed_map.promised(query.feed)
     create_macros(con, source.number_format.decimal, source.number_format.thousands, source.time_zone)
     mistakes = list(_bind(con, query, files, columns))
     if mistakes:

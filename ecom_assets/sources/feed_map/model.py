@@ -5,6 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ecom_assets.contract import Column, FeedContract
+from ecom_assets.feeds import feed_contracts
+from ecom_assets.landing.feed_settings import ExtraKind
 from ecom_assets.landing.reading import Dialect
 from ecom_assets.sources.feed_map.query import Query
 from ecom_assets.sources.feed_map.toml_text import TomlText
@@ -13,6 +16,8 @@ from ecom_assets.sources.fixed_width import Layout
 _COMPUTED = ("multiply",)
 _NAMING = ("from", *_COMPUTED, "concat", "ordinal", "over")
 _CHANGED_NUMBERS = frozenset({"negate", "abs"})
+OwnColumns = Mapping[str, ExtraKind]
+"""A shop's own columns of a feed, with their kinds."""
 LIMITS = frozenset({"greater", "greater_or_equal", "less", "less_or_equal"})
 """Conditions that compare numbers."""
 
@@ -75,8 +80,9 @@ class Feed:
 class FeedMap:
     """A map, read and checked.
 
-    `feeds` are written in words, `queries` in SQL; `names` has all in the map's order. `start` and `end` are the first
-    and last business day, `due` the weekdays, Monday 0 to Sunday 6, on which the feeds are due; None if not given.
+    `feeds` are written in words, `queries` in SQL; `names` has all in the map's order. `added` are the shop's own
+    columns of some of them. `start` and `end` are the first and last business day, `due` the weekdays, Monday 0 to
+    Sunday 6, on which the feeds are due; None if not given.
     """
 
     name: str
@@ -85,11 +91,16 @@ class FeedMap:
     names: tuple[str, ...]
     feeds: tuple[Feed, ...]
     queries: tuple[Query, ...]
+    added: Mapping[str, OwnColumns]
     time_zone: str
     currency: str | None
     start: dt.date | None
     end: dt.date | None
     due: frozenset[int] | None
+
+    def promised(self, feed: str) -> FeedContract:
+        """Returns the contract of a feed, with the columns that the map adds."""
+        return with_own_columns(feed_contracts()[feed], self.added.get(feed, {}))
 
     def joined(self) -> list[Source]:
         """Returns the sources that statements read."""
@@ -103,6 +114,12 @@ class FeedMap:
     def driven(self, source: Source) -> list[str]:
         """Returns the feeds whose statements take their rows from a source."""
         return [query.feed for query in self.queries if source.name in query.driving]
+
+
+def with_own_columns(promised: FeedContract, own: OwnColumns) -> FeedContract:
+    """Returns the contract with a shop's own columns, by name with their kinds."""
+    more = {name: Column(name, kind, nullable=True, description="own column") for name, kind in own.items()}
+    return replace(promised, columns={**promised.columns, **more})
 
 
 def by_source(feeds: Sequence[Feed]) -> Iterator[tuple[Source, list[Feed]]]:

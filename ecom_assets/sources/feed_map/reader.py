@@ -12,7 +12,7 @@ from ecom_assets.contract import FeedContract
 from ecom_assets.engine.duckdb.parsing import complaints_of
 from ecom_assets.errors import suggestion
 from ecom_assets.feeds import feed_contracts
-from ecom_assets.landing.feed_settings import WEEKDAYS, FeedSettings
+from ecom_assets.landing.feed_settings import EXTRA_KINDS, WEEKDAYS, FeedSettings
 from ecom_assets.landing.provenance import LANDED, sql_types
 from ecom_assets.landing.reading import Dialect
 from ecom_assets.sources.feed_map.model import (
@@ -21,10 +21,12 @@ from ecom_assets.sources.feed_map.model import (
     Feed,
     FeedMap,
     NumberFormat,
+    OwnColumns,
     Source,
     by_source,
     columns_named,
     with_known_kinds,
+    with_own_columns,
 )
 from ecom_assets.sources.feed_map.query import Query, QueryError, parse
 from ecom_assets.sources.feed_map.sql import EPOCHS, OPERATORS, refusal
@@ -47,7 +49,7 @@ _SOURCE_TEXTS = (
 _SOURCE_KEYS = (*_SOURCE_TEXTS, "arrival_day", "places", "heading_lines", "optional")
 _ARRIVAL_KEYS = ("file_name", "path", "fixed", "first", "column")
 _CALENDAR_KEYS = ("start", "end", "due")
-_FEED_KEYS = ("source", "files", "group", "where", "group_by", "columns")
+_FEED_KEYS = ("source", "files", "group", "where", "group_by", "columns", "extra")
 _STARTS = ("from", "constant", "multiply", "concat", "ordinal")
 _CHANGES = ("strip_suffix", "time_format", "values", "negate", "abs", "when", "take", "over")
 _CHANGED_TEXTS = frozenset({"strip_suffix", "time_format", "negate", "abs"})
@@ -77,7 +79,7 @@ def load_map(path: Path) -> FeedMap:
         sources = _sources(toml, given)
     with toml.gathered():
         calendar = _calendar(toml, toml.table(given, "calendar", []) if "calendar" in given else {})
-    feeds, queries = _feeds(toml, toml.table(given, "feed", []), sources)
+    feeds, queries, added = _feeds(toml, toml.table(given, "feed", []), sources)
     for source in sources.values():
         with toml.gathered():
             if source.unreadable:
@@ -102,6 +104,7 @@ def load_map(path: Path) -> FeedMap:
         tuple(given["feed"]),
         tuple(feeds),
         tuple(queries),
+        {feed: own for feed, own in added.items() if own},
         time_zone,
         next(iter(currencies), None),
         start,
@@ -274,10 +277,15 @@ def _arrival_day(toml: TomlText, source: Mapping[str, Any], at: list[str]) -> Ma
     return given
 
 
-def _feeds(toml: TomlText, given: Mapping[str, Any], sources: Mapping[str, Source]) -> tuple[list[Feed], list[Query]]:
-    """Returns the feeds in words and those in SQL. Without sources, because of a mistake, SQL is not looked at."""
+def _feeds(
+    toml: TomlText, given: Mapping[str, Any], sources: Mapping[str, Source]
+) -> tuple[list[Feed], list[Query], dict[str, OwnColumns]]:
+    """Returns the feeds in words, those in SQL, and the columns that the map adds to each.
+
+    Without sources, because of a mistake, SQL is not looked at.
+    """
     contracts = feed_contracts()
-    feeds, queries = list[Feed](), list[Query]()
+    feeds, queries, added = list[Feed](), list[Query](), dict[str, OwnColumns]()
     with toml.gathered():
         toml.known(given, list(contracts), ["feed"], "feed")
     if not given:
@@ -285,16 +293,28 @@ def _feeds(toml: TomlText, given: Mapping[str, Any], sources: Mapping[str, Sourc
     for name in [name for name in given if name in contracts]:
         with toml.gathered():
             feed = toml.table(given, name, ["feed"])
+            added[name] = _own_columns(toml, feed, ["feed", name], contracts[name])
             if "sql" in feed:
                 queries += [_query(toml, name, feed, sources)] if sources else []
             else:
-                feeds.append(_feed(toml, name, feed, sources, contracts[name]))
-    return feeds, queries
+                feeds.append(_feed(toml, name, feed, sources, with_own_columns(contracts[name], added[name])))
+    return feeds, queries, added
+
+
+def _own_columns(toml: TomlText, given: Mapping[str, Any], place: list[str], promised: FeedContract) -> OwnColumns:
+    """Returns the columns that a map adds to a feed, with their kinds."""
+    own = toml.table(given, "extra", place) if "extra" in given else {}
+    for name, kind in own.items():
+        at = [*place, "extra", name]
+        if name in promised.columns or name != name.lower():
+            toml.fail(at, f"{name!r} must be in lower case, and not a column of the feed.")
+        toml.one_of(kind, EXTRA_KINDS, at)
+    return own
 
 
 def _query(toml: TomlText, name: str, given: Mapping[str, Any], sources: Mapping[str, Source]) -> Query:
     place = ["feed", name]
-    toml.known(given, ("sql",), place, "key beside sql")
+    toml.known(given, ("sql", "extra"), place, "key beside sql")
     try:
         query = parse(name, toml.required_text(given, "sql", place), [s for s in sources if sources[s].files])
     except QueryError as error:
