@@ -2,7 +2,12 @@
 
 import narwhals as nw
 
-from ecom_assets.expressions.money import MONEY, no_amount
+from ecom_assets.expressions import measures
+from ecom_assets.expressions.money import MONEY, no_amount, total, total_count
+
+_COUNTS = ["orders", "cancelled_orders", "units"]
+_SOLD = ["gross_sales", "discounts", "shipping", "tax", "gift_cards_sold"]
+_REFUNDED = ["returns", "refunded_shipping", "refunded_tax"]
 
 
 def sold_lines(sales: nw.LazyFrame) -> nw.LazyFrame:
@@ -47,7 +52,31 @@ def sold_and_refunded(sales: nw.LazyFrame, refunds: nw.LazyFrame, *keys: str) ->
         refunds: Rows of `fact_returns`.
         keys: Columns of both to keep next to the day.
     """
-    sold = sold_lines(sales).select(
-        *keys, "gross_sales", "discounts", "shipping", "tax", "gift_cards_sold", day="ordered_on"
-    )
+    sold = sold_lines(sales).select(*keys, *_SOLD, day="ordered_on")
     return nw.concat([sold, refunded_lines(refunds, *keys)], how="diagonal")
+
+
+def sums_of_days(sales: nw.LazyFrame, refunds: nw.LazyFrame, key: str) -> nw.LazyFrame:
+    """Returns the counts and amounts of sales and refunds by day and a key, named as the measures.
+
+    Args:
+        sales: Rows of `fact_sales`.
+        refunds: Rows of `fact_returns`.
+        key: Column of both, without null.
+    """
+    c = nw.col
+    is_order = c("is_valid") & c("is_first_line")
+    sold = sold_lines(sales).select(
+        key,
+        *_SOLD,
+        day="ordered_on",
+        orders=is_order.cast(nw.Int64),
+        cancelled_orders=(is_order & (c("status") == "cancelled")).cast(nw.Int64),
+        units=nw.when(c("is_valid")).then(c("quantity")).otherwise(0),
+    )
+    return (
+        nw.concat([sold, refunded_lines(refunds, key)], how="diagonal")
+        .group_by("day", key)
+        .agg(*map(total_count, _COUNTS), *map(total, (*_SOLD, *_REFUNDED)))
+        .with_columns(net_sales=measures.net_sales(), total_sales=measures.total_sales())
+    )

@@ -4,8 +4,7 @@ import narwhals as nw
 
 from ecom_assets.contract import Date, Decimal, column, contract, key, money, rule
 from ecom_assets.expressions import measures
-from ecom_assets.expressions.amounts_of_days import refunded_lines, sold_and_refunded, sold_lines
-from ecom_assets.expressions.money import total, total_count
+from ecom_assets.expressions.amounts_of_days import sold_and_refunded, sums_of_days
 from ecom_assets.table_asset import table_asset
 
 
@@ -40,43 +39,9 @@ class AggDailySales(measures.SalesTable, primary_key=("day", "channel"), partiti
         return nw.col("cancelled_orders") <= nw.col("orders")
 
 
-COUNTS = ["orders", "cancelled_orders", "units"]
-AMOUNTS = [
-    "gross_sales",
-    "discounts",
-    "shipping",
-    "tax",
-    "returns",
-    "refunded_shipping",
-    "refunded_tax",
-    "gift_cards_sold",
-]
-
-
 def transform(gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame) -> nw.LazyFrame:
-    c = nw.col
-    is_order = c("is_valid") & c("is_first_line")
-    sold = sold_lines(gold_fact_sales).select(
-        "channel",
-        "gross_sales",
-        "discounts",
-        "shipping",
-        "tax",
-        "gift_cards_sold",
-        day="ordered_on",
-        orders=is_order.cast(nw.Int64),
-        cancelled_orders=(is_order & (c("status") == "cancelled")).cast(nw.Int64),
-        units=nw.when(c("is_valid")).then(c("quantity")).otherwise(0),
-    )
-    refunded = refunded_lines(gold_fact_returns, "channel")
-    sums = (
-        nw.concat([sold, refunded], how="diagonal")
-        .group_by("day", "channel")
-        .agg(*map(total_count, COUNTS), *map(total, AMOUNTS))
-    )
-    return sums.with_columns(net_sales=measures.net_sales(), total_sales=measures.total_sales()).select(
-        *contract(AggDailySales).columns
-    )
+    sums = sums_of_days(gold_fact_sales, gold_fact_returns, "channel")
+    return sums.select(*contract(AggDailySales).columns)
 
 
 def conserved(gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame) -> nw.LazyFrame:

@@ -4,8 +4,8 @@ import narwhals as nw
 
 from ecom_assets.contract import Date, Decimal, column, contract, key, money
 from ecom_assets.expressions import measures
-from ecom_assets.expressions.amounts_of_days import refunded_lines, sold_and_refunded, sold_lines
-from ecom_assets.expressions.money import ratio, total, total_count
+from ecom_assets.expressions.amounts_of_days import sold_and_refunded, sums_of_days
+from ecom_assets.expressions.money import ratio
 from ecom_assets.table_asset import table_asset
 
 
@@ -31,38 +31,13 @@ class DailyStoreSales(measures.SalesTable, primary_key=("day", "store"), partiti
     )
 
 
-COUNTS = ["orders", "units"]
-AMOUNTS = [
-    "gross_sales",
-    "discounts",
-    "shipping",
-    "tax",
-    "returns",
-    "refunded_shipping",
-    "refunded_tax",
-    "gift_cards_sold",
-]
-
-
 def transform(gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame) -> nw.LazyFrame:
-    c = nw.col
-    sold = sold_lines(gold_fact_sales).select(
-        "store",
-        "gross_sales",
-        "discounts",
-        "shipping",
-        "tax",
-        "gift_cards_sold",
-        day="ordered_on",
-        orders=(c("is_valid") & c("is_first_line")).cast(nw.Int64),
-        units=nw.when(c("is_valid")).then(c("quantity")).otherwise(0),
+    sales, refunds = (
+        lines.with_columns(nw.col("store").fill_null(measures.UNKNOWN_STORE))
+        for lines in (gold_fact_sales, gold_fact_returns)
     )
     return (
-        nw.concat([sold, refunded_lines(gold_fact_returns, "store")], how="diagonal")
-        .with_columns(c("store").fill_null(measures.UNKNOWN_STORE))
-        .group_by("day", "store")
-        .agg(*map(total_count, COUNTS), *map(total, AMOUNTS))
-        .with_columns(net_sales=measures.net_sales(), total_sales=measures.total_sales())
+        sums_of_days(sales, refunds, "store")
         .with_columns(aov=ratio(measures.revenue(), "orders"))
         .select(*contract(DailyStoreSales).columns)
     )
