@@ -287,12 +287,16 @@ def test_own_columns_that_cannot_be_are_refused(tmp_path: Path, zone: Zone, extr
 def test_a_kind_that_differs_from_feeds_toml_is_refused(tmp_path: Path, zone: Zone) -> None:
     zone.save_settings("orders", FeedSettings(extra={"note": "integer"}))
     sql = OF_ORDERS.replace("'web' as channel", "'web' as channel, note")
-    text = in_sql(orders=sql) + 'extra = { note = "text" }'
+    text = in_sql(orders=sql) + 'extra = { note = "text" }\n[feed.payments]\nextra = { memo = "text" }\n'
+    text += 'sql = "select id as payment_id, id as order_id, created_at as paid_at, created_at as updated_at, '
+    text += "'card' as method, 'captured' as status, total as amount, 0 as fee, note as memo from orders\"\n"
+    text += "[calendar]\ndue = []\n"
 
     told = mistake(tmp_path, zone, text, **{"orders-2024-03-02.json": ORDERS})
 
     assert "note is integer in feeds.toml, not text." in told
     assert zone.feeds() == []
+    assert not zone.has_settings("payments")
 
 
 def test_a_key_that_no_record_has_is_null_unless_another_is_like_it(tmp_path: Path, zone: Zone) -> None:

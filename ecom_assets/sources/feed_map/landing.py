@@ -148,6 +148,7 @@ def land(
         lost = [*emptied, *(place for place in renamed if not _is_renamed(place, feed_map.name, staged, zone))]
         if lost and not replacing:
             raise WouldEmpty(lost)
+        _refuse_other_kinds(feed_map, zone)
         due_otherwise = tuple(_due_otherwise(feed_map, zone))
         _declare_own_columns(feed_map, zone)
         for memory in memories.values():
@@ -230,13 +231,19 @@ def _due_otherwise(feed_map: FeedMap, zone: Zone) -> Iterator[str]:
             yield feed
 
 
+def _refuse_other_kinds(feed_map: FeedMap, zone: Zone) -> None:
+    """Raises FeedMapError if a column that the map adds to a feed has another kind in the feed's settings."""
+    for feed, own in feed_map.added.items():
+        known = zone.settings(feed).extra
+        for name, kind in own.items():
+            if (other := known.get(name, kind)) != kind:
+                feed_map.text.fail(["feed", feed, "extra", name], f"{name} is {other} in feeds.toml, not {kind}.")
+
+
 def _declare_own_columns(feed_map: FeedMap, zone: Zone) -> None:
-    """Saves the columns that the map adds to feeds in their settings. Raises FeedMapError if a kind differs there."""
+    """Saves the columns that the map adds to feeds in their settings."""
     for feed, own in feed_map.added.items():
         known = zone.settings(feed)
-        for name, kind in own.items():
-            if (other := known.extra.get(name, kind)) != kind:
-                feed_map.text.fail(["feed", feed, "extra", name], f"{name} is {other} in feeds.toml, not {kind}.")
         if not own.items() <= known.extra.items():
             zone.save_settings(feed, replace(known, extra={**known.extra, **own}))
 
