@@ -55,6 +55,11 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def json_pointer(name: str) -> str:
+    """Returns the path of a key of a JSON object, whatever its characters, as a quoted text for SQL (RFC 6901)."""
+    return literal("/" + name.replace("~", "~0").replace("/", "~1"))
+
+
 def literals(texts: Iterable[str]) -> str:
     """Returns quoted texts for the brackets of `in`; null if there are none."""
     return ", ".join(map(literal, texts)) or "null"

@@ -9,6 +9,7 @@ from ecom_assets.expressions import measures
 from ecom_assets.expressions.amounts_of_days import refunded_lines, sold_lines
 from ecom_assets.expressions.gift_cards import is_gift_card_method
 from ecom_assets.expressions.money import MONEY, no_amount, total
+from ecom_assets.expressions.order_discounts import LINE
 from ecom_assets.table_asset import table_asset
 
 SALES = ["gross_sales", "discounts", "returns", "net_sales"]
@@ -16,7 +17,6 @@ CHARGES = ["shipping", "tax", "refunded_shipping", "refunded_tax", "total_sales"
 REVENUE = "revenue"
 CAPTURED = "captured"
 GIFT_CARDS = "gift_cards_sold"
-LINE = ["order_id", "line_number"]
 SOLD = ["gross_sales", "discounts", "shipping", "tax", REVENUE]
 REFUNDS = ["returns", "refunded_shipping", "refunded_tax"]
 ALL = [*SALES, *CHARGES, REVENUE, CAPTURED, GIFT_CARDS]

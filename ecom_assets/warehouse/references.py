@@ -23,6 +23,13 @@ def has_arrived(store: Store, declaration: Declaration) -> bool:
     return bool(store.count(f"select count(*) from (select 1 {bronze.rows_in(store.calendar)} limit 1)"))
 
 
+def _rows_sent(store: Store, declaration: Declaration, which: str) -> str:
+    """Returns SQL for the rows of bronze of a table from a feed that meet a condition: "… where …"."""
+    bronze = stored(store.catalog[declaration.bronze])
+    store.ensure(declaration.bronze, bronze.columns)
+    return f"{bronze.name} where {which}"
+
+
 @contextmanager
 def watched_arrival(store: Store, declaration: Declaration) -> Iterator[None]:
     """Invalidates the days of rows that refer to the feed of a bronze table if its first row arrives, or its last goes.
@@ -40,9 +47,7 @@ def watched_arrival(store: Store, declaration: Declaration) -> Iterator[None]:
         return
     for other, column in referring:
         if not column.on_same_day:
-            bronze = stored(store.catalog[other.bronze])
-            store.ensure(other.bronze, bronze.columns)
-            rows = f"{bronze.name} where {text_of(column)} is not null"
+            rows = _rows_sent(store, other, f"{text_of(column)} is not null")
             invalidate(store.con, other, Cause.REFERENCE_CHANGED, silver, [rows])
 
 
@@ -57,13 +62,13 @@ def older_keys(store: Store, declaration: Declaration) -> str:
 
 def retracted_keys(store: Store, declaration: Declaration, window: Window) -> str:
     """Returns SQL for the keys (k) that the latest version, read on a day of the window, retracts."""
-    bronze, gone = stored(store.catalog[declaration.bronze]), superseded(declaration)
-    store.ensure(declaration.bronze, bronze.columns)
+    gone = superseded(declaration)
     store.ensure(declaration.superseded, gone.columns)
     key, origin = text_of(declaration.feed_contract.columns[declaration.contract.primary_key[0]]), column_list(ORIGIN)
     retractions = f"select ({origin}) {gone.rows_in(window)} and kind = 'retraction'"
     days = f"select arrived_on {gone.rows_in(window)} and kind = 'retraction'"
-    return f"select {key} as k from {bronze.name} where arrived_on in ({days}) and ({origin}) in ({retractions})"
+    retracting = f"arrived_on in ({days}) and ({origin}) in ({retractions})"
+    return f"select {key} as k from {_rows_sent(store, declaration, retracting)}"
 
 
 @contextmanager
@@ -83,9 +88,7 @@ def watched_retractions(store: Store, declaration: Declaration, window: Window) 
     changed = "(from new_retracted except from old_retracted) union all (from old_retracted except from new_retracted)"
     if store.count(f"select count(*) from ({changed})"):
         for other, column in referring:
-            bronze = stored(store.catalog[other.bronze])
-            store.ensure(other.bronze, bronze.columns)
-            rows = f"{bronze.name} where {text_of(column)} in ({changed})"
+            rows = _rows_sent(store, other, f"{text_of(column)} in ({changed})")
             invalidate(store.con, other, Cause.REFERENCE_CHANGED, declaration, [rows])
     store.con.execute("drop table old_retracted; drop table new_retracted")
 
@@ -138,8 +141,6 @@ def watched_keys(store: Store, declaration: Declaration, window: Window) -> Iter
         invalidate(con, other, Cause.REFERENCE_ARRIVED, declaration, waiting)
         if some_gone:
             # Bronze, since a superseded row or a row of a failed day may refer to the key too.
-            bronze = stored(store.catalog[other.bronze])
-            store.ensure(other.bronze, bronze.columns)
-            referring_rows = f"{bronze.name} where {value} in ({gone})"
+            referring_rows = _rows_sent(store, other, f"{value} in ({gone})")
             invalidate(con, other, Cause.REFERENCE_REMOVED, declaration, [referring_rows])
     con.execute("drop table old_keys; drop table new_keys")

@@ -12,7 +12,7 @@ from ecom_assets.days import Window
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine.duckdb.hashing import key_hash_of
 from ecom_assets.landing.provenance import LANDED, ORIGIN, column_list
-from ecom_assets.sql import between, connect, literal, literals, named_between, quoted
+from ecom_assets.sql import between, connect, json_pointer, literal, literals, named_between, quoted
 
 ValueRule = tuple[Mapping[str, str], Mapping[str, str]]
 """Patterns of columns, and the values of others where all of them are met."""
@@ -307,11 +307,6 @@ def _useless_days(event: Column, shop_zone: str, calendar: Window) -> dict[str, 
     }
 
 
-def _json_path(name: str) -> str:
-    """Returns SQL for the path of a key of a JSON object, whatever its characters."""
-    return literal("/" + name.replace("~", "~0").replace("/", "~1"))
-
-
 def parse_query(
     declaration: Declaration,
     window: Window,
@@ -381,7 +376,7 @@ def parse_query(
     if rivals:
         rows = f"{rows} union all {from_other_days}"
     if own:
-        sent = ", ".join(f"unknown_columns ->> {_json_path(name)} as {quoted('own ' + name)}" for name in own_columns)
+        sent = ", ".join(f"unknown_columns ->> {json_pointer(name)} as {quoted('own ' + name)}" for name in own_columns)
         rows = f"select *, {sent} from ({rows})"
     return f"""
         select {typed}, read_on as {quoted(declaration.contract.partition_column)},

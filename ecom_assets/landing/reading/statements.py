@@ -11,7 +11,7 @@ import duckdb
 
 from ecom_assets.landing.reading.lines import csv_fields
 from ecom_assets.landing.reading.records import PROBLEM, RAW, RECORD_LIMIT, Unreadable, column_labels
-from ecom_assets.sql import connect, identifier, literal
+from ecom_assets.sql import connect, identifier, json_pointer, literal
 
 
 class Csv(NamedTuple):
@@ -93,7 +93,7 @@ _ODD_END = r",\s*\}"
 
 def _json_query(usual_keys: Sequence[str], columns: Sequence[str], files: str) -> str:
     """Returns the query. Plain lines (the first line's keys, values that DuckDB keeps as sent) take a fast path."""
-    paths = ", ".join(literal("/" + name.replace("~", "~0").replace("/", "~1")) for name in columns)
+    paths = ", ".join(map(json_pointer, columns))
     known = f"[{', '.join(map(literal, columns))}]"
     usual = f"[{', '.join(map(literal, usual_keys))}]::VARCHAR[]"
     only_known = "true" if set(usual_keys) <= set(columns) else "false"

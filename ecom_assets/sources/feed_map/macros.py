@@ -8,6 +8,7 @@ import duckdb
 
 from ecom_assets.contract import WORDS_FOR_NOTHING
 from ecom_assets.engine.duckdb.parsing import moment_of
+from ecom_assets.sources.feed_map.sql import MICROSECONDS, moment_since_epoch
 from ecom_assets.sql import literal, literals
 
 NO_AMOUNT = "999999999999.999999"
@@ -17,7 +18,6 @@ NO_MOMENT = "'-infinity'::timestamptz"
 """The moment of a text that is not one."""
 
 _LARGEST = "100000000000"
-_EPOCHS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 
 
 def create_macros(con: duckdb.DuckDBPyConnection, decimal: str, thousands: str | None, time_zone: str) -> None:
@@ -96,6 +96,6 @@ def _moment(text: str, zone: str) -> str:
 
 
 def _epoch(unit: str) -> str:
-    micros = " ".join(f"when {literal(name)} then {factor}" for name, factor in _EPOCHS.items())
-    number = f"(try_cast(sent as decimal(38, 6)) * case {unit} {micros} end)::bigint"
-    return f"case when trim(sent::varchar) <> '' then coalesce(try(make_timestamptz({number})), {NO_MOMENT}) end"
+    micros = " ".join(f"when {literal(name)} then {factor}" for name, factor in MICROSECONDS.items())
+    moment = moment_since_epoch("sent", f"case {unit} {micros} end")
+    return f"case when trim(sent::varchar) <> '' then coalesce({moment}, {NO_MOMENT}) end"

@@ -154,7 +154,7 @@ class _Tracer:
             return node, False
         if any(each["type"] == "DISTINCT_MODIFIER" and not each["distinct_on_targets"] for each in node["modifiers"]):
             raise QueryError("distinct does not say which line a row comes from; write group by all instead.")
-        node = {**node, "select_list": [_without_origin(item) for item in node["select_list"]]}
+        node = {**node, "select_list": [_without(item, ORIGIN) for item in node["select_list"]]}
         table, alias, has_lines, node = self._first(node, node["from_table"], ctes)
         node["from_table"] = table
         origin, lines = _column(alias, ORIGIN), _column(alias, LINES)
@@ -225,10 +225,6 @@ def _listing(node: _Node) -> _Node:
 
 def _output_name(item: _Node) -> str:
     return str(item["alias"] or (item["column_names"][-1] if item["class"] == "COLUMN_REF" else "")).lower()
-
-
-def _without_origin(item: _Node) -> _Node:
-    return _without(item, ORIGIN)
 
 
 def _without(item: _Node, name: str) -> _Node:

@@ -28,7 +28,9 @@ OPERATORS = {
 }
 """The operators of conditions. An absent value is an empty text, and not a number."""
 
-EPOCHS = {"epoch": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
+MICROSECONDS = {"s": 1_000_000, "ms": 1_000, "us": 1}
+"""Microseconds in the units of time since 1970."""
+EPOCHS = {"epoch": MICROSECONDS["s"], "epoch_ms": MICROSECONDS["ms"], "epoch_us": MICROSECONDS["us"]}
 """Time formats that count from 1970-01-01 UTC, with the microseconds of their unit."""
 _COMPARED = "DECIMAL(28, 9)"
 _ROUNDED = r"'\.\d{6}\d*[1-9]|[eE]'"
@@ -228,11 +230,16 @@ def _read_moments(text: str, time_format: str | Sequence[str]) -> list[str]:
     """Returns the SQL of the moments, as text, that a text writes in each of some formats; null if it does not."""
     formats = [time_format] if isinstance(time_format, str) else time_format
     return [
-        f"try(make_timestamptz((try_cast({text} as DECIMAL(38, 6)) * {EPOCHS[form]})::BIGINT))::VARCHAR"
+        f"{moment_since_epoch(text, str(EPOCHS[form]))}::VARCHAR"
         if form in EPOCHS
         else f"try_strptime({text}, {literal(form)})::VARCHAR"
         for form in formats
     ]
+
+
+def moment_since_epoch(text: str, microseconds: str) -> str:
+    """Returns the SQL of the moment so many units after 1970 that a text writes, of so many microseconds; else null."""
+    return f"try(make_timestamptz((try_cast({text} as DECIMAL(38, 6)) * {microseconds})::BIGINT))"
 
 
 def number_text(column: str, number_format: NumberFormat) -> str:

@@ -18,7 +18,7 @@ from ecom_assets.sources.feed_map.model import Source
 from ecom_assets.sources.feed_map.sources import SourceFile, is_json
 from ecom_assets.sources.feed_map.sql import day_of_line
 from ecom_assets.sources.feed_map.toml_text import TomlText
-from ecom_assets.sql import identifier, literal
+from ecom_assets.sql import identifier, json_pointer
 
 _RESERVED = {*sql_types(LANDED), PROBLEM, RAW, "origin", "origins"}
 
@@ -65,10 +65,9 @@ def create_whole(
     others = sorted(name for [name] in keys.fetchall() if name not in plain)
     spelled = _told_apart([*plain, *others])[len(plain) :]
     columns = [*plain, *spelled, *(name for name in source.optional if name not in {*plain, *spelled})]
-    pointers = ["/" + name.replace("~", "~0").replace("/", "~1") for name in others]
     found = ", ".join(
-        f"unknown_columns->>{literal(pointer)} as {identifier(name)}"
-        for pointer, name in zip(pointers, spelled, strict=True)
+        f"unknown_columns->>{json_pointer(key)} as {identifier(name)}"
+        for key, name in zip(others, spelled, strict=True)
     )
     absent = ", ".join(f"null::varchar as {identifier(name)}" for name in columns[len(plain) + len(spelled) :])
     added = "".join(f", {more}" for more in (found, absent) if more)
