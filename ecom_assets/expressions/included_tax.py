@@ -2,18 +2,19 @@
 
 import narwhals as nw
 
-from ecom_assets.expressions.money import MONEY, in_proportion, no_amount
+from ecom_assets.expressions.money import MONEY, ROUNDING_TOLERANCE, in_proportion, no_amount
 
 
 def includes_tax() -> nw.Expr:
     """Returns whether an order's prices, discounts and shipping include its tax.
 
-    Where `tax_included` is not given, they do if the total is subtotal less discount plus shipping and the tax is above
-    zero; not if one of these is not given.
+    Where `tax_included` is not given, they do if the total is subtotal less discount plus shipping, but for rounding,
+    and is nearer to it than with the tax; not if one of these is not given.
     """
     c = nw.col
-    adds_up_without = c("subtotal") - c("discount") + c("shipping") == c("total")
-    return nw.coalesce(c("tax_included"), (c("tax") > 0) & adds_up_without).fill_null(value=False)
+    rounding = c("total") - (c("subtotal") - c("discount") + c("shipping"))
+    adds_up_without = (rounding.abs() <= ROUNDING_TOLERANCE) & (rounding.abs() < (rounding - c("tax")).abs())
+    return nw.coalesce(c("tax_included"), adds_up_without).fill_null(value=False)
 
 
 def tax_on_top() -> nw.Expr:

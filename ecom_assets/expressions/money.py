@@ -12,6 +12,8 @@ import narwhals as nw
 from ecom_assets.contract import AMOUNT_DIGITS
 
 MONEY = nw.Decimal(18, 4)
+ROUNDING_TOLERANCE = decimal.Decimal("0.05")
+"""What a total may differ from its parts: shops that round tax, discounts or prices line by line are off by cents."""
 _WIDE = nw.Decimal(38, 4)
 _UNITS_PER_CENT = 100
 _UNITS_PER_AMOUNT = 10_000

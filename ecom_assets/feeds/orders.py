@@ -39,7 +39,7 @@ class Orders(
     total: Decimal = money("Amount that the customer has to pay", nullable=True)
     tax_included: bool = column(
         "Whether prices, discounts and shipping include the tax; if not given, they do if the total is subtotal less "
-        "discount plus shipping and the tax above zero",
+        "discount plus shipping, but for cents of rounding, and not nearer to that plus the tax",
         nullable=True,
     )
     store: str = store()

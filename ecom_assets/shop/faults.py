@@ -59,9 +59,9 @@ def unknown_status(rows: pl.DataFrame, share: float, seed: int) -> SpoiledRows:
 
 
 def wrong_total(rows: pl.DataFrame, share: float, seed: int) -> SpoiledRows:
-    """Makes the total one cent more than its parts."""
+    """Makes the total six cents more than its parts: a cent more than is put down to rounding."""
     return _replaced(
-        "wrong_total", rows, "total", share, seed, pl.col("total") + pl.lit("0.01").cast(pl.Decimal(18, 4))
+        "wrong_total", rows, "total", share, seed, pl.col("total") + pl.lit("0.06").cast(pl.Decimal(18, 4))
     )
 
 

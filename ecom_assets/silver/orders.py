@@ -2,9 +2,10 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, Timestamp, column, own_columns, rule
+from ecom_assets.contract import Date, Timestamp, column, expectation, own_columns, rule
 from ecom_assets.days import by_event_day
-from ecom_assets.expressions.included_tax import includes_tax
+from ecom_assets.expressions.included_tax import tax_on_top
+from ecom_assets.expressions.money import ROUNDING_TOLERANCE, no_amount
 from ecom_assets.feeds import orders as feed
 from ecom_assets.table_asset import table_asset
 
@@ -19,10 +20,13 @@ class Orders(feed.Orders, partition_column="ordered_on"):
 
     @rule
     def total_adds_up(cls) -> nw.Expr:
-        """Subtotal less discount plus shipping, and tax that is not included, make the total, where both are given."""
-        due = nw.col("subtotal") - nw.col("discount") + nw.col("shipping")
-        adds_up = nw.when(includes_tax()).then(due == nw.col("total")).otherwise(due + nw.col("tax") == nw.col("total"))
-        return nw.col("subtotal").is_null() | nw.col("total").is_null() | adds_up
+        """Subtotal less discount plus shipping, and tax that is not included, make the total, within 0.05."""
+        return _off_by().abs() <= ROUNDING_TOLERANCE
+
+    @expectation
+    def total_is_not_off_by_rounding(cls) -> nw.Expr:
+        """An accepted total is that of its parts exactly, not only within rounding."""
+        return (_off_by() == 0) | (_off_by().abs() > ROUNDING_TOLERANCE)
 
     @rule
     def cancelled_for_a_reason(cls) -> nw.Expr:
@@ -33,6 +37,13 @@ class Orders(feed.Orders, partition_column="ordered_on"):
     def updated_after_ordered(cls) -> nw.Expr:
         """An order does not change before it is placed."""
         return nw.col("updated_until") >= nw.col("ordered_at")
+
+
+def _off_by() -> nw.Expr:
+    """Returns the total less its parts; zero where the total or the subtotal is not given."""
+    c = nw.col
+    parts = c("subtotal") - c("discount") + c("shipping") + tax_on_top()
+    return nw.coalesce(c("total") - parts, no_amount())
 
 
 def transform(bronze_orders: nw.LazyFrame) -> nw.LazyFrame:
