@@ -1,6 +1,7 @@
 import datetime as dt
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -89,6 +90,7 @@ def by_hand(payments: list[dict[str, object]], on: str) -> dict[object, tuple[bo
     return told | {number: (False, Decimal(still_open[number])) for number in opened}
 
 
+@pytest.mark.slow
 @given(STEPS)
 def test_each_day_tells_what_was_open_at_its_end(steps):
     payments = [payment(f"{n:02}", status, amount, 6 * at) for n, (status, amount, at) in enumerate(steps)]

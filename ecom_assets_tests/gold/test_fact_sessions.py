@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -48,6 +49,7 @@ def test_a_link_names_its_campaign_by_number_whatever_its_channel():
     assert met(visit("sale", "unknown"), sale) == ("unknown", "sale")
 
 
+@pytest.mark.slow
 def test_a_link_names_its_campaign_in_any_case_and_spelling_of_spaces():
     spring = version("K1", "Spring  Sale")
 
@@ -78,6 +80,7 @@ def test_a_campaign_is_met_by_the_names_that_it_had_up_to_the_day():
 _names = st.lists(st.text("aBc ä", min_size=1, max_size=6), min_size=1, max_size=4)
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(_names, st.data())
 def test_a_name_in_any_spelling_is_met_by_the_campaigns_that_have_it(names, data):

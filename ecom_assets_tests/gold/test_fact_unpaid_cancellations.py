@@ -1,6 +1,7 @@
 import datetime as dt
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -87,6 +88,7 @@ def found(orders, moved, returned, first, last):
     return set(made["order_id"])
 
 
+@pytest.mark.slow
 @given(ORDERS, MONEY, MONEY)
 def test_a_window_finds_what_its_days_find(orders, moved, returned):
     alone = [found(orders, moved, returned, day, day) for day in range(4)]
@@ -94,6 +96,7 @@ def test_a_window_finds_what_its_days_find(orders, moved, returned):
     assert found(orders, moved, returned, 0, 3) == set().union(*alone)
 
 
+@pytest.mark.slow
 @given(ORDERS, MONEY, MONEY)
 def test_nothing_after_a_cancellation_decides_whether_it_was_unpaid(orders, moved, returned):
     now = {f"{n}": day + after for n, (day, after) in enumerate(orders)}

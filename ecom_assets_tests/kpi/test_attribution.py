@@ -56,6 +56,7 @@ def revenue(made, model):
 PATH = ["paid social", "organic search", "email", "direct"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "shares"),
     [
@@ -82,6 +83,7 @@ def test_up_to_three_touchpoints_share_by_their_position(path, shares):
     assert revenue(attributed(touchpoints(*path)), "position_based") == shares
 
 
+@pytest.mark.slow
 def test_each_week_before_the_order_halves_the_weight():
     moments = [f"{day} 12:00" for day in ("2024-02-25", "2024-03-03", "2024-03-10")]
 
@@ -112,6 +114,7 @@ def test_a_channel_does_not_gain_by_coming_twice():
     assert revenue(made, "markov") == {"email": 2, "paid social": 1}
 
 
+@pytest.mark.slow
 def test_the_weights_of_the_last_sunday_count():
     weights = [weight("email", 0.9), weight("paid social", 0.1), weight("email", 0.1, week_end="2024-03-03")]
 

@@ -20,6 +20,7 @@ def bought(customer: str, day: str, spent: str = "10", **facts):
     return {"customer_id": customer, "day": day, "orders": 1, "gross_sales": spent, **facts}
 
 
+@pytest.mark.slow
 def test_a_customer_is_what_the_orders_up_to_the_month_end_say():
     metrics = sample(
         AggCustomerMetrics,
@@ -38,6 +39,7 @@ def test_a_customer_is_what_the_orders_up_to_the_month_end_say():
     CustomerRfm.validate(collected(made))
 
 
+@pytest.mark.slow
 def test_there_is_a_snapshot_at_month_ends_only():
     metrics = sample(AggCustomerMetrics, bought("A", "2024-01-05"))
 
@@ -94,6 +96,7 @@ def test_scores_depend_on_values_alone_and_rise_with_them(values: list[int]) -> 
     assert all(a[1] <= b[1] if a[0] < b[0] else a[1] == b[1] for a, b in pairwise(pairs))
 
 
+@pytest.mark.slow
 def test_the_latest_the_most_frequent_and_the_highest_score_five():
     others = [bought(f"{n}", f"2024-01-0{n}", f"{n}0") for n in range(1, 5)]
     metrics = sample(AggCustomerMetrics, *others, bought("best", "2024-01-20", "90", orders=2))

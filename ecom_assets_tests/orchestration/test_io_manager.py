@@ -103,6 +103,7 @@ def why(result: dg.ExecuteInProcessResult) -> str:
     return failed.step_failure_data.error.message
 
 
+@pytest.mark.slow
 def test_a_window_goes_through_all_tables_into_the_ledger(instance: dg.DagsterInstance, zone: Zone) -> None:
     assert run(instance).success
 
@@ -111,6 +112,7 @@ def test_a_window_goes_through_all_tables_into_the_ledger(instance: dg.DagsterIn
     assert asked("select day, amount from kpi.report order by day") == [(day, 10) for day in THREE_DAYS]
 
 
+@pytest.mark.slow
 def test_a_run_logs_a_line_per_table_and_no_output_as_missing(
     instance: dg.DagsterInstance, zone: Zone, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -123,6 +125,7 @@ def test_a_run_logs_a_line_per_table_and_no_output_as_missing(
     assert [message for message in by_dagster if "did not yield" in message] == []
 
 
+@pytest.mark.slow
 def test_each_day_reports_its_own_row_count_and_state(instance: dg.DagsterInstance, zone: Zone) -> None:
     zone.write("receipts", BAD_DAY, "second.csv", f"receipt_id,paid_at,amount\nx,{BAD_DAY}T10:00:00Z,1\n".encode())
 
@@ -132,6 +135,7 @@ def test_each_day_reports_its_own_row_count_and_state(instance: dg.DagsterInstan
     assert {about["state"] for about in told.values()} == {"stored"}
 
 
+@pytest.mark.slow
 def test_the_last_day_of_a_run_says_what_columns_come_from(instance: dg.DagsterInstance, zone: Zone) -> None:
     result = run(instance)
 
@@ -151,6 +155,7 @@ class LenientReceipts(Receipts, name="silver.receipts", partition_column="paid_o
     paid_on: Date = column("Business day")
 
 
+@pytest.mark.slow
 def test_a_quarantine_lists_its_rows_by_reason(instance: dg.DagsterInstance, zone: Zone) -> None:
     land(zone, BAD_DAY, amount="ten")
     lenient = [DECLARATIONS[0], table_asset(LenientReceipts, clean, reads={"bronze_receipts": by_event_day})]
@@ -169,6 +174,7 @@ def test_a_quarantine_lists_its_rows_by_reason(instance: dg.DagsterInstance, zon
     assert [row.data["source_file"] for row in sample.records] == ["till.csv"]
 
 
+@pytest.mark.slow
 def test_only_the_last_day_of_a_measure_carries_a_picture(instance: dg.DagsterInstance, zone: Zone) -> None:
     told = materialised(run(instance), "kpi/report")
 
@@ -223,6 +229,7 @@ def test_a_run_without_a_good_day_fails_and_says_why(instance: dg.DagsterInstanc
     assert f"silver.receipts has no good day in {BAD_DAY}: 1 of 1 rows are quarantined" in why(result)
 
 
+@pytest.mark.slow
 def test_a_run_by_hand_does_not_pass_a_day_that_failed_before(instance: dg.DagsterInstance, zone: Zone) -> None:
     land(zone, BAD_DAY, amount="ten")
     run(instance)
@@ -282,6 +289,7 @@ def test_a_check_started_alone_says_what_to_do_instead(instance: dg.DagsterInsta
     assert "materialize the days of the table" in why(result)
 
 
+@pytest.mark.slow
 def test_a_failing_step_lets_the_next_run_in(instance: dg.DagsterInstance, zone: Zone) -> None:
     def refuse(bronze_receipts: nw.LazyFrame) -> nw.LazyFrame:
         raise ArithmeticError("no such thing")
@@ -296,6 +304,7 @@ def test_a_failing_step_lets_the_next_run_in(instance: dg.DagsterInstance, zone:
     assert run(instance).success
 
 
+@pytest.mark.slow
 def test_a_refused_day_is_left_out_of_what_dagster_takes_for_materialised(
     instance: dg.DagsterInstance, zone: Zone
 ) -> None:
@@ -306,6 +315,7 @@ def test_a_refused_day_is_left_out_of_what_dagster_takes_for_materialised(
     assert list(told) == [str(THREE_DAYS.first), str(THREE_DAYS.last)]
 
 
+@pytest.mark.slow
 def test_each_day_has_a_verdict_of_its_own(instance: dg.DagsterInstance, zone: Zone) -> None:
     land(zone, BAD_DAY, amount="-10.00")
 
@@ -322,6 +332,7 @@ def test_each_day_has_a_verdict_of_its_own(instance: dg.DagsterInstance, zone: Z
     assert bad == {"receipts": "stored", "takings": "failed", "report": "blocked"}
 
 
+@pytest.mark.slow
 def test_a_day_that_cannot_be_computed_is_refused_with_the_words_of_duckdb(
     instance: dg.DagsterInstance, zone: Zone
 ) -> None:
@@ -344,6 +355,7 @@ def test_a_day_that_cannot_be_computed_is_refused_with_the_words_of_duckdb(
     assert failed[0].metadata["broken"].value == {failed[0].description: 1}
 
 
+@pytest.mark.slow
 def test_checks_show_how_many_words_were_taken_as_missing(instance: dg.DagsterInstance, zone: Zone) -> None:
     zone.write("receipts", BAD_DAY, "till.csv", f"receipt_id,paid_at,amount\nN/A,{BAD_DAY}T09:00:00Z,1\n".encode())
 
@@ -353,6 +365,7 @@ def test_checks_show_how_many_words_were_taken_as_missing(instance: dg.DagsterIn
     assert shown[0].metadata["words_for_nothing"].value == {"receipt_id": 1}
 
 
+@pytest.mark.slow
 def test_a_warning_names_rules_and_counts_and_shows_the_reasons_first(instance: dg.DagsterInstance, zone: Zone) -> None:
     land(zone, BAD_DAY, amount="ten")
 
@@ -388,6 +401,7 @@ def unknown_on_the_bad_day(silver_receipts: nw.LazyFrame) -> nw.LazyFrame:
     return silver_receipts.select(amount.alias("amount"), day="paid_on")
 
 
+@pytest.mark.slow
 def test_a_measure_without_a_value_is_left_out_of_the_picture(instance: dg.DagsterInstance, zone: Zone) -> None:
     result = run(instance, declarations=[*DECLARATIONS[:2], table_asset(Balance, unknown_on_the_bad_day)])
 
@@ -396,6 +410,7 @@ def test_a_measure_without_a_value_is_left_out_of_the_picture(instance: dg.Dagst
     assert "2024-01-01 to 2024-01-03: last 10, maximum 10" in shown
 
 
+@pytest.mark.slow
 def test_what_only_decorates_does_not_end_a_run(
     instance: dg.DagsterInstance, zone: Zone, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -445,6 +460,7 @@ def trained(silver_receipts: pl.DataFrame) -> pl.DataFrame:
     return summed_in_polars(silver_receipts)
 
 
+@pytest.mark.slow
 def test_an_eager_transform_runs_once_on_the_days_that_are_run_alone(instance: dg.DagsterInstance, zone: Zone) -> None:
     declarations = [*DECLARATIONS[:2], table_asset(Sums, trained)]
     trained_on.clear()

@@ -27,6 +27,7 @@ def event(moment, number, **facts):
     }
 
 
+@pytest.mark.slow
 def test_a_session_has_each_order_that_was_completed_in_it_once():
     events = sample(
         Events,

@@ -22,6 +22,8 @@ from ecom_assets.silver.sessions import transform as sessions
 from ecom_assets_tests.samples import collected, rows, run, run_window, sample
 from ecom_assets_tests.warehouses import START, run_all, session_over, window
 
+pytestmark = pytest.mark.slow
+
 VIEW, CART, CHECKOUT, PAYMENT, PURCHASE = (
     "Product Viewed",
     "Product Added",

@@ -659,6 +659,7 @@ def test_lines_of_days_that_no_calendar_has_go_with_those_of_the_file(tmp_path: 
 MOMENTS = st.integers(0, 366 * 86_400).map(lambda seconds: NEW_YEAR + dt.timedelta(seconds=seconds))
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(moments=st.lists(MOMENTS, min_size=1, max_size=6), side=st.sampled_from(["min", "max"]), data=st.data())
 def test_the_earliest_and_latest_are_of_moments_however_they_are_written(

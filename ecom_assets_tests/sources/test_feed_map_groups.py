@@ -122,6 +122,7 @@ def test_a_corrected_file_counts_instead_of_the_earlier_one(tmp_path: Path, zone
 LINES = st.lists(st.tuples(st.sampled_from("ABC"), st.integers(1, 9), st.integers(0, 3)), min_size=1, max_size=12)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(lines=LINES, cuts=st.lists(st.integers(0, 12), max_size=4), data=st.data())
 def test_no_split_of_lines_into_files_and_no_order_of_landing_changes_a_line(

@@ -412,6 +412,7 @@ def test_amounts_are_exact_or_stand_out(sent: str | None, made: str | None) -> N
     assert value("amount($1)", sent) == made
 
 
+@pytest.mark.slow
 @given(
     number=st.decimals(-(10**9), 10**9, places=4),
     marks=st.sampled_from([(".", ","), (",", "."), (",", " "), (".", "'"), (".", None), (",", None)]),
@@ -423,6 +424,7 @@ def test_an_amount_is_read_as_its_marks_write_it(number: Decimal, marks: tuple[s
     assert Decimal(value("amount($1)", sent, decimal=decimal, thousands=thousands)) == number
 
 
+@pytest.mark.slow
 @given(st.decimals(-(10**6), 10**6, places=13), st.integers(0, 4))
 def test_an_amount_with_too_many_decimals_is_rounded_where_asked(number: Decimal, digits: int) -> None:
     assert Decimal(value(f"rounded($1, {digits})", str(number))) == number.quantize(

@@ -20,6 +20,8 @@ from ecom_assets.sources.feed_map import LandReport, land, load_map
 from ecom_assets_tests.sources.landing import rows
 from ecom_assets_tests.warehouses import session_over
 
+pytestmark = pytest.mark.slow
+
 EXCERPTS = Path(__file__).parent / "excerpts"
 DAYS = Window(dt.date(2024, 3, 2), dt.date(2024, 3, 9))
 AMOUNTS = [

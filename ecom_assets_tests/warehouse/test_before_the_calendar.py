@@ -104,6 +104,7 @@ def test_a_payment_of_an_order_from_before_the_calendar_is_accepted_and_counted(
     assert shop.rows(f"select row_count {OLDER}") == [(1,)]
 
 
+@pytest.mark.slow
 def test_what_waits_for_an_order_from_before_the_calendar_is_accepted_when_it_comes_and_waits_when_it_goes(shop):
     land_payments(shop, 0, 1)
     shop.land_orders(0)
@@ -124,6 +125,7 @@ def test_what_waits_for_an_order_from_before_the_calendar_is_accepted_when_it_co
     assert paid(shop) == []
 
 
+@pytest.mark.slow
 def test_a_day_of_nothing_but_older_orders_is_good(shop):
     shop.land_orders(0, *(order(number, -number) for number in range(1, 40)))
 

@@ -14,6 +14,8 @@ from ecom_assets.warehouse.proof import settle, verify
 from ecom_assets.warehouse.session import Session
 from ecom_assets_tests.tiny_shop import TinyShop, on, open_shop, order, tables
 
+pytestmark = pytest.mark.slow
+
 COUNTED = "select day, row_count from ledger.findings where rule like 'No row refers to a feed of which%' order by all"
 
 

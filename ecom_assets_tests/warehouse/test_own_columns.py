@@ -60,6 +60,7 @@ def zone(tmp_path) -> Zone:
     return zone
 
 
+@pytest.mark.slow
 def test_own_columns_reach_the_fact_and_the_dimension_with_their_types(zone):
     session = _session(zone)
     run_all(session, window(1))
@@ -92,6 +93,7 @@ def test_a_new_version_of_a_product_starts_where_an_own_column_changes(zone):
     assert session.con.execute("select count(*) from gold.dim_product_versions").fetchall() == [(2,)]
 
 
+@pytest.mark.slow
 def test_columns_that_are_declared_later_are_filled_in_by_a_repair(zone):
     zone.save_settings("orders", FeedSettings())
     first = _session(zone)

@@ -16,6 +16,8 @@ from ecom_assets.warehouse.proof import settle, verify
 from ecom_assets.warehouse.session import Session
 from ecom_assets_tests.warehouses import START, session_over
 
+pytestmark = pytest.mark.slow
+
 GOALS = ["kpi.daily_store_sales", "gold.fact_payments"]
 AT = f"{START}T10:00:00Z"
 

@@ -46,6 +46,7 @@ def visits(session):
     return session.con.execute(query).fetchall()
 
 
+@pytest.mark.slow
 def test_rules_come_before_what_a_link_says_and_give_numbers_to_links_without(zone):
     zone.save_settings("events", FeedSettings(rules=RULES))
     land(zone, "tiktok-ads,,,", "tiktok,cpc,fr%C3%BChling+50%25,", "tiktok,cpc,Frühling 50%,K2", ",email,,")
@@ -61,6 +62,7 @@ def test_rules_come_before_what_a_link_says_and_give_numbers_to_links_without(zo
     ]
 
 
+@pytest.mark.slow
 def test_changed_rules_make_events_stale(zone):
     land(zone, "google,cpc,spring,")
     session = session_of(zone)

@@ -161,6 +161,7 @@ def test_days_before_the_calendar_are_left_alone_when_its_start_moves(shop):
     assert {day for _, day in stale_with(shop, calendar=later)} == {1, 2}
 
 
+@pytest.mark.slow
 def test_days_become_final_or_provisional_when_the_end_of_the_calendar_moves(tmp_path):
     ahead = declare(contract(tiny_shop.Daily), tiny_shop.daily, {"gold_sales": since})
     with open_shop(tmp_path, tiny_shop.tables(ahead)) as shop:
@@ -184,6 +185,7 @@ def test_a_refused_day_is_not_tried_again_until_something_changes(shop):
     assert shop.stale() == []
 
 
+@pytest.mark.slow
 def test_days_without_all_earlier_days_are_provisional(tmp_path):
     with open_shop(tmp_path) as shop:
         for day in range(3):
@@ -209,6 +211,7 @@ def test_a_day_that_ran_before_its_inputs_runs_again_when_they_come(tmp_path):
         assert ("gold.to_date", 1) in shop.stale()
 
 
+@pytest.mark.slow
 def test_a_stale_day_says_why(shop):
     shop.land_orders(1, order(2, 1, customer="late"), order(4, 1))
     assert [found.cause for found in shop.session.stale()] == [Cause.FILES_CHANGED]

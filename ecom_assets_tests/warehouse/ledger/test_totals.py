@@ -2,9 +2,13 @@
 
 from decimal import Decimal
 
+import pytest
+
 from ecom_assets.days import State
 from ecom_assets.warehouse.proof import settle
 from ecom_assets_tests.tiny_shop import days, on, order
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_total_is_recorded_at_first_and_when_it_is_restated(shop):
