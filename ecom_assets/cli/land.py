@@ -41,7 +41,7 @@ def land(feed_map: Path, folder: Path, replacing: bool, check: bool) -> None:
     known = settings.load()
     declared = maps.load_map(_map_file(feed_map))
     if check:
-        report, feeds = maps.preview(declared, folder)
+        report, feeds = maps.preview(declared, folder, Zone(known.landing))
         for name, rows in feeds.items():
             click.echo(f"{name}\n{text.table(rows.columns, rows.rows())}\n")
         click.echo(report)

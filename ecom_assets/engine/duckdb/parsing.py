@@ -127,8 +127,8 @@ def moment_text(text: str, time_zone: str) -> str:
     return f"coalesce({moment}::varchar || '+00', {text})"
 
 
-def _typed(column: Column, feed_zone: str) -> str:
-    """Returns SQL for the typed value of a column's text, null if it cannot be read."""
+def typed_value(column: Column, feed_zone: str) -> str:
+    """Returns SQL for the typed value of the text in a column of that name, null if it cannot be read."""
     text = f"nullif(trim({quoted(column.name)}), '')"
     match column.kind:
         case "text":
@@ -182,7 +182,7 @@ def complaints_of(texts: Iterable[str], column: Column, promised: Promise, feed_
     if column.kind == "text":
         spellings += [(text, text.strip().lower()) for text in asked]
     name, sent = quoted(column.name), ", ".join(f"({literal(text)}, {literal(as_read)})" for text, as_read in spellings)
-    typed = _typed(replace(column, of_store=False), feed_zone)
+    typed = typed_value(replace(column, of_store=False), feed_zone)
     with connect() as con:
         rows = con.sql(f'select "as sent", {typed} as {name} from (values {sent}) t ("as sent", {name})')
         read = nw.from_native(rows.pl())
@@ -245,7 +245,7 @@ def stripped(text: str) -> str:
 
 def _spelled_alike(column: Column, feed_zone: str) -> str:
     """Returns SQL for one text for all spellings of a value; the text itself if it cannot be read."""
-    return f"coalesce(({_typed(column, feed_zone)})::varchar, {quoted(column.name)})"
+    return f"coalesce(({typed_value(column, feed_zone)})::varchar, {quoted(column.name)})"
 
 
 def bronze_query(
@@ -259,7 +259,7 @@ def bronze_query(
     the record cannot be read or lacks a part of its key.
     """
     event = feed.columns[feed.event_column]
-    happened = _typed(event, feed_zone)
+    happened = typed_value(event, feed_zone)
     happened_on = happened if event.kind == "date" else _business_day(f"({happened})", shop_zone)
     if feed.is_versioned:
         first = f"date '{calendar.first}'"
@@ -335,7 +335,7 @@ def parse_query(
 
     def read(c: Column) -> str:
         if round_amounts is None or c.kind != "decimal" or c in own:
-            return _typed(c, feed_zone)
+            return typed_value(c, feed_zone)
         return _rounded(c, round_amounts)
 
     bronze = quoted(declaration.bronze)

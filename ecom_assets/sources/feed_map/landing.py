@@ -6,6 +6,7 @@ import filecmp
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,7 @@ from ecom_assets.landing.provenance import ORIGIN as ORIGIN_COLUMNS
 from ecom_assets.landing.provenance import sql_types
 from ecom_assets.landing.reading import PROBLEM, RAW
 from ecom_assets.landing.zone import Zone, kind_of
+from ecom_assets.sources.feed_map.landed import LandedRows, landed_files
 from ecom_assets.sources.feed_map.macros import create_macros
 from ecom_assets.sources.feed_map.memory import Memory
 from ecom_assets.sources.feed_map.model import (
@@ -36,8 +38,10 @@ from ecom_assets.sources.feed_map.model import (
     group_keys,
     number_columns,
     unreadable_feed,
+    with_own_columns,
 )
 from ecom_assets.sources.feed_map.query import (
+    LANDED,
     LINES,
     ORIGIN,
     Query,
@@ -48,7 +52,7 @@ from ecom_assets.sources.feed_map.query import (
     missing_in,
     mistake_of,
 )
-from ecom_assets.sources.feed_map.report import EXAMPLES, MANY_KINDS, FileReport, LandReport
+from ecom_assets.sources.feed_map.report import EXAMPLES, MANY_KINDS, FileReport, LandReport, Misses
 from ecom_assets.sources.feed_map.sources import (
     UNKNOWN_DAY,
     NothingToLand,
@@ -79,14 +83,15 @@ def land(
     check: Callable[[Window, Zone], object] = lambda days, staged: None,
     *,
     replacing: bool = False,
+    before: Zone | None = None,
 ) -> LandReport:
     """Turns the export in `folder` into files of the landing zone, one Parquet file per feed, source file and day.
 
     Landing the same files again changes nothing. A line that cannot be read goes, with its reason, to the feed
     named by `unreadable`. Nothing is written before all files are read and `check`, which gets the first and last
-    arrival day and the files in a zone of their own, has passed. Raises FeedMapError with all mistakes in columns and
-    SQL, NothingToLand if the folder has no file that lands, and WouldEmpty, unless `replacing`, if rows that landed
-    before would be gone.
+    arrival day and the files in a zone of their own, has passed. Statements that join what has landed find it in the
+    zone `before`, by default `zone`. Raises FeedMapError with all mistakes in columns and SQL, NothingToLand if the
+    folder has no file that lands, and WouldEmpty, unless `replacing`, if rows that landed before would be gone.
     """
     folder = Path(folder)
     reports: list[FileReport] = []
@@ -134,7 +139,7 @@ def land(
                 for source in together.values()
                 if feed_map.remembers(source) or group_keys(along.get(source.name, ()))
             }
-            reports += _land_queries(feed_map, of_sources, along, staged, remembering)
+            reports += _land_queries(feed_map, of_sources, along, staged, remembering, before or zone, list(reports))
         skipped += [f"{report.name}: {report.without_day}" for report in reports if report.without_day]
         reports = [report for report in reports if not report.without_day]
         if all(report.is_restated for report in reports):
@@ -287,21 +292,7 @@ def _land_source(
 
     `queried` has the feeds that take their rows from it by SQL, each with the table of these rows.
     """
-    replaced = ""
-    if source.number_format != PLAIN and (columns := number_columns(feeds)):
-        texts = (f"{number_text(column, source.number_format)} as {identifier(column)}" for column in columns)
-        replaced = f"replace ({', '.join(texts)})"
-    place = "record"
-    if any(feed.adds for feed in feeds):
-        con.execute(
-            f"""create or replace temp table first_days as
-            select source_file, min(arrived_on) as first_day from {identifier(table)} group by all"""
-        )
-        place = "row_number() over (order by first_day, source_file, record)"
-        joined = f"{identifier(table)} join first_days using (source_file)"
-    else:
-        joined = identifier(table)
-    con.execute(f"create or replace temp table lines_read as select * {replaced}, {place} as {PLACE} from {joined}")
+    _read_lines(con, source, table, feeds)
     unreadable = unreadable_feed(source, feeds, list(queried))
     landed: dict[str, Mapping[str, int]] = {}
     for feed in feeds:
@@ -334,6 +325,25 @@ def _land_source(
         without_day, lines, broken, unused_lines, problems, unread = counts.get(file.name, ("", 0, 0, 0, [], []))
         told = (without_day, lines, broken, unused_lines, problems, unread)
         yield FileReport(file, of_file, *told, going_on.get(file.name, {}), kinds.get(file.name, {}))
+
+
+def _read_lines(con: duckdb.DuckDBPyConnection, source: Source, table: str, feeds: Sequence[Feed]) -> None:
+    """Makes `lines_read`, a table of a source's lines as feeds in words read them."""
+    replaced = ""
+    if source.number_format != PLAIN and (columns := number_columns(feeds)):
+        texts = (f"{number_text(column, source.number_format)} as {identifier(column)}" for column in columns)
+        replaced = f"replace ({', '.join(texts)})"
+    place = "record"
+    if any(feed.adds for feed in feeds):
+        con.execute(
+            f"""create or replace temp table first_days as
+            select source_file, min(arrived_on) as first_day from {identifier(table)} group by all"""
+        )
+        place = "row_number() over (order by first_day, source_file, record)"
+        joined = f"{identifier(table)} join first_days using (source_file)"
+    else:
+        joined = identifier(table)
+    con.execute(f"create or replace temp table lines_read as select * {replaced}, {place} as {PLACE} from {joined}")
 
 
 def _going_on(
@@ -385,8 +395,13 @@ def _land_queries(
     words: Mapping[str, Sequence[Feed]],
     zone: Zone,
     memories: Mapping[str, Memory],
+    before: Zone,
+    done: Sequence[FileReport],
 ) -> Iterator[FileReport]:
-    """Lands the feeds in SQL, and those in words that read the same sources. `files` are those of each source."""
+    """Lands the feeds in SQL, and those in words that read the same sources. `files` are those of each source.
+
+    `before` is the zone of what landed before, `done` what this landing has put into `zone` already.
+    """
     toml = feed_map.text
     with TemporaryDirectory(prefix="feed-map-") as scratch, connect(Path(scratch) / "lines.duckdb") as con:
         con.execute("set TimeZone = 'UTC'")
@@ -411,14 +426,29 @@ def _land_queries(
             if source.name in memories:
                 recall = memories[source.name].recall
                 restated[source.name] = recall(con, f"sent {source.name}", files[source.name], None, Path(scratch))
+        landed = dict(_read_landed(con, feed_map, files, restated, along=words, zones=(before, zone), done=done))
+        con.execute(f"create schema {LANDED}")
         con.execute("set python_enable_replacements = false; set enable_external_access = false")
         con.execute("set lock_configuration = true")
-        for query in feed_map.queries:
-            with toml.gathered():
+        misses: list[tuple[str, Misses]] = []
+        for query in feed_map.in_order():
+            if query.landed:
+                toml.raise_gathered()
+            for name in query.landed:
+                if name in landed:
+                    rows, names = landed.pop(name)
+                    rows.create(con, _made(con, feed_map, name, words), names)
+            source = feed_map.sources[query.driving[0]]
+            create_macros(con, source.number_format.decimal, source.number_format.thousands, source.time_zone)
+            mistakes = list(_bind(con, feed_map, query, files, columns))
+            if not mistakes:
                 try:
-                    _run(con, feed_map, query, files, columns)
+                    misses += _run(con, feed_map, query, source.time_zone)
                 except QueryError as error:
-                    toml.fail_in(["feed", query.feed, "sql"], error.line, str(error))
+                    mistakes = [error]
+            for mistake in mistakes:
+                with toml.gathered():
+                    toml.fail_in(["feed", query.feed, "sql"], mistake.line, str(mistake))
         toml.raise_gathered()
         for source in feed_map.joined():
             feeds = words.get(source.name, ())
@@ -432,26 +462,72 @@ def _land_queries(
                 others = [name for name in columns[source.name] if name.lower() not in wanted_of[source.name]]
                 reading = (files[source.name], restated[source.name], feeds, queried, apart, zone)
                 for report in _land_source(con, source, table, *reading):
-                    yield replace(report, unused_columns=[] if takes_all else others)
+                    missed = [each for name, each in misses if name == report.file.name and not report.is_restated]
+                    yield replace(report, unused_columns=[] if takes_all else others, misses=missed)
             elif broken := con.execute(
                 f"select source_file, problem from {identifier(table)} where problem is not null"
             ).fetchone():
                 toml.fail(source.place, f"{source.name} is only joined, and cannot be read: {': '.join(broken)}")
 
 
-def _run(
+def _read_landed(
     con: duckdb.DuckDBPyConnection,
     feed_map: FeedMap,
-    query: Query,
     files: Mapping[str, Sequence[SourceFile]],
-    columns: Mapping[str, list[str]],
-) -> None:
-    """Makes tables of a statement's rows, as text, and of the lines that they come from. Raises QueryError."""
-    source, promised = feed_map.sources[query.driving[0]], feed_map.promised(query.feed)
-    create_macros(con, source.number_format.decimal, source.number_format.thousands, source.time_zone)
-    mistakes = list(_bind(con, query, files, columns))
-    if mistakes:
-        raise mistakes[0]
+    restated: Mapping[str, Sequence[SourceFile]],
+    *,
+    along: Mapping[str, Sequence[Feed]],
+    zones: tuple[Zone, Zone],
+    done: Sequence[FileReport],
+) -> Iterator[tuple[str, tuple[LandedRows, dict[str, str]]]]:
+    """Reads what has landed of each feed that a statement joins as landed, but for rows that this landing makes anew.
+
+    `zones` are that of what landed before and that of this landing. Yields the feed with its rows, and the names of the
+    files of which this landing makes them by SQL, each with that under which they land.
+    """
+    named = None if any(query.has_star for query in feed_map.queries) else set[str]()
+    for query in feed_map.queries:
+        named = None if named is None else named | query.columns
+    for feed in dict.fromkeys(name for query in feed_map.queries for name in query.landed):
+        makers = [
+            source.name
+            for source in feed_map.joined()
+            if feed in feed_map.driven(source) or any(each.name == feed for each in along.get(source.name, ()))
+        ]
+        names = {file.name: file.landed for name in makers for file in (*files[name], *restated[name])}
+        replaced = {*names.values(), *(report.file.landed for report in done if feed in report.rows)}
+        before, now = (landed_files(zone, feed) for zone in zones)
+        kept = zones[0].settings(feed)
+        promised = with_own_columns(feed_contracts()[feed], {**kept.extra, **feed_map.added.get(feed, {})})
+        rows = LandedRows(feed, promised, named, kept.time_zone)
+        rows.read(con, [*(file for file in before if file.name not in replaced), *now])
+        yield feed, (rows, names)
+
+
+def _made(
+    con: duckdb.DuckDBPyConnection, feed_map: FeedMap, feed: str, words: Mapping[str, Sequence[Feed]]
+) -> str | None:
+    """Returns SQL for the rows that this landing has made of a feed from sources of statements; None if it has not."""
+    if feed in {query.feed for query in feed_map.queries}:
+        return f"select * exclude (origin), unnest(origin) from {identifier(f'rows of {feed}')}"
+    for source in feed_map.joined():
+        for own in words.get(source.name, ()):
+            if own.name == feed:
+                _read_lines(con, source, f"sent {source.name}", words[source.name])
+                made = statement(own, with_unreadable=False)
+                con.execute(
+                    f"create temp table made_in_words as select *, row_number() over () as record from ({made})"
+                )
+                return "select * from made_in_words"
+    return None
+
+
+def _run(con: duckdb.DuckDBPyConnection, feed_map: FeedMap, query: Query, time_zone: str) -> list[tuple[str, Misses]]:
+    """Makes tables of a statement's rows, as text, and of the lines that they come from.
+
+    Returns, by the names of files, what its joins do not find. Raises QueryError.
+    """
+    promised = feed_map.promised(query.feed)
     try:
         con.execute(f"create or replace temp table made as {query.traced()}")
     except duckdb.Error as error:
@@ -460,7 +536,7 @@ def _run(
     if complaints := complaints_of_columns(con, "made", types, promised):
         raise QueryError(" ".join(complaints))
     texts = ", ".join(
-        f"{as_text(name, kind, promised.columns[name.lower()].kind, source.time_zone)} as {identifier(name.lower())}"
+        f"{as_text(name, kind, promised.columns[name.lower()].kind, time_zone)} as {identifier(name.lower())}"
         for name, kind in types.items()
         if name.lower() not in (ORIGIN, LINES)
     )
@@ -475,6 +551,20 @@ def _run(
     ).fetchall()
     if lost:
         raise QueryError(f"{lost} rows of {query.feed} have no origin; select that of another table too.")
+    return list(_misses(con, query))
+
+
+def _misses(con: duckdb.DuckDBPyConnection, query: Query) -> Iterator[tuple[str, Misses]]:
+    """Yields, for each left join of a statement and each file, what the join does not find for its lines."""
+    missed, record = "filter (found is null)", "origin.record"
+    for number, lookup in enumerate(query.lookups()):
+        with suppress(duckdb.Error):
+            rows = con.execute(f"""
+                select origin.source_file, count(distinct {record}), count(distinct {record}) {missed},
+                    arg_min(sought, {record}) {missed}, min({record}) {missed}
+                from ({lookup.sql}) group by all order by all""").fetchall()
+            for name, *counted in rows:
+                yield name, Misses(query.feed, number, lookup.of, *counted)
 
 
 def _error_as_written(con: duckdb.DuckDBPyConnection, query: Query) -> duckdb.Error | None:
@@ -488,6 +578,7 @@ def _error_as_written(con: duckdb.DuckDBPyConnection, query: Query) -> duckdb.Er
 
 def _bind(
     con: duckdb.DuckDBPyConnection,
+    feed_map: FeedMap,
     query: Query,
     files: Mapping[str, Sequence[SourceFile]],
     columns: Mapping[str, list[str]],
@@ -498,6 +589,7 @@ def _bind(
     """
     absent: dict[str, list[str]] = {name: [] for name in query.sources}
     known = [column for name in query.sources for column in columns[name]]
+    known += [column for feed in query.landed for column in feed_map.promised(feed).columns]
     while True:
         for name in query.sources:
             _create_view(con, name, columns[name], absent[name])
@@ -507,7 +599,8 @@ def _bind(
             missing, alias = missing_column(error), missing_in(error)
             mistake = mistake_of(error, known)
             mistake.line -= 1
-            if missing is None or any(missing in names for names in absent.values()):
+            of_landed = query.aliases.get(alias or "", "").startswith(f"{LANDED}.")
+            if missing is None or of_landed or any(missing in names for names in absent.values()):
                 yield mistake
                 return
             meant = [name for name in query.sources if alias is None or query.aliases.get(alias) == name]

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from graphlib import TopologicalSorter
 from typing import Any
 
 from ecom_assets.contract import Column, FeedContract
@@ -111,9 +112,19 @@ class FeedMap:
         numbers = any(query.numbers_lines for query in self.queries if source.name in query.driving)
         return source.group == "adds" or (source.group is None and numbers)
 
+    def in_order(self) -> list[Query]:
+        """Returns the statements, each after those whose rows it joins as landed. Raises CycleError."""
+        own = {query.feed: query for query in self.queries}
+        return [own[feed] for feed in order_of(self.queries) if feed in own]
+
     def driven(self, source: Source) -> list[str]:
         """Returns the feeds whose statements take their rows from a source."""
         return [query.feed for query in self.queries if source.name in query.driving]
+
+
+def order_of(queries: Sequence[Query]) -> list[str]:
+    """Returns the feeds of statements, each after those that it joins as landed. Raises CycleError."""
+    return list(TopologicalSorter({query.feed: query.landed for query in queries}).static_order())
 
 
 def with_own_columns(promised: FeedContract, own: OwnColumns) -> FeedContract:

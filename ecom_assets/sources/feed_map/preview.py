@@ -13,14 +13,15 @@ from ecom_assets.sources.feed_map.report import LandReport
 ROWS = 10
 
 
-def preview(feed_map: FeedMap, folder: Path) -> tuple[LandReport, dict[str, pl.DataFrame]]:
+def preview(feed_map: FeedMap, folder: Path, before: Zone) -> tuple[LandReport, dict[str, pl.DataFrame]]:
     """Returns the report of landing a folder as if nothing had landed before, and the first rows of each feed.
 
-    Columns without values in these rows are left out. Raises what `land` does.
+    Statements that join what has landed find it in the zone `before`. Columns without values in these rows are left
+    out. Raises what `land` does.
     """
     with TemporaryDirectory(prefix="feed-map-") as scratch:
         zone = Zone(Path(scratch))
-        report = land(feed_map, folder, zone)
+        report = land(feed_map, folder, zone, before=before)
         return report, {feed: _first_rows(zone, feed) for feed in feed_map.names}
 
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from itertools import permutations, takewhile
 from typing import Any
 
 import duckdb
@@ -13,6 +14,7 @@ import duckdb
 from ecom_assets.contract import FeedContract, Kind
 from ecom_assets.engine.duckdb.parsing import moment_text
 from ecom_assets.errors import suggestion
+from ecom_assets.feeds import feed_contracts
 from ecom_assets.landing.provenance import ORIGIN as ORIGIN_COLUMNS
 from ecom_assets.landing.provenance import sql_types
 from ecom_assets.sql import connect, identifier
@@ -21,6 +23,8 @@ ORIGIN = "origin"
 """The column of a source's table that says where a line comes from: its arrival day, file and record."""
 LINES = "origins"
 """The column of a statement's rows that lists the origins of all lines of a group."""
+LANDED = "landed"
+"""The schema of the tables of what has landed: `landed.orders`."""
 
 _ORIGIN_TYPE = "STRUCT(" + ", ".join(f"{name} {kind}" for name, kind in sql_types(ORIGIN_COLUMNS).items()) + ")"
 _Node = dict[str, Any]
@@ -35,19 +39,32 @@ class QueryError(Exception):
 
 
 @dataclass(frozen=True)
+class Lookup:
+    """A left join of a statement, to the table `of`.
+
+    `sql` gives each of its rows, with the origin of the line, whether the join finds something (`found`) and the text
+    that it looks for (`sought`, null if the join does not compare).
+    """
+
+    of: str
+    sql: str
+
+
+@dataclass(frozen=True)
 class Query:
     """A feed's statement, parsed.
 
-    `sources` are the names of the tables that it reads besides its own, `columns` the names of columns in it, in lower
-    case. `driving` are the sources that the first table of `from` leads to, of each part of a union. `numbers_lines`
-    says that it calls `line_number`; `told_apart` are the columns of its conditions, and `has_star` that it
-    takes all columns of a table.
+    `sources` are the names of the tables that it reads besides its own, `landed` the feeds of which it reads what has
+    landed; `aliases` has the names of both in it, `columns` the names of columns in it, in lower case. `driving` are
+    the sources that the first table of `from` leads to, of each part of a union. `numbers_lines` says that it calls
+    `line_number`; `told_apart` are the columns of its conditions, and `has_star` that it takes all columns of a table.
     """
 
     feed: str
     text: str
     tree: _Node
     sources: tuple[str, ...]
+    landed: tuple[str, ...]
     aliases: Mapping[str, str]
     columns: frozenset[str]
     driving: tuple[str, ...]
@@ -57,19 +74,36 @@ class Query:
 
     def traced(self) -> str:
         """Returns the statement with the columns `origin` and, where it groups, `origins`."""
+        node, _ = _Tracer(self.sources).traced(self.tree, {})
+        return _text(node)
+
+    def lookups(self) -> list[Lookup]:
+        """Returns the left joins between the tables that lead to the lines from which rows come.
+
+        Those whose misses are what the statement wants are not among them: `where o.order_id is null`.
+        """
         tracer = _Tracer(self.sources)
-        node, _ = tracer.traced(self.tree, {})
-        with connect() as con:
-            tree = {"error": False, "statements": [{"node": node, "named_param_map": []}]}
-            [(text,)] = con.execute("select json_deserialize_sql(?::json)", [json.dumps(tree)]).fetchall()
-        return str(text)
+        tracer.traced(self.tree, {})
+        return [Lookup(of, _text(node)) for of, node in tracer.lookups]
+
+
+def _text(node: _Node) -> str:
+    with connect() as con:
+        tree = {"error": False, "statements": [{"node": node, "named_param_map": []}]}
+        [(text,)] = con.execute("select json_deserialize_sql(?::json)", [json.dumps(tree)]).fetchall()
+    return str(text)
+
+
+def _parsed(text: str) -> _Node:
+    with connect() as con:
+        [(told,)] = con.execute("select json_serialize_sql(?)", [text]).fetchall()
+    parsed: _Node = json.loads(told)
+    return parsed
 
 
 def parse(feed: str, text: str, sources: Collection[str]) -> Query:
     """Returns a feed's statement. Raises QueryError unless it is one SELECT that says the same on every run."""
-    with connect() as con:
-        [(told,)] = con.execute("select json_serialize_sql(?)", [text]).fetchall()
-    parsed = json.loads(told)
+    parsed = _parsed(text)
     if parsed["error"]:
         place = int(parsed.get("position") or 0)
         raise QueryError(parsed["error_message"].rstrip("!"), text.count("\n", 0, place) + 1)
@@ -84,12 +118,17 @@ def parse(feed: str, text: str, sources: Collection[str]) -> Query:
     known = {name.lower(): name for name in sources}
     tables = [node for node in _nodes(tree) if node.get("type") == "BASE_TABLE"]
     found: dict[str, str] = {}
+    landed: dict[str, str] = {}
     for table in tables:
         name = table["table_name"].lower()
-        if name in known and not table["schema_name"]:
+        line = text.count("\n", 0, table["query_location"]) + 1
+        if table["schema_name"].lower() == LANDED:
+            if name not in (feeds := feed_contracts()):
+                raise QueryError(f"unknown feed {LANDED}.{table['table_name']}{suggestion(name, feeds)}", line)
+            landed[(table["alias"] or name).lower()] = name
+        elif name in known and not table["schema_name"]:
             found[(table["alias"] or name).lower()] = known[name]
         elif name not in named:
-            line = text.count("\n", 0, table["query_location"]) + 1
             raise QueryError(f"unknown source {table['table_name']!r}{suggestion(table['table_name'], sources)}", line)
     columns = {name.lower() for node in _nodes(tree) for name in node.get("column_names", ()) if isinstance(name, str)}
     used = tuple(dict.fromkeys(found.values()))
@@ -100,7 +139,12 @@ def parse(feed: str, text: str, sources: Collection[str]) -> Query:
     apart = {node["column_names"][-1].lower() for node in _nodes(conditions) if node.get("class") == "COLUMN_REF"}
     has_star = any(node.get("class") == "STAR" for node in _nodes(tree))
     driving = tuple(dict.fromkeys(tracer.driving or used))
-    return Query(feed, text, tree, used, found, frozenset(columns), driving, numbers, frozenset(apart), has_star)
+    if not driving:
+        raise QueryError(f"sql reads no source, of whose lines rows are made; these are {', '.join(sources)}.")
+    before = tuple(dict.fromkeys(landed.values()))
+    aliases = {**found, **{alias: f"{LANDED}.{name}" for alias, name in landed.items()}}
+    reads = (used, before, aliases, frozenset(columns), driving)
+    return Query(feed, text, tree, *reads, numbers, frozenset(apart), has_star)
 
 
 def _nodes(tree: Any) -> Iterator[_Node]:
@@ -137,6 +181,7 @@ class _Tracer:
     def __init__(self, sources: Collection[str]) -> None:
         self._sources = {name.lower(): name for name in sources}
         self.driving: list[str] = []
+        self.lookups: list[tuple[str, _Node]] = []
 
     def traced(self, node: _Node, outer: Mapping[str, _Node]) -> tuple[_Node, bool]:
         """Returns the node with the column `origin`, and whether it has the column `origins` too.
@@ -150,13 +195,15 @@ class _Tracer:
             raise QueryError(f"the origin of a row is not known; {_HOW}")
         if any(_output_name(item) == ORIGIN for item in node["select_list"]):
             with suppress(QueryError):
-                self._first(node, node["from_table"], ctes)
+                table, alias, _, with_ctes = self._first(node, node["from_table"], ctes)
+                self._look_up({**with_ctes, "from_table": table}, alias, outer)
             return node, False
         if any(each["type"] == "DISTINCT_MODIFIER" and not each["distinct_on_targets"] for each in node["modifiers"]):
             raise QueryError("distinct does not say which line a row comes from; write group by all instead.")
         node = {**node, "select_list": [_without(item, ORIGIN) for item in node["select_list"]]}
         table, alias, has_lines, node = self._first(node, node["from_table"], ctes)
         node["from_table"] = table
+        self._look_up(node, alias, outer)
         origin, lines = _column(alias, ORIGIN), _column(alias, LINES)
         if _is_grouped(node):
             many = _call("flatten", [_call("list", [lines])]) if has_lines else _call("list", [origin])
@@ -186,9 +233,13 @@ class _Tracer:
                     raise QueryError(f"a {side} join has rows without a line of its first table; {_HOW}")
                 left, alias, has_lines, node = self._first(node, table["left"], ctes)
                 return {**table, "left": left}, alias, has_lines, node
+            case "BASE_TABLE" if table["schema_name"]:
+                raise QueryError(
+                    f"{table['schema_name']}.{table['table_name']} has no lines to make rows of; begin with a source."
+                )
             case "BASE_TABLE" if (name := table["table_name"].lower()) in ctes:
                 own = ctes[name]["value"]
-                others = {key: entry for key, entry in ctes.items() if key != name}
+                others = dict(takewhile(lambda entry: entry[0] != name, ctes.items()))
                 inner, has_lines = self.traced(own["query"]["node"], others)
                 aliases = _more(own["aliases"], has_lines)
                 value = {**own, "query": {**own["query"], "node": inner}, "aliases": aliases}
@@ -207,6 +258,27 @@ class _Tracer:
                 traced = {**table, "alias": alias, "subquery": subquery, "column_name_alias": names}
                 return traced, alias, has_lines, node
         raise QueryError(f"the first table after from is not a source, so the origin of a row is not known; {_HOW}")
+
+    def _look_up(self, node: _Node, alias: str, outer: Mapping[str, _Node]) -> None:
+        """Adds, of each left join of a traced node, the node of what it finds and misses."""
+        table = node["from_table"]
+        own = {entry["key"].lower() for entry in node["cte_map"]["map"]}
+        named = [*(entry for key, entry in outer.items() if key not in own), *node["cte_map"]["map"]]
+        while table["type"] == "JOIN":
+            joined = table["right"]
+            name = joined.get("alias") or joined.get("table_name") or ""
+            is_table = joined["type"] in ("BASE_TABLE", "SUBQUERY") and name
+            if table["join_type"] == "LEFT" and is_table and not _wants_misses(node["where_clause"], name):
+                is_own = joined["type"] == "BASE_TABLE" and joined["table_name"].lower() in self._sources
+                from_table, marker = node["from_table"], ORIGIN
+                if not (is_own or joined.get("schema_name")):
+                    from_table, marker = _replaced(from_table, table, {**table, "right": _marked(joined, name)}), _FOUND
+                select_list = [_column(alias, ORIGIN), _named(_column(name, marker), "found"), _sought(table, name)]
+                probe = {**_PLAIN, "cte_map": {"map": named}, "select_list": select_list, "from_table": from_table}
+                schema = f"{joined['schema_name']}." if joined.get("schema_name") else ""
+                of = schema + (joined.get("table_name") or name)
+                self.lookups.append((of, {**node, **probe}))
+            table = table["left"]
 
 
 def _more(names: Sequence[str], has_lines: bool) -> list[str]:
@@ -254,6 +326,48 @@ def _outside_windows(tree: Any) -> Iterator[_Node]:
     elif isinstance(tree, list):
         for inner in tree:
             yield from _outside_windows(inner)
+
+
+_FOUND = "is found"
+_PLAIN: Mapping[str, Any] = {
+    **{"modifiers": [], "group_expressions": [], "group_sets": [], "aggregate_handling": "STANDARD_HANDLING"},
+    **{"having": None, "qualify": None, "sample": None},
+}
+"""What makes a SELECT one of all rows of its tables that meet the conditions."""
+
+
+def _marked(joined: _Node, name: str) -> _Node:
+    """Returns a joined table with a column that is true in each of its rows."""
+    table = _parsed(f"select * from (select *, true as {identifier(_FOUND)} from t) a")["statements"][0]["node"]
+    marked: _Node = table["from_table"]
+    inner = {**marked["subquery"]["node"], "from_table": joined}
+    return {**marked, "alias": name, "subquery": {**marked["subquery"], "node": inner}}
+
+
+def _replaced(table: _Node, join: _Node, by: _Node) -> _Node:
+    """Returns a FROM clause with another join in place of one."""
+    return by if table is join else {**table, "left": _replaced(table["left"], join, by)}
+
+
+def _wants_misses(where: _Node | None, name: str) -> bool:
+    return any(node.get("type") == "OPERATOR_IS_NULL" and _reads(node, name) for node in _nodes(where))
+
+
+def _sought(join: _Node, name: str) -> _Node:
+    """Returns the text that a join compares with columns of its right table, null if there is none."""
+    compared = [{**_column("", column), "column_names": [column]} for column in join["using_columns"]]
+    for node in _nodes(join["condition"]):
+        if node.get("type") == "COMPARE_EQUAL":
+            for side, other in permutations((node["left"], node["right"])):
+                compared += [side] if _reads(other, name) and not _reads(side, name) else []
+    comma, null = _parsed("select ', ', null::varchar")["statements"][0]["node"]["select_list"]
+    return _named(_call("concat_ws", [comma, *compared]) if compared else null, "sought")
+
+
+def _reads(expression: _Node, name: str) -> bool:
+    """Returns whether an expression has a column of a table, by its name."""
+    columns = (node["column_names"] for node in _nodes(expression) if node.get("class") == "COLUMN_REF")
+    return any(name.lower() in map(str.lower, column[:-1]) for column in columns)
 
 
 def _column(table: str, name: str) -> _Node:

@@ -4,6 +4,7 @@ import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from graphlib import CycleError
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -25,6 +26,7 @@ from ecom_assets.sources.feed_map.model import (
     Source,
     by_source,
     columns_named,
+    order_of,
     with_known_kinds,
     with_own_columns,
 )
@@ -298,6 +300,12 @@ def _feeds(
                 queries += [_query(toml, name, feed, sources)] if sources else []
             else:
                 feeds.append(_feed(toml, name, feed, sources, with_own_columns(contracts[name], added[name])))
+    with toml.gathered():
+        try:
+            order_of(queries)
+        except CycleError as error:
+            circle = " <- ".join(error.args[1])
+            toml.fail(["feed", error.args[1][0], "sql"], f"rows cannot be made of what they become: {circle}.")
     return feeds, queries, added
 
 

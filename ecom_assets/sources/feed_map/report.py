@@ -1,7 +1,7 @@
 """The report of landing an export."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ecom_assets.days import Window
@@ -14,6 +14,23 @@ EXAMPLES = 3
 
 
 @dataclass(frozen=True)
+class Misses:
+    """The lines of a file for which a left join of a feed's statement finds nothing in the table `of`.
+
+    `number` is that of the join in the statement, `lines` counts all lines that it looks up, `sought` is what the first
+    of those without a match looks for, None if the join compares nothing, and `record` its place in the file.
+    """
+
+    feed: str
+    number: int
+    of: str
+    lines: int
+    missed: int
+    sought: str | None
+    record: int
+
+
+@dataclass(frozen=True)
 class FileReport:
     """The result of one source file.
 
@@ -21,7 +38,8 @@ class FileReport:
     unreadable ones; `problems` are those of the first of them. `unread` lists the timestamp columns that no line writes
     in the map's time format, `going_on` the columns whose groups go on in it from another file, each with an example,
     `unused_kinds` the kinds of lines that no feed reads, with their number. `is_restated` says that it landed before,
-    and that its rows may have changed because of other files. `unused_columns` are those that the map does not name.
+    and that its rows may have changed because of other files. `unused_columns` are those that the map does not name,
+    `misses` the joins that find nothing for some of its lines.
     """
 
     file: SourceFile
@@ -36,6 +54,7 @@ class FileReport:
     unused_kinds: Mapping[str, int] = field(default_factory=dict)
     is_restated: bool = False
     unused_columns: Sequence[str] = ()
+    misses: Sequence[Misses] = ()
 
     @property
     def name(self) -> str:
@@ -92,6 +111,7 @@ class LandReport:
         text += [f"    {number:,} of {kind}" for kind, number in kinds.most_common(MANY_KINDS)]
         if unused := dict.fromkeys(name for file in self.files for name in file.unused_columns):
             text.append(f"  columns that the map does not use: {', '.join(unused)}")
+        text += self._misses()
         broken = [file for file in self.files if file.problems]
         text += [f"    {file.name}, {problem}" for file in broken[:EXAMPLES] for problem in file.problems]
         if len(broken) > EXAMPLES:
@@ -119,3 +139,19 @@ class LandReport:
             f"  {feed} stays due on the days in feeds.toml, which differ from the map" for feed in self.due_otherwise
         ]
         return "\n".join(text)
+
+    def _misses(self) -> Iterator[str]:
+        """Yields what each join does not find, over all files."""
+        joins: dict[tuple[str, int], list[tuple[str, Misses]]] = {}
+        for file in self.files:
+            for each in file.misses:
+                joins.setdefault((each.feed, each.number), []).append((file.name, each))
+        for (feed, _), found in joins.items():
+            lines, missed = (sum(getattr(each, name) for _, each in found) for name in ("lines", "missed"))
+            if missed:
+                name, first = next((name, each) for name, each in found if each.missed)
+                sought = "" if first.sought is None else f"{first.sought!r}, "
+                yield (
+                    f"  {missed:>12,} of {lines:,} lines of {feed} find nothing in {first.of}; first {sought}"
+                    f"record {first.record} of {name}"
+                )

@@ -81,8 +81,8 @@ def test_another_sum_to_be_conserved_makes_all_days_of_its_table_stale(shop):
 
 
 def test_another_way_of_reading_text_makes_the_tables_that_read_it_stale(shop, monkeypatch):
-    typed = parsing._typed
-    monkeypatch.setattr(parsing, "_typed", lambda column, zone: f"lower({typed(column, zone)})")
+    typed = parsing.typed_value
+    monkeypatch.setattr(parsing, "typed_value", lambda column, zone: f"lower({typed(column, zone)})")
 
     assert {table for table, _ in stale_with(shop)} == {
         "bronze.customers",
