@@ -4,24 +4,28 @@ An upgrade of Dagster affects only this file and its tests, which pin the behavi
 """
 
 import datetime as dt
+import logging
+import threading
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
 import sqlalchemy as db
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
-from dagster._core.events import JobFailureData
+from dagster._core.events import ASSET_EVENTS, JobFailureData
 from dagster._core.execution.retries import RetryMode
 from dagster._core.executor.base import Executor
 from dagster._core.executor.in_process import InProcessExecutor
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from dagster._core.storage.db_io_manager import DbIOManager, DbTypeHandler, TablePartitionDimension, TableSlice
 from dagster._core.storage.event_log import SqlEventLogStorage, SqliteEventLogStorage
-from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData, deserialize_value
+from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.pool import StaticPool
 
 __all__ = [
@@ -31,6 +35,7 @@ __all__ = [
     "HeldOpenEventLogStorage",
     "InProcessExecutor",
     "RetryMode",
+    "SqliteEventLogStorage",
     "Step",
     "TablePartitionDimension",
     "TableSlice",
@@ -42,6 +47,13 @@ __all__ = [
 ]
 
 OPEN_SHARDS = 16
+BULK_SIZE = 1_000
+"""The most events that are stored at once."""
+BULK_TRIED_ON = "1.13.27"
+"""The version of Dagster whose events the platform stores in bulk."""
+_OF_ONE_VERDICT = ["asset_key", "check_name", "run_id", "partition"]
+
+_log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -97,16 +109,25 @@ def cause_of_failure(event: dg.DagsterEvent) -> Any:
 
 
 class HeldOpenEventLogStorage(SqliteEventLogStorage):
-    """Dagster's SQLite event log; the files in use stay open, and are flushed when SQLite checkpoints.
+    """Dagster's SQLite event log; the files in use stay open, and events of table-days are stored in bulk.
 
-    Dagster's own class opens and closes a file for each event, and closing flushes SQLite's log to disk:
-    a run that materializes a thousand table-days would spend most of its time there.
+    Dagster's own class opens and closes a file for each event, and closing flushes SQLite's log to disk; each event
+    takes up to four transactions. Here the events of table-days wait until anything else is stored or read, or
+    `BULK_SIZE` of them wait, and are stored in one transaction. Whoever reads through this object sees them all; other
+    processes see those of a table when its step ends.
 
-    A killed process loses nothing; after a power cut the last events may be missing, never half written.
+    A killed process loses the waiting events of the step in which it was killed; after a power cut the last events may
+    be missing, never half written. With another version of Dagster than `BULK_TRIED_ON`, events are stored one by one.
     """
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._engines: dict[str, db.Engine] = {}
+        self._found_tables: set[str] = set()
+        self._waiting: list[dg.EventLogEntry] = []
+        self._waiting_lock = threading.RLock()
+        self._in_bulk = dg.__version__ == BULK_TRIED_ON
+        if not self._in_bulk:
+            _log.warning("Bulk storage of events is tried on Dagster %s; this is %s.", BULK_TRIED_ON, dg.__version__)
         super().__init__(base_dir, inst_data)
 
     @classmethod
@@ -115,18 +136,70 @@ class HeldOpenEventLogStorage(SqliteEventLogStorage):
     ) -> "HeldOpenEventLogStorage":
         return cls(inst_data=inst_data, **config_value)
 
+    def has_table(self, table_name: str) -> bool:
+        """Returns whether the log has a table; Dagster asks at each check event."""
+        if table_name not in self._found_tables and super().has_table(table_name):
+            self._found_tables.add(table_name)
+        return table_name in self._found_tables
+
+    def store_event(self, event: dg.EventLogEntry) -> None:
+        """Store an event; one of a table-day of a run may wait for others."""
+        if not (self._in_bulk and event.run_id and _is_of_table_day(event)):
+            super().store_event(event)
+            return
+        with self._waiting_lock:
+            if self._waiting and self._waiting[0].run_id != event.run_id:
+                self._store_waiting()
+            self._waiting.append(event)
+            if len(self._waiting) >= BULK_SIZE:
+                self._store_waiting()
+
+    def _store_waiting(self) -> None:
+        """Store the events that wait: all or none, in both files."""
+        with self._waiting_lock:
+            if not self._waiting:
+                return
+            of_one_run = self._waiting[0].run_id
+            with self._db_lock, self._begun(INDEX_SHARD_NAME) as index, self._begun(of_one_run) as of_run:
+                self._store_in_bulk(self._waiting, of_run, index)
+            self._waiting = []
+
+    def _store_in_bulk(self, events: Sequence[dg.EventLogEntry], of_run: db.Connection, index: db.Connection) -> None:
+        """Store what Dagster's own class stores of each event, with one statement for many."""
+        rows = [self._event_to_row(event) for event in events]
+        of_run.execute(SqlEventLogStorageTable.insert(), rows)
+        mirror = SqlEventLogStorageTable.insert().returning(SqlEventLogStorageTable.c.id, sort_by_parameter_order=True)
+        stored = list(zip(events, rows, index.execute(mirror, rows).scalars(), strict=True))
+        of_assets = [(event, event_id) for event, _, event_id in stored if event.dagster_event_type in ASSET_EVENTS]
+        if of_assets:
+            self._store_asset_event_tags(index, *zip(*of_assets, strict=True))
+        # What Dagster notes of an asset is that of its last event of each kind.
+        last = {(event.get_dagster_event().asset_key, event.dagster_event_type): (event, n) for event, n in of_assets}
+        for event, event_id in last.values():
+            self._store_asset_event(index, event, event_id)
+        verdicts = [_verdict(*of_one) for of_one in stored if of_one[0].dagster_event_type not in ASSET_EVENTS]
+        if verdicts:
+            over_planned = insert(AssetCheckExecutionsTable)
+            told = {name: over_planned.excluded[name] for name in verdicts[0] if name not in _OF_ONE_VERDICT}
+            index.execute(over_planned.on_conflict_do_update(index_elements=_OF_ONE_VERDICT, set_=told), verdicts)
+
     @contextmanager
     def _connect(self, shard: str) -> Iterator[db.Connection]:
-        """Opens a transaction on a shard, one at a time, like Dagster's own class."""
-        with self._db_lock:
-            engine = self._engine(shard)
-            with engine.connect() as conn, conn.begin():
-                yield conn
+        """Opens a transaction on a shard, one at a time, like Dagster's own class; no event waits any longer."""
+        self._store_waiting()
+        with self._db_lock, self._begun(shard) as conn:
+            yield conn
+
+    @contextmanager
+    def _begun(self, shard: str) -> Iterator[db.Connection]:
+        with self._engine(shard).connect() as conn, conn.begin():
+            yield conn
 
     def _engine(self, shard: str) -> db.Engine:
         if shard not in self._engines:
             while len(self._engines) >= OPEN_SHARDS:
-                self._engines.pop(next(iter(self._engines))).dispose()
+                oldest = next(name for name in self._engines if name != INDEX_SHARD_NAME)
+                self._engines.pop(oldest).dispose()
             engine = db.create_engine(
                 self.conn_string_for_shard(shard),
                 poolclass=StaticPool,
@@ -139,11 +212,38 @@ class HeldOpenEventLogStorage(SqliteEventLogStorage):
         return self._engines[shard]
 
     def dispose(self) -> None:
-        """Closes all files."""
+        """Store what waits and close all files."""
+        self._store_waiting()
         for engine in self._engines.values():
             engine.dispose()
         self._engines.clear()
         super().dispose()
+
+
+def _is_of_table_day(event: dg.EventLogEntry) -> bool:
+    """Returns whether an event may be stored in bulk: a planned or made materialization, the verdict on a partition."""
+    kind = event.dagster_event_type
+    if kind is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+        return event.get_dagster_event().asset_check_evaluation_data.partition is not None
+    return kind in (dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED)
+
+
+def _verdict(event: dg.EventLogEntry, row: Mapping[str, Any], event_id: int) -> dict[str, Any]:
+    """Returns the row of a check's evaluation, of which there is one for each run and partition."""
+    verdict = event.get_dagster_event().asset_check_evaluation_data
+    judged = verdict.target_materialization_data
+    status = AssetCheckExecutionRecordStatus.SUCCEEDED if verdict.passed else AssetCheckExecutionRecordStatus.FAILED
+    return {
+        "asset_key": verdict.asset_key.to_string(),
+        "check_name": verdict.check_name,
+        "run_id": event.run_id,
+        "partition": verdict.partition,
+        "execution_status": status.value,
+        "evaluation_event": row["event"],
+        "evaluation_event_timestamp": row["timestamp"],
+        "evaluation_event_storage_id": event_id,
+        "materialization_event_storage_id": judged.storage_id if judged else None,
+    }
 
 
 def verdicts_before(

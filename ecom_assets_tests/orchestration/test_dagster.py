@@ -1,7 +1,8 @@
 """Pins what the platform uses of Dagster's private parts: an upgrade of Dagster that changes one fails here."""
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from ecom_assets.orchestration._dagster import (
     HeldOpenEventLogStorage,
     InProcessExecutor,
     RetryMode,
+    SqliteEventLogStorage,
     Step,
     TablePartitionDimension,
     TableSlice,
@@ -131,6 +133,66 @@ def test_the_event_log_keeps_its_files_open_until_it_is_disposed_of(tmp_path: Pa
     with storage.index_connection() as con:
         assert con.connection.dbapi_connection is not first
     storage.dispose()
+
+
+def logged_by(storage: type[SqliteEventLogStorage], folder: Path) -> dg.DagsterInstance:
+    """An instance whose event log lies in a folder."""
+    (folder / "home").mkdir(parents=True)
+    log = {"module": storage.__module__, "class": storage.__name__, "config": {"base_dir": str(folder)}}
+    return dg.DagsterInstance.local_temp(str(folder / "home"), overrides={"event_log_storage": log})
+
+
+def told(folder: Path) -> dict[str, list[tuple[object, ...]]]:
+    """What the files of an event log say, without ids and times."""
+    of_log = {
+        "events": "select dagster_event_type, step_key, asset_key, partition from event_logs order by id",
+        "assets": """
+            select a.asset_key, a.last_run_id = (select run_id from event_logs order by id desc limit 1), e.partition
+            from asset_keys a join event_logs e on e.id = json_extract(a.last_materialization, '$.storage_id')""",
+        "tags": "select e.partition, t.key from asset_event_tags t join event_logs e on e.id = t.event_id",
+        "verdicts": """
+            select c.asset_key, c.check_name, c.partition, c.execution_status, e.partition, e.event = c.evaluation_event
+            from asset_check_executions c left join event_logs e on e.id = c.evaluation_event_storage_id
+            order by c.id""",
+    }
+    index, runs = folder / "index.db", sorted(set(folder.glob("*.db")) - {folder / "index.db"})
+    with closing(sqlite3.connect(index)) as log:
+        found = {name: log.execute(query).fetchall() for name, query in of_log.items()}
+    for n, path in enumerate(runs):
+        with closing(sqlite3.connect(path)) as log:
+            found[f"events of run {n}"] = log.execute(of_log["events"]).fetchall()
+    return found
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 1_000])
+def test_events_stored_in_bulk_are_those_of_dagsters_own_log(tmp_path: Path, monkeypatch, at_once: int) -> None:
+    monkeypatch.setattr("ecom_assets.orchestration._dagster.BULK_SIZE", at_once)
+    stores = {}
+    for storage in (HeldOpenEventLogStorage, SqliteEventLogStorage):
+        folder = tmp_path / storage.__name__
+        with logged_by(storage, folder) as instance:
+            for _ in range(2):
+                run(instance)
+        stores[storage] = told(folder)
+
+    assert stores[HeldOpenEventLogStorage] == stores[SqliteEventLogStorage]
+    assert len(stores[HeldOpenEventLogStorage]["verdicts"]) == 2 * len(THREE_DAYS)
+
+
+def test_events_that_wait_are_stored_before_anything_is_read(tmp_path: Path) -> None:
+    with logged_by(HeldOpenEventLogStorage, tmp_path) as instance:
+        result = run(instance)
+        made, judged = dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_CHECK_EVALUATION
+        for event in instance.all_logs(result.run_id, of_type={made, judged}):
+            instance.event_log_storage.store_event(event)
+            assert instance.all_logs(result.run_id)[-1] == event
+
+
+def test_events_of_a_version_of_dagster_that_was_not_tried_are_stored_one_by_one(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("ecom_assets.orchestration._dagster.BULK_TRIED_ON", "0.0.1")
+    monkeypatch.setattr(HeldOpenEventLogStorage, "_store_in_bulk", None)
+    with logged_by(HeldOpenEventLogStorage, tmp_path) as instance:
+        assert run(instance).success
 
 
 def test_an_executor_of_ours_can_wrap_the_one_in_process() -> None:
