@@ -25,7 +25,7 @@ from ecom_assets_tests.histories.steps import History
 from ecom_assets_tests.histories.strategies import histories
 
 PACKAGE = Path(ecom_assets.__file__).parent
-EXAMPLES = 30
+EXAMPLES = 150
 FOUND = 3
 """The exit code of a process whose mutant was found. Python's own are others, as where a module cannot be imported."""
 
