@@ -123,6 +123,8 @@ class Column:
     """The values that the shop's rules may give a text, where they may; empty for any."""
     of_store: bool = False
     """Whether it is a number of the store that the row from a feed names, if it names one."""
+    is_quantity: bool = False
+    """Whether it is a decimal that counts units rather than money."""
 
     @property
     def missing_reference(self) -> Reason:
@@ -173,6 +175,7 @@ def column(
     url_encoded: bool = False,
     by_rule: Collection[str] | None = None,
     of_store: bool = False,
+    is_quantity: bool = False,
     **checks: Any,
 ) -> Any:
     """Declares a column. `checks` are pandera's (`ge=`, `isin=`, …).
@@ -185,6 +188,7 @@ def column(
     it always does. With `url_encoded` (feeds) a text with %20 and the like is decoded. `by_rule` has the values that
     the rules in feeds.toml may give the column, empty for any; a column of the feed gets one only if it has no value.
     `of_store` (feeds) marks the numbers that each store issues itself: the store is put before them, as in fr:1001.
+    `is_quantity` marks decimals that are no amounts of money.
     """
     facts = {
         "references": references,
@@ -195,6 +199,7 @@ def column(
         "url_encoded": url_encoded,
         "by_rule": None if by_rule is None else tuple(by_rule),
         "of_store": of_store,
+        "is_quantity": is_quantity,
     }
     return pa.Field(description=description, metadata=facts, nullable=nullable, **checks)
 
@@ -207,6 +212,11 @@ def key(description: str, **facts: Any) -> Any:
 def money(description: str, **checks: Any) -> Any:
     """Declares an amount in shop currency, DECIMAL(18,4)."""
     return column(description, **checks)
+
+
+def in_units(description: str, **checks: Any) -> Any:
+    """Declares a number of units, DECIMAL(18,4): pieces, or fractions of a unit of weight, length or volume."""
+    return column(description, is_quantity=True, **checks)
 
 
 STORE = "store"

@@ -60,6 +60,11 @@ def json_pointer(name: str) -> str:
     return literal("/" + name.replace("~", "~0").replace("/", "~1"))
 
 
+def quantity_text(quantity: str) -> str:
+    """Returns SQL for a decimal as people write it: with thousands separators, and no zeros at the end."""
+    return f"rtrim(rtrim(format('{{:,.4f}}', {quantity}::double), '0'), '.')"
+
+
 def literals(texts: Iterable[str]) -> str:
     """Returns quoted texts for the brackets of `in`; null if there are none."""
     return ", ".join(map(literal, texts)) or "null"

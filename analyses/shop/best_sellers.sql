@@ -1,7 +1,7 @@
 -- Which twenty products had the highest net sales in the last 28 days?
 -- Columns: product_id, name, units, net_sales
 
-select product_id, name, sum(units)::bigint as units, sum(s.net_sales) as net_sales
+select product_id, name, sum(units) as units, sum(s.net_sales) as net_sales
 from kpi.daily_product_sales s join gold.dim_product p using (product_id)
 where p.is_current and s.day > (select max(day) from kpi.daily_product_sales) - 28
 group by all

@@ -3,12 +3,12 @@
 
 with cancelled as (select distinct order_id from gold.fact_sales where status = 'cancelled'),
 sold as (
-    select product_id, sum(quantity)::bigint as units_sold
+    select product_id, sum(quantity) as units_sold
     from gold.fact_sales
     where is_valid and status <> 'cancelled'
     group by all),
 returned as (
-    select product_id, sum(quantity)::bigint as units_returned, mode(reason order by reason) as main_reason
+    select product_id, sum(quantity) as units_returned, mode(reason order by reason) as main_reason
     from gold.fact_returns anti join cancelled using (order_id)
     group by all)
 select

@@ -6,7 +6,7 @@ stocked as (select product_id, min(day) as first_day from gold.fact_inventory_da
 sold as (
     select
         product_id, max(ordered_on) as last_sold_on,
-        coalesce(sum(quantity) filter (ordered_on > today.day - 28), 0)::bigint as units_sold_28d
+        coalesce(sum(quantity) filter (ordered_on > today.day - 28), 0) as units_sold_28d
     from gold.fact_sales cross join today
     where is_valid
     group by all)

@@ -5,7 +5,7 @@ import narwhals as nw
 from ecom_assets.expressions import measures
 from ecom_assets.expressions.money import MONEY, no_amount, total, total_count
 
-_COUNTS = ["orders", "cancelled_orders", "units"]
+_COUNTS = ["orders", "cancelled_orders"]
 _SOLD = ["gross_sales", "discounts", "shipping", "tax", "gift_cards_sold"]
 _REFUNDED = ["returns", "refunded_shipping", "refunded_tax"]
 
@@ -72,11 +72,11 @@ def sums_of_days(sales: nw.LazyFrame, refunds: nw.LazyFrame, key: str) -> nw.Laz
         day="ordered_on",
         orders=is_order.cast(nw.Int64),
         cancelled_orders=(is_order & (c("status") == "cancelled")).cast(nw.Int64),
-        units=nw.when(c("is_valid")).then(c("quantity")).otherwise(0),
+        units=nw.when(c("is_valid")).then(c("quantity")).otherwise(no_amount()),
     )
     return (
         nw.concat([sold, refunded_lines(refunds, key)], how="diagonal")
         .group_by("day", key)
-        .agg(*map(total_count, _COUNTS), *map(total, (*_SOLD, *_REFUNDED)))
+        .agg(*map(total_count, _COUNTS), *map(total, ("units", *_SOLD, *_REFUNDED)))
         .with_columns(net_sales=measures.net_sales(), total_sales=measures.total_sales())
     )

@@ -1,7 +1,7 @@
-"""Money and ratios, exact and equal on every engine.
+"""Money, quantities and ratios, exact and equal on every engine.
 
-Amounts are DECIMAL(18,4) in shop currency and never pass through a float. Ratios are floats.
-Amounts of a row are less than ten billion, so that sums over many rows fit.
+Amounts in shop currency and quantities are DECIMAL(18,4) and never pass through a float. Ratios are floats.
+Amounts and quantities of a row are less than ten billion, so that sums over many rows fit.
 """
 
 import decimal
@@ -12,24 +12,38 @@ import narwhals as nw
 from ecom_assets.contract import AMOUNT_DIGITS
 
 MONEY = nw.Decimal(18, 4)
+QUANTITY = nw.Decimal(18, 4)
 ROUNDING_TOLERANCE = decimal.Decimal("0.05")
 """What a total may differ from its parts: shops that round tax, discounts or prices line by line are off by cents."""
 _WIDE = nw.Decimal(38, 4)
+_OF_PRODUCTS = nw.Decimal(38, 8)
+_BELOW_PRODUCTS = decimal.Decimal("1e-9")
+"""Smaller than any product; added to one it decides ties, which engines round differently."""
 _UNITS_PER_CENT = 100
 _UNITS_PER_AMOUNT = 10_000
 
 
 def extended(quantity: str, price: str) -> nw.Expr:
-    """Returns the column `quantity` (integer) times the column `price` (money): an exact amount.
+    """Returns the column `quantity` times the column `price` (money), an amount.
 
-    Null if either is null, or if the product is ten billion or more, the limit of a row's amounts.
+    Exact for a whole quantity. Of a fraction of a unit, as of goods sold by weight, a shop charges whole cents: the
+    product is rounded to the cent, half away from zero. Null if either is null, or if the product is ten billion or
+    more, the limit of a row's amounts.
     """
-    product = nw.col(quantity) * nw.col(price)
-    return nw.when(product.abs() < 10**AMOUNT_DIGITS).then(product).cast(MONEY)
+    whole = nw.col(quantity).cast(nw.Int64)
+    product = nw.col(quantity).cast(_WIDE) * nw.col(price).cast(_OF_PRODUCTS)
+    away_from_zero = nw.when(product < 0).then(-_BELOW_PRODUCTS).otherwise(_BELOW_PRODUCTS)
+    cents = (product + away_from_zero).cast(nw.Decimal(38, 2))
+    return nw.when(nw.col(quantity) == whole).then(_of_a_row(whole * nw.col(price))).otherwise(_of_a_row(cents))
+
+
+def _of_a_row(amount: nw.Expr) -> nw.Expr:
+    """Returns the amount, null if a row may not have one as large."""
+    return nw.when(amount.abs() < 10**AMOUNT_DIGITS).then(amount).cast(MONEY)
 
 
 def total(column: str) -> nw.Expr:
-    """Returns the sum of a column of amounts, as an amount. An engine alone would widen it to DECIMAL(38,4)."""
+    """Returns the sum of a column of amounts or quantities, as one. An engine alone would widen it to DECIMAL(38,4)."""
     return nw.col(column).sum().cast(MONEY)
 
 
@@ -45,12 +59,12 @@ def ratio(numerator: str | nw.Expr, denominator: str | nw.Expr) -> nw.Expr:
 
 
 def no_amount() -> nw.Expr:
-    """Returns the amount zero, as a literal column."""
+    """Returns the amount or quantity zero, as a literal column."""
     return nw.lit(decimal.Decimal(0), MONEY)
 
 
 def _units(column: str) -> nw.Expr:
-    """Returns an amount as a whole number of ten-thousandths, in 128 bits so that products of two cannot overflow."""
+    """Returns an amount or quantity as a whole number of ten-thousandths, in 128 bits: products of two fit."""
     return (nw.col(column).cast(_WIDE) * _UNITS_PER_AMOUNT).cast(nw.Int128)
 
 

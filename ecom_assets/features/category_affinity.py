@@ -2,10 +2,10 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, Table, column, contract, key
+from ecom_assets.contract import Date, Decimal, Table, column, contract, in_units, key
 from ecom_assets.days import trailing
 from ecom_assets.expressions.dates import days_between
-from ecom_assets.expressions.money import ratio, total_count
+from ecom_assets.expressions.money import QUANTITY, ratio, total
 from ecom_assets.table_asset import table_asset
 
 TRAILING_DAYS = 90
@@ -24,9 +24,9 @@ class CategoryAffinity(Table, primary_key=("day", "customer_id", "category"), pa
     day: Date = key("Business day")
     customer_id: str = key("Customer number issued by the shop")
     category: str = key("Category in the catalogue; unknown if the product had none")
-    score: int = column(
+    score: Decimal = in_units(
         "Views plus three times cart additions plus five times units bought, later voided or not, in 90 days",
-        ge=1,
+        gt=0,
     )
     affinity: float = column("Share of the category in the customer's scores of the day", gt=0, le=1)
 
@@ -39,14 +39,14 @@ def transform(features_customer_product_interactions: nw.LazyFrame, days: nw.Laz
         "customer_id",
         "category",
         interacted_on="day",
-        score=nw.sum_horizontal(*(c(name) * weight for name, weight in WEIGHTS.items())),
+        score=nw.sum_horizontal(*(c(name).cast(QUANTITY) * weight for name, weight in WEIGHTS.items())).cast(QUANTITY),
     )
     return (
         weighed.join(active, on="customer_id")
         .filter(days_between(c("interacted_on"), c("day")).is_between(0, TRAILING_DAYS - 1))
         .group_by("day", "customer_id", "category")
-        .agg(total_count("score"))
-        .with_columns(all_scores=c("score").sum().over("day", "customer_id").cast(nw.Int64))
+        .agg(total("score"))
+        .with_columns(all_scores=c("score").sum().over("day", "customer_id").cast(QUANTITY))
         .with_columns(affinity=ratio("score", "all_scores"))
         .select(*contract(CategoryAffinity).columns)
     )

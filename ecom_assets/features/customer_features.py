@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
+from ecom_assets.contract import Date, Decimal, Table, column, contract, in_units, key, money, rule
 from ecom_assets.days import history, trailing
 from ecom_assets.expressions import measures
 from ecom_assets.expressions.dates import days_between
@@ -37,7 +37,9 @@ class CustomerFeatures(Table, primary_key=("day", "customer_id"), partition_colu
     refunded_share: float = column("Returns to date per monetary value; null if that is zero", nullable=True)
     views_30d: int = column("Views of products in 30 days", ge=0)
     cart_additions_30d: int = column("Cart additions in 30 days", ge=0)
-    units_purchased_30d: int = column("Units bought in 30 days, including those of orders voided on a later day", ge=0)
+    units_purchased_30d: Decimal = in_units(
+        "Units bought in 30 days, including those of orders voided on a later day", ge=0
+    )
     products_30d: int = column("Distinct products viewed, added to the cart or bought in 30 days", ge=0)
     active_days_30d: int = column("Days of the 30 with a view, cart addition or purchase", ge=0, le=TRAILING_DAYS)
 
@@ -48,7 +50,9 @@ class CustomerFeatures(Table, primary_key=("day", "customer_id"), partition_colu
         return (has_orders != nw.col("recency_days").is_null()) & (has_orders != nw.col("tenure_days").is_null())
 
 
-BEHAVIOUR = ["views", "cart_additions", "units_purchased"]
+COUNTS = ["views", "cart_additions"]
+BEHAVIOUR = [*COUNTS, "units_purchased"]
+SUMS = ["monetary", "returns_to_date", "units_purchased_30d"]
 ACTIVE = ["day", "customer_id"]
 
 
@@ -91,7 +95,8 @@ def behaviour(interactions: nw.LazyFrame, active: nw.LazyFrame) -> nw.LazyFrame:
         .filter(days_between(c("done_on"), c("day")).is_between(0, TRAILING_DAYS - 1))
         .group_by(ACTIVE)
         .agg(
-            *(total_count(name).alias(f"{name}_30d") for name in BEHAVIOUR),
+            *(total_count(name).alias(f"{name}_30d") for name in COUNTS),
+            total("units_purchased").alias("units_purchased_30d"),
             c("product_id").n_unique().cast(nw.Int64).alias("products_30d"),
             c("done_on").n_unique().cast(nw.Int64).alias("active_days_30d"),
         )
@@ -113,13 +118,13 @@ def transform(
         voided.select("customer_id", day="voided_on").select(ACTIVE),
     ]
     active = nw.concat([frame.join(days, on="day", how="semi") for frame in done]).unique()
-    counts = ["frequency", *(f"{name}_30d" for name in [*BEHAVIOUR, "products", "active_days"])]
+    counts = ["frequency", *(f"{name}_30d" for name in [*COUNTS, "products", "active_days"])]
     features = (
         active.join(orders_to_date(gold_agg_customer_days, voided, active), on=ACTIVE, how="left")
         .join(behaviour(features_customer_product_interactions, active), on=ACTIVE, how="left")
         .with_columns(
             c(counts).fill_null(0),
-            *(nw.coalesce(c(name), no_amount()).cast(MONEY).alias(name) for name in ("monetary", "returns_to_date")),
+            *(nw.coalesce(c(name), no_amount()).cast(MONEY).alias(name) for name in SUMS),
         )
     )
     return features.with_columns(

@@ -2,10 +2,10 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, Table, column, contract, key
+from ecom_assets.contract import Date, Decimal, Table, column, contract, in_units, key
 from ecom_assets.days import history
 from ecom_assets.expressions import measures
-from ecom_assets.expressions.money import total_count
+from ecom_assets.expressions.money import total, total_count
 from ecom_assets.expressions.versions import with_version_of_day
 from ecom_assets.table_asset import table_asset
 
@@ -23,12 +23,12 @@ class CustomerProductInteractions(Table, primary_key=("day", "customer_id", "pro
     category: str = column("Category of the product at the end of the day; unknown if it had none")
     views: int = column("Views of the product", ge=0)
     cart_additions: int = column("Cart additions of the product", ge=0)
-    units_purchased: int = column(
+    units_purchased: Decimal = in_units(
         "Units on the lines of orders that were valid at the end of the day, even if voided later", ge=0
     )
 
 
-COUNTS = ["views", "cart_additions", "units_purchased"]
+COUNTS = ["views", "cart_additions"]
 KEY = ["day", "customer_id", "product_id"]
 
 
@@ -51,7 +51,7 @@ def transform(
         nw.concat([looked, bought], how="diagonal")
         .filter(~c("customer_id").is_null(), ~c("product_id").is_null())
         .group_by(KEY)
-        .agg(*map(total_count, COUNTS))
+        .agg(*map(total_count, COUNTS), total("units_purchased"))
     )
     categories = with_version_of_day(
         interactions.select("day", "product_id").unique(),

@@ -1,6 +1,6 @@
 """Events: what visitors do in the shop, in Segment's e-commerce vocabulary."""
 
-from ecom_assets.contract import Decimal, Feed, Timestamp, column, key, money, store
+from ecom_assets.contract import Decimal, Feed, Timestamp, column, in_units, key, money, store
 
 EVENT_NAMES = [
     "Page Viewed",
@@ -46,7 +46,7 @@ class Events(Feed, primary_key="event_id", event_column="occurred_at"):
     product_id: str = column("Product that it is about", nullable=True, words_for_nothing=True)
     order_id: str = column("Order that it completes", of_store=True, nullable=True, words_for_nothing=True)
     cart_id: str = column("Cart that it changes", of_store=True, nullable=True, words_for_nothing=True)
-    quantity: int = column("Units", nullable=True, ge=0)
+    quantity: Decimal = in_units("Units", nullable=True, ge=0)
     value: Decimal = money("Price of a unit, or total of the order", nullable=True, ge=0)
     list_id: str = column(
         "List of products that was seen: a category or a search", nullable=True, words_for_nothing=True

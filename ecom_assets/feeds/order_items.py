@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Decimal, Feed, Timestamp, column, key, money, retraction, store
+from ecom_assets.contract import Decimal, Feed, Timestamp, column, in_units, key, money, retraction, store
 
 
 class OrderItems(
@@ -24,7 +24,7 @@ class OrderItems(
     description: str = column("Product description on the line, if any", nullable=True)
     ordered_at: Timestamp = column("When the line was ordered")
     updated_at: Timestamp = column("When the line last changed")
-    quantity: int = column("Units sold", gt=0)
+    quantity: Decimal = in_units("Units sold", gt=0)
     unit_price: Decimal = money(
         "Price of one unit before discount; negative for a discount written as a line, which has no product"
     )

@@ -1,6 +1,6 @@
 """Purchase receipts: goods that suppliers delivered."""
 
-from ecom_assets.contract import Date, Decimal, Feed, Timestamp, column, key, money
+from ecom_assets.contract import Date, Decimal, Feed, Timestamp, column, in_units, key, money
 
 
 class PurchaseReceipts(Feed, primary_key="receipt_id", event_column="received_at"):
@@ -12,5 +12,5 @@ class PurchaseReceipts(Feed, primary_key="receipt_id", event_column="received_at
     product_id: str = column("Product received", references="silver.products")
     ordered_on: Date = column("Day of the order to the supplier", nullable=True)
     received_at: Timestamp = column("Moment of receipt")
-    quantity: int = column("Units received", gt=0)
+    quantity: Decimal = in_units("Units received", gt=0)
     unit_cost: Decimal = money("Price of one unit, charged by the supplier", ge=0)

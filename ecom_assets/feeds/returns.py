@@ -1,6 +1,6 @@
 """Returns: what was refunded, for goods taken back, of orders cancelled after they were paid, or without goods."""
 
-from ecom_assets.contract import Decimal, Feed, Timestamp, column, key, money, store
+from ecom_assets.contract import Decimal, Feed, Timestamp, column, in_units, key, money, store
 
 
 class Returns(
@@ -20,7 +20,7 @@ class Returns(
     updated_at: Timestamp = column("When the row last changed")
     channel: str = column("Sales channel of the original sale")
     country: str = column("Country of the return", nullable=True)
-    quantity: int = column("Units refunded; null or zero without goods", nullable=True, ge=0)
+    quantity: Decimal = in_units("Units refunded; null or zero without goods", nullable=True, ge=0)
     amount: Decimal = money(
         "Refunded merchandise value; must not be sent for an order cancelled as void or test, nor after the day of its "
         "cancellation for one that was never paid",

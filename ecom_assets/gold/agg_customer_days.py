@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money
+from ecom_assets.contract import Date, Decimal, Table, column, contract, in_units, key, money
 from ecom_assets.expressions import measures
 from ecom_assets.expressions.amounts_of_days import sold_and_refunded
 from ecom_assets.expressions.money import no_amount, total, total_count
@@ -15,15 +15,14 @@ class AggCustomerDays(Table, primary_key=("day", "customer_id"), partition_colum
     day: Date = key("Business day")
     customer_id: str = key("Customer number issued by the shop")
     orders: int = column(measures.VALID_ORDERS, ge=0)
-    units: int = column(measures.UNITS, ge=0)
+    units: Decimal = in_units(measures.UNITS, ge=0)
     gross_sales: Decimal = money(measures.GROSS_SALES, ge=0)
     discounts: Decimal = money(measures.DISCOUNTS, ge=0)
     returns: Decimal = money(measures.RETURNS, ge=0)
     first_sales: Decimal = money("Gross sales less discounts of the day's first valid order; zero without one")
 
 
-COUNTS = ["orders", "units"]
-AMOUNTS = ["gross_sales", "discounts", "returns", "first_sales"]
+SUMS = ["units", "gross_sales", "discounts", "returns", "first_sales"]
 
 
 def transform(gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame) -> nw.LazyFrame:
@@ -47,7 +46,7 @@ def transform(gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame) ->
     return (
         nw.concat([bought, brought_back], how="diagonal")
         .group_by("day", "customer_id")
-        .agg(*map(total_count, COUNTS), *map(total, AMOUNTS))
+        .agg(total_count("orders"), *map(total, SUMS))
         .select(*contract(AggCustomerDays).columns)
     )
 

@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, Decimal, column, contract, key, money, rule
+from ecom_assets.contract import Date, Decimal, column, contract, in_units, key, money, rule
 from ecom_assets.expressions import measures
 from ecom_assets.expressions.amounts_of_days import sold_and_refunded
 from ecom_assets.expressions.money import MONEY, no_amount, total, total_count
@@ -17,11 +17,11 @@ class AggProductPerformance(
     day: Date = key("Business day")
     product_id: str = key("Stock code; codes are case-sensitive; “(none)” without a product")
     orders: int = column("Valid orders with the product", ge=0)
-    units: int = column(measures.UNITS, ge=0)
+    units: Decimal = in_units(measures.UNITS, ge=0)
     gross_sales: Decimal = money(measures.GROSS_SALES, ge=0)
     discounts: Decimal = money(measures.DISCOUNTS, ge=0)
     return_lines: int = column("Refunded lines with units or a merchandise value, on the refund day", ge=0)
-    returned_units: int = column("Units refunded, on the refund day", ge=0)
+    returned_units: Decimal = in_units("Units refunded, on the refund day", ge=0)
     returns: Decimal = money(measures.RETURNS, ge=0)
     net_sales: Decimal = money(measures.NET_SALES)
     cost: Decimal = money(
@@ -37,8 +37,8 @@ class AggProductPerformance(
         return both_unknown | (nw.col("margin") == nw.col("net_sales") - nw.col("cost"))
 
 
-COUNTS = ["orders", "units", "return_lines", "returned_units", "unknown_costs"]
-AMOUNTS = ["gross_sales", "discounts", "returns", "cost"]
+COUNTS = ["orders", "return_lines", "unknown_costs"]
+SUMS = ["units", "returned_units", "gross_sales", "discounts", "returns", "cost"]
 
 
 def transform(gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame) -> nw.LazyFrame:
@@ -50,7 +50,7 @@ def transform(gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame) ->
         .group_by("ordered_on", "product_id", "order_id")
         .agg(
             *map(total, ["gross_sales", "discounts", "cost"]),
-            total_count("quantity").alias("units"),
+            total("quantity").alias("units"),
             c("cost").is_null().cast(nw.Int64).sum().cast(nw.Int64).alias("unknown_costs"),
         )
         .with_columns(day=c("ordered_on"), orders=nw.lit(1, nw.Int64))
@@ -66,7 +66,7 @@ def transform(gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame) ->
     sums = (
         nw.concat([sold, refunded], how="diagonal")
         .group_by("day", "product_id")
-        .agg(*map(total_count, COUNTS), *map(total, AMOUNTS))
+        .agg(*map(total_count, COUNTS), *map(total, SUMS))
     )
     return (
         sums.with_columns(net_sales=measures.net_sales(), cost=nw.when(c("unknown_costs") == 0).then(c("cost")))

@@ -2,9 +2,9 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, Table, column, contract, key, rule
+from ecom_assets.contract import Date, Decimal, Table, contract, in_units, key, rule
 from ecom_assets.expressions import measures
-from ecom_assets.expressions.money import total_count
+from ecom_assets.expressions.money import no_amount, total
 from ecom_assets.table_asset import table_asset
 
 
@@ -13,12 +13,12 @@ class AggStockMovements(Table, primary_key=("day", "product_id"), partition_colu
 
     day: Date = key("Business day")
     product_id: str = key("Stock code; codes are case-sensitive")
-    opened: int = column(measures.STOCK_OPENED, ge=0)
-    received: int = column(measures.STOCK_RECEIVED, ge=0)
-    sold: int = column(measures.STOCK_SOLD, ge=0)
-    returned: int = column(measures.STOCK_RETURNED, ge=0)
-    adjusted: int = column(measures.STOCK_ADJUSTED)
-    change: int = column("Units that entered the stock less units that left")
+    opened: Decimal = in_units(measures.STOCK_OPENED, ge=0)
+    received: Decimal = in_units(measures.STOCK_RECEIVED, ge=0)
+    sold: Decimal = in_units(measures.STOCK_SOLD, ge=0)
+    returned: Decimal = in_units(measures.STOCK_RETURNED, ge=0)
+    adjusted: Decimal = in_units(measures.STOCK_ADJUSTED)
+    change: Decimal = in_units("Units that entered the stock less units that left")
 
     @rule
     def change_adds_up(cls) -> nw.Expr:
@@ -34,14 +34,14 @@ def units_by_kind() -> dict[str, nw.Expr]:
     """Returns the units of a movement under the name of its kind; units sold are positive."""
     c = nw.col
     units = nw.when(c("kind") == "sale").then(-c("quantity")).otherwise(c("quantity"))
-    return {name: nw.when(c("kind") == kind).then(units).otherwise(0) for name, kind in KINDS.items()}
+    return {name: nw.when(c("kind") == kind).then(units).otherwise(no_amount()) for name, kind in KINDS.items()}
 
 
 def transform(silver_inventory_movements: nw.LazyFrame) -> nw.LazyFrame:
     return (
         silver_inventory_movements.select("product_id", day="moved_on", change="quantity", **units_by_kind())
         .group_by("product_id", "day")
-        .agg(*map(total_count, ["change", *KINDS]))
+        .agg(*map(total, ["change", *KINDS]))
         .select(*contract(AggStockMovements).columns)
     )
 

@@ -16,7 +16,7 @@ WITH orders AS (
     SELECT
         order_id, customer_id, channel, country, status, ordered_on, bool_or(is_valid) AS is_valid,
         min(ordered_at) AS ordered_at,
-        count(*) AS item_count, sum(quantity)::BIGINT AS units,
+        count(*) AS item_count, sum(quantity)::DECIMAL(18,4) AS units,
         sum(gross_sales)::DECIMAL(18,4) AS subtotal, sum(discounts)::DECIMAL(18,4) AS discount,
         sum(shipping)::DECIMAL(18,4) AS shipping, sum(tax)::DECIMAL(18,4) AS tax,
         sum(net_amount + shipping + tax)::DECIMAL(18,4) AS total

@@ -2,7 +2,19 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money, own_columns, rule
+from ecom_assets.contract import (
+    Date,
+    Decimal,
+    Table,
+    Timestamp,
+    column,
+    contract,
+    in_units,
+    key,
+    money,
+    own_columns,
+    rule,
+)
 from ecom_assets.days import history
 from ecom_assets.expressions.dates import days_between
 from ecom_assets.expressions.money import extended
@@ -22,7 +34,7 @@ class FactPurchaseReceipts(Table, primary_key="receipt_id", partition_column="re
     supplier_key: str = column("Version of the supplier at that moment, if any", nullable=True)
     product_id: str = column("Product received")
     product_key: str = column("Version of the product at that moment, if any", nullable=True)
-    quantity: int = column("Units received", gt=0)
+    quantity: Decimal = in_units("Units received", gt=0)
     unit_cost: Decimal = money("Price of one unit, charged by the supplier", ge=0)
     amount: Decimal = money("Quantity times unit cost", ge=0)
     lead_days: int = column("Days from the order until it came", nullable=True, ge=0)

@@ -2,9 +2,22 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, Decimal, Table, Timestamp, column, contract, key, money, own_columns, rule
+from ecom_assets.contract import (
+    Date,
+    Decimal,
+    Table,
+    Timestamp,
+    column,
+    contract,
+    in_units,
+    key,
+    money,
+    own_columns,
+    rule,
+)
 from ecom_assets.days import history, revised
 from ecom_assets.expressions.included_tax import refunded_without_tax
+from ecom_assets.expressions.money import no_amount
 from ecom_assets.expressions.versions import with_version
 from ecom_assets.table_asset import table_asset
 
@@ -26,7 +39,7 @@ class FactReturns(Table, primary_key="return_id", partition_column="returned_on"
     channel: str = column("Sales channel of the original sale")
     country: str = column("Country of the return", nullable=True)
     reason: str = column("Reason of the refund", nullable=True)
-    quantity: int = column("Units refunded; zero without goods", ge=0)
+    quantity: Decimal = in_units("Units refunded; zero without goods", ge=0)
     amount: Decimal = money("Refunded merchandise value, without included tax", ge=0)
     shipping: Decimal = money("Refunded shipping, without included tax", ge=0)
     tax: Decimal = money("Refunded tax", ge=0)
@@ -57,7 +70,7 @@ def transform(
     )
     of_products = with_version(
         without_tax, products, identity="product_id", moment="returned_at", columns=["product_key", "is_gift_card"]
-    ).with_columns(nw.col("is_gift_card").fill_null(value=False), nw.col("quantity").fill_null(0))
+    ).with_columns(nw.col("is_gift_card").fill_null(value=False), nw.coalesce(nw.col("quantity"), no_amount()))
     of_customers = with_version(
         of_products, customers, identity="customer_id", moment="returned_at", columns=["customer_key"]
     )

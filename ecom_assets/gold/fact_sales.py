@@ -10,6 +10,7 @@ from ecom_assets.contract import (
     column,
     contract,
     expectation,
+    in_units,
     key,
     money,
     own_columns,
@@ -18,7 +19,7 @@ from ecom_assets.contract import (
 from ecom_assets.days import history
 from ecom_assets.expressions import measures
 from ecom_assets.expressions.gift_cards import is_called_gift_card
-from ecom_assets.expressions.money import MONEY, extended, no_amount
+from ecom_assets.expressions.money import MONEY, QUANTITY, extended, no_amount
 from ecom_assets.expressions.order_discounts import LINE, order_discounts
 from ecom_assets.expressions.versions import with_version
 from ecom_assets.table_asset import table_asset
@@ -73,7 +74,7 @@ class FactSales(Table, primary_key=("order_id", "line_number"), partition_column
     is_first_line: bool = column(
         "Whether it is the first line of the order that is not a gift card, or the first of all; sum it to count orders"
     )
-    quantity: int = column("Units sold; zero for a discount written as a line", ge=0)
+    quantity: Decimal = in_units("Units sold; zero for a discount written as a line", ge=0)
     unit_price: Decimal = money("Price of one unit before discount; zero for a discount written as a line", ge=0)
     included_tax: Decimal = money("Tax that the quantity times unit price includes, if any", ge=0)
     gross_sales: Decimal = money("Quantity times unit price, without included tax", ge=0)
@@ -162,7 +163,7 @@ def transform(
         "ordered_on",
         "seller",
         "extra",
-        quantity=nw.when(is_discount).then(0).otherwise(c("quantity")).cast(nw.Int64),
+        quantity=nw.when(is_discount).then(no_amount()).otherwise(c("quantity")).cast(QUANTITY),
         unit_price=nw.when(is_discount).then(no_amount()).otherwise(c("unit_price")).cast(MONEY),
         gross_sales=measures.gross_of_line(),
         line_discount=measures.discount_of_line(),

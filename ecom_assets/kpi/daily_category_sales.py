@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, Decimal, column, contract, key, money
+from ecom_assets.contract import Date, Decimal, column, contract, in_units, key, money
 from ecom_assets.days import history
 from ecom_assets.expressions import measures
 from ecom_assets.expressions.money import ratio, total, total_count
@@ -19,17 +19,16 @@ class DailyCategorySales(
     orders: int = column(
         "Valid orders with a product of the category; an order with several categories counts in each", ge=0
     )
-    units: int = column(measures.UNITS, ge=0)
+    units: Decimal = in_units(measures.UNITS, ge=0)
     gross_sales: Decimal = money(measures.GROSS_SALES, ge=0)
     discounts: Decimal = money(measures.DISCOUNTS, ge=0)
-    returned_units: int = column("Units refunded, on the refund day", ge=0)
+    returned_units: Decimal = in_units("Units refunded, on the refund day", ge=0)
     returns: Decimal = money(measures.RETURNS, ge=0)
     net_sales: Decimal = money(measures.NET_SALES)
     asp: float = column(measures.ASP, nullable=True)
 
 
-COUNTS = ["orders", "units", "returned_units"]
-AMOUNTS = ["gross_sales", "discounts", "returns"]
+SUMS = ["units", "returned_units", "gross_sales", "discounts", "returns"]
 
 
 def with_category(rows: nw.LazyFrame, products: nw.LazyFrame) -> nw.LazyFrame:
@@ -47,7 +46,7 @@ def transform(
     sold = (
         with_category(gold_fact_sales.filter(c("is_valid")), gold_dim_product_versions)
         .group_by("ordered_on", "category", "order_id")
-        .agg(total("gross_sales"), total("discounts"), total_count("quantity").alias("units"))
+        .agg(total("gross_sales"), total("discounts"), total("quantity").alias("units"))
         .with_columns(day=c("ordered_on"), orders=nw.lit(1, nw.Int64))
         .drop("ordered_on", "order_id")
     )
@@ -57,7 +56,7 @@ def transform(
     return (
         nw.concat([sold, refunded], how="diagonal")
         .group_by("day", "category")
-        .agg(*map(total_count, COUNTS), *map(total, AMOUNTS))
+        .agg(total_count("orders"), *map(total, SUMS))
         .with_columns(net_sales=measures.net_sales(), asp=ratio(measures.revenue(), "units"))
         .select(*contract(DailyCategorySales).columns)
     )

@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
+from ecom_assets.contract import Date, Decimal, Table, column, contract, in_units, key, money, rule
 from ecom_assets.days import history, trailing
 from ecom_assets.expressions import measures
 from ecom_assets.expressions.dates import days_later
@@ -23,14 +23,14 @@ class DailyInventory(Table, primary_key=("day", "category"), partition_column="d
     day: Date = key("Business day")
     category: str = key("Category in the catalogue; unknown if not given")
     products: int = column("Products that have been in stock", ge=1)
-    on_hand: int = column("Units on hand at the end of the day")
+    on_hand: Decimal = in_units("Units on hand at the end of the day")
     stock_value: Decimal = money("Units on hand at cost")
-    units_sold: int = column(measures.STOCK_SOLD, ge=0)
+    units_sold: Decimal = in_units(measures.STOCK_SOLD, ge=0)
     stock_outs: int = column("Products with nothing on hand that sold within the 28 days", ge=0)
     stock_out_rate: float = column("Stock-outs per product", ge=0, le=1)
     days_stocked_28d: int = column("Days with stock in the 28 days", ge=1, le=TRAILING_DAYS)
-    units_sold_28d: int = column("Units sold in the 28 days", ge=0)
-    units_available_28d: int = column("Units on hand at the start of the 28 days, plus units received in them")
+    units_sold_28d: Decimal = in_units("Units sold in the 28 days", ge=0)
+    units_available_28d: Decimal = in_units("Units on hand at the start of the 28 days, plus units received in them")
     cost_of_goods_28d: Decimal = money("Units sold in the 28 days, at cost", ge=0)
     mean_stock_value_28d: float = column("Mean of the stock values of the 28 days")
     sell_through_28d: float = column(
@@ -54,8 +54,7 @@ class DailyInventory(Table, primary_key=("day", "category"), partition_column="d
         return nw.col("units_sold") <= nw.col("units_sold_28d")
 
 
-OF_28_DAYS = ["days_stocked_28d", "units_sold_28d", "units_gone_28d"]
-AMOUNTS_OF_28_DAYS = ["cost_of_goods_28d", "summed_stock_value"]
+OF_28_DAYS = ["units_sold_28d", "units_gone_28d", "cost_of_goods_28d", "summed_stock_value"]
 
 
 def in_28_days(stock: nw.LazyFrame) -> nw.LazyFrame:
@@ -71,8 +70,8 @@ def in_28_days(stock: nw.LazyFrame) -> nw.LazyFrame:
     )
     leaves = enters.select(
         "product_id",
-        *(-c(name) for name in OF_28_DAYS),
-        *((-c(name)).cast(MONEY) for name in AMOUNTS_OF_28_DAYS),
+        -c("days_stocked_28d"),
+        *((-c(name)).cast(MONEY) for name in OF_28_DAYS),
         day=days_later(c("day"), TRAILING_DAYS),
         enters=nw.lit(0, nw.Int64),
     )
@@ -83,14 +82,15 @@ def in_28_days(stock: nw.LazyFrame) -> nw.LazyFrame:
     return (
         nw.concat([enters, leaves], how="diagonal")
         .with_columns(
-            *(to_date(name).cast(nw.Int64) for name in OF_28_DAYS),
-            *(to_date(name).cast(MONEY) for name in AMOUNTS_OF_28_DAYS),
+            to_date("days_stocked_28d").cast(nw.Int64),
+            *(to_date(name).cast(MONEY) for name in OF_28_DAYS),
         )
         .filter(c("enters") == 1)
     )
 
 
-COUNTS = ["products", "on_hand", "units_sold", "stock_outs", "units_sold_28d", "units_available_28d"]
+COUNTS = ["products", "stock_outs"]
+UNITS = ["on_hand", "units_sold", "units_sold_28d", "units_available_28d"]
 AMOUNTS = ["stock_value", "cost_of_goods_28d", "summed_stock_value"]
 
 
@@ -111,7 +111,7 @@ def transform(
             units_available_28d=c("on_hand") + c("units_gone_28d"),
         )
         .group_by("day", "category")
-        .agg(*map(total_count, COUNTS), *map(total, AMOUNTS), c("days_stocked_28d").max())
+        .agg(*map(total_count, COUNTS), *map(total, [*UNITS, *AMOUNTS]), c("days_stocked_28d").max())
         .with_columns(c("stock_value").fill_null(0).cast(MONEY))
         .with_columns(mean_stock_value_28d=ratio("summed_stock_value", "days_stocked_28d"))
         .with_columns(

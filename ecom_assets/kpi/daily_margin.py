@@ -2,10 +2,10 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
+from ecom_assets.contract import Date, Decimal, Table, column, contract, in_units, key, money, rule
 from ecom_assets.days import around
 from ecom_assets.expressions import measures
-from ecom_assets.expressions.money import MONEY, ratio, total, total_count
+from ecom_assets.expressions.money import MONEY, ratio, total
 from ecom_assets.table_asset import table_asset
 
 DAYS_TO_LEAVE = 28
@@ -32,7 +32,7 @@ class DailyMargin(Table, primary_key="day", partition_column="day", amount="cont
     contribution_margin: Decimal = money(
         "Net sales less cost of goods, shipping cost, payment fees and marketing; overstated by goods of unknown cost"
     )
-    units_of_unknown_cost: int = column("Units of these orders whose product has no known cost", ge=0)
+    units_of_unknown_cost: Decimal = in_units("Units of these orders whose product has no known cost", ge=0)
     contribution_margin_share: float = column(
         "Contribution margin per net sales; null if net sales are zero", nullable=True
     )
@@ -71,7 +71,7 @@ def transform(
     return (
         nw.concat(parts, how="diagonal")
         .group_by("day")
-        .agg(*map(total, ["net_sales", *COSTS]), total_count("units_of_unknown_cost"))
+        .agg(*map(total, ["net_sales", *COSTS, "units_of_unknown_cost"]))
         .with_columns(contribution_margin=margin.cast(MONEY))
         .with_columns(contribution_margin_share=ratio("contribution_margin", "net_sales"))
         .select(*contract(DailyMargin).columns)

@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, Decimal, column, contract, key, money
+from ecom_assets.contract import Date, Decimal, column, contract, in_units, key, money
 from ecom_assets.expressions import measures
 from ecom_assets.expressions.money import ratio
 from ecom_assets.table_asset import table_asset
@@ -16,10 +16,10 @@ class DailyProductSales(
     day: Date = key("Business day")
     product_id: str = key("Stock code; codes are case-sensitive; “(none)” without a product")
     orders: int = column("Valid orders with the product", ge=0)
-    units: int = column(measures.UNITS, ge=0)
+    units: Decimal = in_units(measures.UNITS, ge=0)
     gross_sales: Decimal = money(measures.GROSS_SALES, ge=0)
     discounts: Decimal = money(measures.DISCOUNTS, ge=0)
-    returned_units: int = column("Units refunded, on the refund day", ge=0)
+    returned_units: Decimal = in_units("Units refunded, on the refund day", ge=0)
     returns: Decimal = money(measures.RETURNS, ge=0)
     net_sales: Decimal = money(measures.NET_SALES)
     asp: float = column(measures.ASP, nullable=True)

@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, Decimal, column, contract, key, money, rule
+from ecom_assets.contract import Date, Decimal, column, contract, in_units, key, money, rule
 from ecom_assets.expressions import measures
 from ecom_assets.expressions.money import ratio
 from ecom_assets.table_asset import table_asset
@@ -15,7 +15,7 @@ class DailySales(measures.SalesTable, primary_key=("day", "channel"), partition_
     channel: str = key("Sales channel")
     orders: int = column(measures.VALID_ORDERS, ge=0)
     cancelled_orders: int = column(measures.CANCELLED_ORDERS, ge=0)
-    units: int = column(measures.UNITS, ge=0)
+    units: Decimal = in_units(measures.UNITS, ge=0)
     gross_sales: Decimal = money(measures.GROSS_SALES, ge=0)
     discounts: Decimal = money(measures.DISCOUNTS, ge=0)
     returns: Decimal = money(measures.RETURNS, ge=0)

@@ -2,10 +2,10 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, Table, column, contract, key, rule
+from ecom_assets.contract import Date, Decimal, Table, column, contract, in_units, key, rule
 from ecom_assets.days import trailing
 from ecom_assets.expressions.dates import days_between
-from ecom_assets.expressions.money import total_count
+from ecom_assets.expressions.money import total, total_count
 from ecom_assets.table_asset import table_asset
 
 
@@ -13,9 +13,9 @@ class DailyStockReconciliation(Table, primary_key="day", partition_column="day")
     """One row per day with stock. A day on which units appear or disappear without a movement fails here."""
 
     day: Date = key("Business day")
-    opening: int = column("Units on hand at the start of the day")
-    on_hand: int = column("Units on hand at the end of the day")
-    units_moved: int = column("Units that entered less units that left, by the movements in silver")
+    opening: Decimal = in_units("Units on hand at the start of the day")
+    on_hand: Decimal = in_units("Units on hand at the end of the day")
+    units_moved: Decimal = in_units("Units that entered less units that left, by the movements in silver")
     broken_chains: int = column(
         "Products whose opening differs from the units on hand at the end of the day before", ge=0
     )
@@ -31,7 +31,7 @@ class DailyStockReconciliation(Table, primary_key="day", partition_column="day")
         return nw.col("broken_chains") == 0
 
 
-COUNTS = ["opening", "on_hand", "units_moved", "broken_chains"]
+UNITS = ["opening", "on_hand", "units_moved"]
 
 
 def transform(
@@ -47,9 +47,8 @@ def transform(
     return (
         nw.concat([chains, moved], how="diagonal")
         .join(days, on="day", how="semi")
-        .with_columns(c(COUNTS).fill_null(0))
         .group_by("day")
-        .agg(*map(total_count, COUNTS))
+        .agg(*map(total, UNITS), total_count("broken_chains"))
         .select(*contract(DailyStockReconciliation).columns)
     )
 

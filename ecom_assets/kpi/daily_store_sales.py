@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, Decimal, column, contract, key, money
+from ecom_assets.contract import Date, Decimal, column, contract, in_units, key, money
 from ecom_assets.expressions import measures
 from ecom_assets.expressions.amounts_of_days import sold_and_refunded, sums_of_days
 from ecom_assets.expressions.money import ratio
@@ -15,7 +15,7 @@ class DailyStoreSales(measures.SalesTable, primary_key=("day", "store"), partiti
     day: Date = key("Business day")
     store: str = key("Store; unknown if not given")
     orders: int = column(measures.VALID_ORDERS, ge=0)
-    units: int = column(measures.UNITS, ge=0)
+    units: Decimal = in_units(measures.UNITS, ge=0)
     gross_sales: Decimal = money(measures.GROSS_SALES, ge=0)
     discounts: Decimal = money(measures.DISCOUNTS, ge=0)
     returns: Decimal = money(measures.RETURNS, ge=0)

@@ -42,9 +42,9 @@ class FeedSettings:
     or subdivision such as DE-BY. `max_bad_share` (0 to 1) and `min_bad_rows` override the contract of the
     feed's silver table if they are set. `extra` are the columns that the shop sends beside the feed's own and wants to
     keep: name to kind, one of EXTRA_KINDS. `round_amounts` (0 to 4) is the number of decimals to which the feed's
-    amounts are rounded; None sets those with more than four aside. `complete` are columns of the key that name a group
-    of rows, such as the lines of an order, of which each arrival holds all or none. The first of the `rules` that is
-    met gives a column its value.
+    amounts are rounded, and its quantities to four; None sets those with more than four aside. `complete` are columns
+    of the key that name a group of rows, such as the lines of an order, of which each arrival holds all or none. The
+    first of the `rules` that is met gives a column its value.
 
     Raises ValueError if one is invalid.
     """

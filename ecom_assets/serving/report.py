@@ -17,6 +17,7 @@ from ecom_assets.days import GOOD, ONE_DAY, Window
 from ecom_assets.errors import UserError
 from ecom_assets.serving import quarantine
 from ecom_assets.serving.snapshot import open_snapshot
+from ecom_assets.sql import quantity_text
 
 PERIOD_DAYS = 30
 MIN_DAYS = 7
@@ -102,9 +103,9 @@ MEASURES = [
         select case when sum(cost_of_goods) = 0 and sum(units_of_unknown_cost) > 0 then null
                else sum(contribution_margin) end
         from kpi.daily_margin where day between $first and $last""",
-        caveat="""
+        caveat=f"""
         select case when sum(units_of_unknown_cost) > 0
-               then format('{:,} units of unknown cost', sum(units_of_unknown_cost)::bigint) end
+               then {quantity_text("sum(units_of_unknown_cost)")} || ' units of unknown cost' end
         from kpi.daily_margin where day between $first and $last""",
     ),
     Measure(

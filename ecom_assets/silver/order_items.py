@@ -29,7 +29,7 @@ class OrderItems(feed.OrderItems, partition_column="ordered_on"):
     @expectation
     def discount_within_price(cls) -> nw.Expr:
         """The discount on a line does not exceed its quantity times its price."""
-        return nw.col("discount") <= nw.col("quantity") * nw.col("unit_price")
+        return (nw.col("discount") <= extended("quantity", "unit_price")).fill_null(value=True)
 
     @rule
     def updated_after_ordered(cls) -> nw.Expr:

@@ -36,7 +36,7 @@ def _sql(reason: Reason) -> str:
     return reason_sql(reason.code, literal(reason.sentence))
 
 
-_NOT_ROUNDED = "Amounts have no more decimals than round_amounts in feeds.toml allows."
+_NOT_ROUNDED = "Amounts have no more decimals than round_amounts in feeds.toml allows, nor quantities more than four."
 
 
 class RowsLost(Exception):

@@ -145,7 +145,7 @@ def test_what_is_no_exact_amount_is_said_and_never_rounded(payments, text):
 
     assert _parsed(payments, LAST, "amount") == (
         None,
-        ["amount is not an amount with at most 10 digits before and 4 after the point"],
+        ["amount is not a number with at most 10 digits before and 4 after the point"],
     )
 
 
@@ -176,7 +176,7 @@ def test_whole_numbers_are_never_rounded(tmp_path, text, value):
     tables = catalog.tables()
     needed = {"bronze.order_items", "silver.order_items", *tables.upstream("silver.order_items")}
     session = session_over(Zone(tmp_path), tables=Catalog(tables[name] for name in needed))
-    line = f"order_id,line_number,ordered_at,quantity\no1,1,2024-11-30T10:00:00Z,{text}\n"
+    line = f"order_id,line_number,ordered_at,quantity\no1,{text},2024-11-30T10:00:00Z,1\n"
     session.zone.write("order_items", LAST, "items.csv", line.encode())
     session.run("bronze.order_items", Window(LAST, LAST))
     declaration = session.catalog["silver.order_items"]
@@ -184,8 +184,8 @@ def test_whole_numbers_are_never_rounded(tmp_path, text, value):
 
     rows = session.frame(declaration, read, Window(LAST, LAST)).relation()
 
-    wrong = None if value is not None else ["quantity is not a whole number of at most 9 digits"]
-    assert rows.select(f"quantity, {SAID}").fetchall() == [(value, wrong)]
+    wrong = None if value is not None else ["line_number is not a whole number of at most 9 digits"]
+    assert rows.select(f"line_number, {SAID}").fetchall() == [(value, wrong)]
 
 
 def _said(column: Column, texts: list[str]) -> list[str | None]:

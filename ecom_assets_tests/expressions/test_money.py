@@ -1,8 +1,10 @@
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from functools import partial
+from typing import Any
 
 import narwhals as nw
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -85,18 +87,59 @@ def test_partial_sums_share_any_amount_to_its_last_decimal():
     assert sum(map(Decimal, parts("99999999999999.9999", [1, 10**12, 3]))) == Decimal("99999999999999.9999")
 
 
-def test_quantity_times_price_keeps_every_decimal():
-    lines = orders(("0", ["2.5525"]))
+def products(*given_: tuple[Any, Any]) -> list[Decimal | None]:
+    """The products of quantities and prices, in order."""
+    lines = [(place, Decimal(quantity), Decimal(price)) for place, (quantity, price) in enumerate(given_)]
+    schema = {"place": pl.Int64(), "quantity": MONEY, "price": MONEY}
+    frame = nw.from_native(pl.LazyFrame(lines, schema=schema, orient="row"))
+    made = run(lambda lines: lines.select("place", x=extended("quantity", "price")), frame)
+    return [product for _, product in rows(made, "place", "x")]
 
-    assert rows(run(lambda frame: frame.select(x=extended("line_number", "price")), lines), "x") == [Decimal("2.5525")]
+
+def test_quantity_times_price_keeps_every_decimal():
+    assert products(("1", "2.5525"), ("3", "0.0001")) == [Decimal("2.5525"), Decimal("0.0003")]
 
 
 def test_a_product_that_no_row_may_hold_is_unknown():
-    lines = orders(("0", ["9999999999.9999", "5000000000"]))
+    most = "9999999999.9999"
 
-    made = run(lambda frame: frame.select("line_number", x=extended("line_number", "price")), lines)
+    assert products(("1", most), ("2", "5000000000"), (most, most), ("99999999999999.9999", "1")) == [
+        Decimal(most),
+        *(None, None, None),
+    ]
 
-    assert rows(made, "line_number", "x") == [(1, Decimal("9999999999.9999")), (2, None)]
+
+@pytest.mark.parametrize(
+    ("quantity", "price", "amount"),
+    [
+        ("0.75", "10", "7.50"),
+        ("0.5", "0.33", "0.17"),
+        ("-0.5", "0.33", "-0.17"),
+        ("0.5", "0.35", "0.18"),
+        ("0.4999", "0.01", "0.00"),
+        ("0.9999", "9999999999.9999", "9999000000"),
+        ("0.3333", "0.0149", "0.00"),
+        ("1.0001", "0.0049", "0.00"),
+    ],
+)
+def test_a_fraction_of_a_unit_costs_whole_cents(quantity, price, amount):
+    assert products((quantity, price)) == [Decimal(amount)]
+
+
+quantities = st.decimals(min_value=-100_000, max_value=100_000, places=4) | st.integers(-100_000, 100_000)
+prices = st.decimals(min_value=-100_000, max_value=100_000, places=4) | st.decimals(0, 1, places=2)
+
+
+@settings(max_examples=50)
+@given(st.lists(st.tuples(quantities, prices), min_size=1, max_size=20))
+def test_products_are_those_of_a_shops_till(given_):
+    def charged(quantity: Decimal, price: Decimal) -> Decimal:
+        product = quantity * price
+        return product if quantity % 1 == 0 else product.quantize(Decimal("0.01"), ROUND_HALF_UP)
+
+    expected = [charged(Decimal(quantity), price) for quantity, price in given_]
+
+    assert products(*given_) == [amount if abs(amount) < 10**10 else None for amount in expected]
 
 
 def test_a_ratio_over_nothing_is_unknown():

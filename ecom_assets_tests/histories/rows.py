@@ -90,6 +90,7 @@ class Item:
     version: int = 0
     product: int | None = 1
     fault: str = ""
+    units: str = "2"
 
     def record(self) -> dict[str, str]:
         return {
@@ -99,7 +100,7 @@ class Item:
             "description": "" if self.product else "Thank you",
             "ordered_at": _when(self, 60 * self.order),
             "updated_at": moment(ARRIVALS, self.version),
-            "quantity": "-1" if self.fault == "rule" else "2",
+            "quantity": "-1" if self.fault == "rule" else self.units,
             "unit_price": "10" if self.product else "-2",
             "discount": "0",
         }
@@ -140,6 +141,7 @@ class Return:
     product: int | None = 1
     customer: int | None = None
     fault: str = ""
+    units: str = "1"
 
     def record(self) -> dict[str, str]:
         return {
@@ -150,7 +152,7 @@ class Return:
             "returned_at": _when(self, 30),
             "updated_at": moment(ARRIVALS, self.version),
             "channel": "web",
-            "quantity": "-1" if self.fault == "rule" else str(int(self.product is not None)),
+            "quantity": "-1" if self.fault == "rule" else self.units if self.product else "0",
             "amount": "10" if self.product else "3",
             "shipping": "0" if self.product else "5",
             "tax": "1",
@@ -239,6 +241,7 @@ class Receipt:
     supplier: int = 1
     product: int = 1
     fault: str = ""
+    units: str = "9"
 
     def record(self) -> dict[str, str]:
         return {
@@ -247,7 +250,7 @@ class Receipt:
             "product_id": f"P{self.product}",
             "ordered_on": moment(self.on - 3)[:10],
             "received_at": _when(self),
-            "quantity": "0" if self.fault == "rule" else "9",
+            "quantity": "0" if self.fault == "rule" else self.units,
             "unit_cost": "4",
         }
 
@@ -260,13 +263,14 @@ class Movement:
     product: int = 1
     kind: str = "receipt"
     fault: str = ""
+    units: str = "5"
 
     def record(self) -> dict[str, str]:
         return {
             "movement_id": f"M{self.number}",
             "product_id": f"P{self.product}",
             "kind": "theft" if self.fault == "rule" else self.kind,
-            "quantity": "-2" if self.kind == "sale" else "5",
+            "quantity": f"-{self.units}" if self.kind == "sale" else self.units,
             "moved_at": _when(self, 40),
         }
 

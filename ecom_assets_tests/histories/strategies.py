@@ -30,6 +30,7 @@ from ecom_assets_tests.histories.steps import Again, Feed, History, Land, Reopen
 
 _days = st.sampled_from([-1, *range(DAYS), *range(DAYS)])
 _few = st.integers(1, 2)
+_units = st.sampled_from(["2", "2", "0.75", "1.3335"])
 _versions = st.integers(0, 3)
 _faults = st.sampled_from(["", "", "", "", "", "", "rule", "moment", "store", "store", *RETRACTIONS])
 _perhaps_repaired: st.SearchStrategy[tuple[Step, ...]] = st.sampled_from([(), (Repair(),)])
@@ -48,7 +49,7 @@ _ROW_STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
         Order, _few, _days, _versions, _maybe_few, st.sampled_from([0, 5]), _reasons, st.booleans(), _faults
     ),
     "order_items": st.builds(
-        Item, _few, st.sampled_from(["1", "2", "1.0", "01"]), _days, _versions, _maybe_few, _faults
+        Item, _few, st.sampled_from(["1", "2", "1.0", "01"]), _days, _versions, _maybe_few, _faults, _units
     ),
     "payments": st.builds(
         Payment,
@@ -61,7 +62,7 @@ _ROW_STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
         st.sampled_from([23, 10]),
         _faults,
     ),
-    "returns": st.builds(Return, _few, _days, _versions, _maybe_few, _maybe_few, _maybe_few, _faults),
+    "returns": st.builds(Return, _few, _days, _versions, _maybe_few, _maybe_few, _maybe_few, _faults, _units),
     "events": st.builds(
         Event,
         st.integers(1, 6),
@@ -81,9 +82,9 @@ _ROW_STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
         Shipment, _few, _days, _versions, _few, st.sampled_from([None, 0, 2]), st.booleans(), _faults
     ),
     "suppliers": st.builds(Supplier, _few, _days, _few, _faults),
-    "purchase_receipts": st.builds(Receipt, _few, _days, _few, _few, _faults),
+    "purchase_receipts": st.builds(Receipt, _few, _days, _few, _few, _faults, _units),
     "inventory_movements": st.builds(
-        Movement, st.integers(1, 4), _days, _few, st.sampled_from(["opening", "receipt", "sale"]), _faults
+        Movement, st.integers(1, 4), _days, _few, st.sampled_from(["opening", "receipt", "sale"]), _faults, _units
     ),
     "reviews": st.builds(Review, _few, _days, _few, _maybe_few, st.sampled_from([None, 1]), _faults),
     "campaigns": st.builds(Campaign, _few, _days, st.sampled_from(["spring", "sale"]), _faults),
@@ -149,7 +150,7 @@ def _purchases(draw: st.DrawFn, feeds: frozenset[str]) -> tuple[Step, ...]:
     placed = Order(order, on, version, customer, draw(st.sampled_from([0, 5])), cancelled_for, draw(st.booleans()))
     rows: list[Row] = [
         placed,
-        Item(order, "1", on, version, product),
+        Item(order, "1", on, version, product, units=draw(_units)),
         Item(order, "2", on, version, product),
         *draw(st.sampled_from([[Payment(order, on, version, order)], []])),
         *([Payment(order + 2, on, version, order, status="refunded")] if cancelled_for == "customer" else []),
@@ -162,7 +163,7 @@ def _purchases(draw: st.DrawFn, feeds: frozenset[str]) -> tuple[Step, ...]:
         Supplier(1, on),
         Receipt(order, on, 1, product),
         Movement(order, on, product, draw(st.sampled_from(["opening", "sale"]))),
-        *draw(st.sampled_from([[], [Return(order, on, version, order, product, customer)]])),
+        *draw(st.sampled_from([[], [Return(order, on, version, order, product, customer, units=draw(_units))]])),
         *draw(st.sampled_from([[], [Review(order, on, product, customer, order)]])),
     ]
     if draw(st.sampled_from([False, False, True])):

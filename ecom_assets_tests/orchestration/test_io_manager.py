@@ -168,7 +168,7 @@ def test_a_quarantine_lists_its_rows_by_reason(instance: dg.DagsterInstance, zon
         if one.asset_key.to_user_string() == "quarantine/receipts"
     }
     assert [day for day, about in told.items() if "reasons" in about] == [str(BAD_DAY)]
-    assert "- 1: amount is not an amount" in str(told[str(BAD_DAY)]["reasons"].value)
+    assert "- 1: amount is not a number" in str(told[str(BAD_DAY)]["reasons"].value)
     sample = told[str(BAD_DAY)]["sample_rows"]
     assert isinstance(sample, dg.TableMetadataValue)
     assert [row.data["source_file"] for row in sample.records] == ["till.csv"]
@@ -375,7 +375,7 @@ def test_a_warning_names_rules_and_counts_and_shows_the_reasons_first(instance: 
         one for one in verdicts if one.check_name == "contract" and one.description and "quarantined" in one.description
     ]
     assert failed.description
-    assert "- 1: amount is not an amount with at most 10 digits before and 4 after the point" in failed.description
+    assert "- 1: amount is not a number with at most 10 digits before and 4 after the point" in failed.description
     sample = failed.metadata["sample_rows"]
     assert isinstance(sample, dg.TableMetadataValue)
     assert next(iter(sample.records[0].data)) == "reasons"

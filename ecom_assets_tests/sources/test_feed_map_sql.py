@@ -434,7 +434,15 @@ def test_an_amount_with_too_many_decimals_is_rounded_where_asked(number: Decimal
 
 @pytest.mark.parametrize(
     ("amount", "quantity", "price", "rounding"),
-    [("10", "3", "3.3334", "0.000200"), ("9", "3", "3.0000", "0.000000"), ("0", "2", "0.0000", "0.000000")],
+    [
+        ("10", "3", "3.3334", "0.000200"),
+        ("9", "3", "3.0000", "0.000000"),
+        ("0", "2", "0.0000", "0.000000"),
+        ("7.5", "0.75", "10.0000", "0.000000"),
+        ("1", "0.3333", "3.0004", "0.000000"),
+        ("99999.99", "999.5", "100.0501", "0.080000"),
+        ("7.505", "0.75", "10.0134", "0.005000"),
+    ],
 )
 def test_a_price_is_told_by_the_amount(amount: str, quantity: str, price: str, rounding: str) -> None:
     assert value("price_of(amount($1), amount($2))", amount, quantity) == price

@@ -413,7 +413,7 @@ def test_amounts_are_rounded_and_counted_where_the_feed_says_so(tmp_path, sent, 
 
         amounts = shop.rows("select amount from silver.orders where order_id = '1'")
     assert amounts == ([] if read is None else [(Decimal(read),)])
-    told = "Amounts have no more decimals than round_amounts in feeds.toml allows."
+    told = "Amounts have no more decimals than round_amounts in feeds.toml allows, nor quantities more than four."
     assert result.warned.get(told, 0) == rounded
 
 
@@ -1033,6 +1033,21 @@ def test_a_changed_type_is_refused_with_what_to_do(shop):
         changed.run("gold.sales", days(1))
 
     assert shop.everything() == before
+
+
+def test_whole_numbers_become_decimals_where_the_contract_has_them_now(tmp_path):
+    whole = tiny_shop.tables(declare(contract(tiny_shop.SalesOfWholeAmount), tiny_shop.sales_of_whole_amount))
+    with open_shop(tmp_path) as shop:
+        shop.land_orders(0, order(1, 0, amount="2.00"))
+        shop.land_orders(1, order(2, 1, amount="0.75"))
+        settle(Session(shop.con, whole, shop.session.zone, shop.session.calendar))
+        assert shop.rows("select amount from gold.sales order by all") == [(1,), (2,)]
+
+        changed = Session(shop.con, tiny_shop.tables(), shop.session.zone, shop.session.calendar)
+        settle(changed)
+
+        assert shop.rows("select amount from gold.sales order by all") == [(Decimal("0.75"),), (Decimal(2),)]
+        assert verify(changed) is None
 
 
 # -- other processes --------------------------------------------------------------------------------

@@ -18,12 +18,14 @@ ValueRule = tuple[Mapping[str, str], Mapping[str, str]]
 """Patterns of columns, and the values of others where all of them are met."""
 
 _INTEGER_DIGITS = 9
+_QUANTITY_DECIMALS = 4
+"""Where a shop's amounts are rounded, its quantities are too, but only to what can be stored."""
 _DAYS = ("date '1000-01-01'", "date '9999-12-31'")
 _MOMENTS = ("timestamp '1000-01-02'", "timestamp '9999-12-30'")
 """Limits that keep the business day of each timestamp within the limits of days, in every time zone."""
 _KIND_WORDS: Mapping[Kind, str] = {
     "integer": f"not a whole number of at most {_INTEGER_DIGITS} digits",
-    "decimal": f"not an amount with at most {AMOUNT_DIGITS} digits before and 4 after the point",
+    "decimal": f"not a number with at most {AMOUNT_DIGITS} digits before and 4 after the point",
     "date": "not a day like 2024-01-31 in the years 1000 to 9999",
     "timestamp": "not a timestamp like 2024-01-31T10:00:00Z in the years 1000 to 9999",
     "float": "not a number",
@@ -159,13 +161,13 @@ def _number(column: Column) -> str:
 
 
 def _rounded(column: Column, decimals: int) -> str:
-    """Returns SQL for the amount that a text writes, rounded half away from zero."""
-    number = f"round({_number(column)}, {decimals})"
+    """Returns SQL for the amount or quantity that a text writes, rounded half away from zero."""
+    number = f"round({_number(column)}, {_QUANTITY_DECIMALS if column.is_quantity else decimals})"
     return f"case when abs({number}) < 1e{AMOUNT_DIGITS} then {number}::decimal(18,4) end"
 
 
 def rounded_count(columns: Iterable[Column], decimals: int) -> str:
-    """Returns SQL for how many amounts of a row are rounded to that many decimals."""
+    """Returns SQL for how many amounts of a row are rounded to that many decimals, or quantities to four."""
     changed = (f"({_rounded(column, decimals)} <> {_number(column)})" for column in columns if column.kind == "decimal")
     return " + ".join(["0", *(f"coalesce({one}::int, 0)" for one in changed)])
 
@@ -326,8 +328,9 @@ def parse_query(
     arrived_on, source_file and record of these, empty if there cannot be any.
 
     `own_columns` are those that the shop declared beside the feed's, with their kinds. The column `extra` holds their
-    values as JSON; null if none has one. With `round_amounts`, the feed's amounts are rounded to so many decimals, half
-    away from zero; otherwise one with more than four cannot be read. `rules` give values to columns that allow it.
+    values as JSON; null if none has one. With `round_amounts`, the feed's amounts are rounded to so many decimals, and
+    its quantities to four, half away from zero; otherwise one with more than four cannot be read. `rules` give values
+    to columns that allow it.
     """
     feed = declaration.feed_contract
     columns = list(feed.columns.values())

@@ -127,7 +127,7 @@ def stored_types(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
 def ensure_table(
     con: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, str], stored: Mapping[str, str] | None = None
 ) -> None:
-    """Creates the table, or adds missing columns to it. Raises ShapeError if a type changed."""
+    """Creates the table, or adds missing columns to it. Raises ShapeError if a type changed that values do not fit."""
     if not stored:
         con.execute(f"create schema if not exists {quoted(table.partition('.')[0])}")
         con.execute(f"create table {quoted(table)} ({', '.join(f'{quoted(c)} {t}' for c, t in columns.items())})")
@@ -135,7 +135,11 @@ def ensure_table(
     for name, sql_type in columns.items():
         if name not in stored:
             con.execute(f"alter table {quoted(table)} add column {quoted(name)} {sql_type}")
-        elif stored[name] != sql_type:
+        elif stored[name] == sql_type:
+            continue
+        elif fits(stored[name], sql_type):
+            con.execute(f"alter table {quoted(table)} alter column {quoted(name)} type {sql_type}")
+        else:
             raise ShapeError(
                 f"{table}.{name} is stored as {stored[name]} but declared as {sql_type}. Give the column a new "
                 f"name, or rebuild: drop the table and run all its days again."

@@ -32,7 +32,7 @@ def create_macros(con: duckdb.DuckDBPyConnection, decimal: str, thousands: str |
             (sent, point, comma) as _read_number(_plain_number(sent, point, comma))""",
         f"rounded(sent, digits) as {_rounded(of_source)}",
         f"price_of(amount, quantity) as {_price()}",
-        "rounding_of(amount, quantity) as (price_of(amount, quantity) * quantity - amount)::decimal(38, 6)",
+        f"rounding_of(amount, quantity) as {_rounding()}",
         f"""moment(sent) as {_moment("sent", zone)},
             (sent, formats) as {_moment("coalesce(try_strptime(sent, formats)::varchar, sent)", zone)},
             (sent, formats, zone) as {_moment("coalesce(try_strptime(sent, formats)::varchar, sent)", "zone")}""",
@@ -83,11 +83,22 @@ def _no_amount() -> str:
     return f"{NO_AMOUNT}::decimal(38, 6)"
 
 
+_IS_WHOLE = "quantity = floor(quantity)"
+
+
 def _price() -> str:
-    units, parts = "quantity::bigint", "(amount * 10000)::hugeint"
-    whole = f"quantity = {units} and amount * 10000 = {parts}"
-    price = f"case when {units} > 0 and {parts} >= 0 and {whole} then ({parts} + {units} - 1) // {units} end"
+    """Returns SQL for a price. For a fraction of a unit, whose product is rounded to the cent, the amount is too."""
+    units, parts = "(quantity * 10000)::hugeint", "(amount * 10000)::hugeint"
+    exact = f"quantity * 10000 = {units} and amount * 10000 = {parts}"
+    charged = f"(case when {_IS_WHOLE} then {parts} else ({parts} + 99) // 100 * 100 end)"
+    price = f"case when {units} > 0 and {parts} >= 0 and {exact} then ({charged} * 10000 + {units} - 1) // {units} end"
     return f"coalesce((({price})::decimal(18, 0) * 0.0001)::decimal(18, 4), {NO_AMOUNT}::decimal(18, 4))"
+
+
+def _rounding() -> str:
+    product = "price_of(amount, quantity) * quantity"
+    charged = f"case when {_IS_WHOLE} then ({product})::decimal(38, 6) else round({product}, 2)::decimal(38, 6) end"
+    return f"(({charged}) - amount)::decimal(38, 6)"
 
 
 def _moment(text: str, zone: str) -> str:
