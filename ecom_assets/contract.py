@@ -125,6 +125,8 @@ class Column:
     """Whether it is a number of the store that the row from a feed names, if it names one."""
     is_quantity: bool = False
     """Whether it is a decimal that counts units rather than money."""
+    merged_by: str | None = None
+    """The table whose rows say which numbers were merged into others; in silver these survive."""
 
     @property
     def missing_reference(self) -> Reason:
@@ -176,6 +178,7 @@ def column(
     by_rule: Collection[str] | None = None,
     of_store: bool = False,
     is_quantity: bool = False,
+    merged_by: str | None = None,
     **checks: Any,
 ) -> Any:
     """Declares a column. `checks` are pandera's (`ge=`, `isin=`, …).
@@ -189,6 +192,7 @@ def column(
     the rules in feeds.toml may give the column, empty for any; a column of the feed gets one only if it has no value.
     `of_store` (feeds) marks the numbers that each store issues itself: the store is put before them, as in fr:1001.
     `is_quantity` marks decimals that are no amounts of money.
+    `merged_by` (feeds) names the table that merges numbers: a number that was merged is replaced by its survivor.
     """
     facts = {
         "references": references,
@@ -200,6 +204,7 @@ def column(
         "by_rule": None if by_rule is None else tuple(by_rule),
         "of_store": of_store,
         "is_quantity": is_quantity,
+        "merged_by": merged_by,
     }
     return pa.Field(description=description, metadata=facts, nullable=nullable, **checks)
 
@@ -381,6 +386,11 @@ class Promise:
         """The columns whose values must exist in another table."""
         return tuple(column for column in self.columns.values() if column.references)
 
+    @property
+    def merged(self) -> tuple[Column, ...]:
+        """The columns whose numbers another table merges."""
+        return tuple(column for column in self.columns.values() if column.merged_by)
+
 
 @dataclass(frozen=True)
 class Contract(Promise):
@@ -421,7 +431,7 @@ class FeedContract(Promise):
 
     def as_sent(self) -> Contract:
         """Returns the contract of its bronze table: text as sent, by arrival day."""
-        columns = {column.name: replace(column, references=None) for column in self.columns.values()}
+        columns = {column.name: replace(column, references=None, merged_by=None) for column in self.columns.values()}
         name = f"{Layer.BRONZE}.{self.name.partition('.')[2]}"
         return Contract(name, self.description, self.primary_key, columns, self.rules, partition_column="arrived_on")
 
@@ -486,6 +496,8 @@ def _promised(model: type[Model], *single: str) -> dict[str, Any]:
         made = Column(name, kind, declared.nullable, declared.description, **(declared.metadata or {}))
         if made.of_store and STORE not in schema.columns:
             raise TypeError(f"{facts['name']}.{name} is of a store, which needs a column {STORE}.")
+        if made.merged_by and (kind != "text" or name in primary_key or made.on_same_day):
+            raise TypeError(f"{facts['name']}.{name}: merged_by needs a text that is no key, of any day.")
         if made.words_for_nothing and kind != "text":
             raise TypeError(f"{facts['name']}.{name} is not text, and cannot have words for nothing.")
         if issubclass(model, Feed) and kind == "text" and (name in primary_key or made.references):

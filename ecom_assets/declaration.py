@@ -47,6 +47,8 @@ class Declaration:
     """Name and query of a view that belongs to the table."""
     source: Callable[..., Any] | None = None
     """The class or function that defines the table, if it is not the transform."""
+    survivors: Callable[[str], str] | None = None
+    """For a table that merges numbers: from SQL for its rows to SQL for each merged number and its survivor."""
     conserved: Callable[..., Any] | None = None
     """A function of some of the transform's inputs, read on the same day, that returns rows with the control totals."""
 
@@ -74,6 +76,15 @@ class Declaration:
     def bronze(self) -> str:
         """The bronze table that a table from a feed reads."""
         return next(read.table for read in self.reads if read.reach.by_event)
+
+    def survivors_in(self, rows: str) -> str:
+        """Returns SQL for each merged `number` and its `survivor`, by rows of the table, which are SQL too.
+
+        Raises TypeError for a table that merges no numbers.
+        """
+        if self.survivors is None:
+            raise TypeError(f"{self.name} merges no numbers: declare survivors=.")
+        return self.survivors(rows)
 
     def annotation(self, parameter: str) -> Any:
         """Returns the annotation of a parameter of the transform; narwhals' LazyFrame by default."""
@@ -124,8 +135,9 @@ class Declaration:
 
     @property
     def references(self) -> tuple[str, ...]:
-        """The tables to which its columns refer, each once."""
-        return tuple(dict.fromkeys(str(column.references) for column in self.contract.references))
+        """The tables to which its columns refer, or that merge their numbers, each once."""
+        named = [*(c.references for c in self.contract.references), *(c.merged_by for c in self.contract.merged)]
+        return tuple(dict.fromkeys(map(str, named)))
 
 
 def declare(
@@ -232,6 +244,15 @@ class Catalog:
         for declaration in self:
             for column in declaration.contract.references:
                 found.setdefault(str(column.references), []).append((declaration, column))
+        return found
+
+    @cached_property
+    def merged(self) -> Mapping[str, list[tuple[Declaration, Column]]]:
+        """The columns of other tables whose numbers each table merges."""
+        found: dict[str, list[tuple[Declaration, Column]]] = {}
+        for declaration in self:
+            for column in declaration.contract.merged:
+                found.setdefault(str(column.merged_by), []).append((declaration, column))
         return found
 
     def silver_of(self, bronze: str) -> Declaration | None:

@@ -22,6 +22,7 @@ def table_asset(
     reads: Mapping[str, Reach] | None = None,
     view: tuple[str, str] | None = None,
     conserved: Callable[..., Any] | None = None,
+    survivors: Callable[[str], str] | None = None,
 ) -> Declaration:
     """A table above bronze. Raises TypeError if the arguments do not fit together.
 
@@ -29,6 +30,9 @@ def table_asset(
     no clock, randomness or I/O. `reads` says how far a day reaches into an input; same_day if left out.
     `view` is the name and query of a view that is published with the table. `conserved` takes some of the
     transform's frames, as of the same day, and returns rows of the day and of some of the table's amounts:
-    a day whose rows do not sum to theirs fails.
+    a day whose rows do not sum to theirs fails. `survivors` is for a table that merges numbers, which columns name by
+    `merged_by`: it returns SQL for each merged `number` and its `survivor`, given SQL for the table's rows.
     """
-    return declare(contract(model), transform, reads, feed=feed_of(model), view=view, conserved=conserved)
+    return declare(
+        contract(model), transform, reads, feed=feed_of(model), view=view, conserved=conserved, survivors=survivors
+    )

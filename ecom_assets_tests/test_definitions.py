@@ -17,7 +17,14 @@ from ecom_assets.shop.shop import Shop
 from ecom_assets.sources.synthetic import save_shop
 
 DAY = "2024-01-02"
-TINY = Scale(orders_per_day=2, customers_at_start=5, customers_per_day=1, products_at_start=5, products_per_day=1)
+TINY = Scale(
+    orders_per_day=2,
+    customers_at_start=5,
+    customers_per_day=1,
+    products_at_start=5,
+    products_per_day=1,
+    merged_share=0.1,
+)
 
 
 KNOWN = Settings(Path())

@@ -189,6 +189,20 @@ BREAKS_THE_LAW = [
         "if True:",
         "silver.orders",
     ),
+    Mutant(
+        "days of a merged number are not told",
+        "watched_merges",
+        "invalidate(con, other, Cause.NUMBER_MERGED, declaration, [rows])",
+        "pass",
+        "silver.orders",
+    ),
+    Mutant(
+        "rows that wait for a survivor are not told",
+        "_named_by",
+        "if found else keys",
+        "if False else keys",
+        "silver.orders",
+    ),
     Mutant("quarantine loses rows", "_place_rows", "where s.reasons is not null and", "where false and"),
 ]
 """Found by a history alone: it ends otherwise than a clean run of the same mutant, or in an error."""

@@ -4,6 +4,7 @@
 with replaced as (
     select 'ad_spend' as feed, source_file, arrived_on, kind from superseded.ad_spend
     union all select 'campaigns', source_file, arrived_on, kind from superseded.campaigns
+    union all select 'customer_merges', source_file, arrived_on, kind from superseded.customer_merges
     union all select 'customers', source_file, arrived_on, kind from superseded.customers
     union all select 'events', source_file, arrived_on, kind from superseded.events
     union all select 'inventory_movements', source_file, arrived_on, kind from superseded.inventory_movements

@@ -5,6 +5,7 @@
 with arrived as (
     select 'ad_spend' as feed, key_hash, event_on, arrived_on from bronze.ad_spend
     union all select 'campaigns', key_hash, event_on, arrived_on from bronze.campaigns
+    union all select 'customer_merges', key_hash, event_on, arrived_on from bronze.customer_merges
     union all select 'customers', key_hash, event_on, arrived_on from bronze.customers
     union all select 'events', key_hash, event_on, arrived_on from bronze.events
     union all select 'inventory_movements', key_hash, event_on, arrived_on from bronze.inventory_movements

@@ -4,6 +4,7 @@
 with rejected as (
     select 'ad_spend' as feed, reasons, source_file from quarantine.ad_spend
     union all select 'campaigns', reasons, source_file from quarantine.campaigns
+    union all select 'customer_merges', reasons, source_file from quarantine.customer_merges
     union all select 'customers', reasons, source_file from quarantine.customers
     union all select 'events', reasons, source_file from quarantine.events
     union all select 'inventory_movements', reasons, source_file from quarantine.inventory_movements

@@ -94,3 +94,5 @@ def _edges() -> Iterator[str]:
             yield f"    {read.table} -->{label} {declaration.name}"
         for column in declaration.loose_references:
             yield f"    {column.references} -.-> {declaration.name}"
+        for column in declaration.contract.merged:
+            yield f"    {column.merged_by} -.->|merges| {declaration.name}"

@@ -111,6 +111,8 @@ def _row(column: Column, declaration: Declaration) -> str:
     refers = ""
     if column.references and not declaration.is_bronze:
         refers = f"; key of {column.references}{' on the same day' if column.on_same_day else ''}"
+    if column.merged_by:
+        refers += f"; merged by {column.merged_by}"
     if column.words_for_nothing and declaration.from_feed:
         refers += "; words for nothing are missing"
     description = f"{column.description}{refers}".replace("|", "\\|")
@@ -130,6 +132,8 @@ def _rules(declaration: Declaration) -> Iterator[str]:
         yield (
             f"- A day fails if more than {promise.max_bad_share:.0%} of its rows are bad, and at least "
             f"{promise.min_bad_rows} or all; feeds.toml can set both limits."
+            if promise.max_bad_share < 1
+            else "- Bad rows fail no day; feeds.toml can set limits."
         )
     if declaration.conserved:
         yield f"- Control totals: the day's amounts are those of {declaration.conserved_from}."

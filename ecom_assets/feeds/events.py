@@ -42,7 +42,9 @@ class Events(Feed, primary_key="event_id", event_column="occurred_at"):
     occurred_at: Timestamp = column("When it happened")
     event: str = column("Name of the event", isin=EVENT_NAMES)
     anonymous_id: str = column("The visitor's device; null if unknown", nullable=True, words_for_nothing=True)
-    customer_id: str = column("Customer, once known", nullable=True, words_for_nothing=True)
+    customer_id: str = column(
+        "Customer, once known", merged_by="silver.customer_merges", nullable=True, words_for_nothing=True
+    )
     product_id: str = column("Product that it is about", nullable=True, words_for_nothing=True)
     order_id: str = column("Order that it completes", of_store=True, nullable=True, words_for_nothing=True)
     cart_id: str = column("Cart that it changes", of_store=True, nullable=True, words_for_nothing=True)

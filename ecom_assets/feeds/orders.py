@@ -16,7 +16,12 @@ class Orders(
     """One row per order and state of it."""
 
     order_id: str = key("Order number issued by the shop", of_store=True)
-    customer_id: str = column("Customer who placed it; null for guests", references="silver.customers", nullable=True)
+    customer_id: str = column(
+        "Customer who placed it; null for guests",
+        references="silver.customers",
+        merged_by="silver.customer_merges",
+        nullable=True,
+    )
     ordered_at: Timestamp = column("When it was placed")
     updated_at: Timestamp = column("When it last changed")
     status: str = column("Status", isin=STATUSES)

@@ -15,7 +15,12 @@ class Returns(
         "Product refunded; null if none, as for shipping or goodwill", references="silver.products", nullable=True
     )
     description: str = column("Product description on the line, if any", nullable=True)
-    customer_id: str = column("Customer who returned it; null for guests", references="silver.customers", nullable=True)
+    customer_id: str = column(
+        "Customer who returned it; null for guests",
+        references="silver.customers",
+        merged_by="silver.customer_merges",
+        nullable=True,
+    )
     returned_at: Timestamp = column("When it was refunded")
     updated_at: Timestamp = column("When the row last changed")
     channel: str = column("Sales channel of the original sale")

@@ -8,7 +8,12 @@ class Reviews(Feed, primary_key="review_id", event_column="reviewed_at"):
 
     review_id: str = key("Number of the review", of_store=True)
     product_id: str = column("Product reviewed", references="silver.products")
-    customer_id: str = column("Customer who wrote it; null for guests", references="silver.customers", nullable=True)
+    customer_id: str = column(
+        "Customer who wrote it; null for guests",
+        references="silver.customers",
+        merged_by="silver.customer_merges",
+        nullable=True,
+    )
     order_id: str = column(
         "Order in which it was bought, if known", of_store=True, references="silver.orders", nullable=True
     )

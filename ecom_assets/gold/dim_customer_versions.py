@@ -5,6 +5,7 @@ import narwhals as nw
 from ecom_assets.contract import Date, Table, Timestamp, column, contract, key, own_columns
 from ecom_assets.days import history
 from ecom_assets.expressions.keys import key_at
+from ecom_assets.expressions.survivors import survivors_of
 from ecom_assets.expressions.versions import versions, view_of
 from ecom_assets.table_asset import table_asset
 
@@ -19,14 +20,23 @@ ATTRIBUTES = [
     "marketing_consent",
     "extra",
 ]
+MENTIONS = ["gold.fact_sales", "gold.fact_returns", "gold.fact_reviews"]
 VIEW = (
     "gold.dim_customer",
-    view_of("gold.dim_customer_versions", "customer_id", ["gold.fact_sales", "gold.fact_returns", "gold.fact_reviews"]),
+    f"""
+SELECT versions.*, survivors.survivor AS merged_into
+FROM ({view_of("gold.dim_customer_versions", "customer_id", MENTIONS)}) versions
+LEFT JOIN ({survivors_of("gold.fact_customer_merges")}) survivors ON survivors.number = versions.customer_id
+""",
 )
 
 
 class DimCustomerVersions(Table, primary_key="customer_key", partition_column="effective_on"):
-    """One row per customer and version, stored on the day on which the version starts."""
+    """One row per customer and version, stored on the day on which the version starts.
+
+    A number that was merged keeps its versions; `merged_into` in the view `gold.dim_customer` is the number under which
+    its customer goes on, null for all others. Count customers where it is null.
+    """
 
     customer_key: str = key("The customer and the start of the version")
     customer_id: str = column("Customer number issued by the shop")

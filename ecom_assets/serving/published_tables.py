@@ -322,7 +322,7 @@ TRANSACTION_ITEMS = PublishedView(
 )
 
 
-def _with_ends(entity: str) -> PublishedView:
+def _with_ends(entity: str, *further: tuple[str, str, str]) -> PublishedView:
     """Returns the view that adds the end of validity to the versions of a dimension."""
     return PublishedView(
         f"gold.dim_{entity}",
@@ -332,13 +332,20 @@ def _with_ends(entity: str) -> PublishedView:
             ("is_current", "BOOLEAN", f"Whether it is the {entity}'s latest version"),
             ("version_number", "BIGINT", f"1 for the {entity}'s first version"),
             ("is_inferred", "BOOLEAN", f"Whether the {entity} is known from being named only"),
+            *further,
         ),
         extends=f"gold.dim_{entity}_versions",
     )
 
 
+_MERGED_INTO = (
+    "merged_into",
+    "VARCHAR",
+    "Customer number under which the customer goes on, if its own was merged; null for others",
+)
 VIEWS = (
-    *map(_with_ends, ("customer", "product", "supplier", "campaign")),
+    _with_ends("customer", _MERGED_INTO),
+    *map(_with_ends, ("product", "supplier", "campaign")),
     TRANSACTIONS,
     TRANSACTION_ITEMS,
     DAILY_QUALITY,

@@ -28,6 +28,8 @@ COUNTRY_NAMES = pool(list(COUNTRIES))
 MAIL_HOSTS = pool(["example.com", "example.net", "example.org"])
 POWER_ALPHA = 1.3
 CONSENT_SHARE = 0.6
+PARTED_SHARE = 0.1
+"""Share of the merged customers whose merge is undone."""
 
 
 def customer_ids(numbers: Ints) -> pl.Series:
@@ -87,6 +89,34 @@ class Customers:
         rows = concat([made, edited])
         rows = take(rows, np.argsort(rows["at"], kind="stable"))
         return send(generator(self.seed, "customers sent", day), rows, rows["at"])
+
+    def merges(self, day: int) -> Rows:
+        """Returns the merges of customers into older ones, and the ends of merges, on the day."""
+        begins = self.timetable.begins(day)
+        known = np.arange(1, max(int(self.timetable.customers[day]) if day else 0, 1))
+        customer = known[uniforms(self.seed, "merged", known) < self.timetable.scale.merged_share]
+        merged_at = self._born_at(customer) + (1 + below(self.seed, "merged after", customer, 60 * 86_400)) * SECOND
+        parted_at = merged_at + (1 + below(self.seed, "parted after", customer, 10 * 86_400)) * SECOND
+        is_parted = uniforms(self.seed, "parted", customer) < PARTED_SHARE
+        parts = [
+            {"customer": customer, "at": merged_at, "is_parted": np.zeros_like(customer)},
+            take({"customer": customer, "at": parted_at, "is_parted": np.ones_like(customer)}, is_parted),
+        ]
+        rows = concat([take(part, part["at"] // DAY == begins // DAY) for part in parts])
+        rows = take(rows, np.argsort(rows["at"], kind="stable"))
+        return send(generator(self.seed, "merges sent", day), rows, rows["at"])
+
+    def merges_frame(self, rows: Rows) -> pl.DataFrame:
+        customer = rows["customer"]
+        older = (uniforms(self.seed, "merged into", customer) * customer).astype(np.int64)
+        return frame(
+            {
+                "customer_id": customer_ids(customer),
+                "merged_at": timestamps(rows["at"]),
+                "merged_into": customer_ids(older),
+                "is_deleted": pl.Series(rows["is_parted"] == 1),
+            }
+        )
 
     def frame(self, rows: Rows) -> pl.DataFrame:
         customer, version = rows["customer"], rows["version"]

@@ -110,6 +110,7 @@ def broken_json(text: str, share: float, seed: int) -> SpoiledText:
 
 FAULTS: Mapping[str, tuple[Fault, ...]] = {
     "customers": (null_key, future_date),
+    "customer_merges": (null_key, future_date),
     "products": (null_key, negative_amount),
     "orders": (null_key, wrong_total, unknown_status, future_date),
     "order_items": (negative_quantity, unknown_product, negative_amount),

@@ -20,6 +20,7 @@ class Scale:
     `quiet_days` are days, counted from 0, on which nobody visits, registers or buys.
     `marketplace_share` is the marketplace's orders per order of the shop; it settles them itself.
     `dirty_share` is the share of rows that also arrive as a defective copy.
+    `merged_share` is the share of customers that are merged into an older one, some of them only for some days.
     """
 
     orders_per_day: float = 250
@@ -35,6 +36,7 @@ class Scale:
     quiet_days: tuple[int, ...] = ()
     marketplace_share: float = 0.0
     dirty_share: float = 0.0
+    merged_share: float = 0.0
 
     def __post_init__(self) -> None:
         if self.lines_per_order < 1:

@@ -86,6 +86,8 @@ class Shop:
             "inventory_movements": movements_frame,
             "events": events_frame,
         }
+        if self.scale.merged_share:
+            self._frames = {**self._frames, "customer_merges": self._customers.merges_frame}
         self._defects: dict[int, pl.DataFrame] = {}
 
     def day(self, day: date) -> dict[str, pl.DataFrame]:
@@ -163,7 +165,9 @@ class Shop:
         if day >= self._timetable.days:
             return {feed: take(rows, np.array([], dtype=np.int64)) for feed, rows in self._begun(0).items()}
         basket, course = self._basket(day), self._course(day)
+        merges = {"customer_merges": self._customers.merges(day)} if self.scale.merged_share else {}
         return {
+            **merges,
             "customers": self._customers.rows(day),
             "products": self._products.rows(day),
             "suppliers": self._suppliers.rows(day),

@@ -122,6 +122,7 @@ def _gzipped(encode: Callable[[pl.DataFrame], bytes], rows: pl.DataFrame) -> byt
 
 _FORMATS: dict[str, tuple[str, Callable[[pl.DataFrame], bytes]]] = {
     "customers": (".jsonl", _json_lines),
+    "customer_merges": (".csv", _csv),
     "products": (".csv", _csv),
     "suppliers": (".jsonl", _json_lines),
     "orders": (".csv", _csv),

@@ -10,7 +10,7 @@ from ecom_assets.engine.duckdb.tables import quarantine, stored, superseded
 from ecom_assets.sql import among, named_between, quoted
 from ecom_assets.warehouse.ledger.records import DayResult, Entry, Expectation, Slice, states
 from ecom_assets.warehouse.ledger.staleness import expectations
-from ecom_assets.warehouse.references import watched_keys, watched_retractions
+from ecom_assets.warehouse.references import watched
 from ecom_assets.warehouse.store import Store
 
 SAMPLE_ROWS = 5
@@ -80,7 +80,7 @@ def remove_rows(store: Store, declaration: Declaration, results: Sequence[DayRes
     parts = {declaration.name: stored(declaration)}
     if declaration.from_feed:
         parts |= {declaration.quarantine: quarantine(declaration), declaration.superseded: superseded(declaration)}
-    with watched_keys(store, declaration, window), watched_retractions(store, declaration, window):
+    with watched(store, declaration, window):
         for name, table in parts.items():
             if store.stored_types(name):
                 store.con.execute(f"delete from {table.name} where {among(table.day, days)}")

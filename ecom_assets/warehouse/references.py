@@ -1,14 +1,15 @@
-"""Which days of other tables have to run again because a referenced key appears, disappears or moves."""
+"""Which days of other tables have to run again: a referenced key appears, disappears or moves, or is merged."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ecom_assets.contract import Column
 from ecom_assets.days import Window
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine.duckdb.parsing import text_of
 from ecom_assets.engine.duckdb.tables import quarantine, stored, superseded
 from ecom_assets.landing.provenance import ORIGIN, column_list
-from ecom_assets.sql import between, literal
+from ecom_assets.sql import between, literal, quoted
 from ecom_assets.warehouse.ledger.invalidation import invalidate, moved_rows
 from ecom_assets.warehouse.ledger.records import Cause
 from ecom_assets.warehouse.store import Store
@@ -51,6 +52,32 @@ def watched_arrival(store: Store, declaration: Declaration) -> Iterator[None]:
             invalidate(store.con, other, Cause.REFERENCE_CHANGED, silver, [rows])
 
 
+def survivors(store: Store, merging: Declaration) -> str | None:
+    """Returns SQL for each merged number and its survivor, by the rows of a table that merges; None without rows."""
+    table = stored(merging)
+    store.ensure(merging.name, table.columns)
+    if not store.count(f"select count(*) from (select 1 {table.rows_in(store.calendar)} limit 1)"):
+        return None
+    return merging.survivors_in(f"(select * {table.rows_in(store.calendar)})")
+
+
+def with_survivors(store: Store, declaration: Declaration, rows: str) -> str:
+    """Returns SQL for rows of a table from a feed with the survivors of merged numbers in place of these."""
+    for column in declaration.contract.merged:
+        name = quoted(column.name)
+        if found := survivors(store, store.catalog[str(column.merged_by)]):
+            rows = f"""
+                select sent.* replace (coalesce(merged.survivor, sent.{name}) as {name})
+                from ({rows}) sent left join ({found}) merged on merged.number = sent.{name}"""
+    return rows
+
+
+def _named_by(store: Store, column: Column, keys: str) -> str:
+    """Returns SQL for the texts by which rows can name keys, SQL for which is given, in a column: theirs or merged."""
+    found = survivors(store, store.catalog[column.merged_by]) if column.merged_by else None
+    return f"{keys} union all select number from ({found}) where survivor in ({keys})" if found else keys
+
+
 def older_keys(store: Store, declaration: Declaration) -> str:
     """Returns SQL for the keys (k), and their days, of rows set aside because they are from before the calendar."""
     feed, table = declaration.feed_contract, quarantine(declaration)
@@ -88,7 +115,8 @@ def watched_retractions(store: Store, declaration: Declaration, window: Window) 
     changed = "(from new_retracted except from old_retracted) union all (from old_retracted except from new_retracted)"
     if store.count(f"select count(*) from ({changed})"):
         for other, column in referring:
-            rows = _rows_sent(store, other, f"{text_of(column)} in ({changed})")
+            named = _named_by(store, column, f"select k from ({changed})")
+            rows = _rows_sent(store, other, f"{text_of(column)} in ({named})")
             invalidate(store.con, other, Cause.REFERENCE_CHANGED, declaration, [rows])
     store.con.execute("drop table old_retracted; drop table new_retracted")
 
@@ -132,15 +160,48 @@ def watched_keys(store: Store, declaration: Declaration, window: Window) -> Iter
             invalidate(con, other, Cause.REFERENCE_CHANGED, declaration, [touched])
             continue
         # A waiting row may win over one of another day, even if its own day has no rows.
-        waiting = [f"{movable} and ({is_unknown} or {referred} in ({come}))"]
+        named = _named_by(store, column, come)
+        waiting = [f"{movable} and ({is_unknown} or {referred} in ({named}))"]
         if store.stored_types(other.quarantine):
             # Rows that were stored without codes may wait for anything.
             store.ensure(other.quarantine, quarantine(other).columns)
             waits = f"list_contains(reason_codes, {literal(column.missing_reference.code)}) is distinct from false"
-            waiting.append(f"{quarantine(other).name} where {waits} and {value} in ({come})")
+            waiting.append(f"{quarantine(other).name} where {waits} and {value} in ({named})")
         invalidate(con, other, Cause.REFERENCE_ARRIVED, declaration, waiting)
         if some_gone:
             # Bronze, since a superseded row or a row of a failed day may refer to the key too.
-            referring_rows = _rows_sent(store, other, f"{value} in ({gone})")
+            referring_rows = _rows_sent(store, other, f"{value} in ({_named_by(store, column, gone)})")
             invalidate(con, other, Cause.REFERENCE_REMOVED, declaration, [referring_rows])
     con.execute("drop table old_keys; drop table new_keys")
+
+
+@contextmanager
+def watched_merges(store: Store, declaration: Declaration) -> Iterator[None]:
+    """Invalidates days of other tables with rows that name a number whose survivor changes."""
+    naming = store.catalog.merged.get(declaration.name, [])
+    if not naming:
+        yield
+        return
+    con = store.con
+    nobody = "select null::varchar as number, null::varchar as survivor where false"
+    con.execute(f"create or replace temp table old_survivors as {survivors(store, declaration) or nobody}")
+    yield
+    con.execute(f"create or replace temp table new_survivors as {survivors(store, declaration) or nobody}")
+    new, old = "from new_survivors", "from old_survivors"
+    changed = f"select number from (({new} except {old}) union all ({old} except {new}))"
+    if store.count(f"select count(*) from ({changed})"):
+        for other, column in naming:
+            rows = _rows_sent(store, other, f"{text_of(column)} in ({changed})")
+            invalidate(con, other, Cause.NUMBER_MERGED, declaration, [rows])
+    con.execute("drop table old_survivors; drop table new_survivors")
+
+
+@contextmanager
+def watched(store: Store, declaration: Declaration, window: Window) -> Iterator[None]:
+    """Invalidates days of other tables whose rows depend on those that a table has in a window."""
+    with (
+        watched_keys(store, declaration, window),
+        watched_retractions(store, declaration, window),
+        watched_merges(store, declaration),
+    ):
+        yield

@@ -20,8 +20,8 @@ from ecom_assets.warehouse.references import (
     has_arrived,
     older_keys,
     retracted_keys,
-    watched_keys,
-    watched_retractions,
+    watched,
+    with_survivors,
 )
 from ecom_assets.warehouse.store import Store
 
@@ -55,7 +55,7 @@ def write_from_feed(store: Store, declaration: Declaration, rows: str, window: W
         store.on_step("rows staged")
         results = _judge_days(store, declaration, window, closed)
         accepted_days = [result.day for result in results if result.state.is_good]
-        with watched_keys(store, declaration, window), watched_retractions(store, declaration, window):
+        with watched(store, declaration, window):
             _place_rows(store, declaration, window, accepted_days, closed)
         store.on_step("rows inserted")
         _check_conservation(store, declaration, window, accepted_days)
@@ -75,6 +75,7 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
     """Temporary tables: `staged` with the reasons against each row, `losers` with the rows that supersede them."""
     con, promise, table = store.con, declaration.contract, stored(declaration)
     day = table.day
+    rows = with_survivors(store, declaration, rows)
     broken = [(quoted(f"broken {n}"), _sql(rule.complaint)) for n, rule in enumerate(promise.hard_rules)]
     some = " or ".join(flag for flag, _ in broken) or "false"
     listed = ", ".join(f"case when {flag} then {reason} end" for flag, reason in broken)

@@ -54,7 +54,7 @@ def test_it_says_what_a_day_reads(pages):
 def test_it_says_what_a_column_holds(pages):
     assert (
         "| customer_id | text | yes | Customer who placed it; null for guests; key of silver.customers; "
-        "words for nothing are missing |" in pages["silver.orders"]
+        "merged by silver.customer_merges; words for nothing are missing |" in pages["silver.orders"]
     )
     assert "| total | text | yes | " in pages["bronze.orders"]
 

@@ -41,6 +41,7 @@ REFUSED: Mapping[Kind, tuple[str, ...]] = {
     ),
 }
 GIVEN: Mapping[str, Mapping[str, str]] = {
+    "silver.customer_merges": {"merged_into": "good0"},
     "silver.products": {"price": LARGEST, "cost": LARGEST},
     "silver.shipments": {
         "status": "delivered",

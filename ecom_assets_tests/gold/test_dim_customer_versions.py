@@ -7,6 +7,7 @@ from polars.testing import assert_frame_equal
 
 from ecom_assets.days import Window, history
 from ecom_assets.gold.dim_customer_versions import VIEW, DimCustomerVersions, transform
+from ecom_assets.gold.fact_customer_merges import FactCustomerMerges
 from ecom_assets.silver.customers import Customers
 from ecom_assets_tests.samples import collected, days, rows, run, run_window, sample
 
@@ -56,16 +57,18 @@ def test_the_view_ends_each_version_where_the_next_begins():
     con.execute("create table gold.dim_customer_versions as from given")
     for table in ("fact_sales", "fact_returns", "fact_reviews"):
         con.execute(f"create table gold.{table} as select * from (values ('a'), ('named'), (null)) t (customer_id)")
+    con.register("merges", collected(sample(FactCustomerMerges, {"customer_id": "a", "merged_into": "named"})))
+    con.execute("create table gold.fact_customer_merges as from merges")
 
     seen = con.sql(
-        "select version_number, effective_to::varchar, is_current, is_inferred, customer_id "
+        "select version_number, effective_to::varchar, is_current, is_inferred, customer_id, merged_into "
         f"from ({VIEW[1]}) order by is_inferred, 1"
     ).fetchall()
 
     assert seen == [
-        (1, "2024-01-03 10:00:00", False, False, "a"),
-        (2, None, True, False, "a"),
-        (1, None, True, True, "named"),
+        (1, "2024-01-03 10:00:00", False, False, "a", "named"),
+        (2, None, True, False, "a", "named"),
+        (1, None, True, True, "named", None),
     ]
 
 

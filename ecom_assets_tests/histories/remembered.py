@@ -1,6 +1,6 @@
 """Histories that ended otherwise than a clean run once, or that chance seldom finds."""
 
-from ecom_assets_tests.histories.rows import Customer, Item, Order, Payment, Product
+from ecom_assets_tests.histories.rows import Customer, Item, Merge, Order, Payment, Product
 from ecom_assets_tests.histories.steps import Feed, History, Land, Repair, Run
 
 _ONE_ORDER = (Land("orders", 1, "a.csv", (Order(1, on=1),)), Land("payments", 1, "a.csv", (Payment(1, on=1),)))
@@ -38,6 +38,28 @@ REMEMBERED = {
             Land("orders", 0, "a.csv", (Order(1, on=0, version=1, customer=1),)),
             Repair(),
             Land("customers", 0, "a.csv"),
+        ),
+    ),
+    "a customer is merged into one who comes later": History(
+        "silver.orders",
+        (
+            Land("customers", 0, "a.csv", (Customer(1, on=0),)),
+            Land("orders", 0, "a.csv", (Order(1, on=0, customer=1),)),
+            Land("customer_merges", 1, "a.csv", (Merge(1, 2, on=1),)),
+            Repair(),
+            Land("customers", 2, "a.csv", (Customer(2, on=2),)),
+        ),
+    ),
+    "customers are merged in a chain, and a part of it is undone": History(
+        "silver.orders",
+        (
+            Land("customers", 0, "a.csv", (Customer(1, on=0), Customer(2, on=0), Customer(3, on=0))),
+            Land("orders", 0, "a.csv", (Order(1, on=0, customer=1),)),
+            Repair(),
+            Land("customer_merges", 1, "a.csv", (Merge(1, 2, on=1),)),
+            Land("customer_merges", 2, "a.csv", (Merge(2, 3, on=2),)),
+            Repair(),
+            Land("customer_merges", 3, "a.csv", (Merge(2, 3, on=3, fault="gone"),)),
         ),
     ),
     "a feed turns out to be of another time zone": History(

@@ -36,6 +36,24 @@ class Customer:
 
 
 @dataclass(frozen=True)
+class Merge:
+    feed: ClassVar[str] = "customer_merges"
+    customer: int
+    into: int
+    on: int
+    fault: str = ""
+
+    def record(self) -> dict[str, str]:
+        spaced = " " if self.on % 2 else ""  # white space around a name is none of it
+        into = self.customer if self.fault == "rule" else self.into
+        return {
+            "customer_id": f"C{self.customer}",
+            "merged_at": _when(self, 5 * self.customer),
+            "merged_into": f"{spaced}C{into}",
+        }
+
+
+@dataclass(frozen=True)
 class Product:
     feed: ClassVar[str] = "products"
     product: int
@@ -337,6 +355,7 @@ class Spend:
 
 Row = (
     Customer
+    | Merge
     | Product
     | Order
     | Item

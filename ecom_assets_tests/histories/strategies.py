@@ -14,6 +14,7 @@ from ecom_assets_tests.histories.rows import (
     Customer,
     Event,
     Item,
+    Merge,
     Movement,
     Order,
     Payment,
@@ -44,6 +45,7 @@ _agents = st.sampled_from(["", "", "Mozilla/5.0 (CUBOT_X19)", "Googlebot/2.1"])
 _files = st.sampled_from(["a.csv", "b.jsonl"])
 _ROW_STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
     "customers": st.builds(Customer, _few, _days, st.sampled_from(["Oslo", "Bergen"]), _faults),
+    "customer_merges": st.builds(Merge, st.integers(1, 3), st.integers(1, 3), _days, _faults),
     "products": st.builds(Product, _few, _days, st.sampled_from([10, 12]), _kinds, _faults),
     "orders": st.builds(
         Order, _few, _days, _versions, _maybe_few, st.sampled_from([0, 5]), _reasons, st.booleans(), _faults
@@ -143,7 +145,7 @@ def _visits(draw: st.DrawFn, order: Order, product: int) -> list[Row]:
 
 
 @st.composite
-def _purchases(draw: st.DrawFn, feeds: frozenset[str]) -> tuple[Step, ...]:
+def purchases(draw: st.DrawFn, feeds: frozenset[str]) -> tuple[Step, ...]:
     """An order with what leads to it and follows it, as far as there are feeds; a file each, one of which may go."""
     on, order, version, customer = draw(_days), draw(_few), draw(_versions), draw(_maybe_few)
     product, cancelled_for = draw(_few), draw(_reasons)
@@ -156,6 +158,9 @@ def _purchases(draw: st.DrawFn, feeds: frozenset[str]) -> tuple[Step, ...]:
         *([Payment(order + 2, on, version, order, status="refunded")] if cancelled_for == "customer" else []),
         Product(product, on, kind=draw(_kinds)),
         *([Customer(customer, on)] if customer else []),
+        *draw(
+            st.sampled_from([[], [Customer(3 - customer, on), Merge(customer, 3 - customer, on)]] if customer else [[]])
+        ),
         *draw(_visits(placed, product)),
         Shipment(order, on, version, order, draw(st.sampled_from([None, 0, 2])), draw(st.booleans())),
         Campaign(1, on),
@@ -181,7 +186,9 @@ def _purchases(draw: st.DrawFn, feeds: frozenset[str]) -> tuple[Step, ...]:
     if "events" in feeds and draw(st.booleans()):  # its confirmation page is opened again
         opened = Event(100 + order, on + 1, 20, draw(_few), "Order Completed", product, customer, draw(_few), order)
         landed += (Land("events", on + 1, f"{order}again.csv", (opened,)),)
-    gone = tuple(dataclasses.replace(step, rows=()) for step in landed if step.feed in ("orders", "customers"))
+    gone = tuple(
+        dataclasses.replace(step, rows=()) for step in landed if step.feed in ("orders", "customers", "customer_merges")
+    )
     return (*landed, *draw(st.sampled_from([(), (Repair(),), *((Repair(), step) for step in gone)])))
 
 
@@ -215,7 +222,7 @@ GOALS = [
     "gold.fact_returns",
     "silver.order_items",
     "kpi.daily_funnel",
-    "gold.dim_customer_versions",
+    "gold.dim_customer_versions gold.fact_customer_merges",
     "gold.fact_inventory_daily",
     "gold.fact_ad_spend",
     "kpi.customer_rfm",
@@ -253,7 +260,7 @@ def histories(draw: st.DrawFn, goals: Sequence[str], steps: int) -> History:
         ),
     ]
     if feeds & {"orders", "events", "products", "campaigns"}:
-        some += [_purchases(feeds), _purchases(feeds)]
+        some += [purchases(feeds), purchases(feeds)]
     if "events" in feeds:
         some += [_visits_over_midnight(), _visits_over_midnight()]
     groups = draw(st.lists(st.one_of(some), min_size=steps // 2, max_size=steps))

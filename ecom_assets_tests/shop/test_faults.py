@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from datetime import date, timedelta
 from decimal import Decimal
@@ -8,6 +9,7 @@ from polars.testing import assert_frame_equal
 
 from ecom_assets.expressions.money import ROUNDING_TOLERANCE
 from ecom_assets.shop import faults
+from ecom_assets.shop.scale import DEFAULT_PRESET, PRESETS
 from ecom_assets.shop.shop import Shop
 
 START = date(2024, 1, 1)
@@ -16,7 +18,7 @@ FRAME_FAULTS = {(fault, feed) for feed, listed in faults.FAULTS.items() for faul
 
 @pytest.fixture(scope="module")
 def day() -> dict[str, pl.DataFrame]:
-    shop = Shop(START)
+    shop = Shop(START, preset=dataclasses.replace(PRESETS[DEFAULT_PRESET], merged_share=0.2))
     return {**shop.day(START + timedelta(days=14)), "suppliers": shop.day(START)["suppliers"]}
 
 

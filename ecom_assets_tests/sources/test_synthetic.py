@@ -19,6 +19,7 @@ pytestmark = pytest.mark.slow
 
 START = date(2024, 1, 1)
 SMALL = Scale(orders_per_day=15, customers_at_start=40, products_at_start=30, products_per_day=6)
+MERGING = dataclasses.replace(SMALL, merged_share=0.2)
 
 
 def landed(zone: Zone) -> dict[str, bytes]:
@@ -65,7 +66,7 @@ def test_days_landed_in_any_order_have_the_same_bytes(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def shop() -> Shop:
-    return Shop(START, preset=SMALL)
+    return Shop(START, preset=MERGING)
 
 
 @pytest.mark.parametrize("feed", sorted(feed_contracts()))

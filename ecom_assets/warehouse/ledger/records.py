@@ -86,11 +86,18 @@ class Cause(StrEnum):
     REFERENCE_ARRIVED = "reference_arrived"
     REFERENCE_REMOVED = "reference_removed"
     REFERENCE_CHANGED = "reference_changed"
+    NUMBER_MERGED = "number_merged"
 
     @property
     def is_invalidation(self) -> bool:
         """Whether the write that causes it records it; the others are found by comparison."""
-        return self in (Cause.KEY_MOVED, Cause.REFERENCE_ARRIVED, Cause.REFERENCE_REMOVED, Cause.REFERENCE_CHANGED)
+        return self in (
+            Cause.KEY_MOVED,
+            Cause.REFERENCE_ARRIVED,
+            Cause.REFERENCE_REMOVED,
+            Cause.REFERENCE_CHANGED,
+            Cause.NUMBER_MERGED,
+        )
 
 
 _SENTENCES = {
@@ -106,6 +113,7 @@ _SENTENCES = {
     Cause.REFERENCE_ARRIVED: "a missing reference arrived",
     Cause.REFERENCE_REMOVED: "a row that it refers to was removed",
     Cause.REFERENCE_CHANGED: "a row that it refers to appeared or disappeared",
+    Cause.NUMBER_MERGED: "a number that its rows name was merged into another, or is so no longer,",
 }
 
 

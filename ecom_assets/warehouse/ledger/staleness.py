@@ -34,6 +34,7 @@ def code_hash(declaration: Declaration, catalog: Catalog, settings: str) -> int:
     if declaration.from_feed:
         codes = " ".join(rule.id for rule in declaration.contract.hard_rules)
         parts.append(f"{declaration.feed_contract.version_column} {codes}")
+        parts += [f"{c.name} {catalog[str(c.merged_by)].survivors_in('merges')}" for c in declaration.contract.merged]
     return int.from_bytes(hashlib.blake2b("\n".join(parts).encode(), digest_size=8).digest())
 
 
