@@ -475,7 +475,7 @@ def test_what_cannot_be_read_and_what_is_not_there_is_told(tmp_path: Path, zone:
     assert zone.days("customers") == [dt.date(2024, 1, 3)]
 
 
-def test_a_time_format_that_no_line_of_a_file_keeps_to_is_told(tmp_path: Path, zone: Zone) -> None:
+def test_a_time_format_that_does_not_fit_all_lines_is_told(tmp_path: Path, zone: Zone) -> None:
     text = SMALL.replace('"at"', '{ from = "at", time_format = "%d/%m/%Y" }').replace("NAME", '"id"')
     (tmp_path / "map.toml").write_text(text)
     (tmp_path / "2024-01-03.csv").write_text("id,at\n1,03.01.2024\n2,\n")
@@ -483,11 +483,49 @@ def test_a_time_format_that_no_line_of_a_file_keeps_to_is_told(tmp_path: Path, z
 
     report = land(load_map(tmp_path / "map.toml"), tmp_path, zone)
 
-    assert [line.strip() for line in str(report).splitlines() if "time_format" in line] == [
-        "2024-01-03.csv: no customers.changed_at matches its time_format %d/%m/%Y; for example 03.01.2024",
-        "2024-01-04.csv: 1 of 2 values of customers.changed_at do not match its time_format %d/%m/%Y; "
-        "for example 04.01.2024",
+    assert [line.strip() for line in str(report).splitlines() if "fits" in line] == [
+        "2024-01-03.csv: customers.changed_at: %d/%m/%Y fits 0 of 1 values; first other: record 1, 03.01.2024",
+        "2024-01-04.csv: customers.changed_at: %d/%m/%Y fits 1 of 2 values; first other: record 1, 04.01.2024",
     ]
+
+
+@pytest.mark.slow
+@settings(max_examples=15, deadline=None)
+@given(
+    days=st.lists(st.sampled_from(["31.01.2024", "2024-01-31", "31/01/2024", "", "soon"]), min_size=1, max_size=8),
+    data=st.data(),
+)
+@pytest.mark.parametrize("in_sql", [False, True])
+def test_every_value_that_does_not_fit_its_format_is_counted(
+    in_sql: bool, days: list[str], data: st.DataObject
+) -> None:
+    amounts = data.draw(st.lists(st.sampled_from(["1,5", "-2", "1.5", "x"]), min_size=len(days), max_size=len(days)))
+    head = '[source]\nfiles = "*.csv"\narrival_day = { file_name = "{day}.csv" }\ndelimiter = ";"\ndecimal = ","\n'
+    columns = dict.fromkeys(("return_id", "order_id", "product_id", "quantity"), "{ constant = '1' }")
+    columns |= dict.fromkeys(("shipping", "tax"), "{ constant = '0' }")
+    columns |= {"channel": "{ constant = 'web' }", "updated_at": "{ constant = '2024-01-31' }"}
+    columns |= {"returned_at": '{ from = "at", time_format = ["%d.%m.%Y", "%Y%m%d"] }', "amount": "'paid'"}
+    text = f"{head}[feed.returns.columns]\n" + "\n".join(f"{name} = {value}" for name, value in columns.items())
+    day, amount = "returns.returned_at: %d.%m.%Y or %Y%m%d", "returns.amount: a number with ,"
+    if in_sql:
+        sql = """select '1' as return_id, '1' as order_id, '1' as product_id, 1 as quantity, 0 as shipping, 0 as tax,
+            'web' as channel, '2024-01-31' as updated_at, moment("at", ['%d.%m.%Y', '%Y%m%d']) as returned_at,
+            abs(amount(paid)) as amount from lines"""
+        text = f'{head}[feed.returns]\nsql = """{sql}"""\n'
+        day, amount = """returns: moment("at", list_value('%d.%m.%Y', '%Y%m%d'))""", "returns: amount(paid)"
+    told = []
+    for what, sent, fit in ((day, days, {"31.01.2024"}), (amount, amounts, {"1,5", "-2"})):
+        some = [(number, one) for number, one in enumerate(sent, 1) if one]
+        if odd := [(number, one) for number, one in some if one not in fit]:
+            fits = f"{len(some) - len(odd)} of {len(some)} values"
+            told.append(f"{what} fits {fits}; first other: record {odd[0][0]}, {odd[0][1]}")
+    with TemporaryDirectory() as folder:
+        lines = "".join(f"{day};{amount}\n" for day, amount in zip(days, amounts, strict=True))
+        report = land_text(
+            Path(folder), Zone(Path(folder) / "landing"), text, **{"2024-01-31.csv": f"at;paid\n{lines}"}
+        )
+
+    assert [note.partition(" (the decimal")[0] for note in report.files[0].unread] == told
 
 
 def test_a_folder_without_files_is_told(tmp_path: Path, zone: Zone) -> None:

@@ -46,6 +46,7 @@ from ecom_assets.sources.feed_map.query import (
     ORIGIN,
     Query,
     QueryError,
+    Readings,
     as_text,
     complaints_of_columns,
     missing_column,
@@ -65,9 +66,11 @@ from ecom_assets.sources.feed_map.sql import (
     PLACE,
     condition_of_all,
     listed,
+    noted,
     number_text,
     statement,
-    unread_moments,
+    unfit_note,
+    unread_values,
     why_no_day,
     with_unreadable,
 )
@@ -312,7 +315,7 @@ def _land_source(
         select source_file, case when min(arrived_on) = $1 then {why_no_day(source.arrival_day)} else '' end,
             count(*), count(problem), count(*) filter ({unused}),
             coalesce(list(problem order by record) filter (problem is not null), [])[:{EXAMPLES}],
-            {unread_moments(feeds)}
+            {unread_values(feeds)}
         from lines_read group by all""",
         [UNKNOWN_DAY],
     ).fetchall()
@@ -431,6 +434,7 @@ def _land_queries(
         con.execute("set python_enable_replacements = false; set enable_external_access = false")
         con.execute("set lock_configuration = true")
         misses: list[tuple[str, Misses]] = []
+        unread: list[tuple[str, str]] = []
         for query in feed_map.in_order():
             if query.landed:
                 toml.raise_gathered()
@@ -443,7 +447,9 @@ def _land_queries(
             mistakes = list(_bind(con, feed_map, query, files, columns))
             if not mistakes:
                 try:
-                    misses += _run(con, feed_map, query, source.time_zone)
+                    _run(con, feed_map, query, source.time_zone)
+                    misses += _misses(con, query)
+                    unread += _unread(con, query)
                 except QueryError as error:
                     mistakes = [error]
             for mistake in mistakes:
@@ -463,7 +469,8 @@ def _land_queries(
                 reading = (files[source.name], restated[source.name], feeds, queried, apart, zone)
                 for report in _land_source(con, source, table, *reading):
                     missed = [each for name, each in misses if name == report.file.name and not report.is_restated]
-                    yield replace(report, unused_columns=[] if takes_all else others, misses=missed)
+                    odd = [*report.unread, *(each for name, each in unread if name == report.file.name)]
+                    yield replace(report, unused_columns=[] if takes_all else others, misses=missed, unread=odd)
             elif broken := con.execute(
                 f"select source_file, problem from {identifier(table)} where problem is not null"
             ).fetchone():
@@ -522,11 +529,8 @@ def _made(
     return None
 
 
-def _run(con: duckdb.DuckDBPyConnection, feed_map: FeedMap, query: Query, time_zone: str) -> list[tuple[str, Misses]]:
-    """Makes tables of a statement's rows, as text, and of the lines that they come from.
-
-    Returns, by the names of files, what its joins do not find. Raises QueryError.
-    """
+def _run(con: duckdb.DuckDBPyConnection, feed_map: FeedMap, query: Query, time_zone: str) -> None:
+    """Makes tables of a statement's rows, as text, and of the lines that they come from. Raises QueryError."""
     promised = feed_map.promised(query.feed)
     try:
         con.execute(f"create or replace temp table made as {query.traced()}")
@@ -551,7 +555,6 @@ def _run(con: duckdb.DuckDBPyConnection, feed_map: FeedMap, query: Query, time_z
     ).fetchall()
     if lost:
         raise QueryError(f"{lost} rows of {query.feed} have no origin; select that of another table too.")
-    return list(_misses(con, query))
 
 
 def _misses(con: duckdb.DuckDBPyConnection, query: Query) -> Iterator[tuple[str, Misses]]:
@@ -565,6 +568,28 @@ def _misses(con: duckdb.DuckDBPyConnection, query: Query) -> Iterator[tuple[str,
                 from ({lookup.sql}) group by all order by all""").fetchall()
             for name, *counted in rows:
                 yield name, Misses(query.feed, number, lookup.of, *counted)
+
+
+def _unread(con: duckdb.DuckDBPyConnection, query: Query) -> Iterator[tuple[str, str]]:
+    """Yields, for each file, the calls that read texts in a statement and do not fit all of its values."""
+    for together in query.readings():
+        try:
+            yield from _unread_by(con, query.feed, together)
+        except duckdb.Error:
+            for alone in together.apart():
+                with suppress(duckdb.Error):
+                    yield from _unread_by(con, query.feed, alone)
+
+
+def _unread_by(con: duckdb.DuckDBPyConnection, feed: str, readings: Readings) -> list[tuple[str, str]]:
+    notes = []
+    for number in range(len(readings.calls)):
+        sent = identifier(f"sent {number}")
+        some = f"trim({sent}) <> ''"
+        notes.append(unfit_note(f"{number}", sent, "origin.record", some, f"{some} and {readings.unfit(number)}"))
+    query = f"select origin.source_file, {noted(notes)} from ({readings.sql()}) group by all order by all"
+    found = [(name, *note.split(" ", 1)) for name, some in con.execute(query).fetchall() for note in some]
+    return [(name, f"{feed}: {readings.written(int(number))} {told}") for name, number, told in found]
 
 
 def _error_as_written(con: duckdb.DuckDBPyConnection, query: Query) -> duckdb.Error | None:

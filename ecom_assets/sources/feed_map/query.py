@@ -23,6 +23,8 @@ ORIGIN = "origin"
 """The column of a source's table that says where a line comes from: its arrival day, file and record."""
 LINES = "origins"
 """The column of a statement's rows that lists the origins of all lines of a group."""
+NO_AMOUNT_FROM = "9e11"
+"""The amount from which on one stands for a text that is none, as the macros make it."""
 LANDED = "landed"
 """The schema of the tables of what has landed: `landed.orders`."""
 
@@ -48,6 +50,51 @@ class Lookup:
 
     of: str
     sql: str
+
+
+@dataclass(frozen=True)
+class Readings:
+    """Calls of macros that read texts in a SELECT of a statement, whose nodes these are."""
+
+    select: _Node
+    calls: tuple[_Node, ...]
+
+    def sql(self) -> str:
+        """Returns SQL for the origin of each line, and of each call the text that it gets and what it makes of it.
+
+        Those are called `sent 0` and `made 0`, by the number of the call.
+        """
+        added = list[_Node]()
+        for number, call in enumerate(self.calls):
+            sent = _call("concat", [call["children"][0]])
+            formats = self._formats(number)
+            made = call if formats is None else _call("try_strptime", [sent, formats])
+            added += [_named(sent, f"sent {number}"), _named(made, f"made {number}")]
+        return _text({**self.select, "select_list": [*self.select["select_list"], *added]})
+
+    def unfit(self, number: int) -> str:
+        """Returns SQL for whether a call cannot read its text, or only in another way than by its formats."""
+        made = identifier(f"made {number}")
+        if self._formats(number) is not None:
+            return f"{made} is null"
+        is_amount = self.calls[number]["function_name"].lower() in ("amount", "rounded")
+        return f"abs({made})::double >= {NO_AMOUNT_FROM}" if is_amount else f"isinf({made})"
+
+    def written(self, number: int) -> str:
+        """Returns a call as it is written."""
+        nothing = {"type": "EMPTY", "alias": "", "sample": None, "query_location": 0}
+        call = {**self.select, "cte_map": {"map": []}, "where_clause": None, "from_table": nothing}
+        text = _text({**call, "select_list": [self.calls[number]]})
+        return text.removeprefix("SELECT ").replace("main.list_value(", "list_value(")
+
+    def apart(self) -> list["Readings"]:
+        """Returns each call for itself."""
+        return [Readings(self.select, (call,)) for call in self.calls]
+
+    def _formats(self, number: int) -> _Node | None:
+        call = self.calls[number]
+        has_formats = call["function_name"].lower() == "moment" and len(call["children"]) > 1
+        return call["children"][1] if has_formats else None
 
 
 @dataclass(frozen=True)
@@ -86,19 +133,30 @@ class Query:
         tracer.traced(self.tree, {})
         return [Lookup(of, _text(node)) for of, node in tracer.lookups]
 
+    def readings(self) -> list[Readings]:
+        """Returns the calls of `amount`, `moment` and their like, of each SELECT that leads to the rows' lines."""
+        tracer = _Tracer(self.sources)
+        tracer.traced(self.tree, {})
+        return [Readings(node, tuple(calls)) for node, calls in tracer.readings]
+
 
 def _text(node: _Node) -> str:
-    with connect() as con:
-        tree = {"error": False, "statements": [{"node": node, "named_param_map": []}]}
+    tree = {"error": False, "statements": [{"node": node, "named_param_map": []}]}
+    with _parser().cursor() as con:
         [(text,)] = con.execute("select json_deserialize_sql(?::json)", [json.dumps(tree)]).fetchall()
     return str(text)
 
 
 def _parsed(text: str) -> _Node:
-    with connect() as con:
+    with _parser().cursor() as con:
         [(told,)] = con.execute("select json_serialize_sql(?)", [text]).fetchall()
     parsed: _Node = json.loads(told)
     return parsed
+
+
+@cache
+def _parser() -> duckdb.DuckDBPyConnection:
+    return connect()
 
 
 def parse(feed: str, text: str, sources: Collection[str]) -> Query:
@@ -182,6 +240,7 @@ class _Tracer:
         self._sources = {name.lower(): name for name in sources}
         self.driving: list[str] = []
         self.lookups: list[tuple[str, _Node]] = []
+        self.readings: list[tuple[_Node, list[_Node]]] = []
 
     def traced(self, node: _Node, outer: Mapping[str, _Node]) -> tuple[_Node, bool]:
         """Returns the node with the column `origin`, and whether it has the column `origins` too.
@@ -260,10 +319,14 @@ class _Tracer:
         raise QueryError(f"the first table after from is not a source, so the origin of a row is not known; {_HOW}")
 
     def _look_up(self, node: _Node, alias: str, outer: Mapping[str, _Node]) -> None:
-        """Adds, of each left join of a traced node, the node of what it finds and misses."""
+        """Adds the calls that read texts of a traced node, and of each of its left joins what it finds and misses."""
         table = node["from_table"]
         own = {entry["key"].lower() for entry in node["cte_map"]["map"]}
         named = [*(entry for key, entry in outer.items() if key not in own), *node["cte_map"]["map"]]
+        plain = {**node, **_PLAIN, "cte_map": {"map": named}, "select_list": [_column(alias, ORIGIN)]}
+        calls = {json.dumps(_without_places(call)): call for call in _calls_in(node["select_list"])}
+        if calls:
+            self.readings.append((plain, list(calls.values())))
         while table["type"] == "JOIN":
             joined = table["right"]
             name = joined.get("alias") or joined.get("table_name") or ""
@@ -273,11 +336,10 @@ class _Tracer:
                 from_table, marker = node["from_table"], ORIGIN
                 if not (is_own or joined.get("schema_name")):
                     from_table, marker = _replaced(from_table, table, {**table, "right": _marked(joined, name)}), _FOUND
-                select_list = [_column(alias, ORIGIN), _named(_column(name, marker), "found"), _sought(table, name)]
-                probe = {**_PLAIN, "cte_map": {"map": named}, "select_list": select_list, "from_table": from_table}
+                select_list = [*plain["select_list"], _named(_column(name, marker), "found"), _sought(table, name)]
                 schema = f"{joined['schema_name']}." if joined.get("schema_name") else ""
                 of = schema + (joined.get("table_name") or name)
-                self.lookups.append((of, {**node, **probe}))
+                self.lookups.append((of, {**plain, "select_list": select_list, "from_table": from_table}))
             table = table["left"]
 
 
@@ -334,6 +396,27 @@ _PLAIN: Mapping[str, Any] = {
     **{"having": None, "qualify": None, "sample": None},
 }
 """What makes a SELECT one of all rows of its tables that meet the conditions."""
+
+
+_READING = frozenset({"amount", "rounded", "moment", "epoch_moment"})
+
+
+def _calls_in(tree: Any) -> Iterator[_Node]:
+    """Yields the calls of macros that read texts, but for those within subqueries."""
+    if isinstance(tree, dict) and tree.get("class") != "SUBQUERY":
+        if str(tree.get("function_name", "")).lower() in _READING and tree["children"]:
+            yield _named(tree, "")
+        for inner in tree.values():
+            yield from _calls_in(inner)
+    elif isinstance(tree, list):
+        for inner in tree:
+            yield from _calls_in(inner)
+
+
+def _without_places(tree: Any) -> Any:
+    if isinstance(tree, dict):
+        return {key: _without_places(value) for key, value in tree.items() if key != "query_location"}
+    return [_without_places(each) for each in tree] if isinstance(tree, list) else tree
 
 
 def _marked(joined: _Node, name: str) -> _Node:
@@ -452,7 +535,7 @@ def as_text(name: str, sql_type: str, kind: Kind, time_zone: str) -> str:
     text = f"{value}->>'$'" if sql_type == "JSON" else f"{value}::varchar"
     if sql_type.startswith("DECIMAL"):
         plain = rf"case when contains({text}, '.') then regexp_replace({text}, '\.?0*$', '') else {text} end"
-        return f"case when abs({value})::double >= 9e11 then 'not an amount' else {plain} end"
+        return f"case when abs({value})::double >= {NO_AMOUNT_FROM} then 'not an amount' else {plain} end"
     return moment_text(text, time_zone) if kind == "timestamp" else text
 
 

@@ -35,8 +35,8 @@ class FileReport:
     """The result of one source file.
 
     `without_day` is the reason why its lines have no arrival day, so that nothing lands, or empty. `lines` includes
-    unreadable ones; `problems` are those of the first of them. `unread` lists the timestamp columns that no line writes
-    in the map's time format, `going_on` the columns whose groups go on in it from another file, each with an example,
+    unreadable ones; `problems` are those of the first of them. `unread` says which formats fit some
+    values only, `going_on` the columns whose groups go on in it from another file, each with an example,
     `unused_kinds` the kinds of lines that no feed reads, with their number. `is_restated` says that it landed before,
     and that its rows may have changed because of other files. `unused_columns` are those that the map does not name,
     `misses` the joins that find nothing for some of its lines.

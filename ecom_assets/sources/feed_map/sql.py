@@ -203,26 +203,41 @@ def why_no_day(arrival_day: Mapping[str, Any]) -> str:
         coalesce(' (' || {example} || ' cannot be read as a day' || {form} || '; set time_format)', '')"""
 
 
-def unread_moments(feeds: Iterable[Feed]) -> str:
-    """Returns the SQL, over the lines of a file, of the columns whose time_format some values lack, with an example."""
+def unread_values(feeds: Iterable[Feed]) -> str:
+    """Returns the SQL, over the lines of a file, of the notes on columns of which some values are not read."""
     notes = []
     for feed in feeds:
         for name, value in feed.columns.items():
-            if "from" in value and "time_format" in value:
-                sent = _text_of_line({key: value[key] for key in ("from", "strip_suffix") if key in value})
-                some = f"{condition_of_all(feed.where)} and trim({sent}) <> ''"
-                unread = (
-                    f"{some} and coalesce({', '.join([*_read_moments(sent, value['time_format']), 'NULL'])}) is null"
-                )
-                form = (
-                    value["time_format"] if isinstance(value["time_format"], str) else " or ".join(value["time_format"])
-                )
-                count, of = f"count(*) filter ({unread})", f"count(*) filter ({some})"
-                none = literal(f"no {feed.name}.{name} matches its time_format {form}")
-                few = literal(f" values of {feed.name}.{name} do not match its time_format {form}")
-                told = f"case when {count} = {of} then {none} else {count} || ' of ' || {of} || {few} end"
-                example = f"min({sent}) filter ({unread})"
-                notes.append(f"case when {count} > 0 then {told} || '; for example ' || {example} end")
+            if "from" not in value or not ("time_format" in value or name in feed.numbers):
+                continue
+            sent = _text_of_line({key: value[key] for key in ("from", "strip_suffix") if key in value})
+            some = f"{condition_of_all(feed.where)} and trim({sent}) <> ''"
+            if form := value.get("time_format"):
+                forms = form if isinstance(form, str) else " or ".join(form)
+                unread = f"coalesce({', '.join([*_read_moments(sent, form), 'NULL'])}) is null"
+                notes.append(unfit_note(f"{feed.name}.{name}: {forms}", sent, "record", some, f"{some} and {unread}"))
+            elif "values" not in value:
+                mark = "" if feed.source.number_format.decimal == "." else f" with {feed.source.number_format.decimal}"
+                unread = f"try_cast({sent} as double) is null"
+                what = f"{feed.name}.{name}: a number{mark}"
+                notes.append(unfit_note(what, sent, "record", some, f"{some} and {unread}"))
+    return noted(notes)
+
+
+def unfit_note(what: str, sent: str, record: str, some: str, unfit: str) -> str:
+    """Returns the SQL, over the lines of a file, of a note that something fits some values only; null if it fits all.
+
+    All are SQL: `sent` the text, `record` its place, `some` whether there is one, `unfit` whether it does not fit.
+    """
+    odd = f"count(*) filter ({unfit})"
+    fits = f"count(*) filter ({some}) - {odd} || ' of ' || count(*) filter ({some})"
+    first = f"'record ' || min({record}) filter ({unfit}) || ', ' || arg_min({sent}, {record}) filter ({unfit})"
+    told = f"{literal(f'{what} fits ')} || {fits} || ' values; first other: ' || {first}"
+    return f"case when {odd} > 0 then {told} end"
+
+
+def noted(notes: Sequence[str]) -> str:
+    """Returns the SQL of the list of notes that there are."""
     return f"list_filter([{', '.join(notes)}]::varchar[], lambda x: x is not null)"
 
 
