@@ -26,7 +26,7 @@ from ecom_assets.contract import (
 )
 from ecom_assets.days import Window, by_event_day
 from ecom_assets.declaration import Catalog, declare
-from ecom_assets.engine.duckdb.parsing import complaints_of, latest_moment, text_of
+from ecom_assets.engine.duckdb.parsing import complaints_of, latest_moment, midnight_text, moment_text, text_of
 from ecom_assets.landing.feed_settings import FeedSettings
 from ecom_assets.landing.zone import Zone
 from ecom_assets.sql import connect
@@ -344,6 +344,31 @@ def test_a_bare_day_can_mean_any_moment_of_it(day, time, feed_zone, shop_zone):
     after = until + dt.timedelta(microseconds=1)
     assert at.astimezone(zone).date() == until.astimezone(zone).date() == day
     assert after.astimezone(zone).date() == day + dt.timedelta(days=1)
+
+
+@pytest.mark.slow
+@given(
+    DAYS_OF_ALL_LENGTHS,
+    st.sampled_from(["", " 00:00", "T00:00:00"]),
+    ZONES,
+    ZONES,
+    st.sampled_from(["UTC", "Asia/Tokyo"]),
+)
+def test_a_bare_day_stays_one_when_it_lands_from_another_zone(day, time, zone, shop_zone, feed_zone):
+    with connect() as con:
+        con.execute("set TimeZone = 'UTC'")
+        in_words, moment = moment_text("sent", zone), f"timezone('{zone}', timestamp '{day}')"
+        in_sql = f"coalesce({midnight_text(moment, zone)}, ({moment} at time zone 'UTC')::varchar || '+00')"
+        for landed in (in_words, in_sql):
+            query = (
+                f"select ({landed})::timestamptz at time zone 'UTC' as moment, {landed} as sent from (select ? as sent)"
+            )
+            latest = latest_moment("moment", "sent", feed_zone, shop_zone)
+            [found] = con.execute(f"select moment, {latest} from ({query})", [f"{day}{time}"]).fetchall()
+            with_zone = [each.replace(tzinfo=dt.UTC).astimezone(zoneinfo.ZoneInfo(zone)) for each in found]
+            after = with_zone[1] + dt.timedelta(microseconds=1)
+            assert [each.date() for each in with_zone] == [day, day]
+            assert after.astimezone(zoneinfo.ZoneInfo(zone)).date() == day + dt.timedelta(days=1)
 
 
 @pytest.mark.slow

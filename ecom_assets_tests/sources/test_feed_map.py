@@ -149,13 +149,34 @@ def test_moments_land_in_utc_so_that_exports_of_several_zones_share_a_feed(tmp_p
     landed = rows(zone, "customers", "customer_id", "changed_at", "name")
 
     assert [changed_at for _, changed_at, _ in landed] == [
-        *("2024-03-30 23:30:00+00", "2024-06-30 22:30:00+00", "2024-06-30 21:30:00+00", "2024-06-30 22:00:00+00"),
-        "soon",
-        *("2024-03-31 04:30:00+00", "2024-07-01 04:30:00+00", "2024-06-30 21:30:00+00", "2024-07-01 04:00:00+00"),
-        "soon",
+        *("2024-03-30 23:30:00+00", "2024-06-30 22:30:00+00", "2024-06-30 21:30:00+00"),
+        *("2024-07-01 00:00:00 Europe/Berlin", "soon"),
+        *("2024-03-31 04:30:00+00", "2024-07-01 04:30:00+00", "2024-06-30 21:30:00+00"),
+        *("2024-07-01 00:00:00 America/New_York", "soon"),
     ]
     assert [name for *_, name in landed] == sent * 2
     assert not zone.has_settings("customers")
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        "[feed.customers.columns]\ncustomer_id = 'id'\nchanged_at = 'at'\n",
+        '[feed.customers]\nsql = """select id as customer_id, "at" as changed_at from lines"""\n',
+        '[feed.customers]\nsql = """select id as customer_id, moment("at") as changed_at from lines"""\n',
+    ],
+    ids=["words", "text", "moment"],
+)
+def test_a_bare_day_lands_as_one(tmp_path: Path, zone: Zone, columns: str) -> None:
+    head = '[source]\nfiles = "*.csv"\narrival_day = { fixed = 2024-04-01 }\ntime_zone = "Asia/Tokyo"\n'
+    days = "id,at\n1,2024-03-31\n2,2024-03-31 00:00:00\n3,2024-03-31 00:01\n"
+    land_text(tmp_path, zone, head + columns, **{"a.csv": days})
+
+    assert rows(zone, "customers", "changed_at") == [
+        ("2024-03-31 00:00:00 Asia/Tokyo",),
+        ("2024-03-31 00:00:00 Asia/Tokyo",),
+        ("2024-03-30 15:01:00+00",),
+    ]
 
 
 def test_the_first_map_says_when_a_feed_is_due_and_feeds_toml_from_then_on(tmp_path: Path, zone: Zone) -> None:
@@ -893,8 +914,8 @@ def test_cdnow_is_read_from_an_excerpt(tmp_path: Path, zone: Zone) -> None:
 
     assert report.rows == {"customers": 1, "products": 1, "orders": 2, "order_items": 2}
     assert rows(zone, "order_items", "order_id", "ordered_at", "quantity", "unit_price", "discount") == [
-        ("00001-19970101-1", "1997-01-01 05:00:00+00", "3", "3.3334", "0.0002"),
-        ("00001-19970101-2", "1997-01-01 05:00:00+00", "1", "12", "0"),
+        ("00001-19970101-1", "1997-01-01 00:00:00 America/New_York", "3", "3.3334", "0.0002"),
+        ("00001-19970101-2", "1997-01-01 00:00:00 America/New_York", "1", "12", "0"),
     ]
 
 

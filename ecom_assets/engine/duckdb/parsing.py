@@ -1,6 +1,7 @@
 """Parsing of text in DuckDB: the spellings of each type, and the reasons for others."""
 
 import datetime as dt
+import re
 import string
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -32,7 +33,8 @@ _KIND_WORDS: Mapping[Kind, str] = {
     "boolean": "not one of true, false, yes, no, y, n, t, f, 1, 0",
 }
 _TRUE, _FALSE = "('true', 'yes', 'y', 't', '1')", "('false', 'no', 'n', 'f', '0')"
-_ZONE = r"(Z|UTC|GMT|[+-]\d\d(:?\d\d)?|[A-Za-z_]+/[A-Za-z_/+\d-]+)"
+_NAMED_ZONE = r"[A-Za-z_]+/[A-Za-z_/+\d-]+"
+_ZONE = rf"(Z|UTC|GMT|[+-]\d\d(:?\d\d)?|{_NAMED_ZONE})"
 """The spellings of a timestamp's offset. Other abbreviations are ambiguous, or rarely meant."""
 _WRITTEN_MOMENT = rf"(?i)^\s*\d+[-/ \\]\d+[-/ \\]\d+\s*([T ]\s*\d+(:\d+){{1,2}}(\.\d*)?\s*{_ZONE}?)?\s*$"
 _WRITTEN_DAY = r"^\s*\d+[-/ \\]\d+[-/ \\]\d+\s*(Z?$|[T +-]\s*\d)"
@@ -102,31 +104,53 @@ def latest_moment(moment: str, text: str, feed_zone: str, shop_zone: str) -> str
     Only the day was sent if the text has no time, or is midnight as written or in the shop's time zone.
     """
 
-    def local(time_zone: str) -> str:
-        return moment if time_zone == "UTC" else f"timezone({literal(time_zone)}, timezone('UTC', {moment}))"
+    def local(zone: str) -> str:
+        return moment if zone == "'UTC'" else f"timezone({zone}, timezone('UTC', {moment}))"
 
-    def end_of_day(time_zone: str) -> str:
-        next_day = f"(date_trunc('day', {local(time_zone)}) + interval 1 day)"
-        if time_zone != "UTC":
-            next_day = f"timezone('UTC', timezone({literal(time_zone)}, {next_day}))"
+    def end_of_day(zone: str) -> str:
+        next_day = f"(date_trunc('day', {local(zone)}) + interval 1 day)"
+        if zone != "'UTC'":
+            next_day = f"timezone('UTC', timezone({zone}, {next_day}))"
         return f"{next_day} - interval 1 microsecond"
+
+    ours, theirs = literal(shop_zone), literal(feed_zone)
+    own = f"regexp_extract({text}, '({_NAMED_ZONE})\\s*$', 1)"
 
     # Cheap to tell of most moments: all time zones of today are whole quarters of an hour from UTC.
     return f"""case when {moment} is null or epoch_us({moment}) % 900000000 <> 0 then {moment}
         when regexp_matches({text}, '{_MIDNIGHT}') then
-            case when {_has_zone(text)} then {moment} + interval 1 day - interval 1 microsecond
-                 else {end_of_day(feed_zone)} end
-        when {local(shop_zone)}::time = time '00:00:00' then {end_of_day(shop_zone)}
+            case when not {_has_zone(text)} then {end_of_day(theirs)}
+                 when {own} <> '' then {end_of_day(own)}
+                 else {moment} + interval 1 day - interval 1 microsecond end
+        when {local(ours)}::time = time '00:00:00' then {end_of_day(ours)}
         else {moment} end"""
 
 
 def moment_text(text: str, time_zone: str) -> str:
     """Returns SQL for the text of a timestamp in UTC, with its offset; the text itself if it is not a timestamp.
 
-    Texts without offset are in the time zone.
+    Texts without offset are in the time zone. A bare day stays one, `latest_moment` knows it: it is its midnight in the
+    zone that it is in.
     """
     moment = _moment(f"trim({text})", time_zone)
-    return f"coalesce({moment}::varchar || '+00', {text})"
+    in_utc = f"coalesce({moment}::varchar || '+00', {text})"
+    in_zone = f"{written_day(f'trim({text})', 'date')}::varchar || {literal(f' 00:00:00 {time_zone}')}"
+    if not re.fullmatch(_NAMED_ZONE, time_zone):
+        in_zone = "null"
+    kept = f"case when {_has_zone(text)} and {moment}::time <> time '00:00:00' then trim({text})"
+    kept += f" when not {_has_zone(text)} then {in_zone} end"
+    return (
+        f"coalesce(case when regexp_matches({text}, '{_MIDNIGHT}') and {moment} is not null then {kept} end, {in_utc})"
+    )
+
+
+def midnight_text(moment: str, time_zone: str) -> str:
+    """Returns SQL for the text of a moment with time zone that begins a day in a zone, as that; otherwise null."""
+    if not re.fullmatch(_NAMED_ZONE, time_zone):
+        return "null::varchar"
+    day = f"({moment} at time zone {literal(time_zone)})::date"
+    is_bare = f"isfinite({moment}) and {day}::timestamp at time zone {literal(time_zone)} = {moment}"
+    return f"case when {is_bare} then {day}::varchar || {literal(f' 00:00:00 {time_zone}')} end"
 
 
 def typed_value(column: Column, feed_zone: str) -> str:

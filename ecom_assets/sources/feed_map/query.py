@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 
 from ecom_assets.contract import FeedContract, Kind
-from ecom_assets.engine.duckdb.parsing import moment_text
+from ecom_assets.engine.duckdb.parsing import midnight_text, moment_text
 from ecom_assets.errors import suggestion
 from ecom_assets.feeds import feed_contracts
 from ecom_assets.landing.provenance import ORIGIN as ORIGIN_COLUMNS
@@ -531,7 +531,9 @@ def as_text(name: str, sql_type: str, kind: Kind, time_zone: str) -> str:
     """Returns SQL for the text of a statement's column as it lands. What no row may have says why."""
     value = identifier(name)
     if sql_type == "TIMESTAMP WITH TIME ZONE":
-        return f"case when isinf({value}) then 'not a moment' else ({value} at time zone 'UTC')::varchar || '+00' end"
+        in_utc = f"({value} at time zone 'UTC')::varchar || '+00'"
+        bare = midnight_text(value, time_zone)
+        return f"case when isinf({value}) then 'not a moment' else coalesce({bare}, {in_utc}) end"
     text = f"{value}->>'$'" if sql_type == "JSON" else f"{value}::varchar"
     if sql_type.startswith("DECIMAL"):
         plain = rf"case when contains({text}, '.') then regexp_replace({text}, '\.?0*$', '') else {text} end"
