@@ -1,6 +1,7 @@
 """Commands that land files: of exports, by a feed map, and of the synthetic shop."""
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,9 @@ from ecom_assets.days import Window
 from ecom_assets.shop.scale import DEFAULT_PRESET, PRESETS
 
 if TYPE_CHECKING:
+    from ecom_assets.landing.zone import Zone
     from ecom_assets.shop.shop import Shop
+    from ecom_assets.sources.feed_map import FeedMap
 
 MAPS = settings.PACKAGE / "sources" / "maps"
 PRESET = click.option(
@@ -27,7 +30,9 @@ PRESET = click.option(
 @click.argument("feed_map", metavar="MAP", type=click.Path(path_type=Path))
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--replace", "replacing", is_flag=True, help="Let files replace rows that they no longer have.")
-@click.option("--check", is_flag=True, help="Show the first rows of each feed, as if nothing had landed; land nothing.")
+@click.option(
+    "--check", is_flag=True, help="Show what would land, of a folder, and what would not be accepted; land nothing."
+)
 def land(feed_map: Path, folder: Path, replacing: bool, check: bool) -> None:
     """Land the exports in FOLDER by the feed map MAP.
 
@@ -40,16 +45,9 @@ def land(feed_map: Path, folder: Path, replacing: bool, check: bool) -> None:
 
     known = settings.load()
     declared = maps.load_map(_map_file(feed_map))
-    if check:
-        report, feeds = maps.preview(declared, folder, Zone(known.landing))
-        for name, rows in feeds.items():
-            click.echo(f"{name}\n{text.table(rows.columns, rows.rows())}\n")
-        click.echo(report)
-        return
-
     is_new = not settings.is_saved(known.data)
 
-    def keep_calendar(days: Window, staged: Zone) -> None:
+    def wanted(days: Window, staged: Zone) -> settings.Settings:
         start, end, currency = declared.start or days.first, declared.end, known.currency or declared.currency
         if declared.currency not in (None, currency):
             raise click.ClickException(
@@ -59,10 +57,32 @@ def land(feed_map: Path, folder: Path, replacing: bool, check: bool) -> None:
             )
         if is_new and declared.start is None:
             start = min(start, first_event(staged, declared.time_zone) or start)
-        wanted = dataclasses.replace(known, start=start, end=end, time_zone=declared.time_zone, currency=currency)
-        _keep_calendar(wanted, days)
-        if currency and not known.currency and settings.load().currency is None:
-            settings.save_currency(wanted)
+        return dataclasses.replace(known, start=start, end=end, time_zone=declared.time_zone, currency=currency)
+
+    def keep_calendar(days: Window, staged: Zone) -> None:
+        made = wanted(days, staged)
+        _keep_calendar(made, days)
+        if made.currency and not known.currency and settings.load().currency is None:
+            settings.save_currency(made)
+
+    if check:
+        notes: list[str] = []
+
+        def look(days: Window, staged: Zone) -> None:
+            try:
+                now = _in_force(wanted(days, staged), days)
+            except click.ClickException as error:
+                notes.append(f"These files would not land: {error.message}")
+                return
+            if is_new:
+                notes.append(f"The calendar would start on {now.start}; set start under [calendar] for another day.")
+            notes.extend(_refusals(staged, now, Zone(known.landing), declared))
+
+        report, feeds = maps.preview(declared, folder, Zone(known.landing), look)
+        for name, rows in feeds.items():
+            click.echo(f"{name}\n{text.table(rows.columns, rows.rows())}\n")
+        click.echo("\n".join([str(report), *notes]))
+        return
 
     report = maps.land(declared, folder, Zone(known.landing), check=keep_calendar, replacing=replacing)
     click.echo(report)
@@ -145,15 +165,36 @@ def _map_file(given: Path) -> Path:
     raise click.ClickException(f"There is no feed map {given}. These ship with the platform: {names}.")
 
 
-def _keep_calendar(wanted: settings.Settings, days: Window) -> None:
-    """Saves the calendar if none is saved yet. Raises ClickException if the days are outside the calendar in force."""
-    is_saved = settings.is_saved(wanted.data)
-    known = settings.load() if is_saved else settings.load(otherwise=wanted)
+def _refusals(staged: "Zone", known: settings.Settings, before: "Zone", declared: "FeedMap") -> Iterator[str]:
+    """Yields what would be quarantined of landed rows, by feed and reason."""
+    from ecom_assets.catalog import tables
+    from ecom_assets.warehouse.trial import trial
+
+    for feed in staged.feeds():
+        kept = before.settings(feed)
+        extra = {**kept.extra, **declared.added.get(feed, {})}
+        # Days on which no file arrives, or many rows are bad, would keep rows of other feeds from being looked at.
+        staged.save_settings(feed, dataclasses.replace(kept, extra=extra, due=frozenset(), max_bad_share=1.0))
+    for each in trial(staged, tables(), known.calendar, known.time_zone, before):
+        rows = "row" if each.rows == 1 else "rows"
+        yield f"{each.rows:,} {rows} of {each.feed} would be quarantined: {each.reason}; for example {each.example}"
+
+
+def _in_force(wanted: settings.Settings, days: Window) -> settings.Settings:
+    """Returns the settings in force, or those wanted if none are saved. Raises ClickException for days outside them."""
+    known = settings.load() if settings.is_saved(wanted.data) else settings.load(otherwise=wanted)
     if days.first not in known.calendar or days.last not in known.calendar:
         until = f"..{known.end}" if known.end else " on"
         raise click.ClickException(
             f"{days} is not within the calendar, {known.start}{until}, which {known.data / settings.FILE}, the map or "
             "the environment sets. Correct it there, or set ECOM_DATA to another folder."
         )
+    return known
+
+
+def _keep_calendar(wanted: settings.Settings, days: Window) -> None:
+    """Saves the calendar if none is saved yet. Raises ClickException if the days are outside the calendar in force."""
+    is_saved = settings.is_saved(wanted.data)
+    _in_force(wanted, days)
     if not is_saved:
         settings.save(wanted)

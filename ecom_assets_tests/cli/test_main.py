@@ -328,6 +328,40 @@ def test_a_check_shows_rows_and_lands_nothing(ecom: Ecom, data: Path) -> None:
     assert not settings.is_saved(data)
 
 
+@pytest.mark.slow
+def test_a_check_says_what_the_calendar_the_currency_and_the_rules_would_say(ecom: Ecom, data: Path) -> None:
+    columns = {"order_id": "number", "ordered_at": "at", "updated_at": "at", "status": "state", "channel": "state"}
+    amounts = dict.fromkeys(("discount", "shipping", "tax"), '{ constant = "0" }')
+    words = [f'{name} = "{sent}"' for name, sent in columns.items()] + [
+        f"{name} = {one}" for name, one in amounts.items()
+    ]
+    source = MAP.partition("[feed")[0].replace("[source]", '[source]\ncurrency = "EUR"')
+    (data / "mine.toml").write_text(source + "[feed.orders.columns]\n" + "\n".join(words))
+    lines = "1,2024-02-28 10:00,paid\n2,2024-03-05 10:00,lost\n3,2024-03-05 10:00,lost\n"
+    (data / "2024-03-05.csv").write_text(f"number,at,state\n{lines}")
+    status = "placed, paid, shipped, delivered, cancelled"
+    broken = f"2 rows of orders would be quarantined: broken: status is one of {status}; for example 2"
+
+    new = ecom("land", "--check", "data/mine.toml", "data").stdout.splitlines()
+    assert new[-2:] == ["The calendar would start on 2024-02-28; set start under [calendar] for another day.", broken]
+
+    (data / settings.FILE).write_text('start = 2024-03-01\ncurrency = "EUR"\n')
+    early = "ordered_at is before the calendar's first day, 2024-03-01"
+    known = ecom("land", "--check", "data/mine.toml", "data").stdout.splitlines()
+    assert known[-2:] == [broken, f"1 row of orders would be quarantined: {early}; for example 1"]
+
+    (data / settings.FILE).write_text('start = 2024-03-01\ncurrency = "USD"\n')
+    refused = ecom("land", "--check", "data/mine.toml", "data").stdout.splitlines()[-1]
+    assert refused.startswith(
+        "These files would not land: The map's amounts are in EUR, but the shop's currency is USD"
+    )
+
+    (data / settings.FILE).write_text("start = 2024-03-06\n")
+    refused = ecom("land", "--check", "data/mine.toml", "data").stdout.splitlines()[-1]
+    assert "2024-03-05 is not within the calendar, 2024-03-06 on, which" in refused
+    assert not (data / "landing").exists()
+
+
 def test_a_drafted_map_has_guesses_and_questions(ecom: Ecom, data: Path) -> None:
     (data / "items-2024-03-05.csv").write_text(
         "Order ID;Line Number;SKU;Qty;Unit Price;Discount;Ordered At;Colour\n1;1;A;2;9.50;0;2024-03-05;red\n"

@@ -1,10 +1,12 @@
 """What a map makes of a folder, without landing it."""
 
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import polars as pl
 
+from ecom_assets.days import Window
 from ecom_assets.landing.zone import Zone
 from ecom_assets.sources.feed_map.landing import land
 from ecom_assets.sources.feed_map.model import FeedMap
@@ -13,15 +15,20 @@ from ecom_assets.sources.feed_map.report import LandReport
 ROWS = 10
 
 
-def preview(feed_map: FeedMap, folder: Path, before: Zone) -> tuple[LandReport, dict[str, pl.DataFrame]]:
+def preview(
+    feed_map: FeedMap,
+    folder: Path,
+    before: Zone,
+    check: Callable[[Window, Zone], object] = lambda days, staged: None,
+) -> tuple[LandReport, dict[str, pl.DataFrame]]:
     """Returns the report of landing a folder as if nothing had landed before, and the first rows of each feed.
 
-    Statements that join what has landed find it in the zone `before`. Columns without values in these rows are left
-    out. Raises what `land` does.
+    Statements that join what has landed find it in the zone `before`; `check` is that of `land`. Columns without values
+    in these rows are left out. Raises what `land` does.
     """
     with TemporaryDirectory(prefix="feed-map-") as scratch:
         zone = Zone(Path(scratch))
-        report = land(feed_map, folder, zone, before=before)
+        report = land(feed_map, folder, zone, check, before=before)
         return report, {feed: _first_rows(zone, feed) for feed in feed_map.names}
 
 

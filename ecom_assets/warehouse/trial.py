@@ -1,0 +1,66 @@
+"""What the rules of silver would say of landed rows, in a warehouse of their own that nobody keeps."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from ecom_assets.days import ONE_DAY, Window
+from ecom_assets.declaration import Catalog, Declaration
+from ecom_assets.landing.zone import Zone
+from ecom_assets.sql import connect, literals, quoted
+from ecom_assets.warehouse.session import Session
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A reason for which rows of a feed would be quarantined: how many, and the key of one as text."""
+
+    feed: str
+    reason: str
+    rows: int
+    example: str
+
+
+def trial(landed: Zone, tables: Catalog, calendar: Window, time_zone: str, before: Zone) -> list[Refused]:
+    """Returns the reasons for which rows of a zone would be quarantined, by feed, the most frequent first.
+
+    That a row refers to none of another feed is not said if rows of that feed landed `before`: it may be among these.
+    """
+    days = [day for feed in landed.feeds() for day in landed.days(feed) if day in calendar]
+    if not days:
+        return []
+    arrived = Window(min(days), max(days))
+    with TemporaryDirectory(prefix="trial-") as scratch, connect(Path(scratch) / "warehouse.duckdb") as con:
+        con.execute("set TimeZone = 'UTC'")
+        silver = [each for each in tables if each.from_feed]
+        few = Catalog([*(tables[each.bronze] for each in silver), *silver])
+        session = Session(con, few, landed, calendar, time_zone)
+        found: list[Refused] = []
+        for declaration in [each for each in few if each.from_feed and each.feed_name in landed.feeds()]:
+            session.run(declaration.bronze, arrived)
+            [(first, last)] = con.execute(f"select min(read_on), max(read_on) from {declaration.bronze}").fetchall()
+            if first is None:
+                continue
+            if first < arrived.first:
+                session.run(declaration.bronze, Window(first, arrived.first - ONE_DAY))
+            session.run(declaration.name, Window(first, min(last, arrived.last)))
+            found += _refused(session, declaration, before)
+        return found
+
+
+def _refused(session: Session, declaration: Declaration, before: Zone) -> Iterator[Refused]:
+    """Yields why rows of a feed are quarantined."""
+    others = {column: session.catalog[str(column.references)] for column in declaration.contract.references}
+    waits = [
+        column.missing_reference.code
+        for column, target in others.items()
+        if target.from_feed and before.days(target.feed_name)
+    ]
+    key = " || ', ' || ".join(f"coalesce({quoted(name)}, '')" for name in declaration.feed_contract.primary_key)
+    rows = session.con.execute(f"""
+        select reason, count(*), min(key) from (
+            select unnest(reasons) as reason, unnest(reason_codes) as code, {key} as key from {declaration.quarantine}
+        ) where not list_contains([{literals(waits)}]::varchar[], code) group by all order by 2 desc, 1""")
+    for reason, number, example in rows.fetchall():
+        yield Refused(declaration.feed_name, reason, number, example)
