@@ -201,6 +201,10 @@ def test_rows_come_from_the_first_table_of_from(tmp_path: Path, sql: str, drivin
             "select sum(total) from orders",
             "line 12: No function matches the given name and argument types 'sum(VARCHAR)'; the columns",
         ),
+        (
+            "select id from orders where line_items->'x' is null",
+            "line 12: No function matches the given name and argument types 'json_extract(VARCHAR, BOOLEAN)'; = and is",
+        ),
         ("select amuont(total) from orders", "line 12: Scalar Function with name amuont does not exist; did you mean"),
         ("select note::integer as total from orders", "line 12: Could not convert string 'a \"b\"' to INT32"),
         ("select o.id as order_id, (select content from read_text('/etc/passwd')) as note from orders o", "line 12: "),

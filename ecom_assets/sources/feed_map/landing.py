@@ -5,7 +5,7 @@ import difflib
 import filecmp
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -40,6 +40,7 @@ from ecom_assets.sources.feed_map.model import (
     unreadable_feed,
     with_own_columns,
 )
+from ecom_assets.sources.feed_map.pieces import unread_pieces
 from ecom_assets.sources.feed_map.query import (
     LANDED,
     LINES,
@@ -422,6 +423,12 @@ def _land_queries(
                     toml.fail(source.place, complaint)
             for column in named:
                 if column not in columns[source.name]:
+                    if _may_lack(files[source.name], column, columns[source.name]):
+                        con.execute(
+                            f"alter table {identifier(f'sent {source.name}')} add column {identifier(column)} varchar"
+                        )
+                        columns[source.name].append(column)
+                        continue
                     with toml.gathered():
                         told = suggestion(column, columns[source.name])
                         toml.fail_at(column, f"no file of {source.name} has a column {column!r}{told}")
@@ -457,6 +464,7 @@ def _land_queries(
                     toml.fail_in(["feed", query.feed, "sql"], mistake.line, str(mistake))
         toml.raise_gathered()
         for source in feed_map.joined():
+            pieces = _unread_pieces(con, feed_map, source, files[source.name], wanted_of[source.name], columns)
             feeds = words.get(source.name, ())
             queried = {feed: identifier(f"rows of {feed}") for feed in feed_map.driven(source)}
             table = f"sent {source.name}"
@@ -470,7 +478,8 @@ def _land_queries(
                 for report in _land_source(con, source, table, *reading):
                     missed = [each for name, each in misses if name == report.file.name and not report.is_restated]
                     odd = [*report.unread, *(each for name, each in unread if name == report.file.name)]
-                    yield replace(report, unused_columns=[] if takes_all else others, misses=missed, unread=odd)
+                    whole = replace(report, unused_columns=[] if takes_all else others, misses=missed, unread=odd)
+                    yield whole if report.is_restated else replace(whole, pieces=pieces.get(report.file.name, {}))
             elif broken := con.execute(
                 f"select source_file, problem from {identifier(table)} where problem is not null"
             ).fetchone():
@@ -592,6 +601,24 @@ def _unread_by(con: duckdb.DuckDBPyConnection, feed: str, readings: Readings) ->
     return [(name, f"{feed}: {readings.written(int(number))} {told}") for name, number, told in found]
 
 
+def _unread_pieces(
+    con: duckdb.DuckDBPyConnection,
+    feed_map: FeedMap,
+    source: Source,
+    files: Sequence[SourceFile],
+    wanted: Collection[str],
+    columns: Mapping[str, Sequence[str]],
+) -> Mapping[str, Mapping[str, tuple[int, int]]]:
+    """Returns, per file, the pieces of nested JSON that no feed reads, by kind, and how many there are."""
+    if not _has_json(files) or any(query.has_star for query in feed_map.queries):
+        return {}
+    used = [name for name in columns[source.name] if name.lower() in wanted]
+    _create_view(con, source.name, columns[source.name], ())
+    with suppress(duckdb.Error):
+        return unread_pieces(con, source.name, used, feed_map.queries)
+    return {}
+
+
 def _error_as_written(con: duckdb.DuckDBPyConnection, query: Query) -> duckdb.Error | None:
     """Returns DuckDB's error for a statement without what was added to it; None if it runs."""
     try:
@@ -622,16 +649,16 @@ def _bind(
             con.execute(f"prepare statement_of_feed as\n{query.text}")
         except duckdb.Error as error:
             missing, alias = missing_column(error), missing_in(error)
-            mistake = mistake_of(error, known)
-            mistake.line -= 1
             of_landed = query.aliases.get(alias or "", "").startswith(f"{LANDED}.")
+            meant = [name for name in query.sources if alias is None or query.aliases.get(alias) == name]
+            theirs = known if of_landed or alias is None else [column for name in meant for column in columns[name]]
+            mistake = mistake_of(error, theirs or known)
+            mistake.line = max(1, mistake.line - 1)
             if missing is None or of_landed or any(missing in names for names in absent.values()):
                 yield mistake
                 return
-            meant = [name for name in query.sources if alias is None or query.aliases.get(alias) == name]
-            may_lack = [name for name in meant if not files[name] or _has_json(files[name])]
-            close = difflib.get_close_matches(missing, known, 1)
-            if not may_lack or (close and files[may_lack[0]]):
+            may_lack = [name for name in meant if _may_lack(files[name], missing, theirs)]
+            if not may_lack:
                 yield mistake
             absent[[*may_lack, *meant, *query.sources][0]].append(missing)
         else:
@@ -648,6 +675,11 @@ def _create_view(con: duckdb.DuckDBPyConnection, source: str, columns: Sequence[
         select {", ".join([*texts, f"{{{origin}}} as {ORIGIN}"])}
         from {identifier(f"sent {source}")} where problem is null"""
     )
+
+
+def _may_lack(files: Sequence[SourceFile], column: str, columns: Sequence[str]) -> bool:
+    """Returns whether no record of a source has a column because it need not: of JSON, unless another is like it."""
+    return not files or (_has_json(files) and not difflib.get_close_matches(column, columns, 1))
 
 
 def _has_json(files: Sequence[SourceFile]) -> bool:

@@ -133,11 +133,46 @@ class Query:
         tracer.traced(self.tree, {})
         return [Lookup(of, _text(node)) for of, node in tracer.lookups]
 
+    def pieces(self) -> tuple[list[str], frozenset[str]]:
+        """Returns which pieces of nested JSON it takes apart by `unnest` in FROM, and the other words that it has.
+
+        The former is SQL for the origin and the text of each such piece of which a row is made. The words are those of
+        all texts and names, in lower case, but for the key under which an array that it takes apart stands.
+        """
+        tracer = _Tracer(self.sources)
+        tracer.traced(self.tree, {})
+        taken = {id(function) for _, function in tracer.pieces}
+        words = set[str]()
+        for node in _nodes_but(self.tree, taken):
+            words.update(_words(node))
+        for _, function in tracer.pieces:
+            named = [word for node in _nodes(function) for word in _words(node)]
+            words.update(named[:-1])
+        return [_text(node) for node, _ in tracer.pieces], frozenset(words)
+
     def readings(self) -> list[Readings]:
         """Returns the calls of `amount`, `moment` and their like, of each SELECT that leads to the rows' lines."""
         tracer = _Tracer(self.sources)
         tracer.traced(self.tree, {})
         return [Readings(node, tuple(calls)) for node, calls in tracer.readings]
+
+
+def _nodes_but(tree: Any, left_out: Collection[int]) -> Iterator[_Node]:
+    if isinstance(tree, dict) and id(tree) not in left_out:
+        yield tree
+        for inner in tree.values():
+            yield from _nodes_but(inner, left_out)
+    elif isinstance(tree, list):
+        for inner in tree:
+            yield from _nodes_but(inner, left_out)
+
+
+def _words(node: _Node) -> list[str]:
+    """Returns the words of a name or a text, in lower case."""
+    texts = node.get("column_names", [])[-1:]
+    if node.get("type") == "VALUE_CONSTANT" and isinstance(value := node["value"].get("value"), str):
+        texts = [value]
+    return [word.lower() for text in texts for word in re.findall(r"\w+", text)]
 
 
 def _text(node: _Node) -> str:
@@ -241,6 +276,7 @@ class _Tracer:
         self.driving: list[str] = []
         self.lookups: list[tuple[str, _Node]] = []
         self.readings: list[tuple[_Node, list[_Node]]] = []
+        self.pieces: list[tuple[_Node, _Node]] = []
 
     def traced(self, node: _Node, outer: Mapping[str, _Node]) -> tuple[_Node, bool]:
         """Returns the node with the column `origin`, and whether it has the column `origins` too.
@@ -319,7 +355,7 @@ class _Tracer:
         raise QueryError(f"the first table after from is not a source, so the origin of a row is not known; {_HOW}")
 
     def _look_up(self, node: _Node, alias: str, outer: Mapping[str, _Node]) -> None:
-        """Adds the calls that read texts of a traced node, and of each of its left joins what it finds and misses."""
+        """Adds what is said of a traced node: the calls that read texts, its left joins and what it takes apart."""
         table = node["from_table"]
         own = {entry["key"].lower() for entry in node["cte_map"]["map"]}
         named = [*(entry for key, entry in outer.items() if key not in own), *node["cte_map"]["map"]]
@@ -329,6 +365,10 @@ class _Tracer:
             self.readings.append((plain, list(calls.values())))
         while table["type"] == "JOIN":
             joined = table["right"]
+            if joined["type"] == "TABLE_FUNCTION" and joined["function"]["function_name"].lower() == "unnest":
+                piece = _column(joined["alias"], [*joined["column_name_alias"], "unnest"][0])
+                select_list = [*plain["select_list"], _named(_call("concat", [piece]), "piece")]
+                self.pieces.append(({**plain, "select_list": select_list}, joined["function"]))
             name = joined.get("alias") or joined.get("table_name") or ""
             is_table = joined["type"] in ("BASE_TABLE", "SUBQUERY") and name
             if table["join_type"] == "LEFT" and is_table and not _wants_misses(node["where_clause"], name):
@@ -555,6 +595,8 @@ def mistake_of(error: duckdb.Error, columns: Collection[str]) -> QueryError:
     elif "No function matches" in sentence:
         sentence = sentence.partition(". You might need")[0].strip()
         hint = "; the columns of sources are text: amount(x) makes a number of one, moment(x) a moment."
+        if re.search(r"'json_extract\w*\(.*BOOLEAN", sentence):
+            hint = "; = and is bind before ->: write (x->>'key') = 'a', (x->'key') is null."
     return QueryError(f"{sentence}{hint}{f' In: {shown}' if shown else ''}", int(at[1]) if at else 1)
 
 

@@ -39,7 +39,8 @@ class FileReport:
     values only, `going_on` the columns whose groups go on in it from another file, each with an example,
     `unused_kinds` the kinds of lines that no feed reads, with their number. `is_restated` says that it landed before,
     and that its rows may have changed because of other files. `unused_columns` are those that the map does not name,
-    `misses` the joins that find nothing for some of its lines.
+    `misses` the joins that find nothing for some of its lines, `pieces` the kinds of pieces of nested JSON of which no
+    feed reads some, with their number and that of all.
     """
 
     file: SourceFile
@@ -55,6 +56,7 @@ class FileReport:
     is_restated: bool = False
     unused_columns: Sequence[str] = ()
     misses: Sequence[Misses] = ()
+    pieces: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -111,6 +113,11 @@ class LandReport:
         text += [f"    {number:,} of {kind}" for kind, number in kinds.most_common(MANY_KINDS)]
         if unused := dict.fromkeys(name for file in self.files for name in file.unused_columns):
             text.append(f"  columns that the map does not use: {', '.join(unused)}")
+        kinds_of_pieces = dict.fromkeys(kind for file in self.files for kind in file.pieces)
+        for kind in kinds_of_pieces:
+            counted = [file.pieces[kind] for file in self.files if kind in file.pieces]
+            unread, number = (sum(each) for each in zip(*counted, strict=True))
+            text.append(f"    {unread:,} of {number:,} {kind} are read by no feed")
         text += self._misses()
         broken = [file for file in self.files if file.problems]
         text += [f"    {file.name}, {problem}" for file in broken[:EXAMPLES] for problem in file.problems]
