@@ -306,9 +306,13 @@ def test_a_kind_that_differs_from_feeds_toml_is_refused(tmp_path: Path, zone: Zo
 def test_a_key_that_no_record_has_is_null_unless_another_is_like_it(tmp_path: Path, zone: Zone) -> None:
     sql = OF_ORDERS.replace("'web' as channel", "coalesce(zzz, 'web') as channel")
 
-    land_text(tmp_path, zone, in_sql(orders=sql), **{"orders-2024-03-02.json": ORDERS})
+    report = land_text(tmp_path, zone, in_sql(orders=sql), **{"orders-2024-03-02.json": ORDERS})
 
     assert rows(zone, "orders", "channel") == [("web",), ("web",)]
+    assert "  keys that the map names and no record has: zzz" in str(report).splitlines()
+    other = OF_ORDERS.replace("created_at as updated_at", "updated_at")
+    land_text(tmp_path, zone, in_sql(orders=other), **{"orders-2024-03-02.json": ORDERS})
+    assert rows(zone, "orders", "updated_at") == [(None,), (None,)]
 
 
 def test_a_column_that_files_may_lack_is_optional(tmp_path: Path, zone: Zone) -> None:

@@ -1,7 +1,6 @@
 """Landing an export with its feed map: one Parquet file per feed, source file and arrival day."""
 
 import datetime as dt
-import difflib
 import filecmp
 import os
 import shutil
@@ -18,7 +17,7 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from ecom_assets.days import Window
-from ecom_assets.errors import UserError, suggestion
+from ecom_assets.errors import UserError, misspelt, suggestion
 from ecom_assets.feeds import feed_contracts
 from ecom_assets.landing.feed_settings import FeedSettings
 from ecom_assets.landing.provenance import ORIGIN as ORIGIN_COLUMNS
@@ -272,10 +271,10 @@ def _land_words(
     """Lands the feeds in words that read some files of a source, with what its memory has of their groups."""
     with TemporaryDirectory(prefix="feed-map-") as scratch, connect(Path(scratch) / "lines.duckdb") as con:
         con.execute("set TimeZone = 'UTC'")
-        others = create_named(con, source, files, columns_named(source, feeds), toml, "sent")
+        others, absent = create_named(con, source, files, columns_named(source, feeds), toml, "sent")
         restated = memory.recall(con, "sent", files, group_keys(feeds), Path(scratch)) if memory else []
         for report in _land_source(con, source, "sent", files, restated, feeds, {}, (), zone):
-            yield replace(report, unused_columns=others)
+            yield replace(report, unused_columns=others, absent_columns=absent)
 
 
 def _land_source(
@@ -411,6 +410,7 @@ def _land_queries(
         con.execute("set TimeZone = 'UTC'")
         used = {column for query in feed_map.queries for column in query.columns}
         columns: dict[str, list[str]] = {}
+        absent: dict[str, list[str]] = {source.name: [] for source in feed_map.joined()}
         restated: dict[str, list[SourceFile]] = {}
         wanted_of: dict[str, set[str]] = {}
         takes_all = any(query.has_star for query in feed_map.queries)
@@ -428,6 +428,7 @@ def _land_queries(
                             f"alter table {identifier(f'sent {source.name}')} add column {identifier(column)} varchar"
                         )
                         columns[source.name].append(column)
+                        absent[source.name].append(column)
                         continue
                     with toml.gathered():
                         told = suggestion(column, columns[source.name])
@@ -451,7 +452,7 @@ def _land_queries(
                     rows.create(con, _made(con, feed_map, name, words), names)
             source = feed_map.sources[query.driving[0]]
             create_macros(con, source.number_format.decimal, source.number_format.thousands, source.time_zone)
-            mistakes = list(_bind(con, feed_map, query, files, columns))
+            mistakes = list(_bind(con, feed_map, query, files, columns, absent))
             if not mistakes:
                 try:
                     _run(con, feed_map, query, source.time_zone)
@@ -478,7 +479,9 @@ def _land_queries(
                 for report in _land_source(con, source, table, *reading):
                     missed = [each for name, each in misses if name == report.file.name and not report.is_restated]
                     odd = [*report.unread, *(each for name, each in unread if name == report.file.name)]
+                    lacking = [one for one in absent[source.name] if one not in source.optional and files[source.name]]
                     whole = replace(report, unused_columns=[] if takes_all else others, misses=missed, unread=odd)
+                    whole = replace(whole, absent_columns=lacking)
                     yield whole if report.is_restated else replace(whole, pieces=pieces.get(report.file.name, {}))
             elif broken := con.execute(
                 f"select source_file, problem from {identifier(table)} where problem is not null"
@@ -634,17 +637,18 @@ def _bind(
     query: Query,
     files: Mapping[str, Sequence[SourceFile]],
     columns: Mapping[str, list[str]],
+    absent: Mapping[str, list[str]],
 ) -> Iterator[QueryError]:
     """Makes the views that a statement reads. Yields its mistakes, those in names one by one.
 
-    A key that no record of JSON has is null, unless another is like it; so is each column of a source without files.
+    A key that no record of JSON has is null, unless another may be meant; so is each column of a source without files.
+    It is added to the `absent` columns of its source.
     """
-    absent: dict[str, list[str]] = {name: [] for name in query.sources}
     known = [column for name in query.sources for column in columns[name]]
     known += [column for feed in query.landed for column in feed_map.promised(feed).columns]
     while True:
         for name in query.sources:
-            _create_view(con, name, columns[name], absent[name])
+            _create_view(con, name, columns[name], [one for one in absent[name] if one not in columns[name]])
         try:
             con.execute(f"prepare statement_of_feed as\n{query.text}")
         except duckdb.Error as error:
@@ -654,13 +658,21 @@ def _bind(
             theirs = known if of_landed or alias is None else [column for name in meant for column in columns[name]]
             mistake = mistake_of(error, theirs or known)
             mistake.line = max(1, mistake.line - 1)
-            if missing is None or of_landed or any(missing in names for names in absent.values()):
+            if missing is None or of_landed:
                 yield mistake
                 return
-            may_lack = [name for name in meant if _may_lack(files[name], missing, theirs)]
-            if not may_lack:
+            optional = {column for name in meant for column in feed_map.sources[name].optional}
+            may_lack = [
+                name
+                for name in meant
+                if _may_lack(files[name], missing, [one for one in theirs if one not in optional])
+            ]
+            lacking = absent[[*may_lack, *meant, *query.sources][0]]
+            if not may_lack or missing in lacking:
                 yield mistake
-            absent[[*may_lack, *meant, *query.sources][0]].append(missing)
+            if missing in lacking:
+                return
+            lacking.append(missing)
         else:
             con.execute("deallocate statement_of_feed")
             return
@@ -678,8 +690,8 @@ def _create_view(con: duckdb.DuckDBPyConnection, source: str, columns: Sequence[
 
 
 def _may_lack(files: Sequence[SourceFile], column: str, columns: Sequence[str]) -> bool:
-    """Returns whether no record of a source has a column because it need not: of JSON, unless another is like it."""
-    return not files or (_has_json(files) and not difflib.get_close_matches(column, columns, 1))
+    """Returns whether no record of a source has a column because it need not: of JSON, unless another may be meant."""
+    return not files or (_has_json(files) and not misspelt(column, columns))
 
 
 def _has_json(files: Sequence[SourceFile]) -> bool:

@@ -39,6 +39,7 @@ class FileReport:
     values only, `going_on` the columns whose groups go on in it from another file, each with an example,
     `unused_kinds` the kinds of lines that no feed reads, with their number. `is_restated` says that it landed before,
     and that its rows may have changed because of other files. `unused_columns` are those that the map does not name,
+    `absent_columns` those that it names and no record of JSON has,
     `misses` the joins that find nothing for some of its lines, `pieces` the kinds of pieces of nested JSON of which no
     feed reads some, with their number and that of all.
     """
@@ -55,6 +56,7 @@ class FileReport:
     unused_kinds: Mapping[str, int] = field(default_factory=dict)
     is_restated: bool = False
     unused_columns: Sequence[str] = ()
+    absent_columns: Sequence[str] = ()
     misses: Sequence[Misses] = ()
     pieces: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
@@ -113,6 +115,8 @@ class LandReport:
         text += [f"    {number:,} of {kind}" for kind, number in kinds.most_common(MANY_KINDS)]
         if unused := dict.fromkeys(name for file in self.files for name in file.unused_columns):
             text.append(f"  columns that the map does not use: {', '.join(unused)}")
+        if absent := dict.fromkeys(name for file in self.files for name in file.absent_columns):
+            text.append(f"  keys that the map names and no record has: {', '.join(absent)}")
         kinds_of_pieces = dict.fromkeys(kind for file in self.files for kind in file.pieces)
         for kind in kinds_of_pieces:
             counted = [file.pieces[kind] for file in self.files if kind in file.pieces]

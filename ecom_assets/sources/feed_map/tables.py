@@ -1,6 +1,5 @@
 """The lines of sources as tables of text in DuckDB."""
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, count
@@ -9,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
-from ecom_assets.errors import suggestion
+from ecom_assets.errors import misspelt, suggestion
 from ecom_assets.landing.provenance import LANDED, sql_types
 from ecom_assets.landing.reading import PROBLEM, RAW, header, read
 from ecom_assets.landing.zone import kind_of
@@ -30,18 +29,19 @@ def create_named(
     columns: Sequence[str],
     toml: TomlText,
     table: str,
-) -> list[str]:
-    """Makes a table of the files' lines with the named columns. Returns the others that the files have.
+) -> tuple[list[str], list[str]]:
+    """Makes a table of the files' lines with the named columns.
 
-    Raises FeedMapError for a column that a file lacks.
+    Returns the others that the files have, and those that no record of JSON has. Raises FeedMapError for a column that
+    a file lacks.
     """
     with TemporaryDirectory(prefix="feed-map-") as scratch:
         readable = _readable(source, files, Path(scratch))
         read(con, readable, columns, source.dialect).create("as read")
-        _refuse_missing(con, source, readable, columns, toml)
+        absent = _refuse_missing(con, source, readable, columns, toml)
         headers = [header(file, source.dialect) or () for file in readable]
     con.execute(f'create table {identifier(table)} as {_with_day(source)}; drop table "as read"')
-    return [name for name in dict.fromkeys(name for each in headers for name in each) if name not in columns]
+    return [name for name in dict.fromkeys(name for each in headers for name in each) if name not in columns], absent
 
 
 def create_whole(
@@ -132,22 +132,27 @@ def _refuse_missing(
     files: Sequence[SourceFile],
     columns: Sequence[str],
     toml: TomlText,
-) -> None:
-    """Raises FeedMapError for a column that a file does not have.
+) -> list[str]:
+    """Raises FeedMapError for a column that a file does not have. Returns the keys that no record of JSON has.
 
-    A JSON record need not have each key: a key is missing only if no record has it and a similar key exists.
+    A JSON record need not have each key: a key is missing only if no record has it and another may be meant.
     """
     counts = ", ".join(f"count({identifier(column)})" for column in columns)
     [found] = con.execute(f'select {counts} from "as read"').fetchall()
     empty = {column for column, count in zip(columns, found, strict=True) if not count}
+    absent: dict[str, None] = {}
     for file in files:
         named = header(file, source.dialect) or columns
         others = [name for name in named if name not in columns]
         kind = kind_of(file.name)
         for column in columns:
-            is_meant = column in empty and difflib.get_close_matches(column, others, 1)
-            if column in named or column in source.optional or (kind and kind.format == "jsonl" and not is_meant):
+            is_meant = column in empty and misspelt(column, others)
+            if column in named or column in source.optional:
+                continue
+            if kind and kind.format == "jsonl" and not is_meant:
+                absent |= dict.fromkeys([column] if column in empty else [])
                 continue
             with toml.gathered():
                 toml.fail_at(column, f"{file.source} has no column {column!r}{suggestion(column, others)}")
     toml.raise_gathered()
+    return list(absent)
