@@ -1,6 +1,7 @@
 """The command line, as its users meet it."""
 
 import datetime as dt
+import json
 import logging
 import os
 import shutil
@@ -380,6 +381,27 @@ def test_a_drafted_map_has_guesses_and_questions(ecom: Ecom, data: Path) -> None
     told = ecom("land", "--check", "data/mine.toml", "data").stdout
     assert "1 rows of order_items" in told
     assert "1 rows of customers" in told
+
+
+def test_a_draft_of_json_has_keys_and_arrays_and_names_a_map_that_ships(ecom: Ecom, data: Path) -> None:
+    order = {
+        "id": 1, "created_at": "2024-03-05", "updated_at": "2024-03-05", "total_price": "9", "total_tax": "1",
+        "status": "paid", "channel": "web", "discount": "0", "shipping": "0", "financial_status": "paid",
+        "customer": {"id": 7}, "line_items": [{"sku": "A", "quantity": 2, "price": "4.00", "discount": "0"}],
+    }  # fmt: skip
+    (data / "orders-2024-03-05.json").write_text(json.dumps({"orders": [order]}))
+
+    drafted = ecom("map", "data").stdout
+
+    assert "# These look like files that the map shopify reads, which ships: ecom land --check shopify data" in drafted
+    assert '[feed.orders.columns]\norder_id = "id"\nordered_at = "created_at"\n' in drafted
+    assert 'total = "total_price"\n' in drafted
+    assert "# nested, so that it takes SQL to read them, such as x->>'key': customer, line_items\n" in drafted
+    assert "from orders o, unnest(items(o.line_items)) with ordinality as t(item, n)\n" in drafted
+    (data / "mine.toml").write_text(drafted)
+    told = ecom("land", "--check", "data/mine.toml", "data").stdout
+    assert "1 rows of orders\n" in told
+    assert "1 rows of order_items\n" in told
 
 
 def test_the_first_map_with_a_currency_sets_the_shops_and_a_map_in_another_is_refused(ecom: Ecom, data: Path) -> None:
