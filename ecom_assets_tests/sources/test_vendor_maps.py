@@ -208,6 +208,56 @@ def test_shopify_sales(zone: Zone) -> None:
     }
 
 
+def test_shopify_bulk(zone: Zone) -> None:
+    report = land_excerpt("shopify_bulk", zone)
+
+    assert report.rows == {"orders": 3, "order_items": 4, "payments": 4, "returns": 2}
+    assert (report.lines, report.unused) == (10, 0)
+    columns = ("order_id", "line_number", "product_id", "quantity", "unit_price", "discount", "tax")
+    assert rows(zone, "order_items", *columns) == [
+        ("8001", "1", "110", "2", "30", "6", "10.26"),
+        ("8001", "2", "120", "1", "10", "0", "1.9"),
+        ("8002", "1", None, "1", "10", "0", "1.9"),
+        ("8003", "1", "110", "1", "30", "0", "0"),
+    ]
+    columns = ("return_id", "order_id", "line_number", "product_id", "quantity", "amount", "shipping", "tax")
+    assert sorted(rows(zone, "returns", *columns)) == [
+        ("911", "8001", "1", "110", "1", "27", "0", "5.13"),
+        ("refund 902", "8002", None, None, None, "5.95", "0", "0"),
+    ]
+    assert sorted(rows(zone, "payments", "payment_id", "order_id", "status", "amount")) == [
+        ("601", "8001", "captured", "82.11"),
+        ("602", "8001", "refunded", "32.13"),
+        ("603", "8002", "captured", "17.85"),
+        ("604", "8002", "refunded", "5.95"),
+    ]
+
+
+def test_shopify_bulk_lines_may_be_exported_again(tmp_path: Path, zone: Zone) -> None:
+    copy_excerpt("shopify_bulk", tmp_path, '"quantity":2', '"quantity":3')
+    (tmp_path / "bulk-2024-03-06.jsonl").rename(tmp_path / "bulk-2024-03-07.jsonl")
+    for file in (EXCERPTS / "shopify_bulk").iterdir():
+        (tmp_path / file.name).write_text(file.read_text())
+    report = land(load_map(MAPS / "shopify_bulk.toml"), tmp_path, zone)
+
+    assert report.rows == {"orders": 6, "order_items": 8, "payments": 8, "returns": 4}
+    items = rows(zone, "order_items", "order_id", "line_number", "quantity")
+    assert sorted(set(items)) == [
+        *(("8001", "1", "2"), ("8001", "1", "3"), ("8001", "2", "1"), ("8002", "1", "1"), ("8003", "1", "1")),
+    ]
+
+
+def test_shopify_bulk_sales(zone: Zone) -> None:
+    land_excerpt("shopify_bulk", zone)
+
+    assert sales(zone) == {
+        2: day_of(1, "70", "6", "0", "64", "5", "13.11", "0", "0", "82.11"),
+        3: day_of(1, "10", "0", "0", "10", "5", "2.85", "0", "0", "17.85"),
+        4: day_of(0, "0", "0", "5.95", "-5.95", "0", "0", "0", "0", "-5.95"),
+        5: day_of(0, "0", "0", "27", "-27", "0", "0", "0", "5.13", "-32.13"),
+    }
+
+
 def test_shopify_csv(zone: Zone) -> None:
     report = land_excerpt("shopify_csv", zone)
 
