@@ -13,6 +13,7 @@ from ecom_assets.sources.feed_map import land, load_map
 from ecom_assets.sources.feed_map.model import columns_named
 
 PAGE = (PROJECT / "docs" / "feed-maps.md").read_text()
+README = (PROJECT / "README.md").read_text()
 EXAMPLES = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
 
 
@@ -35,6 +36,18 @@ def test_an_example_lands(tmp_path: Path, text: str) -> None:
     report = land(feed_map, export, Zone(tmp_path / "landing"))
 
     assert all(report.rows.values()), str(report)
+
+
+def test_the_export_in_the_readme_lands_by_the_map_in_it(tmp_path: Path) -> None:
+    [(name, lines)] = re.findall(r"cat > data/mine/exports/(\S+) <<'END'\n(.*?)END\n", README, re.DOTALL)
+    [text] = [example for example in re.findall(r"```toml\n(.*?)```", README, re.DOTALL) if "[feed." in example]
+    (tmp_path / "map.toml").write_text(text)
+    (tmp_path / name).write_text(lines)
+
+    report = land(load_map(tmp_path / "map.toml"), tmp_path, Zone(tmp_path / "landing"))
+
+    assert (report.rows, report.lines, report.unused) == ({"orders": 1, "order_items": 2}, 2, 0)
+    assert [file.unread for file in report.files] == [[]]
 
 
 def test_every_example_is_toml() -> None:

@@ -29,7 +29,7 @@ _RECORDS = 100
 """Number of records of JSON that are looked at in a file."""
 _MEANINGS = {
     "id": ("number", "no", "key", "code"),
-    "ordered_at": ("created_at", "order_date", "date", "purchased_at"),
+    "ordered_at": ("created_at", "order_date", "date", "day", "purchased_at"),
     "updated_at": ("modified_at", "updated", "last_modified"),
     "changed_at": ("updated_at", "created_at", "date"),
     "returned_at": ("created_at", "refunded_at", "date"),
@@ -215,7 +215,8 @@ def _matches(contract: FeedContract, columns: Sequence[str]) -> dict[str, str]:
     plain = {re.sub(r"[\W_]+", "_", words[name]).strip("_").lower(): name for name in columns}
     found: dict[str, str] = {}
     for column in contract.columns.values():
-        own_key = [*_MEANINGS["id"], "id"] if column.name in contract.primary_key else []
+        is_number = column.name in contract.primary_key and column.name.endswith("_id")
+        own_key = [*_MEANINGS["id"], "id"] if is_number else []
         for meant in (column.name, *_MEANINGS.get(column.name, ()), *own_key):
             close = difflib.get_close_matches(meant, plain, 1, cutoff=0.85 if meant == column.name else 1.0)
             if close and plain[close[0]] not in found.values():
