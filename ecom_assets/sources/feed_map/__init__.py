@@ -1,8 +1,9 @@
 """Feed maps: a TOML file that turns a foreign export into our feeds, without code. docs/feed-maps.md describes them.
 
 `reader` reads and checks a map, `model` is the map, `query` parses a feed's SQL and finds where its rows come from,
-`macros` are what it may call, `sql` is the SQL of the map's own words, `tables` reads sources into DuckDB, `landing`
-lands them.
+`macros` are what it may call, `statements` binds and runs it, `landed` has what it may join of earlier landings,
+`pieces` what it leaves of nested JSON. `sql` is the SQL of the map's own words, `tables` reads sources into DuckDB,
+`landing` lands them.
 """
 
 from ecom_assets.sources.feed_map.draft import draft

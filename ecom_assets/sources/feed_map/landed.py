@@ -4,17 +4,20 @@ Such a table has the latest row of each key, of the landing zone and of the land
 landed, in the columns that statements name. It is read before the connection is locked, if a statement names it.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import duckdb
 
 from ecom_assets.contract import STORE, FeedContract
 from ecom_assets.engine.duckdb.parsing import text_of, typed_value
+from ecom_assets.feeds import feed_contracts
 from ecom_assets.landing.provenance import ORIGIN as ORIGIN_COLUMNS
 from ecom_assets.landing.reading import read
 from ecom_assets.landing.zone import LandedFile, Zone
+from ecom_assets.sources.feed_map.model import Feed, FeedMap, with_own_columns
 from ecom_assets.sources.feed_map.query import LANDED, ORIGIN
-from ecom_assets.sources.feed_map.sources import UNKNOWN_DAY
+from ecom_assets.sources.feed_map.report import FileReport
+from ecom_assets.sources.feed_map.sources import UNKNOWN_DAY, SourceFile
 from ecom_assets.sql import identifier, literal, quoted
 
 _DELETED = "is_deleted"
@@ -71,8 +74,42 @@ class LandedRows:
         return f"as landed {self.feed}"
 
 
-def landed_files(zone: Zone, feed: str) -> list[LandedFile]:
+def _landed_files(zone: Zone, feed: str) -> list[LandedFile]:
     """Returns all files of a feed in a zone."""
     days = zone.days(feed)
     arrivals = zone.arrivals(feed, days[0], days[-1]) if days else {}
     return [file for day in arrivals.values() for file in day]
+
+
+def read_landed(
+    con: duckdb.DuckDBPyConnection,
+    feed_map: FeedMap,
+    files: Mapping[str, Sequence[SourceFile]],
+    restated: Mapping[str, Sequence[SourceFile]],
+    *,
+    along: Mapping[str, Sequence[Feed]],
+    zones: tuple[Zone, Zone],
+    done: Sequence[FileReport],
+) -> Iterator[tuple[str, tuple[LandedRows, dict[str, str]]]]:
+    """Reads what has landed of each feed that a statement joins as landed, but for rows that this landing makes anew.
+
+    `zones` are that of what landed before and that of this landing. Yields the feed with its rows, and the names of the
+    files of which this landing makes them by SQL, each with that under which they land.
+    """
+    named = None if any(query.has_star for query in feed_map.queries) else set[str]()
+    for query in feed_map.queries:
+        named = None if named is None else named | query.columns
+    for feed in dict.fromkeys(name for query in feed_map.queries for name in query.landed):
+        makers = [
+            source.name
+            for source in feed_map.joined()
+            if feed in feed_map.driven(source) or any(each.name == feed for each in along.get(source.name, ()))
+        ]
+        names = {file.name: file.landed for name in makers for file in (*files[name], *restated[name])}
+        replaced = {*names.values(), *(report.file.landed for report in done if feed in report.rows)}
+        before, now = (_landed_files(zone, feed) for zone in zones)
+        kept = zones[0].settings(feed)
+        promised = with_own_columns(feed_contracts()[feed], {**kept.extra, **feed_map.added.get(feed, {})})
+        rows = LandedRows(feed, promised, named, kept.time_zone)
+        rows.read(con, [*(file for file in before if file.name not in replaced), *now])
+        yield feed, (rows, names)

@@ -4,8 +4,7 @@ import datetime as dt
 import filecmp
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,14 +16,12 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from ecom_assets.days import Window
-from ecom_assets.errors import UserError, misspelt, suggestion
+from ecom_assets.errors import UserError, suggestion
 from ecom_assets.feeds import feed_contracts
 from ecom_assets.landing.feed_settings import FeedSettings
-from ecom_assets.landing.provenance import ORIGIN as ORIGIN_COLUMNS
-from ecom_assets.landing.provenance import sql_types
 from ecom_assets.landing.reading import PROBLEM, RAW
-from ecom_assets.landing.zone import Zone, kind_of
-from ecom_assets.sources.feed_map.landed import LandedRows, landed_files
+from ecom_assets.landing.zone import Zone
+from ecom_assets.sources.feed_map.landed import read_landed
 from ecom_assets.sources.feed_map.macros import create_macros
 from ecom_assets.sources.feed_map.memory import Memory
 from ecom_assets.sources.feed_map.model import (
@@ -37,21 +34,10 @@ from ecom_assets.sources.feed_map.model import (
     group_keys,
     number_columns,
     unreadable_feed,
-    with_own_columns,
 )
-from ecom_assets.sources.feed_map.pieces import unread_pieces
 from ecom_assets.sources.feed_map.query import (
     LANDED,
-    LINES,
-    ORIGIN,
-    Query,
     QueryError,
-    Readings,
-    as_text,
-    complaints_of_columns,
-    missing_column,
-    missing_in,
-    mistake_of,
 )
 from ecom_assets.sources.feed_map.report import EXAMPLES, MANY_KINDS, FileReport, LandReport, Misses
 from ecom_assets.sources.feed_map.sources import (
@@ -66,13 +52,19 @@ from ecom_assets.sources.feed_map.sql import (
     PLACE,
     condition_of_all,
     listed,
-    noted,
     number_text,
     statement,
-    unfit_note,
     unread_values,
     why_no_day,
     with_unreadable,
+)
+from ecom_assets.sources.feed_map.statements import (
+    bind,
+    may_lack,
+    misses_of,
+    run_statement,
+    unread_of,
+    unread_pieces_of,
 )
 from ecom_assets.sources.feed_map.tables import create_named, create_whole
 from ecom_assets.sources.feed_map.toml_text import TomlText
@@ -423,7 +415,7 @@ def _land_queries(
                     toml.fail(source.place, complaint)
             for column in named:
                 if column not in columns[source.name]:
-                    if _may_lack(files[source.name], column, columns[source.name]):
+                    if may_lack(files[source.name], column, columns[source.name]):
                         con.execute(
                             f"alter table {identifier(f'sent {source.name}')} add column {identifier(column)} varchar"
                         )
@@ -437,7 +429,7 @@ def _land_queries(
             if source.name in memories:
                 recall = memories[source.name].recall
                 restated[source.name] = recall(con, f"sent {source.name}", files[source.name], None, Path(scratch))
-        landed = dict(_read_landed(con, feed_map, files, restated, along=words, zones=(before, zone), done=done))
+        landed = dict(read_landed(con, feed_map, files, restated, along=words, zones=(before, zone), done=done))
         con.execute(f"create schema {LANDED}")
         con.execute("set python_enable_replacements = false; set enable_external_access = false")
         con.execute("set lock_configuration = true")
@@ -452,12 +444,12 @@ def _land_queries(
                     rows.create(con, _made(con, feed_map, name, words), names)
             source = feed_map.sources[query.driving[0]]
             create_macros(con, source.number_format.decimal, source.number_format.thousands, source.time_zone)
-            mistakes = list(_bind(con, feed_map, query, files, columns, absent))
+            mistakes = list(bind(con, feed_map, query, files, columns, absent))
             if not mistakes:
                 try:
-                    _run(con, feed_map, query, source.time_zone)
-                    misses += _misses(con, query)
-                    unread += _unread(con, query)
+                    run_statement(con, feed_map, query, source.time_zone)
+                    misses += misses_of(con, query)
+                    unread += unread_of(con, query)
                 except QueryError as error:
                     mistakes = [error]
             for mistake in mistakes:
@@ -465,7 +457,7 @@ def _land_queries(
                     toml.fail_in(["feed", query.feed, "sql"], mistake.line, str(mistake))
         toml.raise_gathered()
         for source in feed_map.joined():
-            pieces = _unread_pieces(con, feed_map, source, files[source.name], wanted_of[source.name], columns)
+            pieces = unread_pieces_of(con, feed_map, source, files[source.name], wanted_of[source.name], columns)
             feeds = words.get(source.name, ())
             queried = {feed: identifier(f"rows of {feed}") for feed in feed_map.driven(source)}
             table = f"sent {source.name}"
@@ -489,40 +481,6 @@ def _land_queries(
                 toml.fail(source.place, f"{source.name} is only joined, and cannot be read: {': '.join(broken)}")
 
 
-def _read_landed(
-    con: duckdb.DuckDBPyConnection,
-    feed_map: FeedMap,
-    files: Mapping[str, Sequence[SourceFile]],
-    restated: Mapping[str, Sequence[SourceFile]],
-    *,
-    along: Mapping[str, Sequence[Feed]],
-    zones: tuple[Zone, Zone],
-    done: Sequence[FileReport],
-) -> Iterator[tuple[str, tuple[LandedRows, dict[str, str]]]]:
-    """Reads what has landed of each feed that a statement joins as landed, but for rows that this landing makes anew.
-
-    `zones` are that of what landed before and that of this landing. Yields the feed with its rows, and the names of the
-    files of which this landing makes them by SQL, each with that under which they land.
-    """
-    named = None if any(query.has_star for query in feed_map.queries) else set[str]()
-    for query in feed_map.queries:
-        named = None if named is None else named | query.columns
-    for feed in dict.fromkeys(name for query in feed_map.queries for name in query.landed):
-        makers = [
-            source.name
-            for source in feed_map.joined()
-            if feed in feed_map.driven(source) or any(each.name == feed for each in along.get(source.name, ()))
-        ]
-        names = {file.name: file.landed for name in makers for file in (*files[name], *restated[name])}
-        replaced = {*names.values(), *(report.file.landed for report in done if feed in report.rows)}
-        before, now = (landed_files(zone, feed) for zone in zones)
-        kept = zones[0].settings(feed)
-        promised = with_own_columns(feed_contracts()[feed], {**kept.extra, **feed_map.added.get(feed, {})})
-        rows = LandedRows(feed, promised, named, kept.time_zone)
-        rows.read(con, [*(file for file in before if file.name not in replaced), *now])
-        yield feed, (rows, names)
-
-
 def _made(
     con: duckdb.DuckDBPyConnection, feed_map: FeedMap, feed: str, words: Mapping[str, Sequence[Feed]]
 ) -> str | None:
@@ -539,164 +497,6 @@ def _made(
                 )
                 return "select * from made_in_words"
     return None
-
-
-def _run(con: duckdb.DuckDBPyConnection, feed_map: FeedMap, query: Query, time_zone: str) -> None:
-    """Makes tables of a statement's rows, as text, and of the lines that they come from. Raises QueryError."""
-    promised = feed_map.promised(query.feed)
-    try:
-        con.execute(f"create or replace temp table made as {query.traced()}")
-    except duckdb.Error as error:
-        raise mistake_of(_error_as_written(con, query) or error, ()) from error
-    types = {name: kind for name, kind, *_ in con.execute("describe made").fetchall()}
-    if complaints := complaints_of_columns(con, "made", types, promised):
-        raise QueryError(" ".join(complaints))
-    texts = ", ".join(
-        f"{as_text(name, kind, promised.columns[name.lower()].kind, time_zone)} as {identifier(name.lower())}"
-        for name, kind in types.items()
-        if name.lower() not in (ORIGIN, LINES)
-    )
-    con.execute(f"create table {identifier(f'rows of {query.feed}')} as select {texts}, origin from made")
-    of_lines = "unnest(origins)" if LINES in types else "origin"
-    con.execute(
-        f"""create table {identifier(f"lines of {query.feed}")} as
-        select distinct line.source_file, line.record from (select {of_lines} as line from made); drop table made"""
-    )
-    [(lost,)] = con.execute(
-        f"select count(*) from {identifier(f'rows of {query.feed}')} where origin is null"
-    ).fetchall()
-    if lost:
-        raise QueryError(f"{lost} rows of {query.feed} have no origin; select that of another table too.")
-
-
-def _misses(con: duckdb.DuckDBPyConnection, query: Query) -> Iterator[tuple[str, Misses]]:
-    """Yields, for each left join of a statement and each file, what the join does not find for its lines."""
-    missed, record = "filter (found is null)", "origin.record"
-    for number, lookup in enumerate(query.lookups()):
-        with suppress(duckdb.Error):
-            rows = con.execute(f"""
-                select origin.source_file, count(distinct {record}), count(distinct {record}) {missed},
-                    arg_min(sought, {record}) {missed}, min({record}) {missed}
-                from ({lookup.sql}) group by all order by all""").fetchall()
-            for name, *counted in rows:
-                yield name, Misses(query.feed, number, lookup.of, *counted)
-
-
-def _unread(con: duckdb.DuckDBPyConnection, query: Query) -> Iterator[tuple[str, str]]:
-    """Yields, for each file, the calls that read texts in a statement and do not fit all of its values."""
-    for together in query.readings():
-        try:
-            yield from _unread_by(con, query.feed, together)
-        except duckdb.Error:
-            for alone in together.apart():
-                with suppress(duckdb.Error):
-                    yield from _unread_by(con, query.feed, alone)
-
-
-def _unread_by(con: duckdb.DuckDBPyConnection, feed: str, readings: Readings) -> list[tuple[str, str]]:
-    notes = []
-    for number in range(len(readings.calls)):
-        sent = identifier(f"sent {number}")
-        some = f"trim({sent}) <> ''"
-        notes.append(unfit_note(f"{number}", sent, "origin.record", some, f"{some} and {readings.unfit(number)}"))
-    query = f"select origin.source_file, {noted(notes)} from ({readings.sql()}) group by all order by all"
-    found = [(name, *note.split(" ", 1)) for name, some in con.execute(query).fetchall() for note in some]
-    return [(name, f"{feed}: {readings.written(int(number))} {told}") for name, number, told in found]
-
-
-def _unread_pieces(
-    con: duckdb.DuckDBPyConnection,
-    feed_map: FeedMap,
-    source: Source,
-    files: Sequence[SourceFile],
-    wanted: Collection[str],
-    columns: Mapping[str, Sequence[str]],
-) -> Mapping[str, Mapping[str, tuple[int, int]]]:
-    """Returns, per file, the pieces of nested JSON that no feed reads, by kind, and how many there are."""
-    if not _has_json(files) or any(query.has_star for query in feed_map.queries):
-        return {}
-    used = [name for name in columns[source.name] if name.lower() in wanted]
-    _create_view(con, source.name, columns[source.name], ())
-    with suppress(duckdb.Error):
-        return unread_pieces(con, source.name, used, feed_map.queries)
-    return {}
-
-
-def _error_as_written(con: duckdb.DuckDBPyConnection, query: Query) -> duckdb.Error | None:
-    """Returns DuckDB's error for a statement without what was added to it; None if it runs."""
-    try:
-        con.execute(query.text).fetchall()
-    except duckdb.Error as error:
-        return error
-    return None
-
-
-def _bind(
-    con: duckdb.DuckDBPyConnection,
-    feed_map: FeedMap,
-    query: Query,
-    files: Mapping[str, Sequence[SourceFile]],
-    columns: Mapping[str, list[str]],
-    absent: Mapping[str, list[str]],
-) -> Iterator[QueryError]:
-    """Makes the views that a statement reads. Yields its mistakes, those in names one by one.
-
-    A key that no record of JSON has is null, unless another may be meant; so is each column of a source without files.
-    It is added to the `absent` columns of its source.
-    """
-    known = [column for name in query.sources for column in columns[name]]
-    known += [column for feed in query.landed for column in feed_map.promised(feed).columns]
-    while True:
-        for name in query.sources:
-            _create_view(con, name, columns[name], [one for one in absent[name] if one not in columns[name]])
-        try:
-            con.execute(f"prepare statement_of_feed as\n{query.text}")
-        except duckdb.Error as error:
-            missing, alias = missing_column(error), missing_in(error)
-            of_landed = query.aliases.get(alias or "", "").startswith(f"{LANDED}.")
-            meant = [name for name in query.sources if alias is None or query.aliases.get(alias) == name]
-            theirs = known if of_landed or alias is None else [column for name in meant for column in columns[name]]
-            mistake = mistake_of(error, theirs or known)
-            mistake.line = max(1, mistake.line - 1)
-            if missing is None or of_landed:
-                yield mistake
-                return
-            optional = {column for name in meant for column in feed_map.sources[name].optional}
-            may_lack = [
-                name
-                for name in meant
-                if _may_lack(files[name], missing, [one for one in theirs if one not in optional])
-            ]
-            lacking = absent[[*may_lack, *meant, *query.sources][0]]
-            if not may_lack or missing in lacking:
-                yield mistake
-            if missing in lacking:
-                return
-            lacking.append(missing)
-        else:
-            con.execute("deallocate statement_of_feed")
-            return
-
-
-def _create_view(con: duckdb.DuckDBPyConnection, source: str, columns: Sequence[str], absent: Sequence[str]) -> None:
-    """Creates the table of a source that statements see: its readable lines, with their origin."""
-    origin = ", ".join(f"{name}: {name}" for name in sql_types(ORIGIN_COLUMNS))
-    texts = [*map(identifier, columns), *(f"null::varchar as {identifier(name)}" for name in absent)]
-    con.execute(
-        f"""create or replace temp view {identifier(source)} as
-        select {", ".join([*texts, f"{{{origin}}} as {ORIGIN}"])}
-        from {identifier(f"sent {source}")} where problem is null"""
-    )
-
-
-def _may_lack(files: Sequence[SourceFile], column: str, columns: Sequence[str]) -> bool:
-    """Returns whether no record of a source has a column because it need not: of JSON, unless another may be meant."""
-    return not files or (_has_json(files) and not misspelt(column, columns))
-
-
-def _has_json(files: Sequence[SourceFile]) -> bool:
-    kinds = [kind_of(file.name) for file in files]
-    return any(kind and kind.format == "jsonl" for kind in kinds)
 
 
 def _write_feed(
