@@ -659,7 +659,7 @@ quantity = QUANTITY
             '"n"',
             "every row with 'in' would be quarantined",
         ),
-        ('"k"', '{ constant = "1,5" }', "every row with '1,5' would be quarantined (quantity is not a whole number"),
+        ('"k"', '{ constant = "1,5" }', "every row with '1,5' would be quarantined (quantity is not a number"),
     ],
 )
 def test_a_text_that_no_row_may_have_is_told_before_anything_lands(
