@@ -95,7 +95,7 @@ class Customers:
         begins = self.timetable.begins(day)
         known = np.arange(1, max(int(self.timetable.customers[day]) if day else 0, 1))
         customer = known[uniforms(self.seed, "merged", known) < self.timetable.scale.merged_share]
-        merged_at = self._born_at(customer) + (1 + below(self.seed, "merged after", customer, 60 * 86_400)) * SECOND
+        merged_at = self._born_at(customer) + (1 + below(self.seed, "merged after", customer, 5 * 86_400)) * SECOND
         parted_at = merged_at + (1 + below(self.seed, "parted after", customer, 10 * 86_400)) * SECOND
         is_parted = uniforms(self.seed, "parted", customer) < PARTED_SHARE
         parts = [

@@ -40,6 +40,7 @@ STYLES = pool(
 )
 CATEGORY_NAMES = pool(list(CATEGORIES))
 NOUNS = pool([noun for nouns in CATEGORIES.values() for noun in nouns])
+KINDS = pool(["gift_card"])
 PRICE_MU, PRICE_SIGMA = 3.0, 0.8
 BEST_SELLER_ALPHA = 1.2
 
@@ -140,6 +141,8 @@ class Products:
         category = choose(uniforms(self.seed, "category", product), CATEGORY_WEIGHTS)
         noun = category * 4 + below(self.seed, "noun", product, 4)
         style = texts(STYLES, below(self.seed, "style", product, len(STYLES) - 1))
+        share = self.timetable.scale.gift_card_share
+        is_gift_card = uniforms(self.seed, "gift card", product) < share
         return frame(
             {
                 "product_id": product_ids(product),
@@ -150,5 +153,6 @@ class Products:
                 "price": amounts(self._price_of(product, rows["version"])),
                 "cost": amounts(self.cost(product)),
                 "is_active": pl.Series(np.ones(len(product), dtype=bool)),
+                **({"kind": texts(KINDS, is_gift_card - 1)} if share else {}),
             }
         )

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from ecom_assets.shop.customers import COUNTRY_NAMES, Customers, customer_ids
-from ecom_assets.shop.draws import DAY, HOUR, MINUTE, SECOND, Ints, choose, durations, generator, times_of_day
+from ecom_assets.shop.draws import DAY, HOUR, MINUTE, SECOND, Ints, choose, durations, generator, times_of_day, uniforms
 from ecom_assets.shop.names import COUNTRY_WEIGHTS
 from ecom_assets.shop.products import Products, product_ids
 from ecom_assets.shop.rows import (
@@ -58,6 +58,8 @@ QUANTITY_ONE_SHARE = 0.75
 UNITS_PER_LINE = 1 / QUANTITY_ONE_SHARE
 GUEST_SHARE, ABROAD_SHARE, COUPON_SHARE = 0.12, 0.02, 0.1
 RETURN_SHARE, RETURNED_LINE_SHARE = 0.09, 0.6
+RETRACTED_LINE = 90
+"""The number of a line that is taken out of its order."""
 MOVED_SHARE, INSTANT_SHARE, RETRY_SHARE, RECLASSIFIED_SHARE = 0.002, 0.03, 0.06, 0.05
 
 
@@ -156,7 +158,8 @@ class Sales:
         subtotal = _summed(net, order, count)
         coupon = np.where(rng.random(count) < COUPON_SHARE, subtotal // 10, 0)
         shipping = np.where(subtotal - coupon >= 5_000, 0, 495)
-        tax = ((subtotal - coupon) * TAX_RATES[country] + 5_000) // 10_000
+        taxed = 10_000 + (TAX_RATES[country] if table.scale.tax_included else 0)
+        tax = ((subtotal - coupon) * TAX_RATES[country] + taxed // 2) // taxed
         fate = choose(rng.random(count), FATE_WEIGHTS)
         orders = {
             "number": number,
@@ -168,7 +171,7 @@ class Sales:
             "discount": coupon,
             "shipping": shipping,
             "tax": tax,
-            "total": subtotal - coupon + shipping + tax,
+            "total": subtotal - coupon + shipping + (0 if table.scale.tax_included else tax),
             "fate": fate,
             "first_line": first_line,
             "line_count": line_count,
@@ -263,7 +266,20 @@ class Sales:
         moved = is_moved[order]
         corrected = take({**items, "at": placed_at - DAY, "updated_at": moved_at[order]}, moved)
         items = concat([items, corrected])
+        if self.timetable.scale.retracted_share:
+            items = self._with_retracted(items)
         return send(rng, items, items["updated_at"])
+
+    def _with_retracted(self, items: Rows) -> Rows:
+        """Returns the lines; some orders have one line more, which is retracted after a day."""
+        share = self.timetable.scale.retracted_share
+        has_more = uniforms(self.timetable.seed, "retracted line", items["number"]) < share
+        first = take(items, has_more & (items["line_number"] == 1) & (items["updated_at"] == items["at"]))
+        none = np.zeros_like(first["number"])
+        more = {**first, "line_number": none + RETRACTED_LINE, "quantity": none + 1, "discount": none}
+        gone = {**more, "updated_at": more["updated_at"] + DAY}
+        parts = ((items, 0), (more, 0), (gone, 1))
+        return concat([{**part, "is_deleted": np.full_like(part["number"], deleted)} for part, deleted in parts])
 
     def _payments(self, rng: np.random.Generator, basket: Basket, course: Course) -> Rows:
         orders, method = basket.orders, course.method
@@ -314,7 +330,8 @@ class Sales:
         """Returns one refund payment per order with returns."""
         count, returns = len(basket.orders["number"]), course.returns
         order = returns["order"]
-        amount = _summed(returns["amount"] + returns["shipping"] + returns["tax"], order, count)
+        tax = 0 if self.timetable.scale.tax_included else returns["tax"]
+        amount = _summed(returns["amount"] + returns["shipping"] + tax, order, count)
         at = np.zeros(count, dtype=np.int64)
         at[order] = returns["at"]
         refunded = np.flatnonzero(at > 0)
@@ -436,6 +453,7 @@ def order_items_frame(rows: Rows) -> pl.DataFrame:
             "quantity": pl.Series(rows["quantity"]),
             "unit_price": amounts(rows["unit_price"]),
             "discount": amounts(rows["discount"]),
+            **({"is_deleted": pl.Series(rows["is_deleted"] == 1)} if "is_deleted" in rows else {}),
         }
     )
 

@@ -21,6 +21,10 @@ class Scale:
     `marketplace_share` is the marketplace's orders per order of the shop; it settles them itself.
     `dirty_share` is the share of rows that also arrive as a defective copy.
     `merged_share` is the share of customers that are merged into an older one, some of them only for some days.
+    `stores` is the number of stores that take the orders; each numbers its own. The marketplace has none.
+    `retracted_share` is the share of orders with a line too many, which is taken out a day later.
+    `gift_card_share` is the share of products that are gift cards.
+    With `tax_included`, prices include the tax.
     """
 
     orders_per_day: float = 250
@@ -37,6 +41,10 @@ class Scale:
     marketplace_share: float = 0.0
     dirty_share: float = 0.0
     merged_share: float = 0.0
+    stores: int = 1
+    retracted_share: float = 0.0
+    gift_card_share: float = 0.0
+    tax_included: bool = False
 
     def __post_init__(self) -> None:
         if self.lines_per_order < 1:
@@ -45,6 +53,8 @@ class Scale:
             raise ValueError(f"conversion must be a share between 0 and 1, not {self.conversion}.")
         if self.days is not None and self.days < 1:
             raise ValueError(f"days must be at least 1, not {self.days}.")
+        if self.stores < 1:
+            raise ValueError(f"stores must be at least 1, not {self.stores}.")
         if self.customers_at_start < 1 or self.products_at_start < 1:
             raise ValueError("customers_at_start and products_at_start must be at least 1.")
 
@@ -60,5 +70,14 @@ PRESETS: Mapping[str, Scale] = {
         products_per_day=60 / 60,
         days=60,
         one_payment_per_order=True,
+    ),
+    "varied": Scale(
+        marketplace_share=0.08,
+        dirty_share=0.002,
+        merged_share=0.05,
+        stores=2,
+        retracted_share=0.02,
+        gift_card_share=0.02,
+        tax_included=True,
     ),
 }

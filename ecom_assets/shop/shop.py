@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import polars as pl
@@ -28,6 +28,8 @@ from ecom_assets.shop.sales import (
 )
 from ecom_assets.shop.scale import DEFAULT_PRESET, PRESETS, Scale
 from ecom_assets.shop.stock import Stock, movements_frame
+from ecom_assets.shop.stores import FEEDS as STORE_FEEDS
+from ecom_assets.shop.stores import with_full_number, with_store
 from ecom_assets.shop.suppliers import Suppliers
 from ecom_assets.shop.timetable import Timetable
 from ecom_assets.shop.truth import truth
@@ -88,6 +90,13 @@ class Shop:
         }
         if self.scale.merged_share:
             self._frames = {**self._frames, "customer_merges": self._customers.merges_frame}
+        if self.scale.tax_included:
+            included = _then(self._frames["orders"], lambda rows: rows.with_columns(tax_included=pl.lit(True)))
+            self._frames = {**self._frames, "orders": included}
+        if (stores := self.scale.stores) > 1:
+            numbered = {feed: _then(self._frames[feed], partial(with_store, stores=stores)) for feed in STORE_FEEDS}
+            numbered["events"] = _then(self._frames["events"], partial(with_full_number, stores=stores))
+            self._frames = {**self._frames, **numbered}
         self._defects: dict[int, pl.DataFrame] = {}
 
     def day(self, day: date) -> dict[str, pl.DataFrame]:
@@ -140,7 +149,10 @@ class Shop:
         number = self._number(day)
         if number >= self._timetable.days:
             return {kind: rows.clear() for kind, rows in self.truth(self.start).items()}
-        return truth(day, number, self._timetable, self._customers, self._products, self._basket(number))
+        found = truth(day, number, self._timetable, self._customers, self._products, self._basket(number))
+        if self.scale.stores > 1:
+            found["orders"] = with_full_number(found["orders"], self.scale.stores)
+        return found
 
     def _number(self, day: date) -> int:
         if day < self.start:
@@ -201,6 +213,13 @@ class Shop:
         events = marked(concat([take(part, part["at"] // DAY == about) for part in parts]), is_resent=0)
         is_resent = uniforms(self.seed, "resent", events["event"]) < (RESENT_VISIT_SHARE if lag == 1 else 0)
         return events, marked(take(events, is_resent), is_resent=1)
+
+
+def _then(
+    make: Callable[[Rows], pl.DataFrame], change: Callable[[pl.DataFrame], pl.DataFrame]
+) -> Callable[[Rows], pl.DataFrame]:
+    """Returns the function that changes the frame that another makes."""
+    return lambda rows: change(make(rows))
 
 
 def _chosen(parts: Sequence[Rows], belongs: Callable[[Rows], np.ndarray]) -> Rows:
