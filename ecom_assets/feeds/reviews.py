@@ -1,4 +1,4 @@
-"""Reviews: what customers write about products."""
+"""Reviews: what customers write about products, or about an order as a whole."""
 
 from ecom_assets.contract import Feed, Timestamp, column, key, store
 
@@ -7,7 +7,9 @@ class Reviews(Feed, primary_key="review_id", event_column="reviewed_at"):
     """One row per review."""
 
     review_id: str = key("Number of the review", of_store=True)
-    product_id: str = column("Product reviewed", references="silver.products")
+    product_id: str = column(
+        "Product reviewed; null for a review of the order as a whole", references="silver.products", nullable=True
+    )
     customer_id: str = column(
         "Customer who wrote it; null for guests",
         references="silver.customers",
@@ -15,7 +17,10 @@ class Reviews(Feed, primary_key="review_id", event_column="reviewed_at"):
         nullable=True,
     )
     order_id: str = column(
-        "Order in which it was bought, if known", of_store=True, references="silver.orders", nullable=True
+        "Order in which it was bought, or that is reviewed, if known",
+        of_store=True,
+        references="silver.orders",
+        nullable=True,
     )
     reviewed_at: Timestamp = column("When it was written")
     rating: int = column("Stars, from 1 to 5", ge=1, le=5)

@@ -1,4 +1,4 @@
-"""Reviews: ratings of products, with their authors."""
+"""Reviews: ratings of products and of orders, with their authors."""
 
 import narwhals as nw
 
@@ -14,11 +14,11 @@ class FactReviews(Table, primary_key="review_id", partition_column="reviewed_on"
     review_id: str = key("Number of the review")
     reviewed_on: Date = column("Business day on which it was written")
     reviewed_at: Timestamp = column("When it was written")
-    product_id: str = column("Product reviewed")
+    product_id: str = column("Product reviewed; null for a review of the order as a whole", nullable=True)
     product_key: str = column("Version of the product at that moment, if any", nullable=True)
     customer_id: str = column("Customer who wrote it; null for guests", nullable=True)
     customer_key: str = column("Version of the customer at that moment, if any", nullable=True)
-    order_id: str = column("Order in which it was bought, if known", nullable=True)
+    order_id: str = column("Order in which it was bought, or that is reviewed, if known", nullable=True)
     rating: int = column("Stars, from 1 to 5", ge=1, le=5)
     has_text: bool = column("Whether it has a text")
     extra: str = own_columns()

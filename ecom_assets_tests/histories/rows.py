@@ -298,7 +298,7 @@ class Review:
     feed: ClassVar[str] = "reviews"
     number: int
     on: int
-    product: int = 1
+    product: int | None = 1
     customer: int | None = None
     order: int | None = None
     fault: str = ""
@@ -306,7 +306,7 @@ class Review:
     def record(self) -> dict[str, str]:
         return {
             "review_id": f"W{self.number}",
-            "product_id": f"P{self.product}",
+            "product_id": f"P{self.product}" if self.product else "",
             "customer_id": f"C{self.customer}" if self.customer else "",
             "order_id": f"O{self.order}" if self.order else "",
             "reviewed_at": _when(self),

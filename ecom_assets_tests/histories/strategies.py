@@ -88,7 +88,7 @@ _ROW_STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
     "inventory_movements": st.builds(
         Movement, st.integers(1, 4), _days, _few, st.sampled_from(["opening", "receipt", "sale"]), _faults, _units
     ),
-    "reviews": st.builds(Review, _few, _days, _few, _maybe_few, st.sampled_from([None, 1]), _faults),
+    "reviews": st.builds(Review, _few, _days, _maybe_few, _maybe_few, st.sampled_from([None, 1]), _faults),
     "campaigns": st.builds(Campaign, _few, _days, st.sampled_from(["spring", "sale"]), _faults),
     "ad_spend": st.builds(Spend, _few, _days, _versions, _few, _faults),
 }
@@ -169,7 +169,7 @@ def purchases(draw: st.DrawFn, feeds: frozenset[str]) -> tuple[Step, ...]:
         Receipt(order, on, 1, product),
         Movement(order, on, product, draw(st.sampled_from(["opening", "sale"]))),
         *draw(st.sampled_from([[], [Return(order, on, version, order, product, customer, units=draw(_units))]])),
-        *draw(st.sampled_from([[], [Review(order, on, product, customer, order)]])),
+        *draw(st.sampled_from([[], [Review(order, on, draw(st.sampled_from([None, product])), customer, order)]])),
     ]
     if draw(st.sampled_from([False, False, True])):
         rows = [dataclasses.replace(row, fault="store") for row in rows]
@@ -228,7 +228,7 @@ GOALS = [
     "kpi.customer_rfm",
     "kpi.daily_fulfilment",
     "kpi.daily_carts",
-    "kpi.incomplete_orders gold.fact_reviews",
+    "kpi.incomplete_orders kpi.daily_reviews",
     "kpi.daily_inventory kpi.daily_stock_reconciliation gold.fact_purchase_receipts",
     "features.category_affinity features.customer_features",
     "kpi.daily_refund_rates kpi.product_abc kpi.daily_repeat_rates kpi.monthly_repeat_rates",

@@ -32,6 +32,8 @@ WHERE = {
     "segment": {"customer_rfm"},
     "conversion_rate": {"daily_funnel"},
     "cart_abandonment_rate": {"daily_carts"},
+    "product_rating": {"daily_reviews"},
+    "order_rating": {"daily_reviews"},
     "authorised_amount": {"daily_payments"},
     "captured_amount": {"daily_payments"},
     "failed_amount": {"daily_payments"},
