@@ -39,6 +39,11 @@ class Orders(
     shop_status: str = column("Status in the shop's own words", nullable=True)
     subtotal: Decimal = money("Sum of its lines after line discounts", nullable=True)
     discount: Decimal = money("Discount on the whole order", ge=0)
+    coupon: str = column(
+        "Code of the coupon that its discounts come from, if any; of several, all codes",
+        nullable=True,
+        words_for_nothing=True,
+    )
     shipping: Decimal = money("Shipping fee", ge=0)
     tax: Decimal = money("Tax", ge=0)
     total: Decimal = money("Amount that the customer has to pay", nullable=True)

@@ -61,6 +61,7 @@ class FactSales(Table, primary_key=("order_id", "line_number"), partition_column
     seller: str = column("Who sells it, on a marketplace of several sellers", nullable=True)
     status: str = column("Status of the order")
     shop_status: str = column("Status of the order in the shop's own words", nullable=True)
+    coupon: str = column("Code of the order's coupon, if its discounts come from one", nullable=True)
     is_valid: bool = column(
         "Whether it counts as a sale: it is no gift card, and its order not cancelled as void, test or unpaid"
     )
@@ -140,6 +141,7 @@ def transform(
         "is_business",
         "status",
         "shop_status",
+        "coupon",
         "shipping",
         "tax",
         "updated_on",

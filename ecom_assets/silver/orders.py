@@ -49,7 +49,7 @@ def _off_by() -> nw.Expr:
 def transform(bronze_orders: nw.LazyFrame) -> nw.LazyFrame:
     return bronze_orders.with_columns(
         nw.col("status", "cancel_reason", "channel").str.strip_chars().str.to_lowercase(),
-        nw.col("country", "region", "city", "shop_status").str.strip_chars(),
+        nw.col("country", "region", "city", "shop_status", "coupon").str.strip_chars(),
     )
 
 

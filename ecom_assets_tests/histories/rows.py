@@ -78,6 +78,7 @@ class Order:
     cancelled_for: str = ""
     tax_included: bool = False
     fault: str = ""
+    coupon: str = ""
 
     def record(self) -> dict[str, str]:
         shipping, tax = ("2", "1") if self.version % 2 else ("1", "2")  # values that change places are a change
@@ -93,6 +94,7 @@ class Order:
             "channel": "web",
             "subtotal": "20",
             "discount": str(self.discount),
+            "coupon": self.coupon,
             "shipping": shipping,
             "tax": tax,
             "total": "99" if self.fault == "rule" else str(23 - self.discount - (int(tax) if self.tax_included else 0)),
@@ -192,6 +194,7 @@ class Event:
     link: str = ""
     fault: str = ""
     agent: str = ""
+    shown_in: str = ""
 
     def record(self) -> dict[str, str]:
         source, medium, campaign = self.link.split() if self.link else ("", "", "")
@@ -204,6 +207,8 @@ class Event:
             "customer_id": f"C{self.customer}" if self.customer else "",
             "cart_id": f"K{self.cart}" if self.cart else "",
             "order_id": f"O{self.order}" if self.order else "",
+            "list_id": self.shown_in,
+            "promotion_id": self.shown_in,
             "user_agent": self.agent,
             "utm_source": source,
             "utm_medium": medium,

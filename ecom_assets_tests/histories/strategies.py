@@ -29,6 +29,8 @@ from ecom_assets_tests.histories.rows import (
 )
 from ecom_assets_tests.histories.steps import Again, Feed, History, Land, Reopen, Repair, Run, Step, tables_of
 
+LIST_EVENTS = ["Product List Viewed", "Product Clicked", "Promotion Viewed", "Promotion Clicked"]
+
 _days = st.sampled_from([-1, *range(DAYS), *range(DAYS)])
 _few = st.integers(1, 2)
 _units = st.sampled_from(["2", "2", "0.75", "1.3335"])
@@ -42,13 +44,14 @@ _links = st.sampled_from(
     ["", "", "google cpc Spring%20", "google cpc spring", "paper newsletter sale", "blog post none"]
 )
 _agents = st.sampled_from(["", "", "Mozilla/5.0 (CUBOT_X19)", "Googlebot/2.1"])
+_coupons = st.sampled_from(["", "", "SPRING", " SPRING", "(none)"])
 _files = st.sampled_from(["a.csv", "b.jsonl"])
 _ROW_STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
     "customers": st.builds(Customer, _few, _days, st.sampled_from(["Oslo", "Bergen"]), _faults),
     "customer_merges": st.builds(Merge, st.integers(1, 3), st.integers(1, 3), _days, _faults),
     "products": st.builds(Product, _few, _days, st.sampled_from([10, 12]), _kinds, _faults),
     "orders": st.builds(
-        Order, _few, _days, _versions, _maybe_few, st.sampled_from([0, 5]), _reasons, st.booleans(), _faults
+        Order, _few, _days, _versions, _maybe_few, st.sampled_from([0, 5]), _reasons, st.booleans(), _faults, _coupons
     ),
     "order_items": st.builds(
         Item, _few, st.sampled_from(["1", "2", "1.0", "01"]), _days, _versions, _maybe_few, _faults, _units
@@ -71,7 +74,7 @@ _ROW_STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
         _days,
         st.sampled_from([0, 20, 835, 850, 865]),
         st.sampled_from([1, 1, 2, 2, None]),
-        st.sampled_from(["Product Viewed", "Product Added", "Order Completed", "Promotion Clicked"]),
+        st.sampled_from(["Product Viewed", "Product Added", "Order Completed", *LIST_EVENTS]),
         _few,
         _maybe_few,
         _maybe_few,
@@ -79,6 +82,7 @@ _ROW_STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
         _links,
         _faults,
         _agents,
+        st.sampled_from(["", "L1", "L2"]),
     ),
     "shipments": st.builds(
         Shipment, _few, _days, _versions, _few, st.sampled_from([None, 0, 2]), st.booleans(), _faults
@@ -227,7 +231,7 @@ GOALS = [
     "gold.fact_ad_spend",
     "kpi.customer_rfm",
     "kpi.daily_fulfilment",
-    "kpi.daily_carts",
+    "kpi.daily_carts kpi.daily_list_clicks kpi.daily_coupons",
     "kpi.incomplete_orders kpi.daily_reviews",
     "kpi.daily_inventory kpi.daily_stock_reconciliation gold.fact_purchase_receipts",
     "features.category_affinity features.customer_features",

@@ -457,6 +457,15 @@ def test_events(name: str, unused: int, visitor: str, zone: Zone) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "coupon"), [("shopify", "SPRING, VIP"), ("shopify_csv", "SPRING"), ("woocommerce", "spring")]
+)
+def test_an_order_has_the_codes_of_its_coupons(name: str, coupon: str, zone: Zone) -> None:
+    land_excerpt(name, zone)
+
+    assert {code for [code] in rows(zone, "orders", "coupon") if code} == {coupon}
+
+
+@pytest.mark.parametrize(
     ("name", "event", "campaign_id"),
     [
         ("ga4", "Promotion Clicked", "c9"),
