@@ -5,6 +5,7 @@ import narwhals as nw
 from ecom_assets.contract import Date, Decimal, Table, contract, in_units, key, rule
 from ecom_assets.expressions import measures
 from ecom_assets.expressions.money import no_amount, total
+from ecom_assets.feeds.inventory_movements import COUNT
 from ecom_assets.table_asset import table_asset
 
 
@@ -30,6 +31,11 @@ class AggStockMovements(Table, primary_key=("day", "product_id"), partition_colu
 KINDS = {"opened": "opening", "received": "receipt", "sold": "sale", "returned": "return", "adjusted": "adjustment"}
 
 
+def movements_of(rows: nw.LazyFrame) -> nw.LazyFrame:
+    """Returns the rows of the feed that move stock: all but counts."""
+    return rows.filter(nw.col("kind") != COUNT)
+
+
 def units_by_kind() -> dict[str, nw.Expr]:
     """Returns the units of a movement under the name of its kind; units sold are positive."""
     c = nw.col
@@ -39,7 +45,8 @@ def units_by_kind() -> dict[str, nw.Expr]:
 
 def transform(silver_inventory_movements: nw.LazyFrame) -> nw.LazyFrame:
     return (
-        silver_inventory_movements.select("product_id", day="moved_on", change="quantity", **units_by_kind())
+        movements_of(silver_inventory_movements)
+        .select("product_id", day="moved_on", change="quantity", **units_by_kind())
         .group_by("product_id", "day")
         .agg(*map(total, ["change", *KINDS]))
         .select(*contract(AggStockMovements).columns)
@@ -47,7 +54,8 @@ def transform(silver_inventory_movements: nw.LazyFrame) -> nw.LazyFrame:
 
 
 def conserved(silver_inventory_movements: nw.LazyFrame) -> nw.LazyFrame:
-    return silver_inventory_movements.select(day="moved_on", change="quantity", **units_by_kind())
+    moved = movements_of(silver_inventory_movements)
+    return moved.select(day="moved_on", change="quantity", **units_by_kind())
 
 
 asset = table_asset(AggStockMovements, transform, conserved=conserved)

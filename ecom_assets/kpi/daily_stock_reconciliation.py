@@ -6,6 +6,7 @@ from ecom_assets.contract import Date, Decimal, Table, column, contract, in_unit
 from ecom_assets.days import trailing
 from ecom_assets.expressions.dates import days_between
 from ecom_assets.expressions.money import total, total_count
+from ecom_assets.feeds.inventory_movements import COUNT
 from ecom_assets.table_asset import table_asset
 
 
@@ -43,7 +44,7 @@ def transform(
     )
     is_broken = (days_between(c("day_before"), c("day")) == 1) & (c("opening") != c("on_hand_before"))
     chains = stock.select("day", "opening", "on_hand", broken_chains=is_broken.fill_null(value=False).cast(nw.Int64))
-    moved = silver_inventory_movements.select(day="moved_on", units_moved="quantity")
+    moved = silver_inventory_movements.filter(c("kind") != COUNT).select(day="moved_on", units_moved="quantity")
     return (
         nw.concat([chains, moved], how="diagonal")
         .join(days, on="day", how="semi")

@@ -18,7 +18,9 @@ def test_movements_of_a_day_add_up_by_kind():
                     ("P", "2024-01-02", "adjustment", -2),
                     ("P", "2024-01-02", "sale", -4),
                     ("P", "2024-01-02", "sale", -3),
+                    ("P", "2024-01-02", "count", 99),
                     ("Q", "2024-01-02", "adjustment", 0),
+                    ("R", "2024-01-02", "count", 99),
                 ]
             )
         ),

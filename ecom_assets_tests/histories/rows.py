@@ -287,11 +287,13 @@ class Movement:
     kind: str = "receipt"
     fault: str = ""
     units: str = "5"
+    location: str = ""
 
     def record(self) -> dict[str, str]:
         return {
             "movement_id": f"M{self.number}",
             "product_id": f"P{self.product}",
+            "location": self.location,
             "kind": "theft" if self.fault == "rule" else self.kind,
             "quantity": f"-{self.units}" if self.kind == "sale" else self.units,
             "moved_at": _when(self, 40),

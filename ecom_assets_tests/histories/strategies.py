@@ -29,6 +29,7 @@ from ecom_assets_tests.histories.rows import (
 )
 from ecom_assets_tests.histories.steps import Again, Feed, History, Land, Reopen, Repair, Run, Step, tables_of
 
+KINDS_MOVED = ["opening", "receipt", "sale", "count", "count"]
 LIST_EVENTS = ["Product List Viewed", "Product Clicked", "Promotion Viewed", "Promotion Clicked"]
 
 _days = st.sampled_from([-1, *range(DAYS), *range(DAYS)])
@@ -44,6 +45,7 @@ _links = st.sampled_from(
     ["", "", "google cpc Spring%20", "google cpc spring", "paper newsletter sale", "blog post none"]
 )
 _agents = st.sampled_from(["", "", "Mozilla/5.0 (CUBOT_X19)", "Googlebot/2.1"])
+_locations = st.sampled_from(["", "Berlin", "Berlin ", "null"])
 _coupons = st.sampled_from(["", "", "SPRING", " SPRING", "(none)"])
 _files = st.sampled_from(["a.csv", "b.jsonl"])
 _ROW_STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
@@ -90,7 +92,7 @@ _ROW_STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
     "suppliers": st.builds(Supplier, _few, _days, _few, _faults),
     "purchase_receipts": st.builds(Receipt, _few, _days, _few, _few, _faults, _units),
     "inventory_movements": st.builds(
-        Movement, st.integers(1, 4), _days, _few, st.sampled_from(["opening", "receipt", "sale"]), _faults, _units
+        Movement, st.integers(1, 4), _days, _few, st.sampled_from(KINDS_MOVED), _faults, _units, _locations
     ),
     "reviews": st.builds(Review, _few, _days, _maybe_few, _maybe_few, st.sampled_from([None, 1]), _faults),
     "campaigns": st.builds(Campaign, _few, _days, st.sampled_from(["spring", "sale"]), _faults),
@@ -233,7 +235,7 @@ GOALS = [
     "kpi.daily_fulfilment",
     "kpi.daily_carts kpi.daily_list_clicks kpi.daily_coupons",
     "kpi.incomplete_orders kpi.daily_reviews",
-    "kpi.daily_inventory kpi.daily_stock_reconciliation gold.fact_purchase_receipts",
+    "kpi.daily_inventory kpi.daily_stock_reconciliation gold.fact_purchase_receipts kpi.stock_counts",
     "features.category_affinity features.customer_features",
     "kpi.daily_refund_rates kpi.product_abc kpi.daily_repeat_rates kpi.monthly_repeat_rates",
     "kpi.monthly_insights gold.dim_payment_method kpi.daily_store_sales",

@@ -8,6 +8,7 @@ MOVEMENTS = sample(
     InventoryMovements,
     {"movement_id": "1", "moved_on": "2024-01-02", "kind": "receipt", "quantity": 5},
     {"movement_id": "2", "moved_on": "2024-01-02", "kind": "sale", "quantity": -2},
+    {"movement_id": "3", "moved_on": "2024-01-02", "kind": "count", "quantity": 99},
 )
 
 
