@@ -549,6 +549,20 @@ def test_every_value_that_does_not_fit_its_format_is_counted(
     assert [note.partition(" (the decimal")[0] for note in report.files[0].unread] == told
 
 
+def test_a_value_that_is_read_for_some_lines_only_need_not_fit_on_others(tmp_path: Path, zone: Zone) -> None:
+    sql = """
+        select '1' as return_id, '1' as order_id, '2024-01-31' as returned_at, returned_at as updated_at,
+            'web' as channel, if(kind = 'de', amount(paid, ',', '.'), amount(paid, '.', ',')) as amount, 0 as shipping,
+            coalesce(amount(tax), amount(paid)) as tax
+        from lines
+    """
+    text = f'[source]\nfiles = "*.csv"\narrival_day = {{ fixed = 2024-01-31 }}\n[feed.returns]\nsql = """{sql}"""\n'
+    lines = 'kind,paid,tax\nde,"1,50",1\nus,1.50,x\n'
+    report = land_text(tmp_path, zone, text, **{"a.csv": lines})
+
+    assert report.files[0].unread == ["returns: amount(tax) fits 1 of 2 values; first other: record 2, x"]
+
+
 def test_a_folder_without_files_is_told(tmp_path: Path, zone: Zone) -> None:
     with pytest.raises(FileNotFoundError, match=r"No file in"):
         land(load_map(MAP), tmp_path, zone)

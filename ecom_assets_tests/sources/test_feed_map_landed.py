@@ -142,6 +142,10 @@ def test_a_join_sees_what_lands_together(tmp_path: Path, zone: Zone, text: str) 
         ),
         ("from r left join o on o.number = r.number where o.number is null", []),
         ("from r join o using (number)", []),
+        (
+            "from r left join o on o.number = nullif(r.number, 'b')",
+            ["1 of 2 lines of returns find nothing in o; first 'c'"],
+        ),
     ],
 )
 def test_what_joins_do_not_find_is_counted(tmp_path: Path, zone: Zone, join: str, misses: list[str]) -> None:

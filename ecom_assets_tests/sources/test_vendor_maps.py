@@ -65,6 +65,14 @@ def day_of(orders: int, *amounts: str) -> tuple[Any, ...]:
     return (orders, *map(Decimal, amounts))
 
 
+@pytest.mark.parametrize("name", sorted(path.name for path in EXCERPTS.iterdir()))
+def test_nothing_is_said_of_values_and_lookups_that_a_map_reads_right(name: str, zone: Zone) -> None:
+    report = land_excerpt(name, zone)
+
+    assert [note for file in report.files for note in file.unread] == []
+    assert [each for file in report.files for each in file.misses if each.missed] == []
+
+
 def test_shopify_orders_and_refunds(zone: Zone) -> None:
     report = land_excerpt("shopify", zone)
 

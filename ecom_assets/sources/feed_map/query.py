@@ -442,14 +442,18 @@ _READING = frozenset({"amount", "rounded", "moment", "epoch_moment"})
 
 
 def _calls_in(tree: Any) -> Iterator[_Node]:
-    """Yields the calls of macros that read texts, but for those within subqueries."""
-    if isinstance(tree, dict) and tree.get("class") != "SUBQUERY":
+    """Yields the calls of macros that read texts, but for those within subqueries, and those for some lines only.
+
+    The latter stand in CASE, in COALESCE after its first value, or in an aggregate with FILTER.
+    """
+    if isinstance(tree, list):
+        for inner in tree:
+            yield from _calls_in(inner)
+    elif isinstance(tree, dict) and tree.get("class") not in ("SUBQUERY", "CASE") and not tree.get("filter"):
         if str(tree.get("function_name", "")).lower() in _READING and tree["children"]:
             yield _named(tree, "")
-        for inner in tree.values():
-            yield from _calls_in(inner)
-    elif isinstance(tree, list):
-        for inner in tree:
+        is_choice = tree.get("type") == "OPERATOR_COALESCE"
+        for inner in tree["children"][:1] if is_choice else tree.values():
             yield from _calls_in(inner)
 
 

@@ -59,14 +59,17 @@ def run_statement(con: duckdb.DuckDBPyConnection, feed_map: FeedMap, query: Quer
 
 
 def misses_of(con: duckdb.DuckDBPyConnection, query: Query) -> Iterator[tuple[str, Misses]]:
-    """Yields, for each left join of a statement and each file, what the join does not find for its lines."""
+    """Yields, for each left join of a statement and each file, what the join does not find for its lines.
+
+    Lines that have nothing to look for are not counted.
+    """
     missed, record = "filter (found is null)", "origin.record"
     for number, lookup in enumerate(query.lookups()):
         with suppress(duckdb.Error):
             rows = con.execute(f"""
                 select origin.source_file, count(distinct {record}), count(distinct {record}) {missed},
                     arg_min(sought, {record}) {missed}, min({record}) {missed}
-                from ({lookup.sql}) group by all order by all""").fetchall()
+                from ({lookup.sql}) where sought is null or sought <> '' group by all order by all""").fetchall()
             for name, *counted in rows:
                 yield name, Misses(query.feed, number, lookup.of, *counted)
 
