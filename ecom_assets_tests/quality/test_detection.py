@@ -20,6 +20,7 @@ from ecom_assets.publishing.snapshot import publish
 from ecom_assets.quality.detection import Detection, FeedDay, Kind, measured
 from ecom_assets.serving.snapshot import open_snapshot
 from ecom_assets.settings import Settings
+from ecom_assets.shop.scale import Scale
 from ecom_assets.shop.shop import Shop
 from ecom_assets.sources.synthetic import land_shop, write_truth
 from ecom_assets_tests import tiny_shop
@@ -154,11 +155,14 @@ def test_rows_of_days_of_which_the_truth_does_not_tell_are_no_false_alarms(shop)
     assert result.precision is result.false_alarms_per_thousand is None
 
 
-@pytest.fixture(scope="module")
-def known(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Three days of a small shop with many defects, from landing to silver, published."""
-    known = Settings(tmp_path_factory.mktemp("data"), start=START)
-    shop = Shop(START, seed=11, preset=replace(SMALL, orders_per_day=60, dirty_share=0.03))
+DIRTY = replace(SMALL, orders_per_day=60, dirty_share=0.03)
+VARIED = replace(DIRTY, merged_share=0.5, stores=2, retracted_share=0.2, gift_card_share=0.1, tax_included=True)
+
+
+def built(data: Path, preset: Scale) -> Settings:
+    """Three days of a shop, from landing to silver, published."""
+    known = Settings(data, start=START)
+    shop = Shop(START, seed=11, preset=preset)
     land_shop(Zone(known.landing), shop, DAYS)
     write_truth(known.truth, shop, DAYS)
     session = session_over(Zone(known.landing), known.warehouse)
@@ -168,6 +172,24 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Settings:
                 session.run(declaration.name, DAYS)
         publish(session, known.snapshot)
     return known
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A small shop with many defects."""
+    return built(tmp_path_factory.mktemp("data"), DIRTY)
+
+
+@pytest.mark.slow
+def test_merges_stores_retractions_gift_cards_and_included_tax_hide_no_defect_and_raise_no_alarm(tmp_path):
+    varied = built(tmp_path, VARIED)
+
+    with open_snapshot(varied.snapshot) as con:
+        result = measured(con, varied.truth, catalog.tables())
+
+    assert result is not None
+    assert (result.missed, result.false_alarms) == ([], {})
+    assert {feed_day.feed for feed_day in result.feed_days if feed_day.caught} >= {"orders", "order_items", "payments"}
 
 
 @pytest.mark.slow
