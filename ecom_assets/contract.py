@@ -121,12 +121,19 @@ class Column:
     """Whether a text from a feed may be written as in the address of a page: spring%20sale."""
     by_rule: tuple[str, ...] | None = None
     """The values that the shop's rules may give a text, where they may; empty for any."""
+    unknown_without: str | None = None
+    """The table without whose rows of the day nothing can be said: the value is then null, on all rows of the day."""
     of_store: bool = False
     """Whether it is a number of the store that the row from a feed names, if it names one."""
     is_quantity: bool = False
     """Whether it is a decimal that counts units rather than money."""
     merged_by: str | None = None
     """The table whose rows say which numbers were merged into others; in silver these survive."""
+
+    @property
+    def may_be_null(self) -> bool:
+        """Whether it is null on some rows, or on some days."""
+        return self.nullable or self.unknown_without is not None
 
     @property
     def missing_reference(self) -> Reason:
@@ -179,6 +186,7 @@ def column(
     of_store: bool = False,
     is_quantity: bool = False,
     merged_by: str | None = None,
+    unknown_without: str | None = None,
     **checks: Any,
 ) -> Any:
     """Declares a column. `checks` are pandera's (`ge=`, `isin=`, …).
@@ -190,6 +198,8 @@ def column(
     With `words_for_nothing` (feeds) a text such as (none) or null counts as missing; in keys and references of a feed
     it always does. With `url_encoded` (feeds) a text with %20 and the like is decoded. `by_rule` has the values that
     the rules in feeds.toml may give the column, empty for any; a column of the feed gets one only if it has no value.
+    `unknown_without` names a table: on days on which it has no good rows the table is made without it, and the column
+    is null on all rows, rather than a number that lacks those rows; rules that need it then hold.
     `of_store` (feeds) marks the numbers that each store issues itself: the store is put before them, as in fr:1001.
     `is_quantity` marks decimals that are no amounts of money.
     `merged_by` (feeds) names the table that merges numbers: a number that was merged is replaced by its survivor.
@@ -205,6 +215,7 @@ def column(
         "of_store": of_store,
         "is_quantity": is_quantity,
         "merged_by": merged_by,
+        "unknown_without": unknown_without,
     }
     return pa.Field(description=description, metadata=facts, nullable=nullable, **checks)
 
@@ -390,6 +401,15 @@ class Promise:
     def merged(self) -> tuple[Column, ...]:
         """The columns whose numbers another table merges."""
         return tuple(column for column in self.columns.values() if column.merged_by)
+
+    @property
+    def unknown_without(self) -> Mapping[str, tuple[Column, ...]]:
+        """The columns that are null on days on which a table has no good rows, by that table."""
+        found: dict[str, tuple[Column, ...]] = {}
+        for column in self.columns.values():
+            if column.unknown_without:
+                found[column.unknown_without] = (*found.get(column.unknown_without, ()), column)
+        return found
 
 
 @dataclass(frozen=True)

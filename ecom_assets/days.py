@@ -58,7 +58,7 @@ class Reach:
 
     None means unlimited. `by_event` reads the rows of an input by event day instead of the day
     under which they are stored. Days that are not `awaited` may be missing or not final: the day is final without them,
-    and stale once they say something else.
+    and stale once they say something else. A day that is not `needed` blocks nothing: the table is made without it.
     """
 
     name: str
@@ -66,11 +66,12 @@ class Reach:
     after: int | None = 0
     by_event: bool = False
     awaited: bool = True
+    needed: bool = True
 
     @property
     def is_same_day(self) -> bool:
-        """Whether a day depends only on the same day of the input."""
-        return self.before == 0 and self.after == 0
+        """Whether a day depends only on the same day of the input, and cannot be made without it."""
+        return self.before == 0 and self.after == 0 and self.needed
 
     @property
     def length(self) -> int | None:
@@ -85,6 +86,7 @@ class Reach:
 
 
 same_day = Reach("same_day")
+if_known = Reach("if_known", needed=False)
 by_event_day = Reach("by_event_day", by_event=True)
 history = Reach("history", before=None)
 since = Reach("since", after=None)

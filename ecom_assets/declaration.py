@@ -14,7 +14,7 @@ from typing import Any
 import narwhals as nw
 
 from ecom_assets.contract import Column, Contract, FeedContract, Layer
-from ecom_assets.days import Reach, same_day
+from ecom_assets.days import Reach, if_known, same_day
 
 DAYS_PARAMETER = "days"
 
@@ -27,7 +27,10 @@ def table_of(parameter: str) -> str:
 
 @dataclass(frozen=True)
 class Read:
-    """One input of a table and its reach. References have no parameter."""
+    """One input of a table and its reach.
+
+    References have no parameter, nor have inputs that only decide whether columns are known.
+    """
 
     table: str
     reach: Reach
@@ -156,8 +159,11 @@ def declare(
         if unknown := set(names) - set(tables):
             listed = ", ".join(sorted(unknown))
             raise TypeError(f"{contract.name}: {argument}= names {listed}, which is not a parameter of transform.")
-    inputs = [Read(table_of(name), given.get(name, same_day), name) for name in tables]
+    not_needed = contract.unknown_without
+    reaches = {name: if_known if table_of(name) in not_needed else same_day for name in tables} | given
+    inputs = [Read(table_of(name), reaches[name], name) for name in tables]
     known = {read.table for read in inputs}
+    inputs += [Read(table, if_known, None) for table in not_needed if table not in known]
     inputs += [
         Read(table, same_day, None)
         for table in dict.fromkeys(str(c.references) for c in contract.references if c.on_same_day)

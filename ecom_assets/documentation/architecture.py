@@ -71,7 +71,7 @@ A run goes through these parts in this order:
 
 ## Graph of tables
 
-A plain arrow is a same-day read, a labelled one has a longer reach, a dotted one is a reference.
+A plain arrow is a same-day read, a labelled one has another reach, a dotted one is a reference.
 
 """
 

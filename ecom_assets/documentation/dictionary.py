@@ -95,6 +95,8 @@ def _reach(reach: Reach) -> str:
         return "rows with that event day, whenever they arrived"
     if reach.is_same_day:
         return "the same day"
+    if not reach.needed:
+        return "the same day, if it has good rows"
     first = "all days" if reach.before is None else _days_away(reach.before, "before")
     last = "all days after" if reach.after is None else _days_away(reach.after, "after")
     if reach.before is None:
@@ -107,7 +109,7 @@ def _days_away(count: int, side: str) -> str:
 
 
 def _row(column: Column, declaration: Declaration) -> str:
-    kind, may_be_null = ("text", True) if declaration.is_bronze else (column.kind, column.nullable)
+    kind, may_be_null = ("text", True) if declaration.is_bronze else (column.kind, column.may_be_null)
     refers = ""
     if column.references and not declaration.is_bronze:
         refers = f"; key of {column.references}{' on the same day' if column.on_same_day else ''}"
@@ -115,6 +117,8 @@ def _row(column: Column, declaration: Declaration) -> str:
         refers += f"; merged by {column.merged_by}"
     if column.words_for_nothing and declaration.from_feed:
         refers += "; words for nothing are missing"
+    if column.unknown_without:
+        refers += f"; null on days on which {column.unknown_without} has no good rows"
     description = f"{column.description}{refers}".replace("|", "\\|")
     return f"| {column.name} | {kind} | {'yes' if may_be_null else 'no'} | {description} |"
 

@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary, WeakSet
 import duckdb
 import narwhals as nw
 
-from ecom_assets.contract import EXTRA, Contract
+from ecom_assets.contract import EXTRA, Contract, Rule, RuleKind
 from ecom_assets.declaration import DAYS_PARAMETER, Catalog, Declaration
 from ecom_assets.engine.duckdb.tables import (
     REASONS_TYPE,
@@ -134,15 +134,20 @@ def _conserved(con: duckdb.DuckDBPyConnection, declaration: Declaration) -> str:
             f"table; found {', '.join(due.columns)}."
         )
     day = quoted(promise.partition_column)
-    columns = [(literal(name), quoted(name)) for name in amounts]
-    sums = ", ".join(f"coalesce(sum({amount}), 0)::decimal(38, 4) as {amount}" for _, amount in columns)
+    sums = {name: f"coalesce(sum({quoted(name)}), 0)::decimal(38, 4) as {quoted(name)}" for name in amounts}
+    due_sums = ", ".join(sums.values())
+    stored = {name: f"coalesce(stored.{quoted(name)}, 0)" for name in amounts}
+    for name in amounts:
+        if promise.columns[name].unknown_without:  # unknown on a day with rows: there is nothing to compare
+            sums[name] = f"sum({quoted(name)})::decimal(38, 4) as {quoted(name)}"
+            stored[name] = f"case when stored.day is null then 0 else stored.{quoted(name)} end"
     sides = ", ".join(
-        f"{{'name': {name}, 'stored': coalesce(stored.{amount}, 0), 'due': coalesce(due.{amount}, 0)}}"
-        for name, amount in columns
+        f"{{'name': {literal(name)}, 'stored': {stored[name]}, 'due': coalesce(due.{quoted(name)}, 0)}}"
+        for name in amounts
     )
     return f"""
-        with stored as (select {day} as day, {sums} from rows_to_judge group by all),
-        due as (select {day} as day, {sums} from ({due.sql_query()}) group by all)
+        with stored as (select {day} as day, {", ".join(sums.values())} from rows_to_judge group by all),
+        due as (select {day} as day, {due_sums} from ({due.sql_query()}) group by all)
         select day, side.name, side.stored, side.due
         from (select day, unnest([{sides}]) as side from stored full join due using (day))
         where side.stored <> side.due"""
@@ -206,9 +211,25 @@ def over(inputs: Mapping[str, str], sql: str) -> str:
     return f"with {named} select * from ({sql})"
 
 
+def _holds(rule: Rule, promise: Contract) -> nw.Expr:
+    """Returns whether a rule holds: also if it needs columns that are unknown on the day, and null all together."""
+    unknown = {
+        table: nw.all_horizontal(
+            *(nw.col(column.name).is_null() for column in columns if not column.nullable), ignore_nulls=False
+        )
+        for table, columns in promise.unknown_without.items()
+    }
+    if not unknown:
+        return rule.holds.fill_null(value=False)
+    if rule.kind is RuleKind.PRESENT:
+        without = promise.columns[str(rule.column)].unknown_without
+        return rule.holds | unknown[without] if without else rule.holds
+    return nw.coalesce(rule.holds, nw.any_horizontal(*unknown.values(), ignore_nulls=False))
+
+
 def _judged(rows: duckdb.DuckDBPyRelation, promise: Contract) -> duckdb.DuckDBPyRelation:
     broken = {
-        f"{kind} {n}": ~rule.holds.fill_null(value=False)
+        f"{kind} {n}": ~_holds(rule, promise)
         for kind, rules in (("broken", promise.hard_rules), ("warned", promise.soft_rules))
         for n, rule in enumerate(rules)
     }

@@ -1,8 +1,10 @@
 """Definitions of the measures, shared by all tables that have them."""
 
+from typing import Any
+
 import narwhals as nw
 
-from ecom_assets.contract import Table, rule
+from ecom_assets.contract import Table, column, rule
 from ecom_assets.expressions.money import MONEY, extended, no_amount, ratio
 
 VALID_ORDERS = "Orders with an accepted line that is no gift card, except those cancelled as void, test or unpaid"
@@ -48,6 +50,11 @@ NEVER_SOLD = ["void", "test"]
 
 GIVEN_BACK = ["refunded", "charged_back"]
 """Statuses of payments that are money going back to the customer."""
+
+
+def needs_returns(description: str, **checks: Any) -> Any:
+    """Declares a measure of a day that is unknown, and null, if the returns of the day are."""
+    return column(description, unknown_without="gold.fact_returns", **checks)
 
 
 class SalesTable(Table):
@@ -102,6 +109,11 @@ def is_first_order_of_day() -> nw.Expr:
 def net_sales() -> nw.Expr:
     """Returns gross sales less discounts less returns, an amount, from the columns of these names."""
     return (revenue() - nw.col("returns")).cast(MONEY)
+
+
+def known_net_sales() -> nw.Expr:
+    """Returns net sales without the returns of days on which these are unknown, for sums over many days."""
+    return (revenue() - nw.coalesce(nw.col("returns"), no_amount())).cast(MONEY)
 
 
 def cac() -> nw.Expr:

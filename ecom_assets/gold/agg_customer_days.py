@@ -18,7 +18,7 @@ class AggCustomerDays(Table, primary_key=("day", "customer_id"), partition_colum
     units: Decimal = in_units(measures.UNITS, ge=0)
     gross_sales: Decimal = money(measures.GROSS_SALES, ge=0)
     discounts: Decimal = money(measures.DISCOUNTS, ge=0)
-    returns: Decimal = money(measures.RETURNS, ge=0)
+    returns: Decimal = measures.needs_returns(measures.RETURNS, ge=0)
     first_sales: Decimal = money("Gross sales less discounts of the day's first valid order; zero without one")
 
 

@@ -23,14 +23,14 @@ class AggCustomerMetrics(
     units: Decimal = in_units(measures.UNITS, ge=0)
     gross_sales: Decimal = money(measures.GROSS_SALES, ge=0)
     discounts: Decimal = money(measures.DISCOUNTS, ge=0)
-    returns: Decimal = money(measures.RETURNS, ge=0)
-    net_sales: Decimal = money(measures.NET_SALES)
+    returns: Decimal = measures.needs_returns(measures.RETURNS, ge=0)
+    net_sales: Decimal = measures.needs_returns(measures.NET_SALES)
     new_orders: int = column(measures.NEW_ORDERS, ge=0, le=1)
     new_sales: Decimal = money(measures.NEW_SALES)
     first_order_on: Date = column("Day of the first valid order to date", nullable=True)
     previous_order_on: Date = column("Last day before this one with a valid order", nullable=True)
     orders_to_date: int = column("Valid orders to date", ge=0)
-    net_sales_to_date: Decimal = money("Net sales to date")
+    net_sales_to_date: Decimal = money("Net sales to date, as far as the returns of its days are known")
 
     @rule
     def new_on_the_first_day(cls) -> nw.Expr:
@@ -53,7 +53,7 @@ def transform(gold_agg_customer_days: nw.LazyFrame, days: nw.LazyFrame) -> nw.La
     c = nw.col
     active = gold_agg_customer_days.join(days, on="day", how="semi").select("customer_id")
     daily = gold_agg_customer_days.join(active, on="customer_id", how="semi").with_columns(
-        net_sales=measures.net_sales(), order_day=nw.when(c("orders") > 0).then(c("day"))
+        net_sales=measures.known_net_sales(), order_day=nw.when(c("orders") > 0).then(c("day"))
     )
     first_order_on = c("order_day").min().over("customer_id")
     to_date = daily.with_columns(

@@ -18,14 +18,14 @@ class AggDailySales(measures.SalesTable, primary_key=("day", "channel"), partiti
     units: Decimal = in_units(measures.UNITS, ge=0)
     gross_sales: Decimal = money(measures.GROSS_SALES, ge=0)
     discounts: Decimal = money(measures.DISCOUNTS, ge=0)
-    returns: Decimal = money(measures.RETURNS, ge=0)
-    net_sales: Decimal = money(measures.NET_SALES)
+    returns: Decimal = measures.needs_returns(measures.RETURNS, ge=0)
+    net_sales: Decimal = measures.needs_returns(measures.NET_SALES)
     shipping: Decimal = money(measures.SHIPPING, ge=0)
     tax: Decimal = money(measures.TAX, ge=0)
-    refunded_shipping: Decimal = money(measures.REFUNDED_SHIPPING, ge=0)
-    refunded_tax: Decimal = money(measures.REFUNDED_TAX, ge=0)
-    total_sales: Decimal = money(measures.TOTAL_SALES)
-    gift_cards_sold: Decimal = money(measures.GIFT_CARDS_SOLD)
+    refunded_shipping: Decimal = measures.needs_returns(measures.REFUNDED_SHIPPING, ge=0)
+    refunded_tax: Decimal = measures.needs_returns(measures.REFUNDED_TAX, ge=0)
+    total_sales: Decimal = measures.needs_returns(measures.TOTAL_SALES)
+    gift_cards_sold: Decimal = measures.needs_returns(measures.GIFT_CARDS_SOLD)
 
     @rule
     def total_sales_adds_up(cls) -> nw.Expr:

@@ -20,15 +20,17 @@ class AggProductPerformance(
     units: Decimal = in_units(measures.UNITS, ge=0)
     gross_sales: Decimal = money(measures.GROSS_SALES, ge=0)
     discounts: Decimal = money(measures.DISCOUNTS, ge=0)
-    return_lines: int = column("Refunded lines with units or a merchandise value, on the refund day", ge=0)
-    returned_units: Decimal = in_units("Units refunded, on the refund day", ge=0)
-    returns: Decimal = money(measures.RETURNS, ge=0)
-    net_sales: Decimal = money(measures.NET_SALES)
+    return_lines: int = measures.needs_returns(
+        "Refunded lines with units or a merchandise value, on the refund day", ge=0
+    )
+    returned_units: Decimal = measures.needs_returns("Units refunded, on the refund day", ge=0, is_quantity=True)
+    returns: Decimal = measures.needs_returns(measures.RETURNS, ge=0)
+    net_sales: Decimal = measures.needs_returns(measures.NET_SALES)
     cost: Decimal = money(
         "Cost of the units to the shop, zero for cancelled orders; null if the cost of any unit is unknown",
         nullable=True,
     )
-    margin: Decimal = money("Net sales less cost; null if the cost is unknown", nullable=True)
+    margin: Decimal = measures.needs_returns("Net sales less cost; null if the cost is unknown", nullable=True)
 
     @rule
     def margin_adds_up(cls) -> nw.Expr:

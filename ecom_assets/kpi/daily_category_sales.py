@@ -22,9 +22,9 @@ class DailyCategorySales(
     units: Decimal = in_units(measures.UNITS, ge=0)
     gross_sales: Decimal = money(measures.GROSS_SALES, ge=0)
     discounts: Decimal = money(measures.DISCOUNTS, ge=0)
-    returned_units: Decimal = in_units("Units refunded, on the refund day", ge=0)
-    returns: Decimal = money(measures.RETURNS, ge=0)
-    net_sales: Decimal = money(measures.NET_SALES)
+    returned_units: Decimal = measures.needs_returns("Units refunded, on the refund day", ge=0, is_quantity=True)
+    returns: Decimal = measures.needs_returns(measures.RETURNS, ge=0)
+    net_sales: Decimal = measures.needs_returns(measures.NET_SALES)
     asp: float = column(measures.ASP, nullable=True)
 
 

@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, Decimal, Table, column, contract, in_units, key, money, rule
+from ecom_assets.contract import Date, Decimal, Table, contract, in_units, key, money, rule
 from ecom_assets.days import around
 from ecom_assets.expressions import measures
 from ecom_assets.expressions.money import MONEY, ratio, total
@@ -22,18 +22,18 @@ class DailyMargin(Table, primary_key="day", partition_column="day", amount="cont
     """
 
     day: Date = key("Business day")
-    net_sales: Decimal = money(measures.NET_SALES)
+    net_sales: Decimal = measures.needs_returns(measures.NET_SALES)
     cost_of_goods: Decimal = money(
         "Cost to the shop of the units of valid, not cancelled orders, as far as known", ge=0
     )
     shipping_cost: Decimal = money("Fees of the carriers for the shipments of the day's orders", ge=0)
     payment_fees: Decimal = money("Fees of the payment providers, less those given back")
     marketing: Decimal = money(measures.SPEND, ge=0)
-    contribution_margin: Decimal = money(
+    contribution_margin: Decimal = measures.needs_returns(
         "Net sales less cost of goods, shipping cost, payment fees and marketing; overstated by goods of unknown cost"
     )
     units_of_unknown_cost: Decimal = in_units("Units of these orders whose product has no known cost", ge=0)
-    contribution_margin_share: float = column(
+    contribution_margin_share: float = measures.needs_returns(
         "Contribution margin per net sales; null if net sales are zero", nullable=True
     )
 

@@ -4,6 +4,7 @@ import narwhals as nw
 
 from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
 from ecom_assets.days import history
+from ecom_assets.expressions import measures
 from ecom_assets.expressions.dates import is_month_end, month_of, months_between
 from ecom_assets.expressions.money import no_amount, ratio, total, total_count
 from ecom_assets.table_asset import table_asset
@@ -21,8 +22,8 @@ class MonthlyCohorts(Table, primary_key=("month_end", "cohort"), partition_colum
     active_customers: int = column("Customers of the cohort with a valid order in the month", ge=0)
     retention_rate: float = column("Active customers per customer", ge=0, le=1)
     month_offset: int = column("Months since that of the first order", ge=0)
-    net_sales: Decimal = money("Net sales to the cohort in the month")
-    net_sales_to_date: Decimal = money("Net sales to the cohort up to the end of the month")
+    net_sales: Decimal = money("Net sales to the cohort in the month, as far as the returns of its days are known")
+    net_sales_to_date: Decimal = money("The same up to the end of the month")
     net_sales_per_customer: float = column("Lifetime value so far: net sales to date per customer of the cohort")
 
     @rule
@@ -41,7 +42,8 @@ def transform(gold_agg_customer_metrics: nw.LazyFrame, days: nw.LazyFrame) -> nw
     month_ends = days.filter(is_month_end(c("day"))).select(month_end="day")
     in_month = month_of(c("day")) == month_of(c("month_end"))
     customers = (
-        gold_agg_customer_metrics.join(month_ends, how="cross")
+        gold_agg_customer_metrics.with_columns(net_sales=nw.coalesce(c("net_sales"), measures.revenue()))
+        .join(month_ends, how="cross")
         .filter(c("day") <= c("month_end"))
         .select(
             "month_end",

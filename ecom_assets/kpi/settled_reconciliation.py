@@ -22,7 +22,7 @@ class SettledReconciliation(Table, primary_key=("day", "table_name", "measure"),
     amounts that `kpi.unsettled_orders` lists are compared with captured less charged back and due, recomputed from the
     silver orders, lines and payments of all orders of the day. On the last day of a month, the net sales to date of all
     cohorts are compared with those of all customers with an order. A day on which one differs fails here. A day is
-    provisional for 45 days.
+    provisional for 45 days. Net sales that are unknown, as returns of the day are, have no row.
     """
 
     day: Date = key("Business day")
@@ -91,7 +91,9 @@ def transform(
         .select(day="ordered_on", amount_upstream="cost")
     )
     upstream = {
-        ("kpi.daily_margin", "net_sales"): kpi_daily_sales.select("day", amount_upstream="net_sales"),
+        ("kpi.daily_margin", "net_sales"): kpi_daily_sales.filter(~nw.col("net_sales").is_null()).select(
+            "day", amount_upstream="net_sales"
+        ),
         ("kpi.daily_margin", "cost_of_goods"): goods,
         ("kpi.daily_margin", "shipping_cost"): silver_shipments.select(day="ordered_on", amount_upstream="cost"),
         ("kpi.daily_margin", "payment_fees"): fees,
@@ -107,7 +109,8 @@ def transform(
     sides = [
         rows.with_columns(table_name=nw.lit(table), measure=nw.lit(measure))
         for (table, measure), made_of in upstream.items()
-        for rows in (made_of, downstream[table][0].select(day=downstream[table][1], amount=measure))
+        for made, day in [downstream[table]]
+        for rows in (made_of, made.filter(~nw.col(measure).is_null()).select(day=day, amount=measure))
     ]
     return (
         nw.concat(sides, how="diagonal")

@@ -95,7 +95,14 @@ class Step:
 
 
 def keep_partitions(context: dg.OutputContext, partitions: Iterable[str]) -> None:
-    """Makes Dagster materialize only these partitions of an output, not all of the run's."""
+    """Makes Dagster materialize only these partitions of an output, not all of the run's.
+
+    If there are none, the output is no asset's: Dagster would materialize the asset without a partition.
+    """
+    partitions = list(partitions)
+    if not partitions:
+        context._asset_key = None
+        return
     context._asset_partitions_subset = context.asset_partitions_def.subset_with_partition_keys(partitions)
 
 

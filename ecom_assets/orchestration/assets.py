@@ -102,11 +102,12 @@ def _asset(declaration: Declaration, partitions: dg.PartitionsDefinition) -> dg.
 
 
 def _deps(declaration: Declaration) -> list[dg.AssetKey]:
-    """Returns upstream assets that the transform does not read: landed files, referenced tables."""
+    """Returns upstream assets that the transform does not read: landed files, referenced tables and the like."""
     if declaration.is_bronze:
         return [dg.AssetKey(["landing", declaration.feed_name])]
     read = {read.table for read in declaration.reads if read.parameter}
-    return [asset_key(table) for table in declaration.references if table not in read]
+    others = dict.fromkeys([*declaration.references, *(read.table for read in declaration.reads)])
+    return [asset_key(table) for table in others if table not in read]
 
 
 def _out(declaration: Declaration, key: dg.AssetKey, text: str, about: Mapping[str, Any], day: str) -> dg.AssetOut:

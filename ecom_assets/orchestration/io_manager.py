@@ -15,7 +15,7 @@ import duckdb
 from pydantic import PrivateAttr
 
 from ecom_assets import catalog, settings
-from ecom_assets.days import Window
+from ecom_assets.days import Window, contiguous
 from ecom_assets.declaration import Catalog, Declaration
 from ecom_assets.engine.compiling import compiled
 from ecom_assets.engine.duckdb.tables import Query, stored
@@ -116,9 +116,10 @@ class Warehouse(dg.ConfigurableIOManager):
     def handle_output(  # type: ignore[override]
         self, context: dg.OutputContext, obj: Any
     ) -> Iterator[dg.DagsterEvent]:
-        """Store the window; say of each day what became of it. Raises Failure when no day is good.
+        """Store the window; say of each day what became of it. Raises Failure if there is none to speak of.
 
-        What a plain asset returns is stored as it is.
+        The step goes on if no day is good, so that the tables that can be made without it are. What a plain asset
+        returns is stored as it is.
         """
         step = Step(context)
         session = self.session(step.run_id)
@@ -137,22 +138,24 @@ class Warehouse(dg.ConfigurableIOManager):
             for result in self._written[declaration.name]:
                 yield from _evaluations(step, declaration, result)
         results = self._written[declaration.name]
+        if not results:
+            why = f"{declaration.name} {window}: nothing is stale, and it has not run"
+            raise dg.Failure(why, allow_retries=False)
         is_quarantine = context.asset_key != asset_key(declaration.name)
         for result in results:
             about = _about_quarantined(result) if is_quarantine else {"dagster/partition_row_count": result.row_count}
             step.add_metadata({**about, STATE: str(result.state)}, context.asset_key, str(result.day))
         good = [str(result.day) for result in results if result.state.is_good]
+        if len(good) < len(window):
+            keep_partitions(context, good)
         if not good:
-            why = results[0].note if results else "nothing is stale, and it has not run"
-            raise dg.Failure(f"{declaration.name} has no good day in {window}: {why}", allow_retries=False)
+            return
         with _decorating(declaration.name):
             if not declaration.is_bronze and not is_quarantine:
                 lineage = compiled(declaration, self.tables()).lineage
                 step.add_metadata(metadata.about_lineage(lineage), context.asset_key, good[-1])
             if declaration.contract.layer.has_plot:
                 _add_plot(step, session, declaration, good[-1])
-        if len(good) < len(window):
-            keep_partitions(context, good)
 
 
 @contextmanager
@@ -166,9 +169,9 @@ def _decorating(table: str) -> Iterator[None]:
 
 def _said(table: str, window: Window, results: list[DayResult], seconds: float) -> str:
     rows, bad = sum(result.row_count for result in results), sum(result.bad_count for result in results)
-    lost = [str(result.day) for result in results if not result.state.is_good]
+    lost = [result.day for result in results if not result.state.is_good]
     text = f"{table} {window}: {rows:,} rows" + (f", {bad:,} quarantined" if bad else "") + f", {seconds:.1f} s"
-    return f"{text}; no good rows on {', '.join(lost)}" if lost else text
+    return f"{text}; no good rows on {', '.join(map(str, contiguous(lost)))}" if lost else text
 
 
 def _add_plot(step: Step, session: Session, declaration: Declaration, on: str) -> None:

@@ -77,7 +77,7 @@ def contract_description(declaration: Declaration) -> str:
     promise = declaration.contract
     if declaration.is_bronze:
         return "A file arrives on each day on which one is due; otherwise the day fails."
-    keys, present = ", ".join(promise.primary_key), [c.name for c in promise.columns.values() if not c.nullable]
+    keys, present = ", ".join(promise.primary_key), [c.name for c in promise.columns.values() if not c.may_be_null]
     asked = [rule.sentence for rule in promise.hard_rules if rule.kind is not RuleKind.PRESENT]
     asked.insert(0, f"Present: {', '.join(present)}")
     outcome = "A failed day is not stored, and tables that read it on the same day are blocked."
@@ -95,6 +95,10 @@ def contract_description(declaration: Declaration) -> str:
             f"share once a later row with its {keys} is accepted. Rows without a usable event day do not count "
             f"against a day with good rows. {outcome}"
         )
+    asked += [
+        f"Present if {table} has good rows on the day: {', '.join(c.name for c in columns if not c.nullable)}"
+        for table, columns in promise.unknown_without.items()
+    ]
     asked += [f"The key is unique: {keys}"] if keys else []
     asked += [f"The day's amounts are those of {declaration.conserved_from}"] if declaration.conserved else []
     return _list("A day with a row that breaks one of these rules fails:", asked) + f"\n\n{outcome}"
@@ -154,7 +158,7 @@ def _columns(declaration: Declaration) -> dg.TableSchema:
             column.kind,
             column.description,
             dg.TableColumnConstraints(
-                nullable=column.nullable,
+                nullable=column.may_be_null,
                 unique=declaration.contract.primary_key == (column.name,),
                 other=_asked(declaration, column),
             ),

@@ -5,6 +5,7 @@ of the run, and a write is one transaction. A plain table is outside the ledger:
 is neither repaired nor verified. It is published in the snapshot.
 """
 
+import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
@@ -19,6 +20,7 @@ from dagster_duckdb.io_manager import DuckDbClient
 from dagster_duckdb_pandas import DuckDBPandasTypeHandler
 
 from ecom_assets import settings
+from ecom_assets.days import Window, contiguous
 from ecom_assets.engine.duckdb.tables import (
     UNTYPED,
     Query,
@@ -31,9 +33,9 @@ from ecom_assets.engine.duckdb.tables import (
 )
 from ecom_assets.errors import UserError
 from ecom_assets.orchestration._dagster import DbIOManager, DbTypeHandler, Step, TablePartitionDimension, TableSlice
-from ecom_assets.orchestration.assets import partitions_of
+from ecom_assets.orchestration.assets import partitions_of, table_of
 from ecom_assets.sql import quoted
-from ecom_assets.warehouse.ledger import plain
+from ecom_assets.warehouse.ledger import plain, records
 from ecom_assets.warehouse.session import Session
 
 RESERVED = frozenset({"landing", "quarantine", "superseded", "held", "ledger", "quality"}) | {
@@ -58,8 +60,17 @@ def load(session: Session, context: dg.InputContext) -> Any:
     """Returns the rows of the input's partitions as the frame that its annotation names.
 
     pandas frames are backed by Arrow, so that amounts stay decimals. An input without an annotation is a narwhals
-    LazyFrame, as in a table's transform. A day without good rows gives none. Raises PlainAssetError.
+    LazyFrame, as in a table's transform. A day without good rows gives none. Raises PlainAssetError, and Failure if all
+    of the days are failed or blocked.
     """
+    table = table_of(context.asset_key)
+    if table in session.catalog and context.has_asset_partitions and context.asset_partition_keys:
+        days = [dt.date.fromisoformat(key) for key in context.asset_partition_keys]
+        recorded = records.states(session.con, [table], Window(min(days), max(days)))
+        found = [state for day in days if (state := recorded.get((table, day)))]
+        if found and not any(state.is_good for state in found):
+            why = f"{table} has no good rows on {', '.join(map(str, contiguous(days)))}"
+            raise dg.Failure(why, allow_retries=False)
     return _manager(session).load_input(context)
 
 

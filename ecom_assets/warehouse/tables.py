@@ -13,7 +13,7 @@ from ecom_assets.engine.compiling import judged
 from ecom_assets.engine.duckdb.hashing import content_hash
 from ecom_assets.engine.duckdb.tables import Stored, stored
 from ecom_assets.sql import among, quoted
-from ecom_assets.warehouse.ledger.records import DayResult, Slice
+from ecom_assets.warehouse.ledger.records import DayResult, Slice, states
 from ecom_assets.warehouse.ledger.staleness import expectations
 from ecom_assets.warehouse.outcome import SAMPLE_ROWS, conclude, counted, entry_of, gate, good_state, keep_last_good
 from ecom_assets.warehouse.store import Store
@@ -37,12 +37,27 @@ class DaysRefused(Exception):
 def write_table(store: Store, declaration: Declaration, rows: str, window: Window) -> list[DayResult]:
     """Inserts rows and judges them in place; if a day is bad, rolls back and writes the others without it."""
     closed = gate(store, declaration, window)
+    rows = _without_unknown(store, declaration, rows, window)
     failed: dict[dt.date, DayResult] = {}
     while True:
         try:
             return _write_days(store, declaration, rows, window, closed, failed)
         except DaysRefused as refused:
             failed |= refused.results
+
+
+def _without_unknown(store: Store, declaration: Declaration, rows: str, window: Window) -> str:
+    """Returns SQL for the rows, with null for what cannot be known on days on which an input has no good rows."""
+    day, unknown = stored(declaration).day, []
+    for table, columns in declaration.contract.unknown_without.items():
+        recorded = states(store.con, [table], window)
+        without = [on for on in window if (state := recorded.get((table, on))) is None or not state.is_good]
+        if without:
+            known = f"not {among(day, without)}"
+            unknown += [
+                f"case when {known} then {column} end as {column}" for column in (quoted(one.name) for one in columns)
+            ]
+    return f"select * replace ({', '.join(unknown)}) from ({rows})" if unknown else rows
 
 
 def _write_days(
@@ -93,7 +108,8 @@ def _replace_rows(
     # what it finds to be empty. Whether a value fails a day must not depend on what was stored there before.
     days_in = f"{table.day} - date '{window.first}' between 0 and {len(window) - 1}"
     wanted = f"{days_in} and not {among(table.day, without)}"
-    con.execute(f"insert into {table.name} ({table.listed}) select {table.listed} from ({rows}) where {wanted}")
+    if len(without) < len(window):
+        con.execute(f"insert into {table.name} ({table.listed}) select {table.listed} from ({rows}) where {wanted}")
     store.on_step("rows inserted")
     verdicts = _verdicts(store, declaration, window)
     _judge_sums(store, declaration, window, without, verdicts)

@@ -124,6 +124,21 @@ def test_a_silver_day_with_too_many_bad_rows_is_red_with_all_that_is_made_of_it(
         assert states(instance, asset) == [GOOD, GOOD, BAD, GOOD, GOOD], asset
 
 
+def test_a_feed_that_is_bad_on_all_days_leaves_all_that_is_made_of_it_red(
+    instance: dg.DagsterInstance, zone: Zone
+) -> None:
+    for day in FIVE_DAYS:
+        land(zone, day, amount="ten")
+
+    assert not run(instance)
+
+    assert states(instance, "bronze/receipts") == [GOOD] * 5
+    for asset in ("silver/receipts", "quarantine/receipts", "gold/takings", "kpi/report"):
+        assert states(instance, asset) == [BAD] * 5, asset
+        assert instance.get_latest_materialization_event(dg.AssetKey(asset.split("/"))) is None, asset
+    assert {record.status.value for record in verdicts(instance, "kpi/report")} == {"FAILED"}
+
+
 def test_the_failed_check_of_the_day_shows_the_rule_and_rows_that_broke_it(after_refusal: dg.DagsterInstance) -> None:
     verdict = failed_evaluation(after_refusal, "gold/takings")
 

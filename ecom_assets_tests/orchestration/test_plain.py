@@ -120,6 +120,19 @@ def doubled(takings: pd.DataFrame) -> pd.DataFrame:
     return takings.assign(amount=takings["amount"] * 2, note=None)
 
 
+def test_an_asset_does_not_run_on_days_that_are_all_bad_and_skips_one_among_good_ones(
+    instance: dg.DagsterInstance, zone: Zone
+) -> None:
+    land(zone, SECOND, "-20.10")
+    run(instance, ASSETS, SECOND)
+
+    result = run(instance, [doubled], SECOND)
+
+    assert "gold.takings has no good rows on 2024-01-02" in why(result)
+    assert run(instance, [doubled], FIRST, THIRD).success
+    assert [day for (day,) in published("select day from research.doubled order by day")] == [FIRST, THIRD]
+
+
 @dg.asset(key_prefix="research", ins={"takings": TAKINGS}, **BY_DAY)
 def tripled(takings: pl.DataFrame) -> pl.DataFrame:
     return takings.select("day", amount=pl.col("amount") * 3)

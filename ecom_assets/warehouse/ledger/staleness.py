@@ -31,6 +31,10 @@ def code_hash(declaration: Declaration, catalog: Catalog, settings: str) -> int:
             for column in declaration.contract.references
         ]
         parts.append(f"{declaration.contract.primary_key} {references}")
+        parts += [
+            f"{table} {[column.name for column in columns]}"
+            for table, columns in declaration.contract.unknown_without.items()
+        ]
     if declaration.from_feed:
         codes = " ".join(rule.id for rule in declaration.contract.hard_rules)
         parts.append(f"{declaration.feed_contract.version_column} {codes}")
