@@ -8,8 +8,6 @@ import click
 from ecom_assets.days import Window
 from ecom_assets.errors import UserError
 
-NOT_ALL_GOOD = "Some days have no good rows; `ecom bad` lists them with the reasons."
-
 
 class Days(click.ParamType):
     """A window of days."""

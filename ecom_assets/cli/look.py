@@ -15,14 +15,17 @@ if TYPE_CHECKING:
 
 @click.command("bad")
 def bad() -> None:
-    """List failed, blocked and partial days, and days with conflicts, with the reasons.
+    """List failed, blocked and partial days, and days with conflicts, by their first cause, and what helps.
 
     A partial day was made without the rows of an input. A conflict is a row that was superseded by one of another
     customer, moment or order, though their key is the same. Reads what was last published.
     """
-    from ecom_assets.serving.quarantine import bad_days
+    from ecom_assets.serving.bad_days import about_quiet_days, advice, bad_days_of, quiet_days, stale_count
+    from ecom_assets.serving.snapshot import open_snapshot
 
-    for line in text.bad_days(bad_days(settings.load().snapshot)):
+    with open_snapshot(settings.load().snapshot) as con:
+        found, quiet, stale = bad_days_of(con), quiet_days(con), stale_count(con)
+    for line in [*text.bad_days(found), *(about_quiet_days(days) for days in [quiet] if days), *advice(found, stale)]:
         click.echo(line)
 
 

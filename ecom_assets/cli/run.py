@@ -7,7 +7,7 @@ import click
 
 from ecom_assets import settings
 from ecom_assets.cli import text
-from ecom_assets.cli.group import NOT_ALL_GOOD, Days
+from ecom_assets.cli.group import Days
 from ecom_assets.cli.land import PRESET, shop_of
 from ecom_assets.days import ONE_DAY, Window
 
@@ -37,7 +37,7 @@ def demo(days: int, preset: str | None) -> None:
     text.show_report()
     click.echo("\nNext: make ui, then http://127.0.0.1:3000; or ecom --help.")
     if not good:
-        raise click.ClickException(NOT_ALL_GOOD)
+        raise _not_all_good(window)
 
 
 @click.command("run")
@@ -55,9 +55,21 @@ def run(window: Window | None, select: str | None, stale: bool) -> None:
     with running.in_dagster_home() as instance:
         good = running.run(window, select, on=instance) if window else running.run_stale(instance)
     if not good:
-        raise click.ClickException(NOT_ALL_GOOD)
+        raise _not_all_good(window)
     if stale:
         click.echo("Nothing is stale.")
+
+
+def _not_all_good(window: Window | None) -> click.ClickException:
+    """Returns the error of a run with bad days: those of the window, or all."""
+    from ecom_assets.serving.bad_days import bad_days_of, stale_count
+    from ecom_assets.serving.snapshot import open_snapshot
+
+    with open_snapshot(settings.load().snapshot) as con:
+        found, count = bad_days_of(con), stale_count(con)
+    if window:
+        found = [bad for bad in found if any(day in window for days in bad.windows for day in days)]
+    return click.ClickException(text.not_all_good(found, count))
 
 
 @click.command("stale")
@@ -65,14 +77,18 @@ def stale() -> None:
     """List the table-days that have to run again, with the reasons. Days that are not over yet are left out."""
     from ecom_assets import catalog
     from ecom_assets.landing.zone import Zone
+    from ecom_assets.serving.bad_days import about_quiet_days, quiet_days
     from ecom_assets.warehouse.opening import open_session
     from ecom_assets.warehouse.repair import runnable
 
     known, tables = settings.load(), catalog.tables()
     with open_session(known, tables) as session:
         found = runnable(session.stale(), known.past_days())
+        quiet = quiet_days(session.con, {stale.day for stale in found})
     for line in text.stale_days(found):
         click.echo(line)
+    if quiet:
+        click.echo(about_quiet_days(quiet))
     zone, feeds = Zone(known.landing), tables.feeds
     for place in zone.unrecognized_files(feeds):
         click.echo(f"{place} is not read: files belong in landing/<feed>/<day, e.g. 2024-01-31>/.", err=True)

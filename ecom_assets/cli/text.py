@@ -11,7 +11,8 @@ from ecom_assets.days import contiguous
 
 if TYPE_CHECKING:
     from ecom_assets.quality.detection import Detection
-    from ecom_assets.serving.quarantine import BadDays, QuarantinedRow, ReasonCount
+    from ecom_assets.serving.bad_days import BadDays
+    from ecom_assets.serving.quarantine import QuarantinedRow, ReasonCount
     from ecom_assets.warehouse.ledger.records import StaleDay
 
 
@@ -34,11 +35,34 @@ def stale_days(found: "Sequence[StaleDay]") -> Iterator[str]:
 
 
 def bad_days(found: "Sequence[BadDays]") -> Iterator[str]:
-    """Yields a line for each table and reason."""
+    """Yields a line for each cause and the days and tables that it concerns."""
     for days in found:
-        yield f"{days.table:32} {', '.join(map(str, days.windows))} {days.state}: {days.why}"
+        yield _bad(days)
     if not found:
         yield "Every day has good rows."
+
+
+def _bad(days: "BadDays") -> str:
+    name, *others = days.tables
+    which = f": {', '.join(days.tables)}" if others else ""
+    who = f"{len(days.tables)} tables" if others else name
+    return f"{who:32} {', '.join(map(str, days.windows))} {days.state}: {days.why}{which}"
+
+
+def not_all_good(found: "Sequence[BadDays]", stale: int) -> str:
+    """Returns what to know after a run with bad days: the first cause, how much else, and what helps."""
+    from ecom_assets.serving.bad_days import advice
+
+    failed, blocked = ([bad for bad in found if bad.state == state] for state in ("failed", "blocked"))
+    [first, *others] = failed or blocked or found
+    lines = [f"Some days have no good rows. {_bad(first)}."]
+    for rest, what in ((others if failed else [], "failed"), (blocked if failed else others, "blocked")):
+        if rest:
+            tables = len({table for bad in rest for table in bad.tables})
+            days = contiguous(day for bad in rest for window in bad.windows for day in window)
+            more = f"{tables} {'more ' if what == 'failed' else ''}table{'s' if tables > 1 else ''}"
+            lines.append(f"{more} {what} on {', '.join(map(str, days))}: ecom bad lists them.")
+    return "\n".join([*lines, *advice(found, stale)])
 
 
 def quarantine_counts(found: "Sequence[ReasonCount]") -> Iterator[str]:

@@ -64,7 +64,7 @@ def alerts_of(
 
     def alert(name: str, severity: Severity, what: str, failed: Sequence[dg.AssetCheckEvaluation] = ()) -> Alert:
         days = {dt.date.fromisoformat(verdict.partition) for verdict in failed if verdict.partition}
-        rows = sum((Counter(_offending(verdict)) for verdict in failed), Counter[str]())
+        rows = sum((Counter(offending(verdict)) for verdict in failed), Counter[str]())
         windows = tuple(map(str, contiguous(days)))
         at = ended_at.isoformat(timespec="seconds")
         return Alert(f"{run.run_id}:{name}", at, severity, run.job_name, run.run_id, what, windows, dict(rows))
@@ -94,7 +94,7 @@ def _state(verdict: dg.AssetCheckEvaluation) -> str | None:
     return str(state.value) if state else None
 
 
-def _offending(verdict: dg.AssetCheckEvaluation) -> dict[str, int]:
+def offending(verdict: dg.AssetCheckEvaluation) -> dict[str, int]:
     """Returns the broken rules, with the number of rows."""
     rows = verdict.metadata.get("broken") or verdict.metadata.get("missed")
     return dict(rows.value) if rows else {}  # type: ignore[arg-type]
@@ -239,7 +239,7 @@ def _news(instance: dg.DagsterInstance, logged: Sequence[dg.EventLogEntry]) -> l
 
 
 def _fault(verdict: dg.AssetCheckEvaluation) -> tuple[bool, dg.AssetCheckSeverity, dict[str, int]]:
-    return verdict.passed, verdict.severity, _offending(verdict)
+    return verdict.passed, verdict.severity, offending(verdict)
 
 
 def _error_of(instance: dg.DagsterInstance, entry: dg.EventLogEntry) -> str | None:

@@ -1,15 +1,18 @@
 """The executor: all steps in one process; a run with failed or blocked days ends as failed."""
 
-from collections.abc import Iterator
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import dagster as dg
 
+from ecom_assets.days import State, contiguous
 from ecom_assets.errors import UserError
 from ecom_assets.orchestration._dagster import Executor, InProcessExecutor, RetryMode
+from ecom_assets.orchestration.alerts import offending
+from ecom_assets.orchestration.assets import STATE
 from ecom_assets.orchestration.io_manager import take_publishing_error
-
-MAX_NAMED = 10
 
 
 class NotPublished(UserError):
@@ -46,7 +49,7 @@ class VerdictExecutor(Executor):
             if event.event_type_value == "ASSET_CHECK_EVALUATION":
                 verdict = event.asset_check_evaluation_data
                 if verdict.blocking and not verdict.passed:
-                    bad.append(f"{verdict.asset_key.to_user_string()} {verdict.partition}")
+                    bad.append(verdict)
             yield event
         if error := take_publishing_error(plan_context.run_id):
             _disable_retries(plan_context)
@@ -54,13 +57,48 @@ class VerdictExecutor(Executor):
                 f"The run's rows are stored but not published: {error}. Fix this, then: ecom run --stale"
             )
         if bad:
-            more = f" and {len(bad) - MAX_NAMED} more" if len(bad) > MAX_NAMED else ""
             _disable_retries(plan_context)
-            raise dg.Failure(
-                f"{len(bad)} table-days failed or are blocked: {', '.join(bad[:MAX_NAMED])}{more}. "
-                "Their failed checks have the reasons; the good days are published.",
-                allow_retries=False,
-            )
+            raise dg.Failure(f"{first_cause(bad)} The good days are published.", allow_retries=False)
+
+
+def first_cause(failed: Sequence[dg.AssetCheckEvaluation]) -> str:
+    """Returns the cause of the first table-days that failed in a run in full, and how many others there are.
+
+    Args:
+        failed: Evaluations that did not pass, in the order of the run.
+    """
+    by_table: dict[tuple[bool, str], list[dg.AssetCheckEvaluation]] = {}
+    for verdict in failed:
+        is_blocked = STATE in verdict.metadata and verdict.metadata[STATE].value == State.BLOCKED
+        by_table.setdefault((is_blocked, verdict.asset_key.to_user_string()), []).append(verdict)
+    (is_blocked, table), *others = sorted(by_table, key=lambda found: found[0])
+    first = by_table[is_blocked, table]
+    what = "is blocked" if is_blocked else "failed"
+    said = [f"{table} {what} on {_days(first)}: {_reason(first)}."]
+    for state, text in ((False, "failed"), (True, "are blocked")):
+        rest = [found for found in others if found[0] is state]
+        if rest:
+            days = _days([verdict for found in rest for verdict in by_table[found]])
+            which = "table" if len(rest) == 1 else "tables"
+            said.append(f"{len(rest)} {which} more {'is blocked' if state and len(rest) == 1 else text} on {days}.")
+    return f"{' '.join(said)} The failed checks and ecom bad have the reasons."
+
+
+def _days(verdicts: Sequence[dg.AssetCheckEvaluation]) -> str:
+    days = {dt.date.fromisoformat(verdict.partition) for verdict in verdicts if verdict.partition}
+    return ", ".join(map(str, contiguous(days)))
+
+
+def _reason(verdicts: Sequence[dg.AssetCheckEvaluation]) -> str:
+    """Returns why table-days failed; of quarantined rows the most frequent reason, and where a first row is."""
+    samples = next((found.metadata["sample_rows"] for found in verdicts if "sample_rows" in found.metadata), None)
+    [row, *_] = samples.records if isinstance(samples, dg.TableMetadataValue) else [None]
+    if row is None or "source_file" not in row.data:
+        return str(verdicts[0].description).partition("\n")[0].rstrip(".")
+    rows = sum((Counter(offending(found)) for found in verdicts), Counter[str]())
+    [(reason, count)] = rows.most_common(1)
+    place = f"record {row.data['record']} of {row.data['arrived_on']}/{row.data['source_file']}"
+    return f"{count:,} rows are quarantined: {reason.rstrip('.')}; a first one is {place}"
 
 
 @dg.executor(name="in_process", config_schema={})

@@ -15,7 +15,7 @@ import duckdb
 from pydantic import PrivateAttr
 
 from ecom_assets import catalog, settings
-from ecom_assets.days import Window, contiguous
+from ecom_assets.days import State, Window, contiguous
 from ecom_assets.declaration import Catalog, Declaration
 from ecom_assets.engine.compiling import compiled
 from ecom_assets.engine.duckdb.tables import Query, stored
@@ -134,7 +134,9 @@ class Warehouse(dg.ConfigurableIOManager):
                 session.repair(declaration.name, window) if repair else session.write(declaration, obj, window)
             )
             seconds = time.perf_counter() - began
-            _log.info(_said(declaration.name, window, self._written[declaration.name], seconds))
+            results = self._written[declaration.name]
+            is_blocked = bool(results) and all(result.state is State.BLOCKED for result in results)
+            _log.log(logging.DEBUG if is_blocked else logging.INFO, _said(declaration.name, window, results, seconds))
             for result in self._written[declaration.name]:
                 yield from _evaluations(step, declaration, result)
         results = self._written[declaration.name]

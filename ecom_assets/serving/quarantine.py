@@ -1,4 +1,4 @@
-"""Quarantined rows, and days without good rows, as last published."""
+"""Quarantined rows, as last published."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from ecom_assets.days import GOOD, Window, contiguous
+from ecom_assets.days import GOOD, Window
 from ecom_assets.errors import UserError
 from ecom_assets.landing.provenance import ORIGIN, PROBLEM, RAW_RECORD, column_list
 from ecom_assets.serving.published_tables import QUARANTINE
@@ -21,19 +21,6 @@ _NOT_SENT = QUARANTINE.sql_types.keys() - {PROBLEM.name, RAW_RECORD.name}
 
 class NoSuchTable(UserError):
     """The snapshot has no quarantine of this name."""
-
-
-@dataclass(frozen=True)
-class BadDays:
-    """Days on which a table is failed, blocked or partial, or has conflicts: versions of different things.
-
-    `why` is the broken rule, the input that blocks it, the inputs whose rows are missing, or the number of conflicts.
-    """
-
-    table: str
-    state: str
-    why: str
-    windows: Sequence[Window]
 
 
 @dataclass(frozen=True)
@@ -55,52 +42,6 @@ class QuarantinedRow:
     values: Mapping[str, str]
     """The text of each column as sent, without empty columns; raw_record is the text of an unreadable record."""
     reasons: Sequence[str]
-
-
-def bad_days(snapshot: Path) -> list[BadDays]:
-    """Returns days without good rows, then days made without the rows of an input, then days with conflicts.
-
-    Raises NothingPublished.
-    """
-    with open_snapshot(snapshot) as con:
-        found = con.execute(rf"""
-            select table_name, state,
-                   coalesce('made without rows of ' || made_without || ', which has none on the day',
-                            regexp_replace(note, ' (on|for) \d{{4}}-\d{{2}}-\d{{2}}', '')) as why,
-                   list(day), case state when 'failed' then 1 when 'blocked' then 2 else 3 end as place
-            from ledger.days
-            where state not in {GOOD} or made_without is not null
-                or (state = 'provisional' and starts_with(table_name, 'bronze.')) group by all
-            order by place, table_name, min(day)""").fetchall()
-        with_conflicts = conflicts(con)
-    return [
-        *(BadDays(table, state, why, contiguous(days)) for table, state, why, days, _ in found),
-        *(
-            BadDays(
-                f"silver.{table}",
-                "conflict",
-                f"{rows} superseded rows differ in all that identifies them from the one that counts; perhaps one key "
-                f"is that of two things: see superseded.{table} where kind = 'conflict'",
-                contiguous(days),
-            )
-            for table, rows, days in with_conflicts
-        ),
-    ]
-
-
-def conflicts(con: duckdb.DuckDBPyConnection) -> list[tuple[str, int, list[dt.date]]]:
-    """Returns the tables ("orders") with rows that a version of another thing superseded, their number and days."""
-    found = []
-    for (table,) in con.execute(
-        "select table_name from duckdb_tables() where schema_name = 'superseded' and database_name = "
-        "current_database() order by table_name"
-    ).fetchall():
-        [(rows, days)] = con.execute(
-            f"select count(*), list(distinct read_on) from {quoted(f'superseded.{table}')} where kind = 'conflict'"
-        ).fetchall()
-        if rows:
-            found.append((table, rows, days))
-    return found
 
 
 def reason_counts(snapshot: Path, table: str | None = None) -> list[ReasonCount]:

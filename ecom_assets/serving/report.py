@@ -13,9 +13,9 @@ from pathlib import Path
 
 import duckdb
 
-from ecom_assets.days import GOOD, ONE_DAY, Window
+from ecom_assets.days import GOOD, ONE_DAY, State, Window, contiguous
 from ecom_assets.errors import UserError
-from ecom_assets.serving import quarantine
+from ecom_assets.serving import bad_days, quarantine
 from ecom_assets.serving.snapshot import open_snapshot
 from ecom_assets.sql import quantity_text
 
@@ -46,7 +46,8 @@ class Measure:
 
     The query returns one value, or a numerator and a denominator. It takes $first and $last, or only $last if it is
     `to_date`. `table` is the one whose days decide whether the value is final. `caveat` is a query that takes $first
-    and $last, and returns a remark on the value, or null.
+    and $last, and returns a remark on the value, or null. `column` is one that is null on days of which the value is
+    unknown.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Measure:
     query: str
     to_date: bool = False
     caveat: str = ""
+    column: str = ""
 
 
 def _sums(table: str, *terms: str) -> str:
@@ -63,7 +65,7 @@ def _sums(table: str, *terms: str) -> str:
 
 
 MEASURES = [
-    Measure("Net sales", Unit.MONEY, "kpi.daily_sales", _sums("kpi.daily_sales", "net_sales")),
+    Measure("Net sales", Unit.MONEY, "kpi.daily_sales", _sums("kpi.daily_sales", "net_sales"), column="net_sales"),
     Measure("Orders", Unit.COUNT, "kpi.daily_sales", _sums("kpi.daily_sales", "orders")),
     Measure(
         "Average order value",
@@ -107,6 +109,7 @@ MEASURES = [
         select case when sum(units_of_unknown_cost) > 0
                then {quantity_text("sum(units_of_unknown_cost)")} || ' units of unknown cost' end
         from kpi.daily_margin where day between $first and $last""",
+        column="contribution_margin",
     ),
     Measure(
         "Customer acquisition cost",
@@ -192,6 +195,8 @@ class Report:
     trust: Trust
     damaged: Sequence[tuple[str, dt.date, str]] = ()
     """Table, arrival day and note of each day with a file that is cut off or damaged, whatever the period."""
+    quiet: Sequence[Window] = ()
+    """Days between others for which nothing has landed, whatever the period; these are not missing."""
 
 
 def _no_days() -> Mapping[str, set[dt.date]]:
@@ -224,16 +229,19 @@ def report(snapshot: Path, days: int = PERIOD_DAYS, last: dt.date | None = None)
     with open_snapshot(snapshot) as con:
         known = _table_days(con)
         if not known.shown[SALES]:
-            raise UserError(
-                f"There is nothing to report yet: {SALES} has no good day. Run some: make demo, or ecom run "
-                "2024-01-01..2024-01-31."
-            )
+            raise UserError(_nothing_to_report(con))
         first, last = min(known.shown[SALES]), last or max(known.shown[SALES])
         period = _last_days(last, max(1, min(days, _half(first, last))))
+        quiet = bad_days.quiet_days(con)
         compared = [window for window in (*_earlier(period), period) if window.first >= first]
         return Report(
             period,
-            missing=[day for window in compared for day in window if _lacks_rows(known, day)],
+            missing=[
+                day
+                for window in compared
+                for day in window
+                if _lacks_rows(known, day) and not any(day in days for days in quiet)
+            ],
             damaged=con.execute(
                 "select table_name, day, note from ledger.days "
                 "where state = 'provisional' and starts_with(table_name, 'bronze.') order by all"
@@ -241,7 +249,18 @@ def report(snapshot: Path, days: int = PERIOD_DAYS, last: dt.date | None = None)
             unreconciled=[day for day in period if any(day in known.failed[table] for table in RECONCILIATIONS)],
             figures=[_figure(con, known, measure, period) for measure in MEASURES],
             trust=_trust(con),
+            quiet=quiet,
         )
+
+
+def _nothing_to_report(con: duckdb.DuckDBPyConnection) -> str:
+    """Returns why there is no day to report, and what helps."""
+    nothing = f"There is nothing to report yet: {SALES} has no good day."
+    for bad in bad_days.bad_days_of(con):
+        if bad.state == State.FAILED:
+            days = ", ".join(map(str, bad.windows))
+            return f"{nothing} {' and '.join(bad.tables)} failed on {days}: {bad.why}. See ecom bad."
+    return f"{nothing} Run some: make demo, or ecom run 2024-01-01..2024-01-31."
 
 
 def _table_days(con: duckdb.DuckDBPyConnection) -> _TableDays:
@@ -289,15 +308,23 @@ def _figure(con: duckdb.DuckDBPyConnection, known: _TableDays, measure: Measure,
     - If no day of the report's period is provisional, it is over that period.
     - Otherwise it is over as many days up to the last final one, or over half of the final days if these are fewer.
     - If that is less than a week, it is over the report's period, not final, and compared with nothing.
+
+    The note names the days that it lacks.
     """
 
     def value(window: Window) -> Decimal | None:
-        return None if known.shown[measure.table].isdisjoint(window) else _value(con, measure, window)
+        is_unknown = not measure.to_date and _lacking(con, known, measure, window).issuperset(window)
+        return None if is_unknown or known.shown[measure.table].isdisjoint(window) else _value(con, measure, window)
+
+    def without(window: Window) -> list[str]:
+        lacking = _lacking(con, known, measure, window)
+        return [f"without {', '.join(map(str, contiguous(lacking)))}"] if lacking and not measure.to_date else []
 
     window = _final_window(known, measure.table, period)
     if window is None:
-        return Figure(measure.name, measure.unit, value(period), None, None, "not final")
-    now, notes = value(window), []
+        notes = ["not final", *without(period)]
+        return Figure(measure.name, measure.unit, value(period), None, None, ", ".join(notes))
+    now, notes = value(window), without(window)
     if window != period:
         notes.append(
             f"to {window.last}" if len(window) == len(period) else f"{counted(len(window), 'day')} to {window.last}"
@@ -306,6 +333,16 @@ def _figure(con: duckdb.DuckDBPyConnection, known: _TableDays, measure: Measure,
         notes.append(caveat)
     year_before, before = (value(o) if known.are_final(measure.table, o) else None for o in _earlier(window))
     return Figure(measure.name, measure.unit, now, before, year_before, ", ".join(notes))
+
+
+def _lacking(con: duckdb.DuckDBPyConnection, known: _TableDays, measure: Measure, window: Window) -> set[dt.date]:
+    """Returns the days of a window of which a measure's table has no rows, or nothing is known."""
+    lacking = {day for day in window if day not in known.shown[measure.table]}
+    if measure.column:
+        rows = f"from {measure.table} where day between ? and ? group by day having count({measure.column}) = 0"
+        unknown = con.execute(f"select day {rows}", [window.first, window.last]).fetchall()
+        lacking |= {day for (day,) in unknown}
+    return lacking
 
 
 def _final_window(known: _TableDays, table: str, period: Window) -> Window | None:
@@ -343,12 +380,10 @@ def _caveat(con: duckdb.DuckDBPyConnection, measure: Measure, window: Window) ->
 
 def _trust(con: duckdb.DuckDBPyConnection) -> Trust:
     table_days = dict(con.execute("select state, count(*) from ledger.days group by all").fetchall())
-    [(old, stale)] = con.execute(
-        "select (select count(*) from ledger.days where shows_old_rows), (select count(*) from ledger.stale)"
-    ).fetchall()
+    [(old,)] = con.execute("select count(*) from ledger.days where shows_old_rows").fetchall()
     quarantined, reasons = 0, []
     if rows := quarantine.all_reasons_query(con):
         [(quarantined,)] = con.execute(f"select count(*) from ({rows})").fetchall()
         reasons = quarantine.counted_reasons(con, rows)
-    conflicts = tuple((table, rows) for table, rows, _ in quarantine.conflicts(con))
-    return Trust(table_days, old, stale, quarantined, reasons, conflicts)
+    conflicts = tuple((table, rows) for table, rows, _ in bad_days.conflicts(con))
+    return Trust(table_days, old, bad_days.stale_count(con), quarantined, reasons, conflicts)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 
 from ecom_assets.days import contiguous
+from ecom_assets.serving.bad_days import about_quiet_days
 from ecom_assets.serving.report import Figure, Report, Trust, Unit, counted
 
 REASONS_SHOWN = 3
@@ -24,6 +25,8 @@ def render(report: Report) -> str:
     lines = [f"The shop, {report.period}", "", *_aligned(table), ""]
     if report.missing:
         lines.append(f"Some tables lack rows on: {', '.join(map(str, contiguous(report.missing)))}.")
+    if report.quiet:
+        lines.append(about_quiet_days(report.quiet))
     lines += [f"Not complete: {table} {day}: {note}." for table, day, note in report.damaged]
     if report.unreconciled:
         lines.append(

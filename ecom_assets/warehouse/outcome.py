@@ -17,17 +17,19 @@ SAMPLE_ROWS = 5
 
 
 def gate(store: Store, declaration: Declaration, window: Window) -> dict[dt.date, str]:
-    """Returns the days that must not be written because a same-day input has no good rows, and why."""
+    """Returns the days that must not be written because a same-day input has no good rows, and why.
+
+    If there are several such inputs, a failed one is named: the others may follow from it.
+    """
     inputs = [read.table for read in declaration.reads if read.reach.is_same_day]
     recorded = states(store.con, inputs, window)
     closed: dict[dt.date, str] = {}
-    for table in inputs:
-        for day in window:
-            state = recorded.get((table, day))
-            if state is None:
-                closed.setdefault(day, f"{table} has not run for {day}: run it first")
-            elif not state.is_good:
-                closed.setdefault(day, f"{table} is {state} on {day}: repair that day first")
+    for worst in (State.FAILED, State.BLOCKED, None):
+        for table in inputs:
+            for day in window:
+                if recorded.get((table, day)) is worst:
+                    why = f"{table} is {worst} on {day}" if worst else f"{table} has not run for {day}: run it first"
+                    closed.setdefault(day, why)
     return closed
 
 

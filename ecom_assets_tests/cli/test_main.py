@@ -221,8 +221,16 @@ def test_rows_set_aside_are_counted_and_shown_with_their_place(ecom: Ecom, data:
     day.mkdir(parents=True)
     (day / "customers.csv").write_text("customer_id,changed_at\nC1,2024-01-01 10:00\n,2024-01-01 11:00\n")
     (data / "landing" / "feeds.toml").write_text("[customers]\nmin_bad_rows = 1\n")
-    ecom("run", str(DAYS.first), "--select", "bronze/customers,silver/customers")
+    ran = ecom("run", str(DAYS.first), "--select", "bronze/customers,silver/customers")
 
+    cause = (
+        "2024-01-01 failed: rows are quarantined, more than the allowed 5.0%: customer_id is present (1 row, the "
+        "first is record 2 of 2024-01-01/customers.csv)"
+    )
+    assert ran.exit_code == 1
+    assert "Error: Some days have no good rows. silver.customers" in ran.stderr
+    assert cause in ran.stderr
+    assert "then: ecom run --stale" in ran.stderr
     counts = ecom("quarantine")
     rows = ecom("quarantine", "silver/customers", "--rows", "5").stdout
     bad = ecom("bad")
@@ -232,7 +240,22 @@ def test_rows_set_aside_are_counted_and_shown_with_their_place(ecom: Ecom, data:
     assert "\n2024-01-01 customers.csv, record 2: " in rows
     assert "\n  changed_at '2024-01-01 11:00'\n" in rows
     assert bad.stdout.startswith("silver.customers")
-    assert "2024-01-01 failed: 1 of 2 rows are quarantined" in bad.stdout
+    assert cause in bad.stdout
+    assert "To run them again does not help." in bad.stdout
+
+
+@pytest.mark.slow
+def test_after_a_quiet_gap_what_is_stale_and_what_is_bad_name_the_same_days(ecom: Ecom, data: Path) -> None:
+    settings.save(settings.load())
+    for day in (1, 5):
+        folder = data / "landing" / "suppliers" / f"2024-01-0{day}"
+        folder.mkdir(parents=True)
+        (folder / "suppliers.csv").write_text(f"supplier_id,changed_at,name\nS{day},2024-01-0{day},s\n")
+        ecom("run", f"2024-01-0{day}", "--select", "bronze/suppliers,silver/suppliers")
+
+    quiet = "Nothing has landed for 2024-01-02..2024-01-04, and these days have not run."
+    assert quiet in ecom("stale").stdout
+    assert quiet in ecom("bad").stdout
 
 
 @pytest.mark.slow

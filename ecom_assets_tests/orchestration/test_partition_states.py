@@ -17,6 +17,7 @@ from dagster_graphql.test.utils import execute_dagster_graphql
 from ecom_assets import settings
 from ecom_assets.days import Window
 from ecom_assets.landing.zone import Zone
+from ecom_assets.orchestration._dagster import cause_of_failure
 from ecom_assets.orchestration.io_manager import REPAIR_TAG
 from ecom_assets.orchestration.jobs import RETRY_LOST_RUNS
 from ecom_assets_tests.orchestration import till
@@ -90,6 +91,16 @@ def states(instance: dg.DagsterInstance, asset: str) -> list[str | None]:
     return [status.value if (status := found.get(day)) else None for day in days]
 
 
+def why_it_failed(instance: dg.DagsterInstance) -> str:
+    """The reason for which the last run failed."""
+    [run, *_] = instance.get_runs(limit=1)
+    [entry] = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
+    cause = cause_of_failure(entry.get_dagster_event())
+    while cause.cause:
+        cause = cause.cause
+    return str(cause.message).strip().removeprefix("dagster._core.definitions.events.Failure: ")
+
+
 def verdicts(instance: dg.DagsterInstance, asset: str, check: str = "contract") -> list[AssetCheckExecutionRecord]:
     """The executions of a check, the oldest day first."""
     key = dg.AssetCheckKey(dg.AssetKey(asset.split("/")), check)
@@ -137,6 +148,19 @@ def test_a_feed_that_is_bad_on_all_days_leaves_all_that_is_made_of_it_red(
         assert states(instance, asset) == [BAD] * 5, asset
         assert instance.get_latest_materialization_event(dg.AssetKey(asset.split("/"))) is None, asset
     assert {record.status.value for record in verdicts(instance, "kpi/report")} == {"FAILED"}
+    assert why_it_failed(instance) == (
+        "silver/receipts failed on 2024-01-01..2024-01-05: 5 rows are quarantined: amount is not a number with at "
+        "most 10 digits before and 4 after the point; a first one is record 1 of 2024-01-01/till.csv. 2 tables more "
+        "are blocked on 2024-01-01..2024-01-05. The failed checks and ecom bad have the reasons. The good days are "
+        "published."
+    )
+
+
+def test_the_cause_is_that_of_the_first_table_and_others_are_counted(after_refusal: dg.DagsterInstance) -> None:
+    assert why_it_failed(after_refusal) == (
+        "gold/takings failed on 2024-01-03: 1 rows break: amount is at least 0. 1 table more is blocked on 2024-01-03. "
+        "The failed checks and ecom bad have the reasons. The good days are published."
+    )
 
 
 def test_the_failed_check_of_the_day_shows_the_rule_and_rows_that_broke_it(after_refusal: dg.DagsterInstance) -> None:

@@ -31,7 +31,7 @@ from ecom_assets.declaration import Catalog, Declaration, declare
 from ecom_assets.landing.zone import Zone
 from ecom_assets.publishing.snapshot import publish
 from ecom_assets.serving import snapshot
-from ecom_assets.serving.quarantine import bad_days
+from ecom_assets.serving.bad_days import bad_days
 from ecom_assets.serving.snapshot import NothingPublished, SnapshotInUse, open_snapshot
 from ecom_assets.warehouse.session import Session
 from ecom_assets_tests.tiny_shop import days, of_feed, open_shop, order
@@ -198,8 +198,9 @@ def test_a_day_made_without_the_rows_of_an_input_is_told(tmp_path):
         shop.run(days(0, 1))
         publish(shop.session, tmp_path / "snapshot.duckdb")
 
-    found = {(bad.table, bad.state): bad.why for bad in bad_days(tmp_path / "snapshot.duckdb")}
-    assert found["gold.to_date", "provisional"] == "made without rows of gold.sales, which has none on the day"
+    [partial] = [bad for bad in bad_days(tmp_path / "snapshot.duckdb") if bad.state == "partial"]
+    assert partial.tables == ["gold.to_date"]
+    assert partial.why == "made without the rows of silver.orders of the day, which are not good"
 
 
 def test_what_has_to_run_again_is_listed_with_the_reason(folder):

@@ -82,11 +82,11 @@ import importlib, pathlib, pkgutil, sys
 from ecom_assets import serving
 for module in pkgutil.iter_modules(serving.__path__, "ecom_assets.serving."):
     importlib.import_module(module.name)
-from ecom_assets.serving import quarantine, snapshot
+from ecom_assets.serving import bad_days, snapshot
 path = pathlib.Path(sys.argv[1])
 with snapshot.open_snapshot(path) as con:
     con.sql("from ledger.days").fetchall()
-assert quarantine.bad_days(path) == []
+assert bad_days.bad_days(path) == []
 print(*sys.modules)
 """
 OURS = {"serving", "landing", "days", "errors", "sql"}

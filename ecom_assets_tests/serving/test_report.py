@@ -60,6 +60,7 @@ def snapshot(tmp_path: Path) -> Path:
             ensure_table(con, table, columns_of(catalog.tables()[table]))
         con.execute(ROWS)
         con.execute("create schema ledger; create table ledger.stale (table_name varchar, day date, why varchar)")
+        con.execute("create table ledger.published as select 'Pacific/Kiritimati' as time_zone")
         con.execute(f"""
             create table ledger.days as
             select unnest({TABLES}) as table_name, day::date as day, 'stored' as state, false as shows_old_rows,
@@ -255,6 +256,42 @@ def test_days_without_rows_are_named_in_both_periods(snapshot):
     assert "Some tables lack rows on: 2024-01-02..2024-01-03." in render(page)
 
 
+def test_a_figure_names_the_days_that_it_lacks(snapshot):
+    change(
+        snapshot,
+        """
+        update kpi.daily_sales set net_sales = null where day = '2024-01-02';
+        update ledger.days set state = 'provisional', made_without = 'gold.fact_returns'
+        where table_name = 'kpi.daily_sales' and day = '2024-01-02';
+        delete from ledger.days where table_name = 'kpi.daily_carts' and day = '2024-01-04'""",
+    )
+
+    page = report(snapshot, days=4, last=dt.date(2024, 1, 4))
+
+    assert page.period == Window.parse("2024-01-03..2024-01-04")
+    page = report(snapshot, days=1, last=dt.date(2024, 1, 2))
+    assert figure(page, "Net sales") == Figure(
+        "Net sales", Unit.MONEY, None, None, None, "not final, without 2024-01-02"
+    )
+    assert figure(page, "Orders").value == 1
+    assert figure(report(snapshot, days=2), "Cart abandonment").note == "without 2024-01-04"
+
+
+def test_days_for_which_nothing_landed_are_named_apart_from_those_that_lack_rows(snapshot):
+    change(
+        snapshot,
+        """
+        delete from ledger.days where day = '2024-01-02';
+        insert into ledger.days select 'bronze.orders', day, 'stored', false, null, ''
+        from ledger.days where table_name = 'kpi.daily_sales'""",
+    )
+
+    page = report(snapshot, days=2)
+
+    assert (page.missing, page.quiet) == ([], [Window.parse("2024-01-02")])
+    assert "Nothing has landed for 2024-01-02, and these days have not run." in render(page)
+
+
 def test_a_day_made_without_the_rows_of_an_input_is_named(snapshot):
     change(
         snapshot,
@@ -313,7 +350,8 @@ def test_it_says_how_far_to_trust_the_tables(snapshot):
         create table quarantine.orders (reasons varchar[]);
         insert into quarantine.orders values (['late']), (['late', 'odd']);
         update ledger.days set state = 'failed', shows_old_rows = true where day = '2024-01-01';
-        insert into ledger.stale values ('kpi.daily_sales', '2024-01-04', 'its code changed');
+        insert into ledger.stale values ('kpi.daily_sales', '2024-01-04', 'its code changed'),
+            ('kpi.daily_sales', '9999-01-01', 'its files have not been read');
         create schema superseded;
         create table superseded.orders (read_on date, kind varchar);
         insert into superseded.orders values ('2024-01-01', 'conflict'), ('2024-01-01', 'superseded')""",
@@ -331,6 +369,35 @@ def test_before_any_day_of_sales_it_says_what_to_do(snapshot):
 
     with pytest.raises(UserError, match="ecom run"):
         report(snapshot)
+
+
+def test_if_no_day_of_sales_is_good_it_says_why(snapshot):
+    change(
+        snapshot,
+        """
+        delete from ledger.days;
+        insert into ledger.days values
+            ('silver.orders', '2024-01-01', 'failed', false, null,
+             '9 of 9 rows are quarantined, more than the allowed 5%'),
+            ('silver.orders', '2024-01-02', 'failed', false, null,
+             '8 of 8 rows are quarantined, more than the allowed 5%'),
+            ('kpi.daily_sales', '2024-01-01', 'blocked', false, null, 'silver.orders is failed on 2024-01-01');
+        create schema quarantine; create schema superseded;
+        create table quarantine.orders as
+        select day::date as read_on, '2024-01-01'::date as arrived_on, 'orders.csv' as source_file, n as record,
+               ['line 7: ordered_at is not a moment'] as reasons
+        from (values ('2024-01-01', 9), ('2024-01-02', 2)) t (day, n)""",
+    )
+
+    with pytest.raises(UserError) as found:
+        report(snapshot)
+
+    assert str(found.value) == (
+        "There is nothing to report yet: kpi.daily_sales has no good day. silver.orders failed on "
+        "2024-01-01..2024-01-02: rows are quarantined, more than the allowed 5%: ordered_at is not a moment (2 rows, "
+        "the first is record 2 of "
+        "2024-01-01/orders.csv). See ecom bad."
+    )
 
 
 def test_amounts_are_rounded_half_up_to_the_cent_at_the_end():

@@ -10,7 +10,7 @@ from ecom_assets.contract import Date, Decimal, Feed, Timestamp, column, contrac
 from ecom_assets.days import by_event_day
 from ecom_assets.declaration import declare
 from ecom_assets.publishing.snapshot import publish
-from ecom_assets.serving.quarantine import bad_days
+from ecom_assets.serving.bad_days import bad_days
 from ecom_assets_tests.tiny_shop import TinyShop, days, of_feed, on, open_shop
 
 
@@ -84,7 +84,7 @@ def test_conflicts_are_listed_with_the_bad_days(shop, tmp_path):
 
     [bad] = bad_days(tmp_path / "snapshot.duckdb")
 
-    assert (bad.table, bad.state, bad.windows) == ("silver.orders", "conflict", [days(0)])
+    assert (bad.tables, bad.state, bad.windows) == (["silver.orders"], "conflict", [days(0)])
     assert bad.why.startswith("1 superseded rows differ in all that identifies them from the one that counts")
 
 
