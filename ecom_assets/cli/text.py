@@ -55,7 +55,7 @@ def not_all_good(found: "Sequence[BadDays]", stale: int) -> str:
 
     failed, blocked = ([bad for bad in found if bad.state == state] for state in ("failed", "blocked"))
     [first, *others] = failed or blocked or found
-    lines = [f"Some days have no good rows. {_bad(first)}."]
+    lines = [f"Some days have no good rows. {' '.join(_bad(first).split())}."]
     for rest, what in ((others if failed else [], "failed"), (blocked if failed else others, "blocked")):
         if rest:
             tables = len({table for bad in rest for table in bad.tables})

@@ -13,6 +13,8 @@ from ecom_assets.landing.provenance import ORIGIN, column_list
 from ecom_assets.serving.snapshot import open_snapshot
 from ecom_assets.sql import among, quoted
 
+MISSING_REFERENCE = "_missing_reference"
+"""How the codes of reasons end that wait for a row to which a column refers."""
 CONFLICT, PARTIAL = "conflict", "partial"
 _TOO_MANY = re.compile(r"\d+ of \d+ (rows are quarantined, more than the allowed .*)")
 _WAITS_FOR = re.compile(r"(\S+) is (?:failed|blocked) on ")
@@ -32,6 +34,8 @@ class BadDays:
     state: str
     why: str
     windows: Sequence[Window]
+    follows: bool = False
+    """Whether the days failed because rows refer to ones of another table, which may have failed itself."""
 
 
 @dataclass(frozen=True)
@@ -67,13 +71,20 @@ def bad_days_of(con: duckdb.DuckDBPyConnection) -> list[BadDays]:
             too_many = _TOO_MANY.fullmatch(found.note)
             state, why = str(found.state), too_many[1] if too_many else _OF_THE_DAY.sub("", found.note)
         causes.setdefault((state, table, why), []).append(day)
-    together: dict[tuple[str, str, tuple[Window, ...]], list[str]] = {}
+    together: dict[tuple[str, str, tuple[Window, ...], bool], list[str]] = {}
     for (state, table, why), on in causes.items():
-        text = _quarantined(con, table, on, why) if state == State.FAILED else why
-        together.setdefault((state, text, tuple(contiguous(on))), []).append(table)
+        text, follows = _quarantined(con, table, on, why) if state == State.FAILED else (why, False)
+        together.setdefault((state, text, tuple(contiguous(on)), follows), []).append(table)
     places = [State.FAILED, State.BLOCKED, PARTIAL, State.PROVISIONAL]
-    listed = [BadDays(sorted(tables), state, why, windows) for (state, why, windows), tables in together.items()]
-    listed.sort(key=lambda bad: (places.index(bad.state), bad.tables[0] if len(bad.tables) == 1 else "", bad.windows))
+    listed = [BadDays(sorted(tables), *cause) for cause, tables in together.items()]
+    listed.sort(
+        key=lambda bad: (
+            places.index(bad.state),
+            bad.follows,
+            bad.tables[0] if len(bad.tables) == 1 else "",
+            bad.windows,
+        )
+    )
     return [*listed, *map(_with_conflicts, conflicts(con))]
 
 
@@ -99,23 +110,31 @@ def _first_cause(days: _Days, table: str, day: dt.date) -> str:
     return f"{root} is {found.state}" if found.state is State.FAILED else _OF_THE_DAY.sub("", found.note)
 
 
-def _quarantined(con: duckdb.DuckDBPyConnection, table: str, days: Iterable[dt.date], why: str) -> str:
-    """Returns why days failed; if it is for quarantined rows, what is wrong with most, and where the first is."""
+def _quarantined(con: duckdb.DuckDBPyConnection, table: str, days: Iterable[dt.date], why: str) -> tuple[str, bool]:
+    """Returns why days failed, and whether for missing references.
+
+    If it is for quarantined rows, it says what is wrong with most, and where the first is.
+    """
     layer, _, feed = table.partition(".")
     if layer != "silver" or not why.startswith("rows are quarantined"):
-        return why
+        return why, False
     rows = con.execute(rf"""
-        select regexp_replace(reason, '^line \d+: ', '') as wrong, count(*) as n, min(({column_list(ORIGIN)}))
-        from (select {column_list(ORIGIN)}, unnest(reasons) as reason from {quoted(f"quarantine.{feed}")}
+        select regexp_replace(reason, '^line \d+: ', '') as wrong, count(*) as n, min(({column_list(ORIGIN)})),
+               coalesce(any_value(code), '')
+        from (select {column_list(ORIGIN)}, unnest(reasons) as reason, unnest(reason_codes) as code
+              from {quoted(f"quarantine.{feed}")}
               where {among("read_on", list(days))})
         group by wrong order by n desc, wrong""").fetchall()
     if not rows:
-        return why
-    (wrong, n, first), others = rows[0], len(rows) - 1
+        return why, False
+    (wrong, n, first, code), others = rows[0], len(rows) - 1
     arrived_on, file, record = first
     more = f"; {others} more reason{'s' if others > 1 else ''}: ecom quarantine {feed}" if others else ""
     count = f"{n:,} row{'s' if n > 1 else ''}"
-    return f"{why}: {wrong.rstrip('.')} ({count}, the first is record {record} of {arrived_on}/{file}){more}"
+    place = f"record {record} of {arrived_on}/{file}"
+    return f"{why}: {wrong.removeprefix('broken: ').rstrip('.')} ({count}, the first is {place}){more}", code.endswith(
+        MISSING_REFERENCE
+    )
 
 
 def _with_conflicts(found: tuple[str, int, list[dt.date]]) -> BadDays:

@@ -9,8 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecom_assets.cli import text
+from ecom_assets.contract import Column
 from ecom_assets.days import ONE_DAY, Window
-from ecom_assets.serving.bad_days import BadDays, about_quiet_days, advice, bad_days, bad_days_of, quiet_days
+from ecom_assets.serving.bad_days import (
+    MISSING_REFERENCE,
+    BadDays,
+    about_quiet_days,
+    advice,
+    bad_days,
+    bad_days_of,
+    quiet_days,
+)
 
 FIRST = dt.date(2024, 1, 1)
 TEN_DAYS = Window(FIRST, FIRST + 9 * ONE_DAY)
@@ -23,7 +32,7 @@ def snapshot_of(con: duckdb.DuckDBPyConnection, *days: tuple[str, dt.date, str, 
     con.execute(f"{DAYS} made_without varchar); create schema superseded; create schema quarantine")
     con.execute(
         "create table quarantine.orders (read_on date, arrived_on date, source_file varchar, record bigint, "
-        "reasons varchar[])"
+        "reasons varchar[], reason_codes varchar[])"
     )
     for day in days:
         con.execute("insert into ledger.days values (?, ?, ?, ?, ?)", day)
@@ -45,7 +54,7 @@ def snapshot(tmp_path: Path) -> Path:
         )
         con.execute(
             "insert into quarantine.orders select day, day, 'orders.csv', record, "
-            "case when record = 1 then ['no number', 'line 3: no moment'] else ['line 4: no moment'] end "
+            "case when record = 1 then ['no number', 'line 3: no moment'] else ['line 4: no moment'] end, null "
             "from (select distinct day from ledger.days) cross join range(1, 4) records (record)"
         )
     return path
@@ -90,6 +99,24 @@ def test_a_run_says_the_first_cause_and_counts_the_rest(snapshot: Path):
     assert failed == "1 more table failed on 2024-01-01..2024-01-10: ecom bad lists them."
     assert blocked == "3 tables blocked on 2024-01-01..2024-01-10: ecom bad lists them."
     assert help_.startswith("To run them again does not help. Land files with good rows")
+
+
+def test_days_that_failed_for_missing_references_come_after_what_they_refer_to():
+    assert Column("product_id", "text", nullable=False, description="").missing_reference.code.endswith(
+        MISSING_REFERENCE
+    )
+    with duckdb.connect() as con:
+        snapshot_of(
+            con,
+            ("silver.orders", FIRST, "failed", f"2 of 2 {TOO_MANY}", None),
+            ("silver.products", FIRST, "failed", "all bad", None),
+        )
+        con.execute(
+            f"insert into quarantine.orders values ('{FIRST}', '{FIRST}', 'orders.csv', 1, ['no such product'], "
+            "['product_id_missing_reference'])"
+        )
+
+        assert [bad.tables for bad in bad_days_of(con)] == [["silver.products"], ["silver.orders"]]
 
 
 def test_to_run_again_is_advised_only_for_what_is_stale():

@@ -385,7 +385,7 @@ def test_if_no_day_of_sales_is_good_it_says_why(snapshot):
         create schema quarantine; create schema superseded;
         create table quarantine.orders as
         select day::date as read_on, '2024-01-01'::date as arrived_on, 'orders.csv' as source_file, n as record,
-               ['line 7: ordered_at is not a moment'] as reasons
+               ['line 7: ordered_at is not a moment'] as reasons, ['ordered_at_type'] as reason_codes
         from (values ('2024-01-01', 9), ('2024-01-02', 2)) t (day, n)""",
     )
 
