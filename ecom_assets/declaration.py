@@ -69,6 +69,11 @@ class Declaration:
         return self.feed is not None and not self.is_bronze
 
     @property
+    def is_of_members(self) -> bool:
+        """Whether its rows come from a feed and are versions of members, such as customers."""
+        return self.feed is not None and self.feed.is_versioned
+
+    @property
     def feed_contract(self) -> FeedContract:
         """The contract of its feed. Raises TypeError for a table made from tables."""
         if self.feed is None:
@@ -229,6 +234,11 @@ class Catalog:
         """The columns of the key of each feed that is read."""
         bronze = [declaration for declaration in self if declaration.is_bronze]
         return {declaration.feed_name: declaration.feed_contract.primary_key for declaration in bronze}
+
+    @property
+    def feeds_of_members(self) -> list[str]:
+        """Names of the feeds whose rows are versions of members, such as customers."""
+        return [declaration.feed_name for declaration in self if declaration.is_of_members and declaration.is_bronze]
 
     @cached_property
     def set_by_rules(self) -> Mapping[str, Mapping[str, Collection[str]]]:

@@ -14,6 +14,8 @@ from ecom_assets.landing.public_holidays import public_holidays
 ExtraKind = Literal["text", "integer", "decimal", "date", "timestamp", "float", "boolean"]
 EXTRA_KINDS = get_args(ExtraKind)
 MAX_DECIMALS = 4
+INFERRED = "inferred"
+"""The setting `members` of a feed of which not all members arrive: those that rows name are known from that."""
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -44,7 +46,8 @@ class FeedSettings:
     keep: name to kind, one of EXTRA_KINDS. `round_amounts` (0 to 4) is the number of decimals to which the feed's
     amounts are rounded, and its quantities to four; None sets those with more than four aside. `complete` are columns
     of the key that name a group of rows, such as the lines of an order, of which each arrival holds all or none. The
-    first of the `rules` that is met gives a column its value.
+    first of the `rules` that is met gives a column its value. `members` is INFERRED for a feed of members, such as
+    products, that never holds all.
 
     Raises ValueError if one is invalid.
     """
@@ -59,6 +62,7 @@ class FeedSettings:
     rules: tuple[ValueRule, ...] = ()
     holidays: str | None = None
     closed: frozenset[dt.date] = frozenset()
+    members: str | None = None
 
     def __post_init__(self) -> None:
         try:
@@ -73,6 +77,8 @@ class FeedSettings:
             raise ValueError(f"min_bad_rows is {self.min_bad_rows}; write a whole number from 1 on.")
         if self.round_amounts is not None and not 0 <= self.round_amounts <= MAX_DECIMALS:
             raise ValueError(f"round_amounts is {self.round_amounts}; write a number of decimals from 0 to 4.")
+        if self.members not in (None, INFERRED):
+            raise ValueError(f"members is {self.members!r}; write {INFERRED!r}, or leave it out.")
         if self.holidays is not None:
             public_holidays(self.holidays)
         for name, kind in self.extra.items():
@@ -95,6 +101,7 @@ class FeedSettings:
             "rules": [rule.as_toml() for rule in self.rules] or None,
             "round_amounts": self.round_amounts,
             "complete": list(self.complete) or None,
+            "members": self.members,
         }
         return {name: value for name, value in given.items() if value is not None}
 
@@ -186,6 +193,12 @@ def _complete(given: Any) -> tuple[str, ...]:
     return tuple(given)
 
 
+def _members(given: Any) -> str:
+    if not isinstance(given, str):
+        raise ValueError(f'members must be the text "{INFERRED}".')
+    return given
+
+
 def _rules(given: Any) -> tuple[ValueRule, ...]:
     if not isinstance(given, list) or not all(map(_is_rule, given)):
         raise ValueError(
@@ -213,5 +226,6 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "rules": _rules,
     "round_amounts": _round_amounts,
     "complete": _complete,
+    "members": _members,
 }
 """What reads each setting of a feed; raises ValueError."""

@@ -192,12 +192,13 @@ class Zone:
         columns: Mapping[str, Collection[str]],
         keys: Mapping[str, Collection[str]] | None = None,
         by_rule: Mapping[str, Mapping[str, Collection[str]]] | None = None,
+        of_members: Collection[str] | None = None,
     ) -> None:
         """Raises FeedSettingsError if feeds.toml names a feed, a column or a value that cannot be.
 
         `columns` are those of each feed, `keys` those of its key, `by_rule` those that its rules may set, with their
-        values; none for any. An extra column is none of the feed's; groups are complete by columns of the key, but not
-        by all of them.
+        values; none for any. `of_members` are the feeds that can set `members`. An extra column is none of the feed's;
+        groups are complete by columns of the key, but not by all of them.
         """
         path = self.root / "feeds.toml"
         for feed, settings in self._all_settings().items():
@@ -206,6 +207,8 @@ class Zone:
             for name in settings.extra:
                 if name in columns[feed]:
                     raise FeedSettingsError(f"{path}: [{feed}] extra: {name} is a column of the feed; leave it out.")
+            if settings.members and of_members is not None and feed not in of_members:
+                raise FeedSettingsError(f"{path}: [{feed}] members is a setting of {', '.join(of_members)} alone.")
             if settings.complete and keys and not set(settings.complete) < set(keys[feed]):
                 raise FeedSettingsError(
                     f"{path}: [{feed}] complete: name some columns of the key, {', '.join(keys[feed])}, but not all."

@@ -31,7 +31,7 @@ def open_session(known: Settings, tables: Catalog, run_id: str = "") -> Iterator
     """
     known.data.mkdir(parents=True, exist_ok=True)
     zone = Zone(known.landing)
-    zone.check_settings(tables.feed_columns, tables.feed_keys, tables.set_by_rules)
+    zone.check_settings(tables.feed_columns, tables.feed_keys, tables.set_by_rules, tables.feeds_of_members)
     with _acquire_lock(known), closing(_connect(known)) as con:
         yield Session(con, tables, zone, known.calendar, known.time_zone, known.strict, run_id)
 

@@ -8,6 +8,7 @@ from ecom_assets.days import Window
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine.duckdb.parsing import text_of
 from ecom_assets.engine.duckdb.tables import quarantine, stored, superseded
+from ecom_assets.landing.feed_settings import INFERRED
 from ecom_assets.landing.provenance import ORIGIN, column_list
 from ecom_assets.sql import between, literal, quoted
 from ecom_assets.warehouse.ledger.invalidation import invalidate, moved_rows
@@ -17,11 +18,16 @@ from ecom_assets.warehouse.store import Store
 
 def has_arrived(store: Store, declaration: Declaration) -> bool:
     """Returns whether any row of the feed of members, such as customers, has arrived; true for other tables."""
-    if not declaration.from_feed or not declaration.feed_contract.is_versioned:
+    if not declaration.is_of_members:
         return True
     bronze = stored(store.catalog[declaration.bronze])
     store.ensure(declaration.bronze, bronze.columns)
     return bool(store.count(f"select count(*) from (select 1 {bronze.rows_in(store.calendar)} limit 1)"))
+
+
+def is_inferred(store: Store, declaration: Declaration) -> bool:
+    """Returns whether members of whom nothing has arrived are known from being named, by the feed's settings."""
+    return declaration.is_of_members and store.zone.settings(declaration.feed_name).members == INFERRED
 
 
 def _rows_sent(store: Store, declaration: Declaration, which: str) -> str:
@@ -167,6 +173,8 @@ def watched_keys(store: Store, declaration: Declaration, window: Window) -> Iter
             store.ensure(other.quarantine, quarantine(other).columns)
             waits = f"list_contains(reason_codes, {literal(column.missing_reference.code)}) is distinct from false"
             waiting.append(f"{quarantine(other).name} where {waits} and {value} in ({named})")
+        if is_inferred(store, declaration):
+            waiting.append(_rows_sent(store, other, f"{value} in ({named})"))  # counted as named by no row until now
         invalidate(con, other, Cause.REFERENCE_ARRIVED, declaration, waiting)
         if some_gone:
             # Bronze, since a superseded row or a row of a failed day may refer to the key too.

@@ -18,6 +18,7 @@ from ecom_assets.warehouse.ledger.staleness import expectations
 from ecom_assets.warehouse.outcome import SAMPLE_ROWS, conclude, counted, entry_of, gate, good_state
 from ecom_assets.warehouse.references import (
     has_arrived,
+    is_inferred,
     older_keys,
     retracted_keys,
     watched,
@@ -106,11 +107,15 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
         if column.on_same_day:
             matched, theirs = f"({value}, {day})", f"({wanted}, {others.day})"
             near += f" and {others.day} in (select distinct {day} from staged)"
+        is_missing = f"""reasons is null and not retracts and {value} is not null and {matched} not in (
+                select {theirs} from {others.name}
+                where {wanted} in (select distinct {value} from staged) and {near})"""
+        if is_inferred(store, target):
+            con.execute(f"update staged set refers_to_inferred = true where {is_missing}")
+            continue
         con.execute(f"""
             update staged set waits_for = list_append(coalesce(waits_for, []), {_sql(column.missing_reference)})
-            where reasons is null and not retracts and {value} is not null and {matched} not in (
-                select {theirs} from {others.name}
-                where {wanted} in (select distinct {value} from staged) and {near})""")
+            where {is_missing}""")
         if not column.on_same_day and target.from_feed:
             _accept_older(store, target, column)
         if target.from_feed and not store.strict:

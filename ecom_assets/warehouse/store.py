@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import duckdb
 
+from ecom_assets.contract import Column
 from ecom_assets.days import Window
 from ecom_assets.declaration import DAYS_PARAMETER, Catalog, Declaration, Read
 from ecom_assets.engine import compiling
@@ -98,10 +99,14 @@ class Store:
             settings += self.parse_query(declaration, first)
             settings += str(self.limits(declaration))
             settings += str(self._complete(declaration) or "")
+            settings += "".join(filter(None, map(self._members, declaration.loose_references)))
         if not declaration.is_bronze and name not in self._kept:
             keep_compiled(self.con, declaration, self.catalog)
             self._kept.add(name)
         return code_hash(declaration, self.catalog, settings)
+
+    def _members(self, column: Column) -> str | None:
+        return self.zone.settings(self.catalog[str(column.references)].feed_name).members
 
     def limits(self, declaration: Declaration) -> "Limits":
         """Returns the limits on bad rows of a table from a feed: its contract's, unless the feed's settings differ."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from ecom_assets.landing.feed_settings import FeedSettings
+from ecom_assets.landing.feed_settings import FeedSettings, FeedSettingsError
 from ecom_assets.sql import connect
 from ecom_assets.warehouse.proof import settle, verify
 from ecom_assets.warehouse.session import Session
@@ -58,6 +58,54 @@ def test_the_first_customer_to_arrive_ends_it_and_the_last_to_go_brings_it_back(
     assert verify(shop.session) is None
 
 
+def partial(shop: TinyShop) -> None:
+    shop.session.zone.save_settings("customers", FeedSettings(due=frozenset(), members="inferred"))
+
+
+def test_of_a_feed_that_never_holds_all_members_the_others_are_inferred(shop):
+    partial(shop)
+    shop.land_customers(0, "c1")
+    shop.land_orders(0, order(1, 0, customer="c1"), order(2, 0), order(3, 0, customer="c2"))
+    settle(shop.session)
+    assert shop.orders() == [(0, 1), (0, 2), (0, 3)]
+    assert shop.rows(COUNTED) == [(on(0), 1)]
+
+    shop.land_customers(1, "c2")
+    settle(shop.session)
+
+    assert shop.rows(COUNTED) == []
+    assert verify(shop.session) is None
+
+
+def test_orders_are_let_in_when_the_feed_is_said_to_be_partial_and_wait_when_it_is_whole_again(shop):
+    shop.land_customers(0, "c1")
+    shop.land_orders(0, order(1, 0, customer="c1"), order(2, 0), order(3, 0, customer="c2"))
+    settle(shop.session)
+    assert shop.orders() == [(0, 1), (0, 2)]
+
+    partial(shop)
+    with connect() as con:
+        again = Session(con, tables(), shop.session.zone, shop.session.calendar)
+        settle(again)
+        assert con.execute("select count(*) from silver.orders").fetchall() == [(3,)]
+    again = Session(shop.con, tables(), shop.session.zone, shop.session.calendar)
+    settle(again)
+    assert shop.orders() == [(0, 1), (0, 2), (0, 3)]
+
+    without_due_days(shop)
+    settle(Session(shop.con, tables(), shop.session.zone, shop.session.calendar))
+    assert shop.orders() == [(0, 1), (0, 2)]
+
+
+def test_only_feeds_of_members_can_be_partial(shop):
+    shop.session.zone.save_settings("orders", FeedSettings(members="inferred"))
+
+    with pytest.raises(FeedSettingsError, match=r"\[orders\] members is a setting of customers alone"):
+        shop.session.zone.check_settings(tables().feed_columns, of_members=tables().feeds_of_members)
+    with pytest.raises(ValueError, match="members is 'all'; write 'inferred'"):
+        FeedSettings(members="all")
+
+
 _landings = st.lists(
     st.one_of(
         st.tuples(st.just("customers"), st.integers(0, 2), st.lists(st.sampled_from(["c1", "c2"]), max_size=1)),
@@ -73,10 +121,12 @@ _landings = st.lists(
 
 @pytest.mark.slow
 @settings(max_examples=10, phases=[Phase.explicit, Phase.generate])
-@given(_landings)
-def test_members_that_come_and_go_in_any_order_end_as_a_full_rebuild(landings):
+@given(_landings, st.booleans())
+def test_members_that_come_and_go_in_any_order_end_as_a_full_rebuild(landings, is_partial):
     with tempfile.TemporaryDirectory() as folder, open_shop(Path(folder)) as opened:
         shop = without_due_days(opened)
+        if is_partial:
+            partial(shop)
         for place, (feed, day, rows) in enumerate(landings):
             if feed == "customers":
                 shop.land_customers(day, *rows)
