@@ -4,7 +4,8 @@
 with days as (
     select
         d.day, d.weekday, d.weekday_name,
-        coalesce(sum(s.orders), 0) as orders, coalesce(sum(s.net_sales), 0) as net_sales
+        coalesce(sum(s.orders), 0) as orders,
+        case when count(s.day) = 0 then 0 else sum(s.net_sales) end as net_sales -- null if its returns are unknown
     from ledger.days l join gold.dim_date d using (day) left join kpi.daily_sales s using (day)
     where l.table_name = 'kpi.daily_sales' and l.state in ('stored', 'provisional')
     group by all)

@@ -22,6 +22,7 @@ from ecom_assets.serving.ledger import last_write, plain_tables
 from ecom_assets.serving.snapshot import files, is_link, lock, open_snapshot
 from ecom_assets.sql import among, between, literal, moment_literal, quoted
 from ecom_assets.warehouse.ledger import plain, published
+from ecom_assets.warehouse.ledger.lacking import lacking
 from ecom_assets.warehouse.session import Session
 from ecom_assets.warehouse.store import made_of
 
@@ -134,6 +135,9 @@ def _update(session: Session, con: duckdb.DuckDBPyConnection) -> None:
     others = {
         published_tables.AMOUNTS: published.amounts_query(warehouse),
         published_tables.STALE: _stale_query(session),
+        published_tables.LACKING: published.lacking_query(
+            lacking(session.con, session.catalog, session.calendar), published_tables.LACKING.sql_types
+        ),
         published_tables.FILES: published.files_query(warehouse),
         published_tables.MISSING_VALUES: published.missing_values_query(warehouse),
         published_tables.ARRIVALS: published.arrivals_query(warehouse, session.catalog),

@@ -125,6 +125,19 @@ STALE = PublishedTable(
     _columns(_TABLE, _DAY, ("why", "VARCHAR", "What changed since the day was made")),
 )
 
+LACKING = PublishedTable(
+    "ledger.lacking",
+    "One row per table, days of it and days of another that failed, which they were made without or cannot be made of.",
+    _columns(
+        _TABLE,
+        ("first_day", "DATE", "First of its days"),
+        ("last_day", "DATE", "Last of its days"),
+        ("failed_table", "VARCHAR", "Table that failed, however far up"),
+        ("first_failed_day", "DATE", "First of the days on which it failed"),
+        ("last_failed_day", "DATE", "Last of them"),
+    ),
+)
+
 FILES = PublishedTable(
     "ledger.files",
     "One row per landed file that has been read.",
@@ -192,7 +205,7 @@ PUBLISHED = PublishedTable(
     ),
 )
 
-LEDGER = (DAYS, AMOUNTS, STALE, FILES, ARRIVALS, MISSING_VALUES, COLUMN_LINEAGE, PLAIN_TABLES, PUBLISHED)
+LEDGER = (DAYS, AMOUNTS, STALE, LACKING, FILES, ARRIVALS, MISSING_VALUES, COLUMN_LINEAGE, PLAIN_TABLES, PUBLISHED)
 
 QUARANTINE = TablesByFeed(
     "quarantine.*",

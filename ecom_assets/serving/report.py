@@ -195,6 +195,8 @@ class Report:
     trust: Trust
     damaged: Sequence[tuple[str, dt.date, str]] = ()
     """Table, arrival day and note of each day with a file that is cut off or damaged, whatever the period."""
+    lacking: Sequence[tuple[str, Window, Sequence[str]]] = ()
+    """Failed tables, the days on which they failed, and the measures' tables whose figures lack these days."""
     quiet: Sequence[Window] = ()
     """Days between others for which nothing has landed, whatever the period; these are not missing."""
 
@@ -250,6 +252,7 @@ def report(snapshot: Path, days: int = PERIOD_DAYS, last: dt.date | None = None)
             figures=[_figure(con, known, measure, period) for measure in MEASURES],
             trust=_trust(con),
             quiet=quiet,
+            lacking=_lacking_tables(con, period),
         )
 
 
@@ -278,6 +281,17 @@ def _table_days(con: duckdb.DuckDBPyConnection) -> _TableDays:
             if belongs:
                 days[table].add(day)
     return known
+
+
+def _lacking_tables(con: duckdb.DuckDBPyConnection, period: Window) -> list[tuple[str, Window, Sequence[str]]]:
+    found = con.execute(
+        """
+        select failed_table, first_failed_day, last_failed_day, list(distinct table_name order by table_name)
+        from ledger.lacking where first_day <= ? and last_day >= ? and list_contains(?, table_name)
+        group by all order by all""",
+        [period.last, period.first, sorted({measure.table for measure in MEASURES})],
+    ).fetchall()
+    return [(failed, Window(first, last), tables) for failed, first, last, tables in found]
 
 
 def _last_days(last: dt.date, count: int) -> Window:

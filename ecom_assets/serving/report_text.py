@@ -25,6 +25,7 @@ def render(report: Report) -> str:
     lines = [f"The shop, {report.period}", "", *_aligned(table), ""]
     if report.missing:
         lines.append(f"Some tables lack rows on: {', '.join(map(str, contiguous(report.missing)))}.")
+    lines += [f"{failed} failed on {days}, which {', '.join(tables)} lack." for failed, days, tables in report.lacking]
     if report.quiet:
         lines.append(about_quiet_days(report.quiet))
     lines += [f"Not complete: {table} {day}: {note}." for table, day, note in report.damaged]

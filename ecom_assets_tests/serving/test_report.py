@@ -60,6 +60,10 @@ def snapshot(tmp_path: Path) -> Path:
             ensure_table(con, table, columns_of(catalog.tables()[table]))
         con.execute(ROWS)
         con.execute("create schema ledger; create table ledger.stale (table_name varchar, day date, why varchar)")
+        con.execute(
+            "create table ledger.lacking (table_name varchar, first_day date, last_day date, failed_table varchar, "
+            "first_failed_day date, last_failed_day date)"
+        )
         con.execute("create table ledger.published as select 'Pacific/Kiritimati' as time_zone")
         con.execute(f"""
             create table ledger.days as
@@ -275,6 +279,23 @@ def test_a_figure_names_the_days_that_it_lacks(snapshot):
     )
     assert figure(page, "Orders").value == 1
     assert figure(report(snapshot, days=2), "Cart abandonment").note == "without 2024-01-04"
+
+
+def test_a_table_that_failed_is_named_with_the_figures_that_lack_its_days(snapshot):
+    change(
+        snapshot,
+        """
+        insert into ledger.lacking values
+            ('kpi.daily_sales', '2024-01-03', '2024-01-03', 'silver.returns', '2024-01-03', '2024-01-03'),
+            ('kpi.daily_repeat_rates', '2024-01-03', '2024-01-04', 'silver.returns', '2024-01-03', '2024-01-03'),
+            ('kpi.daily_carts', '2023-01-03', '2023-01-04', 'silver.events', '2023-01-03', '2023-01-03'),
+            ('gold.fact_sales', '2024-01-04', '2024-01-04', 'silver.orders', '2024-01-04', '2024-01-04')""",
+    )
+
+    page = report(snapshot, days=2)
+
+    lacking = "silver.returns failed on 2024-01-03, which kpi.daily_repeat_rates, kpi.daily_sales lack."
+    assert [line for line in render(page).splitlines() if " lack." in line] == [lacking]
 
 
 def test_days_for_which_nothing_landed_are_named_apart_from_those_that_lack_rows(snapshot):

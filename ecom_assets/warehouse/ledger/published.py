@@ -1,13 +1,14 @@
 """The parts of the warehouse's ledger to publish, as SQL that another database of the connection can run."""
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import duckdb
 
 from ecom_assets.days import GOOD, Window
 from ecom_assets.declaration import Catalog
 from ecom_assets.sql import between, literal, literals, quoted
+from ecom_assets.warehouse.ledger.lacking import Lack
 
 
 def last_write(con: duckdb.DuckDBPyConnection) -> dt.datetime | None:
@@ -48,6 +49,17 @@ def days_query(warehouse: str, catalog: Catalog, calendar: Window, held: Collect
 def amounts_query(warehouse: str) -> str:
     """Returns SQL for the recorded totals."""
     return f"from {warehouse}.ledger.amounts"
+
+
+def lacking_query(found: Iterable[Lack], columns: Iterable[str]) -> str:
+    """Returns SQL for what tables lack, in these columns."""
+    rows = [
+        f"({literal(lack.table)}, date '{lack.days.first}', date '{lack.days.last}', {literal(lack.failed)}, "
+        f"date '{lack.failed_on.first}', date '{lack.failed_on.last}')"
+        for lack in found
+    ] or [f"({', '.join(['null'] * 6)})"]
+    named = ", ".join(columns)
+    return f"select * from (values {', '.join(rows)}) lacking ({named}) where table_name is not null"
 
 
 def files_query(warehouse: str) -> str:
