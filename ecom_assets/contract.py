@@ -22,6 +22,8 @@ from pandera.api.polars.types import PolarsData
 Date = dt.date
 Timestamp = dt.datetime
 Decimal = Annotated[pl.Decimal, 18, 4]
+_RATE_DECIMALS = 10
+Rate = Annotated[pl.Decimal, 18, _RATE_DECIMALS]
 AMOUNT_DIGITS = 10
 """Digits before the decimal point of an amount in a row from a feed: sums can hold at least ten thousand of these."""
 
@@ -49,7 +51,7 @@ REFERS_WITHIN_CALENDAR = "No row refers to one from before the calendar's first 
 REFERS_TO_KNOWN = "No row refers to a feed of which nothing has arrived."
 """An expectation of tables whose rows refer to others; otherwise these are inferred from being mentioned."""
 
-Kind = Literal["text", "integer", "decimal", "date", "timestamp", "float", "boolean"]
+Kind = Literal["text", "integer", "decimal", "rate", "date", "timestamp", "float", "boolean"]
 
 
 class Layer(StrEnum):
@@ -129,6 +131,19 @@ class Column:
     """Whether it is a decimal that counts units rather than money."""
     merged_by: str | None = None
     """The table whose rows say which numbers were merged into others; in silver these survive."""
+    capital: bool = False
+    """Whether a text from a feed counts in capital letters, however it is written."""
+    converted_by: str | None = None
+    """The table with the rates of the currency, which this column of a feed names, of the row's amounts."""
+    gives_currency: bool = False
+    """Whether amounts of the row are in the currency of the row to which it refers, unless the row names one itself."""
+    original_of: str | None = None
+    """The amount of the feed of which the column is the original, in its own currency."""
+
+    @property
+    def is_amount(self) -> bool:
+        """Whether it is an amount of money."""
+        return self.kind == "decimal" and not self.is_quantity
 
     @property
     def may_be_null(self) -> bool:
@@ -160,6 +175,8 @@ class Rule:
     """The column of a rule that is not a business rule."""
     words: str = ""
     """The condition on that column: the sentence after "<column> is "."""
+    is_limit: bool = False
+    """Whether converted amounts have to keep it too, and not only those that were sent."""
 
     @classmethod
     def of_column(cls, column: str, check: str, words: str, holds: nw.Expr, kind: RuleKind = RuleKind.COLUMN) -> "Rule":
@@ -187,6 +204,10 @@ def column(
     is_quantity: bool = False,
     merged_by: str | None = None,
     unknown_without: str | None = None,
+    capital: bool = False,
+    converted_by: str | None = None,
+    gives_currency: bool = False,
+    original_of: str | None = None,
     **checks: Any,
 ) -> Any:
     """Declares a column. `checks` are pandera's (`ge=`, `isin=`, …).
@@ -203,6 +224,10 @@ def column(
     `of_store` (feeds) marks the numbers that each store issues itself: the store is put before them, as in fr:1001.
     `is_quantity` marks decimals that are no amounts of money.
     `merged_by` (feeds) names the table that merges numbers: a number that was merged is replaced by its survivor.
+    With `capital` (feeds) a text counts in capital letters. `converted_by` is for `currency()`. `gives_currency`
+    (feeds) marks a reference to a row whose currency and rate the amounts have, unless the row names a currency.
+    `original_of` (silver) names an amount of the feed: the column is that amount in its own currency, null if that is
+    the shop's.
     """
     facts = {
         "references": references,
@@ -216,6 +241,10 @@ def column(
         "is_quantity": is_quantity,
         "merged_by": merged_by,
         "unknown_without": unknown_without,
+        "capital": capital,
+        "converted_by": converted_by,
+        "gives_currency": gives_currency,
+        "original_of": original_of,
     }
     return pa.Field(description=description, metadata=facts, nullable=nullable, **checks)
 
@@ -242,6 +271,33 @@ STORE = "store"
 def store() -> Any:
     """Declares the column `store` of a feed."""
     return column("Store that issued the numbers, if there are several", nullable=True, words_for_nothing=True)
+
+
+CURRENCY, RATE = "currency", "rate"
+"""The columns of a feed that name the currency of a row's amounts, and the row's own rate of it."""
+CURRENCY_CODE = "^[A-Z]{3}$"
+
+
+def currency(default: str = "the shop's") -> Any:
+    """Declares the column `currency` of a feed: its amounts are converted."""
+    return column(
+        f"Currency of the amounts, a code of three letters; {default} if not given",
+        nullable=True,
+        words_for_nothing=True,
+        capital=True,
+        converted_by="silver.exchange_rates",
+        str_matches=CURRENCY_CODE,
+    )
+
+
+def rate_of_currency() -> Any:
+    """Declares the column `rate` of a feed."""
+    return column(
+        "Units of the shop's currency per unit of that currency, if the shop gives one; otherwise it is that of the "
+        "day, or the last of the 7 days before",
+        nullable=True,
+        gt=0,
+    )
 
 
 EXTRA = "extra"
@@ -275,6 +331,13 @@ def _row_check(function: Callable[[Any], nw.Expr], *, hard: bool) -> Any:
 def rule(function: Callable[[Any], nw.Expr]) -> Any:
     """Declares a hard business rule. The docstring is the sentence that users read; a null counts as broken."""
     return _row_check(function, hard=True)
+
+
+def limit(function: Callable[[Any], nw.Expr]) -> Any:
+    """Declares a hard business rule on how large amounts may be, which amounts that are converted have to keep too."""
+    marked = _row_check(function, hard=True)
+    marked.is_limit = True
+    return marked
 
 
 def expectation(function: Callable[[Any], nw.Expr]) -> Any:
@@ -411,6 +474,11 @@ class Promise:
                 found[column.unknown_without] = (*found.get(column.unknown_without, ()), column)
         return found
 
+    @property
+    def converted(self) -> tuple[Column, ...]:
+        """The column that names the currency of the amounts of rows from a feed, if these are converted."""
+        return tuple(column for column in self.columns.values() if column.converted_by)
+
 
 @dataclass(frozen=True)
 class Contract(Promise):
@@ -451,7 +519,10 @@ class FeedContract(Promise):
 
     def as_sent(self) -> Contract:
         """Returns the contract of its bronze table: text as sent, by arrival day."""
-        columns = {column.name: replace(column, references=None, merged_by=None) for column in self.columns.values()}
+        columns = {
+            column.name: replace(column, references=None, merged_by=None, converted_by=None)
+            for column in self.columns.values()
+        }
         name = f"{Layer.BRONZE}.{self.name.partition('.')[2]}"
         return Contract(name, self.description, self.primary_key, columns, self.rules, partition_column="arrived_on")
 
@@ -509,6 +580,8 @@ def _promised(model: type[Model], *single: str) -> dict[str, Any]:
     rules: list[Rule] = []
     for name, declared in schema.columns.items():
         kind = _KINDS.get(declared.dtype.type.base_type())
+        if kind == "decimal" and declared.dtype.type.scale == _RATE_DECIMALS:
+            kind = "rate"
         if kind is None:
             raise TypeError(f"{facts['name']}.{name}: unsupported column type {declared.dtype}.")
         if not declared.description:
@@ -531,7 +604,8 @@ def _promised(model: type[Model], *single: str) -> dict[str, Any]:
     for name, member in members.items():
         if business_rule := getattr(member, "business_rule", None):
             sentence, function, hard = business_rule
-            rules.append(Rule(name, sentence.splitlines()[0], function(model), hard))
+            is_limit = getattr(member, "is_limit", False)
+            rules.append(Rule(name, sentence.splitlines()[0], function(model), hard, is_limit=is_limit))
         if retracting := getattr(member, "retracts", None):
             retractions.append(Rule(name, retracting.splitlines()[0], member(model)))
     if repeated := [rule_id for rule_id, count in Counter(rule.id for rule in rules).items() if count > 1]:
@@ -547,6 +621,8 @@ def _promised(model: type[Model], *single: str) -> dict[str, Any]:
         for fact, named in (("day_of", made.day_of), ("latest_of", made.latest_of)):
             if named and (named not in columns or columns[named].kind != "timestamp"):
                 raise TypeError(f"{facts['name']}.{made.name}: {fact}={named!r} must name a Timestamp column.")
+        if made.original_of and (made.original_of not in columns or columns[made.original_of].kind != "decimal"):
+            raise TypeError(f"{facts['name']}.{made.name}: original_of={made.original_of!r} must name an amount.")
     return {
         "name": facts["name"],
         "description": inspect.cleandoc(model.__doc__ or ""),

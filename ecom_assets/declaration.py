@@ -143,8 +143,10 @@ class Declaration:
 
     @property
     def references(self) -> tuple[str, ...]:
-        """The tables to which its columns refer, or that merge their numbers, each once."""
-        named = [*(c.references for c in self.contract.references), *(c.merged_by for c in self.contract.merged)]
+        """The tables to which its columns refer, that merge their numbers or that convert its amounts, each once."""
+        promise = self.contract
+        named = [c.references for c in promise.references]
+        named += [*(c.merged_by for c in promise.merged), *(c.converted_by for c in promise.converted)]
         return tuple(dict.fromkeys(map(str, named)))
 
 
@@ -269,6 +271,15 @@ class Catalog:
         for declaration in self:
             for column in declaration.contract.merged:
                 found.setdefault(str(column.merged_by), []).append((declaration, column))
+        return found
+
+    @cached_property
+    def converted(self) -> Mapping[str, list[Declaration]]:
+        """The tables whose amounts each table converts."""
+        found: dict[str, list[Declaration]] = {}
+        for declaration in self:
+            for column in declaration.contract.converted:
+                found.setdefault(str(column.converted_by), []).append(declaration)
         return found
 
     def silver_of(self, bronze: str) -> Declaration | None:

@@ -22,6 +22,7 @@ POLARS_TYPES: Mapping[Kind, pl.DataType] = {
     "text": pl.String(),
     "integer": pl.Int64(),
     "decimal": pl.Decimal(18, 4),
+    "rate": pl.Decimal(18, 10),
     "date": pl.Date(),
     "timestamp": pl.Datetime("us"),
     "float": pl.Float64(),
@@ -29,9 +30,10 @@ POLARS_TYPES: Mapping[Kind, pl.DataType] = {
 }
 
 _CANDIDATES: Mapping[Kind, Sequence[Any]] = {
-    "text": ["a", "b"],
+    "text": ["a", "b", "AAA"],
     "integer": [0, 1, 2, -1],
     "decimal": [Decimal(0), Decimal(1), Decimal(2), Decimal(-1)],
+    "rate": [Decimal(1), Decimal("0.5"), Decimal(0), Decimal(-1)],
     "date": [DAY, DAY + dt.timedelta(days=1), DAY - dt.timedelta(days=1)],
     "timestamp": [NOON, NOON + dt.timedelta(days=2), NOON - dt.timedelta(days=2)],
     "float": [0.0, 1.0, 2.0, -1.0],
@@ -57,7 +59,7 @@ def _frame(model: type[Model], rows: Iterable[Mapping[str, Any]]) -> pl.DataFram
 
 def _value(kind: Kind, value: Any) -> Any:
     match kind, value:
-        case "decimal", str() | int() | float():
+        case (("decimal" | "rate"), str() | int() | float()):
             return Decimal(str(value))
         case "date", str():
             return dt.date.fromisoformat(value)

@@ -62,7 +62,17 @@ FROM_FEEDS = [model for model in MODELS if issubclass(model, Feed)]
 @pytest.mark.parametrize("model", FROM_FEEDS, ids=name)
 def test_identifiers_of_feeds_have_words_for_nothing_and_free_texts_do_not(model):
     promised = promise_of(model)
-    expected = {"device", "utm_source", "utm_medium", "utm_campaign", "coupon", "store", "merged_into", "location"}
+    expected = {
+        "device",
+        "utm_source",
+        "utm_medium",
+        "utm_campaign",
+        "coupon",
+        "store",
+        "merged_into",
+        "location",
+        "currency",
+    }
     expected |= {"name"} if promised.name.endswith("campaigns") else set()
 
     found = {column.name for column in promised.columns.values() if column.words_for_nothing}

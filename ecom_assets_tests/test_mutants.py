@@ -123,6 +123,20 @@ BREAKS_THE_LAW = [
     ),
     Mutant("nobody is told of references that went", "watched_keys", "if some_gone:", "if False:"),
     Mutant(
+        "nobody is told of rates",
+        "watched_rates",
+        'if store.count("select count(*) from changed_rates"):',
+        "if False:",
+        "gold.fact_payments",
+    ),
+    Mutant(
+        "what refers to an order is not told of its currency",
+        "watched_currencies",
+        'if store.count("select count(*) from changed_currencies"):',
+        "if False:",
+        "gold.fact_payments",
+    ),
+    Mutant(
         "references are compared as they were sent",
         "watched_keys",
         "text_of(column)",

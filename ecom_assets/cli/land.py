@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ecom_assets.sources.feed_map import FeedMap
 
 MAPS = settings.PACKAGE / "sources" / "maps"
+RATES = "exchange_rates"
+"""The feed with the rates of other currencies than the shop's."""
 PRESET = click.option(
     "--preset",
     type=click.Choice(list(PRESETS)),
@@ -46,21 +48,17 @@ def land(feed_map: Path, folder: Path, replacing: bool, check: bool) -> None:
     known = settings.load()
     declared = maps.load_map(_map_file(feed_map))
     is_new = not settings.is_saved(known.data)
+    other_currency = declared.currency if _is_other_currency(known, declared) else None
 
     def wanted(days: Window, staged: Zone) -> settings.Settings:
         start, end, currency = declared.start or days.first, declared.end, known.currency or declared.currency
-        if declared.currency not in (None, currency):
-            raise click.ClickException(
-                f"The map's amounts are in {declared.currency}, but the shop's currency is {currency}, as "
-                f"{known.data / settings.FILE} says. Amounts of two currencies cannot be added: convert them in the "
-                "map's SQL, or set ECOM_DATA to another folder for a shop of its own."
-            )
         if is_new and declared.start is None:
             start = min(start, first_event(staged, declared.time_zone) or start)
         return dataclasses.replace(known, start=start, end=end, time_zone=declared.time_zone, currency=currency)
 
     def keep_calendar(days: Window, staged: Zone) -> None:
         made = wanted(days, staged)
+        _refuse_without_rates(known, declared)
         _keep_calendar(made, days)
         if made.currency and not known.currency and settings.load().currency is None:
             settings.save_currency(made)
@@ -71,6 +69,7 @@ def land(feed_map: Path, folder: Path, replacing: bool, check: bool) -> None:
         def look(days: Window, staged: Zone) -> None:
             try:
                 now = _in_force(wanted(days, staged), days)
+                _refuse_without_rates(known, declared)
             except click.ClickException as error:
                 notes.append(f"These files would not land: {error.message}")
                 return
@@ -78,13 +77,14 @@ def land(feed_map: Path, folder: Path, replacing: bool, check: bool) -> None:
                 notes.append(f"The calendar would start on {now.start}; set start under [calendar] for another day.")
             notes.extend(_refusals(staged, now, Zone(known.landing), declared))
 
-        report, feeds = maps.preview(declared, folder, Zone(known.landing), look)
+        report, feeds = maps.preview(declared, folder, Zone(known.landing), look, other_currency=other_currency)
         for name, rows in feeds.items():
             click.echo(f"{name}\n{text.table(rows.columns, rows.rows())}\n")
         click.echo("\n".join([str(report), *notes]))
         return
 
-    report = maps.land(declared, folder, Zone(known.landing), check=keep_calendar, replacing=replacing)
+    zone = Zone(known.landing)
+    report = maps.land(declared, folder, zone, check=keep_calendar, replacing=replacing, other_currency=other_currency)
     click.echo(report)
     known = settings.load()
     for name in ("start", "end"):
@@ -103,6 +103,23 @@ def land(feed_map: Path, folder: Path, replacing: bool, check: bool) -> None:
         click.echo(f"Next: ecom run {Window(first, min(report.days.last, over))}")
     if report.days.last > over:
         click.echo(f"Days after {over} can run once they are over.")
+
+
+def _is_other_currency(known: settings.Settings, declared: "FeedMap") -> bool:
+    return declared.currency not in (None, known.currency or declared.currency)
+
+
+def _refuse_without_rates(known: settings.Settings, declared: "FeedMap") -> None:
+    """Raises ClickException for a map in another currency if no rates have landed, nor does the map land any."""
+    from ecom_assets.landing.zone import Zone
+
+    has_rates = RATES in declared.names or Zone(known.landing).days(RATES)
+    if _is_other_currency(known, declared) and not has_rates:
+        raise click.ClickException(
+            f"The map's amounts are in {declared.currency}, but the shop's currency is {known.currency}, as "
+            f"{known.data / settings.FILE} says. Amounts of two currencies cannot be added: land the rates of "
+            f"{declared.currency} first, in the feed {RATES}, or set ECOM_DATA to another folder for a shop of its own."
+        )
 
 
 @click.command("map")
@@ -175,7 +192,7 @@ def _refusals(staged: "Zone", known: settings.Settings, before: "Zone", declared
         extra = {**kept.extra, **declared.added.get(feed, {})}
         # Days on which no file arrives, or many rows are bad, would keep rows of other feeds from being looked at.
         staged.save_settings(feed, dataclasses.replace(kept, extra=extra, due=frozenset(), max_bad_share=1.0))
-    for each in trial(staged, tables(), known.calendar, known.time_zone, before):
+    for each in trial(staged, tables(), known.calendar, known.time_zone, before, known.currency):
         rows = "row" if each.rows == 1 else "rows"
         yield f"{each.rows:,} {rows} of {each.feed} would be quarantined: {each.reason}; for example {each.example}"
 

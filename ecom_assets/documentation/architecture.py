@@ -71,7 +71,8 @@ A run goes through these parts in this order:
 
 ## Graph of tables
 
-A plain arrow is a same-day read, a labelled one has another reach, a dotted one is a reference.
+A plain arrow is a same-day read, a labelled one has another reach, a dotted one is a reference, or the rates that
+convert its amounts.
 
 """
 
@@ -96,3 +97,5 @@ def _edges() -> Iterator[str]:
             yield f"    {column.references} -.-> {declaration.name}"
         for column in declaration.contract.merged:
             yield f"    {column.merged_by} -.->|merges| {declaration.name}"
+        for column in declaration.contract.converted:
+            yield f"    {column.converted_by} -.-> {declaration.name}"

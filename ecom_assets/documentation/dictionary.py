@@ -115,6 +115,8 @@ def _row(column: Column, declaration: Declaration) -> str:
         refers = f"; key of {column.references}{' on the same day' if column.on_same_day else ''}"
     if column.merged_by:
         refers += f"; merged by {column.merged_by}"
+    if column.converted_by and not declaration.is_bronze:
+        refers += f"; rates are in {column.converted_by}"
     if column.words_for_nothing and declaration.from_feed:
         refers += "; words for nothing are missing"
     if column.unknown_without:

@@ -176,7 +176,7 @@ def _parsed(declaration: Declaration) -> dict[str, str]:
         name
         for name, column in promise.columns.items()
         if name not in (*declaration.feed_contract.columns, EXTRA, promise.partition_column)
-        and not (column.day_of or column.latest_of)
+        and not (column.day_of or column.latest_of or column.original_of)
         and column.by_rule is None
     }
     return {name: sql_type for name, sql_type in columns_of(declaration).items() if name not in computed}

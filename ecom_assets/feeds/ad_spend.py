@@ -1,6 +1,6 @@
 """Ad spend: impressions, clicks and cost of each campaign and day, as the advertising platforms report them."""
 
-from ecom_assets.contract import Date, Decimal, Feed, Timestamp, column, key, money
+from ecom_assets.contract import Date, Decimal, Feed, Timestamp, column, currency, key, money
 
 
 class AdSpend(Feed, primary_key=("spend_on", "campaign_id"), event_column="spend_on", version_column="updated_at"):
@@ -12,3 +12,4 @@ class AdSpend(Feed, primary_key=("spend_on", "campaign_id"), event_column="spend
     impressions: int = column("Number of times it was shown", ge=0)
     clicks: int = column("Number of clicks", ge=0)
     spend: Decimal = money("Cost", ge=0)
+    currency: str = currency()

@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, Decimal, Feed, Timestamp, column, key, money, rule
+from ecom_assets.contract import Date, Decimal, Feed, Timestamp, column, currency, key, money, rule
 
 
 class Campaigns(Feed, primary_key=("campaign_id", "updated_at"), event_column="updated_at"):
@@ -17,6 +17,7 @@ class Campaigns(Feed, primary_key=("campaign_id", "updated_at"), event_column="u
     starts_on: Date = column("First day; null if deleted", nullable=True)
     ends_on: Date = column("Last day; null if no end is set", nullable=True)
     daily_budget: Decimal = money("Budget per day", nullable=True, ge=0)
+    currency: str = currency()
     updated_at: Timestamp = key("Moment at which this version took effect")
 
     @rule

@@ -49,7 +49,7 @@ class Events(Feed, primary_key="event_id", event_column="occurred_at"):
     order_id: str = column("Order that it completes", of_store=True, nullable=True, words_for_nothing=True)
     cart_id: str = column("Cart that it changes", of_store=True, nullable=True, words_for_nothing=True)
     quantity: Decimal = in_units("Units", nullable=True, ge=0)
-    value: Decimal = money("Price of a unit, or total of the order", nullable=True, ge=0)
+    value: Decimal = money("Price of a unit, or total of the order, in the shop's currency", nullable=True, ge=0)
     list_id: str = column(
         "List of products that was seen: a category or a search", nullable=True, words_for_nothing=True
     )

@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Decimal, Feed, Timestamp, column, in_units, key, money, retraction, store
+from ecom_assets.contract import Decimal, Feed, Timestamp, column, currency, in_units, key, money, retraction, store
 
 
 class OrderItems(
@@ -14,7 +14,13 @@ class OrderItems(
 ):
     """One row per order line and state of it."""
 
-    order_id: str = key("Order that it belongs to", of_store=True, references="silver.orders", on_same_day=True)
+    order_id: str = key(
+        "Order that it belongs to",
+        of_store=True,
+        references="silver.orders",
+        on_same_day=True,
+        gives_currency=True,
+    )
     line_number: int = key("Line number within the order, from 1", ge=1)
     product_id: str = column(
         "Product sold; null for a line outside the catalogue: a custom item, a fee, a tip, or a discount",
@@ -32,6 +38,7 @@ class OrderItems(
     tax: Decimal = money("Tax on the line; part of the order's tax", nullable=True)
     shipping: Decimal = money("Shipping fee of the line; part of the order's shipping", nullable=True)
     seller: str = column("Who sells it, on a marketplace of several sellers", nullable=True)
+    currency: str = currency("the order's")
     store: str = store()
 
     @retraction

@@ -1,6 +1,6 @@
 """Orders: a row when an order is placed and each time it changes."""
 
-from ecom_assets.contract import Decimal, Feed, Timestamp, column, key, money, store
+from ecom_assets.contract import Decimal, Feed, Rate, Timestamp, column, currency, key, money, rate_of_currency, store
 
 STATUSES = ["placed", "paid", "shipped", "delivered", "cancelled"]
 CANCEL_REASONS = ["customer", "inventory", "fraud", "payment", "void", "test"]
@@ -52,4 +52,6 @@ class Orders(
         "discount plus shipping, but for cents of rounding, and not nearer to that plus the tax",
         nullable=True,
     )
+    currency: str = currency()
+    rate: Rate = rate_of_currency()
     store: str = store()

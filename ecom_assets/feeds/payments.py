@@ -4,7 +4,7 @@ A provider sends an authorisation and its capture or void either as states of on
 of their own.
 """
 
-from ecom_assets.contract import Decimal, Feed, Timestamp, column, key, money, store
+from ecom_assets.contract import Decimal, Feed, Rate, Timestamp, column, currency, key, money, rate_of_currency, store
 
 PAYMENT_STATUSES = ["authorised", "captured", "failed", "refunded", "voided", "charged_back"]
 
@@ -19,7 +19,7 @@ class Payments(
     """One row per payment and state of it."""
 
     payment_id: str = key("Payment number issued by the provider", of_store=True)
-    order_id: str = column("Order that it pays", of_store=True, references="silver.orders")
+    order_id: str = column("Order that it pays", of_store=True, references="silver.orders", gives_currency=True)
     paid_at: Timestamp = column("Moment of the attempt, the capture or the refund")
     updated_at: Timestamp = column("When it last changed")
     instalments: int = column("Number of instalments; null or 1 if paid at once", nullable=True, ge=1)
@@ -27,4 +27,6 @@ class Payments(
     status: str = column("Outcome; charged_back if the bank took the amount back from the shop", isin=PAYMENT_STATUSES)
     amount: Decimal = money("Amount, positive for refunds and charge-backs too", ge=0)
     fee: Decimal = money("Fee of the payment provider; negative if it was given back")
+    currency: str = currency("the order's")
+    rate: Rate = rate_of_currency()
     store: str = store()

@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Decimal, Feed, Timestamp, column, key, money, rule
+from ecom_assets.contract import Decimal, Feed, Timestamp, column, currency, key, money, rule
 
 PRODUCT_KINDS = ["goods", "service", "gift_card"]
 
@@ -21,6 +21,7 @@ class Products(Feed, primary_key=("product_id", "changed_at"), event_column="cha
     size: str = column("Size", nullable=True)
     price: Decimal = money("List price of one unit; null if deleted", nullable=True, ge=0)
     cost: Decimal = money("Cost of one unit to the shop", nullable=True, ge=0)
+    currency: str = currency()
     kind: str = column(
         "What it is; if not given, a gift card if the category or the name says gift card, voucher or certificate and "
         "nothing else but an amount, otherwise goods",

@@ -1,6 +1,6 @@
 """Purchase receipts: goods that suppliers delivered."""
 
-from ecom_assets.contract import Date, Decimal, Feed, Timestamp, column, in_units, key, money
+from ecom_assets.contract import Date, Decimal, Feed, Timestamp, column, currency, in_units, key, money
 
 
 class PurchaseReceipts(Feed, primary_key="receipt_id", event_column="received_at"):
@@ -14,3 +14,4 @@ class PurchaseReceipts(Feed, primary_key="receipt_id", event_column="received_at
     received_at: Timestamp = column("Moment of receipt")
     quantity: Decimal = in_units("Units received", gt=0)
     unit_cost: Decimal = money("Price of one unit, charged by the supplier", ge=0)
+    currency: str = currency()

@@ -1,6 +1,18 @@
 """Returns: what was refunded, for goods taken back, of orders cancelled after they were paid, or without goods."""
 
-from ecom_assets.contract import Decimal, Feed, Timestamp, column, in_units, key, money, store
+from ecom_assets.contract import (
+    Decimal,
+    Feed,
+    Rate,
+    Timestamp,
+    column,
+    currency,
+    in_units,
+    key,
+    money,
+    rate_of_currency,
+    store,
+)
 
 
 class Returns(
@@ -9,7 +21,9 @@ class Returns(
     """One row per line that was refunded and state of it."""
 
     return_id: str = key("Number of the refunded line", of_store=True)
-    order_id: str = column("Original order, if known", of_store=True, references="silver.orders", nullable=True)
+    order_id: str = column(
+        "Original order, if known", of_store=True, references="silver.orders", gives_currency=True, nullable=True
+    )
     line_number: int = column("Line of that order", nullable=True, ge=1)
     product_id: str = column(
         "Product refunded; null if none, as for shipping or goodwill", references="silver.products", nullable=True
@@ -37,4 +51,6 @@ class Returns(
         "Whether amount and shipping include the tax; if not given, they do if those of the order do", nullable=True
     )
     reason: str = column("Reason of the refund", nullable=True)
+    currency: str = currency("the order's")
+    rate: Rate = rate_of_currency()
     store: str = store()

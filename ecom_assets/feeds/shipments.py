@@ -1,6 +1,6 @@
 """Shipments: a row when an order is handed to the warehouse, and at each later milestone of its parcel."""
 
-from ecom_assets.contract import Date, Decimal, Feed, Timestamp, column, key, money, store
+from ecom_assets.contract import Date, Decimal, Feed, Timestamp, column, currency, key, money, store
 
 SHIPMENT_STATUSES = ["open", "shipped", "delivered", "cancelled"]
 
@@ -26,4 +26,5 @@ class Shipments(
     shipped_at: Timestamp = column("When it left the warehouse", nullable=True)
     delivered_at: Timestamp = column("When it was delivered to the customer", nullable=True)
     cost: Decimal = money("Fee of the carrier", ge=0)
+    currency: str = currency()
     store: str = store()

@@ -67,6 +67,8 @@ class FactPayments(Table, primary_key="payment_id", partition_column="paid_on", 
         "Amount authorised that is neither captured nor voided by the end of the day; zero for other payments", ge=0
     )
     fee: Decimal = money("Fee of the payment provider; negative if it was given back")
+    currency: str = column("Currency in which it was made, if not the shop's", nullable=True)
+    foreign_amount: Decimal = money("Amount in that currency", nullable=True, ge=0)
     extra: str = own_columns()
 
     @rule

@@ -45,6 +45,10 @@ class FactReturns(Table, primary_key="return_id", partition_column="returned_on"
     tax: Decimal = money("Refunded tax", ge=0)
     amount_sent: Decimal = money("Refunded merchandise value as sent, with included tax", ge=0)
     shipping_sent: Decimal = money("Refunded shipping as sent, with included tax", ge=0)
+    currency: str = column("Currency in which it was refunded, if not the shop's", nullable=True)
+    foreign_amount: Decimal = money(
+        "Refunded merchandise value as sent, with included tax, in that currency", nullable=True, ge=0
+    )
     extra: str = own_columns()
 
     @rule

@@ -5,6 +5,7 @@ import narwhals as nw
 from ecom_assets.contract import (
     Date,
     Decimal,
+    Rate,
     Table,
     Timestamp,
     column,
@@ -96,6 +97,8 @@ class FactSales(Table, primary_key=("order_id", "line_number"), partition_column
         "Shipping fee of the line, if the shop gives one; part of the order's", nullable=True
     )
     line_tax: Decimal = money("Tax on the line, if the shop gives one; part of the order's", nullable=True)
+    currency: str = column("Currency in which it was sold, if not the shop's", nullable=True)
+    exchange_rate: Rate = column("Units of the shop's currency per unit of that currency", nullable=True, gt=0)
     extra: str = own_columns("line")
     order_extra: str = own_columns("order")
 
@@ -145,6 +148,8 @@ def transform(
         "shipping",
         "tax",
         "updated_on",
+        "currency",
+        exchange_rate="rate",
         order_extra="extra",
         is_sale=measures.is_valid_sale(),
     )

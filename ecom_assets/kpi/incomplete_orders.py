@@ -5,7 +5,7 @@ import narwhals as nw
 from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
 from ecom_assets.expressions.included_tax import tax_on_top
 from ecom_assets.expressions.money import MONEY, no_amount
-from ecom_assets.kpi._settlement import amounts_of_lines
+from ecom_assets.kpi._settlement import amounts_of_lines, is_no_rounding
 from ecom_assets.table_asset import table_asset
 
 
@@ -45,7 +45,7 @@ def transform(silver_orders: nw.LazyFrame, silver_order_items: nw.LazyFrame) -> 
         .with_columns(subtotal=nw.coalesce(c("subtotal"), subtotal_of_total).cast(MONEY))
         .with_columns(has_lines=~c("lines_amount").is_null(), lines_amount=nw.coalesce(c("lines_amount"), no_amount()))
         .with_columns(difference=(c("subtotal") - c("lines_amount")).cast(MONEY))
-        .filter(~c("has_lines") | (c("difference") != 0))
+        .filter(~c("has_lines") | is_no_rounding("difference"))
         .select(*contract(IncompleteOrders).columns)
     )
 

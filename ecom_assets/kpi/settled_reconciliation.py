@@ -8,10 +8,11 @@ from ecom_assets.expressions.dates import is_month_end
 from ecom_assets.expressions.included_tax import tax_on_top
 from ecom_assets.expressions.measures import received
 from ecom_assets.expressions.money import MONEY, extended, no_amount, total
-from ecom_assets.kpi._settlement import PAYMENTS_OF_ORDERS, settles
+from ecom_assets.kpi._settlement import PAYMENTS_OF_ORDERS, amounts_of_lines, is_no_rounding, settles
 from ecom_assets.table_asset import table_asset
 
 SIDES = ["amount", "amount_upstream"]
+_OF_ORDER = ["order_id", "ordered_on"]
 
 
 class SettledReconciliation(Table, primary_key=("day", "table_name", "measure"), partition_column="day"):
@@ -38,7 +39,10 @@ class SettledReconciliation(Table, primary_key=("day", "table_name", "measure"),
 
 
 def owed(items: nw.LazyFrame, orders: nw.LazyFrame, payments: nw.LazyFrame) -> nw.LazyFrame:
-    """Returns the amounts captured for each of a day's orders, and those charged back and due with a negative sign."""
+    """Returns the amounts captured for each of a day's orders, and those charged back and due with a negative sign.
+
+    Of an order in another currency it is their sum, unless that is but rounding.
+    """
     c = nw.col
     not_cancelled = orders.filter(c("status") != "cancelled")
     with_total, without_total = not_cancelled.filter(~c("total").is_null()), not_cancelled.filter(c("total").is_null())
@@ -48,16 +52,23 @@ def owed(items: nw.LazyFrame, orders: nw.LazyFrame, payments: nw.LazyFrame) -> n
     paid = money_moved.join(orders, on="order_id")
     charges = (c("discount") - c("shipping") - tax_on_top()).cast(MONEY)
     due = [
-        with_total.select(day="ordered_on", amount_upstream=(-c("total")).cast(MONEY)),
-        without_total.join(items, on="order_id", how="semi").select(day="ordered_on", amount_upstream=charges),
+        with_total.select(*_OF_ORDER, amount_upstream=(-c("total")).cast(MONEY)),
+        without_total.join(items, on="order_id", how="semi").select(*_OF_ORDER, amount_upstream=charges),
         without_total.join(items, on="order_id", how="anti")
-        .select(day="ordered_on", amount_upstream=charges)
+        .select(*_OF_ORDER, amount_upstream=charges)
         .filter(c("amount_upstream") < 0),
         items.join(without_total, on="order_id", how="semi").select(
-            day="ordered_on", amount_upstream=(c("discount") - extended("quantity", "unit_price")).cast(MONEY)
+            *_OF_ORDER, amount_upstream=(c("discount") - extended("quantity", "unit_price")).cast(MONEY)
         ),
     ]
-    return nw.concat([paid.filter(settles()).select(day="ordered_on", amount_upstream="received"), *due])
+    amounts = nw.concat([paid.filter(settles()).select(*_OF_ORDER, amount_upstream="received"), *due])
+    converted = orders.filter(~c("currency").is_null()).select("order_id", "currency")
+    differences = amounts.join(converted, on="order_id").group_by(*_OF_ORDER, "currency").agg(total("amount_upstream"))
+    of_converted = differences.join(amounts_of_lines(items), on="order_id", how="left").filter(
+        is_no_rounding("amount_upstream")
+    )
+    both = [amounts.join(converted, on="order_id", how="anti"), of_converted]
+    return nw.concat([rows.select("amount_upstream", day="ordered_on") for rows in both])
 
 
 def brought_by_month_ends(customers: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame:

@@ -83,6 +83,7 @@ def contract_description(declaration: Declaration) -> str:
     outcome = "A failed day is not stored, and tables that read it on the same day are blocked."
     if declaration.from_feed:
         asked += [f"{column.name} is {_referred(column)}" for column in promise.references]
+        asked += [f"{column.name} has a rate in {column.converted_by}" for column in promise.converted]
         head = (
             f"Rows that break a rule are quarantined. A day fails if more than {promise.max_bad_share:.1%} of its "
             f"rows are, and at least {promise.min_bad_rows} or all; feeds.toml can set both limits per feed:"

@@ -53,7 +53,7 @@ def sensors(loaded: Settings, tables: Catalog) -> list[dg.SensorDefinition]:
         known = settings.load()
         ledger = ledger_state(known.snapshot)
         found = [TableDay(table, day) for table, day in ledger.stale if table in tables]
-        made = made_of(known.time_zone, known.calendar, known.strict, Zone(known.landing))
+        made = made_of(known.time_zone, known.calendar, known.strict, Zone(known.landing), known.currency)
         if ledger.good and ledger.made_of != made:
             newest = max(day for _, day in ledger.good)
             found += [TableDay(table, newest) for table in tables.names]

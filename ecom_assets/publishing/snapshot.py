@@ -182,7 +182,7 @@ def _stale_query(session: Session) -> str:
 
 def _published_query(session: Session) -> str:
     """Returns SQL for the one row that says how the snapshot is published."""
-    made = made_of(session.time_zone, session.calendar, session.strict, session.zone)
+    made = made_of(session.time_zone, session.calendar, session.strict, session.zone, session.currency)
     return f"""
         select {literal(session.run_id)} as run_id, {moment_literal(session.now())} as published_at,
                {literal(session.time_zone)} as time_zone, {literal(made)} as made_of"""

@@ -25,6 +25,7 @@ class Scale:
     `retracted_share` is the share of orders with a line too many, which is taken out a day later.
     `gift_card_share` is the share of products that are gift cards.
     With `tax_included`, prices include the tax.
+    `foreign_share` is the share of orders in another currency; if it is above zero, rates arrive too.
     """
 
     orders_per_day: float = 250
@@ -45,6 +46,7 @@ class Scale:
     retracted_share: float = 0.0
     gift_card_share: float = 0.0
     tax_included: bool = False
+    foreign_share: float = 0.0
 
     def __post_init__(self) -> None:
         if self.lines_per_order < 1:

@@ -7,6 +7,7 @@ from functools import lru_cache, partial
 import numpy as np
 import polars as pl
 
+from ecom_assets.shop.currencies import Currencies
 from ecom_assets.shop.customers import Customers
 from ecom_assets.shop.draws import DAY, uniforms
 from ecom_assets.shop.faults import duplicate_row, with_dirt
@@ -59,6 +60,7 @@ class Shop:
         self.scale = PRESETS[preset] if isinstance(preset, str) else preset
         self._timetable = Timetable(start, seed, self.scale)
         self._customers = Customers(self._timetable)
+        self._currencies = Currencies(self._timetable)
         self._products = Products(self._timetable)
         self._suppliers = Suppliers(self._timetable)
         self._sales = Sales(self._timetable, self._customers, self._products)
@@ -76,7 +78,7 @@ class Shop:
             "customers": self._customers.frame,
             "products": self._products.frame,
             "suppliers": self._suppliers.frame,
-            "orders": orders_frame,
+            "orders": self._orders_frame,
             "order_items": order_items_frame,
             "payments": payments_frame,
             "returns": returns_frame,
@@ -105,7 +107,7 @@ class Shop:
         about = self._timetable.begins(number)
         rows = self._belonging(number, lambda rows: rows["at"] // DAY == about // DAY)
         rows["events"] = concat([part for lag in LAGS for part in self._sent(number, lag)])
-        return {feed: self._frames[feed](some) for feed, some in rows.items()}
+        return {feed: self._frames[feed](some) for feed, some in rows.items()} | self._rates(number)
 
     def arrivals(self, day: date) -> dict[str, pl.DataFrame]:
         """Returns all rows that arrive on a day, by feed, including defective copies.
@@ -124,7 +126,7 @@ class Shop:
             defects += [(feed, int(place) + 1, duplicate_row.__name__) for place in np.flatnonzero(some["is_resent"])]
             defects += [(feed, record, fault) for record, fault in enumerate(faults, good.height + 1)]
         self._defects[number] = pl.DataFrame(defects, _DEFECT, orient="row")
-        return frames
+        return frames | self._rates(number)
 
     def defects(self, day: date) -> pl.DataFrame:
         """Returns the planted defects of the rows that arrive on a day: feed, ordinal among the feed's rows, and kind.
@@ -153,6 +155,15 @@ class Shop:
         if self.scale.stores > 1:
             found["orders"] = with_full_number(found["orders"], self.scale.stores)
         return found
+
+    def _orders_frame(self, rows: Rows) -> pl.DataFrame:
+        orders = orders_frame(rows)
+        if not self.scale.foreign_share:
+            return orders
+        return orders.with_columns(self._currencies.of_orders(rows["number"]).alias("currency"))
+
+    def _rates(self, number: int) -> dict[str, pl.DataFrame]:
+        return {"exchange_rates": self._currencies.rates(number)} if self.scale.foreign_share else {}
 
     def _number(self, day: date) -> int:
         if day < self.start:

@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, Timestamp, column, expectation, own_columns, rule
+from ecom_assets.contract import Date, Timestamp, column, expectation, limit, own_columns, rule
 from ecom_assets.days import by_event_day
 from ecom_assets.expressions.money import extended
 from ecom_assets.feeds import order_items as feed
@@ -16,7 +16,7 @@ class OrderItems(feed.OrderItems, partition_column="ordered_on"):
     updated_until: Timestamp = column("Last moment that updated_at can mean", latest_of="updated_at")
     extra: str = own_columns()
 
-    @rule
+    @limit
     def price_is_an_amount(cls) -> nw.Expr:
         """Quantity times price is less than ten billion."""
         return ~extended("quantity", "unit_price").is_null()

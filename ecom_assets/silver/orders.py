@@ -2,9 +2,9 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, Timestamp, column, expectation, own_columns, rule
+from ecom_assets.contract import Date, Decimal, Timestamp, column, expectation, money, own_columns, rule
 from ecom_assets.days import by_event_day
-from ecom_assets.expressions.included_tax import tax_on_top
+from ecom_assets.expressions.included_tax import includes_tax, tax_on_top
 from ecom_assets.expressions.money import ROUNDING_TOLERANCE, no_amount
 from ecom_assets.feeds import orders as feed
 from ecom_assets.table_asset import table_asset
@@ -16,6 +16,9 @@ class Orders(feed.Orders, partition_column="ordered_on"):
     ordered_on: Date = column("Business day on which it was placed")
     updated_on: Date = column("Business day on which it last changed", day_of="updated_at")
     updated_until: Timestamp = column("Last moment that updated_at can mean", latest_of="updated_at")
+    foreign_total: Decimal = money(
+        "Total in its own currency, if that is not the shop's", original_of="total", nullable=True
+    )
     extra: str = own_columns()
 
     @rule
@@ -50,6 +53,8 @@ def transform(bronze_orders: nw.LazyFrame) -> nw.LazyFrame:
     return bronze_orders.with_columns(
         nw.col("status", "cancel_reason", "channel").str.strip_chars().str.to_lowercase(),
         nw.col("country", "region", "city", "shop_status", "coupon").str.strip_chars(),
+        # Amounts that are converted and rounded do not say it any more.
+        tax_included=nw.when(~nw.col("currency").is_null()).then(includes_tax()).otherwise(nw.col("tax_included")),
     )
 
 

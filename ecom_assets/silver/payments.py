@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, Timestamp, column, expectation, own_columns, rule
+from ecom_assets.contract import Date, Decimal, Timestamp, column, expectation, money, own_columns, rule
 from ecom_assets.days import by_event_day
 from ecom_assets.expressions.measures import GIVEN_BACK
 from ecom_assets.feeds import payments as feed
@@ -14,6 +14,9 @@ class Payments(feed.Payments, partition_column="paid_on"):
 
     paid_on: Date = column("Business day of the attempt, the capture or the refund")
     updated_until: Timestamp = column("Last moment that updated_at can mean", latest_of="updated_at")
+    foreign_amount: Decimal = money(
+        "Amount in its own currency, if that is not the shop's", original_of="amount", nullable=True
+    )
     extra: str = own_columns()
 
     @rule

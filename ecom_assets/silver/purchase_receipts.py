@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, column, own_columns, rule
+from ecom_assets.contract import Date, column, limit, own_columns, rule
 from ecom_assets.days import by_event_day
 from ecom_assets.expressions.money import extended
 from ecom_assets.feeds import purchase_receipts as feed
@@ -15,7 +15,7 @@ class PurchaseReceipts(feed.PurchaseReceipts, partition_column="received_on", ma
     received_on: Date = column("Business day of receipt")
     extra: str = own_columns()
 
-    @rule
+    @limit
     def cost_is_an_amount(cls) -> nw.Expr:
         """Quantity times unit cost is less than ten billion."""
         return ~extended("quantity", "unit_cost").is_null()

@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from ecom_assets.contract import Date, Timestamp, column, expectation, own_columns, rule
+from ecom_assets.contract import Date, Decimal, Timestamp, column, expectation, money, own_columns, rule
 from ecom_assets.days import by_event_day
 from ecom_assets.feeds import returns as feed
 from ecom_assets.table_asset import table_asset
@@ -13,6 +13,9 @@ class Returns(feed.Returns, partition_column="returned_on", max_bad_share=0.25):
 
     returned_on: Date = column("Business day on which it was refunded")
     updated_until: Timestamp = column("Last moment that updated_at can mean", latest_of="updated_at")
+    foreign_amount: Decimal = money(
+        "Amount in its own currency, if that is not the shop's", original_of="amount", nullable=True
+    )
     extra: str = own_columns()
 
     @rule

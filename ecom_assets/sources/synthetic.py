@@ -136,4 +136,5 @@ _FORMATS: dict[str, tuple[str, Callable[[pl.DataFrame], bytes]]] = {
     "events": (".parquet", _parquet),
     "campaigns": (".jsonl", _json_lines),
     "ad_spend": (".csv", _csv),
+    "exchange_rates": (".csv", _csv),
 }

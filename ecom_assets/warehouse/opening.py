@@ -33,7 +33,7 @@ def open_session(known: Settings, tables: Catalog, run_id: str = "") -> Iterator
     zone = Zone(known.landing)
     zone.check_settings(tables.feed_columns, tables.feed_keys, tables.set_by_rules, tables.feeds_of_members)
     with _acquire_lock(known), closing(_connect(known)) as con:
-        yield Session(con, tables, zone, known.calendar, known.time_zone, known.strict, run_id)
+        yield Session(con, tables, zone, known.calendar, known.time_zone, known.strict, run_id, known.currency)
 
 
 def _acquire_lock(known: Settings) -> AbstractContextManager[Any]:

@@ -57,7 +57,15 @@ def rebuild(session: Session, con: duckdb.DuckDBPyConnection) -> Session:
     It has the table-days of the warehouse, and those that the warehouse should have because all their inputs exist.
     """
     con.execute("set TimeZone = 'UTC'")
-    other = Session(con, session.catalog, session.zone, session.calendar, session.time_zone, session.strict)
+    other = Session(
+        con,
+        session.catalog,
+        session.zone,
+        session.calendar,
+        session.time_zone,
+        session.strict,
+        currency=session.currency,
+    )
     recorded = records.table_days(session.con)
     known = {
         name: {day for table, day in recorded if table == name and day in session.calendar}

@@ -30,7 +30,7 @@ def is_inferred(store: Store, declaration: Declaration) -> bool:
     return declaration.is_of_members and store.zone.settings(declaration.feed_name).members == INFERRED
 
 
-def _rows_sent(store: Store, declaration: Declaration, which: str) -> str:
+def rows_sent(store: Store, declaration: Declaration, which: str) -> str:
     """Returns SQL for the rows of bronze of a table from a feed that meet a condition: "… where …"."""
     bronze = stored(store.catalog[declaration.bronze])
     store.ensure(declaration.bronze, bronze.columns)
@@ -54,7 +54,7 @@ def watched_arrival(store: Store, declaration: Declaration) -> Iterator[None]:
         return
     for other, column in referring:
         if not column.on_same_day:
-            rows = _rows_sent(store, other, f"{text_of(column)} is not null")
+            rows = rows_sent(store, other, f"{text_of(column)} is not null")
             invalidate(store.con, other, Cause.REFERENCE_CHANGED, silver, [rows])
 
 
@@ -101,7 +101,7 @@ def retracted_keys(store: Store, declaration: Declaration, window: Window) -> st
     retractions = f"select ({origin}) {gone.rows_in(window)} and kind = 'retraction'"
     days = f"select arrived_on {gone.rows_in(window)} and kind = 'retraction'"
     retracting = f"arrived_on in ({days}) and ({origin}) in ({retractions})"
-    return f"select {key} as k from {_rows_sent(store, declaration, retracting)}"
+    return f"select {key} as k from {rows_sent(store, declaration, retracting)}"
 
 
 @contextmanager
@@ -122,7 +122,7 @@ def watched_retractions(store: Store, declaration: Declaration, window: Window) 
     if store.count(f"select count(*) from ({changed})"):
         for other, column in referring:
             named = _named_by(store, column, f"select k from ({changed})")
-            rows = _rows_sent(store, other, f"{text_of(column)} in ({named})")
+            rows = rows_sent(store, other, f"{text_of(column)} in ({named})")
             invalidate(store.con, other, Cause.REFERENCE_CHANGED, declaration, [rows])
     store.con.execute("drop table old_retracted; drop table new_retracted")
 
@@ -174,11 +174,11 @@ def watched_keys(store: Store, declaration: Declaration, window: Window) -> Iter
             waits = f"list_contains(reason_codes, {literal(column.missing_reference.code)}) is distinct from false"
             waiting.append(f"{quarantine(other).name} where {waits} and {value} in ({named})")
         if is_inferred(store, declaration):
-            waiting.append(_rows_sent(store, other, f"{value} in ({named})"))  # counted as named by no row until now
+            waiting.append(rows_sent(store, other, f"{value} in ({named})"))  # counted as named by no row until now
         invalidate(con, other, Cause.REFERENCE_ARRIVED, declaration, waiting)
         if some_gone:
             # Bronze, since a superseded row or a row of a failed day may refer to the key too.
-            referring_rows = _rows_sent(store, other, f"{value} in ({_named_by(store, column, gone)})")
+            referring_rows = rows_sent(store, other, f"{value} in ({_named_by(store, column, gone)})")
             invalidate(con, other, Cause.REFERENCE_REMOVED, declaration, [referring_rows])
     con.execute("drop table old_keys; drop table new_keys")
 
@@ -199,7 +199,7 @@ def watched_merges(store: Store, declaration: Declaration) -> Iterator[None]:
     changed = f"select number from (({new} except {old}) union all ({old} except {new}))"
     if store.count(f"select count(*) from ({changed})"):
         for other, column in naming:
-            rows = _rows_sent(store, other, f"{text_of(column)} in ({changed})")
+            rows = rows_sent(store, other, f"{text_of(column)} in ({changed})")
             invalidate(con, other, Cause.NUMBER_MERGED, declaration, [rows])
     con.execute("drop table old_survivors; drop table new_survivors")
 

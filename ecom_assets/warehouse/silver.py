@@ -13,6 +13,7 @@ from ecom_assets.engine.duckdb.parsing import reason_sql, rounded_count, strippe
 from ecom_assets.engine.duckdb.tables import REASONS_TYPE, quarantine, stored, superseded
 from ecom_assets.landing.provenance import ORIGIN, REASON_CODES, REASONS, column_list
 from ecom_assets.sql import among, between, literal, literals, named_between, quoted
+from ecom_assets.warehouse.conversion import convert, watched_currencies, watched_rates
 from ecom_assets.warehouse.ledger.records import DayResult, Missing, Slice, rows_by_read_day
 from ecom_assets.warehouse.ledger.staleness import expectations
 from ecom_assets.warehouse.outcome import SAMPLE_ROWS, conclude, counted, entry_of, gate, good_state
@@ -56,7 +57,11 @@ def write_from_feed(store: Store, declaration: Declaration, rows: str, window: W
         store.on_step("rows staged")
         results = _judge_days(store, declaration, window, closed)
         accepted_days = [result.day for result in results if result.state.is_good]
-        with watched(store, declaration, window):
+        with (
+            watched(store, declaration, window),
+            watched_rates(store, declaration, window),
+            watched_currencies(store, declaration, window),
+        ):
             _place_rows(store, declaration, window, accepted_days, closed)
         store.on_step("rows inserted")
         _check_conservation(store, declaration, window, accepted_days)
@@ -94,6 +99,7 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
                           when problems is not null then problems
                           when {some} then list_filter([{listed}], lambda x: x is not null) end as reasons
               from ({judged(declaration, rows, store.catalog)}))""")
+    convert(store, declaration)
     for column in promise.references:
         target = store.catalog[str(column.references)]
         others = stored(target)

@@ -45,6 +45,8 @@ class Store:
     time_zone: str = "UTC"
     strict: bool = False
     run_id: str = ""
+    currency: str | None = None
+    """The shop's, into which amounts are converted. Unknown, all currencies that rows name are other ones."""
     now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC).replace(tzinfo=None)
     on_step: Callable[[str], None] = lambda step: None
     """Called with the name of each step of a write; tests raise errors there."""
@@ -100,6 +102,8 @@ class Store:
             settings += str(self.limits(declaration))
             settings += str(self._complete(declaration) or "")
             settings += "".join(filter(None, map(self._members, declaration.loose_references)))
+            if declaration.contract.converted:
+                settings += self.currency or ""
         if not declaration.is_bronze and name not in self._kept:
             keep_compiled(self.con, declaration, self.catalog)
             self._kept.add(name)
@@ -219,6 +223,6 @@ def _settings_of_code(time_zone: str, calendar: Window, strict: bool) -> str:
     return f"{time_zone} {calendar.first} {strict}"
 
 
-def made_of(time_zone: str, calendar: Window, strict: bool, zone: Zone) -> str:
+def made_of(time_zone: str, calendar: Window, strict: bool, zone: Zone, currency: str | None = None) -> str:
     """Returns a text that is the same while neither the code of the tables nor their settings change."""
-    return f"{compiling.made_of()} {_settings_of_code(time_zone, calendar, strict)} {zone.judging()}"
+    return f"{compiling.made_of()} {_settings_of_code(time_zone, calendar, strict)} {currency} {zone.judging()}"

@@ -9,6 +9,7 @@ from ecom_assets.days import ONE_DAY, Window
 from ecom_assets.declaration import Catalog, Declaration
 from ecom_assets.landing.zone import Zone
 from ecom_assets.sql import connect, literals, quoted
+from ecom_assets.warehouse.conversion import MISSING_RATE
 from ecom_assets.warehouse.session import Session
 
 
@@ -22,10 +23,13 @@ class Refused:
     example: str
 
 
-def trial(landed: Zone, tables: Catalog, calendar: Window, time_zone: str, before: Zone) -> list[Refused]:
+def trial(
+    landed: Zone, tables: Catalog, calendar: Window, time_zone: str, before: Zone, currency: str | None = None
+) -> list[Refused]:
     """Returns the reasons for which rows of a zone would be quarantined, by feed, the most frequent first.
 
-    That a row refers to none of another feed is not said if rows of that feed landed `before`: it may be among these.
+    That a row refers to none of another feed, or that its currency has no rate, is not said if rows of that feed
+    landed `before`: it may be among these. `currency` is the shop's.
     """
     days = [day for feed in landed.feeds() for day in landed.days(feed) if day in calendar]
     if not days:
@@ -35,7 +39,7 @@ def trial(landed: Zone, tables: Catalog, calendar: Window, time_zone: str, befor
         con.execute("set TimeZone = 'UTC'")
         silver = [each for each in tables if each.from_feed]
         few = Catalog([*(tables[each.bronze] for each in silver), *silver])
-        session = Session(con, few, landed, calendar, time_zone)
+        session = Session(con, few, landed, calendar, time_zone, currency=currency)
         found: list[Refused] = []
         for declaration in [each for each in few if each.from_feed and each.feed_name in landed.feeds()]:
             session.run(declaration.bronze, arrived)
@@ -57,6 +61,8 @@ def _refused(session: Session, declaration: Declaration, before: Zone) -> Iterat
         for column, target in others.items()
         if target.from_feed and before.days(target.feed_name)
     ]
+    rates = [session.catalog[str(column.converted_by)].feed_name for column in declaration.contract.converted]
+    waits += [MISSING_RATE for feed in rates if before.days(feed)]
     key = " || ', ' || ".join(f"coalesce({quoted(name)}, '')" for name in declaration.feed_contract.primary_key)
     rows = session.con.execute(f"""
         select reason, count(*), min(key) from (

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import dagster as dg
 import duckdb
+import polars as pl
 import pytest
 from click.testing import CliRunner, Result
 from dagster._core.test_utils import create_run_for_test
@@ -438,7 +439,35 @@ def test_the_first_map_with_a_currency_sets_the_shops_and_a_map_in_another_is_re
 
     assert (settings.load().currency, settings.load().strict) == ("EUR", True)
     assert "The map's amounts are in USD, but the shop's currency is EUR" in refused
+    assert "land the rates of USD first, in the feed exchange_rates" in refused
+    checked = ecom("land", "--check", str(data / "USD.toml"), str(data)).stdout
+    assert "would not land: The map's amounts are in USD, but the shop's currency is EUR" in checked
     assert [path.name for path in data.glob("landing/customers/*/*")] == ["EUR@2024-03-05.csv.parquet"]
+
+
+def test_a_map_in_another_currency_lands_with_it_once_rates_have(ecom: Ecom, data: Path) -> None:
+    (data / settings.FILE).write_text('start = 2024-03-01\ncurrency = "EUR"\n')
+    (data / "2024-03-05.csv").write_text("number,at,spent,code\n1,2024-03-05 10:00,9,\n2,2024-03-05 10:00,8,SEK\n")
+    columns = 'spend_on = "at"\ncampaign_id = "number"\nupdated_at = "at"\nspend = "spent"\ncurrency = "code"\n'
+    constants = 'impressions = { constant = "1" }\nclicks = { constant = "1" }\n'
+    source = MAP.partition("[feed")[0].replace("[source]", '[source]\ncurrency = "USD"')
+    (data / "ads.toml").write_text(f"{source}[feed.ad_spend.columns]\n{columns}{constants}")
+    landing = data / "landing" / "exchange_rates" / "2024-03-05"
+    landing.mkdir(parents=True)
+    (landing / "ecb.csv").write_text("currency,rate_on,rate\nUSD,2024-03-05,0.9\n")
+
+    assert "USD" in ecom("land", "--check", str(data / "ads.toml"), str(data)).stdout
+    assert ecom("land", str(data / "ads.toml"), str(data)).exit_code == 0
+    [landed] = data.glob("landing/ad_spend/*/*")
+    assert pl.read_parquet(landed)["currency"].to_list() == ["USD", "SEK"]
+
+    statement = (
+        "select s.number as event_id, s.at as occurred_at, 'Product Viewed' as event, s.spent as value, s.origin"
+    )
+    (data / "visits.toml").write_text(f'{source}[feed.events]\nsql = "{statement} from lines s"\n')
+    assert "value is in USD, and amounts of events are not converted" in error(
+        ecom("land", str(data / "visits.toml"), str(data))
+    )
 
 
 def test_days_that_are_not_over_are_not_proposed(ecom: Ecom, data: Path) -> None:

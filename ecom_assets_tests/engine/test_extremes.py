@@ -27,12 +27,14 @@ LARGEST = "9999999999.9999"
 KEPT: Mapping[Kind, tuple[str, ...]] = {
     "integer": ("999999999", "-999999999"),
     "decimal": (LARGEST, f"-{LARGEST}"),
+    "rate": ("99999999.9999999999", "1e-10", "-1"),
     "date": ("1000-01-01", "9999-12-31"),
     "timestamp": ("1000-01-02T00:00:00Z", "9999-12-29T23:59:59"),
 }
 REFUSED: Mapping[Kind, tuple[str, ...]] = {
     "integer": ("1000000000", "-1000000000", "9223372036854775807", "-9223372036854775808", "99999999999999999999"),
     "decimal": ("10000000000", "99999999999999.9999", "-99999999999999.9999", "1e300", "NaN", "Infinity"),
+    "rate": ("100000000", "1e300", "NaN", "-Infinity"),
     "date": ("epoch", "infinity", "-infinity", "0001-01-01", "10000-01-01", "294000-01-01", "2024-01-31 (BC)"),
     "timestamp": (
         *("epoch", "infinity", "-infinity", "0001-01-01T00:00:00", "9999-12-31T23:59:59", "294000-01-01T00:00:00Z"),
@@ -73,6 +75,8 @@ def record(
     for column in feed.columns.values():
         if column.references:
             row[column.name] = f"{refers_to}{number}"
+        elif column.capital and column.name in feed.primary_key:
+            row[column.name] = f"{key[1]}{chr(65 + number // 26)}{chr(65 + number % 26)}".upper()
         elif column.kind == "text" and column.name in feed.primary_key:
             row[column.name] = f"{key}{number}"
     sent = {name: row[name] for name in feed.columns}

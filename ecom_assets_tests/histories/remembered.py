@@ -1,6 +1,6 @@
 """Histories that ended otherwise than a clean run once, or that chance seldom finds."""
 
-from ecom_assets_tests.histories.rows import Customer, Item, Merge, Order, Payment, Product
+from ecom_assets_tests.histories.rows import Customer, Item, Merge, Order, Payment, Product, Rate
 from ecom_assets_tests.histories.steps import Feed, History, Land, Repair, Run
 
 _ONE_ORDER = (Land("orders", 1, "a.csv", (Order(1, on=1),)), Land("payments", 1, "a.csv", (Payment(1, on=1),)))
@@ -64,6 +64,31 @@ REMEMBERED = {
     ),
     "a feed turns out to be of another time zone": History(
         "gold.fact_payments", (Run(), *_ONE_ORDER, Repair(), Feed("orders", "Asia/Tokyo"))
+    ),
+    "a rate comes late, is corrected and goes": History(
+        "gold.fact_payments",
+        (
+            Run(),
+            Land("orders", 1, "a.csv", (Order(1, on=1, currency="USD"),)),
+            Land("payments", 1, "a.csv", (Payment(1, on=1),)),
+            Repair(),
+            Land("exchange_rates", 2, "a.csv", (Rate("USD", on=0),)),
+            Repair(),
+            Land("exchange_rates", 3, "a.csv", (Rate("USD", on=0, rate="3"),)),
+            Repair(),
+            Land("exchange_rates", 4, "a.csv", (Rate("USD", on=0, fault="deleted"),)),
+        ),
+    ),
+    "an order turns out to be in another currency than what paid it": History(
+        "gold.fact_payments",
+        (
+            Run(),
+            Land("exchange_rates", 0, "a.csv", (Rate("USD", on=0),)),
+            Land("orders", 1, "a.csv", (Order(1, on=1),)),
+            Land("payments", 2, "a.csv", (Payment(1, on=2),)),
+            Repair(),
+            Land("orders", 3, "a.csv", (Order(1, on=1, version=1, currency="USD"),)),
+        ),
     ),
     "two amounts of an order change places": History(
         "gold.agg_daily_sales",

@@ -79,6 +79,8 @@ class Order:
     tax_included: bool = False
     fault: str = ""
     coupon: str = ""
+    currency: str = ""
+    rate: str = ""
 
     def record(self) -> dict[str, str]:
         shipping, tax = ("2", "1") if self.version % 2 else ("1", "2")  # values that change places are a change
@@ -97,6 +99,8 @@ class Order:
             "coupon": self.coupon,
             "shipping": shipping,
             "tax": tax,
+            "currency": self.currency if self.version % 2 else self.currency.lower(),
+            "rate": self.rate,
             "total": "99" if self.fault == "rule" else str(23 - self.discount - (int(tax) if self.tax_included else 0)),
         }
 
@@ -137,6 +141,7 @@ class Payment:
     status: str = "captured"
     amount: int = 23
     fault: str = ""
+    currency: str = ""
 
     def record(self) -> dict[str, str]:
         return {
@@ -146,6 +151,7 @@ class Payment:
             "updated_at": moment(ARRIVALS, self.version),
             "method": self.method,
             "status": self.status,
+            "currency": self.currency,
             "amount": str(-1 if self.fault == "rule" else self.amount),
             "fee": "-1" if self.status in ("refunded", "charged_back") else "1",
         }
@@ -348,6 +354,7 @@ class Spend:
     version: int = 0
     amount: int = 5
     fault: str = ""
+    currency: str = ""
 
     def record(self) -> dict[str, str]:
         return {
@@ -357,7 +364,21 @@ class Spend:
             "impressions": "100",
             "clicks": "7",
             "spend": str(-1 if self.fault == "rule" else self.amount),
+            "currency": self.currency,
         }
+
+
+@dataclass(frozen=True)
+class Rate:
+    feed: ClassVar[str] = "exchange_rates"
+    currency: str
+    on: int
+    rate: str = "0.5"
+    fault: str = ""
+
+    def record(self) -> dict[str, str]:
+        rate = "-1" if self.fault == "rule" else self.rate
+        return {"currency": self.currency, "rate_on": _when(self)[:10], "rate": rate}
 
 
 Row = (
@@ -376,6 +397,7 @@ Row = (
     | Review
     | Campaign
     | Spend
+    | Rate
 )
 RETRACTIONS = ("deleted", "gone")
 ROWS: dict[str, type] = {row.feed: row for row in get_args(Row)}

@@ -19,6 +19,7 @@ from ecom_assets_tests.histories.rows import (
     Order,
     Payment,
     Product,
+    Rate,
     Receipt,
     Return,
     Review,
@@ -47,13 +48,25 @@ _links = st.sampled_from(
 _agents = st.sampled_from(["", "", "Mozilla/5.0 (CUBOT_X19)", "Googlebot/2.1"])
 _locations = st.sampled_from(["", "Berlin", "Berlin ", "null"])
 _coupons = st.sampled_from(["", "", "SPRING", " SPRING", "(none)"])
+_currencies = st.sampled_from(["", "", "", "USD", "SEK"])
 _files = st.sampled_from(["a.csv", "b.jsonl"])
 _ROW_STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
     "customers": st.builds(Customer, _few, _days, st.sampled_from(["Oslo", "Bergen"]), _faults),
     "customer_merges": st.builds(Merge, st.integers(1, 3), st.integers(1, 3), _days, _faults),
     "products": st.builds(Product, _few, _days, st.sampled_from([10, 12]), _kinds, _faults),
     "orders": st.builds(
-        Order, _few, _days, _versions, _maybe_few, st.sampled_from([0, 5]), _reasons, st.booleans(), _faults, _coupons
+        Order,
+        _few,
+        _days,
+        _versions,
+        _maybe_few,
+        st.sampled_from([0, 5]),
+        _reasons,
+        st.booleans(),
+        _faults,
+        _coupons,
+        _currencies,
+        st.sampled_from(["", "", "0.7"]),
     ),
     "order_items": st.builds(
         Item, _few, st.sampled_from(["1", "2", "1.0", "01"]), _days, _versions, _maybe_few, _faults, _units
@@ -68,6 +81,7 @@ _ROW_STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
         st.sampled_from(["captured", "captured", "authorised", "failed", "refunded", "voided", "charged_back"]),
         st.sampled_from([23, 10]),
         _faults,
+        _currencies,
     ),
     "returns": st.builds(Return, _few, _days, _versions, _maybe_few, _maybe_few, _maybe_few, _faults, _units),
     "events": st.builds(
@@ -96,7 +110,10 @@ _ROW_STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
     ),
     "reviews": st.builds(Review, _few, _days, _maybe_few, _maybe_few, st.sampled_from([None, 1]), _faults),
     "campaigns": st.builds(Campaign, _few, _days, st.sampled_from(["spring", "sale"]), _faults),
-    "ad_spend": st.builds(Spend, _few, _days, _versions, _few, _faults),
+    "ad_spend": st.builds(Spend, _few, _days, _versions, _few, _faults, _currencies),
+    "exchange_rates": st.builds(
+        Rate, st.sampled_from(["USD", "usd", "SEK"]), _days, st.sampled_from(["0.5", "3"]), _faults
+    ),
 }
 
 
@@ -156,6 +173,8 @@ def purchases(draw: st.DrawFn, feeds: frozenset[str]) -> tuple[Step, ...]:
     on, order, version, customer = draw(_days), draw(_few), draw(_versions), draw(_maybe_few)
     product, cancelled_for = draw(_few), draw(_reasons)
     placed = Order(order, on, version, customer, draw(st.sampled_from([0, 5])), cancelled_for, draw(st.booleans()))
+    if currency := draw(_currencies):
+        placed = dataclasses.replace(placed, currency=currency)
     rows: list[Row] = [
         placed,
         Item(order, "1", on, version, product, units=draw(_units)),
@@ -171,6 +190,7 @@ def purchases(draw: st.DrawFn, feeds: frozenset[str]) -> tuple[Step, ...]:
         Shipment(order, on, version, order, draw(st.sampled_from([None, 0, 2])), draw(st.booleans())),
         Campaign(1, on),
         Spend(1, on, version),
+        *([Rate(currency, on)] if currency else []),
         Supplier(1, on),
         Receipt(order, on, 1, product),
         Movement(order, on, product, draw(st.sampled_from(["opening", "sale"]))),

@@ -124,3 +124,26 @@ def test_an_order_without_lines_owes_at_least_nothing():
     assert rows(made, "order_id", "due") == [("a line and a discount", -1), ("only shipping", 3)]
     owed_upstream = collected(owed(items, orders, sample(Payments)))["amount_upstream"].sum()
     assert owed_upstream == collected(made)["difference"].sum()
+
+
+def test_of_an_order_in_another_currency_rounding_is_no_difference():
+    order = {"status": "paid", "total": "10"}
+    orders = sample(
+        Orders,
+        {**order, "order_id": "own"},
+        {**order, "order_id": "rounded", "currency": "USD"},
+        {**order, "order_id": "a cent", "currency": "USD"},
+        {**order, "order_id": "two cents", "currency": "USD"},
+        {**order, "order_id": "two cents of two lines", "currency": "USD"},
+    )
+    items = sample(OrderItems, *({"order_id": "two cents of two lines", "line_number": n} for n in (1, 2)))
+    payments = sample(
+        FactPayments,
+        {"order_id": "own", "received": "9.9999"},
+        {"order_id": "rounded", "received": "10.0003"},
+        {"order_id": "a cent", "received": "9.99"},
+        {"order_id": "two cents", "received": "9.98"},
+        {"order_id": "two cents of two lines", "received": "9.98"},
+    )
+
+    assert rows(run(transform, orders, items, payments), "order_id") == ["own", "two cents"]

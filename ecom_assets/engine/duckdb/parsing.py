@@ -27,6 +27,7 @@ _MOMENTS = ("timestamp '1000-01-02'", "timestamp '9999-12-30'")
 _KIND_WORDS: Mapping[Kind, str] = {
     "integer": f"not a whole number of at most {_INTEGER_DIGITS} digits",
     "decimal": f"not a number with at most {AMOUNT_DIGITS} digits before and 4 after the point",
+    "rate": "not a rate of at most 8 digits before the point",
     "date": "not a day like 2024-01-31 in the years 1000 to 9999",
     "timestamp": "not a timestamp like 2024-01-31T10:00:00Z in the years 1000 to 9999",
     "float": "not a number",
@@ -166,6 +167,11 @@ def typed_value(column: Column, feed_zone: str) -> str:
             before, after = f"\\d{{1,{AMOUNT_DIGITS}}}", "\\.\\d{1,4}0*"
             exact = f"regexp_full_match({text}, '[+-]?0*({before}\\.?|({before})?{after})')"
             return f"case when {exact} then try_cast({text} as decimal(18,4)) end"
+        case "rate":
+            number = f"try_cast({text} as decimal(38,10))"
+            return (
+                f"case when regexp_full_match({text}, '{_FLOAT}') and {number} < 1e8 then {number}::decimal(18,10) end"
+            )
         case "date":
             # From 2.0 on, DuckDB's cast accepts no zone after a day.
             return _within(written_day(f"regexp_replace({text}, '\\s*Z$', '')", "date"), *_DAYS)
@@ -233,6 +239,7 @@ def text_of(column: Column) -> str:
         store = text_of(Column(STORE, "text", True, "", words_for_nothing=True))
         return f"(coalesce({store} || ':', '') || {text_of(replace(column, of_store=False))})"
     text = stripped(_decoded(quoted(column.name)) if column.url_encoded else quoted(column.name))
+    text = f"upper({text})" if column.capital else text
     if not column.words_for_nothing:
         return f"nullif({text}, '')"
     return f"case when lower({text}) not in ('', {literals(WORDS_FOR_NOTHING)}) then {text} end"
@@ -383,6 +390,8 @@ def parse_query(
         if c.latest_of:
             latest = latest_moment(quoted("typed " + c.latest_of), quoted(c.latest_of), feed_zone, shop_zone)
             typed += f", {latest} as {quoted(c.name)}"
+        if c.original_of:
+            typed += f", null::decimal(18,4) as {quoted(c.name)}"
     if EXTRA in declaration.contract.columns:
         values = ", ".join(f"{literal(name)}, {quoted('typed own ' + name)}" for name in own_columns)
         with_values = f"nullif(json_merge_patch('{{}}', json_object({values}))::varchar, '{{}}')"

@@ -23,6 +23,7 @@ SQL_TYPES: Mapping[Kind, str] = {
     "text": "VARCHAR",
     "integer": "BIGINT",
     "decimal": "DECIMAL(18,4)",
+    "rate": "DECIMAL(18,10)",
     "date": "DATE",
     "timestamp": "TIMESTAMP",
     "float": "DOUBLE",

@@ -15,6 +15,7 @@ import duckdb
 import polars as pl
 import pyarrow.parquet as pq
 
+from ecom_assets.contract import CURRENCY, WORDS_FOR_NOTHING
 from ecom_assets.days import Window
 from ecom_assets.errors import UserError, suggestion
 from ecom_assets.feeds import feed_contracts
@@ -79,16 +80,18 @@ def land(
     *,
     replacing: bool = False,
     before: Zone | None = None,
+    other_currency: str | None = None,
 ) -> LandReport:
     """Turns the export in `folder` into files of the landing zone, one Parquet file per feed, source file and day.
 
     Landing the same files again changes nothing. A line that cannot be read goes, with its reason, to the feed
     named by `unreadable`. Nothing is written before all files are read and `check`, which gets the first and last
     arrival day and the files in a zone of their own, has passed. Statements that join what has landed find it in the
-    zone `before`, by default `zone`. Raises FeedMapError with all mistakes in columns and SQL, NothingToLand if the
-    folder has no file that lands, and WouldEmpty, unless `replacing`, if rows that landed before would be gone.
+    zone `before`, by default `zone`. `other_currency` is that of amounts whose rows name none, if it is not the shop's.
+    Raises FeedMapError with all mistakes in columns and SQL, NothingToLand if the folder has no file that lands, and
+    WouldEmpty, unless `replacing`, if rows that landed before would be gone.
     """
-    folder = Path(folder)
+    folder, feed_map = Path(folder), feed_map.in_currency(other_currency)
     reports: list[FileReport] = []
     skipped: list[str] = []
     missing: list[str] = []
@@ -143,6 +146,8 @@ def land(
         days = Window(arrived_on[0], arrived_on[-1]) if arrived_on else None
         if days:
             check(days, staged)
+        if other_currency:
+            _refuse_unconverted(feed_map, staged, other_currency)
         renamed = [place for feed in feed_map.names for place in _before_maps(feed, reports, zone)]
         emptied = [place for feed in feed_map.names for place in _stage_emptied(feed, reports, staged, zone)]
         lost = [*emptied, *(place for place in renamed if not _is_renamed(place, feed_map.name, staged, zone))]
@@ -172,6 +177,22 @@ class WouldEmpty(UserError):
             f"Rows that landed before would be gone, since their files no longer have them:\n{named}\n"
             "If a file stands for all that it held before, land with --replace; otherwise give it a new name."
         )
+
+
+def _refuse_unconverted(feed_map: FeedMap, staged: Zone, currency: str) -> None:
+    """Raises FeedMapError if a feed has amounts that are not converted."""
+    for feed in staged.feeds():
+        promised = feed_contracts()[feed]
+        amounts = [] if promised.converted else [c.name for c in promised.columns.values() if c.is_amount]
+        for path in sorted((staged.root / feed).glob("*/*")) if amounts else ():
+            rows = pl.read_parquet(path)
+            for name in amounts:
+                if name in rows.columns and rows[name].null_count() < len(rows):
+                    feed_map.text.fail(
+                        ["feed", feed],
+                        f"{name} is in {currency}, and amounts of {feed} are not converted: leave it out, or convert "
+                        "it in SQL.",
+                    )
 
 
 def _before_maps(feed: str, reports: Sequence[FileReport], zone: Zone) -> Iterator[Path]:
@@ -519,6 +540,15 @@ def _write_feed(
     for (day, source_file), part in parts.items():
         if day == UNKNOWN_DAY or source_file not in names:
             continue
-        _write(zone, feed, day, names[source_file], part)
+        named = _in_currency(part, source.currency) if source.currency and feed_contracts()[feed].converted else part
+        _write(zone, feed, day, names[source_file], named)
         counts[source_file] = counts.get(source_file, 0) + part[PROBLEM].null_count()
     return counts
+
+
+def _in_currency(rows: pl.DataFrame, currency: str) -> pl.DataFrame:
+    """Returns rows with the currency where they name none."""
+    if CURRENCY not in rows.columns:
+        return rows.with_columns(pl.lit(currency).alias(CURRENCY))
+    is_missing = pl.col(CURRENCY).str.strip_chars().str.to_lowercase().is_in(["", *WORDS_FOR_NOTHING])
+    return rows.with_columns(pl.when(~is_missing).then(CURRENCY).otherwise(pl.lit(currency)).alias(CURRENCY))

@@ -103,6 +103,12 @@ class FeedMap:
         """Returns the contract of a feed, with the columns that the map adds."""
         return with_own_columns(feed_contracts()[feed], self.added.get(feed, {}))
 
+    def in_currency(self, currency: str | None) -> "FeedMap":
+        """Returns the map with amounts in a currency other than the shop's, or in none but the shop's."""
+        sources = {name: replace(source, currency=currency) for name, source in self.sources.items()}
+        feeds = tuple(replace(feed, source=replace(feed.source, currency=currency)) for feed in self.feeds)
+        return replace(self, sources=sources, feeds=feeds)
+
     def joined(self) -> list[Source]:
         """Returns the sources that statements read."""
         return [source for source in self.sources.values() if any(source.name in each.sources for each in self.queries)]

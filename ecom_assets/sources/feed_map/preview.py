@@ -20,6 +20,8 @@ def preview(
     folder: Path,
     before: Zone,
     check: Callable[[Window, Zone], object] = lambda days, staged: None,
+    *,
+    other_currency: str | None = None,
 ) -> tuple[LandReport, dict[str, pl.DataFrame]]:
     """Returns the report of landing a folder as if nothing had landed before, and the first rows of each feed.
 
@@ -28,7 +30,7 @@ def preview(
     """
     with TemporaryDirectory(prefix="feed-map-") as scratch:
         zone = Zone(Path(scratch))
-        report = land(feed_map, folder, zone, check, before=before)
+        report = land(feed_map, folder, zone, check, before=before, other_currency=other_currency)
         return report, {feed: _first_rows(zone, feed) for feed in feed_map.names}
 
 

@@ -361,7 +361,9 @@ def _feed(
                 _refuse_unfit(toml, read, promised, column_name, at, source.time_zone)
     where = _conditions(toml, given.get("where", []), [*place, "where"])
     moments = tuple(column for column in values if promised.columns[column].kind == "timestamp")
-    numbers = tuple(column for column in values if promised.columns[column].kind in ("integer", "decimal", "float"))
+    numbers = tuple(
+        column for column in values if promised.columns[column].kind in ("integer", "decimal", "rate", "float")
+    )
     is_of_versions = bool(group_by) and promised.event_column == "changed_at"
     group = _group(toml, given, place) or source.group or ("whole" if is_of_versions else "adds")
     return Feed(name, source, group == "adds", where, group_by, values, moments, numbers)

@@ -87,6 +87,7 @@ class Cause(StrEnum):
     REFERENCE_REMOVED = "reference_removed"
     REFERENCE_CHANGED = "reference_changed"
     NUMBER_MERGED = "number_merged"
+    RATE_CHANGED = "rate_changed"
 
     @property
     def is_invalidation(self) -> bool:
@@ -97,6 +98,7 @@ class Cause(StrEnum):
             Cause.REFERENCE_REMOVED,
             Cause.REFERENCE_CHANGED,
             Cause.NUMBER_MERGED,
+            Cause.RATE_CHANGED,
         )
 
 
@@ -114,6 +116,7 @@ _SENTENCES = {
     Cause.REFERENCE_REMOVED: "a row that it refers to was removed",
     Cause.REFERENCE_CHANGED: "a row that it refers to appeared or disappeared",
     Cause.NUMBER_MERGED: "a number that its rows name was merged into another, or is so no longer,",
+    Cause.RATE_CHANGED: "a currency or its rate changed",
 }
 
 
