@@ -241,8 +241,8 @@ WRONG_IN_EVERY_RUN = [
     Mutant(
         "what retracts waits",
         "_stage",
-        "where reasons is null and not retracts",
-        "where reasons is null",
+        "reasons is null and not retracts and {value} is not null and {matched}",
+        "reasons is null and {value} is not null and {matched}",
         "silver.order_items",
     ),
     Mutant(
@@ -262,7 +262,7 @@ WRONG_IN_EVERY_RUN = [
 FOUND_BY_TESTS_OF_WRITING = [
     Mutant("last good rows are not kept", "keep_last_good", "insert into {last_good}", "from {last_good} limit 0; --"),
     Mutant("what is made of a bad day is not blocked at once", "conclude", "store.catalog if bad else ()", "()"),
-    Mutant("the gate is open for failed inputs", "gate", "not state.is_good", "False"),
+    Mutant("the gate is open for failed inputs", "gate", "(State.FAILED, State.BLOCKED, None)", "(None,)"),
     Mutant("rows are not counted", "_check_conservation", "if not accepted:", "if True:"),
 ]
 """Found by no history: readers alone see the first, other code ends the same way after the next two, and none of our
