@@ -252,7 +252,6 @@ WRONG_IN_EVERY_RUN = [
         "where false and place > winning_place",
         "silver.order_items",
     ),
-    Mutant("what is unknown is zero", "_without_unknown", "if without:", "if False:", "gold.agg_daily_sales"),
     Mutant("nothing is provisional", "good_state", "State.PROVISIONAL", "State.STORED", "gold.dim_customer_versions"),
     Mutant("of equal versions the first to come wins", "_rank", "arrived_on desc", "arrived_on"),
     Mutant("any share of bad rows passes", "Limits.are_exceeded", "> self.max_bad_share", "> 1"),
