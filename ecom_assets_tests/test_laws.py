@@ -177,7 +177,7 @@ def test_amounts_come_from_bronze_as_they_are(built: Session):
     for declaration in built.catalog:
         if not declaration.from_feed:
             continue
-        for column in declaration.contract.columns.values():
+        for column in declaration.feed_contract.columns.values():
             if column.kind == "decimal":
                 sent = f"select sum(try_cast({column.name} as decimal(18, 4))) from {declaration.bronze}"
                 elsewhere = " union all ".join(

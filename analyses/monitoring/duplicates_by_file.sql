@@ -7,6 +7,7 @@ with replaced as (
     union all select 'customer_merges', source_file, arrived_on, kind from superseded.customer_merges
     union all select 'customers', source_file, arrived_on, kind from superseded.customers
     union all select 'events', source_file, arrived_on, kind from superseded.events
+    union all select 'exchange_rates', source_file, arrived_on, kind from superseded.exchange_rates
     union all select 'inventory_movements', source_file, arrived_on, kind from superseded.inventory_movements
     union all select 'order_items', source_file, arrived_on, kind from superseded.order_items
     union all select 'orders', source_file, arrived_on, kind from superseded.orders

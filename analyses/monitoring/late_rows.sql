@@ -8,6 +8,7 @@ with arrived as (
     union all select 'customer_merges', key_hash, event_on, arrived_on from bronze.customer_merges
     union all select 'customers', key_hash, event_on, arrived_on from bronze.customers
     union all select 'events', key_hash, event_on, arrived_on from bronze.events
+    union all select 'exchange_rates', key_hash, event_on, arrived_on from bronze.exchange_rates
     union all select 'inventory_movements', key_hash, event_on, arrived_on from bronze.inventory_movements
     union all select 'order_items', key_hash, event_on, arrived_on from bronze.order_items
     union all select 'orders', key_hash, event_on, arrived_on from bronze.orders

@@ -7,6 +7,7 @@ with rejected as (
     union all select 'customer_merges', reasons, source_file from quarantine.customer_merges
     union all select 'customers', reasons, source_file from quarantine.customers
     union all select 'events', reasons, source_file from quarantine.events
+    union all select 'exchange_rates', reasons, source_file from quarantine.exchange_rates
     union all select 'inventory_movements', reasons, source_file from quarantine.inventory_movements
     union all select 'order_items', reasons, source_file from quarantine.order_items
     union all select 'orders', reasons, source_file from quarantine.orders

@@ -77,7 +77,11 @@ def _origins(declaration: Declaration) -> dict[str, Collection[str]]:
     feed, promise = declaration.feed_contract, declaration.contract
     origins: dict[str, Collection[str]] = {name: [name] for name in (*feed.columns, *sql_types(ORIGIN))}
     computed = promise.columns.values()
-    origins |= {column.name: [moment] for column in computed if (moment := column.day_of or column.latest_of)}
+    origins |= {
+        column.name: [source]
+        for column in computed
+        if (source := column.day_of or column.latest_of or column.original_of)
+    }
     by_rule = [column.name for column in computed if column.by_rule is not None]
     origins |= dict.fromkeys(by_rule, feed.columns)
     if EXTRA in promise.columns:

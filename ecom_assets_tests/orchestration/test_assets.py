@@ -80,6 +80,7 @@ def test_a_table_that_refers_to_another_comes_after_it() -> None:
         asset_key("bronze.orders"),
         asset_key("silver.customers"),
         asset_key("silver.customer_merges"),
+        asset_key("silver.exchange_rates"),
     }
 
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 START = date(2024, 1, 1)
 SMALL = Scale(orders_per_day=15, customers_at_start=40, products_at_start=30, products_per_day=6)
-MERGING = dataclasses.replace(SMALL, merged_share=0.2)
+ALL_FEEDS = dataclasses.replace(SMALL, merged_share=0.2, foreign_share=0.2)
 
 
 def landed(zone: Zone) -> dict[str, bytes]:
@@ -66,13 +66,13 @@ def test_days_landed_in_any_order_have_the_same_bytes(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def shop() -> Shop:
-    return Shop(START, preset=MERGING)
+    return Shop(START, preset=ALL_FEEDS)
 
 
 @pytest.mark.parametrize("feed", sorted(feed_contracts()))
 def test_landed_files_are_read_back_as_they_were(shop: Shop, feed: str, tmp_path: Path) -> None:
     zone = Zone(tmp_path)
-    day = START + timedelta(days={"suppliers": 0, "campaigns": 14}.get(feed, 20))
+    day = START + timedelta(days={"suppliers": 0, "exchange_rates": 0, "campaigns": 14}.get(feed, 20))
     land_shop(zone, shop, [day])
     rows = shop.arrivals(day)[feed]
 
