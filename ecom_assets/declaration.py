@@ -255,32 +255,30 @@ class Catalog:
             if declaration.from_feed
         }
 
+    def _by_table(
+        self, columns: Callable[[Contract], Iterable[Column]], named: Callable[[Column], str | None]
+    ) -> dict[str, list[tuple[Declaration, Column]]]:
+        """Returns some columns of all tables, by the table that each of them names."""
+        found: dict[str, list[tuple[Declaration, Column]]] = {}
+        for declaration in self:
+            for column in columns(declaration.contract):
+                found.setdefault(str(named(column)), []).append((declaration, column))
+        return found
+
     @cached_property
     def referring(self) -> Mapping[str, list[tuple[Declaration, Column]]]:
         """The columns of other tables that refer to each table."""
-        found: dict[str, list[tuple[Declaration, Column]]] = {}
-        for declaration in self:
-            for column in declaration.contract.references:
-                found.setdefault(str(column.references), []).append((declaration, column))
-        return found
+        return self._by_table(lambda promise: promise.references, lambda column: column.references)
 
     @cached_property
     def merged(self) -> Mapping[str, list[tuple[Declaration, Column]]]:
         """The columns of other tables whose numbers each table merges."""
-        found: dict[str, list[tuple[Declaration, Column]]] = {}
-        for declaration in self:
-            for column in declaration.contract.merged:
-                found.setdefault(str(column.merged_by), []).append((declaration, column))
-        return found
+        return self._by_table(lambda promise: promise.merged, lambda column: column.merged_by)
 
     @cached_property
-    def converted(self) -> Mapping[str, list[Declaration]]:
-        """The tables whose amounts each table converts."""
-        found: dict[str, list[Declaration]] = {}
-        for declaration in self:
-            for column in declaration.contract.converted:
-                found.setdefault(str(column.converted_by), []).append(declaration)
-        return found
+    def converted(self) -> Mapping[str, list[tuple[Declaration, Column]]]:
+        """The columns that name the currencies of amounts that each table converts."""
+        return self._by_table(lambda promise: promise.converted, lambda column: column.converted_by)
 
     def silver_of(self, bronze: str) -> Declaration | None:
         """Returns the table that types a bronze table's rows."""

@@ -130,14 +130,11 @@ class Warehouse(dg.ConfigurableIOManager):
         window = window_of(step)
         if declaration.name not in self._written:
             repair, began = step.tags.get(REPAIR_TAG) == "true", time.perf_counter()
-            self._written[declaration.name] = (
-                session.repair(declaration.name, window) if repair else session.write(declaration, obj, window)
-            )
-            seconds = time.perf_counter() - began
-            results = self._written[declaration.name]
+            results = session.repair(declaration.name, window) if repair else session.write(declaration, obj, window)
+            self._written[declaration.name], seconds = results, time.perf_counter() - began
             is_blocked = bool(results) and all(result.state is State.BLOCKED for result in results)
             _log.log(logging.DEBUG if is_blocked else logging.INFO, _said(declaration.name, window, results, seconds))
-            for result in self._written[declaration.name]:
+            for result in results:
                 yield from _evaluations(step, declaration, result)
         results = self._written[declaration.name]
         if not results:

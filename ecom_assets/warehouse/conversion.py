@@ -202,8 +202,8 @@ def watched_rates(store: Store, declaration: Declaration, window: Window) -> Ite
         with changed as ((({rates}) except from old_rates) union all (from old_rates except ({rates})))
         select distinct currency, rate_on + unnest(range({RATE_IS_GOOD_FOR + 1}))::int as on_day from changed""")
     if store.count("select count(*) from changed_rates"):
-        for other in converted:
-            code = text_of(other.feed_contract.columns[CURRENCY])
+        for other, named in converted:
+            code = text_of(named)
             first_last = (
                 "read_on between (select min(on_day) from changed_rates) and (select max(on_day) from changed_rates)"
             )
