@@ -34,7 +34,8 @@ from ecom_assets.sql import literal, quoted
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _SUMMABLE = ("decimal", "integer")
-_RANDOM_NAME = re.compile(r"_[0-9a-f]{12,16}\b")
+_RANDOM_NAME = re.compile(r"(?:_|\bfilter|\bnw)[0-9a-f]{12,16}\b")
+"""What DuckDB and narwhals call what has no name."""
 
 
 @dataclass(frozen=True)

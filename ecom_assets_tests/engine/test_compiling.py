@@ -1,5 +1,6 @@
 """What transforms compile to is kept in the warehouse, for as long as it is what the code says."""
 
+import re
 from collections.abc import Callable, Iterator
 from importlib import metadata
 
@@ -96,3 +97,13 @@ def test_another_version_of_a_library_compiles_anew(monkeypatch):
     compiling.made_of.cache_clear()
 
     assert after != before
+
+
+@pytest.mark.slow
+def test_what_a_table_means_has_no_random_name():
+    tables = catalog.tables()
+    meanings = {d.name: compiling.compiled(d, tables).meaning for d in tables if not d.is_bronze}
+
+    found = {name: re.findall(r"(?<=[a-z_])[0-9a-f]{14}\b", meaning) for name, meaning in meanings.items()}
+
+    assert {name: names for name, names in found.items() if names} == {}
