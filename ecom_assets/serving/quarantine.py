@@ -12,7 +12,7 @@ from ecom_assets.errors import UserError
 from ecom_assets.landing.provenance import ORIGIN, PROBLEM, RAW_RECORD, column_list
 from ecom_assets.serving.published_tables import QUARANTINE
 from ecom_assets.serving.snapshot import open_snapshot
-from ecom_assets.sql import literal, quoted
+from ecom_assets.sql import literal, literals, quoted
 
 SCHEMA = QUARANTINE.name.removesuffix(".*")
 _NOT_SENT = QUARANTINE.sql_types.keys() - {PROBLEM.name, RAW_RECORD.name}
@@ -69,9 +69,8 @@ def unreadable_counts(snapshot: Path, table: str | None = None) -> list[ReasonCo
             from ledger.days b left join ledger.days s
                 on s.day = b.day and s.table_name = 'silver.' || split_part(b.table_name, '.', 2) and s.state in {GOOD}
             where b.bad_count > 0 and starts_with(b.table_name, 'bronze.') and s.day is null
-                and list_contains(?, name)
-            group by all order by all""",
-            [_asked_for(con, table)],
+                and name in ({literals(_asked_for(con, table))})
+            group by all order by all"""
         ).fetchall()
     return [
         ReasonCount(name, f"unreadable, and silver.{name} has no good rows on {Window(*days)} yet: see ecom bad", count)

@@ -17,7 +17,7 @@ from ecom_assets.days import GOOD, ONE_DAY, State, Window, contiguous
 from ecom_assets.errors import UserError
 from ecom_assets.serving import bad_days, quarantine
 from ecom_assets.serving.snapshot import open_snapshot
-from ecom_assets.sql import quantity_text
+from ecom_assets.sql import between, day_literal, literals, quantity_text
 
 PERIOD_DAYS = 30
 MIN_DAYS = 7
@@ -44,10 +44,10 @@ class Unit(StrEnum):
 class Measure:
     """One line of the report.
 
-    The query returns one value, or a numerator and a denominator. It takes $first and $last, or only $last if it is
-    `to_date`. `table` is the one whose days decide whether the value is final. `caveat` is a query that takes $first
-    and $last, and returns a remark on the value, or null. `column` is one that is null on days of which the value is
-    unknown.
+    The query returns one value, or a numerator and a denominator. It names the days $first and $last, or only $last if
+    it is `to_date`. `table` is the one whose days decide whether the value is final. `caveat` is a query that names
+    $first and $last, and returns a remark on the value, or null. `column` is one that is null on days of which the
+    value is unknown.
     """
 
     name: str
@@ -285,11 +285,12 @@ def _table_days(con: duckdb.DuckDBPyConnection) -> _TableDays:
 
 def _lacking_tables(con: duckdb.DuckDBPyConnection, period: Window) -> list[tuple[str, Window, Sequence[str]]]:
     found = con.execute(
-        """
+        f"""
         select failed_table, first_failed_day, last_failed_day, list(distinct table_name order by table_name)
-        from ledger.lacking where first_day <= ? and last_day >= ? and list_contains(?, table_name)
-        group by all order by all""",
-        [period.last, period.first, sorted({measure.table for measure in MEASURES})],
+        from ledger.lacking
+        where first_day <= {day_literal(period.last)} and last_day >= {day_literal(period.first)}
+            and table_name in ({literals(sorted({measure.table for measure in MEASURES}))})
+        group by all order by all"""
     ).fetchall()
     return [(failed, Window(first, last), tables) for failed, first, last, tables in found]
 
@@ -353,8 +354,8 @@ def _lacking(con: duckdb.DuckDBPyConnection, known: _TableDays, measure: Measure
     """Returns the days of a window of which a measure's table has no rows, or nothing is known."""
     lacking = {day for day in window if day not in known.shown[measure.table]}
     if measure.column:
-        rows = f"from {measure.table} where day between ? and ? group by day having count({measure.column}) = 0"
-        unknown = con.execute(f"select day {rows}", [window.first, window.last]).fetchall()
+        rows = f"from {measure.table} where {between('day', window)}"
+        unknown = con.execute(f"select day {rows} group by day having count({measure.column}) = 0").fetchall()
         lacking |= {day for (day,) in unknown}
     return lacking
 
@@ -377,8 +378,7 @@ def counted(n: int, noun: str) -> str:
 
 
 def _value(con: duckdb.DuckDBPyConnection, measure: Measure, window: Window) -> Decimal | None:
-    days = {"last": window.last} if measure.to_date else {"first": window.first, "last": window.last}
-    [(value, *rest)] = con.execute(measure.query, days).fetchall()
+    [(value, *rest)] = con.execute(_over(window, measure.query)).fetchall()
     if value is None or (rest and not rest[0]):
         return None
     return Decimal(value) / Decimal(rest[0]) if rest else Decimal(value)
@@ -388,8 +388,13 @@ def _caveat(con: duckdb.DuckDBPyConnection, measure: Measure, window: Window) ->
     if not measure.caveat:
         return None
     caveat: str | None
-    [(caveat,)] = con.execute(measure.caveat, {"first": window.first, "last": window.last}).fetchall()
+    [(caveat,)] = con.execute(_over(window, measure.caveat)).fetchall()
     return caveat
+
+
+def _over(window: Window, query: str) -> str:
+    """Returns a measure's query with the days of a window, as text: for a query's parameters DuckDB loads pandas."""
+    return query.replace("$first", day_literal(window.first)).replace("$last", day_literal(window.last))
 
 
 def _trust(con: duckdb.DuckDBPyConnection) -> Trust:
