@@ -294,6 +294,14 @@ class Catalog:
                 todo.append(table)
         return found
 
+    def downstream(self, names: Iterable[str]) -> set[str]:
+        """Returns these tables and all that read or refer to them, directly or indirectly."""
+        found = set(names)
+        for declaration in self:
+            if not found.isdisjoint(self._inputs(declaration)):
+                found.add(declaration.name)
+        return found
+
     def same_day_downstream(self, names: Iterable[str]) -> set[str]:
         """Returns these tables and all tables downstream of them over same-day reads."""
         found = set(names)

@@ -1,11 +1,11 @@
 """Runs started from the command line: the same jobs in this process, recorded where the UI sees them."""
 
-import datetime as dt
 import logging
 import os
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import dagster as dg
 from filelock import FileLock
@@ -16,14 +16,14 @@ from ecom_assets.days import Window
 from ecom_assets.definitions import build
 from ecom_assets.errors import UserError
 from ecom_assets.landing.zone import Zone
+from ecom_assets.orchestration._dagster import REPAIR_TAG
 from ecom_assets.orchestration.assets import asset_keys, partitions_of
-from ecom_assets.orchestration.io_manager import REPAIR_TAG
 from ecom_assets.orchestration.jobs import RETRY_LOST_RUNS, pipeline, selected
 from ecom_assets.publishing.snapshot import is_behind, publish
 from ecom_assets.sources.synthetic import load_shop
-from ecom_assets.warehouse.ledger.records import good_days, table_days
+from ecom_assets.warehouse.ledger.records import TableDay, bad_days_of, table_days
 from ecom_assets.warehouse.opening import open_session
-from ecom_assets.warehouse.repair import Repair, RepairStuck, plan, runnable
+from ecom_assets.warehouse.repair import RepairStuck, plan, runnable
 
 PROCESS_TAG = "ecom/process"
 _log = logging.getLogger(__name__)
@@ -127,7 +127,7 @@ def run(window: Window, selection: str | None = None, *, on: dg.DagsterInstance)
         there_are = f"those are {first}..{last}" if first else "none is over yet"
         raise OutsideCalendar(f"{window} is not within the days of the calendar that are over; {there_are}.")
     _refuse_nothing_landed()
-    return _execute(assets, window, on, repair=False)
+    return _execute(assets, window, on).is_good
 
 
 def _refuse_nothing_landed() -> None:
@@ -139,17 +139,26 @@ def _refuse_nothing_landed() -> None:
         )
 
 
-def _execute(keys: frozenset[dg.AssetKey], window: Window, on: dg.DagsterInstance, *, repair: bool) -> bool:
+class Ran(NamedTuple):
+    """A run that has ended, and whether every day that it ran is good."""
+
+    run_id: str
+    is_good: bool
+
+
+def _execute(keys: frozenset[dg.AssetKey], window: Window, on: dg.DagsterInstance, **more_tags: str) -> Ran:
+    """Runs assets over a window. Raises RunBroken."""
     _end_lost_runs(on)
-    _log.debug("Running %s assets over %s%s.", len(keys), window, ", stale days only" if repair else "")
+    _log.debug(
+        "Running %s assets over %s%s.", len(keys), window, ", stale days only" if REPAIR_TAG in more_tags else ""
+    )
     tags = {
         **RETRY_LOST_RUNS,
         "dagster/asset_partition_range_start": str(window.first),
         "dagster/asset_partition_range_end": str(window.last),
         PROCESS_TAG: str(os.getpid()),
+        **more_tags,
     }
-    if repair:
-        tags[REPAIR_TAG] = "true"
     with dg.execute_job(
         dg.reconstructable(everything),
         on,
@@ -161,7 +170,7 @@ def _execute(keys: frozenset[dg.AssetKey], window: Window, on: dg.DagsterInstanc
         for event in result.all_events:
             if broken := _breakage(event):
                 raise RunBroken(f"{broken} The traceback is in the log of run {result.run_id}: make ui.")
-        return result.success
+        return Ran(result.run_id, result.success)
 
 
 def _breakage(event: dg.DagsterEvent) -> str | None:
@@ -204,29 +213,25 @@ def _is_alive(process: int) -> bool:
     return True
 
 
-def stale_repairs() -> list[Repair]:
-    """Returns the runs that repair what is stale and over; what follows from these is stale once they have run."""
-    known = settings.load()
-    with open_session(known, catalog.tables()) as session:
-        return plan(runnable(session.stale(), known.past_days()), session.catalog, good_days(session.con))
-
-
 def run_stale(on: dg.DagsterInstance) -> bool:
     """Repair until nothing is stale. Returns whether all days run are good in the end.
 
     Raises NothingLanded, RepairStuck.
     """
     _refuse_nothing_landed()
-    tables, last, ran = catalog.tables(), None, set[tuple[str, dt.date]]()
-    while repairs := stale_repairs():
-        if repairs == last:
-            raise RepairStuck(f"{repairs[0].window} of {', '.join(sorted(repairs[0].tables))} stays stale after a run.")
-        last = repairs
-        for repair in repairs:
-            _execute(frozenset(asset_keys(map(tables.__getitem__, repair.tables))), repair.window, on, repair=True)
-            ran |= {(table, day) for table in repair.tables for day in repair.window}
-    known = settings.load()
-    with open_session(known, catalog.tables()) as session:
-        if is_behind(session, known.snapshot):
-            publish(session, known.snapshot)
-        return ran.isdisjoint(table_days(session.con) - good_days(session.con))
+    known, tables = settings.load(), catalog.tables()
+    last, runs = None, set[str]()
+    while True:
+        with open_session(known, tables) as session:
+            stale = runnable(session.stale(), known.past_days())
+            if not stale:
+                if is_behind(session, known.snapshot):
+                    publish(session, known.snapshot)
+                return not bad_days_of(session.con, runs)
+            recorded = runnable((TableDay(table, day) for table, day in table_days(session.con)), known.past_days())
+        if stale == last:
+            raise RepairStuck(stale[0])
+        last = stale
+        repair = plan(stale, tables, (found.day for found in recorded))
+        keys = frozenset(asset_keys(map(tables.__getitem__, repair.tables)))
+        runs.add(_execute(keys, repair.window, on, **{REPAIR_TAG: repair.reason}).run_id)

@@ -47,7 +47,7 @@ A run goes through these parts in this order:
 | a table's transform and reach | the frames it reads, the rows it returns | the table's own file |
 | rows | stored table-days, each judged, all in one transaction | `warehouse/` |
 | stored table-days | stale table-days, and why | `warehouse/ledger/staleness.py` |
-| stale table-days | the runs that repair them | `warehouse/repair.py` |
+| stale table-days | the run that repairs them | `warehouse/repair.py` |
 | a run of Dagster | reads and writes of the warehouse | `orchestration/io_manager.py` |
 | a user's own asset | frames of our tables, and a table of its own | `orchestration/plain.py` |
 | the warehouse | the snapshot that everybody reads | `publishing/snapshot.py` |
@@ -63,7 +63,7 @@ A run goes through these parts in this order:
 | Where is it decided which text is a valid amount or date? | `engine/duckdb/parsing.py` |
 | Where are net sales defined? | `expressions/measures.py` |
 | Where does it say how far back a table reads? | `reads=` in the table's own file; the kinds of reach in `days.py` |
-| Where is it decided which runs repair a correction? | `warehouse/repair.py` |
+| Where is it decided which tables repair a correction? | `warehouse/repair.py` |
 | Where would an export to PostgreSQL go? | `publishing/`, beside the snapshot |
 | Where are the columns of the published ledger declared? | `serving/published_tables.py` |
 | What has to change if Dagster's internals do? | `orchestration/_dagster.py` |

@@ -14,7 +14,7 @@ from typing import Any
 import dagster as dg
 import sqlalchemy as db
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
-from dagster._core.events import ASSET_EVENTS, JobFailureData
+from dagster._core.events import ASSET_EVENTS, AssetMaterializationPlannedData, JobFailureData
 from dagster._core.execution.retries import RetryMode
 from dagster._core.executor.base import Executor
 from dagster._core.executor.in_process import InProcessExecutor
@@ -29,6 +29,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.pool import StaticPool
 
 __all__ = [
+    "REPAIR_TAG",
     "DbIOManager",
     "DbTypeHandler",
     "Executor",
@@ -51,6 +52,8 @@ BULK_SIZE = 1_000
 """The most events that are stored at once."""
 BULK_TRIED_ON = "1.13.27"
 """The version of Dagster whose events the platform stores in bulk."""
+REPAIR_TAG = "ecom/repair"
+"""Tag of a run that says itself on which of its partitions it runs: the others are not planned."""
 _OF_ONE_VERDICT = ["asset_key", "check_name", "run_id", "partition"]
 
 _log = logging.getLogger(__name__)
@@ -89,6 +92,19 @@ class Step:
         """Adds metadata to the materialization of one partition of an asset."""
         self._step.add_asset_metadata(metadata, asset, partition)
 
+    @property
+    def may_plan_later(self) -> bool:
+        """Whether no partition of a repair is red but those that the run plans by itself."""
+        return isinstance(self._step.instance.event_log_storage, HeldOpenEventLogStorage)
+
+    def plan(self, asset: dg.AssetKey, partition: str) -> None:
+        """Notes that the run means to materialize a partition of an asset, which is red if the run fails without."""
+        planned = AssetMaterializationPlannedData(asset, partition=partition)
+        event = dg.DagsterEvent.build_asset_materialization_planned_event(
+            self._step.job_name, self._step.step.key, planned
+        )
+        self._step.instance.report_dagster_event(event, self.run_id, logging.DEBUG)
+
     def evaluated(self, evaluation: dg.AssetCheckEvaluation) -> dg.DagsterEvent:
         """Returns the event of a check's evaluation, which may be of one partition."""
         return dg.DagsterEvent.asset_check_evaluation(self._step, evaluation)
@@ -122,6 +138,8 @@ class HeldOpenEventLogStorage(SqliteEventLogStorage):
     takes up to four transactions. Here the events of table-days wait until anything else is stored or read, or
     `BULK_SIZE` of them wait, and are stored in one transaction. Whoever reads through this object sees them all; other
     processes see those of a table when its step ends.
+
+    A run plans the partitions of an asset with one event, and those of a check without a row for each.
 
     A killed process loses the waiting events of the step in which it was killed; after a power cut the last events may
     be missing, never half written. With another version of Dagster than `BULK_TRIED_ON`, events are stored one by one.
@@ -160,6 +178,50 @@ class HeldOpenEventLogStorage(SqliteEventLogStorage):
             self._waiting.append(event)
             if len(self._waiting) >= BULK_SIZE:
                 self._store_waiting()
+
+    @property
+    def supports_partition_subset_in_asset_materialization_planned_events(self) -> bool:
+        """Whether a run plans all partitions of an asset with one event; Dagster asks at the start of a run."""
+        return self._in_bulk
+
+    def _store_asset_check_evaluation_planned(self, event: dg.EventLogEntry, event_id: int | None) -> None:
+        """Stores no row for each partition that a check may be of: its verdict makes it."""
+        if not (self._in_bulk and event.get_dagster_event().asset_check_planned_data.partitions_subset):
+            super()._store_asset_check_evaluation_planned(event, event_id)
+
+    def get_latest_asset_partition_materialization_attempts_without_materializations(
+        self, asset_key: dg.AssetKey, after_storage_id: int | None = None
+    ) -> Mapping[str, tuple[str, int]]:
+        """Returns run and event of the last plan of each partition that has not been materialized since.
+
+        Dagster takes them for in progress or failed, by the state of the run; its own class overlooks partitions that
+        were planned with one event. A repair plans none: of its partitions, most are not stale.
+        """
+        found = dict(
+            super().get_latest_asset_partition_materialization_attempts_without_materializations(
+                asset_key, after_storage_id
+            )
+        )
+        of_asset = dg.EventRecordsFilter(
+            dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED, asset_key, after_cursor=after_storage_id
+        )
+        planned = {
+            record.storage_id: (record.run_id, subset)
+            for record in self._get_event_records(of_asset, ascending=True)
+            if (subset := record.event_log_entry.get_dagster_event().partitions_subset) is not None
+        }
+        runs = {run_id for run_id, _ in planned.values()}
+        repairs = {run_id for run_id in runs if self._is_repair(run_id)}
+        made = self.get_latest_storage_id_by_partition(asset_key, dg.DagsterEventType.ASSET_MATERIALIZATION)
+        for event_id, (run_id, subset) in planned.items():
+            for partition in subset.get_partition_keys() if run_id not in repairs else ():
+                if event_id > max(made.get(partition, 0), found.get(partition, (run_id, 0))[1]):
+                    found[partition] = run_id, event_id
+        return found
+
+    def _is_repair(self, run_id: str) -> bool:
+        run = self._instance.get_run_by_id(run_id)
+        return run is not None and REPAIR_TAG in run.tags
 
     def _store_waiting(self) -> None:
         """Store the events that wait: all or none, in both files."""

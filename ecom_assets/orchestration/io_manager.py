@@ -20,7 +20,7 @@ from ecom_assets.declaration import Catalog, Declaration
 from ecom_assets.engine.compiling import compiled
 from ecom_assets.engine.duckdb.tables import Query, stored
 from ecom_assets.orchestration import metadata, plain
-from ecom_assets.orchestration._dagster import Step, keep_partitions
+from ecom_assets.orchestration._dagster import REPAIR_TAG, Step, keep_partitions
 from ecom_assets.orchestration.assets import (
     CONTRACT,
     EXPECTATIONS,
@@ -35,8 +35,6 @@ from ecom_assets.sql import quoted
 from ecom_assets.warehouse.ledger.records import DayResult
 from ecom_assets.warehouse.opening import open_session
 from ecom_assets.warehouse.session import Session
-
-REPAIR_TAG = "ecom/repair"
 
 _log = logging.getLogger(__name__)
 
@@ -116,7 +114,7 @@ class Warehouse(dg.ConfigurableIOManager):
     def handle_output(  # type: ignore[override]
         self, context: dg.OutputContext, obj: Any
     ) -> Iterator[dg.DagsterEvent]:
-        """Store the window; say of each day what became of it. Raises Failure if there is none to speak of.
+        """Store the window, or the stale days in it; say of each day that ran what became of it.
 
         The step goes on if no day is good, so that the tables that can be made without it are. What a plain asset
         returns is stored as it is.
@@ -128,22 +126,24 @@ class Warehouse(dg.ConfigurableIOManager):
             plain.store(session, context, obj)
             return
         window = window_of(step)
+        is_repair = REPAIR_TAG in step.tags
         if declaration.name not in self._written:
-            repair, began = step.tags.get(REPAIR_TAG) == "true", time.perf_counter()
-            results = session.repair(declaration.name, window) if repair else session.write(declaration, obj, window)
+            began = time.perf_counter()
+            if is_repair:
+                results = session.repair(declaration.name, window, say_all=not step.may_plan_later)
+            else:
+                results = session.write(declaration, obj, window)
             self._written[declaration.name], seconds = results, time.perf_counter() - began
-            is_blocked = bool(results) and all(result.state is State.BLOCKED for result in results)
-            _log.log(logging.DEBUG if is_blocked else logging.INFO, _said(declaration.name, window, results, seconds))
+            _log.log(_loudness(results), _said(declaration.name, results, seconds))
             for result in results:
                 yield from _evaluations(step, declaration, result)
         results = self._written[declaration.name]
-        if not results:
-            why = f"{declaration.name} {window}: nothing is stale, and it has not run"
-            raise dg.Failure(why, allow_retries=False)
         is_quarantine = context.asset_key != asset_key(declaration.name)
         for result in results:
             about = _about_quarantined(result) if is_quarantine else {"dagster/partition_row_count": result.row_count}
             step.add_metadata({**about, STATE: str(result.state)}, context.asset_key, str(result.day))
+            if is_repair and step.may_plan_later and not result.state.is_good:
+                step.plan(context.asset_key, str(result.day))
         good = [str(result.day) for result in results if result.state.is_good]
         if len(good) < len(window):
             keep_partitions(context, good)
@@ -166,10 +166,16 @@ def _decorating(table: str) -> Iterator[None]:
         _log.warning("The pages of %s lack a part, which could not be made.", table, exc_info=True)
 
 
-def _said(table: str, window: Window, results: list[DayResult], seconds: float) -> str:
+def _loudness(results: list[DayResult]) -> int:
+    """Returns the level of the message about a table: low if there is nothing to say but what others say."""
+    return logging.DEBUG if all(result.state is State.BLOCKED for result in results) else logging.INFO
+
+
+def _said(table: str, results: list[DayResult], seconds: float) -> str:
+    days = ", ".join(map(str, contiguous(result.day for result in results))) or "nothing is stale"
     rows, bad = sum(result.row_count for result in results), sum(result.bad_count for result in results)
     lost = [result.day for result in results if not result.state.is_good]
-    text = f"{table} {window}: {rows:,} rows" + (f", {bad:,} quarantined" if bad else "") + f", {seconds:.1f} s"
+    text = f"{table} {days}: {rows:,} rows" + (f", {bad:,} quarantined" if bad else "") + f", {seconds:.1f} s"
     return f"{text}; no good rows on {', '.join(map(str, contiguous(lost)))}" if lost else text
 
 

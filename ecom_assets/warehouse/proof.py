@@ -42,7 +42,7 @@ def settle(session: Session) -> int:
     ran, last = 0, None
     while stale := session.stale():
         if stale == last:
-            raise RepairStuck(f"{stale[0].table} on {stale[0].day} stays stale after a run: {stale[0].why}.")
+            raise RepairStuck(stale[0])
         last = stale
         tables = {found.table for found in stale}
         first = next(name for name in session.catalog.names if name in tables)

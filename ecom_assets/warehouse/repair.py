@@ -1,17 +1,17 @@
-"""Repair: plans the runs for stale table-days, as windows of tables.
+"""Repair: the run that makes up for all that is stale, and for what follows from it.
 
 Here belongs what sensors and the command line share. What makes a table-day stale does not: that is the ledger's.
 """
 
 import datetime as dt
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
 from ecom_assets.days import Window, contiguous
 from ecom_assets.declaration import Catalog
 from ecom_assets.errors import UserError
-from ecom_assets.warehouse.ledger.records import TableDay
+from ecom_assets.warehouse.ledger.records import StaleDay, TableDay
 
 Found = TypeVar("Found", bound=TableDay)
 
@@ -19,13 +19,18 @@ Found = TypeVar("Found", bound=TableDay)
 class RepairStuck(UserError):
     """A repair left the same table-days stale."""
 
+    def __init__(self, found: StaleDay) -> None:
+        super().__init__(f"{found.table} on {found.day} stays stale after a run: {found.why}.")
+
 
 @dataclass(frozen=True)
 class Repair:
-    """One run: tables and a window."""
+    """One run: the tables that may be stale once those before them have run, and the days on which they may be."""
 
     tables: frozenset[str]
     window: Window
+    reason: str
+    """What was stale when it was planned, for users."""
 
 
 def runnable(stale: Iterable[Found], days: Window | None) -> list[Found]:
@@ -33,26 +38,16 @@ def runnable(stale: Iterable[Found], days: Window | None) -> list[Found]:
     return [found for found in stale if days and found.day in days]
 
 
-def plan(
-    stale: Iterable[TableDay], catalog: Catalog, good: Container[tuple[str, dt.date]] = frozenset()
-) -> list[Repair]:
-    """Returns the runs of the next round, oldest days first: one per contiguous range of days.
+def plan(stale: Collection[TableDay], catalog: Catalog, recorded: Iterable[dt.date] = ()) -> Repair:
+    """Returns the run that repairs what is stale, of which there is something, and what becomes stale by that.
 
-    A table with a stale input waits for a later round, because only then is it known which days of the input
-    changed: it comes along if all that it reads is in the same run or, for every day of the window, is in
-    `good` as (table, day); otherwise in a later round.
+    Tables run in their order, each on the days on which it is stale by then. What a write makes stale is downstream of
+    it, but can be on any of the days `recorded`. A table that reads nothing has the days of bronze.
     """
-    days: dict[str, set[dt.date]] = {}
-    for found in stale:
-        days.setdefault(found.table, set()).add(found.day)
-    ready = {table: on for table, on in days.items() if not catalog.upstream(table) & days.keys()}
-    repairs = []
-    for window in contiguous(day for on in ready.values() for day in on):
-        tables = {table for table, on in ready.items() if not on.isdisjoint(window)}
-        for declaration in catalog:
-            inputs = {read.table for read in declaration.reads} - {declaration.name}
-            others = inputs - tables
-            if others != inputs and all((table, day) in good for table in others for day in window):
-                tables.add(declaration.name)
-        repairs.append(Repair(frozenset(tables), window))
-    return repairs
+    tables, days = {found.table for found in stale}, {found.day for found in stale}
+    if any(catalog[table].is_bronze for table in tables):
+        tables |= {declaration.name for declaration in catalog if not declaration.reads}
+    first, *others = contiguous(days)
+    reason = f"{len(stale)} table-days of {first}" + (f" and {len(others)} more windows" if others else "")
+    days |= set(recorded)
+    return Repair(frozenset(catalog.downstream(tables)), Window(min(days), max(days)), reason)

@@ -37,13 +37,17 @@ class Session(Store):
         inputs = {} if declaration.is_bronze else self.inputs(declaration, window)
         return self.write(declaration, partial(transformed, declaration, inputs, self.catalog), window)
 
-    def repair(self, name: str, window: Window) -> list[DayResult]:
-        """Run the stale days of a window. Returns what became of all days that have run, now or before."""
-        stale = [found.day for found in self.stale(only=[name])]
-        recorded = records.recorded_results(self.con, name, window)
-        for part in contiguous(day for day in stale if day in window):
-            recorded |= {result.day: result for result in self.run(name, part)}
-        return [recorded[day] for day in window if day in recorded]
+    def repair(self, name: str, window: Window, say_all: bool = False) -> list[DayResult]:
+        """Run the days of a window on which a table is stale.
+
+        Returns what became of them and of days that the same run has blocked; with `say_all`, of all days that have
+        run, now or before. Nothing in the window is stale once all tables that a change concerns have been repaired
+        in their order.
+        """
+        stale = (found.day for found in self.stale(only=[name]) if found.day in window)
+        ran = {result.day: result for part in contiguous(stale) for result in self.run(name, part)}
+        known = records.recorded_results(self.con, name, window, None if say_all else self.run_id) | ran
+        return [known[day] for day in window if day in known]
 
     def write(self, declaration: Declaration, transform: Callable[[], Any], window: Window) -> list[DayResult]:
         """Stores a window of days and their ledger entries. Raises ShapeError, RowsLost.

@@ -15,7 +15,7 @@ from ecom_assets.landing.feed_settings import FeedSettings, ValueRule
 from ecom_assets.landing.zone import Zone
 from ecom_assets.sql import quoted
 from ecom_assets.warehouse import repair
-from ecom_assets.warehouse.ledger.records import good_days
+from ecom_assets.warehouse.ledger.records import table_days
 from ecom_assets.warehouse.proof import contents, rebuild, settle
 from ecom_assets.warehouse.session import Session
 from ecom_assets_tests.histories.rows import ROWS, START, file_of
@@ -126,16 +126,13 @@ def replay(history: History, folder: Path) -> Iterator[Session]:
 
 
 def repair_as_planned(session: Session) -> None:
-    """Repair as users do: in runs of a window each, until nothing is stale."""
-    last: list[repair.Repair] = []
-    while found := session.stale():
-        planned = repair.plan(found, session.catalog, good_days(session.con))
-        assert planned != last, f"{found[0]} stays stale."
-        last = planned
-        for run in planned:
-            for name in session.catalog.names:
-                if name in run.tables:
-                    session.repair(name, run.window)
+    """Repair as users do: in one run, after which nothing is stale."""
+    if found := session.stale():
+        planned = repair.plan(found, session.catalog, (day for _, day in table_days(session.con)))
+        for name in session.catalog.names:
+            if name in planned.tables:
+                session.repair(name, planned.window)
+    assert session.stale() == []
 
 
 def broken_law(session: Session, by_row: bool = False) -> str:

@@ -18,8 +18,8 @@ from ecom_assets import settings
 from ecom_assets.days import Window
 from ecom_assets.landing.zone import Zone
 from ecom_assets.orchestration import alerts
+from ecom_assets.orchestration._dagster import REPAIR_TAG
 from ecom_assets.orchestration.alerts import MAX_LINES, Alert, alerts_of, post, report_failures, write
-from ecom_assets.orchestration.io_manager import REPAIR_TAG
 from ecom_assets_tests.orchestration import till
 
 RUN = dg.DagsterRun(job_name="pipeline", run_id="4bb4db42-6ac7-43d8-ac35-920cbc0ed2b7")

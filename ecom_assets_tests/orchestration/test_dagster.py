@@ -167,6 +167,7 @@ def told(folder: Path) -> dict[str, list[tuple[object, ...]]]:
 @pytest.mark.parametrize("at_once", [1, 2, 1_000])
 def test_events_stored_in_bulk_are_those_of_dagsters_own_log(tmp_path: Path, monkeypatch, at_once: int) -> None:
     monkeypatch.setattr("ecom_assets.orchestration._dagster.BULK_SIZE", at_once)
+    monkeypatch.setenv("DAGSTER_EMIT_PARTITION_SUBSET_IN_PLANNED_EVENTS", "true")
     stores = {}
     for storage in (HeldOpenEventLogStorage, SqliteEventLogStorage):
         folder = tmp_path / storage.__name__
@@ -177,6 +178,51 @@ def test_events_stored_in_bulk_are_those_of_dagsters_own_log(tmp_path: Path, mon
 
     assert stores[HeldOpenEventLogStorage] == stores[SqliteEventLogStorage]
     assert len(stores[HeldOpenEventLogStorage]["verdicts"]) == 2 * len(THREE_DAYS)
+
+
+@dg.multi_asset(
+    name="till",
+    outs={"rows": dg.AssetOut(key="till", is_required=False)},
+    partitions_def=DAYS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    check_specs=[dg.AssetCheckSpec(CHECK.name, asset=CHECK.asset_key)],
+)
+def stopped_till() -> Iterator[dg.Output[int]]:
+    raise ArithmeticError("no such thing")
+    yield
+
+
+def states(instance: dg.DagsterInstance) -> list[str | None]:
+    """What Dagster says of each of the three days."""
+    found = instance.get_status_by_partition(CHECK.asset_key, THREE_DAYS, DAYS) or {}
+    return [state.value if (state := found.get(day)) else None for day in THREE_DAYS]
+
+
+@pytest.mark.parametrize("storage", [HeldOpenEventLogStorage, SqliteEventLogStorage])
+def test_days_are_in_progress_while_they_run_and_red_until_they_are_made(
+    tmp_path: Path, storage: type[SqliteEventLogStorage]
+) -> None:
+    with logged_by(storage, tmp_path) as instance:
+        job = dg.Definitions([till], resources={"shelf": Shelf()}).resolve_implicit_global_asset_job_def()
+        started = instance.create_run_for_job(job, tags=RANGE, status=dg.DagsterRunStatus.STARTED)
+        assert states(instance) == ["IN_PROGRESS"] * 3
+        instance.report_run_canceled(started)
+        assert states(instance) == [None] * 3
+
+        dg.materialize([stopped_till], instance=instance, tags=RANGE, raise_on_error=False)
+        assert states(instance) == ["FAILED"] * 3
+
+        run(instance)
+        assert states(instance) == ["MATERIALIZED", "FAILED", "MATERIALIZED"]
+
+
+def test_a_run_plans_all_days_of_an_asset_with_one_event_and_a_check_without_rows(tmp_path: Path) -> None:
+    with logged_by(HeldOpenEventLogStorage, tmp_path) as instance:
+        dg.materialize([stopped_till], instance=instance, tags=RANGE, raise_on_error=False)
+        [stopped] = instance.get_runs()
+
+        assert len(instance.all_logs(stopped.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED)) == 1
+        assert instance.event_log_storage.get_asset_check_execution_history(CHECK, limit=9) == []
 
 
 def test_events_that_wait_are_stored_before_anything_is_read(tmp_path: Path) -> None:

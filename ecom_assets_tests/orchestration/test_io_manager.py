@@ -22,8 +22,9 @@ from ecom_assets.contract import Date, Decimal, Table, column, key, money
 from ecom_assets.days import Window, by_event_day
 from ecom_assets.declaration import Catalog, Declaration
 from ecom_assets.landing.zone import Zone
+from ecom_assets.orchestration._dagster import REPAIR_TAG
 from ecom_assets.orchestration.assets import table_assets
-from ecom_assets.orchestration.io_manager import REPAIR_TAG, Warehouse
+from ecom_assets.orchestration.io_manager import Warehouse
 from ecom_assets.table_asset import table_asset
 from ecom_assets.warehouse.opening import open_session
 from ecom_assets_tests.orchestration.till import (

@@ -17,8 +17,7 @@ from dagster_graphql.test.utils import execute_dagster_graphql
 from ecom_assets import settings
 from ecom_assets.days import Window
 from ecom_assets.landing.zone import Zone
-from ecom_assets.orchestration._dagster import cause_of_failure
-from ecom_assets.orchestration.io_manager import REPAIR_TAG
+from ecom_assets.orchestration._dagster import REPAIR_TAG, HeldOpenEventLogStorage, cause_of_failure
 from ecom_assets.orchestration.jobs import RETRY_LOST_RUNS
 from ecom_assets_tests.orchestration import till
 from ecom_assets_tests.orchestration.till import defs
@@ -43,10 +42,15 @@ def five_days_landed(data: Path) -> Iterator[Zone]:
         yield zone
 
 
-@contextmanager
-def retrying_instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral(settings={"run_retries": {"enabled": True, "max_retries": 2}}) as instance:
-        yield instance
+def retrying_instance(folder: Path) -> dg.DagsterInstance:
+    """An instance with the project's event log."""
+    log = {"module": HeldOpenEventLogStorage.__module__, "class": HeldOpenEventLogStorage.__name__}
+    settings = {
+        "run_retries": {"enabled": True, "max_retries": 2},
+        "event_log_storage": {**log, "config": {"base_dir": str(folder / "events")}},
+    }
+    folder.mkdir(exist_ok=True)
+    return dg.DagsterInstance.local_temp(str(folder), overrides=settings)
 
 
 @pytest.fixture
@@ -56,15 +60,16 @@ def zone(tmp_path: Path) -> Iterator[Zone]:
 
 
 @pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with retrying_instance() as instance:
+def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    with retrying_instance(tmp_path / "dagster") as instance:
         yield instance
 
 
 @pytest.fixture(scope="module")
 def after_refusal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
     """An instance with one run, in which gold refused a day."""
-    with retrying_instance() as instance, five_days_landed(tmp_path_factory.mktemp("refused")) as zone:
+    data = tmp_path_factory.mktemp("refused")
+    with retrying_instance(data / "dagster") as instance, five_days_landed(data) as zone:
         land(zone, BAD_DAY, amount="-10.00")
         run(instance, **RETRY_LOST_RUNS)
         yield instance
@@ -198,6 +203,21 @@ def test_a_mended_day_turns_green_again(instance: dg.DagsterInstance, zone: Zone
     assert is_good
     assert states(instance, "gold/takings") == [GOOD] * 5
     assert states(instance, "kpi/report") == [GOOD] * 5
+
+
+def test_a_repair_tells_of_the_days_that_it_runs_and_leaves_the_others_as_they_are(
+    instance: dg.DagsterInstance, zone: Zone
+) -> None:
+    run(instance)
+    land(zone, BAD_DAY, amount="ten")
+
+    assert not run(instance, **{REPAIR_TAG: "true"})
+
+    for asset in ("silver/receipts", "quarantine/receipts", "gold/takings", "kpi/report"):
+        assert states(instance, asset) == [GOOD, GOOD, BAD, GOOD, GOOD], asset
+    [repair, _] = instance.get_runs()
+    told = [record for record in verdicts(instance, "gold/takings") if record.run_id == repair.run_id]
+    assert [record.partition for record in told] == [str(BAD_DAY)]
 
 
 @pytest.mark.long

@@ -12,8 +12,7 @@ from ecom_assets import catalog, settings
 from ecom_assets.days import Window
 from ecom_assets.definitions import build
 from ecom_assets.landing.zone import Zone
-from ecom_assets.orchestration.io_manager import REPAIR_TAG
-from ecom_assets.orchestration.sensors import MAX_RUNS_PER_TICK
+from ecom_assets.orchestration._dagster import REPAIR_TAG
 from ecom_assets.warehouse.store import made_of
 
 FEEDS = catalog.tables().feeds
@@ -110,7 +109,7 @@ def test_a_month_of_new_files_is_one_run_of_all_that_is_made_of_them(zone: Zone,
     [request] = new_files()
 
     assert windows([request]) == ["2024-01-01..2024-01-31"]
-    assert request.tags[REPAIR_TAG] == "true"
+    assert REPAIR_TAG in request.tags
     selected = {key.to_user_string() for key in request.asset_selection or []}
     assert {"bronze/orders", "silver/orders", "quarantine/orders", "gold/fact_sales", "kpi/daily_sales"} <= selected
     assert not any(asset.startswith("landing/") for asset in selected)
@@ -129,14 +128,15 @@ def test_files_that_were_read_are_not_asked_for(zone: Zone, new_files: Ticks) ->
     assert new_files() == []
 
 
-def test_a_changed_file_is_one_run_of_its_day_each_time_it_changes(zone: Zone, new_files: Ticks) -> None:
+def test_a_changed_file_is_one_run_each_time_it_changes(zone: Zone, new_files: Ticks) -> None:
     land(zone, JANUARY)
     publish(zone, read=JANUARY)
     keys = set()
     for text in ("id\n1\n2\n", "id\n1\n3\n"):
         land(zone, [dt.date(2024, 1, 7)], feeds=["orders"], text=text)
         [request] = new_files()
-        assert windows([request]) == ["2024-01-07"]
+        assert windows([request]) == [str(JANUARY)]
+        assert request.tags[REPAIR_TAG] == "1 table-days of 2024-01-07"
         keys.add(request.run_key)
     assert len(keys) == 2
 
@@ -150,7 +150,7 @@ def test_new_code_or_settings_ask_for_one_run_that_finds_out_what_is_stale_by_th
 
     publish(zone, read=JANUARY, code="of yesterday")
     [request] = stale_days()
-    assert windows([request]) == ["2024-01-31"]
+    assert windows([request]) == [str(JANUARY)]
     assert stale_days() == []
 
     publish(zone, read=JANUARY, at="11:00")
@@ -175,13 +175,15 @@ def test_a_run_that_got_a_part_done_is_followed_by_one_for_the_rest(zone: Zone, 
     new_files()
     publish(zone, read=Window.parse("2024-01-01..2024-01-10"))
 
-    assert windows(new_files()) == ["2024-01-11..2024-01-31"]
+    [request] = new_files()
+
+    assert request.tags[REPAIR_TAG].endswith("table-days of 2024-01-11..2024-01-31")
 
 
-def test_scattered_days_come_a_few_runs_at_a_time(zone: Zone, new_files: Ticks) -> None:
-    land(zone, [dt.date(2024, 1, 1) + dt.timedelta(days=2 * n) for n in range(MAX_RUNS_PER_TICK + 5)])
+def test_scattered_days_are_one_run(zone: Zone, new_files: Ticks) -> None:
+    land(zone, [dt.date(2024, 1, 1) + dt.timedelta(days=2 * n) for n in range(15)])
 
-    assert len(new_files()) == MAX_RUNS_PER_TICK
+    assert windows(new_files()) == ["2024-01-01..2024-01-29"]
 
 
 def test_a_day_that_is_not_over_waits(zone: Zone, new_files: Ticks, stale_days: Ticks) -> None:
@@ -214,13 +216,16 @@ def test_without_a_snapshot_nothing_is_stale(stale_days: Ticks) -> None:
     assert stale_days() == []
 
 
-def test_a_contiguous_range_of_stale_days_is_one_run(zone: Zone, stale_days: Ticks) -> None:
+def test_stale_days_are_one_run_of_what_is_made_of_them(zone: Zone, stale_days: Ticks) -> None:
     publish(zone, stale=[("silver.orders", day) for day in JANUARY])
 
-    requests = stale_days()
+    [request] = stale_days()
 
-    assert windows(requests) == ["2024-01-01..2024-01-31"]
-    assert requests[0].tags[REPAIR_TAG] == "true"
+    assert windows([request]) == [str(JANUARY)]
+    assert request.tags[REPAIR_TAG] == "31 table-days of 2024-01-01..2024-01-31"
+    selected = {key.to_user_string() for key in request.asset_selection or []}
+    assert {"silver/orders", "quarantine/orders", "silver/payments", "kpi/daily_sales"} <= selected
+    assert not selected & {"bronze/orders", "silver/customers"}
 
 
 def test_a_repair_that_changed_nothing_is_not_asked_for_again(zone: Zone, stale_days: Ticks) -> None:

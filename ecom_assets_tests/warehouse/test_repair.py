@@ -1,4 +1,4 @@
-"""From stale days to runs."""
+"""From stale days to a run."""
 
 import datetime as dt
 
@@ -24,11 +24,10 @@ SHOP = Catalog(
         table("silver.visits", bronze_visits=same_day),
         table("gold.customers", silver_orders=history),
         table("gold.funnel", silver_orders=same_day, silver_visits=same_day),
+        table("gold.calendar"),
         table("kpi.daily", gold_customers=same_day, gold_funnel=same_day),
     ]
 )
-ALL = frozenset(SHOP.names)
-ORDERS_ONLY = frozenset({"bronze.orders", "silver.orders", "gold.customers"})
 
 
 def on(day: int) -> dt.date:
@@ -39,41 +38,20 @@ def stale(table: str, *days: int) -> list[TableDay]:
     return [TableDay(table, on(day)) for day in days]
 
 
-def test_nothing_stale_is_no_run() -> None:
-    assert plan([], SHOP) == []
+def test_what_is_stale_and_all_that_is_made_of_it_is_one_run() -> None:
+    assert plan(stale("silver.visits", 1, 2), SHOP) == Repair(
+        frozenset({"silver.visits", "gold.funnel", "kpi.daily"}),
+        Window(on(1), on(2)),
+        "2 table-days of 2024-01-01..2024-01-02",
+    )
 
 
-def test_consecutive_days_of_all_tables_are_one_run() -> None:
-    days = range(1, 31)
+def test_scattered_days_and_those_on_which_a_change_can_have_consequences_are_one_run() -> None:
+    repair = plan(stale("bronze.orders", 7, 3, 4), SHOP, [on(1), on(9)])
 
-    repairs = plan(stale("bronze.orders", *days) + stale("bronze.visits", *days), SHOP)
-
-    assert repairs == [Repair(ALL, Window(on(1), on(30)))]
-
-
-def test_days_with_a_gap_between_are_runs_of_their_own_the_oldest_first() -> None:
-    repairs = plan(stale("bronze.orders", 7, 3, 4), SHOP)
-
-    assert [repair.window for repair in repairs] == [Window(on(3), on(4)), Window(on(7), on(7))]
+    assert repair.window == Window(on(1), on(9))
+    assert repair.reason == "3 table-days of 2024-01-03..2024-01-04 and 1 more windows"
 
 
-def test_a_table_made_of_a_stale_one_waits_for_its_turn() -> None:
-    repairs = plan(stale("bronze.orders", 1) + stale("kpi.daily", 1, 2, 3), SHOP)
-
-    assert [repair.window for repair in repairs] == [Window(on(1), on(1))]
-
-
-def test_what_lacks_an_input_stays_out_until_that_has_run() -> None:
-    visits = {("silver.visits", on(day)) for day in (1, 2)}
-
-    assert plan(stale("bronze.orders", 1, 2), SHOP) == [Repair(ORDERS_ONLY, Window(on(1), on(2)))]
-    assert plan(stale("bronze.orders", 1, 2, 3), SHOP, visits) == [Repair(ORDERS_ONLY, Window(on(1), on(3)))]
-    assert plan(stale("bronze.orders", 1, 2), SHOP, visits) == [
-        Repair(ORDERS_ONLY | {"gold.funnel", "kpi.daily"}, Window(on(1), on(2)))
-    ]
-
-
-def test_a_table_runs_only_in_the_ranges_of_days_in_which_it_is_stale() -> None:
-    repairs = plan(stale("silver.orders", 1) + stale("silver.visits", 5), SHOP)
-
-    assert [sorted(repair.tables) for repair in repairs] == [["gold.customers", "silver.orders"], ["silver.visits"]]
+def test_tables_that_read_nothing_run_on_new_days_of_bronze() -> None:
+    assert "gold.calendar" in plan(stale("bronze.visits", 7), SHOP).tables

@@ -165,6 +165,12 @@ def good_days(con: duckdb.DuckDBPyConnection) -> set[tuple[str, dt.date]]:
     return set(con.execute(f"select table_name, day from ledger.days where state in {GOOD}").fetchall())
 
 
+def bad_days_of(con: duckdb.DuckDBPyConnection, runs: Iterable[str]) -> set[tuple[str, dt.date]]:
+    """Returns the table-days without good rows that some runs were the last to write."""
+    query = f"select table_name, day from ledger.days where state not in {GOOD} and run_id in ({literals(runs)})"
+    return set(con.execute(query).fetchall())
+
+
 def most_rows(con: duckdb.DuckDBPyConnection, tables: Iterable[str], window: Window) -> dict[dt.date, int]:
     """Returns, per day of a window, the row count of the largest of these tables."""
     rows = con.execute(
@@ -188,12 +194,18 @@ def recorded_inputs(con: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> di
     return {(table, day): inputs for table, day, inputs in con.execute(query).fetchall()}
 
 
-def recorded_results(con: duckdb.DuckDBPyConnection, table: str, window: Window) -> dict[dt.date, DayResult]:
-    """Returns the recorded results of the days of a window of a table, without samples of rows."""
+def recorded_results(
+    con: duckdb.DuckDBPyConnection, table: str, window: Window, run_id: str | None
+) -> dict[dt.date, DayResult]:
+    """Returns the recorded results of the days of a window of a table, without samples of rows.
+
+    If a run is given, only those that it wrote.
+    """
     found = _findings(con, table, window)
     rows = con.execute(
-        "select day, state, row_count, bad_count, note from ledger.days where table_name = ? and day between ? and ?",
-        [table, window.first, window.last],
+        "select day, state, row_count, bad_count, note from ledger.days "
+        "where table_name = ? and day between ? and ? and run_id = coalesce(?, run_id)",
+        [table, window.first, window.last, run_id],
     ).fetchall()
     return {
         day: DayResult(day, State(state), rows, bad, note, found.get((day, True), {}), found.get((day, False), {}))
