@@ -7,10 +7,11 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 CORES = 2
@@ -28,6 +29,9 @@ class Spent:
     wall: float = 0.0
     cpu: float = 0.0
 
+    def __add__(self, other: "Spent") -> "Spent":
+        return Spent(self.wall + other.wall, self.cpu + other.cpu)
+
 
 @contextmanager
 def spending() -> Iterator[Spent]:
@@ -35,6 +39,37 @@ def spending() -> Iterator[Spent]:
     spent, wall, cpu = Spent(), time.perf_counter(), time.process_time()
     yield spent
     spent.wall, spent.cpu = time.perf_counter() - wall, time.process_time() - cpu
+
+
+def whole(command: Sequence[str], home: Path, environment: Mapping[str, str]) -> Spent:
+    """Returns what a command spent from start to exit, its children included, in a home as its working directory.
+
+    It inherits no settings of the platform, Dagster or dbt. Raises ChildFailed.
+    """
+    ours = ("ECOM_", "DAGSTER_", "DBT_", "SQLMESH_", "PYTHONPATH")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    given = {"DAGSTER_DISABLE_TELEMETRY": "1", **environment}
+    with TemporaryFile() as said, spending() as spent:
+        with _on_cores(CORES):
+            process = subprocess.Popen(command, cwd=home, env=clean | given, stdout=said, stderr=said)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            said.seek(0)
+            raise ChildFailed(f"{' '.join(command)}:\n{said.read().decode(errors='replace')[-4000:]}")
+    return Spent(spent.wall, used.ru_utime + used.ru_stime)
+
+
+@contextmanager
+def _on_cores(cores: int) -> Iterator[None]:
+    """Keeps this process, and those that it starts in the block, to some cores, where the system can."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    all_cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(all_cores)[:cores])
+    yield
+    os.sched_setaffinity(0, all_cores)
 
 
 def call(work: Callable[..., dict[str, Any]], home: Path, *, cores: int = CORES, **arguments: Any) -> dict[str, Any]:
@@ -62,10 +97,9 @@ def call(work: Callable[..., dict[str, Any]], home: Path, *, cores: int = CORES,
 
 
 def _main(module: str, name: str, cores: str, arguments: str) -> None:
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(cores)])
-    work = getattr(importlib.import_module(module), name)
-    result = work(Path.cwd(), **json.loads(arguments))
+    with _on_cores(int(cores)):
+        work = getattr(importlib.import_module(module), name)
+        result = work(Path.cwd(), **json.loads(arguments))
     unit = 1 if sys.platform == "darwin" else 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
     sys.stdout.write(f"\n{json.dumps({**result, 'peak_mb': round(peak)})}\n")

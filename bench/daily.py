@@ -12,6 +12,7 @@ import dagster as dg
 import duckdb
 
 from bench.child import spending
+from bench.parts import Parts
 from ecom_assets import catalog, settings, table_asset
 from ecom_assets.cli import running
 from ecom_assets.days import State, Window
@@ -19,11 +20,13 @@ from ecom_assets.declaration import Declaration
 from ecom_assets.definitions import build
 from ecom_assets.engine import compiling
 from ecom_assets.engine.duckdb.tables import columns_of, ensure_table
+from ecom_assets.orchestration._dagster import HeldOpenEventLogStorage
 from ecom_assets.orchestration.assets import partitions_of, table_assets
 from ecom_assets.orchestration.executor import verdict_executor
 from ecom_assets.orchestration.io_manager import Warehouse
 from ecom_assets.orchestration.landing_assets import landing_asset
 from ecom_assets.publishing import snapshot as publishing
+from ecom_assets.settings import Settings
 from ecom_assets.warehouse.ledger import staleness
 from ecom_assets.warehouse.ledger.records import DayResult
 from ecom_assets.warehouse.session import Session
@@ -48,6 +51,50 @@ def platform(home: Path, days: str) -> dict[str, Any]:
     if not good:
         raise RuntimeError(f"The run of {days} has failed or blocked days.")
     return {"wall": spent.wall, "cpu": spent.cpu, "parts": parts, "tables": tables}
+
+
+PLANNING, LANDING, TABLES, EVENTS, PUBLISHING, REST = "planning", "landing", "tables", "events", "publishing", "rest"
+
+
+def from_nothing(home: Path, days: str) -> dict[str, Any]:
+    """Runs everything over a window in a new home, as `ecom run` does.
+
+    Returns the time in total, the processor time of each part, the number of table-days, and the bytes of Dagster's
+    store and of the warehouse. Planning is all until the first table is written, but for the imports before it.
+    """
+    window = Window.parse(days)
+    settings.save(Settings(home / "data", window.first))
+    parts = Parts("imports")
+    parts.turn_to(PLANNING)
+
+    def of_write(session: Session, declaration: Declaration, *rest: Any) -> str:
+        if parts.is_at(PLANNING):
+            parts.turn_to(REST)
+        return LANDING if declaration.is_bronze else TABLES
+
+    def of_event(*rest: Any) -> str | None:
+        return None if parts.is_at(PLANNING) else EVENTS
+
+    with ExitStack() as stack:
+        stack.enter_context(parts.of(Session, "write", of_write))
+        stack.enter_context(parts.of(publishing, "publish", lambda *_: PUBLISHING))
+        stack.enter_context(parts.of(HeldOpenEventLogStorage, "store_event", of_event))
+        with spending() as spent, running.in_dagster_home() as instance:
+            good = running.run(window, on=instance)
+    parts.stop()
+    if not good:
+        raise RuntimeError(f"The run of {days} has failed or blocked days.")
+    known = settings.load()
+    with duckdb.connect(known.warehouse, read_only=True) as con:
+        (table_days,) = con.execute("select count(*) from ledger.days").fetchall()[0]
+    return {
+        "wall": spent.wall,
+        "cpu": spent.cpu,
+        "parts": parts.seconds,
+        "table_days": table_days,
+        "store": sum(file.stat().st_size for file in (known.data / "dagster").rglob("*") if file.is_file()),
+        "warehouse": known.warehouse.stat().st_size,
+    }
 
 
 def no_ops(home: Path, days: str) -> dict[str, Any]:

@@ -1,8 +1,9 @@
-"""The measurements: one more day, a year, a day after a long history, the synthetic shop."""
+"""The measurements: one more day, a year, a day after a long history, peers, the synthetic shop."""
 
 import dataclasses
 import datetime as dt
 import shutil
+import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +12,14 @@ from typing import Any
 
 from bench import building, child, daily, plain, selling
 from bench.landed import landing_zone, share
+from bench.peers.section import compared
 from bench.results import Figure, Section
-from bench.sizes import DEMO, LARGE, YEAR, Size, window
+from bench.sizes import DEMO, LARGE, SMALL, YEAR, Size, window
 from ecom_assets import catalog
 from ecom_assets.days import ONE_DAY, Window
 
+FOLDER = Path(tempfile.gettempdir()) / "ecom-bench"
+"""The working folder, if no other is named."""
 LAST = dt.date(2025, 5, 31)
 """Histories end on this day; the days measured follow."""
 
@@ -148,6 +152,42 @@ def history(bench: Bench) -> Section:
     )
 
 
+def history_of_a_small_shop(bench: Bench) -> Section:
+    """Measures `ecom run` over the whole history of a small shop, from landed files to the snapshot."""
+    size = bench.size(1_100, SMALL)
+    days = window(LAST, size.days)
+    zone = landing_zone(bench.folder, size, days)
+    runs = []
+    for _ in range(bench.repeats):
+        home = bench.home("history_of_a_small_shop")
+        share(zone, home)
+        runs.append(child.call(daily.from_nothing, home, days=str(days)))
+    table_days = runs[0]["table_days"]
+    parts = {name: median(run["parts"][name] for run in runs) for name in runs[0]["parts"]}
+    return Section(
+        "The history of a small shop",
+        f"{size} in one `ecom run`, all tables, {table_days:,} table-days",
+        "One process, from landed files to the snapshot, on SQLite; processor time, imports included. `planning` is "
+        "all until the first table is written, `landing` reading files into bronze, `tables` the other tables, "
+        "`events` storing Dagster's events after planning, `publishing` the snapshot, `rest` what else Dagster does.",
+        [
+            Figure("in all", sum(parts.values()), "s"),
+            Figure("per thousand table-days", sum(parts.values()) / table_days * 1_000, "s"),
+            *(
+                Figure(f"{name} per thousand table-days", seconds / table_days * 1_000, "s")
+                for name, seconds in parts.items()
+            ),
+            Figure("planning", parts[daily.PLANNING], "s", at_most=5),
+            Figure("in all, wall clock", _wall(runs), "s"),
+            Figure("memory at most", max(run["peak_mb"] for run in runs), "MB", at_most=1_000),
+            Figure("Dagster's store per table-day", median(run["store"] for run in runs) / table_days / 1_024, "KB", 1),
+            Figure("Dagster's store", median(run["store"] for run in runs) / 1e6, "MB"),
+            Figure("warehouse", median(run["warehouse"] for run in runs) / 1e6, "MB"),
+        ],
+        parts,
+    )
+
+
 def shop(bench: Bench) -> Section:
     """Measures rows of the synthetic shop per second of one core."""
     visits = dataclasses.replace(DEMO, orders_per_day=1_000 * bench.scale, events_per_order=300, conversion=0.001)
@@ -172,12 +212,40 @@ def shop(bench: Bench) -> Section:
     )
 
 
+def peers(bench: Bench) -> Section:
+    """Measures this platform, dbt-duckdb and SQLMesh on the demo's shop. Raises Unavailable."""
+    return _with_peers(bench, bench.size(60, DEMO), full_at_most=1.2, repair_at_most=1.0)
+
+
+def peers_of_a_large_shop(bench: Bench) -> Section:
+    """Measures this platform, dbt-duckdb and SQLMesh on a million orders a year. Raises Unavailable."""
+    shop = dataclasses.replace(YEAR, marketplace_share=DEMO.marketplace_share)
+    return _with_peers(bench, bench.size(90, shop), full_at_most=1.0, repair_at_most=0.5)
+
+
+def _with_peers(bench: Bench, size: Size, *, full_at_most: float, repair_at_most: float) -> Section:
+    return compared(
+        bench.folder,
+        lambda name: bench.home(f"peers/{name}"),
+        size,
+        window(LAST, size.days),
+        bench.repeats,
+        full_at_most=full_at_most,
+        repair_at_most=repair_at_most,
+    )
+
+
 SECTIONS: Mapping[str, Callable[[Bench], Section]] = {
     "one_day": one_day,
     "year": year,
     "history": history,
+    "history_of_a_small_shop": history_of_a_small_shop,
     "shop": shop,
+    "peers": peers,
+    "peers_of_a_large_shop": peers_of_a_large_shop,
 }
+NEED_PEERS = ("peers", "peers_of_a_large_shop")
+"""Sections that install dbt-duckdb and SQLMesh, from a package index."""
 
 
 def _with_history(bench: Bench, name: str, size: Size) -> Path:

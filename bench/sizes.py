@@ -29,6 +29,9 @@ LARGE = Scale(
     products_per_day=10,
     dirty_share=0.002,
 )
+SMALL = Scale(
+    orders_per_day=10, customers_at_start=60, customers_per_day=2, products_at_start=50, products_per_day=0.05
+)
 _A_DAY = (
     "orders_per_day",
     "customers_per_day",
