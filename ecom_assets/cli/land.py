@@ -10,6 +10,7 @@ import click
 from ecom_assets import settings
 from ecom_assets.cli import text
 from ecom_assets.cli.group import Days
+from ecom_assets.cli.progress import watched
 from ecom_assets.days import Window
 from ecom_assets.shop.scale import DEFAULT_PRESET, PRESETS
 
@@ -77,14 +78,22 @@ def land(feed_map: Path, folder: Path, replacing: bool, check: bool) -> None:
                 notes.append(f"The calendar would start on {now.start}; set start under [calendar] for another day.")
             notes.extend(_refusals(staged, now, Zone(known.landing), declared))
 
-        report, feeds = maps.preview(declared, folder, Zone(known.landing), look, other_currency=other_currency)
+        report, feeds = watched(
+            lambda told: maps.preview(
+                declared, folder, Zone(known.landing), look, other_currency=other_currency, told=told
+            )
+        )
         for name, rows in feeds.items():
             click.echo(f"{name}\n{text.table(rows.columns, rows.rows())}\n")
         click.echo("\n".join([str(report), *notes]))
         return
 
     zone = Zone(known.landing)
-    report = maps.land(declared, folder, zone, check=keep_calendar, replacing=replacing, other_currency=other_currency)
+    report = watched(
+        lambda told: maps.land(
+            declared, folder, zone, keep_calendar, replacing=replacing, other_currency=other_currency, told=told
+        )
+    )
     click.echo(report)
     known = settings.load()
     for name in ("start", "end"):
@@ -145,8 +154,8 @@ def shop(window: Window, preset: str | None) -> None:
     opened = shop_of(window, preset)
     if window.first < opened.start:
         raise click.ClickException(f"The shop opened on {opened.start}; it has no files of days before.")
-    synthetic.land_shop(Zone(known.landing), opened, window)
-    synthetic.write_truth(known.truth, opened, window)
+    zone = Zone(known.landing)
+    watched(lambda told: synthetic.land_window(zone, known.truth, opened, window, told))
     click.echo(f"Landed {window} in {known.landing}.")
 
 

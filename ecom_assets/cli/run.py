@@ -2,6 +2,7 @@
 
 import datetime as dt
 import logging
+from collections.abc import Callable
 
 import click
 
@@ -9,6 +10,7 @@ from ecom_assets import settings
 from ecom_assets.cli import text
 from ecom_assets.cli.group import Days
 from ecom_assets.cli.land import PRESET, shop_of
+from ecom_assets.cli.progress import watched
 from ecom_assets.days import ONE_DAY, Window
 
 _log = logging.getLogger(__name__)
@@ -33,7 +35,7 @@ def demo(days: int, preset: str | None) -> None:
     window = Window(shop.start, last)
     click.echo(f"The synthetic shop, {window}: landing, bronze, silver, gold, kpi, features.")
     with running.in_dagster_home() as instance:
-        good = running.run(window, on=instance)
+        good = _followed(lambda: running.run(window, on=instance))
     text.show_report()
     click.echo("\nNext: make ui, then http://127.0.0.1:3000; or ecom --help.")
     if not good:
@@ -54,11 +56,25 @@ def run(window: Window | None, select: str | None, stale: bool) -> None:
         from ecom_assets.cli import running
 
         with running.in_dagster_home() as instance:
-            good = running.run(window, select, on=instance) if window else running.run_stale(instance)
+            if window:
+                good = _followed(lambda: running.run(window, select, on=instance))
+            else:
+                good = _followed(lambda: running.run_stale(instance), " of this run")
         if not good:
             raise _not_all_good(window)
     if stale:
         click.echo("Nothing is stale.")
+
+
+def _followed(run: Callable[[], bool], rest: str = "") -> bool:
+    """Returns what runs of this process return, and shows meanwhile how far they are."""
+    from ecom_assets.orchestration.following import followed
+
+    def work(told: Callable[[str, float], object]) -> bool:
+        with followed(told):
+            return run()
+
+    return watched(work, rest)
 
 
 def _is_up_to_date() -> bool:
@@ -135,7 +151,7 @@ def verify() -> None:
         if not count:
             raise click.ClickException("There is nothing to compare yet: nothing has run. Start with ecom demo or run.")
         _log.info("Rebuilding %s table-days from the landing zone.", f"{count:,}")
-        difference = proof.verify(session)
+        difference = watched(lambda told: proof.verify(session, told))
     if difference:
         raise click.ClickException(str(difference))
     click.echo("Every table-day equals that of a full rebuild: states, counts and contents.")

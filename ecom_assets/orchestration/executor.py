@@ -12,7 +12,11 @@ from ecom_assets.errors import UserError
 from ecom_assets.orchestration._dagster import Executor, InProcessExecutor, RetryMode
 from ecom_assets.orchestration.alerts import offending
 from ecom_assets.orchestration.assets import STATE
+from ecom_assets.orchestration.following import Steps, steps, tell_part
 from ecom_assets.orchestration.io_manager import take_publishing_error
+
+_ENDS = (dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.STEP_SKIPPED)
+"""Events with which a step ends."""
 
 
 class NotPublished(UserError):
@@ -45,12 +49,14 @@ class VerdictExecutor(Executor):
     def execute(self, plan_context: Any, execution_plan: Any) -> Iterator[dg.DagsterEvent]:
         """Yields every event. At the end, raises Failure if table-days failed or are blocked, and NotPublished."""
         bad = []
-        for event in self._inner.execute(plan_context, execution_plan):
-            if event.event_type_value == "ASSET_CHECK_EVALUATION":
-                verdict = event.asset_check_evaluation_data
-                if verdict.blocking and not verdict.passed:
-                    bad.append(verdict)
-            yield event
+        with steps(execution_plan.step_keys_to_execute) as following:
+            for event in self._inner.execute(plan_context, execution_plan):
+                if event.event_type_value == "ASSET_CHECK_EVALUATION":
+                    verdict = event.asset_check_evaluation_data
+                    if verdict.blocking and not verdict.passed:
+                        bad.append(verdict)
+                yield event
+                _follow(following, event)
         if error := take_publishing_error(plan_context.run_id):
             _disable_retries(plan_context)
             raise NotPublished(
@@ -59,6 +65,15 @@ class VerdictExecutor(Executor):
         if bad:
             _disable_retries(plan_context)
             raise dg.Failure(f"{first_cause(bad)} The good days are published.", allow_retries=False)
+
+
+def _follow(following: Steps, event: dg.DagsterEvent) -> None:
+    """Tells which step begins, and how much is done once one has ended."""
+    if event.event_type is dg.DagsterEventType.STEP_START:
+        tell_part(str(event.step_key).replace("__", "."))
+    elif event.event_type in _ENDS:
+        following.left.discard(str(event.step_key))
+        following.tell("publishing" if not following.left else "the next table")
 
 
 def first_cause(failed: Sequence[dg.AssetCheckEvaluation]) -> str:

@@ -1,6 +1,5 @@
 """The landing zone in Dagster: one asset per feed. A synthetic shop, if there is one, lands its files there."""
 
-import logging
 from collections.abc import Iterator
 
 import dagster as dg
@@ -12,12 +11,8 @@ from ecom_assets.landing.zone import Zone
 from ecom_assets.orchestration import metadata
 from ecom_assets.orchestration._dagster import without_beta_warnings
 from ecom_assets.orchestration.assets import OWNERS
-from ecom_assets.sources.synthetic import land_shop, load_shop, write_truth
-
-_log = logging.getLogger(__name__)
-
-DAYS_AT_ONCE = 10
-"""Number of days that the shop lands per step; each step is logged."""
+from ecom_assets.orchestration.following import tell_part
+from ecom_assets.sources.synthetic import land_shop, land_window, load_shop
 
 
 @without_beta_warnings()
@@ -38,11 +33,7 @@ def landing_asset(tables: Catalog, partitions: dg.PartitionsDefinition) -> dg.As
         known = settings.load()
         zone = Zone(known.landing)
         if shop := load_shop(zone.root):
-            every = list(window)
-            for days in (every[n : n + DAYS_AT_ONCE] for n in range(0, len(every), DAYS_AT_ONCE)):
-                land_shop(zone, shop, days)
-                write_truth(known.truth, shop, days)
-                _log.info("landing %s: the synthetic shop's files", Window(days[0], days[-1]))
+            land_window(zone, known.truth, shop, window, tell_part)
         for key in sorted(context.selected_asset_keys):
             arrivals = zone.arrivals(key.path[-1], window.first, window.last, since=window.first)
             files = [file for day in window for file in arrivals[day]]

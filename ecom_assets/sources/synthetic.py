@@ -3,6 +3,7 @@
 import dataclasses
 import datetime as dt
 import gzip
+import logging
 import tomllib
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -14,6 +15,7 @@ from typing import Any
 import polars as pl
 import polars.selectors as cs
 
+from ecom_assets.days import Window
 from ecom_assets.errors import UserError
 from ecom_assets.landing.files import replace_file, replace_toml
 from ecom_assets.landing.zone import Zone
@@ -24,7 +26,10 @@ from ecom_assets.sources.feed_map import land, load_map
 MARKETPLACE = Path(__file__).parent / "maps" / "marketplace.toml"
 SHOP_FILE = "shop.toml"
 DEFECTS = "defects"
+DAYS_AT_ONCE = 10
 _ISO = "%Y-%m-%dT%H:%M:%S%.fZ"
+
+_log = logging.getLogger(__name__)
 
 
 class ShopFileError(UserError, ValueError):
@@ -47,6 +52,26 @@ def land_shop(zone: Zone, shop: Shop, days: Iterable[dt.date]) -> None:
             for day in days:
                 Path(folder, f"settlement-{day}.csv").write_bytes(_csv(shop.settlement(day)))
             land(load_map(MARKETPLACE), Path(folder), zone)
+
+
+def land_window(
+    zone: Zone,
+    truth: Path,
+    shop: Shop,
+    window: Window,
+    told: Callable[[str, float], object] = lambda step, share: None,
+) -> None:
+    """Lands the rows of a window of arrival days, and writes the truth about them, some days at once.
+
+    `told` gets, before each step, its days and the share of the window that has landed, 0 to 1.
+    """
+    days = list(window)
+    for n in range(0, len(days), DAYS_AT_ONCE):
+        now = days[n : n + DAYS_AT_ONCE]
+        told(f"landing {Window(now[0], now[-1])}", n / len(days))
+        land_shop(zone, shop, now)
+        write_truth(truth, shop, now)
+        _log.info("landing %s: the synthetic shop's files", Window(now[0], now[-1]))
 
 
 def write_truth(folder: Path, shop: Shop, days: Iterable[dt.date]) -> None:

@@ -3,6 +3,7 @@
 import logging
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from ecom_assets.warehouse.repair import RepairStuck
 from ecom_assets.warehouse.session import Session
 
 SHOWN_ROWS = 5
+Told = Callable[[str, float], object]
+"""Gets what a rebuild does next and the share of it that is done, 0 to 1."""
 
 _log = logging.getLogger(__name__)
 
@@ -51,10 +54,11 @@ def settle(session: Session) -> int:
     return ran
 
 
-def rebuild(session: Session, con: duckdb.DuckDBPyConnection) -> Session:
+def rebuild(session: Session, con: duckdb.DuckDBPyConnection, told: Told = lambda step, share: None) -> Session:
     """Returns a full rebuild of a warehouse on another connection, from the same landing zone.
 
     It has the table-days of the warehouse, and those that the warehouse should have because all their inputs exist.
+    `told` is called before each table.
     """
     con.execute("set TimeZone = 'UTC'")
     other = Session(
@@ -71,7 +75,8 @@ def rebuild(session: Session, con: duckdb.DuckDBPyConnection) -> Session:
         name: {day for table, day in recorded if table == name and day in session.calendar}
         for name in session.catalog.names
     }
-    for declaration in session.catalog:
+    for done, declaration in enumerate(session.catalog):
+        told(declaration.name, done / len(session.catalog.names))
         days = known[declaration.name]
         if declaration.reads:
             days |= set.intersection(*(known[read.table] for read in declaration.reads))
@@ -81,6 +86,7 @@ def rebuild(session: Session, con: duckdb.DuckDBPyConnection) -> Session:
         if days:
             seconds = time.perf_counter() - began
             _log.info("%s: %s days rebuilt, %.1f s", declaration.name, f"{len(days):,}", seconds)
+    told("what is still stale", 1.0)
     settle(other)
     return other
 
@@ -90,12 +96,15 @@ def contents(session: Session) -> dict[tuple[str, str], str]:
     return records.contents(session.con, session.catalog.names, session.calendar)
 
 
-def verify(session: Session) -> Difference | None:
-    """Returns the first table-day of a warehouse that differs from a full rebuild, in the order of the tables."""
+def verify(session: Session, told: Told = lambda step, share: None) -> Difference | None:
+    """Returns the first table-day of a warehouse that differs from a full rebuild, in the order of the tables.
+
+    `told` is that of `rebuild`.
+    """
     with tempfile.TemporaryDirectory(prefix="ecom-verify-") as folder:
         path = Path(folder) / "rebuilt.duckdb"
         with connect(path) as con:
-            rebuilt = contents(rebuild(session, con))
+            rebuilt = contents(rebuild(session, con, told))
         stored = contents(session)
         order = {name: n for n, name in enumerate(session.catalog.names)}
         different = sorted(

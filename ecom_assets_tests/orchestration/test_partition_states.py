@@ -18,6 +18,7 @@ from ecom_assets import settings
 from ecom_assets.days import Window
 from ecom_assets.landing.zone import Zone
 from ecom_assets.orchestration._dagster import REPAIR_TAG, HeldOpenEventLogStorage, cause_of_failure
+from ecom_assets.orchestration.following import followed
 from ecom_assets.orchestration.jobs import RETRY_LOST_RUNS
 from ecom_assets_tests.orchestration import till
 from ecom_assets_tests.orchestration.till import defs
@@ -190,6 +191,19 @@ def test_a_run_that_failed_for_refused_days_is_not_started_again(after_refusal: 
 
     assert refused.is_failure
     assert refused.tags["dagster/will_retry"] == "false"
+
+
+@pytest.mark.slow
+def test_a_run_tells_each_table_before_it_begins(instance: dg.DagsterInstance, zone: Zone) -> None:
+    told: list[tuple[str, float]] = []
+
+    with followed(lambda step, share: told.append((step, share))):
+        run(instance)
+
+    assert told == [
+        *(("bronze.receipts", 0.0), ("the next table", 0.25), ("silver.receipts", 0.25), ("the next table", 0.5)),
+        *(("gold.takings", 0.5), ("the next table", 0.75), ("kpi.report", 0.75), ("publishing", 1.0)),
+    ]
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecom_assets.landing.zone import Zone
-from ecom_assets.sources.feed_map import FeedMapError, LandReport, load_map, preview
+from ecom_assets.sources.feed_map import FeedMapError, LandReport, land, load_map, preview
 from ecom_assets_tests.sources.landing import land_text, rows
 
 ORDERS = """\
@@ -106,6 +106,21 @@ def test_a_join_sees_what_landed_before_and_says_what_it_does_not_find(tmp_path:
     assert told(report) == [
         "2 of 4 lines of returns find nothing in landed.orders; first '9', record 2 of refunds-2024-03-05.csv"
     ]
+
+
+def test_each_step_is_told_with_the_share_of_those_before(tmp_path: Path, zone: Zone) -> None:
+    (tmp_path / "map.toml").write_text(BOTH)
+    (tmp_path / "orders-2024-03-02.csv").write_text(HEAD + "7,,2024-03-01 10:00,2024-03-01,,web\n")
+    (tmp_path / "refunds-2024-03-05.csv").write_text("id,number,amount\nR1,#7,1\n")
+    steps: list[tuple[str, float]] = []
+
+    land(load_map(tmp_path / "map.toml"), tmp_path, zone, told=lambda step, share: steps.append((step, share)))
+
+    assert [step for step, _ in steps] == ["reading sales", "reading refunds", "making returns", "writing refunds"]
+    shares = [share for _, share in steps]
+    assert shares == sorted(shares)
+    assert shares[0] == 0
+    assert shares[-1] < 1
 
 
 @pytest.mark.parametrize("text", [BOTH, IN_SQL, SHARED], ids=["words", "sql", "shared"])

@@ -8,12 +8,13 @@ import duckdb
 import polars as pl
 import pytest
 
+from ecom_assets.days import Window
 from ecom_assets.feeds import feed_contracts
 from ecom_assets.landing.reading import read
 from ecom_assets.landing.zone import Zone
 from ecom_assets.shop.scale import Scale
 from ecom_assets.shop.shop import Shop
-from ecom_assets.sources.synthetic import land_shop, load_shop, save_shop, write_truth
+from ecom_assets.sources.synthetic import land_shop, land_window, load_shop, save_shop, write_truth
 
 pytestmark = pytest.mark.slow
 
@@ -156,6 +157,20 @@ def test_what_a_marketplace_sold_lands_as_orders_lines_payments_and_returns(tmp_
     assert by_status == {"captured": paid, "refunded": -given_back}
     fees = feeds["payments"].select(pl.col("fee").cast(pl.Decimal(18, 4)).sum()).item()
     assert fees == report["fees"].sum() > 0
+
+
+def test_a_window_lands_some_days_at_once_and_tells_them_before(tmp_path: Path) -> None:
+    shop, at_once, told = Shop(START, preset=SMALL), Zone(tmp_path / "at once"), []
+    window = Window(START, START + timedelta(days=11))
+    land_shop(at_once, shop, window)
+    write_truth(tmp_path / "truth at once", shop, window)
+
+    zone = Zone(tmp_path / "window")
+    land_window(zone, tmp_path / "truth", shop, window, lambda step, share: told.append((step, share)))
+
+    assert told == [("landing 2024-01-01..2024-01-10", 0), ("landing 2024-01-11..2024-01-12", 10 / 12)]
+    assert landed(zone) == landed(at_once) != {}
+    assert landed(Zone(tmp_path / "truth")) == landed(Zone(tmp_path / "truth at once")) != {}
 
 
 def test_the_truth_is_written_beside_the_landing_zone_by_kind_and_day(tmp_path: Path) -> None:

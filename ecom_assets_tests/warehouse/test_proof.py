@@ -50,13 +50,19 @@ def test_what_stands_before_a_first_day_that_was_moved_counts_for_nothing(
         assert verify(later) is None
 
 
-def test_each_table_is_logged_as_it_is_rebuilt(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_each_table_is_told_before_its_rebuild_and_logged_after(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with open_shop(tmp_path) as shop:
         shop.land_customers(0)
         shop.land_orders(0, order(1, 0))
         shop.run(days(0))
 
+        told = []
         with caplog.at_level("INFO", "ecom_assets"):
-            verify(shop.session)
+            verify(shop.session, lambda step, share: told.append((step, share)))
 
+        tables = shop.session.catalog.names
+        shares = [n / len(tables) for n in range(len(tables) + 1)]
+        assert told == list(zip([*tables, "what is still stale"], shares, strict=True))
         assert [line.partition(": 1 days rebuilt, ")[0] for line in caplog.messages] == shop.session.catalog.names

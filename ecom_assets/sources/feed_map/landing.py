@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -81,6 +82,7 @@ def land(
     replacing: bool = False,
     before: Zone | None = None,
     other_currency: str | None = None,
+    told: Callable[[str, float], object] = lambda step, share: None,
 ) -> LandReport:
     """Turns the export in `folder` into files of the landing zone, one Parquet file per feed, source file and day.
 
@@ -88,6 +90,7 @@ def land(
     named by `unreadable`. Nothing is written before all files are read and `check`, which gets the first and last
     arrival day and the files in a zone of their own, has passed. Statements that join what has landed find it in the
     zone `before`, by default `zone`. `other_currency` is that of amounts whose rows name none, if it is not the shop's.
+    `told` gets, before each step of reading, its name and the share of the steps that are done, 0 to 1.
     Raises FeedMapError with all mistakes in columns and SQL, NothingToLand if the folder has no file that lands, and
     WouldEmpty, unless `replacing`, if rows that landed before would be gone.
     """
@@ -96,6 +99,11 @@ def land(
     skipped: list[str] = []
     missing: list[str] = []
     memories: dict[tuple[str, str | None], Memory] = {}
+    together = {source.name: source for source in feed_map.joined()}
+    done, steps = count(), len(list(by_source(feed_map.feeds))) + len(feed_map.queries) + 2 * len(together) + 1
+
+    def tell(step: str) -> None:
+        told(step, next(done) / steps)
 
     def found(source: Source, *, is_joined: bool = False) -> list[SourceFile]:
         try:
@@ -116,12 +124,13 @@ def land(
 
     with TemporaryDirectory(prefix="feed-map-") as scratch:
         staged = Zone(Path(scratch))
-        together = {source.name: source for source in feed_map.joined()}
         along: dict[str, Sequence[Feed]] = {}
         for source, feeds in by_source(feed_map.feeds):
             if source.name in together and together[source.name].files == source.files:
                 along[source.name] = feeds
-            elif group_keys(feeds):
+                continue
+            tell(f"reading {source.name}")
+            if group_keys(feeds):
                 if files := found(source):
                     reports += _land_words(source, feeds, files, feed_map.text, staged, memory_of(source))
             else:
@@ -137,7 +146,8 @@ def land(
                 for source in together.values()
                 if feed_map.remembers(source) or group_keys(along.get(source.name, ()))
             }
-            reports += _land_queries(feed_map, of_sources, along, staged, remembering, before or zone, list(reports))
+            given = (feed_map, of_sources, along, staged, remembering, before or zone, list(reports))
+            reports += _land_queries(*given, tell)
         skipped += [f"{report.name}: {report.without_day}" for report in reports if report.without_day]
         reports = [report for report in reports if not report.without_day]
         if all(report.is_restated for report in reports):
@@ -413,10 +423,12 @@ def _land_queries(
     memories: Mapping[str, Memory],
     before: Zone,
     done: Sequence[FileReport],
+    tell: Callable[[str], object],
 ) -> Iterator[FileReport]:
     """Lands the feeds in SQL, and those in words that read the same sources. `files` are those of each source.
 
-    `before` is the zone of what landed before, `done` what this landing has put into `zone` already.
+    `before` is the zone of what landed before, `done` what this landing has put into `zone` already. `tell` gets the
+    name of each step.
     """
     toml = feed_map.text
     with TemporaryDirectory(prefix="feed-map-") as scratch, connect(Path(scratch) / "lines.duckdb") as con:
@@ -428,6 +440,7 @@ def _land_queries(
         wanted_of: dict[str, set[str]] = {}
         takes_all = any(query.has_star for query in feed_map.queries)
         for source in feed_map.joined():
+            tell(f"reading {source.name}")
             named = columns_named(source, words.get(source.name, ()))
             wanted = wanted_of[source.name] = {*used, *map(str.lower, named)}
             columns[source.name], lacking = create_whole(con, source, files[source.name], wanted, f"sent {source.name}")
@@ -457,6 +470,7 @@ def _land_queries(
         misses: list[tuple[str, Misses]] = []
         unread: list[tuple[str, str]] = []
         for query in feed_map.in_order():
+            tell(f"making {query.feed}")
             if query.landed:
                 toml.raise_gathered()
             for name in query.landed:
@@ -478,6 +492,7 @@ def _land_queries(
                     toml.fail_in(["feed", query.feed, "sql"], mistake.line, str(mistake))
         toml.raise_gathered()
         for source in feed_map.joined():
+            tell(f"writing {source.name}")
             pieces = unread_pieces_of(con, feed_map, source, files[source.name], wanted_of[source.name], columns)
             feeds = words.get(source.name, ())
             queried = {feed: identifier(f"rows of {feed}") for feed in feed_map.driven(source)}

@@ -22,15 +22,16 @@ def preview(
     check: Callable[[Window, Zone], object] = lambda days, staged: None,
     *,
     other_currency: str | None = None,
+    told: Callable[[str, float], object] = lambda step, share: None,
 ) -> tuple[LandReport, dict[str, pl.DataFrame]]:
     """Returns the report of landing a folder as if nothing had landed before, and the first rows of each feed.
 
-    Statements that join what has landed find it in the zone `before`; `check` is that of `land`. Columns without values
-    in these rows are left out. Raises what `land` does.
+    Statements that join what has landed find it in the zone `before`; `check` and `told` are those of `land`. Columns
+    without values in these rows are left out. Raises what `land` does.
     """
     with TemporaryDirectory(prefix="feed-map-") as scratch:
         zone = Zone(Path(scratch))
-        report = land(feed_map, folder, zone, check, before=before, other_currency=other_currency)
+        report = land(feed_map, folder, zone, check, before=before, other_currency=other_currency, told=told)
         return report, {feed: _first_rows(zone, feed) for feed in feed_map.names}
 
 
