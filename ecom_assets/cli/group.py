@@ -1,10 +1,11 @@
-"""Shared parts of commands: errors, and windows of days as arguments."""
+"""Shared parts of commands: errors, Ctrl-C, and windows of days as arguments."""
 
 import sys
 from typing import Any
 
 import click
 
+from ecom_assets.cli.progress import ENDED_BY_USER
 from ecom_assets.days import Window
 from ecom_assets.errors import UserError
 
@@ -24,13 +25,16 @@ class Days(click.ParamType):
 
 
 class Commands(click.Group):
-    """Commands that show errors with a hint and without a traceback."""
+    """Commands that show errors with a hint and without a traceback, and say what Ctrl-C has ended."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
             raise
+        except KeyboardInterrupt as ended:
+            click.echo(f"Ended: {ended}." if str(ended) else "Ended.", err=True)
+            ctx.exit(ENDED_BY_USER)
         except (UserError, OSError) as error:
             raise click.ClickException(str(error)) from error
         except Exception as error:

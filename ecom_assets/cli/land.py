@@ -81,7 +81,8 @@ def land(feed_map: Path, folder: Path, replacing: bool, check: bool) -> None:
         report, feeds = watched(
             lambda told: maps.preview(
                 declared, folder, Zone(known.landing), look, other_currency=other_currency, told=told
-            )
+            ),
+            "nothing is changed",
         )
         for name, rows in feeds.items():
             click.echo(f"{name}\n{text.table(rows.columns, rows.rows())}\n")
@@ -92,7 +93,8 @@ def land(feed_map: Path, folder: Path, replacing: bool, check: bool) -> None:
     report = watched(
         lambda told: maps.land(
             declared, folder, zone, keep_calendar, replacing=replacing, other_currency=other_currency, told=told
-        )
+        ),
+        "nothing has landed",
     )
     click.echo(report)
     known = settings.load()
@@ -155,7 +157,10 @@ def shop(window: Window, preset: str | None) -> None:
     if window.first < opened.start:
         raise click.ClickException(f"The shop opened on {opened.start}; it has no files of days before.")
     zone = Zone(known.landing)
-    watched(lambda told: synthetic.land_window(zone, known.truth, opened, window, told))
+    watched(
+        lambda told: synthetic.land_window(zone, known.truth, opened, window, told),
+        "the first days have landed; to land the others, give the same command again",
+    )
     click.echo(f"Landed {window} in {known.landing}.")
 
 

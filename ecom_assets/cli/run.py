@@ -59,7 +59,7 @@ def run(window: Window | None, select: str | None, stale: bool) -> None:
             if window:
                 good = _followed(lambda: running.run(window, select, on=instance))
             else:
-                good = _followed(lambda: running.run_stale(instance), " of this run")
+                good = _followed(lambda: running.run_stale(instance), rest=" of this run")
         if not good:
             raise _not_all_good(window)
     if stale:
@@ -74,7 +74,7 @@ def _followed(run: Callable[[], bool], rest: str = "") -> bool:
         with followed(told):
             return run()
 
-    return watched(work, rest)
+    return watched(work, rest=rest)
 
 
 def _is_up_to_date() -> bool:
@@ -151,7 +151,7 @@ def verify() -> None:
         if not count:
             raise click.ClickException("There is nothing to compare yet: nothing has run. Start with ecom demo or run.")
         _log.info("Rebuilding %s table-days from the landing zone.", f"{count:,}")
-        difference = watched(lambda told: proof.verify(session, told))
+        difference = watched(lambda told: proof.verify(session, told), "nothing is proved, and nothing is changed")
     if difference:
         raise click.ClickException(str(difference))
     click.echo("Every table-day equals that of a full rebuild: states, counts and contents.")

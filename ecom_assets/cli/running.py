@@ -167,6 +167,8 @@ def _execute(keys: frozenset[dg.AssetKey], window: Window, on: dg.DagsterInstanc
         asset_selection=sorted(keys),
         raise_on_error=False,
     ) as result:
+        for event in result.filter_events(lambda event: event.event_type is dg.DagsterEventType.RUN_CANCELED):
+            raise KeyboardInterrupt(f"{_canceled_at(event)} and published; ecom run --stale goes on from there")
         for event in result.all_events:
             if broken := _breakage(event):
                 raise RunBroken(f"{broken} The traceback is in the log of run {result.run_id}: make ui.")
@@ -188,10 +190,18 @@ def _breakage(event: dg.DagsterEvent) -> str | None:
     error = error.cause or error
     if error.cls_name == dg.Failure.__name__:
         return None
-    if error.cls_name == dg.DagsterExecutionInterruptedError.__name__:
-        return f"{where} was interrupted; continue with ecom run --stale."
-    text = error.message.strip().partition(": ")[2].partition("\n")[0] or str(error.cls_name)
-    return f"{where} stopped: {text.rstrip('.')}."
+    return f"{where} stopped: {(_text_of(error.message) or str(error.cls_name)).rstrip('.')}."
+
+
+def _canceled_at(event: dg.DagsterEvent) -> str:
+    """Returns how far the executor says that a run came that it has ended."""
+    error = event.job_canceled_data.error
+    return _text_of(error.message) if error else "some steps are done"
+
+
+def _text_of(message: str) -> str:
+    """Returns the first line of an error's message, without its class."""
+    return message.strip().partition(": ")[2].partition("\n")[0]
 
 
 def _end_lost_runs(on: dg.DagsterInstance) -> None:

@@ -12,7 +12,7 @@ from ecom_assets.errors import UserError
 from ecom_assets.orchestration._dagster import Executor, InProcessExecutor, RetryMode
 from ecom_assets.orchestration.alerts import offending
 from ecom_assets.orchestration.assets import STATE
-from ecom_assets.orchestration.following import Steps, steps, tell_part
+from ecom_assets.orchestration.following import RunEnded, Steps, steps
 from ecom_assets.orchestration.io_manager import take_publishing_error
 
 _ENDS = (dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.STEP_SKIPPED)
@@ -47,21 +47,30 @@ class VerdictExecutor(Executor):
         return self._inner.step_dependency_config
 
     def execute(self, plan_context: Any, execution_plan: Any) -> Iterator[dg.DagsterEvent]:
-        """Yields every event. At the end, raises Failure if table-days failed or are blocked, and NotPublished."""
-        bad = []
+        """Yields every event. At the end, raises Failure if table-days failed or are blocked, and NotPublished.
+
+        Raises RunEnded if a follower has ended the run.
+        """
+        bad, ended = [], None
         with steps(execution_plan.step_keys_to_execute) as following:
-            for event in self._inner.execute(plan_context, execution_plan):
-                if event.event_type_value == "ASSET_CHECK_EVALUATION":
-                    verdict = event.asset_check_evaluation_data
-                    if verdict.blocking and not verdict.passed:
-                        bad.append(verdict)
-                yield event
-                _follow(following, event)
+            try:
+                for event in self._inner.execute(plan_context, execution_plan):
+                    if event.event_type_value == "ASSET_CHECK_EVALUATION":
+                        verdict = event.asset_check_evaluation_data
+                        if verdict.blocking and not verdict.passed:
+                            bad.append(verdict)
+                    yield event
+                    _follow(following, event)
+            except RunEnded as by_follower:
+                ended = by_follower
         if error := take_publishing_error(plan_context.run_id):
             _disable_retries(plan_context)
             raise NotPublished(
                 f"The run's rows are stored but not published: {error}. Fix this, then: ecom run --stale"
             )
+        if ended:
+            plan_context.instance.report_run_canceling(plan_context.dagster_run)
+            raise ended
         if bad:
             _disable_retries(plan_context)
             raise dg.Failure(f"{first_cause(bad)} The good days are published.", allow_retries=False)
@@ -70,10 +79,10 @@ class VerdictExecutor(Executor):
 def _follow(following: Steps, event: dg.DagsterEvent) -> None:
     """Tells which step begins, and how much is done once one has ended."""
     if event.event_type is dg.DagsterEventType.STEP_START:
-        tell_part(str(event.step_key).replace("__", "."))
+        following.tell(str(event.step_key).replace("__", "."))
     elif event.event_type in _ENDS:
         following.left.discard(str(event.step_key))
-        following.tell("publishing" if not following.left else "the next table")
+        following.tell("the next table" if following.left else "publishing")
 
 
 def first_cause(failed: Sequence[dg.AssetCheckEvaluation]) -> str:

@@ -1,13 +1,21 @@
 """Following the runs of this process: how far they are, told to whoever shows it and may end them."""
 
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+
+import dagster as dg
 
 Told = Callable[[str, float], object]
 """Gets what a run does next and the share of it that is done, 0 to 1. It may raise KeyboardInterrupt to end the run."""
+LANDING = "landing"
+"""The step in which files land."""
 
 _followers: list[Told] = []
 _runs: list["Steps"] = []
+
+
+class RunEnded(dg.DagsterExecutionInterruptedError):
+    """A follower has ended the run between two tables; the text says how far it came."""
 
 
 @contextmanager
@@ -24,22 +32,29 @@ class Steps:
     """The steps of a run, which all count the same: how long one takes is known once it has ended."""
 
     def __init__(self, names: Collection[str]) -> None:
-        self.left, self.count = set(names), len(names)
+        self.left, self._count, self._is_to_end = set(names), len(names), False
 
-    @property
-    def done(self) -> int:
-        """The number of steps that have ended."""
-        return self.count - len(self.left)
-
-    def tell(self, next_one: str, part: float = 0.0) -> None:
-        """Tells what comes next, a step or a part of one. Raises KeyboardInterrupt if the run is to end here."""
+    def tell(self, what: str, part: float = 0.0) -> None:
+        """Tells what comes next, and the share of the current step that is done, 0 to 1."""
+        done = self._count - len(self.left)
         for told in _followers:
-            told(next_one, (self.done + part) / self.count)
+            try:
+                told(what, (done + part) / self._count)
+            except KeyboardInterrupt:
+                self._is_to_end = True
+
+    def may_end(self) -> None:
+        """Raises RunEnded if a follower wants it.
+
+        A run does not end before a synthetic shop has landed its files: no table would be stale for want of them.
+        """
+        if self._is_to_end and LANDING not in self.left:
+            raise RunEnded(f"{self._count - len(self.left)} of {self._count} steps are done")
 
 
 @contextmanager
 def steps(names: Collection[str]) -> Iterator[Steps]:
-    """Yields the steps of a run, of which `tell_part` tells meanwhile."""
+    """Yields the steps of a run, for `tell_part` and `may_end` meanwhile."""
     _runs.append(Steps(names))
     try:
         yield _runs[-1]
@@ -47,11 +62,13 @@ def steps(names: Collection[str]) -> Iterator[Steps]:
         _runs.pop()
 
 
-def tell_part(name: str, part: float = 0.0) -> None:
-    """Tells which step or part of one begins, and the share of the step that is done, 0 to 1.
+def tell_part(what: str, part: float) -> None:
+    """Tells which part of the current step comes next, and the share of the step that is done, 0 to 1."""
+    for run in _runs[-1:]:
+        run.tell(what, part)
 
-    A run does not end within a step.
-    """
-    with suppress(KeyboardInterrupt):
-        for run in _runs[-1:]:
-            run.tell(name, part)
+
+def may_end() -> None:
+    """Lets the current run end here if a follower wants it: before a table is written. Raises RunEnded."""
+    for run in _runs[-1:]:
+        run.may_end()

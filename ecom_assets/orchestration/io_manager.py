@@ -30,6 +30,7 @@ from ecom_assets.orchestration.assets import (
     op_name,
     table_of,
 )
+from ecom_assets.orchestration.following import may_end
 from ecom_assets.publishing import snapshot as publishing
 from ecom_assets.sql import quoted
 from ecom_assets.warehouse.ledger.records import DayResult
@@ -122,6 +123,7 @@ class Warehouse(dg.ConfigurableIOManager):
         step = Step(context)
         session = self.session(step.run_id)
         declaration = self._made_by(context.op_def.name)
+        may_end()
         if declaration is None:
             plain.store(session, context, obj)
             return

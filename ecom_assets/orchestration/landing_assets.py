@@ -11,7 +11,7 @@ from ecom_assets.landing.zone import Zone
 from ecom_assets.orchestration import metadata
 from ecom_assets.orchestration._dagster import without_beta_warnings
 from ecom_assets.orchestration.assets import OWNERS
-from ecom_assets.orchestration.following import tell_part
+from ecom_assets.orchestration.following import LANDING, tell_part
 from ecom_assets.sources.synthetic import land_shop, land_window, load_shop
 
 
@@ -21,7 +21,7 @@ def landing_asset(tables: Catalog, partitions: dg.PartitionsDefinition) -> dg.As
 
     @dg.multi_asset(
         specs=[_spec(declaration) for declaration in tables if declaration.is_bronze],
-        name="landing",
+        name=LANDING,
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
         can_subset=True,

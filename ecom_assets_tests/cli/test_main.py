@@ -4,6 +4,7 @@ import datetime as dt
 import json
 import logging
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -758,6 +759,52 @@ def test_a_run_that_was_killed_is_repaired_by_what_is_stale(process: Process, ec
         assert not instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
     verified = ecom("verify")
     assert verified.exit_code == 0, verified.stderr
+
+
+@pytest.mark.long
+def test_ctrl_c_ends_a_run_between_two_tables_and_what_is_stale_goes_on(
+    process: Process, ecom: Ecom, tiny_shop: Shop, data: Path
+) -> None:
+    ecom("shop", str(DAYS))
+    ended = process("ecom", "run", str(DAYS))
+    assert ended.stderr
+    said = []
+    for line in ended.stderr:
+        said.append(line)
+        if line.startswith("silver.customers "):
+            ended.send_signal(signal.SIGINT)
+        elif line.startswith("Ending as soon as"):
+            break
+    said += ended.communicate(timeout=MAX_SECONDS)[1].splitlines()
+
+    assert ended.returncode == 130, said
+    assert re.fullmatch(
+        r"Ended: \d+ of 103 steps are done and published; ecom run --stale goes on from there\.", said[-1].strip()
+    )
+    before = table_days()
+    assert ("silver.customers", str(DAYS.last)) in before
+    assert ("kpi.daily_sales", str(DAYS.last)) not in before
+
+    assert ecom("run", "--stale").stdout == "Nothing is stale.\n"
+
+    assert before.items() <= table_days().items()
+    verified = ecom("verify")
+    assert verified.exit_code == 0, verified.stderr
+
+
+@pytest.mark.slow
+def test_a_second_ctrl_c_ends_a_run_at_once(process: Process, ecom: Ecom, tiny_shop: Shop) -> None:
+    ecom("shop", str(DAYS.first))
+    with open_session(settings.load(), catalog.tables()):  # the run waits for it, within a step
+        ended = process("ecom", "run", str(DAYS.first))
+        assert ended.stderr
+        for line in ended.stderr:
+            if line.startswith(("Waiting for another run", "Ending as soon as")):
+                ended.send_signal(signal.SIGINT)
+        ended.communicate(timeout=MAX_SECONDS)
+
+    assert ended.returncode == 130
+    assert not table_days()
 
 
 @pytest.mark.long

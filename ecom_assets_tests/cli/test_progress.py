@@ -2,15 +2,19 @@
 
 import logging
 import os
+import signal
+import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
 from ecom_assets.cli import progress
 from ecom_assets.cli.progress import Progress, watched
-from ecom_assets.cli.terminal import shown
+from ecom_assets.cli.terminal import TERMINAL, shown
 
 
 class Clock:
@@ -51,7 +55,7 @@ def test_a_line_says_how_much_is_done_and_guesses_the_rest_no_more_exactly_than_
 
 
 def test_the_next_run_begins_anew_and_what_the_guess_is_of_is_said(clock: Clock) -> None:
-    found = Progress(" of this run", clock)
+    found = Progress(rest=" of this run", clock=clock)
     found.told("kpi.daily_sales", 0.9)
     clock.now += 1_000
     found.told("silver.orders", 0.0)
@@ -97,12 +101,15 @@ def test_a_log_file_gets_no_line_of_what_takes_less_than_five_seconds(capsys: py
 
 @pytest.mark.usefixtures("often")
 def test_a_terminal_gets_a_bar_below_the_messages_and_keeps_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    ours, theirs = os.openpty()
+    (ours, theirs), seen = os.openpty(), ""
+    os.set_blocking(ours, False)
     with os.fdopen(theirs, "w") as screen:
         monkeypatch.setattr(sys, "stderr", screen)
         with shown(logging.INFO):
             watched(work)
-        seen = os.read(ours, 100_000).decode()
+        with suppress(BlockingIOError):
+            while True:
+                seen += os.read(ours, 100_000).decode()
     os.close(ours)
 
     lines, drawn = seen.replace("\r\n", "\n").split("\n"), seen.split("\x1b[K")
@@ -130,3 +137,53 @@ def test_an_error_of_the_work_is_that_of_the_command() -> None:
 
     with pytest.raises(TimeoutError, match="the cause"):
         watched(broken)
+
+
+@pytest.mark.usefixtures("often")
+def test_ctrl_c_ends_the_work_at_its_next_step(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps, said = [], threading.Event()
+
+    def two_steps(told: Callable[[str, float], object]) -> None:
+        for step in ("first", "second"):
+            told(step, 0.5)
+            steps.append(step)
+            os.kill(os.getpid(), signal.SIGINT)
+            assert said.wait(60)
+
+    say = TERMINAL.say
+
+    def heard(text: str) -> None:
+        say(text)
+        if "Ctrl-C once more" in text:
+            said.set()
+
+    monkeypatch.setattr(TERMINAL, "say", heard)
+    with pytest.raises(KeyboardInterrupt, match="this is so"):
+        watched(two_steps, "this is so")
+
+    assert steps == ["first"]
+    assert "Ending as soon as this step is done" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_second_ctrl_c_ends_the_process_at_once() -> None:
+    code = """
+import os, signal, time
+from ecom_assets.cli.progress import watched
+
+def work(told):
+    os.kill(os.getpid(), signal.SIGINT)
+    try:
+        while True:
+            told("until the first one is noticed", 0.5)
+    except KeyboardInterrupt:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(600)
+
+watched(work)
+"""
+    ended = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, timeout=300)
+
+    assert (ended.returncode, ended.stdout) == (130, b"")

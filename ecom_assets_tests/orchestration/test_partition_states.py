@@ -207,6 +207,28 @@ def test_a_run_tells_each_table_before_it_begins(instance: dg.DagsterInstance, z
 
 
 @pytest.mark.slow
+def test_a_run_ends_between_two_tables_if_it_is_asked_to_and_the_next_goes_on(
+    instance: dg.DagsterInstance, zone: Zone
+) -> None:
+    def end_at_half(step: str, share: float) -> None:
+        if share >= 0.5:
+            raise KeyboardInterrupt
+
+    with followed(end_at_half):
+        assert not run(instance, **RETRY_LOST_RUNS)
+
+    [ended] = instance.get_runs()
+    assert ended.status is dg.DagsterRunStatus.CANCELED
+    assert ended.tags.get("dagster/will_retry") != "true"
+    assert states(instance, "silver/receipts") == [GOOD] * 5
+    assert states(instance, "gold/takings") == [None] * 5
+    assert settings.load().snapshot.exists()
+
+    assert run(instance, **{REPAIR_TAG: "true"})
+    assert states(instance, "kpi/report") == [GOOD] * 5
+
+
+@pytest.mark.slow
 def test_a_mended_day_turns_green_again(instance: dg.DagsterInstance, zone: Zone) -> None:
     land(zone, BAD_DAY, amount="-10.00")
     run(instance)
