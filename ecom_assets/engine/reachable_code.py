@@ -69,8 +69,16 @@ def version_of(root: str) -> str | None:
     try:
         return f"{root} {metadata.version(root)}"
     except metadata.PackageNotFoundError:
-        names = metadata.packages_distributions().get(root, []) if importlib.util.find_spec(root) else []
-        return ", ".join(f"{name} {metadata.version(name)}" for name in sorted(set(names))) or None
+        if not importlib.util.find_spec(root):
+            return None
+        names = sorted({found.name for found in metadata.distributions() if _installs(found, root)})
+        return ", ".join(f"{name} {metadata.version(name)}" for name in names) or None
+
+
+def _installs(distribution: metadata.Distribution, root: str) -> bool:
+    """Returns whether a distribution installed a top-level module, as `metadata.packages_distributions` says it."""
+    listed = distribution.read_text("top_level.txt") or distribution.read_text("RECORD") or ""
+    return re.search(rf"^{re.escape(root)}(?:$|[/.])", listed, re.MULTILINE) is not None
 
 
 def _file(module: str) -> Path | None:
