@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 ONE_DAY = dt.timedelta(days=1)
@@ -59,6 +59,7 @@ class Reach:
     None means unlimited. `by_event` reads the rows of an input by event day instead of the day
     under which they are stored. Days that are not `awaited` may be missing or not final: the day is final without them,
     and stale once they say something else. A day that is not `needed` blocks nothing: the table is made without it.
+    With a `key`, a column of the input, only rows whose key occurs on the day d itself are read: see `by`.
     """
 
     name: str
@@ -67,6 +68,21 @@ class Reach:
     by_event: bool = False
     awaited: bool = True
     needed: bool = True
+    key: str | None = field(default=None, repr=False)
+    keys_of: str | None = field(default=None, repr=False)
+
+    def by(self, key: str, of: str | None = None) -> "Reach":
+        """Returns the same days, of which only the rows are read whose key occurs on the day itself.
+
+        A row that changes makes only the days stale on which its key occurs. The keys of a day are those in the inputs
+        of the table that are read on the same day and have a column of that name; if none has, those of the input on
+        that day; or those of one input, if `of` names it. Rows without a key are not read. Raises ValueError for a
+        reach that does not end with the day, or is the day.
+        """
+        if self.before == 0 or self.after != 0 or self.by_event:
+            raise ValueError(f"{self.name} cannot be read by {key}: only days before and up to the day can.")
+        name = f"{self.name} by {key}" + (f" of {of}" if of else "")
+        return replace(self, name=name, key=key, keys_of=of)
 
     @property
     def is_same_day(self) -> bool:

@@ -64,6 +64,11 @@ class Declaration:
         return self.contract.layer is Layer.BRONZE
 
     @property
+    def keyed_reads(self) -> tuple[Read, ...]:
+        """Inputs of which only the rows are read whose key occurs on the day."""
+        return tuple(read for read in self.reads if read.reach.key)
+
+    @property
     def from_feed(self) -> bool:
         """Whether its rows are typed bronze rows, each accounted for."""
         return self.feed is not None and not self.is_bronze
@@ -192,6 +197,7 @@ class Catalog:
     """All declarations, in execution order."""
 
     def __init__(self, declarations: Iterable[Declaration]) -> None:
+        """Raises LookupError for inputs that are not declared, TypeError for keys that they do not have."""
         by_name = {declaration.name: declaration for declaration in declarations}
         needs = {name: self._inputs(declaration) for name, declaration in by_name.items()}
         for name, inputs in needs.items():
@@ -199,6 +205,9 @@ class Catalog:
                 raise LookupError(f"{name} reads {', '.join(sorted(missing))}, which no table file declares.")
         in_order = TopologicalSorter({name: sorted(needs[name]) for name in sorted(needs)}).static_order()
         self._by_name = {name: by_name[name] for name in in_order}
+        for declaration in self:
+            for read in declaration.keyed_reads:
+                self.keys_of(declaration, read)
 
     @staticmethod
     def _inputs(declaration: Declaration) -> set[str]:
@@ -279,6 +288,51 @@ class Catalog:
     def converted(self) -> Mapping[str, list[tuple[Declaration, Column]]]:
         """The columns that name the currencies of amounts that each table converts."""
         return self._by_table(lambda promise: promise.converted, lambda column: column.converted_by)
+
+    def keys_of(self, declaration: Declaration, read: Read) -> tuple[Declaration, ...]:
+        """Returns the tables with the keys of a day, for an input that is read by key; see `Reach.by`.
+
+        Raises TypeError if one of them has no such column.
+        """
+        key = str(read.reach.key)
+        same_day_tables = [
+            other.table
+            for other in declaration.reads
+            if other.parameter and other.reach.before == other.reach.after == 0 and not other.reach.by_event
+        ]
+        found = [table for table in same_day_tables if key in self[table].contract.columns] or [read.table]
+        if read.reach.keys_of:
+            found = [other.table for other in declaration.reads if other.table == read.reach.keys_of]
+        for table in (read.table, *found):
+            if key not in self[table].contract.columns or self[table].is_bronze:
+                raise TypeError(f"{declaration.name} cannot read {read.table} by {key}: not a column of {table}.")
+        if not found:
+            raise TypeError(f"{declaration.name} does not read {read.reach.keys_of}, which is to have its keys.")
+        return tuple(map(self.__getitem__, found))
+
+    @cached_property
+    def reading_by_key(self) -> Mapping[str, list[tuple[Declaration, Read]]]:
+        """The tables that read rows of each table by key, and how."""
+        found: dict[str, list[tuple[Declaration, Read]]] = {}
+        for declaration in self:
+            for read in declaration.keyed_reads:
+                found.setdefault(read.table, []).append((declaration, read))
+        return found
+
+    @cached_property
+    def taking_keys(self) -> Mapping[str, list[Declaration]]:
+        """The tables that read others by the keys that each table has on a day."""
+        found: dict[str, dict[str, Declaration]] = {}
+        for declaration in self:
+            for read in declaration.keyed_reads:
+                for table in self.keys_of(declaration, read):
+                    found.setdefault(table.name, {})[declaration.name] = declaration
+        return {table: list(taking.values()) for table, taking in found.items()}
+
+    def readers_by_key(self, table: str) -> list[Declaration]:
+        """Returns the tables that read a table by key, or others by the keys that it has on a day."""
+        readers = [reader for reader, _ in self.reading_by_key.get(table, [])]
+        return [*readers, *self.taking_keys.get(table, [])]
 
     def silver_of(self, bronze: str) -> Declaration | None:
         """Returns the table that types a bronze table's rows."""

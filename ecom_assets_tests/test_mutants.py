@@ -267,6 +267,30 @@ FOUND_BY_TESTS_OF_WRITING = [
 """Found by no history: readers alone see the first, other code ends the same way after the next two, and none of our
 transforms loses rows."""
 
+FOUND_BY_TESTS_OF_KEYS = [
+    Mutant(
+        "nobody is told of changed rows",
+        "watched_rows",
+        'if store.count("select count(*) from changed_rows"):',
+        "if False:",
+    ),
+    Mutant(
+        "keys that are gone for a while are forgotten",
+        "invalidate_days_with_other_keys",
+        "if not taking:",
+        "if True:",
+    ),
+    Mutant("what is read by key is shown", "_reads", "str(int(reach.key is None))", '"1"'),
+    Mutant(
+        "nobody is told of other code",
+        "keep_keyed_reads",
+        "for read in [read for read in known if read.input == name]:",
+        "for read in ():",
+    ),
+    Mutant("rows of all keys are read", "read_query", "if read.reach.key is None:", "if True:"),
+]
+"""Found by tests that say which days are stale; with the third and the last nothing ends wrong."""
+
 
 @cache
 def _histories(goal: str) -> list[History]:
@@ -326,7 +350,9 @@ def is_found(mutant: Mutant, folder: Path, sound: str = "") -> bool:
 
 
 @pytest.mark.parametrize(
-    "mutant", [*BREAKS_THE_LAW, *WRONG_IN_EVERY_RUN, *FOUND_BY_TESTS_OF_WRITING], ids=lambda mutant: mutant.name
+    "mutant",
+    [*BREAKS_THE_LAW, *WRONG_IN_EVERY_RUN, *FOUND_BY_TESTS_OF_WRITING, *FOUND_BY_TESTS_OF_KEYS],
+    ids=lambda mutant: mutant.name,
 )
 def test_a_mutant_changes_one_place_into_other_code(mutant: Mutant):
     changes = mutant.changes()
@@ -362,10 +388,20 @@ def test_a_clean_run_of_the_sound_code_finds_a_mutant(mutant: Mutant, tmp_path: 
 @pytest.mark.slow
 @pytest.mark.parametrize("mutant", FOUND_BY_TESTS_OF_WRITING, ids=lambda mutant: mutant.name)
 def test_the_tests_of_writing_find_a_mutant(mutant: Mutant, tmp_path: Path):
-    tests = Path(__file__).parent / "warehouse" / "test_writing.py"
-    quick = ["-q", "-x", "-p", "no:cacheprovider", "-o", "pythonpath=", "-m", "not slow and not long"]
+    assert quick_tests("test_writing.py", mutant, tmp_path) == pytest.ExitCode.TESTS_FAILED
 
-    assert run_with(mutant, tmp_path, "-m", "pytest", *quick, str(tests)) == pytest.ExitCode.TESTS_FAILED
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mutant", FOUND_BY_TESTS_OF_KEYS, ids=lambda mutant: mutant.name)
+def test_the_tests_of_keys_find_a_mutant(mutant: Mutant, tmp_path: Path):
+    assert quick_tests("test_keys.py", mutant, tmp_path) == pytest.ExitCode.TESTS_FAILED
+
+
+def quick_tests(file: str, mutant: Mutant, folder: Path) -> int:
+    """Returns the exit code of the quick tests of a file, with a mutant."""
+    tests = Path(__file__).parent / "warehouse" / file
+    quick = ["-q", "-x", "-p", "no:cacheprovider", "-o", "pythonpath=", "-m", "not slow and not long"]
+    return run_with(mutant, folder, "-m", "pytest", *quick, str(tests))
 
 
 @pytest.mark.long

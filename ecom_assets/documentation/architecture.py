@@ -57,6 +57,7 @@ A run goes through these parts in this order:
 | question | answer |
 | --- | --- |
 | Where is a late row noticed? | `warehouse/ledger/staleness.py`: the fingerprint of a day's inputs changes |
+| Where is it decided which days a changed row of a dimension concerns? | `warehouse/keys.py`, by the keys of each day |
 | Where is a bad row quarantined? | `warehouse/silver.py`: each bronze row ends as accepted, quarantined or superseded |
 | Where does the UI get its text from? | `orchestration/metadata.py` |
 | Where would a Kafka consumer go? | `sources/`: it writes files into the landing zone, and nothing after that changes |

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from ecom_assets import catalog
@@ -97,6 +98,9 @@ def _reach(reach: Reach) -> str:
         return "the same day"
     if not reach.needed:
         return "the same day, if it has good rows"
+    if reach.key:
+        of = f" in {reach.keys_of}" if reach.keys_of else ""
+        return f"{_reach(replace(reach, key=None))}, only rows whose {reach.key} occurs on the day{of}"
     first = "all days" if reach.before is None else _days_away(reach.before, "before")
     last = "all days after" if reach.after is None else _days_away(reach.after, "after")
     if reach.before is None:

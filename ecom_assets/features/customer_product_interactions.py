@@ -67,4 +67,6 @@ def transform(
     )
 
 
-asset = table_asset(CustomerProductInteractions, transform, reads={"gold_dim_product_versions": history})
+asset = table_asset(
+    CustomerProductInteractions, transform, reads={"gold_dim_product_versions": history.by("product_id")}
+)

@@ -51,8 +51,7 @@ class AggCustomerMetrics(
 
 def transform(gold_agg_customer_days: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame:
     c = nw.col
-    active = gold_agg_customer_days.join(days, on="day", how="semi").select("customer_id")
-    daily = gold_agg_customer_days.join(active, on="customer_id", how="semi").with_columns(
+    daily = gold_agg_customer_days.with_columns(
         net_sales=measures.known_net_sales(), order_day=nw.when(c("orders") > 0).then(c("day"))
     )
     first_order_on = c("order_day").min().over("customer_id")
@@ -77,4 +76,6 @@ def conserved(gold_agg_customer_days: nw.LazyFrame) -> nw.LazyFrame:
     return gold_agg_customer_days.select("day", "gross_sales", "discounts", "returns")
 
 
-asset = table_asset(AggCustomerMetrics, transform, reads={"gold_agg_customer_days": history}, conserved=conserved)
+asset = table_asset(
+    AggCustomerMetrics, transform, reads={"gold_agg_customer_days": history.by("customer_id")}, conserved=conserved
+)

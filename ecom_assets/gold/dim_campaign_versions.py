@@ -40,4 +40,4 @@ def transform(silver_campaigns: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFram
     )
 
 
-asset = table_asset(DimCampaignVersions, transform, reads={"silver_campaigns": history}, view=VIEW)
+asset = table_asset(DimCampaignVersions, transform, reads={"silver_campaigns": history.by("campaign_id")}, view=VIEW)

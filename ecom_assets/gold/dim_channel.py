@@ -20,4 +20,4 @@ def transform(gold_agg_channel_days: nw.LazyFrame) -> nw.LazyFrame:
     return first_seen.select(*contract(DimChannel).columns)
 
 
-asset = table_asset(DimChannel, transform, reads={"gold_agg_channel_days": history})
+asset = table_asset(DimChannel, transform, reads={"gold_agg_channel_days": history.by("channel")})

@@ -61,4 +61,4 @@ def transform(silver_customers: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFram
     ).select(*contract(DimCustomerVersions).columns)
 
 
-asset = table_asset(DimCustomerVersions, transform, reads={"silver_customers": history}, view=VIEW)
+asset = table_asset(DimCustomerVersions, transform, reads={"silver_customers": history.by("customer_id")}, view=VIEW)

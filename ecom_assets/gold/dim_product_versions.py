@@ -70,4 +70,4 @@ def transform(silver_products: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame
     ).select(*contract(DimProductVersions).columns)
 
 
-asset = table_asset(DimProductVersions, transform, reads={"silver_products": history}, view=VIEW)
+asset = table_asset(DimProductVersions, transform, reads={"silver_products": history.by("product_id")}, view=VIEW)

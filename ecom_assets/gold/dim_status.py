@@ -22,4 +22,6 @@ def transform(silver_orders: nw.LazyFrame, silver_payments: nw.LazyFrame) -> nw.
     return nw.concat(statuses).select(*contract(DimStatus).columns)
 
 
-asset = table_asset(DimStatus, transform, reads={"silver_orders": history, "silver_payments": history})
+asset = table_asset(
+    DimStatus, transform, reads={"silver_orders": history.by("status"), "silver_payments": history.by("status")}
+)

@@ -34,4 +34,4 @@ def transform(silver_suppliers: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFram
     ).select(*contract(DimSupplierVersions).columns)
 
 
-asset = table_asset(DimSupplierVersions, transform, reads={"silver_suppliers": history}, view=VIEW)
+asset = table_asset(DimSupplierVersions, transform, reads={"silver_suppliers": history.by("supplier_id")}, view=VIEW)

@@ -51,4 +51,6 @@ def conserved(silver_ad_spend: nw.LazyFrame) -> nw.LazyFrame:
     return silver_ad_spend.select("spend", "impressions", "clicks", spend_on="shown_on")
 
 
-asset = table_asset(FactAdSpend, transform, reads={"gold_dim_campaign_versions": history}, conserved=conserved)
+asset = table_asset(
+    FactAdSpend, transform, reads={"gold_dim_campaign_versions": history.by("campaign_id")}, conserved=conserved
+)

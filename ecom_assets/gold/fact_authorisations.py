@@ -72,4 +72,4 @@ def transform(silver_payments: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame
     ).select(*contract(FactAuthorisations).columns)
 
 
-asset = table_asset(FactAuthorisations, transform, reads={"silver_payments": trailing(DAYS_OPEN)})
+asset = table_asset(FactAuthorisations, transform, reads={"silver_payments": trailing(DAYS_OPEN).by("order_id")})

@@ -56,14 +56,16 @@ def transform(
     gold_dim_product_versions: nw.LazyFrame,
 ) -> nw.LazyFrame:
     c = nw.col
-    suppliers = gold_dim_supplier_versions.join(silver_purchase_receipts, on="supplier_id", how="semi")
-    products = gold_dim_product_versions.join(silver_purchase_receipts, on="product_id", how="semi")
     of_products = with_version(
-        silver_purchase_receipts, products, identity="product_id", moment="received_at", columns=["product_key"]
+        silver_purchase_receipts,
+        gold_dim_product_versions,
+        identity="product_id",
+        moment="received_at",
+        columns=["product_key"],
     )
     of_suppliers = with_version(
         of_products,
-        suppliers,
+        gold_dim_supplier_versions,
         identity="supplier_id",
         moment="received_at",
         columns=["supplier_key", "lead_time_days"],
@@ -84,6 +86,9 @@ def conserved(silver_purchase_receipts: nw.LazyFrame) -> nw.LazyFrame:
 asset = table_asset(
     FactPurchaseReceipts,
     transform,
-    reads={"gold_dim_supplier_versions": history, "gold_dim_product_versions": history},
+    reads={
+        "gold_dim_supplier_versions": history.by("supplier_id"),
+        "gold_dim_product_versions": history.by("product_id"),
+    },
     conserved=conserved,
 )

@@ -64,19 +64,21 @@ def transform(
     gold_dim_customer_versions: nw.LazyFrame,
     gold_dim_product_versions: nw.LazyFrame,
 ) -> nw.LazyFrame:
-    customers = gold_dim_customer_versions.join(silver_returns, on="customer_id", how="semi")
-    products = gold_dim_product_versions.join(silver_returns, on="product_id", how="semi")
     c = nw.col
-    taxed = gold_fact_included_taxes.filter(c("line_number") == 0).join(silver_returns, on="order_id", how="semi")
+    taxed = gold_fact_included_taxes.filter(c("line_number") == 0)
     of_orders = silver_returns.join(taxed.select("order_id", is_of_taxed=nw.lit(True)), on="order_id", how="left")
     without_tax = refunded_without_tax(
         of_orders.with_columns(is_taxed=nw.coalesce(c("tax_included"), c("is_of_taxed")).fill_null(value=False))
     )
     of_products = with_version(
-        without_tax, products, identity="product_id", moment="returned_at", columns=["product_key", "is_gift_card"]
+        without_tax,
+        gold_dim_product_versions,
+        identity="product_id",
+        moment="returned_at",
+        columns=["product_key", "is_gift_card"],
     ).with_columns(nw.col("is_gift_card").fill_null(value=False), nw.coalesce(nw.col("quantity"), no_amount()))
     of_customers = with_version(
-        of_products, customers, identity="customer_id", moment="returned_at", columns=["customer_key"]
+        of_products, gold_dim_customer_versions, identity="customer_id", moment="returned_at", columns=["customer_key"]
     )
     return of_customers.select(*contract(FactReturns).columns)
 
@@ -89,9 +91,9 @@ asset = table_asset(
     FactReturns,
     transform,
     reads={
-        "gold_fact_included_taxes": revised(None, 0),
-        "gold_dim_customer_versions": history,
-        "gold_dim_product_versions": history,
+        "gold_fact_included_taxes": revised(None, 0).by("order_id"),
+        "gold_dim_customer_versions": history.by("customer_id"),
+        "gold_dim_product_versions": history.by("product_id"),
     },
     conserved=conserved,
 )

@@ -29,13 +29,11 @@ def transform(
     gold_dim_customer_versions: nw.LazyFrame,
     gold_dim_product_versions: nw.LazyFrame,
 ) -> nw.LazyFrame:
-    customers = gold_dim_customer_versions.join(silver_reviews, on="customer_id", how="semi")
-    products = gold_dim_product_versions.join(silver_reviews, on="product_id", how="semi")
     of_products = with_version(
-        silver_reviews, products, identity="product_id", moment="reviewed_at", columns=["product_key"]
+        silver_reviews, gold_dim_product_versions, identity="product_id", moment="reviewed_at", columns=["product_key"]
     )
     of_customers = with_version(
-        of_products, customers, identity="customer_id", moment="reviewed_at", columns=["customer_key"]
+        of_products, gold_dim_customer_versions, identity="customer_id", moment="reviewed_at", columns=["customer_key"]
     )
     return of_customers.with_columns(has_text=~nw.col("text").is_null()).select(*contract(FactReviews).columns)
 
@@ -43,5 +41,8 @@ def transform(
 asset = table_asset(
     FactReviews,
     transform,
-    reads={"gold_dim_customer_versions": history, "gold_dim_product_versions": history},
+    reads={
+        "gold_dim_customer_versions": history.by("customer_id"),
+        "gold_dim_product_versions": history.by("product_id"),
+    },
 )

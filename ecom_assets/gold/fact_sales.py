@@ -189,8 +189,7 @@ def transform(
         .with_columns(discounts=(c("line_discount") + c("order_discount")).cast(MONEY))
         .with_columns(net_amount=(c("gross_sales") - c("discounts")).cast(MONEY))
     )
-    customers = gold_dim_customer_versions.join(silver_orders, on="customer_id", how="semi")
-    products = gold_dim_product_versions.join(silver_order_items, on="product_id", how="semi").select(
+    products = gold_dim_product_versions.select(
         "product_id", "product_key", "effective_from", "is_gift_card", unit_cost="cost"
     )
     of_products = with_version(
@@ -203,7 +202,7 @@ def transform(
     is_called_one = c("product_id").is_null() & is_called_gift_card("description")
     of_products = of_products.with_columns(is_gift_card=c("is_gift_card").fill_null(value=False) | is_called_one)
     of_customers = with_version(
-        of_products, customers, identity="customer_id", moment="ordered_at", columns=["customer_key"]
+        of_products, gold_dim_customer_versions, identity="customer_id", moment="ordered_at", columns=["customer_key"]
     )
     first_lines = of_products.group_by("order_id").agg(
         first_line=c("line_number").min(), first_of_goods=nw.when(~c("is_gift_card")).then(c("line_number")).min()
@@ -248,7 +247,10 @@ def conserved(
 asset = table_asset(
     FactSales,
     transform,
-    reads={"gold_dim_customer_versions": history, "gold_dim_product_versions": history},
+    reads={
+        "gold_dim_customer_versions": history.by("customer_id"),
+        "gold_dim_product_versions": history.by("product_id"),
+    },
     view=TRANSACTION_ITEMS,
     conserved=conserved,
 )

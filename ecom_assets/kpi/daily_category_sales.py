@@ -68,4 +68,6 @@ def conserved(gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame) ->
     return nw.concat([sold, refunded], how="diagonal")
 
 
-asset = table_asset(DailyCategorySales, transform, reads={"gold_dim_product_versions": history}, conserved=conserved)
+asset = table_asset(
+    DailyCategorySales, transform, reads={"gold_dim_product_versions": history.by("product_id")}, conserved=conserved
+)

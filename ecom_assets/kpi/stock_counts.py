@@ -75,11 +75,10 @@ def transform(
         .group_by("movement_id")
         .agg(total("quantity").alias("computed"))
     )
-    products = gold_dim_product_versions.join(last_counts, on="product_id", how="semi")
     return (
         with_version(
             last_counts.join(computed, on="movement_id", how="left"),
-            products,
+            gold_dim_product_versions,
             identity="product_id",
             moment="counted_at",
             columns=["cost"],
@@ -93,5 +92,10 @@ def transform(
 
 
 asset = table_asset(
-    StockCounts, transform, reads={"silver_inventory_movements": history, "gold_dim_product_versions": history}
+    StockCounts,
+    transform,
+    reads={
+        "silver_inventory_movements": history.by("product_id"),
+        "gold_dim_product_versions": history.by("product_id", of="silver.inventory_movements"),
+    },
 )

@@ -25,4 +25,4 @@ def transform(silver_order_completions: nw.LazyFrame) -> nw.LazyFrame:
     return silver_order_completions.join(first_day, on=["order_id", "occurred_on"]).select(*contract(Purchases).columns)
 
 
-asset = table_asset(Purchases, transform, reads={"silver_order_completions": history})
+asset = table_asset(Purchases, transform, reads={"silver_order_completions": history.by("order_id")})

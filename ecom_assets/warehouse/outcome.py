@@ -9,6 +9,7 @@ from ecom_assets.declaration import Declaration
 from ecom_assets.engine.duckdb.tables import quarantine, stored, superseded
 from ecom_assets.sql import among, named_between, quoted
 from ecom_assets.warehouse.conversion import watched_currencies, watched_rates
+from ecom_assets.warehouse.keys import watched_rows
 from ecom_assets.warehouse.ledger.records import DayResult, Entry, Expectation, Slice, states
 from ecom_assets.warehouse.ledger.staleness import expectations
 from ecom_assets.warehouse.references import watched
@@ -85,13 +86,14 @@ def remove_rows(store: Store, declaration: Declaration, results: Sequence[DayRes
         parts |= {declaration.quarantine: quarantine(declaration), declaration.superseded: superseded(declaration)}
     with (
         watched(store, declaration, window),
+        watched_rows(store, declaration, window),
         watched_rates(store, declaration, window),
         watched_currencies(store, declaration, window),
     ):
         for name, table in parts.items():
             if store.stored_types(name):
                 store.con.execute(f"delete from {table.name} where {among(table.day, days)}")
-    expected = expectations(store.con, declaration, window, store.calendar)
+    expected = expectations(store.con, store.catalog, declaration, window, store.calendar)
     return [entry_of(result, expected[result.day], ()) for result in results]
 
 

@@ -14,6 +14,7 @@ from ecom_assets.engine.duckdb.tables import REASONS_TYPE, quarantine, stored, s
 from ecom_assets.landing.provenance import ORIGIN, REASON_CODES, REASONS, column_list
 from ecom_assets.sql import among, between, literal, literals, named_between, quoted
 from ecom_assets.warehouse.conversion import convert, watched_currencies, watched_rates
+from ecom_assets.warehouse.keys import watched_rows
 from ecom_assets.warehouse.ledger.records import DayResult, Missing, Slice, rows_by_read_day
 from ecom_assets.warehouse.ledger.staleness import expectations
 from ecom_assets.warehouse.outcome import SAMPLE_ROWS, conclude, counted, entry_of, gate, good_state
@@ -59,13 +60,14 @@ def write_from_feed(store: Store, declaration: Declaration, rows: str, window: W
         accepted_days = [result.day for result in results if result.state.is_good]
         with (
             watched(store, declaration, window),
+            watched_rows(store, declaration, window),
             watched_rates(store, declaration, window),
             watched_currencies(store, declaration, window),
         ):
             _place_rows(store, declaration, window, accepted_days, closed)
         store.on_step("rows inserted")
         _check_conservation(store, declaration, window, accepted_days)
-        expected = expectations(con, declaration, window, store.calendar)
+        expected = expectations(con, store.catalog, declaration, window, store.calendar)
         contents = _accepted_contents(store, declaration, window)
         for n, result in enumerate(results):
             if result.state.is_good:

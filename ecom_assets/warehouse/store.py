@@ -27,7 +27,13 @@ from ecom_assets.landing.reading import LAND_WHOLE
 from ecom_assets.landing.zone import Zone
 from ecom_assets.sql import transaction
 from ecom_assets.warehouse.ledger.compiled import keep_compiled, take_compiled
-from ecom_assets.warehouse.ledger.invalidation import rivals_query
+from ecom_assets.warehouse.ledger.invalidation import (
+    KeyedRead,
+    invalidate_days_with_other_keys,
+    keep_keyed_reads,
+    keyed_reads,
+    rivals_query,
+)
 from ecom_assets.warehouse.ledger.records import Entry, write_entries
 from ecom_assets.warehouse.ledger.schema import prepare
 from ecom_assets.warehouse.ledger.staleness import code_hash
@@ -53,6 +59,7 @@ class Store:
 
     def __post_init__(self) -> None:
         self._stored: dict[str, dict[str, str]] | None = None
+        self._keyed_reads: set[KeyedRead] | None = None
         prepare(self.con)
         self._kept = take_compiled(self.con, self.catalog)
 
@@ -60,6 +67,10 @@ class Store:
         """Writes days of a table into the ledger, with the code of the table, this run and the current time."""
         name = declaration.name
         now = self.now()
+        if self._keyed_reads is None:
+            self._keyed_reads = keyed_reads(self.con)
+        keep_keyed_reads(self.con, self.catalog, declaration, self.codes, self._keyed_reads)
+        invalidate_days_with_other_keys(self.con, self.catalog, declaration, entries)
         write_entries(self.con, name, self.codes[name], self.run_id, entries, now)
         if declaration.contract.amount:
             good = [entry.result.day for entry in entries if entry.result.state.is_good]
@@ -181,7 +192,10 @@ class Store:
         self.ensure(read.table, columns_of(source))
         if source.is_bronze:
             return self.parse_query(declaration, window)
-        return read_query(source, read, window, self.calendar)
+        keys_of = self.catalog.keys_of(declaration, read) if read.reach.key else ()
+        for table in keys_of:
+            self.ensure(table.name, columns_of(table))
+        return read_query(source, read, window, self.calendar, keys_of)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -191,7 +205,7 @@ class Store:
                 yield
                 self.on_step("before commit")
         except BaseException:
-            self._stored = None
+            self._stored = self._keyed_reads = None
             raise
         self.on_step("after commit")
 

@@ -13,6 +13,7 @@ from ecom_assets.engine.compiling import judged
 from ecom_assets.engine.duckdb.hashing import content_hash
 from ecom_assets.engine.duckdb.tables import Stored, stored
 from ecom_assets.sql import among, quoted
+from ecom_assets.warehouse.keys import watched_rows
 from ecom_assets.warehouse.ledger.records import DayResult, Slice, states
 from ecom_assets.warehouse.ledger.staleness import expectations
 from ecom_assets.warehouse.outcome import SAMPLE_ROWS, conclude, counted, entry_of, gate, good_state, keep_last_good
@@ -73,7 +74,7 @@ def _write_days(
         verdicts = _replace_rows(store, declaration, rows, window, {*closed, *failed})
         if bad := {day: result for day, (result, _) in verdicts.items() if result.broken}:
             raise DaysRefused(bad)
-        expected = expectations(store.con, declaration, window, store.calendar)
+        expected = expectations(store.con, store.catalog, declaration, window, store.calendar)
         results, entries = [], []
         for day in window:
             slices: tuple[Slice, ...] = (Slice(day, 0, 0),)
@@ -102,14 +103,15 @@ def _replace_rows(
     store.ensure(declaration.name, table.columns)
     store.on_step("before delete")
     keep_last_good(store, declaration, without, window)
-    con.execute(f"delete {table.rows_in(window)}")
-    store.on_step("rows deleted")
-    # Not `between`: DuckDB would compare it with the least and greatest day that an input has had, and not compute
-    # what it finds to be empty. Whether a value fails a day must not depend on what was stored there before.
-    days_in = f"{table.day} - date '{window.first}' between 0 and {len(window) - 1}"
-    wanted = f"{days_in} and not {among(table.day, without)}"
-    if len(without) < len(window):
-        con.execute(f"insert into {table.name} ({table.listed}) select {table.listed} from ({rows}) where {wanted}")
+    with watched_rows(store, declaration, window):
+        con.execute(f"delete {table.rows_in(window)}")
+        store.on_step("rows deleted")
+        # Not `between`: DuckDB would compare it with the least and greatest day that an input has had, and not compute
+        # what it finds to be empty. Whether a value fails a day must not depend on what was stored there before.
+        days_in = f"{table.day} - date '{window.first}' between 0 and {len(window) - 1}"
+        wanted = f"{days_in} and not {among(table.day, without)}"
+        if len(without) < len(window):
+            con.execute(f"insert into {table.name} ({table.listed}) select {table.listed} from ({rows}) where {wanted}")
     store.on_step("rows inserted")
     verdicts = _verdicts(store, declaration, window)
     _judge_sums(store, declaration, window, without, verdicts)

@@ -1,7 +1,7 @@
 """Tables in DuckDB: their columns and types, and frames that are read from them or checked before they are stored."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -206,8 +206,15 @@ def days_query(window: Window) -> str:
     return f"select unnest(generate_series(date '{window.first}', date '{window.last}', interval 1 day))::date as day"
 
 
-def read_query(source: Declaration, read: Read, window: Window, calendar: Window) -> str:
-    """Returns SQL for the rows of an input that a window reaches."""
+def read_query(
+    source: Declaration, read: Read, window: Window, calendar: Window, keys_of: Iterable[Declaration] = ()
+) -> str:
+    """Returns SQL for the rows of an input that a window reaches; by key, those with a key of the window in a table."""
     reached = read.reach.window(window, calendar)
     names = ", ".join(quoted(column) for column in source.contract.columns)
-    return f"select {names} {stored(source).rows_in(reached)}"
+    rows = f"select {names} {stored(source).rows_in(reached)}"
+    if read.reach.key is None:
+        return rows
+    key = quoted(read.reach.key)
+    keys = " union all ".join(f"select {key} {stored(table).rows_in(window)}" for table in keys_of)
+    return f"{rows} and {key} in ({keys})"

@@ -88,6 +88,7 @@ class Cause(StrEnum):
     REFERENCE_CHANGED = "reference_changed"
     NUMBER_MERGED = "number_merged"
     RATE_CHANGED = "rate_changed"
+    KEY_CHANGED = "key_changed"
 
     @property
     def is_invalidation(self) -> bool:
@@ -99,6 +100,7 @@ class Cause(StrEnum):
             Cause.REFERENCE_CHANGED,
             Cause.NUMBER_MERGED,
             Cause.RATE_CHANGED,
+            Cause.KEY_CHANGED,
         )
 
 
@@ -117,6 +119,7 @@ _SENTENCES = {
     Cause.REFERENCE_CHANGED: "a row that it refers to appeared or disappeared",
     Cause.NUMBER_MERGED: "a number that its rows name was merged into another, or is so no longer,",
     Cause.RATE_CHANGED: "a currency or its rate changed",
+    Cause.KEY_CHANGED: "a row of a key that occurs on the day changed",
 }
 
 

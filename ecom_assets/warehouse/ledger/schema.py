@@ -55,6 +55,7 @@ MIGRATIONS = (
     create table ledger.missing_values (
         table_name varchar, day date, column_name varchar, row_count bigint, word_count bigint);
     """,
+    "create table ledger.keyed_reads (table_name varchar, input varchar, code ubigint);",
 )
 """Migration n, counted from 1, makes schema version n of n - 1.
 

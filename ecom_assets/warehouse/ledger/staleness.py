@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import duckdb
 
-from ecom_assets.days import GOOD, ONE_DAY, Window
+from ecom_assets.days import GOOD, ONE_DAY, Reach, Window, revised
 from ecom_assets.declaration import Catalog, Declaration
 from ecom_assets.engine.compiling import compiled
 from ecom_assets.sql import between, day_literal, literal, literals, row_values
@@ -26,6 +26,7 @@ def code_hash(declaration: Declaration, catalog: Catalog, settings: str) -> int:
     if not declaration.is_bronze:
         parts.append(compiled(declaration, catalog).meaning)
         parts += [f"{read.table} {read.reach}" for read in declaration.reads]
+        parts += [f"{table.name}" for read in declaration.keyed_reads for table in catalog.keys_of(declaration, read)]
         references = [
             (column.missing_reference, column.references, column.on_same_day)
             for column in declaration.contract.references
@@ -50,7 +51,7 @@ def _content(reads: Sequence[Sequence[str]], calendar: Window, near: Window | No
     known = between("day", calendar)
     read_near, stands_near = (f" and {between(day, near)}" if near else "" for day in ("read_day", "day"))
     return f"""
-    reads (table_name, input, before, after, awaited) as (values {row_values(reads)}),
+    reads (table_name, input, before, after, awaited, shown) as (values {row_values(reads)}),
     content as (
         select table_name, day, sum(h)::hugeint as h, sum(present)::bigint as present, sum(open)::bigint as open
         from (select table_name, read_day as day,
@@ -72,7 +73,7 @@ def _expected(reached: str, calendar: Window) -> str:
     """Returns SQL for table_name, day, inputs, missing, unsettled from what each read of a table-day reaches."""
     first, last = day_literal(calendar.first), day_literal(calendar.last)
     return f"""
-    select table_name, day, sum((hash(input, h::hugeint) >> 8)::hugeint)::hugeint as inputs,
+    select table_name, day, sum(shown * (hash(input, h::hugeint) >> 8)::hugeint)::hugeint as inputs,
            sum(awaited * greatest(least(coalesce(day + after, {last}), {last}) + 1
                                   - greatest(coalesce(day - before, {first}), {first}) - present,
                                   0))::bigint as missing,
@@ -87,7 +88,7 @@ def _expected_of_all(reads: Sequence[Sequence[str]], wanted: str, calendar: Wind
     each table-day is materialized first: otherwise DuckDB joins each table-day with all days of its inputs.
     """
     reached = """
-        select s.table_name, s.day, s.input, s.before, s.after, s.awaited, upto.h - coalesce(short.h, 0) as h,
+        select s.table_name, s.day, s.input, s.before, s.after, s.awaited, s.shown, upto.h - coalesce(short.h, 0) as h,
                upto.present - coalesce(short.present, 0) as present, upto.open - coalesce(short.open, 0) as open
         from spans s join running upto on upto.input = s.input and upto.day = s.upto
         left join running short on short.input = s.input and short.day = s.short"""
@@ -97,7 +98,7 @@ def _expected_of_all(reads: Sequence[Sequence[str]], wanted: str, calendar: Wind
     span as (select min(day) as first, max(day) as last
              from (select day from wanted union all select day from content)),
     spans as materialized (
-        select table_name, day, input, before, after, awaited, day - before - 1 as short,
+        select table_name, day, input, before, after, awaited, shown, day - before - 1 as short,
                least(coalesce(day + after, span.last), span.last) as upto
         from wanted join reads using (table_name) cross join span),
     grid as (select input, unnest(generate_series(first, last, interval 1 day))::date as day
@@ -110,14 +111,14 @@ def _expected_of_all(reads: Sequence[Sequence[str]], wanted: str, calendar: Wind
     {_expected(reached, calendar)}"""
 
 
-def _expected_of_one(declaration: Declaration, window: Window, calendar: Window) -> str:
+def _expected_of_one(catalog: Catalog, declaration: Declaration, window: Window, calendar: Window) -> str:
     """Returns SQL for the days of one table's window: the same, by summing what is in reach, which plans faster."""
     reaches, near = [read.reach for read in declaration.reads], None
     if all(reach.length is not None for reach in reaches):
         before, after = max(reach.before or 0 for reach in reaches), max(reach.after or 0 for reach in reaches)
         near = Window(window.first - before * ONE_DAY, window.last + after * ONE_DAY)
     reached = """
-        select r.table_name, w.day, r.input, r.before, r.after, r.awaited, coalesce(sum(c.h), 0) as h,
+        select r.table_name, w.day, r.input, r.before, r.after, r.awaited, r.shown, coalesce(sum(c.h), 0) as h,
                coalesce(sum(c.present), 0) as present, coalesce(sum(c.open), 0) as open
         from reads r cross join wanted w
         left join content c on c.table_name = r.input
@@ -125,36 +126,49 @@ def _expected_of_one(declaration: Declaration, window: Window, calendar: Window)
         group by all"""
     days = f"generate_series({day_literal(window.first)}, {day_literal(window.last)}, interval 1 day)"
     return f"""
-    with {_content(_reads([declaration]), calendar, near)},
+    with {_content(_reads(catalog, [declaration]), calendar, near)},
     wanted as (select unnest({days})::date as day)
     {_expected(reached, calendar)}"""
 
 
-_NO_READ = ["null::varchar", "null::varchar", "0", "0", "0"]
+_NO_READ = ["null::varchar", "null::varchar", "0", "0", "0", "0"]
 
 
-def _reads(declarations: Iterable[Declaration]) -> list[list[str]]:
-    """Returns the SQL values of the relation `reads`."""
+def _reads(catalog: Catalog, declarations: Iterable[Declaration]) -> list[list[str]]:
+    """Returns the SQL values of the relation `reads`.
+
+    The content of what is read by key is not shown in the fingerprint, only that of the tables with the keys of a day:
+    `warehouse.keys` invalidates the days of a key of which a row changes.
+    """
     return [
         [
             literal(declaration.name),
-            literal(read.table),
-            "null::int" if read.reach.before is None else str(read.reach.before),
-            "null::int" if read.reach.after is None else str(read.reach.after),
-            str(int(read.reach.awaited)),
+            literal(table),
+            "null::int" if reach.before is None else str(reach.before),
+            "null::int" if reach.after is None else str(reach.after),
+            str(int(reach.awaited)),
+            str(int(reach.key is None)),
         ]
         for declaration in declarations
-        for read in declaration.reads
+        for table, reach in _reaches(catalog, declaration)
     ]
 
 
+def _reaches(catalog: Catalog, declaration: Declaration) -> list[tuple[str, Reach]]:
+    """Returns the inputs of a table with their reach, and those tables on the day whose keys alone it reads on it."""
+    reaches = [(read.table, read.reach) for read in declaration.reads]
+    on_the_day = {table for table, reach in reaches if reach.before == reach.after == 0}
+    keys = [table.name for read in declaration.keyed_reads for table in catalog.keys_of(declaration, read)]
+    return reaches + [(table, revised(0, 0)) for table in dict.fromkeys(keys) if table not in on_the_day]
+
+
 def expectations(
-    con: duckdb.DuckDBPyConnection, declaration: Declaration, window: Window, calendar: Window
+    con: duckdb.DuckDBPyConnection, catalog: Catalog, declaration: Declaration, window: Window, calendar: Window
 ) -> dict[dt.date, Expectation]:
     """Returns the current inputs of each day of a window."""
     if not declaration.reads:
         return dict.fromkeys(window, Expectation(0, 0, 0))
-    query = _expected_of_one(declaration, window, calendar)
+    query = _expected_of_one(catalog, declaration, window, calendar)
     rows = con.execute(f"select day, inputs, missing, unsettled from ({query})").fetchall()
     return {day: Expectation(*rest) for day, *rest in rows}
 
@@ -192,7 +206,7 @@ def stale(
         with code (table_name, hash) as (values {code_rows}),
         expected as (
             select table_name, day, inputs, missing + unsettled > 0 as is_open
-            from ({_expected_of_all(_reads(reading) or [_NO_READ], wanted, calendar)})
+            from ({_expected_of_all(_reads(catalog, reading) or [_NO_READ], wanted, calendar)})
             union all
             select t.table_name, d.day, 0::hugeint, false
             from (select unnest([{", ".join(map(literal, rootless))}]::varchar[]) as table_name) t,
