@@ -70,6 +70,7 @@ class Reach:
     needed: bool = True
     key: str | None = field(default=None, repr=False)
     keys_of: str | None = field(default=None, repr=False)
+    days_alone: bool = field(default=False, repr=False)
 
     def by(self, key: str, of: str | None = None) -> "Reach":
         """Returns the same days, of which only the rows are read whose key occurs on the day itself.
@@ -83,6 +84,14 @@ class Reach:
             raise ValueError(f"{self.name} cannot be read by {key}: only days before and up to the day can.")
         name = f"{self.name} by {key}" + (f" of {of}" if of else "")
         return replace(self, name=name, key=key, keys_of=of)
+
+    def days_of(self, key: str) -> "Reach":
+        """Returns the same as `by`, of which only key and day are read, each pair once: on which days the key occurs.
+
+        A row that changes otherwise makes no day stale but its own. Raises ValueError as `by` does.
+        """
+        keyed = self.by(key)
+        return replace(keyed, name=f"{self.name} of days of {key}", days_alone=True)
 
     @property
     def is_same_day(self) -> bool:

@@ -100,6 +100,8 @@ def _reach(reach: Reach) -> str:
         return "the same day, if it has good rows"
     if reach.key:
         of = f" in {reach.keys_of}" if reach.keys_of else ""
+        if reach.days_alone:
+            return f"{_reach(replace(reach, key=None))}, only the days of each {reach.key} that occurs on the day"
         return f"{_reach(replace(reach, key=None))}, only rows whose {reach.key} occurs on the day{of}"
     first = "all days" if reach.before is None else _days_away(reach.before, "before")
     last = "all days after" if reach.after is None else _days_away(reach.after, "after")

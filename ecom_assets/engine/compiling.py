@@ -26,6 +26,7 @@ from ecom_assets.engine.duckdb.tables import (
     as_wanted,
     check_shape,
     columns_of,
+    columns_read,
     ensure_table,
 )
 from ecom_assets.engine.lineage import ColumnSource, column_lineage
@@ -160,10 +161,12 @@ def _shapes(declaration: Declaration, catalog: Catalog) -> dict[str, dict[str, s
     for read in declaration.reads:
         if read.parameter:
             parsed = read.reach.by_event and declaration.from_feed
+            source = catalog[read.table]
+            columns = {column.name: SQL_TYPES[column.kind] for column in source.contract.columns.values()}
             shapes[read.parameter] = (
                 {**_parsed(declaration), **_beside(declaration)}
                 if parsed
-                else {c.name: SQL_TYPES[c.kind] for c in catalog[read.table].contract.columns.values()}
+                else {name: columns[name] for name in columns_read(source, read)}
             )
     if declaration.wants_days:
         shapes[DAYS_PARAMETER] = {"day": "DATE"}

@@ -18,4 +18,4 @@ def transform(silver_payments: nw.LazyFrame) -> nw.LazyFrame:
     return silver_payments.group_by("method").agg(nw.col("paid_on").min().alias("first_seen_on"))
 
 
-asset = table_asset(DimPaymentMethod, transform, reads={"silver_payments": history.by("method")})
+asset = table_asset(DimPaymentMethod, transform, reads={"silver_payments": history.days_of("method")})

@@ -23,5 +23,7 @@ def transform(silver_orders: nw.LazyFrame, silver_payments: nw.LazyFrame) -> nw.
 
 
 asset = table_asset(
-    DimStatus, transform, reads={"silver_orders": history.by("status"), "silver_payments": history.by("status")}
+    DimStatus,
+    transform,
+    reads={"silver_orders": history.days_of("status"), "silver_payments": history.days_of("status")},
 )

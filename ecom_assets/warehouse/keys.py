@@ -28,15 +28,15 @@ def watched_rows(store: Store, declaration: Declaration, window: Window) -> Iter
     rows = f"select {keys}, {table.day} as changed_on, {content_hash(declaration)} as content {table.rows_in(window)}"
     con.execute(f"create or replace temp table old_rows as {rows}")
     yield
+    con.execute(f"create or replace temp table new_rows as {rows}")
     con.execute(f"""
         create or replace temp table changed_rows as
-        with new_rows as ({rows})
         select distinct {keys}, changed_on
         from ((from new_rows except from old_rows) union all (from old_rows except from new_rows))""")
     if store.count("select count(*) from changed_rows"):
         for reader, read in readers:
             _invalidate_days_of_keys(store, declaration, reader, read)
-    con.execute("drop table old_rows; drop table changed_rows")
+    con.execute("drop table old_rows; drop table new_rows; drop table changed_rows")
 
 
 def _recorded_since(store: Store, declaration: Declaration, window: Window) -> list[tuple[Declaration, Read]]:
@@ -51,10 +51,14 @@ def _recorded_since(store: Store, declaration: Declaration, window: Window) -> l
 def _invalidate_days_of_keys(store: Store, declaration: Declaration, reader: Declaration, read: Read) -> None:
     """Invalidates the days of a table that reach a changed row whose key occurs on them."""
     key, before = quoted(str(read.reach.key)), read.reach.before
-    changed = f"select {key}, min(changed_on) as changed_on from changed_rows group by all"
-    until = ""
-    if before is not None:
-        changed, until = "from changed_rows", f"and k.day <= c.changed_on + {before}"
+    changed = f"select distinct {key}, changed_on from changed_rows"
+    if read.reach.days_alone:
+        days = f"select {key}, changed_on"
+        new, old = f"{days} from new_rows", f"{days} from old_rows"
+        changed = f"({new} except {old}) union all ({old} except {new})"
+    until = f"and k.day <= c.changed_on + {before}"
+    if before is None:
+        changed, until = f"select {key}, min(changed_on) as changed_on from ({changed}) group by all", ""
     for source in store.catalog.keys_of(reader, read):
         keys = stored(source)
         store.ensure(source.name, keys.columns)

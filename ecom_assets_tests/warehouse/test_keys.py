@@ -95,6 +95,10 @@ def of_profiles(gold_profiles: nw.LazyFrame, days: nw.LazyFrame) -> nw.LazyFrame
     return summed(gold_profiles, gold_profiles).join(days, on="day", how="semi")
 
 
+def of_days(gold_visits: nw.LazyFrame, gold_profiles: nw.LazyFrame) -> nw.LazyFrame:
+    return summed(gold_visits, gold_profiles.with_columns(value=nw.lit(1, nw.Int64)))
+
+
 def sums(name: str, transform: object, **reads: object) -> Declaration:
     promise = dataclasses.replace(contract(Sums), name=f"kpi.{name}")
     return declare(promise, transform, reads)  # type: ignore[arg-type]
@@ -108,6 +112,7 @@ READERS = [
     sums("of_last_days", of_last_days, gold_profiles=trailing(2).by("customer")),
     sums("of_calls", of_calls, gold_profiles=by, gold_calls=dataclasses.replace(same_day, needed=False)),
     sums("of_profiles", of_profiles, gold_profiles=by),
+    sums("of_days", of_days, gold_profiles=history.days_of("customer")),
     sums("of_old_visits", of_visits, gold_profiles=history.by("customer", of="gold.visits"), gold_visits=history),
 ]
 TABLES = Catalog([*DRAWN, *READERS])
@@ -302,6 +307,24 @@ def test_a_changed_row_makes_the_days_stale_on_which_its_key_occurs(played):
     ends_as_a_clean_run(played)
 
 
+def test_a_changed_row_makes_no_day_stale_of_a_table_that_reads_days_alone(played):
+    visited(played)
+
+    played.take(Write("gold.profiles", 0, ((("A", 2), *B),)))
+    assert stale_days(played, "kpi.of_days") == []
+    played.take(Write("gold.profiles", 0, (B,)))
+    assert stale_days(played, "kpi.of_days") == [1, 3]
+    ends_as_a_clean_run(played)
+
+
+def test_of_days_alone_a_table_sees_key_and_day_once(played):
+    played.take(Write("gold.profiles", 0, ((("A", 1), ("A", 2)),)), Write("gold.visits", 0, (A,)))
+    declaration = TABLES["kpi.of_days"]
+    [_, profiles] = declaration.reads
+
+    assert played.session.frame(declaration, profiles, days(0)).relation().fetchall() == [("A", on(0))]
+
+
 def test_a_row_of_a_key_that_never_occurs_makes_no_day_stale(played):
     visited(played)
 
@@ -323,7 +346,9 @@ def test_rows_that_go_because_their_day_fails_make_the_days_of_their_keys_stale(
 
     played.take(Write("gold.profiles", 0, ((*A, ("B", BAD)),)))
 
-    assert stale_days(played) == [0, 1, 2, 3]  # of which all become provisional
+    assert stale_days(played) == [0, 1, 2, 3]
+    causes = [found.cause for found in played.session.stale() if found.table == OF_VISITS]
+    assert set(causes) == {Cause.AWAITED_DAYS_CHANGED}  # none of them is final
     ends_as_a_clean_run(played)
     played.take(Write("gold.profiles", 0, ((*A, *B),)))
     assert stale_days(played) == [0, 1, 2, 3]
@@ -406,6 +431,7 @@ def test_keys_of_a_table_that_is_not_read_are_refused():
 
 def test_a_key_is_part_of_the_name_of_a_reach():
     assert history.by("customer").name == "history by customer"
+    assert history.days_of("customer").name == "history of days of customer"
     assert trailing(2).by("customer", of="gold.calls").name == "trailing(2) by customer of gold.calls"
 
 

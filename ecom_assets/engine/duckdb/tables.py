@@ -1,7 +1,7 @@
 """Tables in DuckDB: their columns and types, and frames that are read from them or checked before they are stored."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -206,15 +206,24 @@ def days_query(window: Window) -> str:
     return f"select unnest(generate_series(date '{window.first}', date '{window.last}', interval 1 day))::date as day"
 
 
+def columns_read(source: Declaration, read: Read) -> list[str]:
+    """Returns the columns of an input that a table reads: all, or the key and the day."""
+    key = {read.reach.key, source.contract.partition_column}
+    return [name for name in source.contract.columns if not read.reach.days_alone or name in key]
+
+
 def read_query(
-    source: Declaration, read: Read, window: Window, calendar: Window, keys_of: Iterable[Declaration] = ()
+    source: Declaration, read: Read, window: Window, calendar: Window, keys_of: Sequence[Declaration] = ()
 ) -> str:
     """Returns SQL for the rows of an input that a window reaches; by key, those with a key of the window in a table."""
     reached = read.reach.window(window, calendar)
-    names = ", ".join(quoted(column) for column in source.contract.columns)
-    rows = f"select {names} {stored(source).rows_in(reached)}"
+    names = ", ".join(map(quoted, columns_read(source, read)))
+    distinct = "distinct " if read.reach.days_alone else ""
+    rows = f"select {distinct}{names} {stored(source).rows_in(reached)}"
     if read.reach.key is None:
         return rows
     key = quoted(read.reach.key)
+    if [*keys_of] == [source] and reached == window:
+        return f"{rows} and {key} is not null"
     keys = " union all ".join(f"select {key} {stored(table).rows_in(window)}" for table in keys_of)
     return f"{rows} and {key} in ({keys})"

@@ -81,7 +81,7 @@ class Cause(StrEnum):
     NEVER_RUN = "never_run"
     CODE_CHANGED = "code_changed"
     INPUTS_CHANGED = "inputs_changed"
-    CALENDAR_END_MOVED = "calendar_end_moved"
+    AWAITED_DAYS_CHANGED = "awaited_days_changed"
     KEY_MOVED = "key_moved"
     REFERENCE_ARRIVED = "reference_arrived"
     REFERENCE_REMOVED = "reference_removed"
@@ -112,7 +112,7 @@ _SENTENCES = {
     Cause.NEVER_RUN: "it has not run since its inputs arrived",
     Cause.CODE_CHANGED: "its code changed",
     Cause.INPUTS_CHANGED: "its inputs changed",
-    Cause.CALENDAR_END_MOVED: "the calendar's end moved",
+    Cause.AWAITED_DAYS_CHANGED: "days in its reach are missing or provisional, or no longer",
     Cause.KEY_MOVED: "a key moved to or from another day",
     Cause.REFERENCE_ARRIVED: "a missing reference arrived",
     Cause.REFERENCE_REMOVED: "a row that it refers to was removed",

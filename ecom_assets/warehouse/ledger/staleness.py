@@ -220,7 +220,7 @@ def stale(
                case when d.day is null then {literal(Cause.NEVER_RUN)}
                     when d.code <> c.hash then {literal(Cause.CODE_CHANGED)}
                     when d.inputs <> e.inputs then {literal(Cause.INPUTS_CHANGED)}
-                    when {turned} then {literal(Cause.CALENDAR_END_MOVED)}
+                    when {turned} then {literal(Cause.AWAITED_DAYS_CHANGED)}
                     else i.cause end as cause,
                i.by_table
         from expected e join code c using (table_name)
