@@ -14,6 +14,7 @@ from bench import child
 FOLDER = Path(__file__).parent
 LIBRARIES = ("dagster", "duckdb", "polars", "narwhals", "numpy", "pyarrow")
 SHOWN_PARTS = 12
+_RATIOS = "Medians; ratios are within one run, of wall-clock times unless said otherwise."
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def section_text(section: Section) -> str:
 def _page(known: Mapping[str, Any]) -> str:
     about = [", ".join(f"{name} {value}" for name, value in entry["machine"].items()) for entry in known.values()]
     is_one_machine = len(set(about)) == 1
-    lines = ["# Benchmark results", "", "Medians; ratios are of wall-clock times within one run.", ""]
+    lines = ["# Benchmark results", "", _RATIOS, ""]
     if is_one_machine:
         lines += [f"{about[0]}.", ""]
     for text, entry in zip(about, known.values(), strict=True):

@@ -9,11 +9,12 @@ import duckdb
 import pytest
 
 from bench import results
-from bench.child import PROJECT
+from bench.child import PROJECT, Spent
 from bench.parts import Parts
 from bench.peers.comparing import NotComparable, differing
+from bench.peers.measuring import undone_but_last
 from bench.peers.projects import COMPARED
-from bench.peers.stacks import REQUIREMENTS, has_environment
+from bench.peers.stacks import REQUIREMENTS, Way, has_environment
 from bench.sections import FOLDER, NEED_PEERS, SECTIONS, Bench
 
 
@@ -96,6 +97,35 @@ def test_peers_run_on_the_locked_duckdb() -> None:
     }
 
     assert len(pinned) == 1
+
+
+def test_what_a_way_does_to_a_home_is_undone_but_for_the_last(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    landed = home / "data" / "landing" / "orders.csv"
+    landed.parent.mkdir(parents=True)
+    landed.write_text("landed")
+    rows = home / "rows"
+    rows.write_text("before")
+    seen = []
+
+    def way(name: str) -> Way:
+        def run(home: Path) -> Spent:
+            seen.append(rows.read_text())
+            rows.write_text(name)
+            return Spent()
+
+        return run
+
+    names = []
+    for name, run in undone_but_last({"first": way("first"), "second": way("second"), "last": way("last")}, home):
+        names.append(name)
+        run(home)
+
+    assert names == ["first", "second", "last"]
+    assert seen == ["before", "before", "before"]
+    assert rows.read_text() == "last"
+    assert landed.read_text() == "landed"
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
 
 
 class _Work:

@@ -3,7 +3,6 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -12,7 +11,7 @@ from bench.child import Spent
 from bench.peers.comparing import differing
 from bench.peers.late import late_changes, late_orders
 from bench.peers.records import FEEDS
-from bench.peers.stacks import NIGHTLY, Days, Stack
+from bench.peers.stacks import NIGHTLY, Days, Stack, Way
 from ecom_assets.days import Window
 
 FULL, DAY, NOTHING = "full build", "one more day", "nothing new"
@@ -70,7 +69,8 @@ def measure(
             stack.prepare(home, days)
             found.add(FULL, stack.build(home, days.history))
             arrivals[DAY](home)
-            found.add(DAY, stack.day(home, days.next))
+            for way, run in undone_but_last(stack.day(days.next), home):
+                found.add(DAY, run(home), way)
             found.add(NOTHING, stack.nightly(home, days.next))
             for situation, late in lates.items():
                 arrivals[situation](home)
@@ -80,13 +80,11 @@ def measure(
                         arrivals[arrived](rebuilt[stack.name])
                     stack.prepare(rebuilt[stack.name], days)
                     stack.build(rebuilt[stack.name], late.arrival)
-                *others, last = stack.repairs(late).items()
-                for way, repair in [*others, last]:
-                    with _undone(home, unless=way == last[0]):
-                        found.add(situation, repair(home), way)
-                        if turn == repeats - 1:
-                            tables = stack.database(home), stack.database(rebuilt[stack.name])
-                            found.wrong[situation, way] = differing(*tables)
+                for way, run in undone_but_last(stack.repairs(late), home):
+                    found.add(situation, run(home), way)
+                    if turn == repeats - 1:
+                        tables = stack.database(home), stack.database(rebuilt[stack.name])
+                        found.wrong[situation, way] = differing(*tables)
     ours = stacks[0]
     for stack in stacks:
         tables = ours.database(rebuilt[ours.name]), stack.database(rebuilt[stack.name])
@@ -104,17 +102,17 @@ def _land(zone: Path, home: Path, days: Window) -> None:
                 shutil.copytree(folder, target, copy_function=os.link, dirs_exist_ok=True, ignore=ignored)
 
 
-@contextmanager
-def _undone(home: Path, *, unless: bool) -> Iterator[None]:
-    """Undoes what is done to a home in the block."""
+def undone_but_last(ways: Mapping[str, Way], home: Path) -> Iterator[tuple[str, Way]]:
+    """Returns the ways one by one. What the caller does to the home is undone, but for the last."""
     kept = home.with_name(f"{home.name} kept")
-    if not unless:
+    *others, last = ways.items()
+    for way in others:
         shutil.rmtree(kept, ignore_errors=True)
         shutil.copytree(home, kept, copy_function=_copied)
-    yield
-    if not unless:
+        yield way
         shutil.rmtree(home)
         kept.rename(home)
+    yield last
 
 
 def _copied(source: str, target: str) -> None:

@@ -54,7 +54,8 @@ class Late:
     is_orders: bool
 
 
-Repair = Callable[[Path], Spent]
+Way = Callable[[Path], Spent]
+"""What is run in a home."""
 
 
 class Stack(Protocol):
@@ -73,13 +74,13 @@ class Stack(Protocol):
     def build(self, home: Path, last: Window) -> Spent:
         """Makes all tables from nothing, up to a day."""
 
-    def day(self, home: Path, day: Window) -> Spent:
-        """Does what a nightly run does for a new day, and all that it settles."""
+    def day(self, day: Window) -> "dict[str, Way]":
+        """Returns what can be run for a new day and all that it settles; the usual way last."""
 
     def nightly(self, home: Path, day: Window) -> Spent:
         """Runs once more: with nothing new, or with what has come late up to a day."""
 
-    def repairs(self, late: Late) -> "dict[str, Repair]":
+    def repairs(self, late: Late) -> "dict[str, Way]":
         """Returns what can be run when something has come late: the nightly run first, the surest way last."""
 
     def database(self, home: Path) -> Path:
@@ -157,13 +158,16 @@ class Platform:
         first = (home / "data" / "settings.toml").read_text().split()[-1]
         return self._ecom(home, "run", f"{first}..{last.last}")
 
-    def day(self, home: Path, day: Window) -> Spent:
-        return self._ecom(home, "run", str(day.first)) + self.nightly(home, day)
+    def day(self, day: Window) -> dict[str, Way]:
+        return {
+            "stale days only": lambda home: self.nightly(home, day),
+            NIGHTLY: lambda home: self._ecom(home, "run", str(day.first)) + self.nightly(home, day),
+        }
 
     def nightly(self, home: Path, day: Window) -> Spent:
         return self._ecom(home, "run", "--stale")
 
-    def repairs(self, late: Late) -> dict[str, Repair]:
+    def repairs(self, late: Late) -> dict[str, Way]:
         return {NIGHTLY: lambda home: self.nightly(home, late.arrival)}
 
     def database(self, home: Path) -> Path:
@@ -191,16 +195,16 @@ class Dbt:
     def build(self, home: Path, last: Window) -> Spent:
         return self._dbt(home)
 
-    def day(self, home: Path, day: Window) -> Spent:
-        return self._dbt(home)
+    def day(self, day: Window) -> dict[str, Way]:
+        return {NIGHTLY: self._dbt}
 
     def nightly(self, home: Path, day: Window) -> Spent:
         return self._dbt(home)
 
-    def repairs(self, late: Late) -> dict[str, Repair]:
+    def repairs(self, late: Late) -> dict[str, Way]:
         """The variable makes the facts of all days again of which something arrived, a full refresh those of all."""
         touched = json.dumps({"touched": True})
-        by_arrival: dict[str, Repair] = {"days touched": lambda home: self._dbt(home, "--vars", touched)}
+        by_arrival: dict[str, Way] = {"days touched": lambda home: self._dbt(home, "--vars", touched)}
         return {
             NIGHTLY: self._dbt,
             **(by_arrival if late.is_orders else {}),
@@ -232,13 +236,13 @@ class SqlMesh:
     def build(self, home: Path, last: Window) -> Spent:
         return self._plan(home, last)
 
-    def day(self, home: Path, day: Window) -> Spent:
-        return self.nightly(home, day)
+    def day(self, day: Window) -> dict[str, Way]:
+        return {NIGHTLY: lambda home: self.nightly(home, day)}
 
     def nightly(self, home: Path, day: Window) -> Spent:
         return self._sqlmesh(home, "run", "--end", str(day.last))
 
-    def repairs(self, late: Late) -> dict[str, Repair]:
+    def repairs(self, late: Late) -> dict[str, Way]:
         """A restatement makes the facts of the days again that its user names, and what follows from them."""
         models = ["--restate-model", "gold.fact_sales", "--restate-model", "gold.fact_returns"]
         days = ["--start", str(late.days.first), "--end", str(late.days.last)]
