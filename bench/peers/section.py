@@ -39,7 +39,7 @@ def compared(
     return Section(
         f"Peers, {size}",
         f"{len(SILVER) + len(MARTS)} tables and {len(QUARANTINE)} of quarantined rows, from the same files of the "
-        "synthetic shop, by the same rules, with checks on",
+        f"synthetic shop, by the same rules, with checks on, turns: {repeats}",
         "Processor time of whole processes, children included, also in ratios: of this platform, dbt-duckdb and "
         f"SQLMesh in turns. The platform makes {tables_in(project)} tables, since these are made of others and have "
         "columns for stores, taxes, gift cards and currencies, which this shop does not have. One more day is with "
