@@ -46,16 +46,25 @@ def entry_of(result: DayResult, expected: Expectation, slices: tuple[Slice, ...]
 
 
 def conclude(store: Store, declaration: Declaration, entries: Sequence[Entry]) -> None:
-    """Records days of a table, and blocks the same-day downstream tables of those without good rows."""
+    """Records days of a table, and blocks the same-day downstream tables of those without good rows.
+
+    Downstream days that have not run, or are blocked, have no rows: they are blocked when they run.
+    """
     store.on_step("before ledger")
     store.record_days(declaration, entries)
     store.on_step("ledger written")
-    bad = [entry.result.day for entry in entries if not entry.result.state.is_good]
+    bad = {entry.result.day for entry in entries if not entry.result.state.is_good}
+    if not bad:
+        return
     affected = store.catalog.same_day_downstream([declaration.name]) - {declaration.name}
-    for other in store.catalog if bad else ():
-        if other.name in affected:
-            for window in contiguous(bad):
-                _block(store, other, window)
+    recorded = states(store.con, affected, Window(min(bad), max(bad)))
+    to_block: dict[str, list[dt.date]] = {}
+    for (table, day), state in recorded.items():
+        if day in bad and state is not State.BLOCKED:
+            to_block.setdefault(table, []).append(day)
+    for other in store.catalog:
+        for window in contiguous(to_block.get(other.name, ())):
+            _block(store, other, window)
 
 
 def fail(store: Store, declaration: Declaration, day: dt.date, why: str) -> DayResult:
