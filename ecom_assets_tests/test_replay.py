@@ -63,7 +63,7 @@ def session(tmp_path: Path) -> Session:
 def changes_nothing_when_replayed(session: Session) -> None:
     before = contents(session)
     run_all(session, window(2))
-    assert settle(session) == 0
+    assert session.stale() == []
     assert contents(session) == before
 
 

@@ -12,7 +12,7 @@ import duckdb
 from ecom_assets.days import Window, contiguous
 from ecom_assets.sql import between, connect, literal, quoted
 from ecom_assets.warehouse.ledger import records
-from ecom_assets.warehouse.repair import RepairStuck
+from ecom_assets.warehouse.repair import RepairStuck, plan
 from ecom_assets.warehouse.session import Session
 
 SHOWN_ROWS = 5
@@ -37,21 +37,17 @@ class Difference:
         return "\n".join([*lines, *self.rows, "`ecom stale` lists what still has to run; else please report this."])
 
 
-def settle(session: Session) -> int:
-    """Run what is stale, tables in their order, until nothing is. Returns the number of table-days run.
-
-    Raises RepairStuck if running changes nothing of what is stale.
-    """
-    ran, last = 0, None
+def settle(session: Session) -> None:
+    """Repair what is stale until nothing is. Raises RepairStuck if a repair changes nothing of what is stale."""
+    last = None
     while stale := session.stale():
         if stale == last:
             raise RepairStuck(stale[0])
         last = stale
-        tables = {found.table for found in stale}
-        first = next(name for name in session.catalog.names if name in tables)
-        for window in contiguous(found.day for found in stale if found.table == first):
-            ran += len(session.run(first, window))
-    return ran
+        repair = plan(stale, session.catalog, (day for _, day in records.table_days(session.con)))
+        for name in session.catalog.names:
+            if name in repair.tables:
+                session.repair(name, repair.window)
 
 
 def rebuild(session: Session, con: duckdb.DuckDBPyConnection, told: Told = lambda step, share: None) -> Session:
