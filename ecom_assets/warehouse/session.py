@@ -12,7 +12,7 @@ from ecom_assets.engine.compiling import transformed
 from ecom_assets.engine.duckdb.tables import as_query, check_shape, columns_of
 from ecom_assets.warehouse.bronze import stale_bronze, write_bronze
 from ecom_assets.warehouse.ledger import records, staleness
-from ecom_assets.warehouse.ledger.records import DayResult, StaleDay
+from ecom_assets.warehouse.ledger.records import Cause, DayResult, StaleDay
 from ecom_assets.warehouse.outcome import fail
 from ecom_assets.warehouse.silver import write_from_feed
 from ecom_assets.warehouse.store import Store
@@ -38,14 +38,18 @@ class Session(Store):
         return self.write(declaration, partial(transformed, declaration, inputs, self.catalog), window)
 
     def repair(self, name: str, window: Window, say_all: bool = False) -> list[DayResult]:
-        """Run the days of a window on which a table is stale.
+        """Run the days of a window on which a table is stale. Days that have only become final are not computed again.
 
         Returns what became of them and of days that the same run has blocked; with `say_all`, of all days that have
         run, now or before. Nothing in the window is stale once all tables that a change concerns have been repaired
         in their order.
         """
-        stale = (found.day for found in self.stale(only=[name]) if found.day in window)
-        ran = {result.day: result for part in contiguous(stale) for result in self.run(name, part)}
+        stale = [found for found in self.stale(only=[name]) if found.day in window]
+        if turned := [found.day for found in stale if found.cause is Cause.AWAITED_DAYS_CHANGED]:
+            with self.transaction():
+                records.turn(self.con, name, turned, self.run_id, self.now())
+        changed = contiguous(found.day for found in stale if found.cause is not Cause.AWAITED_DAYS_CHANGED)
+        ran = {result.day: result for part in changed for result in self.run(name, part)}
         known = records.recorded_results(self.con, name, window, None if say_all else self.run_id) | ran
         return [known[day] for day in window if day in known]
 

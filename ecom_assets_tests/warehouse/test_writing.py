@@ -170,6 +170,30 @@ def test_only_days_that_are_awaited_leave_a_day_provisional_and_both_make_it_sta
         assert verify(shop.session) is None
 
 
+def of_sums(gold_to_date: nw.LazyFrame) -> nw.LazyFrame:
+    return gold_to_date
+
+
+def test_a_day_that_only_becomes_final_is_not_computed_again(tmp_path, monkeypatch):
+    sums = declare(contract(tiny_shop.ToDate), sum_with_next_day, {"gold_sales": around(0, 1)})
+    with open_shop(tmp_path, tiny_shop.tables(sums, declare(contract(tiny_shop.Daily), of_sums))) as shop:
+        shop.land_orders(0, order(1, 0))
+        shop.land_orders(1, order(2, 1))
+        shop.run(days(0, 1))
+        assert shop.states("kpi.daily") == [STORED, PROVISIONAL]
+        ran, run = [], Session.run
+        monkeypatch.setattr(Session, "run", lambda *called: ran.append(called[1:]) or run(*called))
+
+        shop.land_orders(2)
+        for table in shop.session.catalog.names:
+            shop.session.repair(table, days(0, 2))
+
+        assert {name for name, window in ran if on(1) in window} == {"gold.to_date"}
+        assert shop.states("kpi.daily") == [STORED, STORED, PROVISIONAL]
+        assert shop.session.stale() == []
+        assert verify(shop.session) is None
+
+
 def test_a_mended_day_brings_back_what_was_blocked(shop):
     before = shop.everything()
     shop.land_orders(1, order(11, 1, amount=5000), order(12, 1))

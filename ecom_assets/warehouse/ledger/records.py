@@ -283,6 +283,15 @@ def write_entries(
         con.execute(f"insert into ledger.missing_values values {missing}")
 
 
+def turn(con: duckdb.DuckDBPyConnection, table: str, days: Iterable[dt.date], run_id: str, now: dt.datetime) -> None:
+    """Makes provisional days of a table stored, and stored ones provisional."""
+    con.execute(
+        "update ledger.days set state = case state when 'stored' then 'provisional' else 'stored' end, "
+        "run_id = ?, written_at = ? where table_name = ? and list_contains(?, day)",
+        [run_id, now, table, list(days)],
+    )
+
+
 def contents(con: duckdb.DuckDBPyConnection, tables: Sequence[str], calendar: Window) -> dict[tuple[str, str], str]:
     """Returns state, counts and content hash of each table-day, as comparable texts."""
     query = """

@@ -46,7 +46,8 @@ def code_hash(declaration: Declaration, catalog: Catalog, settings: str) -> int:
 def _content(reads: Sequence[Sequence[str]], calendar: Window, near: Window | None = None) -> str:
     """Returns SQL for the content of the inputs on the days of the calendar, per day on which it is read.
 
-    If `near` is given, only these days of reading are considered.
+    Whether a good day is final is counted, and no part of its content: rows do not depend on it. If `near` is given,
+    only these days of reading are considered.
     """
     known = between("day", calendar)
     read_near, stands_near = (f" and {between(day, near)}" if near else "" for day in ("read_day", "day"))
@@ -58,12 +59,12 @@ def _content(reads: Sequence[Sequence[str]], calendar: Window, near: Window | No
                      (hash(table_name, day, read_day, row_count, content) >> 8)::hugeint as h, 0 as present, 0 as open
               from ledger.slices where table_name in (select input from reads) and {known}{read_near}
               union all
-              select table_name, read_day, (hash(table_name, day, read_day, state) >> 8)::hugeint, 0, 1
+              select table_name, read_day, 0::hugeint, 0, 1
               from ledger.slices join ledger.days using (table_name, day)
               where state = 'provisional' and read_day <> day
                 and table_name in (select input from reads) and {known}{read_near}
               union all
-              select table_name, day, (hash(table_name, day, state) >> 8)::hugeint, 1, (state = 'provisional')::int
+              select table_name, day, (hash(table_name, day, 'stored') >> 8)::hugeint, 1, (state = 'provisional')::int
               from ledger.days
               where state in {GOOD} and table_name in (select input from reads) and {known}{stands_near})
         group by all)"""
@@ -220,8 +221,7 @@ def stale(
                case when d.day is null then {literal(Cause.NEVER_RUN)}
                     when d.code <> c.hash then {literal(Cause.CODE_CHANGED)}
                     when d.inputs <> e.inputs then {literal(Cause.INPUTS_CHANGED)}
-                    when {turned} then {literal(Cause.AWAITED_DAYS_CHANGED)}
-                    else i.cause end as cause,
+                    else coalesce(i.cause, {literal(Cause.AWAITED_DAYS_CHANGED)}) end as cause,
                i.by_table
         from expected e join code c using (table_name)
         left join ledger.days d using (table_name, day)
