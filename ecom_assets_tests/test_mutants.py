@@ -260,7 +260,7 @@ WRONG_IN_EVERY_RUN = [
 
 FOUND_BY_TESTS_OF_WRITING = [
     Mutant("last good rows are not kept", "keep_last_good", "insert into {last_good}", "from {last_good} limit 0; --"),
-    Mutant("what is made of a bad day is not blocked at once", "conclude", "store.catalog if bad else ()", "()"),
+    Mutant("what is made of a bad day is not blocked at once", "conclude", "in store.catalog:", "in ():"),
     Mutant("the gate is open for failed inputs", "gate", "(State.FAILED, State.BLOCKED, None)", "(None,)"),
     Mutant("rows are not counted", "_check_conservation", "if not accepted:", "if True:"),
 ]
