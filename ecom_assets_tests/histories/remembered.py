@@ -34,10 +34,10 @@ REMEMBERED = {
     "a customer is gone whom an order names with a tab behind": History(
         "silver.orders",
         (
-            Land("customers", 0, "a.csv", (Customer(1, on=0),)),
+            Land("customers", 0, "a.csv", (Customer(1, on=0), Customer(2, on=0))),
             Land("orders", 0, "a.csv", (Order(1, on=0, version=1, customer=1),)),
             Repair(),
-            Land("customers", 0, "a.csv"),
+            Land("customers", 0, "a.csv", (Customer(2, on=0),)),
         ),
     ),
     "a customer is merged into one who comes later": History(
