@@ -91,7 +91,7 @@ asset = table_asset(
     FactReturns,
     transform,
     reads={
-        "gold_fact_included_taxes": revised(None, 0).by("order_id"),
+        "gold_fact_included_taxes": revised(None, 0),
         "gold_dim_customer_versions": history.by("customer_id"),
         "gold_dim_product_versions": history.by("product_id"),
     },
