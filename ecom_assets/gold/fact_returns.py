@@ -65,10 +65,12 @@ def transform(
     gold_dim_product_versions: nw.LazyFrame,
 ) -> nw.LazyFrame:
     c = nw.col
-    taxed = gold_fact_included_taxes.filter(c("line_number") == 0)
-    of_orders = silver_returns.join(taxed.select("order_id", is_of_taxed=nw.lit(True)), on="order_id", how="left")
+    taxed = gold_fact_included_taxes.filter(c("line_number") == 0).select("order_id", taxed_on="ordered_on")
+    of_orders = silver_returns.join(taxed, on="order_id", how="left")
+    # The day of a return knows no order of a later day, which a window with both has.
+    is_of_taxed = c("taxed_on") <= c("returned_on")
     without_tax = refunded_without_tax(
-        of_orders.with_columns(is_taxed=nw.coalesce(c("tax_included"), c("is_of_taxed")).fill_null(value=False))
+        of_orders.with_columns(is_taxed=nw.coalesce(c("tax_included"), is_of_taxed).fill_null(value=False))
     )
     of_products = with_version(
         without_tax,
@@ -91,7 +93,7 @@ asset = table_asset(
     FactReturns,
     transform,
     reads={
-        "gold_fact_included_taxes": revised(None, 0),
+        "gold_fact_included_taxes": revised(None, 0).by("order_id"),
         "gold_dim_customer_versions": history.by("customer_id"),
         "gold_dim_product_versions": history.by("product_id"),
     },

@@ -54,3 +54,14 @@ def test_a_refund_includes_the_tax_as_it_says_or_as_its_order_did():
         ("without one", 100, 5, Decimal("19.95")),
     ]
     FactReturns.validate(collected(made))
+
+
+def test_an_order_of_a_later_day_does_not_say_what_a_refund_includes():
+    returns = sample(
+        Returns, {"order_id": "moved", "returned_on": "2024-01-01", "amount": "119", "shipping": 0, "tax": 19}
+    )
+    taxed = sample(FactIncludedTaxes, {"order_id": "moved", "ordered_on": "2024-01-02"})
+
+    made = run(transform, returns, taxed, sample(DimCustomerVersions), sample(DimProductVersions))
+
+    assert rows(made, "amount") == [119]
