@@ -210,6 +210,8 @@ class HeldOpenEventLogStorage(SqliteEventLogStorage):
             for record in self._get_event_records(of_asset, ascending=True)
             if (subset := record.event_log_entry.get_dagster_event().partitions_subset) is not None
         }
+        if not planned:
+            return found
         runs = {run_id for run_id, _ in planned.values()}
         repairs = {run_id for run_id in runs if self._is_repair(run_id)}
         made = self.get_latest_storage_id_by_partition(asset_key, dg.DagsterEventType.ASSET_MATERIALIZATION)
