@@ -5,10 +5,12 @@ Building a query step by step takes tens of milliseconds; running its text again
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -60,6 +62,7 @@ class Compiled:
 
 _COMPILED: WeakKeyDictionary[Declaration, Compiled] = WeakKeyDictionary()
 _OURS: WeakSet[Declaration] = WeakSet()
+_ONE_AT_A_TIME = Lock()
 
 
 def may_keep(declarations: Iterable[Declaration]) -> None:
@@ -95,7 +98,7 @@ def compiled(declaration: Declaration, catalog: Catalog) -> Compiled:
 
 def _compile(declaration: Declaration, catalog: Catalog) -> Compiled:
     """Returns transform and rules, compiled on empty inputs."""
-    with duckdb.connect() as con:
+    with _empty_database() as con:
         inputs: dict[str, Any] = {}
         for parameter, columns in _shapes(declaration, catalog).items():
             ensure_table(con, f"main.{parameter}", columns)
@@ -117,6 +120,23 @@ def _compile(declaration: Declaration, catalog: Catalog) -> Compiled:
     sentences = [f"{rule.sentence} {rule.hard}" for rule in (*promise.rules, *promise.retractions)]
     code = [] if transform else [reachable_code(declaration.transform)]
     return Compiled(transform, judge, "\n".join([*code, stable, *sentences]), lineage, conserved)
+
+
+@contextmanager
+def _empty_database() -> Iterator[duckdb.DuckDBPyConnection]:
+    """Returns a database in memory, for one caller at a time; opening one costs as much as many queries."""
+    with _ONE_AT_A_TIME:
+        con = _database()
+        con.begin()
+        try:
+            yield con
+        finally:
+            con.rollback()
+
+
+@cache
+def _database() -> duckdb.DuckDBPyConnection:
+    return duckdb.connect()
 
 
 def _conserved(con: duckdb.DuckDBPyConnection, declaration: Declaration) -> str:

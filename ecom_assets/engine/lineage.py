@@ -138,23 +138,27 @@ def _tables(part: Any, inputs: Mapping[str, _Table]) -> Mapping[str, _Table]:
             raise LookupError(other)
 
 
-def _expression(part: Any, tables: Mapping[str, _Table]) -> _Sources:
-    """Returns the sources of all columns named in an expression."""
-    if isinstance(part, list):
-        return _all(_expression(one, tables) for one in part)
-    if not isinstance(part, dict):
-        return frozenset()
-    match part.get("class"):
-        case "COLUMN_REF":
-            *alias, name = part["column_names"]
-            named = [tables[one] for one in alias] or [table for table in tables.values() if name in table]
-            if not named:
-                raise LookupError(name)
-            return _all(table[name] for table in named)
-        case "SUBQUERY" | "STAR" | "LAMBDA" as other:
-            raise LookupError(other)
-        case _:
-            return _expression(list(part.values()), tables)
+def _expression(parts: Any, tables: Mapping[str, _Table]) -> _Sources:
+    """Returns the sources of all columns named in an expression, or in several."""
+    found, waiting = set[_Column](), [parts]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, list):
+            waiting += part
+        elif isinstance(part, dict):
+            match part.get("class"):
+                case "COLUMN_REF":
+                    *alias, name = part["column_names"]
+                    named = [tables[one] for one in alias] or [table for table in tables.values() if name in table]
+                    if not named:
+                        raise LookupError(name)
+                    for table in named:
+                        found |= table[name]
+                case "SUBQUERY" | "STAR" | "LAMBDA" as other:
+                    raise LookupError(other)
+                case _:
+                    waiting += part.values()
+    return frozenset(found)
 
 
 def _all(sources: Iterable[_Sources]) -> _Sources:
