@@ -164,19 +164,41 @@ def told(folder: Path) -> dict[str, list[tuple[object, ...]]]:
     return found
 
 
+def said(entry: dg.EventLogEntry) -> tuple[object, ...]:
+    """What is read of an event but ids, times and places."""
+    if not entry.dagster_event:
+        return entry.level, entry.message
+    event = entry.dagster_event
+    about: object = None
+    if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+        about = entry.message, event.asset_check_evaluation_data.metadata
+    elif event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION:
+        about = entry.message, event.materialization.metadata
+    where = entry.step_key, event.step_key, event.step_handle, event.node_handle, event.step_kind_value
+    return entry.level, entry.job_name, event.job_name, event.event_type, where, event.partition, about
+
+
+def test_a_new_event_log_has_large_pages(tmp_path: Path) -> None:
+    with logged_by(HeldOpenEventLogStorage, tmp_path) as instance:
+        run(instance)
+    for path in tmp_path.glob("*.db"):
+        with closing(sqlite3.connect(path)) as log:
+            assert log.execute("pragma page_size").fetchone() == (16_384,)
+
+
 @pytest.mark.parametrize("at_once", [1, 2, 1_000])
 def test_events_stored_in_bulk_are_those_of_dagsters_own_log(tmp_path: Path, monkeypatch, at_once: int) -> None:
     monkeypatch.setattr("ecom_assets.orchestration._dagster.BULK_SIZE", at_once)
     monkeypatch.setenv("DAGSTER_EMIT_PARTITION_SUBSET_IN_PLANNED_EVENTS", "true")
-    stores = {}
+    stores, read = {}, {}
     for storage in (HeldOpenEventLogStorage, SqliteEventLogStorage):
         folder = tmp_path / storage.__name__
         with logged_by(storage, folder) as instance:
-            for _ in range(2):
-                run(instance)
+            read[storage] = [said(entry) for _ in range(2) for entry in instance.all_logs(run(instance).run_id)]
         stores[storage] = told(folder)
 
     assert stores[HeldOpenEventLogStorage] == stores[SqliteEventLogStorage]
+    assert read[HeldOpenEventLogStorage] == read[SqliteEventLogStorage]
     assert len(stores[HeldOpenEventLogStorage]["verdicts"]) == 2 * len(THREE_DAYS)
 
 
