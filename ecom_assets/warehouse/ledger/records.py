@@ -4,12 +4,12 @@ import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import duckdb
 
 from ecom_assets.days import GOOD, State, Window
-from ecom_assets.sql import between, day_literal, literal, literals, moment_literal, row_values
+from ecom_assets.sql import between, literal, literals
 
 
 @dataclass(frozen=True)
@@ -233,54 +233,47 @@ def write_entries(
     con: duckdb.DuckDBPyConnection, table: str, code: int, run_id: str, entries: Sequence[Entry], now: dt.datetime
 ) -> None:
     """Replaces the records of these days of a table, and deletes their invalidations."""
-    days = ", ".join(day_literal(entry.result.day) for entry in entries)
+    days = [entry.result.day for entry in entries]
     for part in ("days", "slices", "findings", "missing_values", "invalidations"):
-        con.execute(f"delete from ledger.{part} where table_name = ? and day in ({days})", [table])
-    rows = row_values(
-        (
-            literal(table),
-            day_literal(entry.result.day),
-            literal(entry.result.state),
-            str(entry.row_count),
-            str(entry.result.bad_count),
-            str(entry.inputs),
-            str(code),
-            literal(entry.result.note),
-            literal(run_id),
-            moment_literal(now),
-            str(entry.result.checked_count),
-        )
-        for entry in entries
-    )
-    con.execute(f"insert into ledger.days values {rows}")
-    slices = row_values(
-        (
-            literal(table),
-            day_literal(entry.result.day),
-            day_literal(part.read_day),
-            str(part.row_count),
-            str(part.content),
-        )
-        for entry in entries
-        for part in entry.slices
-    )
-    if slices:
-        con.execute(f"insert into ledger.slices values {slices}")
-    found = row_values(
-        (literal(table), day_literal(entry.result.day), is_hard, literal(rule), str(count))
-        for entry in entries
-        for is_hard, rules in (("true", entry.result.broken), ("false", entry.result.warned))
-        for rule, count in rules.items()
-    )
-    if found:
-        con.execute(f"insert into ledger.findings values {found}")
-    missing = row_values(
-        (literal(table), day_literal(entry.result.day), literal(column), str(found.row_count), str(found.word_count))
-        for entry in entries
-        for column, found in entry.result.missing.items()
-    )
-    if missing:
-        con.execute(f"insert into ledger.missing_values values {missing}")
+        con.execute(f"delete from ledger.{part} where table_name = ? and list_contains(?, day)", [table, days])
+    rows: dict[str, list[tuple[Any, ...]]] = {
+        "days": [
+            (
+                table,
+                entry.result.day,
+                str(entry.result.state),
+                entry.row_count,
+                entry.result.bad_count,
+                entry.inputs,
+                code,
+                entry.result.note,
+                run_id,
+                now,
+                entry.result.checked_count,
+            )
+            for entry in entries
+        ],
+        "slices": [
+            (table, entry.result.day, part.read_day, part.row_count, part.content)
+            for entry in entries
+            for part in entry.slices
+        ],
+        "findings": [
+            (table, entry.result.day, is_hard, rule, count)
+            for entry in entries
+            for is_hard, rules in ((True, entry.result.broken), (False, entry.result.warned))
+            for rule, count in rules.items()
+        ],
+        "missing_values": [
+            (table, entry.result.day, column, found.row_count, found.word_count)
+            for entry in entries
+            for column, found in entry.result.missing.items()
+        ],
+    }
+    for part, values in rows.items():
+        if values:
+            columns = list(map(list, zip(*values, strict=True)))
+            con.execute(f"insert into ledger.{part} select {', '.join(['unnest(?)'] * len(columns))}", columns)
 
 
 def turn(con: duckdb.DuckDBPyConnection, table: str, days: Iterable[dt.date], run_id: str, now: dt.datetime) -> None:
