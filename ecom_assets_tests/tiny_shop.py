@@ -31,6 +31,7 @@ from ecom_assets.landing.zone import Zone
 from ecom_assets.sql import connect, literal
 from ecom_assets.table_asset import bronze_asset
 from ecom_assets.warehouse.ledger.records import DayResult
+from ecom_assets.warehouse.ledger.verdicts import faults
 from ecom_assets.warehouse.session import Session
 
 START = dt.date(2024, 3, 1)
@@ -218,7 +219,7 @@ class TinyShop:
         return [(found.table, (found.day - START).days) for found in self.session.stale()]
 
     def everything(self) -> dict[str, list[Any]]:
-        """All rows of all tables but for when and by which run they were written."""
+        """All rows of all tables but for when and by which run they were written; of verdicts, not their changes."""
         tables = self.rows("select schema_name, table_name from duckdb_tables() where not temporary")
         hidden = {"written_at", "replaced_at", "recorded_at", "run_id"}
         everything = {}
@@ -226,7 +227,8 @@ class TinyShop:
             columns = self.con.sql(f"from {schema}.{table}").columns
             listed = ", ".join(column for column in columns if column not in hidden)
             everything[f"{schema}.{table}"] = self.rows(f"select {listed} from {schema}.{table} order by all")
-        return everything
+        del everything["ledger.outbox"], everything["ledger.verdict_changes"]
+        return everything | {"faults": sorted(faults(self.con).items())}
 
 
 @contextmanager

@@ -38,6 +38,7 @@ from ecom_assets.warehouse.ledger.records import Entry, write_entries
 from ecom_assets.warehouse.ledger.schema import prepare
 from ecom_assets.warehouse.ledger.staleness import code_hash
 from ecom_assets.warehouse.ledger.totals import record_totals
+from ecom_assets.warehouse.ledger.verdicts import Fault, Judged, faults, record_changes
 
 
 @dataclass
@@ -56,10 +57,14 @@ class Store:
     now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC).replace(tzinfo=None)
     on_step: Callable[[str], None] = lambda step: None
     """Called with the name of each step of a write; tests raise errors there."""
+    on_changed_verdicts: Callable[[], None] = lambda: None
+    """Called after a transaction that has recorded changes of verdicts."""
 
     def __post_init__(self) -> None:
         self._stored: dict[str, dict[str, str]] | None = None
         self._keyed_reads: set[KeyedRead] | None = None
+        self._faults: dict[Judged, Fault] | None = None
+        self._has_changed_verdicts = False
         prepare(self.con)
         self._kept = take_compiled(self.con, self.catalog)
 
@@ -72,6 +77,10 @@ class Store:
         keep_keyed_reads(self.con, self.catalog, declaration, self.codes, self._keyed_reads)
         invalidate_days_with_other_keys(self.con, self.catalog, declaration, entries)
         write_entries(self.con, name, self.codes[name], self.run_id, entries, now)
+        if self._faults is None:
+            self._faults = faults(self.con)
+        if record_changes(self.con, declaration, entries, self._faults, self.run_id, now):
+            self._has_changed_verdicts = True
         if declaration.contract.amount:
             good = [entry.result.day for entry in entries if entry.result.state.is_good]
             record_totals(self.con, declaration, good, self.run_id, now)
@@ -205,9 +214,13 @@ class Store:
                 yield
                 self.on_step("before commit")
         except BaseException:
-            self._stored = self._keyed_reads = None
+            self._stored = self._keyed_reads = self._faults = None
+            self._has_changed_verdicts = False
             raise
         self.on_step("after commit")
+        if self._has_changed_verdicts:
+            self._has_changed_verdicts = False
+            self.on_changed_verdicts()
 
 
 class Limits(NamedTuple):

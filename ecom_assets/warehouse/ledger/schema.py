@@ -56,6 +56,33 @@ MIGRATIONS = (
         table_name varchar, day date, column_name varchar, row_count bigint, word_count bigint);
     """,
     "create table ledger.keyed_reads (table_name varchar, input varchar, code ubigint);",
+    """
+    create table ledger.verdict_changes (
+        number bigint, table_name varchar, day date, check_name varchar, passed boolean, state varchar, note varchar,
+        rules map(varchar, bigint), samples varchar[], upstream varchar[], run_id varchar, changed_at timestamp);
+    create table ledger.outbox as select uuid()::varchar as id;
+    insert into ledger.verdict_changes
+    with
+        judged as (
+            select table_name, day, state, note, run_id, written_at, state not in ('failed', 'blocked') as is_good
+            from ledger.days),
+        broken as (
+            select table_name, day, check_name, rule, max(row_count) as row_count
+            from ledger.findings join judged using (table_name, day),
+                 (values ('contract'), ('expectations')) checks (check_name)
+            where case check_name when 'contract' then is_hard and not is_good else is_good or not is_hard end
+            group by all),
+        faults as (
+            select table_name, day, check_name, map(list(rule order by row_count desc, rule),
+                                                    list(row_count order by row_count desc, rule)) as rules
+            from broken group by all
+            union all by name
+            select table_name, day, 'contract' as check_name, map([]::varchar[], []::bigint[]) as rules
+            from judged anti join broken using (table_name, day) where not is_good)
+    select row_number() over (order by written_at, table_name, day, check_name), table_name, day, check_name, false,
+           state, note, rules, [], [], run_id, written_at
+    from faults join judged using (table_name, day);
+    """,
 )
 """Migration n, counted from 1, makes schema version n of n - 1.
 
