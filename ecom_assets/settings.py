@@ -2,7 +2,7 @@
 
 Each setting has a default, can be set in `settings.toml` in the data folder, and is overridden by
 an environment variable: ECOM_DATA, ECOM_START, ECOM_END, ECOM_TIMEZONE, ECOM_CURRENCY,
-ECOM_STRICT, ECOM_MEMORY_LIMIT, ECOM_WEBHOOK.
+ECOM_STRICT, ECOM_MEMORY_LIMIT, ECOM_WEBHOOK. The table `alerting` is set in the file only.
 """
 
 import dataclasses
@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from ecom_assets.alerting import configuration
+from ecom_assets.alerting.configuration import AlertSettings, Delivery, Secret
 from ecom_assets.days import ONE_DAY, Window
 from ecom_assets.errors import UserError
 from ecom_assets.landing.files import replace_toml
@@ -23,6 +25,7 @@ from ecom_assets.landing.files import replace_toml
 PACKAGE = Path(__file__).resolve().parent
 PROJECT = PACKAGE.parent
 FILE = "settings.toml"
+NO_CHANNELS = AlertSettings()
 DEFAULT_START = dt.date(2024, 1, 1)
 
 
@@ -41,7 +44,8 @@ class Settings:
     currency: str | None = None
     strict: bool = False
     memory_limit: str | None = None
-    webhook: str | None = None
+    webhook: Secret | None = None
+    alerting: AlertSettings = NO_CHANNELS
 
     @property
     def landing(self) -> Path:
@@ -63,6 +67,15 @@ class Settings:
     @property
     def alerts(self) -> Path:
         return self.data / "monitoring" / "alerts.jsonl"
+
+    @property
+    def alert_store(self) -> Path:
+        return self.data / "monitoring" / "alerts.sqlite"
+
+    @property
+    def delivery(self) -> Delivery:
+        """Where alerts are stored and sent."""
+        return Delivery(self.alert_store, self.alerts, self.alerting, self.webhook)
 
     @property
     def calendar(self) -> Window:
@@ -100,10 +113,10 @@ def _size(value: Any) -> str:
     return str(value)
 
 
-def _address(value: Any) -> str:
+def _address(value: Any) -> Secret:
     if not re.fullmatch(r"https?://[!-~]+", value):
         raise ValueError(value)
-    return str(value)
+    return Secret.parse(value)
 
 
 _KNOWN: dict[str, tuple[Callable[[Any], Any], str]] = {
@@ -114,6 +127,7 @@ _KNOWN: dict[str, tuple[Callable[[Any], Any], str]] = {
     "strict": (_truth, "true or false"),
     "memory_limit": (_size, "a size like 2GB"),
     "webhook": (_address, "an address like https://hooks.slack.com/services/T0/B0/x"),
+    "alerting": (configuration.parse, "a table"),
 }
 """The parser of each setting, and a description of valid values for error messages."""
 
@@ -131,7 +145,7 @@ def load(data: Path | None = None, otherwise: Settings | None = None) -> Setting
         given = {name: (value, f"{file}: {name}") for name, value in read.items()}
     for name in _KNOWN:
         variable = "ECOM_" + name.upper().replace("TIME_ZONE", "TIMEZONE")
-        if os.environ.get(variable):
+        if name != "alerting" and os.environ.get(variable):
             given[name] = (os.environ[variable], variable)
     values = {name: _checked(name, value, place) for name, (value, place) in given.items()}
     found = dataclasses.replace(otherwise or Settings(folder), data=folder, **values)
@@ -165,4 +179,6 @@ def _checked(name: str, value: Any, place: str) -> Any:
     try:
         return read(value)
     except (ValueError, TypeError, KeyError, OSError) as error:
+        if name in ("alerting", "webhook"):  # their values may be secrets
+            raise SettingsError(f"{place} is not valid; write {error if name == 'alerting' else wanted}.") from None
         raise SettingsError(f"{place} is “{value}”; write {wanted}.") from error

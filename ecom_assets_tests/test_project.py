@@ -25,7 +25,8 @@ MAY_IMPORT = {
     "contract": set(),
     "landing.provenance": set(),
     "sql": {"days"},
-    "settings": {"days", "errors", "landing"},
+    "alerting": {"contract", "days", "errors"},
+    "settings": {"alerting", "days", "errors", "landing"},
     "declaration": {"contract", "days"},
     "table_asset": {"contract", "days", "declaration"},
     "expressions": {"contract"},
@@ -34,7 +35,7 @@ MAY_IMPORT = {
     "engine": CORE - {"engine"},
     "landing": {"errors", "sql"},
     "sources": {*CORE, "feeds", "landing", "settings", "shop"} - {"declaration"},
-    "warehouse": {*CORE, "landing", "settings"},
+    "warehouse": {*CORE, "alerting", "landing", "settings"},
     "serving": {"days", "errors", "landing.provenance", "sql"},
     "publishing": {*CORE, "serving", "warehouse"},
     "catalog": {*Layer, *CORE},
@@ -42,6 +43,7 @@ MAY_IMPORT = {
     "documentation": {*CORE, "catalog", "serving"},
     "orchestration": {
         *CORE,
+        "alerting",
         "catalog",
         "landing",
         "publishing",
@@ -54,7 +56,7 @@ MAY_IMPORT = {
     "own": {*CORE, "expressions", "orchestration", "settings"},
     "definitions": {"catalog", "orchestration", "own", "settings"},
     "cli": {*CORE, "catalog", "definitions", "documentation", "landing", "orchestration", "publishing", "quality"}
-    | {"serving", "settings", "shop", "sources", "warehouse"},
+    | {"alerting", "serving", "settings", "shop", "sources", "warehouse"},
 }
 """Part to the parts that it may import, beside itself."""
 DOOR = ("catalog", "orchestration")

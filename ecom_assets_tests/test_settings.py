@@ -71,12 +71,12 @@ def test_a_calendar_without_end_goes_on(tmp_path: Path) -> None:
         ('strict = "perhaps"', "strict is “perhaps”; write true or false."),
         ('memory_limit = "much"', "memory_limit is “much”; write a size like 2GB."),
         ("memory_limit = 2", "memory_limit is “2”; write a size like 2GB."),
-        ('webhook = "hooks.slack.com/x"', "webhook is “hooks.slack.com/x”; write an address like https://"),
-        ('webhook = "https://hooks.slack.com/a b"', "webhook is “https://hooks.slack.com/a b”; write an address like"),
+        ('webhook = "hooks.slack.com/x"', "webhook is not valid; write an address like https://"),
+        ('webhook = "https://hooks.slack.com/a b"', "webhook is not valid; write an address like"),
         (
             'color = "red"',
-            "color is an unknown setting. Known settings: currency, end, memory_limit, start, strict, time_zone, "
-            "webhook.",
+            "color is an unknown setting. Known settings: alerting, currency, end, memory_limit, start, strict, "
+            "time_zone, webhook.",
         ),
     ],
 )

@@ -18,6 +18,7 @@ Each part has one task, and imports only parts that come before it: a test holds
 | part of `ecom_assets/` | task |
 | --- | --- |
 | `settings.py`, `sql.py`, `errors.py` | settings with their places; SQL as text; errors that say what to do |
+| `alerting/` | what fails becomes incidents, messages and deliveries; knows neither Dagster nor DuckDB |
 | `contract.py`, `days.py`, `declaration.py`, `table_asset.py` | what table files are written in |
 | `expressions/` | what tables compute alike: money, dates, keys, versions, channels, measures |
 | `feeds/` | what a shop may send: one contract per feed |
@@ -51,6 +52,8 @@ A run goes through these parts in this order:
 | a run of Dagster | reads and writes of the warehouse | `orchestration/io_manager.py` |
 | a user's own asset | frames of our tables, and a table of its own | `orchestration/plain.py` |
 | the warehouse | the snapshot that everybody reads | `publishing/snapshot.py` |
+| changes of verdicts | events in the store of alerts | `warehouse/relay.py` |
+| events | messages, and their delivery | `alerting/incidents.py`, `alerting/delivery.py` |
 
 ## Where is, where would go
 
@@ -65,6 +68,8 @@ A run goes through these parts in this order:
 | Where are net sales defined? | `expressions/measures.py` |
 | Where does it say how far back a table reads? | `reads=` in the table's own file; the kinds of reach in `days.py` |
 | Where is it decided which tables repair a correction? | `warehouse/repair.py` |
+| Where is it decided which alerts are one message? | `alerting/grouping.py` |
+| Where would another channel for alerts go? | `alerting/channels/` |
 | Where would an export to PostgreSQL go? | `publishing/`, beside the snapshot |
 | Where are the columns of the published ledger declared? | `serving/published_tables.py` |
 | What has to change if Dagster's internals do? | `orchestration/_dagster.py` |

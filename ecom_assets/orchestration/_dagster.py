@@ -3,7 +3,6 @@
 An upgrade of Dagster affects only this file and its tests, which pin the behaviour of each piece.
 """
 
-import datetime as dt
 import logging
 import threading
 import warnings
@@ -21,11 +20,11 @@ from dagster._core.executor.base import Executor
 from dagster._core.executor.in_process import InProcessExecutor
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from dagster._core.storage.db_io_manager import DbIOManager, DbTypeHandler, TablePartitionDimension, TableSlice
-from dagster._core.storage.event_log import SqlEventLogStorage, SqliteEventLogStorage
+from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
-from dagster._serdes import ConfigurableClassData, deserialize_value
+from dagster._serdes import ConfigurableClassData
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.pool import StaticPool
 
@@ -43,8 +42,10 @@ __all__ = [
     "TableSlice",
     "UnresolvedAssetJobDefinition",
     "cause_of_failure",
+    "dead_daemons",
+    "is_canceled",
     "keep_partitions",
-    "verdicts_before",
+    "step_of_failure",
     "without_beta_warnings",
 ]
 
@@ -132,6 +133,31 @@ def cause_of_failure(event: dg.DagsterEvent) -> Any:
         return None
     first_step = data.first_step_failure_event
     return data.error or (first_step and first_step.step_failure_data.error)
+
+
+def step_of_failure(event: dg.DagsterEvent) -> str | None:
+    """Returns the table whose step was the first to fail in a failed run; None if no step did."""
+    data = event.event_specific_data
+    first = data.first_step_failure_event if isinstance(data, JobFailureData) else None
+    return str(first.step_key).replace("__", ".") if first and first.step_key else None
+
+
+def is_canceled(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Returns whether a user has canceled a run, however it ended."""
+    kinds = {dg.DagsterEventType.RUN_CANCELING, dg.DagsterEventType.RUN_CANCELED}
+    return bool(instance.event_log_storage.get_logs_for_run(run_id, of_type=kinds, limit=1))
+
+
+def dead_daemons(instance: dg.DagsterInstance) -> list[str]:
+    """Returns the daemons of Dagster that have lived and have shown no sign of life for ten minutes."""
+    from dagster._daemon.controller import get_daemon_statuses  # slow to load, and needed by the daemon alone
+
+    if instance.is_ephemeral:
+        return []
+    found = get_daemon_statuses(
+        instance, instance.get_required_daemon_types(), ignore_errors=True, heartbeat_tolerance_seconds=600
+    )
+    return sorted(name for name, status in found.items() if status.last_heartbeat and not status.healthy)
 
 
 class HeldOpenEventLogStorage(SqliteEventLogStorage):
@@ -334,36 +360,3 @@ def _verdict(event: dg.EventLogEntry, row: Mapping[str, Any], event_id: int) -> 
         "evaluation_event_storage_id": event_id,
         "materialization_event_storage_id": judged.storage_id if judged else None,
     }
-
-
-def verdicts_before(
-    instance: dg.DagsterInstance, moment: float, check: dg.AssetCheckKey, partitions: Iterable[str | None]
-) -> dict[str | None, dg.AssetCheckEvaluation]:
-    """Returns the last evaluation of a check for each of these partitions before a moment, in seconds since 1970.
-
-    One query for all partitions: Dagster's own returns the last evaluation of one, or all evaluations of each.
-    """
-    of = AssetCheckExecutionsTable.c
-    newest_first = [of.evaluation_event_timestamp.desc(), of.id.desc()]
-    place = db.func.row_number().over(partition_by=of.partition, order_by=newest_first).label("place")
-    ranked = (
-        db.select(of.id, place)
-        .where(
-            of.asset_key == check.asset_key.to_string(),
-            of.check_name == check.name,
-            of.execution_status != AssetCheckExecutionRecordStatus.PLANNED.value,
-            of.evaluation_event_timestamp < dt.datetime.fromtimestamp(moment, dt.UTC).replace(tzinfo=None),
-            db.or_(of.partition.in_(set(partitions) - {None}), of.partition.is_(None)),
-        )
-        .subquery()
-    )
-    last = db.select(of.partition, of.evaluation_event).where(
-        of.id.in_(db.select(ranked.c.id).where(ranked.c.place == 1))
-    )
-    storage = instance.event_log_storage
-    if not isinstance(storage, SqlEventLogStorage):
-        raise TypeError(f"The event log must be an SQL database, not {type(storage).__name__}.")
-    with storage.index_connection() as con:
-        found = con.execute(last).fetchall()
-    events = {partition: deserialize_value(event, dg.EventLogEntry).dagster_event for partition, event in found}
-    return {partition: event.asset_check_evaluation_data for partition, event in events.items() if event}

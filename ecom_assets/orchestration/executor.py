@@ -10,7 +10,7 @@ import dagster as dg
 from ecom_assets.days import State, contiguous
 from ecom_assets.errors import UserError
 from ecom_assets.orchestration._dagster import Executor, InProcessExecutor, RetryMode
-from ecom_assets.orchestration.alerts import offending
+from ecom_assets.orchestration.alerts import BAD_DAYS_TAG, offending
 from ecom_assets.orchestration.assets import STATE
 from ecom_assets.orchestration.following import RunEnded, Steps, steps
 from ecom_assets.orchestration.io_manager import take_publishing_error
@@ -23,9 +23,9 @@ class NotPublished(UserError):
     """The snapshot could not be published."""
 
 
-def _disable_retries(plan_context: Any) -> None:
+def _disable_retries(plan_context: Any, **more_tags: str) -> None:
     """Prevents Dagster from restarting the run: it takes an error of an executor for a lost run."""
-    plan_context.instance.add_run_tags(plan_context.run_id, {"dagster/max_retries": "0"})
+    plan_context.instance.add_run_tags(plan_context.run_id, {"dagster/max_retries": "0", **more_tags})
 
 
 class VerdictExecutor(Executor):
@@ -72,7 +72,7 @@ class VerdictExecutor(Executor):
             plan_context.instance.report_run_canceling(plan_context.dagster_run)
             raise ended
         if bad:
-            _disable_retries(plan_context)
+            _disable_retries(plan_context, **{BAD_DAYS_TAG: str(len(bad))})
             raise dg.Failure(f"{first_cause(bad)} The good days are published.", allow_retries=False)
 
 

@@ -21,6 +21,7 @@ from ecom_assets.engine.compiling import compiled
 from ecom_assets.engine.duckdb.tables import Query, stored
 from ecom_assets.orchestration import metadata, plain
 from ecom_assets.orchestration._dagster import REPAIR_TAG, Step, keep_partitions
+from ecom_assets.orchestration.alerts import deliver
 from ecom_assets.orchestration.assets import (
     CONTRACT,
     EXPECTATIONS,
@@ -81,7 +82,7 @@ class Warehouse(dg.ConfigurableIOManager):
         return self._session
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
-        """Publishes what the run has stored, closes the connection and releases the lock.
+        """Publishes what the run has stored, closes the connection, releases the lock and sends alerts.
 
         Dagster ends a run as successful whatever is raised here, so the executor checks for the error.
         """
@@ -94,6 +95,8 @@ class Warehouse(dg.ConfigurableIOManager):
                 except (duckdb.Error, OSError) as error:
                     _NOT_PUBLISHED[session.run_id] = error
                     raise
+        if session is not None:
+            deliver(settings.load())
 
     def _made_by(self, op: str) -> Declaration | None:
         """Returns the table of an op; None for the op of a plain asset."""

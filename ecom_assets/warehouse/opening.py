@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
+from functools import partial
 from typing import Any
 
 import duckdb
@@ -14,6 +15,7 @@ from ecom_assets.declaration import Catalog
 from ecom_assets.landing.zone import Zone
 from ecom_assets.settings import Settings
 from ecom_assets.sql import connect, is_locked_out, literal
+from ecom_assets.warehouse.relay import Relay
 from ecom_assets.warehouse.session import Session
 
 LOCK_WAIT_SECONDS = 2.0
@@ -33,7 +35,14 @@ def open_session(known: Settings, tables: Catalog, run_id: str = "") -> Iterator
     zone = Zone(known.landing)
     zone.check_settings(tables.feed_columns, tables.feed_keys, tables.set_by_rules, tables.feeds_of_members)
     with _acquire_lock(known), closing(_connect(known)) as con:
-        yield Session(con, tables, zone, known.calendar, known.time_zone, known.strict, run_id, known.currency)
+        session = Session(con, tables, zone, known.calendar, known.time_zone, known.strict, run_id, known.currency)
+        relay = Relay(session, known.alert_store)
+        relay.now(is_over=True)
+        session.on_changed_verdicts = partial(relay.now, is_over=False)
+        try:
+            yield session
+        finally:
+            relay.now(is_over=True)
 
 
 def _acquire_lock(known: Settings) -> AbstractContextManager[Any]:

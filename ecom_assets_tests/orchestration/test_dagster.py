@@ -1,5 +1,6 @@
 """Pins what the platform uses of Dagster's private parts: an upgrade of Dagster that changes one fails here."""
 
+import datetime as dt
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -10,6 +11,8 @@ import dagster as dg
 import duckdb
 import pandas as pd
 import pytest
+from dagster._core.test_utils import create_run_for_test
+from dagster._daemon.types import DaemonHeartbeat
 from dagster_duckdb.io_manager import DuckDbClient
 from dagster_duckdb_pandas import DuckDBPandasTypeHandler
 
@@ -25,8 +28,10 @@ from ecom_assets.orchestration._dagster import (
     TableSlice,
     UnresolvedAssetJobDefinition,
     cause_of_failure,
+    dead_daemons,
+    is_canceled,
     keep_partitions,
-    verdicts_before,
+    step_of_failure,
 )
 
 THREE_DAYS = ["2024-01-01", "2024-01-02", "2024-01-03"]
@@ -101,24 +106,32 @@ def test_an_io_manager_evaluates_a_check_for_each_partition(instance: dg.Dagster
     assert {one.partition: one.passed for one in verdicts} == {day: day != THREE_DAYS[1] for day in THREE_DAYS}
 
 
-def test_the_last_verdict_before_a_moment_is_found_for_each_partition(tmp_path: Path) -> None:
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
-        result = run(instance)
-        logged = instance.all_logs(result.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
-        first, last = min(entry.timestamp for entry in logged), max(entry.timestamp for entry in logged)
-
-        assert verdicts_before(instance, first, CHECK, THREE_DAYS) == {}
-        found = verdicts_before(instance, last + 1, CHECK, THREE_DAYS[:2])
-
-    assert {day: verdict.passed for day, verdict in found.items()} == {THREE_DAYS[0]: True, THREE_DAYS[1]: False}
-
-
 def test_the_cause_of_a_failed_run_is_its_first_error(instance: dg.DagsterInstance) -> None:
     result = dg.materialize([broken], instance=instance, raise_on_error=False)
 
     [failed] = [event for event in result.all_events if event.event_type is dg.DagsterEventType.RUN_FAILURE]
     cause = cause_of_failure(failed)
     assert "no such thing" in (cause.cause or cause).message
+    assert step_of_failure(failed) == "broken"
+
+
+def test_a_run_is_canceled_once_that_is_asked_for(instance: dg.DagsterInstance) -> None:
+    run = create_run_for_test(instance, job_name="pipeline", status=dg.DagsterRunStatus.STARTED)
+    assert not is_canceled(instance, run.run_id)
+
+    instance.report_run_canceling(run)
+    instance.report_run_failed(run)
+    assert is_canceled(instance, run.run_id)
+
+
+def test_a_daemon_is_dead_without_a_sign_of_life_for_ten_minutes(tmp_path: Path) -> None:
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        assert dead_daemons(instance) == []
+        for name, minutes in (("SCHEDULER", 11), ("SENSOR", 1)):
+            then = (dt.datetime.now(dt.UTC) - dt.timedelta(minutes=minutes)).timestamp()
+            instance.add_daemon_heartbeat(DaemonHeartbeat(then, name, "1", []))
+
+        assert dead_daemons(instance) == ["SCHEDULER"]
 
 
 def test_the_event_log_keeps_its_files_open_until_it_is_disposed_of(tmp_path: Path) -> None:
