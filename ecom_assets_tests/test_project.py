@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "contract": set(),
     "landing.provenance": set(),
     "sql": {"days"},
-    "alerting": {"contract", "days", "errors"},
+    "alerting": {"days", "errors"},
     "settings": {"alerting", "days", "errors", "landing"},
     "declaration": {"contract", "days"},
     "table_asset": {"contract", "days", "declaration"},

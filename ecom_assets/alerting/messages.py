@@ -11,7 +11,6 @@ from urllib.parse import quote
 from ecom_assets.alerting.configuration import AlertSettings
 from ecom_assets.alerting.events import Event, Kind, Severity
 from ecom_assets.alerting.incidents import Alert, Plan, Told
-from ecom_assets.contract import Layer
 from ecom_assets.days import contiguous
 
 MAX_LISTED = 10
@@ -129,17 +128,26 @@ def _samples(events: Sequence[Event]) -> tuple[str, ...]:
 def _causes(alerts: Sequence[Alert]) -> list[Alert]:
     """Returns the alerts that are not blocked by others, the worst and those furthest upstream first."""
     causes = [alert for alert in alerts if alert.event.kind is not Kind.BLOCKED] or list(alerts)
-    tables = {alert.event.key.table for alert in causes}
-    return sorted(causes, key=lambda alert: _place(alert.event, tables))
+    depths = _depths({alert.event.key.table: {*alert.event.upstream} - {alert.event.key.table} for alert in causes})
+    return sorted(causes, key=lambda alert: _place(alert.event, depths))
 
 
-def _place(event: Event, failed: Set[str]) -> tuple[int, bool, int, str, dt.date]:
-    table = event.key.table
-    layers, layer = list(Layer), table.partition(".")[0]
-    depth = layers.index(Layer(layer)) if layer in layers else len(layers)
+def _depths(upstream: Mapping[str, Set[str]]) -> dict[str, int]:
+    """Returns, per table, the length of the longest way to it from the others."""
+    depths = dict.fromkeys(upstream, 0)
+    for _ in upstream:
+        found = {
+            table: max((1 + depths[one] for one in depths.keys() & upstream[table]), default=0) for table in depths
+        }
+        if found == depths:
+            break
+        depths = found
+    return depths
+
+
+def _place(event: Event, depths: Mapping[str, int]) -> tuple[int, int, str, dt.date]:
     kinds = [Kind.PLATFORM, Kind.FAILED, Kind.BLOCKED, Kind.MISSED]
-    follows = not failed.isdisjoint({*event.upstream} - {table})
-    return kinds.index(event.kind), follows, depth, table, event.key.day or dt.date.min
+    return kinds.index(event.kind), depths[event.key.table], event.key.table, event.key.day or dt.date.min
 
 
 def _what(plan: Plan, events: Sequence[Event], tables: Sequence[str], windows: Sequence[str]) -> str:

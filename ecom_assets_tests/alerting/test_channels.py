@@ -60,6 +60,17 @@ def test_a_message_says_what_when_who_where_and_what_to_do(message: Message) -> 
     assert message.severity is Severity.CRITICAL
 
 
+def test_the_table_furthest_upstream_is_named_first(events: Events) -> None:
+    found = [
+        events.fails("kpi.a", reads=("gold.b",)),
+        events.fails("gold.b", rule="another", reads=("silver.c",)),
+        events.fails("silver.c", rule="a third", reads=("bronze.c", "silver.c")),
+    ]
+    [plan] = step(State(), found, NOON)
+
+    assert compose(plan, KNOWN, NOON).tables == ("silver.c", "gold.b", "kpi.a")
+
+
 def test_slack_gets_a_text(http: Receiver, message: Message) -> None:
     channel("slack", f"{http.url}/services/{SECRET}").send(message)
     channel("slack", f"{http.url}/services/{SECRET}").send(over(message))

@@ -1,6 +1,8 @@
 """What is open and silent is listed, silences are made and ended, and a dead alerting is an exit code."""
 
 import datetime as dt
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -98,3 +100,21 @@ def test_a_test_message_goes_to_every_channel(ecom: Ecom, http: Receiver) -> Non
     failed = ecom("test")
     assert failed.exit_code == 1
     assert "webhook: it answers with HTTP status 404" in failed.stdout
+
+
+LOADED = """
+import sys
+from ecom_assets.cli.main import main
+main(["alerts", "--check"], standalone_mode=False)
+loaded = {"duckdb", "pandas", "pandera", "narwhals", "dagster"} & sys.modules.keys()
+sys.exit(f"loads {loaded}" if loaded else 0)
+"""
+
+
+def test_the_check_is_quick_enough_for_cron(ecom: Ecom) -> None:
+    """It loads no library of the tables."""
+    fail()
+
+    found = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=False)
+
+    assert (found.returncode, found.stderr) == (0, "")
