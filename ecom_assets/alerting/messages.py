@@ -155,7 +155,8 @@ def _what(plan: Plan, events: Sequence[Event], tables: Sequence[str], windows: S
     if plan.kind is Told.REMINDER:
         since = min(incident.opened_at for incident in plan.incidents)
         count = _counted(len(plan.incidents), "incident")
-        return f"{count} with {_counted(len(plan.alerts), 'alert')} since {since:%Y-%m-%d %H:%M} UTC, {tables[0]} first"
+        oldest, alerts = plan.alerts[0].event.key.table, _counted(len(plan.alerts), "alert")
+        return f"{count} with {alerts} since {since:%Y-%m-%d %H:%M} UTC, {oldest} first"
     if first.kind is Kind.PLATFORM:
         more = f" ({_counted(len(events), 'time')})" if len(events) > 1 else ""
         return f"{first.note}{more}"
