@@ -10,26 +10,47 @@ ONE_DAY = dt.timedelta(days=1)
 
 @dataclass(frozen=True, order=True)
 class Window:
-    """Consecutive days, both ends included."""
+    """Days from a first to a last one, both included: all of them, or some with holes between."""
 
     first: dt.date
     last: dt.date
+    holes: tuple[dt.date, ...] = ()
 
     def __post_init__(self) -> None:
         if self.last < self.first:
             raise ValueError(f"not a valid window: {self.first}..{self.last} ends before it starts.")
 
     def __iter__(self) -> Iterator[dt.date]:
-        return (self.first + dt.timedelta(days=n) for n in range(len(self)))
+        holes = set(self.holes)
+        return (day for n in range(self.span) if (day := self.first + dt.timedelta(days=n)) not in holes)
 
     def __len__(self) -> int:
-        return (self.last - self.first).days + 1
+        return self.span - len(self.holes)
 
     def __contains__(self, day: dt.date) -> bool:
-        return self.first <= day <= self.last
+        return self.first <= day <= self.last and day not in self.holes
 
     def __str__(self) -> str:
+        if self.holes:
+            return ", ".join(map(str, contiguous(self)))
         return f"{self.first}" if self.first == self.last else f"{self.first}..{self.last}"
+
+    @property
+    def span(self) -> int:
+        """Number of days from the first to the last one, with those of the holes."""
+        return (self.last - self.first).days + 1
+
+    @property
+    def closed(self) -> "Window":
+        """The same from first to last, without holes."""
+        return Window(self.first, self.last)
+
+    @classmethod
+    def of(cls, days: Iterable[dt.date]) -> "Window":
+        """Returns the window of these days, with holes for those between. Raises ValueError if there are none."""
+        wanted = set(days)
+        around = cls(min(wanted), max(wanted))
+        return cls(around.first, around.last, tuple(day for day in around if day not in wanted))
 
     @classmethod
     def parse(cls, text: str) -> "Window":

@@ -93,8 +93,14 @@ def among(column: str, days: Iterable[dt.date]) -> str:
 
 def between(column: str, window: Window) -> str:
     """Returns a predicate on a plain date column, which lets DuckDB skip row groups."""
-    return f"{quoted(column)} between date '{window.first}' and date '{window.last}'"
+    return named_between(quoted(column), window)
 
 
 def named_between(column: str, window: Window) -> str:
-    return f"{column} between date '{window.first}' and date '{window.last}'"
+    """Returns the same for a column that is SQL already."""
+    near = f"{column} between date '{window.first}' and date '{window.last}'"
+    if not window.holes:
+        return near
+    if len(window.holes) < len(window):
+        return f"({near} and not {among(column, window.holes)})"
+    return f"({near} and {among(column, window)})"

@@ -25,6 +25,16 @@ def test_a_window_holds_both_its_ends():
     assert (window.first in window, window.last in window, window.last + ONE_DAY in window) == (True, True, False)
 
 
+@given(st.sets(st.dates(dt.date(2024, 1, 1), dt.date(2024, 3, 1)), min_size=1))
+def test_a_window_of_days_holds_these_days_alone(days):
+    window = Window.of(days)
+
+    assert list(window) == sorted(days)
+    assert len(window) == len(days)
+    assert [day for day in window.closed if day in window] == sorted(days)
+    assert str(window) == ", ".join(map(str, contiguous(days)))
+
+
 def test_a_window_does_not_end_before_it_begins():
     with pytest.raises(ValueError, match=r"2024-03-02\.\.2024-03-01 ends before it starts"):
         march(2, 1)

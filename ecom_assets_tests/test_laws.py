@@ -152,6 +152,20 @@ def test_a_window_of_many_rows_is_written_in_parts_and_gives_the_same(
     assert contents(in_parts) == contents(built)
 
 
+def test_days_apart_are_written_at_once_without_those_between_and_give_the_same(zone: Zone, built: Session):
+    apart, commits = session_over(zone), []
+    apart.on_step = lambda step: commits.append(step) if step == "after commit" else None
+    some = [day for day in window(DAYS) if day.day % 3 == 1]
+    for table in apart.catalog.names:
+        results = apart.run(table, Window.of(some))
+        assert [result.day for result in results] == some
+        apart.run(table, Window.of(set(window(DAYS)) - set(some)))
+
+    assert len(commits) == 2 * len(apart.catalog)
+    settle(apart)
+    assert contents(apart) == contents(built)
+
+
 def test_running_a_window_again_changes_nothing(built: Session):
     before = contents(built)
 

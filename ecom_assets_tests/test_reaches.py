@@ -3,12 +3,18 @@
 import dataclasses
 import datetime as dt
 from collections.abc import Collection, Mapping
+from pathlib import Path
 
+import duckdb
 import pytest
 
 from ecom_assets import catalog
 from ecom_assets.days import ONE_DAY, Window
 from ecom_assets.declaration import Catalog, Read
+from ecom_assets.landing.zone import Zone
+from ecom_assets.shop.scale import PRESETS
+from ecom_assets.shop.shop import Shop
+from ecom_assets.sources.synthetic import land_shop
 from ecom_assets.warehouse.proof import contents
 from ecom_assets.warehouse.session import Session
 from ecom_assets_tests.histories.steps import EVERYTHING, tables_of
@@ -25,6 +31,7 @@ ALONE = [
     LAST - ONE_DAY,
     LAST,
 ]
+VARIED = dataclasses.replace(PRESETS["varied"], orders_per_day=25, customers_at_start=60, products_at_start=25)
 SHORT, LONG = 9, 90
 """Reaches up to the one are tried by the laws and the histories, and those beyond the other by test_month_ends."""
 UNSEEN = {
@@ -84,6 +91,59 @@ def test_days_run_alone_give_what_a_window_of_months_gives(built: Session):
 
     assert differing(built, at_once) == []
     assert built.stale() == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_days_run_alone_give_what_a_window_gives_whatever_comes_first(tmp_path: Path, seed: int):
+    days = 12
+    zone = Zone(tmp_path)
+    land_shop(zone, Shop(START, seed, preset=VARIED), window(days))
+    session = session_over(with_moved_days(zone, window(days), seed))
+    run_all(session, window(days))
+    at_once = contents(session)
+
+    for day in window(days):
+        for declaration in session.catalog:
+            if not declaration.is_bronze:
+                session.run(declaration.name, Window(day, day))
+
+    assert differing(session, at_once) == []
+    assert session.stale() == []
+
+
+def with_moved_days(zone: Zone, days: Window, seed: int) -> Zone:
+    """Moves half of the rows of all files by up to six days: returns come before orders, orders before customers.
+
+    A row moves with all its moments, and an order with its lines. No day fails for the bad rows that come of it.
+    """
+    feeds = {table.feed_name: table.feed_contract for table in catalog.tables() if table.is_bronze}
+    lenient = (f"[{feed}]\nmax_bad_share = 1.0\n" for feed in feeds)
+    zone.root.joinpath("feeds.toml").write_text("".join(lenient))
+    readers = {"parquet": "read_parquet(?)", "csv": "read_csv(?, all_varchar=true)", "jsonl": "read_json(?)"}
+    with duckdb.connect() as con:
+        for path in sorted(zone.root.glob("*/*/*.*")):
+            feed = feeds[path.relative_to(zone.root).parts[0]]
+            reader = next(reader for suffix, reader in readers.items() if f".{suffix}" in path.suffixes[-2:])
+            rows = con.sql(f"from {reader}", params=[str(path)])
+            of_order = {"order_id", "ordered_at"} <= set(rows.columns)
+            key = ["order_id"] if of_order else [name for name in feed.primary_key if name in rows.columns]
+            chance = f"hash({', '.join(key)}, {seed})"
+            shift = f"if({chance} % 2 = 0, ({chance} // 2 % 13)::int - 6, 0)"
+            columns = ", ".join(
+                f"{_moved(name, shift, days) if name.endswith(('_at', '_on')) else f'{name}::varchar'} as {name}"
+                for name in rows.columns
+            )
+            copy = path.with_name(f"{path.stem}-moved.parquet")
+            con.execute(f"copy (select {columns} from {reader}) to '{copy}' (format parquet)", [str(path)])
+            path.unlink()
+    return zone
+
+
+def _moved(name: str, shift: str, days: Window) -> str:
+    """Returns SQL for a moment as a text, on another day of the window at the same time of day."""
+    day = f"try_cast(left({name}::varchar, 10) as date)"
+    within = f"least(greatest({day} + {shift}, date '{days.first}'), date '{days.last}')"
+    return f"if({day} is null, {name}::varchar, {within}::varchar || substr({name}::varchar, 11))"
 
 
 @pytest.mark.parametrize(("table", "read_table", "side"), LONG_REACHES)

@@ -43,13 +43,13 @@ def compared(
         "Processor time of whole processes, children included, also in ratios: of this platform, dbt-duckdb and "
         f"SQLMesh in turns. The platform makes {tables_in(project)} tables, since these are made of others and have "
         "columns for stores, taxes, gift cards and currencies, which this shop does not have. One more day is with "
-        "all that it settles, for the platform `ecom run` and `ecom run --stale`, or only the second. The late rows "
-        "are an order forty days late that is its customer's first, and a correction; then a change of a customer and "
-        "one of a product, thirty days late. Where a peer's nightly run, which looks back three days, leaves tables "
-        "unlike a full rebuild, the cheapest way that does not counts as exact: of dbt a full refresh of what is "
-        "above the records or a model that makes all days again of which something arrived, of SQLMesh the nightly "
-        "run and a restatement of days that its user has to know. All tables are compared row by row, each stack with "
-        "its own full rebuild, and these with each other. The parts are seconds from start to exit.",
+        "all that it settles, for the platform by `ecom run --stale`, or by that after `ecom run` of the day. The "
+        "late rows are an order forty days late that is its customer's first, and a correction; then a change of a "
+        "customer and one of a product, thirty days late. Where a peer's nightly run, which looks back three days, "
+        "leaves tables unlike a full rebuild, the cheapest way that does not counts as exact: of dbt a full refresh "
+        "of what is above the records or a model that makes all days again of which something arrived, of SQLMesh the"
+        " nightly run and a restatement of days that its user has to know. All tables are compared row by row, each "
+        "stack with its own full rebuild, and these with each other. The parts are seconds from start to exit.",
         _figures(measured, full_at_most, repair_at_most),
         {
             f"{situation}{'' if way == NIGHTLY else ', ' + way}: {name}": found.wall(situation, way)

@@ -160,8 +160,8 @@ class Platform:
 
     def day(self, day: Window) -> dict[str, Way]:
         return {
-            "stale days only": lambda home: self.nightly(home, day),
-            NIGHTLY: lambda home: self._ecom(home, "run", str(day.first)) + self.nightly(home, day),
+            "the day, then stale days": lambda home: self._ecom(home, "run", str(day.first)) + self.nightly(home, day),
+            NIGHTLY: lambda home: self.nightly(home, day),
         }
 
     def nightly(self, home: Path, day: Window) -> Spent:

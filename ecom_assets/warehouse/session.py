@@ -1,12 +1,13 @@
 """Reading, transforming and writing tables one by one, in windows as large as memory allows."""
 
+import datetime as dt
 from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
 
 import duckdb
 
-from ecom_assets.days import ONE_DAY, Window, contiguous
+from ecom_assets.days import Window
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine.compiling import transformed
 from ecom_assets.engine.duckdb.tables import as_query, check_shape, columns_of
@@ -19,6 +20,8 @@ from ecom_assets.warehouse.store import Store
 from ecom_assets.warehouse.tables import write_table
 
 PART_ROWS = 1_000_000
+GAP_ROWS = 20_000
+"""Rows of days between two days that are read for nothing rather than writing each of the two by itself."""
 ERRORS_OF_VALUES = (duckdb.DataError, duckdb.InvalidInputException)
 """What DuckDB raises for a value: a text that is not a number or date, a sum out of range, broken JSON."""
 
@@ -48,8 +51,8 @@ class Session(Store):
         if turned := [found.day for found in stale if found.cause is Cause.AWAITED_DAYS_CHANGED]:
             with self.transaction():
                 records.turn(self.con, name, turned, self.run_id, self.now())
-        changed = contiguous(found.day for found in stale if found.cause is not Cause.AWAITED_DAYS_CHANGED)
-        ran = {result.day: result for part in changed for result in self.run(name, part)}
+        changed = [found.day for found in stale if found.cause is not Cause.AWAITED_DAYS_CHANGED]
+        ran = {result.day: result for result in (self.run(name, Window.of(changed)) if changed else ())}
         known = records.recorded_results(self.con, name, window, None if say_all else self.run_id) | ran
         return [known[day] for day in window if day in known]
 
@@ -74,12 +77,12 @@ class Session(Store):
             except ERRORS_OF_VALUES as error:
                 if len(window) == 1:
                     return [fail(self, declaration, window.first, str(error).partition("\n")[0])]
-            middle = window.first + len(window) // 2 * ONE_DAY
-            parts = [Window(window.first, middle - ONE_DAY), Window(middle, window.last)]
+            days, middle = list(window), len(window) // 2
+            parts = [Window.of(days[:middle]), Window.of(days[middle:])]
         return [result for part in parts for result in self.run(declaration.name, part)]
 
     def _parts(self, declaration: Declaration, window: Window) -> list[Window]:
-        """Returns the window in parts of at most about PART_ROWS rows of an input.
+        """Returns the window in parts of at most about PART_ROWS rows of an input, and without holes of many rows.
 
         No part is shorter than the table's reach, for then it would read more days around it than its own. Inputs
         that are read without end do not count.
@@ -89,13 +92,19 @@ class Session(Store):
         bounded = [read for read in declaration.reads if read.parameter and read.reach.length is not None]
         counts = records.most_rows(self.con, [read.table for read in bounded], window)
         shortest = max((read.reach.length or 1 for read in bounded), default=1)
-        parts, first, rows = [], window.first, 0
-        for day in window:
-            if rows + counts.get(day, 0) > PART_ROWS and (day - first).days >= shortest:
-                parts.append(Window(first, day - ONE_DAY))
-                first, rows = day, 0
-            rows += counts.get(day, 0)
-        return [*parts, Window(first, window.last)]
+        parts: list[list[dt.date]] = [[]]
+        rows = gap = 0
+        for day in window.closed:
+            if day not in window:
+                gap += counts.get(day, 0)
+                continue
+            is_full = rows + gap + counts.get(day, 0) > PART_ROWS
+            if parts[-1] and (gap > GAP_ROWS or (is_full and (day - parts[-1][0]).days >= shortest)):
+                parts.append([])
+                rows = gap = 0
+            parts[-1].append(day)
+            rows, gap = rows + gap + counts.get(day, 0), 0
+        return list(map(Window.of, parts))
 
 
 def _write(session: Session, declaration: Declaration, frame: Any, window: Window) -> list[DayResult]:

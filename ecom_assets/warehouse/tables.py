@@ -99,7 +99,7 @@ def _replace_rows(
     window: Window,
     without: set[dt.date],
 ) -> dict[dt.date, tuple[DayResult, Slice]]:
-    con, table = store.con, stored(declaration)
+    con, table, left_out = store.con, stored(declaration), {*without, *window.holes}
     store.ensure(declaration.name, table.columns)
     store.on_step("before delete")
     keep_last_good(store, declaration, without, window)
@@ -108,13 +108,13 @@ def _replace_rows(
         store.on_step("rows deleted")
         # Not `between`: DuckDB would compare it with the least and greatest day that an input has had, and not compute
         # what it finds to be empty. Whether a value fails a day must not depend on what was stored there before.
-        days_in = f"{table.day} - date '{window.first}' between 0 and {len(window) - 1}"
-        wanted = f"{days_in} and not {among(table.day, without)}"
+        days_in = f"{table.day} - date '{window.first}' between 0 and {window.span - 1}"
+        wanted = f"{days_in} and not {among(table.day, left_out)}"
         if len(without) < len(window):
             con.execute(f"insert into {table.name} ({table.listed}) select {table.listed} from ({rows}) where {wanted}")
     store.on_step("rows inserted")
     verdicts = _verdicts(store, declaration, window)
-    _judge_sums(store, declaration, window, without, verdicts)
+    _judge_sums(store, declaration, window, left_out, verdicts)
     return verdicts
 
 

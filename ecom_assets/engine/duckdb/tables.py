@@ -202,7 +202,7 @@ def as_wanted(query: Query, wanted: Any) -> Any:
 
 
 def days_query(window: Window) -> str:
-    """Returns SQL for the days of a window, as the transform's parameter `days` gets them."""
+    """Returns SQL for the days of a window, as the transform's parameter `days` gets them: without holes."""
     return f"select unnest(generate_series(date '{window.first}', date '{window.last}', interval 1 day))::date as day"
 
 
