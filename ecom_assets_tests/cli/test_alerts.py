@@ -17,7 +17,6 @@ from ecom_assets_tests.alerting import Events
 from ecom_assets_tests.alerting.servers import Receiver, receiver
 
 Ecom = Callable[..., Result]
-NOW = dt.datetime.now(dt.UTC)
 
 
 @pytest.fixture
@@ -33,8 +32,8 @@ def ecom(tmp_path: Path, http: Receiver, monkeypatch: pytest.MonkeyPatch) -> Eco
     return lambda *words: CliRunner().invoke(main, ["alerts", *words])
 
 
-def fail(table: str = "silver.orders", now: dt.datetime = NOW) -> None:
-    delivery = settings.load().delivery
+def fail(table: str = "silver.orders", ago: dt.timedelta = dt.timedelta(0)) -> None:
+    delivery, now = settings.load().delivery, dt.datetime.now(dt.UTC) - ago
     with open_store(delivery.store) as store:
         store.add([Events().fails(table)], now)
     tick(delivery, now=lambda: now)
@@ -81,7 +80,7 @@ def test_alerting_that_is_dead_is_an_exit_code(ecom: Ecom) -> None:
     never = ecom("--check")
     assert (never.exit_code, never.stdout) == (1, "critical: Alerting has never run: start Dagster with make ui.\n")
 
-    fail(now=NOW - dt.timedelta(minutes=11))
+    fail(ago=dt.timedelta(minutes=11))
     dead = ecom("--check")
     assert dead.exit_code == 1
     assert dead.stdout.startswith("critical: Alerting has not run since 20")
