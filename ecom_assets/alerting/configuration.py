@@ -55,14 +55,17 @@ class Secret:
             raise SecretMissing(f"The file {self.name} cannot be read ({type(error).__name__}).") from error
 
 
+_NO_ADDRESS = Secret("settings", "")
+
+
 @dataclass(frozen=True)
 class ChannelSettings:
-    """A channel beside the file. `least` is the mildest severity that it gets; `url` the address to send to."""
+    """A channel beside the file. `least` is the mildest severity that it gets; `url` the address, if it has one."""
 
     kind: str
     name: str
     least: Severity = Severity.WARNING
-    url: Secret | None = None
+    url: Secret = _NO_ADDRESS
     host: str = ""
     port: int = 0
     tls: str = "starttls"

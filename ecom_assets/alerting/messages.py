@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from ecom_assets.alerting.configuration import AlertSettings
 from ecom_assets.alerting.events import Event, Kind, Severity
+from ecom_assets.alerting.grouping import CONTRACT
 from ecom_assets.alerting.incidents import Alert, Plan, Told
 from ecom_assets.days import contiguous
 
@@ -165,7 +166,7 @@ def _what(plan: Plan, events: Sequence[Event], tables: Sequence[str], windows: S
         return f"Rows of {named} are not as expected{days}"
     if first.kind is Kind.BLOCKED:
         return f"{named} {'is' if len(tables) == 1 else 'are'} blocked{days}: {first.note}"
-    if first.key.check != "contract":
+    if first.key.check != CONTRACT:
         return f"{named}: {first.key.check} failed{days}"
     return f"{named} failed{days}" + (f": {first.note}" if first.note and not first.rules else "")
 

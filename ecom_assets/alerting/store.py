@@ -44,6 +44,10 @@ _SCHEMA = """
 """
 
 
+_WAITS_NO_LONGER = "taken_at is null and (held = 0 or relayed_at <= ?)"
+"""Condition on events. Its parameter is the moment before which an event was relayed that is held no longer."""
+
+
 class AlertStore:
     """A connection to the store. Moments are in UTC. All methods may raise sqlite3.Error."""
 
@@ -95,16 +99,18 @@ class AlertStore:
 
     def take(self, now: dt.datetime) -> list[Event]:
         """Returns the events that wait no longer, in order, and marks them as taken. To be called in a transaction."""
-        which = "taken_at is null and (held = 0 or relayed_at <= ?)"
-        rows = self.con.execute(f"select body from events where {which} order by seq", [_text(now - HELD)]).fetchall()
+        rows = self.con.execute(
+            f"select body from events where {_WAITS_NO_LONGER} order by seq", [_text(now - HELD)]
+        ).fetchall()
         if rows:
-            self.con.execute(f"update events set taken_at = ? where {which}", [_text(now), _text(now - HELD)])
+            self.con.execute(
+                f"update events set taken_at = ? where {_WAITS_NO_LONGER}", [_text(now), _text(now - HELD)]
+            )
         return [Event.from_json(body) for (body,) in rows]
 
     def has_events(self, now: dt.datetime) -> bool:
         """Returns whether any event waits no longer."""
-        which = "taken_at is null and (held = 0 or relayed_at <= ?)"
-        return bool(self._one(f"select exists (select 1 from events where {which})", _text(now - HELD)))
+        return bool(self._one(f"select exists (select 1 from events where {_WAITS_NO_LONGER})", _text(now - HELD)))
 
     # -- alerts and incidents
 

@@ -11,9 +11,9 @@ from ecom_assets.declaration import DAYS_PARAMETER, Declaration
 from ecom_assets.engine.compiling import transformed
 from ecom_assets.orchestration import metadata
 from ecom_assets.orchestration._dagster import without_beta_warnings
+from ecom_assets.warehouse.ledger.verdicts import CONTRACT, EXPECTATIONS
 
 IO_MANAGER = "warehouse"
-CONTRACT, EXPECTATIONS = "contract", "expectations"
 STATE = "state"
 """Metadata of a materialization and of a check: the state of the table-day."""
 OWNERS = ["team:data-platform"]

@@ -23,8 +23,6 @@ from ecom_assets.orchestration import metadata, plain
 from ecom_assets.orchestration._dagster import REPAIR_TAG, Step, keep_partitions
 from ecom_assets.orchestration.alerts import deliver
 from ecom_assets.orchestration.assets import (
-    CONTRACT,
-    EXPECTATIONS,
     STATE,
     asset_key,
     has_expectations,
@@ -35,6 +33,7 @@ from ecom_assets.orchestration.following import may_end
 from ecom_assets.publishing import snapshot as publishing
 from ecom_assets.sql import quoted
 from ecom_assets.warehouse.ledger.records import DayResult
+from ecom_assets.warehouse.ledger.verdicts import CONTRACT, EXPECTATIONS
 from ecom_assets.warehouse.opening import open_session
 from ecom_assets.warehouse.session import Session
 

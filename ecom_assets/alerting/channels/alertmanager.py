@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ecom_assets.alerting.channels.http import post
-from ecom_assets.alerting.configuration import ChannelSettings, Secret
+from ecom_assets.alerting.configuration import ChannelSettings
 from ecom_assets.alerting.incidents import Told
 from ecom_assets.alerting.messages import Message
 
@@ -19,7 +19,7 @@ class Alertmanager:
 
     def __init__(self, settings: ChannelSettings) -> None:
         self.name, self.least = settings.name, settings.least
-        self._url = settings.url or Secret("settings", "")
+        self._url = settings.url
 
     def send(self, message: Message) -> None:
         """Posts a message. Raises OSError as `post` does."""

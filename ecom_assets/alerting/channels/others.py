@@ -4,7 +4,7 @@ import importlib
 
 from ecom_assets.alerting.channels.channel import NotSent
 from ecom_assets.alerting.channels.http import revealed
-from ecom_assets.alerting.configuration import ChannelSettings, Secret
+from ecom_assets.alerting.configuration import ChannelSettings
 from ecom_assets.alerting.messages import Message
 
 MISSING = "apprise is not installed: pip install ecom_assets[alerts]"
@@ -15,7 +15,7 @@ class Others:
 
     def __init__(self, settings: ChannelSettings) -> None:
         self.name, self.least = settings.name, settings.least
-        self._url = settings.url or Secret("settings", "")
+        self._url = settings.url
 
     def send(self, message: Message) -> None:
         """Sends a message. Raises NotSent."""

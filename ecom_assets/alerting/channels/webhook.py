@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from ecom_assets.alerting.channels.http import post
-from ecom_assets.alerting.configuration import ChannelSettings, Secret
+from ecom_assets.alerting.configuration import ChannelSettings
 from ecom_assets.alerting.events import Severity
 from ecom_assets.alerting.messages import Message
 
@@ -23,7 +23,7 @@ class Webhook:
 
     def __init__(self, settings: ChannelSettings) -> None:
         self.name, self.least, self._kind = settings.name, settings.least, settings.kind
-        self._url = settings.url or Secret("settings", "")
+        self._url = settings.url
 
     def send(self, message: Message) -> None:
         """Posts a message, with its id as `Idempotency-Key`. Raises OSError as `post` does."""
