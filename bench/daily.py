@@ -23,6 +23,7 @@ from ecom_assets.engine.duckdb.tables import columns_of, ensure_table
 from ecom_assets.orchestration._dagster import HeldOpenEventLogStorage
 from ecom_assets.orchestration.assets import partitions_of, table_assets
 from ecom_assets.orchestration.executor import verdict_executor
+from ecom_assets.orchestration.home import in_dagster_home
 from ecom_assets.orchestration.io_manager import Warehouse
 from ecom_assets.orchestration.landing_assets import landing_asset
 from ecom_assets.publishing import snapshot as publishing
@@ -79,7 +80,7 @@ def from_nothing(home: Path, days: str) -> dict[str, Any]:
         stack.enter_context(parts.of(Session, "write", of_write))
         stack.enter_context(parts.of(publishing, "publish", lambda *_: PUBLISHING))
         stack.enter_context(parts.of(HeldOpenEventLogStorage, "store_event", of_event))
-        with spending() as spent, running.in_dagster_home() as instance:
+        with spending() as spent, in_dagster_home() as instance:
             good = running.run(window, on=instance)
     parts.stop()
     if not good:

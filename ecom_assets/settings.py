@@ -73,6 +73,15 @@ class Settings:
         return self.data / "monitoring" / "alerts.sqlite"
 
     @property
+    def monitoring_report(self) -> Path:
+        return self.data / "monitoring" / "monitoring_report.json"
+
+    @property
+    def metrics(self) -> Path:
+        """The figures of the report, in Prometheus' text format."""
+        return self.data / "monitoring" / "metrics.prom"
+
+    @property
     def delivery(self) -> Delivery:
         """Where alerts are stored and sent."""
         return Delivery(self.alert_store, self.alerts, self.alerting, self.webhook)

@@ -66,14 +66,18 @@ def test_the_parts_of_the_pipeline_are_the_layers_that_they_are_called_after() -
 
 
 def test_quality_is_judged_in_a_job_of_its_own() -> None:
-    assert assets_of("data_quality") == {"quality/data_quality", "quality/detection"}
+    assert assets_of("data_quality") == {
+        f"quality/{name}" for name in ("data_quality", "detection", "monitoring_report")
+    }
 
 
 def test_all_that_runs_by_itself_is_switched_on() -> None:
     repository = DEFS.get_repository_def()
 
     assert {schedule.default_status.value for schedule in repository.schedule_defs} == {"RUNNING"}
-    assert {sensor.name for sensor in repository.sensor_defs} == {"run_new_files", "run_stale_days", "report_failures"}
+    assert {sensor.name for sensor in repository.sensor_defs} == {
+        *("run_new_files", "run_stale_days", "report_failures", "write_monitoring_report")
+    }
     assert {sensor.default_status.value for sensor in repository.sensor_defs} == {"RUNNING"}
 
 

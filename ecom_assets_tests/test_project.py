@@ -41,11 +41,13 @@ MAY_IMPORT = {
     "catalog": {*Layer, *CORE},
     "quality": {*CORE, "serving", "shop", "sources"},
     "documentation": {*CORE, "catalog", "serving"},
+    "monitoring": {"alerting", "days", "errors", "landing", "quality.data_quality", "serving", "settings", "sql"},
     "orchestration": {
         *CORE,
         "alerting",
         "catalog",
         "landing",
+        "monitoring",
         "publishing",
         "quality",
         "serving",
@@ -56,7 +58,7 @@ MAY_IMPORT = {
     "own": {*CORE, "expressions", "orchestration", "settings"},
     "definitions": {"catalog", "orchestration", "own", "settings"},
     "cli": {*CORE, "catalog", "definitions", "documentation", "landing", "orchestration", "publishing", "quality"}
-    | {"alerting", "serving", "settings", "shop", "sources", "warehouse"},
+    | {"alerting", "monitoring", "serving", "settings", "shop", "sources", "warehouse"},
 }
 """Part to the parts that it may import, beside itself."""
 DOOR = ("catalog", "orchestration")

@@ -239,6 +239,14 @@ class AlertStore:
             "where d.status in ('pending', 'trying') and d.attempts > 0 group by d.channel"
         ).fetchall()
 
+    def delivery_seconds(self, since: dt.datetime) -> list[float]:
+        """Returns how long each message that arrived since a moment took from when it was made."""
+        rows = self.con.execute(
+            "select m.at, d.sent_at from deliveries d join messages m on m.id = d.message where d.sent_at >= ?",
+            [_text(since)],
+        ).fetchall()
+        return [(_moment(sent) - dt.datetime.fromisoformat(made)).total_seconds() for made, sent in rows]
+
     def last_messages(self, channel: str, since: dt.datetime) -> list[Message]:
         """Returns the last message that a channel got of each incident that is open, or was resolved since."""
         rows = self.con.execute(

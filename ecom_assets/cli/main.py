@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from ecom_assets import settings
-from ecom_assets.cli import alerts, land, look, run
+from ecom_assets.cli import alerts, land, look, run, watch
 from ecom_assets.cli.group import Commands
 from ecom_assets.cli.terminal import shown
 
@@ -35,6 +35,7 @@ for command in (
     *(run.demo, land.land, land.draft_map, land.shop, run.run, run.stale, run.verify),
     *(look.bad, look.quarantine, look.detection, look.query, look.report),
     alerts.alerts,
+    watch.monitor,
     dictionary,
 ):
     main.add_command(command)

@@ -27,6 +27,7 @@ def demo(days: int, preset: str | None) -> None:
     If there is a shop already, its days until yesterday are built.
     """
     from ecom_assets.cli import running
+    from ecom_assets.orchestration.home import in_dagster_home
 
     last = settings.yesterday(settings.load().time_zone)
     shop = shop_of(Window(last - (days - 1) * ONE_DAY, last), preset)
@@ -34,7 +35,7 @@ def demo(days: int, preset: str | None) -> None:
         raise click.ClickException(f"The shop opens on {shop.start}: none of its days is over yet.")
     window = Window(shop.start, last)
     click.echo(f"The synthetic shop, {window}: landing, bronze, silver, gold, kpi, features.")
-    with running.in_dagster_home() as instance:
+    with in_dagster_home() as instance:
         good = _followed(lambda: running.run(window, on=instance))
     text.show_report()
     click.echo("\nNext: make ui, then http://127.0.0.1:3000; or ecom --help.")
@@ -54,8 +55,9 @@ def run(window: Window | None, select: str | None, stale: bool) -> None:
         raise click.UsageError("--stale runs everything that is stale; with --select, give the days to run.")
     if window or not _is_up_to_date():
         from ecom_assets.cli import running
+        from ecom_assets.orchestration.home import in_dagster_home
 
-        with running.in_dagster_home() as instance:
+        with in_dagster_home() as instance:
             if window:
                 good = _followed(lambda: running.run(window, select, on=instance))
             else:

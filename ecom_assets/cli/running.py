@@ -2,13 +2,9 @@
 
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import chdir, contextmanager
-from pathlib import Path
 from typing import NamedTuple
 
 import dagster as dg
-from filelock import FileLock
 
 from ecom_assets import catalog, settings
 from ecom_assets.cli.terminal import TERMINAL
@@ -57,49 +53,6 @@ def terminal(context: dg.InitLoggerContext) -> logging.Logger:
 def everything() -> dg.JobDefinition:
     """Returns the job of all assets for the command line."""
     return build(settings.load()).resolve_job_def(pipeline.name).with_logger_defs({"console": terminal})
-
-
-@contextmanager
-def in_dagster_home() -> Iterator[dg.DagsterInstance]:
-    """Opens the project's Dagster instance in Dagster's home, since paths in dagster.yaml are relative to it.
-
-    Processes that a run starts find both by the environment, which is as before at the end. Raises SettingsError.
-    """
-    data = settings.load().data
-    home = Path(os.environ.get("DAGSTER_HOME", settings.PROJECT)).absolute()
-    if not home.is_dir():
-        raise settings.SettingsError(
-            f"DAGSTER_HOME is {home}, which is not a folder: create it, or unset the variable."
-        )
-    data.mkdir(parents=True, exist_ok=True)
-    folders = {"DAGSTER_HOME": str(home)} | ({"ECOM_DATA": str(data)} if "ECOM_DATA" in os.environ else {})
-    before = {name: os.environ.get(name) for name in folders}
-    os.environ.update(folders)
-    try:
-        with chdir(home):
-            with FileLock(data / "dagster.lock"):  # two processes that make Dagster's tables at once disturb each other
-                instance = _instance(home)
-            with instance:
-                yield instance
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-def _instance(home: Path) -> dg.DagsterInstance:
-    """Returns the instance of dagster.yaml. Raises SettingsError if the file names modules that do not exist."""
-    try:
-        return dg.DagsterInstance.get()
-    except Exception as error:
-        if "Couldn't import module ecom_assets." not in str(error):
-            raise
-        raise settings.SettingsError(
-            f"{home / 'dagster.yaml'} was copied from another version of this project, whose modules have moved. "
-            f"Replace it by {settings.PROJECT / 'dagster.yaml'}; if you changed yours, carry the changes over."
-        ) from error
 
 
 def run(window: Window, selection: str | None = None, *, on: dg.DagsterInstance) -> bool:

@@ -33,6 +33,7 @@ Each part has one task, and imports only parts that come before it: a test holds
 | `serving/` | reads the snapshot: its declared interface, the report, quarantined rows |
 | `publishing/` | writes the snapshot |
 | `quality/` | measures the published tables and the checks themselves |
+| `monitoring/` | judges how the platform itself is; knows no Dagster |
 | `orchestration/` | everything that knows Dagster: assets, I/O manager, metadata, jobs, schedules, sensors, alerts |
 | `documentation/` | writes this page and the data dictionary |
 | `definitions.py` | what Dagster loads, for the calendar of the settings |
@@ -70,6 +71,7 @@ A run goes through these parts in this order:
 | Where is it decided which tables repair a correction? | `warehouse/repair.py` |
 | Where is it decided which alerts are one message? | `alerting/grouping.py` |
 | Where would another channel for alerts go? | `alerting/channels/` |
+| Where is it decided what is critical in the monitoring report? | `monitoring/`, one module per group of parts |
 | Where would an export to PostgreSQL go? | `publishing/`, beside the snapshot |
 | Where are the columns of the published ledger declared? | `serving/published_tables.py` |
 | What has to change if Dagster's internals do? | `orchestration/_dagster.py` |

@@ -3,6 +3,7 @@
 An upgrade of Dagster affects only this file and its tests, which pin the behaviour of each piece.
 """
 
+import datetime as dt
 import logging
 import threading
 import warnings
@@ -18,6 +19,7 @@ from dagster._core.execution.plan.handle import StepHandle
 from dagster._core.execution.retries import RetryMode
 from dagster._core.executor.base import Executor
 from dagster._core.executor.in_process import InProcessExecutor
+from dagster._core.scheduler.instigation import InstigatorType, SensorInstigatorData
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from dagster._core.storage.db_io_manager import DbIOManager, DbTypeHandler, TablePartitionDimension, TableSlice
 from dagster._core.storage.event_log import SqliteEventLogStorage
@@ -45,6 +47,7 @@ __all__ = [
     "dead_daemons",
     "is_canceled",
     "keep_partitions",
+    "sensor_ticks",
     "step_of_failure",
     "without_beta_warnings",
 ]
@@ -158,6 +161,22 @@ def dead_daemons(instance: dg.DagsterInstance) -> list[str]:
         instance, instance.get_required_daemon_types(), ignore_errors=True, heartbeat_tolerance_seconds=600
     )
     return sorted(name for name, status in found.items() if status.last_heartbeat and not status.healthy)
+
+
+def sensor_ticks(instance: dg.DagsterInstance) -> dict[str, tuple[bool, dt.datetime | None, dt.timedelta]]:
+    """Returns, for each sensor that has ever ticked, whether it is on, when it last ticked, and how often it should."""
+    found: dict[str, tuple[bool, dt.datetime | None, dt.timedelta]] = {}
+    if instance.is_ephemeral:
+        return found
+    for state in instance.all_instigator_state(instigator_type=InstigatorType.SENSOR):
+        data = state.instigator_data
+        if not isinstance(data, SensorInstigatorData):
+            continue
+        at = dt.datetime.fromtimestamp(data.last_tick_timestamp, dt.UTC) if data.last_tick_timestamp else None
+        _, before, _ = found.get(state.name, (True, None, None))
+        if before is None or (at and at > before):
+            found[state.name] = state.is_running, at, dt.timedelta(seconds=data.min_interval or 30)
+    return found
 
 
 class HeldOpenEventLogStorage(SqliteEventLogStorage):

@@ -7,7 +7,6 @@ storage and the daemons.
 import datetime as dt
 import json
 import logging
-import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 
@@ -18,6 +17,7 @@ from ecom_assets.alerting.delivery import Delivered, tick
 from ecom_assets.alerting.events import Event, Key, Kind, Severity
 from ecom_assets.alerting.incidents import STORAGE
 from ecom_assets.alerting.store import AlertStore, open_store
+from ecom_assets.monitoring.machine import unreachable
 from ecom_assets.orchestration._dagster import cause_of_failure, dead_daemons, is_canceled, step_of_failure
 from ecom_assets.orchestration.assets import STATE
 from ecom_assets.settings import Settings
@@ -152,7 +152,7 @@ def _last_words(instance: dg.DagsterInstance, run_id: str) -> str:
 
 def _take_platform(store: AlertStore, known: Settings, instance: dg.DagsterInstance, now: dt.datetime) -> None:
     """Adds the events of what can no longer be reached, or again, and of daemons that died or live again."""
-    notes = {Key(STORAGE, name): note for name, note in _unreachable(known).items()}
+    notes = {Key(STORAGE, name): note for name, note in unreachable(known).items()}
     seen: Mapping[str, str] = json.loads(store.fact("dead_daemons") or "{}")
     dead = {name: seen.get(name, now.isoformat()) for name in dead_daemons(instance)}
     if dead != seen:
@@ -171,23 +171,3 @@ def _changes(before: Mapping[Key, str], after: Mapping[Key, str], now: dt.dateti
             yield Event(id, now, key, None)
         elif before.get(key) != note:
             yield Event(id, now, key, Severity.CRITICAL, Kind.PLATFORM, note)
-
-
-def _unreachable(known: Settings) -> dict[str, str]:
-    """Returns what of the data cannot be read or written, and how."""
-    found = {}
-    for name, path in (("data", known.data), ("landing", known.landing)):
-        if path.exists() and not os.access(path, os.R_OK | os.W_OK | os.X_OK):
-            found[name] = f"{path} cannot be read and written"
-    for name, path in (("warehouse", known.warehouse), ("snapshot", known.snapshot)):
-        try:
-            with path.open("rb") as file:
-                head = file.read(12)
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            found[name] = f"{path} cannot be read: {error.strerror}"
-        else:
-            if head and head[8:] != b"DUCK":  # an empty file is about to be written
-                found[name] = f"{path} is not a DuckDB database, or is damaged"
-    return found

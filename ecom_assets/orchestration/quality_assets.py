@@ -8,6 +8,7 @@ import dagster as dg
 from ecom_assets import settings
 from ecom_assets.declaration import Catalog
 from ecom_assets.orchestration.assets import OWNERS, asset_key
+from ecom_assets.orchestration.monitoring import monitoring_report
 from ecom_assets.quality.data_quality import DAYS, TARGET, WORST_DAYS, quality, table_of
 from ecom_assets.quality.detection import (
     NO_TRUTH,
@@ -27,7 +28,7 @@ FINDS_DEFECTS = "finds_defects"
 
 def quality_assets(tables: Catalog) -> list[dg.AssetsDefinition]:
     """Returns the quality assets of these tables."""
-    return [data_quality, detection_asset(tables)]
+    return [data_quality, detection_asset(tables), monitoring_report]
 
 
 @dg.asset(

@@ -13,6 +13,7 @@ from ecom_assets.orchestration._dagster import REPAIR_TAG
 from ecom_assets.orchestration.alerts import report_failures
 from ecom_assets.orchestration.assets import asset_keys
 from ecom_assets.orchestration.jobs import pipeline
+from ecom_assets.orchestration.monitoring import write_monitoring_report
 from ecom_assets.serving.ledger import LedgerState, ledger_state
 from ecom_assets.settings import Settings
 from ecom_assets.warehouse.ledger.arrivals import unread
@@ -59,7 +60,7 @@ def sensors(loaded: Settings, tables: Catalog) -> list[dg.SensorDefinition]:
             found += [TableDay(table, newest) for table in tables.names]
         return _ask(context, tables, ledger, days, runnable(found, days))
 
-    return [run_new_files, run_stale_days, report_failures]
+    return [run_new_files, run_stale_days, report_failures, write_monitoring_report]
 
 
 def _ask(

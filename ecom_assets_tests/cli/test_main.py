@@ -24,6 +24,7 @@ from ecom_assets.cli import running
 from ecom_assets.cli.main import main
 from ecom_assets.cli.terminal import TERMINAL, shown
 from ecom_assets.days import ONE_DAY, Window
+from ecom_assets.orchestration.home import in_dagster_home
 from ecom_assets.shop.scale import Scale
 from ecom_assets.shop.shop import Shop
 from ecom_assets.sources.synthetic import save_shop
@@ -170,7 +171,7 @@ def test_what_a_run_logs_is_shown_once_and_kept_in_its_log(ecom: Ecom, tiny_shop
     shown = ecom("run", "2024-01-01", "--select", "bronze/customers").stderr.splitlines()
 
     [line] = [line for line in shown if line.startswith("bronze.customers 2024-01-01: ")]
-    with running.in_dagster_home() as instance:
+    with in_dagster_home() as instance:
         [run] = instance.get_runs()
         logged = [entry.user_message for entry in instance.all_logs(run.run_id) if entry.dagster_event is None]
     assert logged.count(line) == 1
@@ -730,7 +731,7 @@ def test_runs_whose_process_is_gone_are_ended_by_the_next_one(ecom: Ecom, tiny_s
     with subprocess.Popen(["true"]) as gone:
         gone.wait()
     started = dg.DagsterRunStatus.STARTED
-    with running.in_dagster_home() as instance:
+    with in_dagster_home() as instance:
         lost = create_run_for_test(instance, status=started, tags={running.PROCESS_TAG: str(gone.pid)})
         ours = create_run_for_test(instance, status=started, tags={running.PROCESS_TAG: str(os.getpid())})
         queued = create_run_for_test(instance, status=started)
@@ -755,7 +756,7 @@ def test_a_run_that_was_killed_is_repaired_by_what_is_stale(process: Process, ec
 
     assert ecom("run", "--stale").stdout == "Nothing is stale.\n"
 
-    with running.in_dagster_home() as instance:
+    with in_dagster_home() as instance:
         assert not instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
     verified = ecom("verify")
     assert verified.exit_code == 0, verified.stderr

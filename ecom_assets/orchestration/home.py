@@ -1,0 +1,62 @@
+"""Dagster's home: the folder of dagster.yaml, and the instance that it describes."""
+
+import os
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager
+from pathlib import Path
+
+import dagster as dg
+from filelock import FileLock
+
+from ecom_assets import settings
+
+
+def dagster_home() -> Path:
+    """Returns Dagster's home: DAGSTER_HOME, or the project. Raises SettingsError if it is no folder."""
+    home = Path(os.environ.get("DAGSTER_HOME", settings.PROJECT)).absolute()
+    if not home.is_dir():
+        raise settings.SettingsError(
+            f"DAGSTER_HOME is {home}, which is not a folder: create it, or unset the variable."
+        )
+    return home
+
+
+@contextmanager
+def in_dagster_home() -> Iterator[dg.DagsterInstance]:
+    """Opens the project's Dagster instance in Dagster's home, since paths in dagster.yaml are relative to it.
+
+    Processes that a run starts find both by the environment, which is as before at the end. Raises SettingsError.
+    """
+    data, home = settings.load().data, dagster_home()
+    data.mkdir(parents=True, exist_ok=True)
+    folders = {"DAGSTER_HOME": str(home)} | ({"ECOM_DATA": str(data)} if "ECOM_DATA" in os.environ else {})
+    before = {name: os.environ.get(name) for name in folders}
+    os.environ.update(folders)
+    try:
+        with chdir(home):
+            with FileLock(data / "dagster.lock"):  # two processes that make Dagster's tables at once disturb each other
+                instance = _instance(home)
+            with instance:
+                yield instance
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _instance(home: Path) -> dg.DagsterInstance:
+    """Returns the instance of dagster.yaml. Raises SettingsError, which says what is wrong with the file."""
+    file = home / "dagster.yaml"
+    try:
+        return dg.DagsterInstance.get()
+    except Exception as error:
+        if "Couldn't import module ecom_assets." in str(error):
+            why = f"{file} was copied from another version of this project, whose modules have moved."
+        else:
+            why = f"{file}, or the storage that it names, cannot be used: {' '.join(str(error).split())[:300]}"
+        raise settings.SettingsError(
+            f"{why.rstrip('.')}. Replace it by {settings.PROJECT / 'dagster.yaml'}; if you changed yours, carry the "
+            "changes over."
+        ) from error
