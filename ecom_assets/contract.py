@@ -276,6 +276,8 @@ def store() -> Any:
 CURRENCY, RATE = "currency", "rate"
 """The columns of a feed that name the currency of a row's amounts, and the row's own rate of it."""
 CURRENCY_CODE = "^[A-Z]{3}$"
+MISSING_RATE = f"{CURRENCY}_missing_rate"
+"""The code of the reason of a row that waits for a rate."""
 
 
 def currency(default: str = "the shop's") -> Any:

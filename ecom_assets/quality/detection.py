@@ -3,23 +3,26 @@
 A defect is caught if its record is quarantined. A duplicate (`duplicate_row`) is also caught if it counts once: if it
 was superseded by another row, or another row by it.
 
-A quarantined record without a planted defect is a false alarm, unless all its reasons are missing references. If these
-are quarantined themselves, it is a consequence; if it arrived on the newest day, it is waiting.
+A quarantined record without a planted defect is a false alarm, unless all its reasons are missing references or a
+missing rate. If the rows that it refers to are quarantined themselves, it is a consequence; if they may still arrive,
+since the shop sends rows up to LONGEST_LAG days late, it is waiting.
 """
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
 
+from ecom_assets.contract import MISSING_RATE
 from ecom_assets.declaration import Catalog, Declaration
 from ecom_assets.engine.duckdb.parsing import text_of
 from ecom_assets.landing.provenance import ORIGIN, WINNER, column_list
 from ecom_assets.serving.published_tables import ARRIVALS, FILES
 from ecom_assets.shop import faults
+from ecom_assets.shop.rows import LONGEST_LAG
 from ecom_assets.sources.synthetic import DEFECTS
 from ecom_assets.sql import among, literal, quoted
 
@@ -84,7 +87,7 @@ class Detection:
     consequences: int
     """Good records quarantined only because records they refer to are."""
     waiting: int
-    """Good records of the newest arrival day quarantined only because records they refer to have not arrived."""
+    """Good records quarantined only because records that they refer to, or rates, have not arrived and still may."""
     false_alarms: Mapping[str, int]
     """Other good records quarantined, by feed and reason."""
     good_rows: int
@@ -127,6 +130,8 @@ def measured(con: duckdb.DuckDBPyConnection, truth: Path, tables: Catalog) -> De
     if not files:
         return None
     known_days = among("arrived_on", [date.fromisoformat(file.stem) for file in files])
+    [(newest,)] = con.execute(f"select max(arrived_on) from {FILES.name} where {known_days}").fetchall()
+    may_wait = literal(str((newest or date.max) - timedelta(days=LONGEST_LAG)))
     from_feed = [declaration for declaration in tables if declaration.from_feed]
     planted = f"""
         select {_RECORD}, kind from read_parquet([{", ".join(literal(str(file)) for file in files)}])
@@ -147,8 +152,8 @@ def measured(con: duckdb.DuckDBPyConnection, truth: Path, tables: Catalog) -> De
         select feed, arrived_on, reasons, case
             when kind is not null then 'defect'
             when len(reasons) = refused then 'consequence'
-            when len(reasons) = missing and arrived_on = (select max(arrived_on) from {FILES.name} where {known_days})
-            then 'waiting' else 'false alarm' end as fate
+            when len(reasons) = missing and arrived_on > {may_wait} then 'waiting'
+            else 'false alarm' end as fate
         from quarantined left join planted using ({_RECORD}) where {known_days}""")
     kinds = con.execute(
         "select kind, count(*), count(*) filter (is_caught) from found group by kind order by kind"
@@ -185,8 +190,8 @@ def _feed(declaration: Declaration) -> str:
 
 
 def _quarantined(declaration: Declaration, tables: Catalog) -> str:
-    """Returns SQL for a table's quarantined records, with the number of missing and of quarantined references."""
-    missing, refused = ["0"], ["0"]
+    """Returns SQL for a table's quarantined records, with how many references and rates are missing or quarantined."""
+    missing, refused = [f"coalesce(list_contains(reason_codes, {literal(MISSING_RATE)}), false)::int"], ["0"]
     for column in declaration.contract.references:
         target = tables[str(column.references)]
         is_missing = f"coalesce(list_contains(reason_codes, {literal(column.missing_reference.code)}), false)"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ecom_assets.contract import AMOUNT_DIGITS, CURRENCY, RATE, Column
+from ecom_assets.contract import AMOUNT_DIGITS, CURRENCY, MISSING_RATE, RATE, Column
 from ecom_assets.days import Window
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine.compiling import judged
@@ -19,8 +19,6 @@ from ecom_assets.warehouse.store import Store
 
 RATE_IS_GOOD_FOR = 7
 """Days for which a rate is used after its own: markets are closed on week-ends and holidays."""
-MISSING_RATE = f"{CURRENCY}_missing_rate"
-"""The code of the reason of a row that waits for a rate."""
 _LIMIT = 10**AMOUNT_DIGITS
 _WIDE = "decimal(28,4)"
 """The type in which products of amounts and rates are computed: DuckDB has them overflow at 18 digits otherwise."""

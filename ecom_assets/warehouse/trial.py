@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from ecom_assets.contract import MISSING_RATE
 from ecom_assets.days import ONE_DAY, Window
 from ecom_assets.declaration import Catalog, Declaration
 from ecom_assets.landing.zone import Zone
 from ecom_assets.sql import connect, literals, quoted
-from ecom_assets.warehouse.conversion import MISSING_RATE
 from ecom_assets.warehouse.session import Session
 
 

@@ -38,6 +38,12 @@ def shop(tmp_path: Path) -> Iterator[TinyShop]:
         yield shop
 
 
+@pytest.fixture
+def nothing_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is not there on the day on which a row arrives that refers to it does not come."""
+    monkeypatch.setattr("ecom_assets.quality.detection.LONGEST_LAG", 1)
+
+
 def plant(shop: TinyShop, day: int, *defects: tuple[str, int, str]) -> None:
     """Tell the truth about a day: feed, record and kind of each defect that arrives on it."""
     named = [(feed, tiny_shop.on(day), f"{feed}.csv", record, kind) for feed, record, kind in defects]
@@ -91,7 +97,7 @@ def test_defects_caught_and_missed_are_counted_by_kind(shop):
     assert result.meets_target
 
 
-def test_a_row_that_refers_to_a_spoiled_one_is_a_consequence_and_another_a_false_alarm(shop):
+def test_a_row_that_refers_to_a_spoiled_one_is_a_consequence_and_another_a_false_alarm(shop, nothing_is_late):
     land(shop, ["C20,2034-03-01T08:00:00Z"], order(1, 0, customer="C20"), order(2, 0, customer="C99"))
     plant(shop, 0, ("customers", 21, "future_date"))
     shop.land_orders(1, order(3, 1))
@@ -104,7 +110,7 @@ def test_a_row_that_refers_to_a_spoiled_one_is_a_consequence_and_another_a_false
     assert not result.meets_target
 
 
-def test_recall_and_precision_are_told_by_feed_and_arrival_day(shop):
+def test_recall_and_precision_are_told_by_feed_and_arrival_day(shop, nothing_is_late):
     land(shop, [], order(1, 0, -1), order(2, 0, 11))
     plant(shop, 0, ("orders", 1, "negative_amount"), ("orders", 2, "raised_amount"))
     shop.land_orders(1, order(3, 1, customer="C99"), *(order(number, 1) for number in range(40, 70)))
@@ -117,13 +123,31 @@ def test_recall_and_precision_are_told_by_feed_and_arrival_day(shop):
     assert days == [("orders", tiny_shop.on(1), None, 0), ("orders", tiny_shop.on(0), 0.5, 1)]
 
 
-def test_a_row_of_the_newest_day_may_wait_for_what_it_refers_to(shop):
+def test_a_row_waits_for_what_it_refers_to_while_that_may_still_arrive(shop, monkeypatch):
+    monkeypatch.setattr("ecom_assets.quality.detection.LONGEST_LAG", 2)
     land(shop, [], order(1, 0, customer="C99"), order(2, 0, -1, customer="C99"))
     plant(shop, 0)
+    broken = {"orders: broken: amount is at least 0": 1}
+    waiting = []
+    for day in (1, 2):
+        shop.land_orders(day, order(day + 2, day))
+        plant(shop, day)
+        result = found(shop, last=day)
+        waiting.append((result.waiting, result.false_alarms))
 
-    result = found(shop)
+    assert waiting == [(1, broken), (0, {NOBODY: 1} | broken)]
 
-    assert (result.waiting, result.false_alarms) == (1, {"orders: broken: amount is at least 0": 1})
+
+@pytest.mark.slow
+def test_orders_wait_for_the_rates_of_their_currencies(tmp_path):
+    known = built(tmp_path, replace(SMALL, orders_per_day=60, foreign_share=0.3), without="exchange_rates")
+
+    with open_snapshot(known.snapshot) as con:
+        result = measured(con, known.truth, catalog.tables())
+
+    assert result is not None
+    assert result.waiting > 10
+    assert result.false_alarms == {}
 
 
 def test_a_defect_that_a_later_version_replaces_was_not_caught(shop):
@@ -159,11 +183,13 @@ DIRTY = replace(SMALL, orders_per_day=60, dirty_share=0.03)
 VARIED = replace(DIRTY, merged_share=0.5, stores=2, retracted_share=0.2, gift_card_share=0.1, tax_included=True)
 
 
-def built(data: Path, preset: Scale) -> Settings:
-    """Three days of a shop, from landing to silver, published."""
+def built(data: Path, preset: Scale, without: str = "") -> Settings:
+    """Three days of a shop, from landing to silver, published; one feed may be left out."""
     known = Settings(data, start=START)
     shop = Shop(START, seed=11, preset=preset)
     land_shop(Zone(known.landing), shop, DAYS)
+    if without:
+        shutil.rmtree(known.landing / without)
     write_truth(known.truth, shop, DAYS)
     session = session_over(Zone(known.landing), known.warehouse)
     with closing(session.con):
