@@ -47,7 +47,7 @@ class FeedSettings:
     amounts are rounded, and its quantities to four; None sets those with more than four aside. `complete` are columns
     of the key that name a group of rows, such as the lines of an order, of which each arrival holds all or none. The
     first of the `rules` that is met gives a column its value. `members` is INFERRED for a feed of members, such as
-    products, that never holds all.
+    products, that never holds all. `files` is the number of files that are promised for each day on which one is due.
 
     Raises ValueError if one is invalid.
     """
@@ -63,6 +63,7 @@ class FeedSettings:
     holidays: str | None = None
     closed: frozenset[dt.date] = frozenset()
     members: str | None = None
+    files: int | None = None
 
     def __post_init__(self) -> None:
         try:
@@ -77,6 +78,8 @@ class FeedSettings:
             raise ValueError(f"min_bad_rows is {self.min_bad_rows}; write a whole number from 1 on.")
         if self.round_amounts is not None and not 0 <= self.round_amounts <= MAX_DECIMALS:
             raise ValueError(f"round_amounts is {self.round_amounts}; write a number of decimals from 0 to 4.")
+        if self.files is not None and self.files < 1:
+            raise ValueError(f"files is {self.files}; write a whole number from 1 on.")
         if self.members not in (None, INFERRED):
             raise ValueError(f"members is {self.members!r}; write {INFERRED!r}, or leave it out.")
         if self.holidays is not None:
@@ -107,7 +110,7 @@ class FeedSettings:
 
     def as_toml(self) -> dict[str, Any]:
         """Returns the feed's table in feeds.toml."""
-        closed = {"holidays": self.holidays, "closed": sorted(self.closed)}
+        closed = {"holidays": self.holidays, "closed": sorted(self.closed), "files": self.files}
         given = {name: value for name, value in closed.items() if value}
         due = [WEEKDAYS[day] for day in sorted(self.due)]
         return {"time_zone": self.time_zone, "due": due, **given, **self.judging}
@@ -175,6 +178,12 @@ def _min_bad_rows(given: Any) -> int:
     return given
 
 
+def _files(given: Any) -> int:
+    if type(given) is not int:
+        raise ValueError("files must be a whole number, such as 24.")
+    return given
+
+
 def _round_amounts(given: Any) -> int:
     if type(given) is not int:
         raise ValueError("round_amounts must be a number of decimals, such as 2.")
@@ -227,5 +236,6 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "round_amounts": _round_amounts,
     "complete": _complete,
     "members": _members,
+    "files": _files,
 }
 """What reads each setting of a feed; raises ValueError."""

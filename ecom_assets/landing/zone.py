@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 from filelock import FileLock
 
 from ecom_assets.errors import suggestion
+from ecom_assets.landing.control_totals import is_control
 from ecom_assets.landing.feed_settings import FeedSettings, FeedSettingsError, read_feed_settings
 from ecom_assets.landing.files import replace_file, replace_toml
 
@@ -86,6 +87,11 @@ class LandedFile:
         return Path(self.location)
 
     @property
+    def is_control(self) -> bool:
+        """Whether it has the control totals of another file, and no rows."""
+        return is_control(self.name)
+
+    @property
     def is_closed(self) -> bool:
         """Whether it could not be opened when it was listed."""
         return self.digest == _CLOSED
@@ -134,6 +140,7 @@ class Zone:
     ) -> dict[dt.date, list[LandedFile]]:
         """Returns the files of each arrival day from `first` to `last`; days without files have an empty list.
 
+        Files of control totals are among them.
         `since` is the first day of the calendar. Files that arrived earlier are never read, so they are not listed, and
         no file is a duplicate of them.
         """
@@ -162,12 +169,14 @@ class Zone:
     def fingerprints(
         self, feed: str, arrivals: Mapping[dt.date, Sequence[LandedFile]], since: dt.date = dt.date.min
     ) -> dict[dt.date, int]:
-        """Returns an unsigned 64-bit hash per arrival day of its files, whether a file was due, and the time zone."""
+        """Returns an unsigned 64-bit hash per arrival day of its files, what was due, and the time zone."""
         settings, days = self.settings(feed), self._day_folders(feed, since)
         prints = {}
         for day, files in arrivals.items():
             listed = [(file.name, file.digest, file.duplicate_of) for file in files]
-            content = json.dumps([listed, _is_due(settings, days, day), settings.time_zone])
+            is_due = _is_due(settings, days, day)
+            promised = [settings.files] if settings.files and is_due else []
+            content = json.dumps([listed, is_due, settings.time_zone, *promised])
             prints[day] = int.from_bytes(hashlib.blake2b(content.encode(), digest_size=8).digest(), "big")
         return prints
 

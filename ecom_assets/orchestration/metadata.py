@@ -13,6 +13,8 @@ from ecom_assets.declaration import Declaration
 from ecom_assets.engine.lineage import ColumnSource
 from ecom_assets.landing.provenance import LANDED, ORIGIN, WHY, TechnicalColumn
 from ecom_assets.orchestration._dagster import without_beta_warnings
+from ecom_assets.warehouse.arriving import EXPECTED_OF_FILES
+from ecom_assets.warehouse.silver import IS_NOT_REPEATED
 
 PLOT_DAYS = 30
 _WIDTH, _HEIGHT, _EDGE = 360, 60, 4
@@ -108,12 +110,13 @@ def contract_description(declaration: Declaration) -> str:
 def expectations_description(declaration: Declaration) -> str:
     """Returns the description of the check that only warns."""
     if declaration.is_bronze:
-        return "Every record of the day's files can be read, and every file is complete: none is cut off or damaged."
+        return _list("Expectations; a day that misses one does not fail:", EXPECTED_OF_FILES)
     hoped = [rule.sentence for rule in declaration.contract.soft_rules]
     hoped += [REFERS_WITHIN_CALENDAR, REFERS_TO_KNOWN] if declaration.loose_references else []
     if declaration.from_feed:
         feed = declaration.feed_contract
         hoped += [feed.versions_meet] if feed.identifying else []
+        hoped += [] if declaration.is_of_members else [IS_NOT_REPEATED]
         hoped += ["No row is quarantined"]
     return _list("Expectations; a day that misses one does not fail:", hoped)
 

@@ -11,6 +11,16 @@ from ecom_assets.engine.duckdb.tables import stored
 from ecom_assets.landing import reading
 from ecom_assets.landing.provenance import DERIVED, ORIGIN, sql_types
 from ecom_assets.sql import between, literal
+from ecom_assets.warehouse.arriving import (
+    AS_PROMISED,
+    CAN_BE_READ,
+    HAS_TOTALS,
+    IS_COMPLETE,
+    IS_NEW,
+    NOT_OF_DAY_BEFORE,
+    off_totals,
+    repeated_files,
+)
 from ecom_assets.warehouse.ledger import records
 from ecom_assets.warehouse.ledger.arrivals import happened_days, note_files, unread
 from ecom_assets.warehouse.ledger.invalidation import watched_moves
@@ -44,8 +54,9 @@ def write_bronze(store: Store, declaration: Declaration, window: Window) -> list
     """Read the files of the arrival days. Rows of files that are gone stay, with derived columns computed fresh."""
     con, zone, feed = store.con, store.zone, declaration.feed_name
     table = stored(declaration)
-    arrivals = zone.arrivals(feed, window.first, window.last, store.calendar.first)
-    prints = zone.fingerprints(feed, arrivals, store.calendar.first)
+    landed_files = zone.arrivals(feed, window.first, window.last, store.calendar.first)
+    prints = zone.fingerprints(feed, landed_files, store.calendar.first)
+    arrivals = {day: [file for file in files if not file.is_control] for day, files in landed_files.items()}
     files = [file for day in window for file in arrivals[day]]
     with store.transaction():
         store.ensure(declaration.name, table.columns)
@@ -65,6 +76,10 @@ def write_bronze(store: Store, declaration: Declaration, window: Window) -> list
             store.on_step("rows inserted")
         slices, unreadable = _bronze_slices(store, declaration, window)
         damaged = _damaged_files(store, declaration, window)
+        controls = [file for day in window for file in landed_files[day] if file.is_control]
+        amiss = off_totals(store, declaration, arrivals, controls)
+        repeated = repeated_files(store, declaration, files)
+        promised = zone.settings(feed).files
         results, entries = [], []
         for day in window:
             parts = tuple(slices.get(day, ()))
@@ -73,8 +88,15 @@ def write_bronze(store: Store, declaration: Declaration, window: Window) -> list
             duplicates = [file for file in arrivals[day] if file.duplicate_of]
             notes += [f"{file.name} is a duplicate of {file.duplicate_of} and counts once" for file in duplicates]
             notes += [f"{name} is cut off or damaged: {reading.LAND_WHOLE}" for name in damaged.get(day, ())]
-            warned = {"Every record can be read.": unreadable.get(day, 0)}
-            warned["Every file is complete."] = len(damaged.get(day, ()))
+            warned = {CAN_BE_READ: unreadable.get(day, 0), IS_COMPLETE: len(damaged.get(day, ()))}
+            notes += amiss.get(day, ())
+            warned[HAS_TOTALS] = len(amiss.get(day, ()))
+            again = [file for file in duplicates if file in repeated]
+            of_day_before = [file for file in again if str(file.duplicate_of).startswith(f"{day - ONE_DAY}/")]
+            warned[NOT_OF_DAY_BEFORE], warned[IS_NEW] = len(of_day_before), len(again) - len(of_day_before)
+            if promised and arrivals[day] and zone.is_due(feed, day, store.calendar.first):
+                warned[AS_PROMISED] = max(promised - len(arrivals[day]), 0)
+                notes += [f"{len(arrivals[day])} of {promised} promised files arrived"] if warned[AS_PROMISED] else []
             row_count = sum(part.row_count for part in parts)
             result = DayResult(
                 day,

@@ -39,6 +39,9 @@ def _sql(reason: Reason) -> str:
     return reason_sql(reason.code, literal(reason.sentence))
 
 
+IS_NOT_REPEATED = "No file repeats most of the rows of another one."
+_REPEATED_ROWS = 20
+"""The fewest rows of a day in a file that can be a repeat: a few late ones may all have been sent twice."""
 _NOT_ROUNDED = "Amounts have no more decimals than round_amounts in feeds.toml allows, nor quantities more than four."
 
 
@@ -286,7 +289,9 @@ def _judge_days(
     )
     corrected = _corrected(store, declaration) if may_fail else {}
     conflicts = dict(con.execute("select day, count(*) from losers where conflicts group by all").fetchall())
+    repeats = _repeats(store, declaration)
     soft = [_NOT_ROUNDED, REFERS_WITHIN_CALENDAR, REFERS_TO_KNOWN, declaration.feed_contract.versions_meet]
+    soft += [IS_NOT_REPEATED]
     soft += [rule.sentence for rule in promise.soft_rules]
     results = []
     for on in window:
@@ -296,11 +301,12 @@ def _judge_days(
             results.append(DayResult(on, State.BLOCKED, note=closed[on]))
             continue
         apart += corrected.get(on, 0)
-        found = [rounded.get(on, 0), older, inferred, conflicts.get(on, 0), *warned]
+        again = repeats.get(on, [])
+        found = [rounded.get(on, 0), older, inferred, conflicts.get(on, 0), len(again), *warned]
         left, of = bad - apart, rows - superseded - apart
         failed = limits.are_exceeded(left, of)
         allowed = f"{limits.max_bad_share:.1%}"
-        note = f"{left} of {of} rows are quarantined, more than the allowed {allowed}" if failed else ""
+        note = f"{left} of {of} rows are quarantined, more than the allowed {allowed}" if failed else "; ".join(again)
         results.append(
             DayResult(
                 on,
@@ -315,6 +321,31 @@ def _judge_days(
             )
         )
     return results
+
+
+def _repeats(store: Store, declaration: Declaration) -> dict[dt.date, list[str]]:
+    """Returns, per day, the files that repeat most of the day's rows of an earlier one, as sentences.
+
+    Members may be sent again each day: a file of theirs repeats nothing.
+    """
+    if declaration.is_of_members:
+        return {}
+    day = stored(declaration).day
+    rows = store.con.execute(f"""
+        with again as (
+            select day, arrived_on, source_file, winner.a as later_on, winner.f as later_file, count(*) as n
+            from losers where content = winner.c and (arrived_on, source_file) <> (winner.a, winner.f)
+            group by all having n >= {_REPEATED_ROWS}),
+        sent as (
+            select {day} as day, arrived_on, source_file, count(*) as of_all from staged
+            where {day} in (select day from again) group by all)
+        select day, later_on || '/' || later_file || ' repeats ' || n || ' of ' || of_all || ' rows of ' || arrived_on
+            || '/' || source_file as sentence
+        from again join sent using (day, arrived_on, source_file) where n * 2 > of_all order by all""").fetchall()
+    found: dict[dt.date, list[str]] = {}
+    for on, sentence in rows:
+        found.setdefault(on, []).append(sentence)
+    return found
 
 
 def _missing_values(store: Store, declaration: Declaration, window: Window) -> dict[dt.date, dict[str, Missing]]:

@@ -28,7 +28,8 @@ def first_event(zone: Zone, shop_zone: str) -> dt.date | None:
             if feed.is_versioned or not arrived_on:
                 continue
             arrivals = zone.arrivals(name, arrived_on[0], arrived_on[-1])
-            files = [file for day in arrivals.values() for file in day if file.duplicate_of is None]
+            landed = [file for day in arrivals.values() for file in day]
+            files = [file for file in landed if file.duplicate_of is None and not file.is_control]
             rows = bronze_query("landed", feed, feed.primary_key, "UTC", shop_zone, _ALWAYS)
             query = f"select quantile_disc(event_on, {STRAY_SHARE}) from ({rows})"
             found += read(con, files, list(feed.columns)).query("landed", query).fetchall()

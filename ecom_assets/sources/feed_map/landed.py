@@ -78,7 +78,7 @@ def _landed_files(zone: Zone, feed: str) -> list[LandedFile]:
     """Returns all files of a feed in a zone."""
     days = zone.days(feed)
     arrivals = zone.arrivals(feed, days[0], days[-1]) if days else {}
-    return [file for day in arrivals.values() for file in day]
+    return [file for day in arrivals.values() for file in day if not file.is_control]
 
 
 def read_landed(
