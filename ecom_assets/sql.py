@@ -37,7 +37,7 @@ def transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 def is_locked_out(error: duckdb.IOException) -> bool:
     """Returns whether a database could not be opened because another program has it open."""
-    return "lock" in str(error).lower()
+    return "set lock on file" in str(error)
 
 
 def identifier(name: str) -> str:

@@ -207,12 +207,15 @@ class AlertStore:
 
     # -- deliveries
 
-    def due(self, now: dt.datetime) -> list[tuple[Message, str, int]]:
-        """Returns the messages to send now, with channel and number of attempts, in order."""
+    def due(self, now: dt.datetime, longest: dt.timedelta) -> list[tuple[Message, str, int]]:
+        """Returns the messages to send now, with channel and number of attempts, in order.
+
+        One that is to be tried in more than the longest time between two tries is due: the clock was set back.
+        """
         rows = self.con.execute(
             "select m.body, d.channel, d.attempts from deliveries d join messages m on m.id = d.message "
-            "where d.status in ('pending', 'trying') and d.next_try <= ? order by m.seq",
-            [_text(now)],
+            "where d.status in ('pending', 'trying') and d.next_try not between ? and ? order by m.seq",
+            [_text(now + dt.timedelta(microseconds=1)), _text(now + longest)],
         ).fetchall()
         return [(Message.from_json(body), channel, attempts) for body, channel, attempts in rows]
 

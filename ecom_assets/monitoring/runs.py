@@ -73,8 +73,8 @@ def sensors(facts: DagsterFacts, now: dt.datetime) -> Part:
             )
         elif age is None:
             reasons.append(Reason(Level.WARNING, f"The sensor {ticker.name} has never ticked.", START))
-        elif age >= max(SILENT_AFTER, 10 * ticker.interval):
-            text = f"The sensor {ticker.name} has not ticked for {int(age.total_seconds() // 60)} minutes."
+        elif abs(age) >= max(SILENT_AFTER, 10 * ticker.interval):
+            text = f"The sensor {ticker.name} has not ticked for {abs(int(age.total_seconds() // 60))} minutes."
             reasons.append(Reason(Level.CRITICAL, text, START))
         seconds = round(age.total_seconds()) if age is not None else None
         details.append({"sensor": ticker.name, "is on": str(ticker.is_on).lower(), "seconds since its tick": seconds})

@@ -63,12 +63,15 @@ def publish(session: Session, path: Path) -> None:
 
 
 def is_behind(session: Session, path: Path) -> bool:
-    """Returns whether the warehouse has been written since the snapshot."""
+    """Returns whether the warehouse has been written since the snapshot, or the snapshot is damaged."""
     written_at = published.last_write(session.con)
     if written_at is None or not path.exists():
         return written_at is not None
-    with open_snapshot(path) as con:
-        return last_write(con) != written_at or plain_tables(con) != plain.written(session.con)
+    try:
+        with open_snapshot(path) as con:
+            return last_write(con) != written_at or plain_tables(con) != plain.written(session.con)
+    except duckdb.Error:
+        return True
 
 
 def _bring_up_to_date(session: Session, idle: Path, path: Path, *, reuse: bool) -> None:

@@ -1,9 +1,10 @@
 """Opening the warehouse: one process at a time; others wait."""
 
+import datetime as dt
 import logging
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from functools import partial
 from typing import Any
@@ -15,6 +16,7 @@ from ecom_assets.declaration import Catalog
 from ecom_assets.landing.zone import Zone
 from ecom_assets.settings import Settings
 from ecom_assets.sql import connect, is_locked_out, literal
+from ecom_assets.warehouse.ledger.published import last_write
 from ecom_assets.warehouse.relay import Relay
 from ecom_assets.warehouse.session import Session
 
@@ -36,6 +38,7 @@ def open_session(known: Settings, tables: Catalog, run_id: str = "") -> Iterator
     zone.check_settings(tables.feed_columns, tables.feed_keys, tables.set_by_rules, tables.feeds_of_members)
     with _acquire_lock(known), closing(_connect(known)) as con:
         session = Session(con, tables, zone, known.calendar, known.time_zone, known.strict, run_id, known.currency)
+        session.now = _never_back(session.now, last_write(con))
         relay = Relay(session, known.alert_store)
         relay.now(is_over=True)
         session.on_changed_verdicts = partial(relay.now, is_over=False)
@@ -43,6 +46,20 @@ def open_session(known: Settings, tables: Catalog, run_id: str = "") -> Iterator
             yield session
         finally:
             relay.now(is_over=True)
+
+
+def _never_back(now: Callable[[], dt.datetime], last: dt.datetime | None) -> Callable[[], dt.datetime]:
+    """Returns a clock whose moments come after all that were written, also if this machine's clock was set back.
+
+    What is newer than something else is told by these moments: a write that seems old would not be published.
+    """
+
+    def moment() -> dt.datetime:
+        nonlocal last
+        last = max(now(), last + dt.timedelta(microseconds=1)) if last else now()
+        return last
+
+    return moment
 
 
 def _acquire_lock(known: Settings) -> AbstractContextManager[Any]:

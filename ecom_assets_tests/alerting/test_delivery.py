@@ -336,3 +336,15 @@ def test_a_store_that_cannot_be_read_is_critical(tmp_path: Path) -> None:
 
     [problem] = health(tmp_path / "alerts.sqlite", NOON).problems
     assert "cannot be read" in problem
+
+
+def test_a_clock_that_is_set_back_delays_no_message(delivery: Delivery, http: Receiver, events: Events) -> None:
+    tomorrow = NOON + dt.timedelta(days=1)
+    http.status = 503
+    happens(delivery, events.fails("silver.orders"), at=tomorrow)
+    tick_at(delivery, tomorrow)
+
+    http.status = 200
+    assert health(delivery.store, NOON).problems[0].startswith("Alerting has not run since")
+    assert tick_at(delivery).sent == 1
+    assert health(delivery.store, NOON).problems == ()
