@@ -82,6 +82,11 @@ class Settings:
         return self.data / "monitoring" / "metrics.prom"
 
     @property
+    def run_log(self) -> Path:
+        """What each run wrote, one JSON object per table and window."""
+        return self.data / "monitoring" / "runs.jsonl"
+
+    @property
     def delivery(self) -> Delivery:
         """Where alerts are stored and sent."""
         return Delivery(self.alert_store, self.alerts, self.alerting, self.webhook)
@@ -141,9 +146,19 @@ _KNOWN: dict[str, tuple[Callable[[Any], Any], str]] = {
 """The parser of each setting, and a description of valid values for error messages."""
 
 
+def data_folder() -> Path:
+    """Returns the data folder."""
+    return Path(os.environ.get("ECOM_DATA") or PROJECT / "data").resolve()
+
+
+def dagster_home() -> Path:
+    """Returns Dagster's home: DAGSTER_HOME, or the project."""
+    return Path(os.environ.get("DAGSTER_HOME", PROJECT)).absolute()
+
+
 def load(data: Path | None = None, otherwise: Settings | None = None) -> Settings:
     """Returns the current settings; `otherwise` replaces defaults. Raises SettingsError with a bad value's place."""
-    folder = Path(data or os.environ.get("ECOM_DATA") or PROJECT / "data").resolve()
+    folder = (data or data_folder()).resolve()
     file = folder / FILE
     given: dict[str, tuple[Any, str]] = {}
     if file.exists():

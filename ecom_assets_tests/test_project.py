@@ -41,7 +41,8 @@ MAY_IMPORT = {
     "catalog": {*Layer, *CORE},
     "quality": {*CORE, "serving", "shop", "sources"},
     "documentation": {*CORE, "catalog", "serving"},
-    "monitoring": {"alerting", "days", "errors", "landing", "quality.data_quality", "serving", "settings", "sql"},
+    "monitoring": {"alerting", "days", "errors", "landing", "quality.data_quality", "serving", "settings", "sql"}
+    | {"warehouse.ledger.schema"},
     "orchestration": {
         *CORE,
         "alerting",

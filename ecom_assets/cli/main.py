@@ -35,7 +35,7 @@ for command in (
     *(run.demo, land.land, land.draft_map, land.shop, run.run, run.stale, run.verify),
     *(look.bad, look.quarantine, look.detection, look.query, look.report),
     alerts.alerts,
-    watch.monitor,
+    *(watch.monitor, watch.doctor, watch.prune),
     dictionary,
 ):
     main.add_command(command)

@@ -10,10 +10,14 @@ from ecom_assets import settings
 from ecom_assets.days import contiguous
 
 if TYPE_CHECKING:
+    from ecom_assets.orchestration.retention import Retired
     from ecom_assets.quality.detection import Detection
     from ecom_assets.serving.bad_days import BadDays
     from ecom_assets.serving.quarantine import QuarantinedRow, ReasonCount
     from ecom_assets.warehouse.ledger.records import StaleDay
+
+MOST_NAMES = 5
+"""Names of each kind that a list shows unless all are asked for."""
 
 
 def table(names: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -32,6 +36,21 @@ def stale_days(found: "Sequence[StaleDay]") -> Iterator[str]:
     for (table, why), days in reasons.items():
         yield f"{table:32} {', '.join(map(str, contiguous(days)))}: {why}"
     yield f"{len(found)} table-days are stale." if found else "Nothing is stale."
+
+
+def retired(found: "Sequence[Retired]", all_names: bool = False) -> Iterator[str]:
+    """Yields a line for each kind of thing that is kept no longer, and its names: the first few, or all."""
+    by_kind: dict[str, list[Retired]] = {}
+    for item in found:
+        by_kind.setdefault(item.kind, []).append(item)
+    for kind, items in by_kind.items():
+        size = sum(item.bytes for item in items)
+        since = f"over between {min(i.over_at for i in items):%Y-%m-%d} and {max(i.over_at for i in items):%Y-%m-%d}"
+        yield f"{kind}: {len(items):,}, {size:,} bytes, {since}"
+        for item in items if all_names else items[:MOST_NAMES]:
+            yield f"  {item.over_at:%Y-%m-%d}  {item.bytes:>12,}  {item.name}"
+        if len(items) > MOST_NAMES and not all_names:
+            yield f"  … and {len(items) - MOST_NAMES:,} more: --all lists them"
 
 
 def bad_days(found: "Sequence[BadDays]") -> Iterator[str]:

@@ -33,7 +33,7 @@ Each part has one task, and imports only parts that come before it: a test holds
 | `serving/` | reads the snapshot: its declared interface, the report, quarantined rows |
 | `publishing/` | writes the snapshot |
 | `quality/` | measures the published tables and the checks themselves |
-| `monitoring/` | judges how the platform itself is; knows no Dagster |
+| `monitoring/` | judges how the platform itself is, and examines what is wrong; knows no Dagster |
 | `orchestration/` | everything that knows Dagster: assets, I/O manager, metadata, jobs, schedules, sensors, alerts |
 | `documentation/` | writes this page and the data dictionary |
 | `definitions.py` | what Dagster loads, for the calendar of the settings |

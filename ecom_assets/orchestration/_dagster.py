@@ -9,6 +9,7 @@ import threading
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -22,9 +23,10 @@ from dagster._core.executor.in_process import InProcessExecutor
 from dagster._core.scheduler.instigation import InstigatorType, SensorInstigatorData
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from dagster._core.storage.db_io_manager import DbIOManager, DbTypeHandler, TablePartitionDimension, TableSlice
-from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.storage.event_log import SqlEventLogStorage, SqliteEventLogStorage
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME
+from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy.dialects.sqlite import insert
@@ -45,8 +47,10 @@ __all__ = [
     "UnresolvedAssetJobDefinition",
     "cause_of_failure",
     "dead_daemons",
+    "files_of_run",
     "is_canceled",
     "keep_partitions",
+    "runs_of_newest_events",
     "sensor_ticks",
     "step_of_failure",
     "without_beta_warnings",
@@ -177,6 +181,38 @@ def sensor_ticks(instance: dg.DagsterInstance) -> dict[str, tuple[bool, dt.datet
         if before is None or (at and at > before):
             found[state.name] = state.is_running, at, dt.timedelta(seconds=data.min_interval or 30)
     return found
+
+
+def files_of_run(instance: dg.DagsterInstance, run_id: str) -> list[Path]:
+    """Returns the files with the log of a run, and the folder with what its process printed; none on other storages."""
+    log, printed = instance.event_log_storage, instance.compute_log_manager
+    found = []
+    if isinstance(log, SqliteEventLogStorage):
+        path = Path(log.path_for_shard(run_id))
+        found += [path, *(path.with_name(f"{path.name}{end}") for end in ("-wal", "-shm"))]
+    if isinstance(printed, LocalComputeLogManager):
+        found.append(Path(printed._base_dir, run_id))
+    return [path for path in found if path.exists()]
+
+
+def runs_of_newest_events(instance: dg.DagsterInstance) -> set[str] | None:
+    """Returns the runs with the newest event of a kind of any partition of any asset; None if they cannot be known.
+
+    Dagster tells from these which partitions are there; without its run, an event is gone.
+    """
+    log = instance.event_log_storage
+    if not isinstance(log, SqlEventLogStorage):
+        return None
+    events = SqlEventLogStorageTable.c
+    kinds = [kind.value for kind in ASSET_EVENTS]
+    newest = (
+        db.select(db.func.max(events.id))
+        .where(events.dagster_event_type.in_(kinds))
+        .group_by(events.dagster_event_type, events.asset_key, events.partition)
+    )
+    with log.index_connection() as con:
+        found = con.execute(db.select(events.run_id).where(events.id.in_(newest)).distinct()).fetchall()
+    return {run_id for (run_id,) in found}
 
 
 class HeldOpenEventLogStorage(SqliteEventLogStorage):

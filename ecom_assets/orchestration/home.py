@@ -11,23 +11,17 @@ from filelock import FileLock
 from ecom_assets import settings
 
 
-def dagster_home() -> Path:
-    """Returns Dagster's home: DAGSTER_HOME, or the project. Raises SettingsError if it is no folder."""
-    home = Path(os.environ.get("DAGSTER_HOME", settings.PROJECT)).absolute()
-    if not home.is_dir():
-        raise settings.SettingsError(
-            f"DAGSTER_HOME is {home}, which is not a folder: create it, or unset the variable."
-        )
-    return home
-
-
 @contextmanager
 def in_dagster_home() -> Iterator[dg.DagsterInstance]:
     """Opens the project's Dagster instance in Dagster's home, since paths in dagster.yaml are relative to it.
 
     Processes that a run starts find both by the environment, which is as before at the end. Raises SettingsError.
     """
-    data, home = settings.load().data, dagster_home()
+    data, home = settings.data_folder(), settings.dagster_home()
+    if not home.is_dir():
+        raise settings.SettingsError(
+            f"DAGSTER_HOME is {home}, which is not a folder: create it, or unset the variable."
+        )
     data.mkdir(parents=True, exist_ok=True)
     folders = {"DAGSTER_HOME": str(home)} | ({"ECOM_DATA": str(data)} if "ECOM_DATA" in os.environ else {})
     before = {name: os.environ.get(name) for name in folders}
@@ -60,3 +54,15 @@ def _instance(home: Path) -> dg.DagsterInstance:
             f"{why.rstrip('.')}. Replace it by {settings.PROJECT / 'dagster.yaml'}; if you changed yours, carry the "
             "changes over."
         ) from error
+
+
+def storage_problem() -> str:
+    """Returns why runs and ticks cannot be read from Dagster's storage; empty if they can."""
+    try:
+        with in_dagster_home() as instance:
+            instance.get_runs_count()
+            instance.fetch_run_status_changes(dg.DagsterEventType.RUN_FAILURE, limit=1)
+            instance.all_instigator_state()
+    except Exception as error:  # the storage of others raises what it wants
+        return " ".join(str(error).split())[:500]
+    return ""

@@ -5,7 +5,6 @@ processes wait for each other. Nobody else opens the file: readers read the snap
 """
 
 import logging
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -19,6 +18,7 @@ from ecom_assets.days import State, Window, contiguous
 from ecom_assets.declaration import Catalog, Declaration
 from ecom_assets.engine.compiling import compiled
 from ecom_assets.engine.duckdb.tables import Query, stored
+from ecom_assets.monitoring import run_log
 from ecom_assets.orchestration import metadata, plain
 from ecom_assets.orchestration._dagster import REPAIR_TAG, Step, keep_partitions
 from ecom_assets.orchestration.alerts import deliver
@@ -32,7 +32,7 @@ from ecom_assets.orchestration.assets import (
 from ecom_assets.orchestration.following import may_end
 from ecom_assets.publishing import snapshot as publishing
 from ecom_assets.sql import quoted
-from ecom_assets.warehouse.ledger.records import DayResult
+from ecom_assets.warehouse.ledger.records import DayResult, recorded_results
 from ecom_assets.warehouse.ledger.verdicts import CONTRACT, EXPECTATIONS
 from ecom_assets.warehouse.opening import open_session
 from ecom_assets.warehouse.session import Session
@@ -132,13 +132,17 @@ class Warehouse(dg.ConfigurableIOManager):
         window = window_of(step)
         is_repair = REPAIR_TAG in step.tags
         if declaration.name not in self._written:
-            began = time.perf_counter()
-            if is_repair:
-                results = session.repair(declaration.name, window, say_all=not step.may_plan_later)
-            else:
-                results = session.write(declaration, obj, window)
-            self._written[declaration.name], seconds = results, time.perf_counter() - began
-            _log.log(_loudness(results), _said(declaration.name, results, seconds))
+            with run_log.spending() as spent:
+                if is_repair:
+                    results = session.repair(declaration.name, window, say_all=not step.may_plan_later)
+                else:
+                    results = session.write(declaration, obj, window)
+            self._written[declaration.name] = results
+            _log.log(_loudness(results), _said(declaration.name, results, spent.seconds))
+            ran = results
+            if is_repair and not step.may_plan_later:
+                ran = [*recorded_results(session.con, declaration.name, window, step.run_id).values()]
+            run_log.note(settings.load().run_log, step.run_id, declaration.name, ran, spent)
             for result in results:
                 yield from _evaluations(step, declaration, result)
         results = self._written[declaration.name]

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import fcntl
+import json
 import logging
 import subprocess
 import sys
@@ -124,6 +125,26 @@ def test_a_run_logs_a_line_per_table_and_no_output_as_missing(
     by_us = [record.message for record in caplog.records if record.name.startswith("ecom_assets.")]
     assert [message.partition(" ")[0] for message in by_us] == [declaration.name for declaration in DECLARATIONS]
     assert [message for message in by_dagster if "did not yield" in message] == []
+
+
+@pytest.mark.slow
+def test_a_run_writes_a_line_of_json_per_table_and_window(instance: dg.DagsterInstance, zone: Zone) -> None:
+    first = run(instance).run_id
+    land(zone, BAD_DAY, amount="-10.00")
+    again = run(instance, **{REPAIR_TAG: "a correction"}).run_id
+
+    lines = [json.loads(line) for line in settings.load().run_log.read_text().splitlines()]
+
+    said = [(line["run"], line["table"], line["days"], line["states"], line["rows"]) for line in lines]
+    days, day = [str(THREE_DAYS)], [str(BAD_DAY)]
+    assert said[:4] == [(first, declaration.name, days, {"stored": 3}, 3) for declaration in DECLARATIONS]
+    assert said[4:] == [
+        (again, "bronze.receipts", day, {"stored": 1}, 1),
+        (again, "silver.receipts", day, {"stored": 1}, 1),
+        (again, "gold.takings", day, {"failed": 1}, 0),
+        (again, "kpi.report", day, {"blocked": 1}, 0),
+    ]
+    assert min(line["seconds"] for line in lines) > 0
 
 
 @pytest.mark.slow

@@ -104,6 +104,21 @@ def prepare(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
         "create schema if not exists ledger; create table if not exists ledger.facts (name varchar, value varchar)"
     )
+    version = known_version(con)
+    if version == SCHEMA_VERSION:
+        return
+    with transaction(con):
+        for migration in MIGRATIONS[version:]:
+            con.execute(migration)
+        con.execute("delete from ledger.facts where name in ('hash_version', 'schema_version')")
+        con.execute(
+            "insert into ledger.facts values ('hash_version', ?), ('schema_version', ?)",
+            [HASH_VERSION, str(SCHEMA_VERSION)],
+        )
+
+
+def known_version(con: duckdb.DuckDBPyConnection) -> int:
+    """Returns the schema version of a warehouse's ledger. Raises LedgerError if this code cannot continue it."""
     facts = dict(con.execute("select name, value from ledger.facts").fetchall())
     hashes, version = facts.get("hash_version", HASH_VERSION), int(facts.get("schema_version", 0))
     if hashes != HASH_VERSION:
@@ -116,13 +131,4 @@ def prepare(con: duckdb.DuckDBPyConnection) -> None:
             f"The warehouse has a ledger of schema version {version}; this code knows versions up to {SCHEMA_VERSION}. "
             "Use the code that wrote it, or a newer one."
         )
-    if version == SCHEMA_VERSION:
-        return
-    with transaction(con):
-        for migration in MIGRATIONS[version:]:
-            con.execute(migration)
-        con.execute("delete from ledger.facts where name in ('hash_version', 'schema_version')")
-        con.execute(
-            "insert into ledger.facts values ('hash_version', ?), ('schema_version', ?)",
-            [HASH_VERSION, str(SCHEMA_VERSION)],
-        )
+    return version
