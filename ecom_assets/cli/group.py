@@ -1,5 +1,6 @@
 """Shared parts of commands: errors, Ctrl-C, and windows of days as arguments."""
 
+import errno
 import sys
 from typing import Any
 
@@ -8,6 +9,9 @@ import click
 from ecom_assets.cli.progress import ENDED_BY_USER
 from ecom_assets.days import Window
 from ecom_assets.errors import UserError
+
+_DAMAGED = ("not a valid DuckDB database file", "Corrupt database file", "Could not read enough bytes")
+_OF_THE_DISK = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class Days(click.ParamType):
@@ -35,9 +39,16 @@ class Commands(click.Group):
         except KeyboardInterrupt as ended:
             click.echo(f"Ended: {ended}." if str(ended) else "Ended.", err=True)
             ctx.exit(ENDED_BY_USER)
-        except (UserError, OSError) as error:
+        except UserError as error:
             raise click.ClickException(str(error)) from error
+        except OSError as error:
+            more = "\necom doctor says what is wrong." if error.errno in _OF_THE_DISK else ""
+            raise click.ClickException(f"{error}{more}") from error
         except Exception as error:
+            if type(error).__module__.startswith("sqlalchemy."):
+                why = str(getattr(error, "orig", error)).partition("\n")[0]
+                hint = "Check that the disk has room, and that its files are writable: ecom doctor says more."
+                raise click.ClickException(f"Dagster's storage cannot be used: {why}.\n{hint}") from error
             if advice := _advice(error):
                 raise click.ClickException(f"{error}\n{advice}") from error
             raise
@@ -51,8 +62,8 @@ def _advice(error: Exception) -> str | None:
 
     if not isinstance(error, duckdb.Error):
         return None
-    if "not a valid DuckDB database file" in str(error):
-        return "Move the file away; ecom run rebuilds it from the landing zone."
+    if any(sign in str(error) for sign in _DAMAGED):
+        return "Move the file away; ecom run --stale rebuilds it from the landing zone."
     if isinstance(error, duckdb.CatalogException | duckdb.BinderException):
         return "The snapshot may be from an earlier version; ecom run --stale publishes it again."
     if isinstance(error, duckdb.IOException):

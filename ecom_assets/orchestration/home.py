@@ -1,6 +1,7 @@
 """Dagster's home: the folder of dagster.yaml, and the instance that it describes."""
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager
 from pathlib import Path
@@ -46,13 +47,16 @@ def _instance(home: Path) -> dg.DagsterInstance:
     try:
         return dg.DagsterInstance.get()
     except Exception as error:
-        if "Couldn't import module ecom_assets." in str(error):
-            why = f"{file} was copied from another version of this project, whose modules have moved."
+        why = " ".join(str(error).split())[:300].rstrip(".")
+        if isinstance(error, OSError | sqlite3.Error) or type(error).__module__.startswith("sqlalchemy"):
+            text = f"Dagster's storage, which {file} names, cannot be used: {why}. ecom doctor says more."
+            raise settings.SettingsError(text) from error
+        if "Couldn't import module ecom_assets." in why:
+            why = f"{file} was copied from another version of this project, whose modules have moved"
         else:
-            why = f"{file}, or the storage that it names, cannot be used: {' '.join(str(error).split())[:300]}"
+            why = f"{file} cannot be used: {why}"
         raise settings.SettingsError(
-            f"{why.rstrip('.')}. Replace it by {settings.PROJECT / 'dagster.yaml'}; if you changed yours, carry the "
-            "changes over."
+            f"{why}. Replace it by {settings.PROJECT / 'dagster.yaml'}; if you changed yours, carry the changes over."
         ) from error
 
 

@@ -713,7 +713,7 @@ def test_what_could_not_be_published_is_told_and_published_by_the_next_repair(
 def test_a_warehouse_that_is_none_is_told_with_what_to_do(ecom: Ecom, data: Path) -> None:
     (data / "warehouse.duckdb").write_bytes(b"no database" * 1000)
 
-    assert "Move the file away; ecom run rebuilds it" in error(ecom("stale"))
+    assert "Move the file away; ecom run --stale rebuilds it" in error(ecom("stale"))
 
 
 def test_the_dictionary_is_written_to_the_data_folder_of_the_project(

@@ -72,7 +72,7 @@ def test_a_broken_dagster_yaml_is_a_sentence_of_the_report(ecom: Ecom, tmp_path:
     found = ecom("monitor")
 
     assert found.exit_code == 1
-    assert "dagster.yaml, or the storage that it names, cannot be used: " in found.stdout
+    assert "dagster.yaml cannot be used: " in found.stdout
     assert "Traceback" not in found.output
     assert "ok        disk" in found.stdout
 
@@ -193,7 +193,7 @@ def damaged_dagster_storage(known: settings.Settings) -> None:
         (partial(no_database, name="snapshot.duckdb"), "snapshot", "is not a valid DuckDB", "ecom run --stale"),
         (partial(damaged_block, name="snapshot.duckdb"), "snapshot", "Corrupt database file", "ecom run --stale"),
         (damaged_alerts, "alerts", "file is not a database", "open faults are told once more"),
-        (broken_dagster_yaml, "dagster", "dagster.yaml, or the storage that it names, cannot be used", "cp "),
+        (broken_dagster_yaml, "dagster", "dagster.yaml cannot be used", "cp "),
         (no_dagster_yaml, "dagster", "has no dagster.yaml.", "cp "),
         (damaged_dagster_storage, "dagster", "file is not a database", "mend its storage"),
     ],
