@@ -179,6 +179,7 @@ def _to_do(event: Event) -> str:
                 "run": "Read the run's log and mend the cause; ecom run --stale goes on from there.",
                 "storage": "Check that the disk is mounted, has room, and that its files can be read and written.",
                 "daemon": "Start Dagster again: make ui.",
+                "disk": "Free space, or move the data folder to a larger disk; ecom prune lists what nothing needs.",
             }.get(event.key.check, "")
         case Kind.MISSED, "bronze":
             return "Land the file again, complete and under the same name."

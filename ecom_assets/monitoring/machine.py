@@ -57,7 +57,8 @@ def disk(known: Settings) -> Part:
     if free < comfortable:
         level = Level.CRITICAL if free < needed else Level.WARNING
         text = f"{folder} has {free / MB:,.0f} MB left; a publish may need {needed / MB:,.0f} MB."
-        reasons.append(Reason(level, text, "Free space on the disk, or move the data folder to a larger one."))
+        advice = "Free space, or move the data folder to a larger disk; ecom prune lists what nothing needs."
+        reasons.append(Reason(level, text, advice))
     details: list[Mapping[str, Value]] = [
         {"file": name, "megabytes": round(size / MB, 1)} for name, size in {**sizes, "free": free}.items()
     ]

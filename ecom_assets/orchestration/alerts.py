@@ -17,7 +17,8 @@ from ecom_assets.alerting.delivery import Delivered, tick
 from ecom_assets.alerting.events import Event, Key, Kind, Severity
 from ecom_assets.alerting.incidents import STORAGE
 from ecom_assets.alerting.store import AlertStore, open_store
-from ecom_assets.monitoring.machine import unreachable
+from ecom_assets.monitoring.machine import disk, unreachable
+from ecom_assets.monitoring.report import Level
 from ecom_assets.orchestration._dagster import cause_of_failure, dead_daemons, is_canceled, step_of_failure
 from ecom_assets.orchestration.assets import STATE
 from ecom_assets.settings import Settings
@@ -25,7 +26,7 @@ from ecom_assets.settings import Settings
 MAX_RUNS_PER_TICK = 50
 BAD_DAYS_TAG = "ecom/bad_days"
 """Tag of a run that failed because of its verdicts, of which the warehouse tells: their number."""
-RUN, DAEMON = "run", "daemon"
+RUN, DAEMON, DISK = "run", "daemon", "disk"
 DEAD_AFTER = dt.timedelta(minutes=2)
 """Time for which a daemon must be seen dead: after a restart the others may need a moment."""
 _ENDS = (dg.DagsterEventType.RUN_SUCCESS, dg.DagsterEventType.RUN_FAILURE)
@@ -151,8 +152,10 @@ def _last_words(instance: dg.DagsterInstance, run_id: str) -> str:
 
 
 def _take_platform(store: AlertStore, known: Settings, instance: dg.DagsterInstance, now: dt.datetime) -> None:
-    """Adds the events of what can no longer be reached, or again, and of daemons that died or live again."""
+    """Adds the events of files that can no longer be reached, or again, of a full disk, and of daemons."""
     notes = {Key(STORAGE, name): note for name, note in unreachable(known).items()}
+    if known.data.exists() and disk(known).level is Level.CRITICAL:
+        notes[Key(DISK, "data")] = f"The disk of {known.data} has less room left than a publish may need"
     seen: Mapping[str, str] = json.loads(store.fact("dead_daemons") or "{}")
     dead = {name: seen.get(name, now.isoformat()) for name in dead_daemons(instance)}
     if dead != seen:
@@ -160,7 +163,7 @@ def _take_platform(store: AlertStore, known: Settings, instance: dg.DagsterInsta
     for name, since in dead.items():
         if now - dt.datetime.fromisoformat(since) >= DEAD_AFTER:
             notes[Key(DAEMON, name)] = f"The daemon {name} of Dagster has stopped"
-    failing = {event.key: event.note for event in store.failing((STORAGE, DAEMON))}
+    failing = {event.key: event.note for event in store.failing((STORAGE, DAEMON, DISK))}
     store.add(_changes(failing, notes, now), now)
 
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -275,6 +276,19 @@ def test_a_damaged_file_of_the_platform_is_critical_until_it_is_mended(
     assert len(http.taken) == 2
 
 
+def test_a_disk_that_is_nearly_full_is_critical_until_it_has_room(
+    tick: Ticks, http: Receiver, known: settings.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = shutil.disk_usage(known.data)
+    for free in (499_000_000, 498_000_000, 600_000_000):
+        monkeypatch.setattr(shutil, "disk_usage", lambda folder, free=free: room._replace(free=free))
+        tick()
+
+    nearly_full = f"The disk of {known.data} has less room left than a publish may need"
+    assert heads(http) == [nearly_full, f"Resolved: {nearly_full}"]
+    assert "ecom prune lists what nothing needs" in http.bodies[0]["text"]
+
+
 def test_a_daemon_that_stays_dead_is_critical(tick: Ticks, http: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alerts, "dead_daemons", lambda instance: ["SCHEDULER"])
     tick()
@@ -292,13 +306,21 @@ def test_a_bad_day_is_told_at_the_end_of_its_run_once_and_so_is_its_end(
     """Without any tick: the run delivers. The second day breaks gold and blocks the report."""
     zone = Zone(settings.load().landing)
     window = {"dagster/asset_partition_range_start": "2024-01-01", "dagster/asset_partition_range_end": "2024-01-02"}
-    amounts = (("till.csv", "-10", {}), ("twin.csv", "-10", {REPAIR_TAG: "true"}), ("till.csv", "10", {}))
-    for file, second, tags in amounts:
-        for day, amount in (("2024-01-01", "10"), ("2024-01-02", second)):
-            line = f"r{day},{day}T09:00:00Z,{amount}"
-            zone.write("receipts", dt.date.fromisoformat(day), file, f"receipt_id,paid_at,amount\n{line}\n".encode())
-        if second == "10":
-            zone.write("receipts", dt.date(2024, 1, 2), "twin.csv", f"receipt_id,paid_at,amount\n{line}\n".encode())
+    first, second = dt.date(2024, 1, 1), dt.date(2024, 1, 2)
+
+    def land(file: str, day: dt.date, amount: str) -> None:
+        line = f"{file}-{day},{day}T09:00:00Z,{amount}"
+        zone.write("receipts", day, file, f"receipt_id,paid_at,amount\n{line}\n".encode())
+
+    for file, amount, tags in (
+        ("till.csv", "-10", {}),
+        ("twin.csv", "-10", {REPAIR_TAG: "true"}),
+        ("till.csv", "10", {}),
+    ):
+        land(file, first, "10")
+        land(file, second, amount)
+        if amount == "10":
+            land("twin.csv", second, amount)
         dg.materialize(
             till.ASSETS,
             instance=instance,
