@@ -66,6 +66,16 @@ def test_the_report_is_printed_as_json_and_written(ecom: Ecom) -> None:
     assert told["parts"]["alerting"]["level"] == "ok"
 
 
+def test_the_report_is_made_during_a_run(ecom: Ecom, well: settings.Settings) -> None:
+    with FileLock(well.data / "warehouse.lock"), connect(well.warehouse) as con:
+        con.execute("begin; create table half_written (id integer)")
+        found = ecom("monitor")
+
+    assert "ok        connectivity" in found.stdout
+    assert "2 of 2 table-days are good" in found.stdout
+    assert "Not known." not in found.stdout
+
+
 def test_a_broken_dagster_yaml_is_a_sentence_of_the_report(ecom: Ecom, tmp_path: Path) -> None:
     (tmp_path / "home" / "dagster.yaml").write_text("run_storage: [")
 

@@ -22,6 +22,7 @@ DAYS = [
     ("bronze.orders", "2024-01-01", "stored", 1000, 0),
     ("silver.orders", "2024-01-01", "failed", 1000, 90),
     ("gold.fact_sales", "2024-01-01", "blocked", 0, 0),
+    ("kpi.daily_sales", "2024-01-01", "blocked", 0, 0),
 ]
 METRIC = re.compile(r'ecom_[a-z_]+(\{[a-z_]+="[^"\\\n]*"\})? -?[0-9.e+-]+')
 
@@ -62,7 +63,7 @@ def test_the_report_of_a_platform_is_valid(published: Settings) -> None:
     }
     assert [reason.text for reason in report.parts[0].reasons] == [
         "silver.orders failed on 2024-01-01.",
-        "1 table-days of 1 tables are blocked by an input without good rows.",
+        "2 table-days of 2 tables are blocked by an input without good rows.",
     ]
 
 
@@ -116,6 +117,7 @@ def test_figures_are_metrics_in_families(published: Settings) -> None:
     assert len(names) == len(set(names))
     assert list(dict.fromkeys(re.match(r"\w+", line)[0] for line in said)) == names
     assert 'ecom_table_days{state="failed"} 1' in said
+    assert 'ecom_table_days{state="blocked"} 2' in said
     assert 'ecom_level{part="pipeline"} 2' in said
 
 
