@@ -10,6 +10,7 @@ from statistics import median
 from zoneinfo import ZoneInfo
 
 from ecom_assets.days import ONE_DAY
+from ecom_assets.landing.feed_settings import FeedSettings
 from ecom_assets.landing.zone import Zone
 from ecom_assets.monitoring.report import Figure, Level, Part, Reason, Value
 from ecom_assets.monitoring.tables import NOTHING_PUBLISHED
@@ -18,6 +19,7 @@ from ecom_assets.settings import Settings
 
 EXPECTED_AFTER = dt.timedelta(hours=6)
 """A day is expected to have run so long after its end, in the shop's time zone."""
+DAYS_LOOKED_BACK = 60
 CRITICAL_FROM = 2
 """Due days of a feed without good rows from which on it is critical."""
 WEEKDAYS_BEFORE, LEAST_WEEKDAYS, LEAST_ROWS = 8, 4, 20
@@ -46,7 +48,7 @@ def freshness(facts: LedgerFacts | None, known: Settings, now: dt.datetime) -> P
     details, due_days = list[Mapping[str, Value]](), set[dt.date]()
     for feed in sorted({*zone.feeds(), *facts.arrivals}):
         landed = zone.days(feed)
-        due = [day for day in _due(zone, feed, known.start, expected) if landed or facts.arrivals.get(feed)]
+        due = _due(zone.settings(feed), [day for day in landed if day >= known.start], expected)
         due_days |= set(due[-1:])
         newest = _newest(facts.arrivals.get(feed, ()), set(due))
         missing = [day for day in due if newest is None or day > newest]
@@ -71,10 +73,15 @@ def freshness(facts: LedgerFacts | None, known: Settings, now: dt.datetime) -> P
     return Part("freshness", summary, reasons, figures, details)
 
 
-def _due(zone: Zone, feed: str, first: dt.date, last: dt.date) -> list[dt.date]:
-    """Returns the last days on which files of a feed were due, in order: enough to say how many are missing."""
-    days = (last - n * ONE_DAY for n in range(min((last - first).days + 1, 60)))
-    return [day for day in days if zone.is_due(feed, day, first)][::-1]
+def _due(settings: FeedSettings, landed: Sequence[dt.date], last: dt.date) -> list[dt.date]:
+    """Returns the days from the first arrival on, of the last two months, on which files of a feed were due, in order.
+
+    As `Zone.is_due`, which lists the folders of the feed for each day.
+    """
+    if not landed:
+        return []
+    days = (last - n * ONE_DAY for n in range(min((last - landed[0]).days + 1, DAYS_LOOKED_BACK)))
+    return [day for day in days if settings.is_due(day)][::-1]
 
 
 def _newest(arrivals: Iterable[ArrivalDay], due: set[dt.date]) -> dt.date | None:

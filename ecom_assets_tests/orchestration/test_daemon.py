@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Timer
 
@@ -17,6 +17,7 @@ import pytest
 from ecom_assets import settings
 from ecom_assets.days import Window
 from ecom_assets.landing.zone import Zone
+from ecom_assets.orchestration.home import in_dagster_home
 from ecom_assets.serving.snapshot import open_snapshot
 from ecom_assets.shop.scale import Scale
 from ecom_assets.shop.shop import Shop
@@ -39,12 +40,18 @@ def landed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> settings.Settings
 @pytest.fixture
 def daemon(tmp_path: Path, landed: settings.Settings) -> Iterator["subprocess.Popen[str]"]:
     """The daemon with the project's settings and its storage in a folder of its own, ended after a while."""
-    shutil.copy(settings.PROJECT / "dagster.yaml", tmp_path)
+    with started(tmp_path) as process:
+        yield process
+
+
+@contextmanager
+def started(home: Path, output: int = subprocess.PIPE) -> Iterator["subprocess.Popen[str]"]:
+    shutil.copy(settings.PROJECT / "dagster.yaml", home)
     process = subprocess.Popen(
         [Path(sys.executable).with_name("dagster-daemon"), "run", "--module-name", "ecom_assets.definitions"],
-        cwd=tmp_path,
-        env={**os.environ, "DAGSTER_HOME": str(tmp_path), "PYTHONPATH": str(settings.PROJECT)},
-        stdout=subprocess.PIPE,
+        cwd=home,
+        env={**os.environ, "DAGSTER_HOME": str(home), "PYTHONPATH": str(settings.PROJECT)},
+        stdout=output,
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
@@ -93,6 +100,28 @@ def test_the_sensors_bring_landed_files_to_the_measures_in_a_few_runs(
         assert not landed.alerts.exists(), landed.alerts.read_text()
     else:
         pytest.fail(f"Not done after {MAX_SECONDS} seconds.\n{''.join(log)}")
+
+
+@pytest.mark.long
+def test_two_daemons_do_no_more_than_one(
+    landed: settings.Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody has started Dagster twice: both ask for runs, and one run at a time writes what is stale."""
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    shutil.copy(settings.PROJECT / "dagster.yaml", tmp_path)
+    with in_dagster_home():
+        pass
+    with started(tmp_path) as daemon, started(tmp_path, subprocess.DEVNULL) as other:
+        assert daemon.stdout
+        log = []
+        for line in daemon.stdout:
+            log.append(line)
+            if runs := runs_when_done(landed.snapshot):
+                break
+        else:
+            pytest.fail(f"Not done after {MAX_SECONDS} seconds.\n{''.join(log)}")
+        assert other.poll() is None
+    assert runs <= 3
 
 
 BACKFILL = """
