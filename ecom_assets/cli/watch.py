@@ -90,20 +90,22 @@ def _lines(part: "Part") -> Iterator[str]:
 @click.command("prune")
 @click.option("--older", type=Duration(), default="90d", show_default=True, help="Only what was over for so long.")
 @click.option("--apply", is_flag=True, help="Remove it; otherwise it is only listed.")
+@click.option("--landed", is_flag=True, help="Also landed files of days before the calendar's first.")
 @click.option("--all", "all_names", is_flag=True, help="List everything, not only examples.")
-def prune(older: dt.timedelta, apply: bool, all_names: bool) -> None:
+def prune(older: dt.timedelta, apply: bool, landed: bool, all_names: bool) -> None:
     """List what is kept and needed no longer, and how many bytes it takes; with --apply, remove it.
 
     Logs of runs, records of runs whose days have run again since, messages of alerts, and what killed processes left.
     Landed files, rows, quarantined rows and the newest event of each day stay: a full rebuild needs nothing else than
-    landed files, and the UI shows the state of each day as before.
+    landed files, and the UI shows the state of each day as before. To retire old days, set start in settings.toml to a
+    later one: runs of earlier days are refused, nothing reads their files, and --landed removes these.
     """
     from ecom_assets.orchestration.home import in_dagster_home
     from ecom_assets.orchestration.retention import retired
 
     known, now = settings.load(), dt.datetime.now(dt.UTC)
     with in_dagster_home() as instance:
-        found = list(retired(known, instance, now - older, now))
+        found = list(retired(known, instance, now - older, now, landed=landed))
         for line in text.retired(found, all_names):
             click.echo(line)
         for item in found if apply else ():

@@ -1,7 +1,7 @@
 """What is kept for a while only: logs and records of runs, messages of alerts, what killed processes left.
 
-Nothing goes that a full rebuild, the tables' pages or the next publish need: landed files, rows, quarantine and the
-newest event of each partition stay.
+Nothing goes that a full rebuild, the tables' pages or the next publish need: landed files of the calendar, rows,
+quarantine and the newest event of each partition stay.
 """
 
 import datetime as dt
@@ -9,14 +9,17 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 from filelock import FileLock
 
 from ecom_assets.landing.files import replace_file
+from ecom_assets.landing.zone import Zone
 from ecom_assets.orchestration._dagster import files_of_run, runs_of_newest_events
-from ecom_assets.settings import Settings
+from ecom_assets.settings import Settings, is_saved
 
 DAY = dt.timedelta(days=1)
 LEFT_AFTER = DAY
@@ -39,11 +42,30 @@ class Retired:
     remove: Callable[[], object]
 
 
-def retired(known: Settings, instance: dg.DagsterInstance, before: dt.datetime, now: dt.datetime) -> Iterator[Retired]:
-    """Yields what was over before a moment and is needed no longer."""
+def retired(
+    known: Settings, instance: dg.DagsterInstance, before: dt.datetime, now: dt.datetime, *, landed: bool = False
+) -> Iterator[Retired]:
+    """Yields what was over before a moment and is needed no longer.
+
+    With `landed`, also landed files of days before the first of the calendar, which nothing reads; none while no
+    calendar is saved.
+    """
+    if landed and is_saved(known.data):
+        yield from _landed(known, before)
     yield from _of_runs(instance, before)
     yield from _messages(known, before)
     yield from _left(known, min(before, now - LEFT_AFTER))
+
+
+def _landed(known: Settings, before: dt.datetime) -> Iterator[Retired]:
+    zone = Zone(known.landing)
+    for feed in zone.feeds():
+        for day in zone.days(feed):
+            over_at = dt.datetime.combine(day + DAY, dt.time(), ZoneInfo(known.time_zone))
+            if day < known.start and over_at < before:
+                folder = known.landing / feed / str(day)
+                name, size = f"{feed}/{day}", _bytes([folder])
+                yield Retired("landed files before the first day", name, over_at, size, partial(shutil.rmtree, folder))
 
 
 def _of_runs(instance: dg.DagsterInstance, before: dt.datetime) -> Iterator[Retired]:
@@ -65,18 +87,10 @@ def _of_runs(instance: dg.DagsterInstance, before: dt.datetime) -> Iterator[Reti
             name = f"{run.job_name} {run.run_id}"
             files = files_of_run(instance, run.run_id)
             if needed is not None and run.status is not dg.DagsterRunStatus.FAILURE and run.run_id not in needed:
-
-                def remove(run_id: str = run.run_id, files: list[Path] = files) -> None:
-                    instance.delete_run(run_id)
-                    _remove(files)
-
+                remove = partial(_remove_run, instance, run.run_id, files)
                 yield Retired("runs with their logs", name, over_at, _bytes(files), remove)
             elif files:
-
-                def remove_files(files: list[Path] = files) -> None:
-                    _remove(files)
-
-                yield Retired("logs of runs", name, over_at, _bytes(files), remove_files)
+                yield Retired("logs of runs", name, over_at, _bytes(files), partial(_remove, files))
 
 
 def _messages(known: Settings, before: dt.datetime) -> Iterator[Retired]:
@@ -126,6 +140,11 @@ def _bytes(files: list[Path]) -> int:
         for inner in (file.rglob("*") if file.is_dir() else [file])
         if inner.is_file()
     )
+
+
+def _remove_run(instance: dg.DagsterInstance, run_id: str, files: list[Path]) -> None:
+    instance.delete_run(run_id)
+    _remove(files)
 
 
 def _remove(files: list[Path]) -> None:

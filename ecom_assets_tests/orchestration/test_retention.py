@@ -129,6 +129,26 @@ def test_half_written_files_go_after_a_day(known: settings.Settings, instance: d
     assert [item.name for item in found] == [str(old)]
 
 
+def test_landed_files_go_only_when_asked_and_before_the_first_day(
+    known: settings.Settings, instance: dg.DagsterInstance
+) -> None:
+    """The file of the calendar's days has landed on 1 March 2024."""
+    retired_day = known.landing / "orders" / "2023-12-31"
+    retired_day.mkdir()
+    (retired_day / "orders.csv").write_text("order_id\n1\n")
+    assert list(retired(known, instance, LATER, LATER, landed=True)) == []
+    settings.save(known)
+    assert listed(known, instance) == []
+
+    [found] = retired(known, instance, LATER, LATER, landed=True)
+
+    assert (found.kind, found.name, found.bytes) == ("landed files before the first day", "orders/2023-12-31", 11)
+    assert f"{found.over_at:%Y-%m-%d}" == "2024-01-01"
+    found.remove()
+    assert not retired_day.exists()
+    assert list(retired(known, instance, LATER, LATER, landed=True)) == []
+
+
 def ecom(*words: str) -> Result:
     return CliRunner().invoke(main, ["prune", *words])
 

@@ -1,5 +1,6 @@
 """What is from before the calendar's first day: master data are the state at its start, orders are known."""
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from ecom_assets.contract import Date, Decimal, Feed, Timestamp, column, contract, feed_contract, key, money
-from ecom_assets.days import State, by_event_day
+from ecom_assets.days import State, Window, by_event_day
 from ecom_assets.declaration import Catalog, declare
 from ecom_assets.landing.feed_settings import FeedSettings
 from ecom_assets.sql import connect
@@ -162,3 +163,24 @@ def test_older_orders_in_any_order_of_arrival_end_as_a_full_rebuild(landed):
         with connect() as con:
             settle(Session(con, TABLES, shop.session.zone, shop.session.calendar))
             assert shop.rows(warnings) == con.execute(warnings).fetchall()
+
+
+def test_a_later_first_day_retires_days_whose_files_may_go(tmp_path: Path) -> None:
+    """Days from then on are those of a shop that begins there; rows of retired days stay as they were."""
+    with open_shop(tmp_path) as shop:
+        for day in range(3):
+            shop.land_customers(day)
+            shop.land_orders(day, order(day + 1, day))
+        shop.run(tiny_shop.days(0, 2))
+        assert shop.rows("select amount::int from gold.to_date order by day") == [(10,), (20,), (30,)]
+
+        session = shop.session
+        later = Session(session.con, session.catalog, session.zone, Window(on(1), session.calendar.last))
+        settle(later)
+        for feed in ("orders", "customers"):
+            shutil.rmtree(session.zone.root / feed / str(on(0)))
+
+        assert later.stale() == []
+        assert verify(later) is None
+        assert shop.rows("select amount::int from gold.to_date order by day") == [(10,), (10,), (20,)]
+        assert shop.orders("gold.sales") == [(0, 1), (1, 2), (2, 3)]
