@@ -262,6 +262,8 @@ GOALS = [
     "kpi.attribution gold.dim_channel",
     "kpi.unmatched_campaigns",
     "kpi.daily_acquisition kpi.daily_reconciliation kpi.settled_reconciliation",
+    "kpi.feed_reconciliation",
+    "kpi.daily_anomalies",
 ]
 
 
