@@ -72,6 +72,8 @@ A run goes through these parts in this order:
 | Where is it decided which alerts are one message? | `alerting/grouping.py` |
 | Where would another channel for alerts go? | `alerting/channels/` |
 | Where is it decided what is critical in the monitoring report? | `monitoring/`, one module per group of parts |
+| Where is it decided what is wrong with an installation? | `monitoring/doctor.py` |
+| Where is it decided what is kept for a while only? | `orchestration/retention.py` |
 | Where would an export to PostgreSQL go? | `publishing/`, beside the snapshot |
 | Where are the columns of the published ledger declared? | `serving/published_tables.py` |
 | What has to change if Dagster's internals do? | `orchestration/_dagster.py` |
