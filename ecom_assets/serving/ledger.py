@@ -30,7 +30,10 @@ class LedgerState:
 
 
 def ledger_state(snapshot: Path) -> LedgerState:
-    """Returns the state of all tables; an empty one before the first publish. Raises SnapshotInUse."""
+    """Returns the state of all tables; an empty one before the first publish, or if the snapshot is damaged.
+
+    Then all days are asked for, of which a repair runs none that is not stale, and publishes. Raises SnapshotInUse.
+    """
     try:
         with open_snapshot(snapshot) as con:
             days = con.execute("select table_name, day, inputs from ledger.days").fetchall()
@@ -41,7 +44,7 @@ def ledger_state(snapshot: Path) -> LedgerState:
             columns = [column[0] for column in publish.description or ()]
             published = dict(zip(columns, *publish.fetchall(), strict=True))
             written_at = last_write(con)
-    except NothingPublished:
+    except (NothingPublished, duckdb.Error):
         return LedgerState({}, (), (), [], None, None)
     return LedgerState(
         {(table, day): inputs for table, day, inputs in days},

@@ -26,6 +26,7 @@ from ecom_assets.landing.zone import Zone
 from ecom_assets.orchestration._dagster import REPAIR_TAG
 from ecom_assets.orchestration.assets import table_assets
 from ecom_assets.orchestration.io_manager import Warehouse
+from ecom_assets.serving.snapshot import open_snapshot
 from ecom_assets.table_asset import table_asset
 from ecom_assets.warehouse.opening import open_session
 from ecom_assets_tests.orchestration.till import (
@@ -145,6 +146,22 @@ def test_a_run_writes_a_line_of_json_per_table_and_window(instance: dg.DagsterIn
         (again, "kpi.report", day, {"blocked": 1}, 0),
     ]
     assert min(line["seconds"] for line in lines) > 0
+
+
+@pytest.mark.slow
+def test_a_repair_without_stale_days_publishes_a_damaged_snapshot_anew(
+    instance: dg.DagsterInstance, zone: Zone
+) -> None:
+    run(instance)
+    snapshot = settings.load().snapshot
+    snapshot.write_bytes(b"this is no database")
+
+    assert run(instance, **{REPAIR_TAG: "the snapshot"}).success
+
+    with open_snapshot(snapshot) as con:
+        assert con.execute("select day, amount::int from kpi.report order by day").fetchall() == [
+            (day, 10) for day in THREE_DAYS
+        ]
 
 
 @pytest.mark.slow

@@ -128,6 +128,25 @@ def test_files_that_were_read_are_not_asked_for(zone: Zone, new_files: Ticks) ->
     assert new_files() == []
 
 
+@pytest.mark.parametrize("damage", [b"this is no database", b"\0" * 8 + b"DUCK" + b"\0" * 9_000])
+def test_a_damaged_snapshot_is_one_repair_that_publishes_it_anew(
+    zone: Zone, new_files: Ticks, stale_days: Ticks, damage: bytes
+) -> None:
+    land(zone, JANUARY)
+    publish(zone, read=JANUARY)
+    settings.load().snapshot.write_bytes(damage)
+
+    [request] = new_files()
+    assert windows([request]) == [str(JANUARY)]
+    assert REPAIR_TAG in request.tags
+    assert (new_files(), stale_days()) == ([], [])
+
+    publish(zone, read=JANUARY)
+    assert new_files() == []
+    settings.load().snapshot.write_bytes(damage)
+    assert len(new_files()) == 1
+
+
 def test_a_changed_file_is_one_run_each_time_it_changes(zone: Zone, new_files: Ticks) -> None:
     land(zone, JANUARY)
     publish(zone, read=JANUARY)
