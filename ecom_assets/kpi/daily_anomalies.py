@@ -35,9 +35,9 @@ LEAST_HOURS = {HOUR: 1.5, LATEST: 1.5, DELAY: 0.75}
 """The same in hours. A clock change moves all hours of a day in UTC by one."""
 FEWEST_FEEDS = 3
 """Feeds that rise and fall together, without which they say nothing of each other."""
-ROWS_OF_CATEGORY, VANISHED = 20.0, 0.1
+ROWS_OF_CATEGORY, VANISHED = 20.0, 0.2
 """Rows that are expected of a category that may not vanish, and the share of them below which it has: late rows of it
-still come. By chance, less than one day in a million has as few."""
+still come. By chance, about one day in 300,000 has as few."""
 
 
 class DailyAnomalies(Table, primary_key=("day", "feed", "measure", "category"), partition_column="day"):

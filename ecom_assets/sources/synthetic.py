@@ -45,8 +45,7 @@ def land_shop(zone: Zone, shop: Shop, days: Iterable[dt.date]) -> None:
     days = list(days)
     for day in days:
         for feed, rows in shop.arrivals(day).items():
-            _, encode = _FORMATS[feed]
-            zone.write(feed, day, _file_name(feed, day), encode(rows))
+            zone.write(feed, day, file_name(feed, day), encoded(feed, rows))
     if shop.scale.marketplace_share and days:
         with TemporaryDirectory() as folder:
             for day in days:
@@ -85,14 +84,21 @@ def write_truth(folder: Path, shop: Shop, days: Iterable[dt.date]) -> None:
             replace_file(folder / kind / f"{day}.parquet", rows.write_parquet)
 
 
-def _file_name(feed: str, day: dt.date) -> str:
+def encoded(feed: str, rows: pl.DataFrame) -> bytes:
+    """Returns rows of a feed as a file."""
+    _, encode = _FORMATS[feed]
+    return encode(rows)
+
+
+def file_name(feed: str, day: dt.date) -> str:
+    """Returns the name of the file of a feed that arrives on a day."""
     suffix, _ = _FORMATS[feed]
     return f"{feed}-{day}{suffix}"
 
 
 def _landed_defects(shop: Shop, day: dt.date) -> pl.DataFrame:
     """Returns the defects among a day's arrivals, with the records that have them."""
-    files = {feed: _file_name(feed, day) for feed in _FORMATS}
+    files = {feed: file_name(feed, day) for feed in _FORMATS}
     source_file = pl.col("feed").replace_strict(files, return_dtype=pl.String)
     return (
         shop.defects(day)
