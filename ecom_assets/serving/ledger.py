@@ -24,7 +24,7 @@ class LedgerState:
     stale: Sequence[tuple[str, dt.date]]
     """Tables and days that have to run again."""
     written_at: dt.datetime | None
-    """When a table-day was last written, UTC."""
+    """When a table-day was last written, UTC; of a damaged snapshot, when its file was."""
     made_of: str | None
     """Code and settings of all tables; None if the snapshot is of a version that did not record it."""
 
@@ -44,8 +44,11 @@ def ledger_state(snapshot: Path) -> LedgerState:
             columns = [column[0] for column in publish.description or ()]
             published = dict(zip(columns, *publish.fetchall(), strict=True))
             written_at = last_write(con)
-    except (NothingPublished, duckdb.Error):
+    except NothingPublished:
         return LedgerState({}, (), (), [], None, None)
+    except duckdb.Error:
+        damaged_at = dt.datetime.fromtimestamp(snapshot.stat().st_mtime, dt.UTC).replace(tzinfo=None)
+        return LedgerState({}, (), (), [], damaged_at, None)
     return LedgerState(
         {(table, day): inputs for table, day, inputs in days},
         set(good),

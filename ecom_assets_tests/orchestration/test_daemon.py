@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Timer
 
 import dagster as dg
+import duckdb
 import pytest
 
 from ecom_assets import settings
@@ -122,6 +123,24 @@ def test_two_daemons_do_no_more_than_one(
             pytest.fail(f"Not done after {MAX_SECONDS} seconds.\n{''.join(log)}")
         assert other.poll() is None
     assert runs <= 3
+
+
+@pytest.mark.long
+def test_a_snapshot_that_is_damaged_is_published_anew_without_anybody(
+    landed: settings.Settings, daemon: "subprocess.Popen[str]"
+) -> None:
+    assert daemon.stdout
+    is_damaged = False
+    for _ in daemon.stdout:
+        if not is_damaged and runs_when_done(landed.snapshot):
+            landed.snapshot.write_bytes(b"this is no database" * 1000)
+            is_damaged = True
+        elif is_damaged:
+            with suppress(duckdb.Error):
+                if runs_when_done(landed.snapshot):
+                    break
+    else:
+        pytest.fail(f"Not done after {MAX_SECONDS} seconds; {is_damaged=}.")
 
 
 BACKFILL = """
