@@ -10,7 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from itertools import cycle, islice
+from itertools import cycle
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -65,18 +65,26 @@ def tables() -> Catalog:
 
 
 def schedule(shop: int, days: int) -> Iterator[tuple[int, list[tuple[Anomaly, bool]]]]:
-    """Yields days on which something is planted, with the kinds and whether each is a near miss."""
+    """Yields days on which something is planted, with the kinds and whether each is a near miss.
+
+    Faulty files of orders also have later states of the orders of days before, so nothing is planted next to them.
+    """
     slots = range(FIRST_PLANT, days - 1, APART)
     turns = [(kind, near) for near in (False, True) for kind in CORE]
     order = generator(shop, "turns", 0).permutation(len(turns))
-    core = islice(cycle([turns[n] for n in order]), shop * len(slots), None)
+    core = cycle([turns[n] for n in order])
     aside_turns = [(kind, near) for near in (False, True) for kind in ASIDE]
     aside_order = generator(shop, "turns aside", 0).permutation(len(aside_turns))
-    aside = islice(cycle([aside_turns[n] for n in aside_order]), shop * len(slots), None)
-    for day in slots:
+    aside = cycle([aside_turns[n] for n in aside_order])
+    free = 0
+    for number, day in enumerate(slots):
+        if number < free:
+            continue
         first, second = next(core), next(aside)
-        both = [first, second] if set(first[0].feeds).isdisjoint(second[0].feeds) else [first]
-        yield day, both
+        spreads = "orders" in first[0].feeds and not first[1]
+        at = slots[number + 1] if spreads and number + 1 < len(slots) else day
+        free = number + 3 if spreads else number + 1
+        yield at, [first, second] if set(first[0].feeds).isdisjoint(second[0].feeds) else [first]
 
 
 def land(zone: Zone, shop: Shop, days: int, plants: dict[int, list[tuple[Anomaly, bool]]]) -> None:

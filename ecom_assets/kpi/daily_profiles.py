@@ -3,7 +3,7 @@
 import narwhals as nw
 
 from ecom_assets.contract import Date, Table, column, contract, key
-from ecom_assets.days import history
+from ecom_assets.days import history, if_known
 from ecom_assets.expressions.dates import days_between
 from ecom_assets.kpi._profiles import (
     ALL,
@@ -26,7 +26,10 @@ LONGEST_CAMPAIGN = 60
 
 
 class DailyProfiles(Table, primary_key=("day", "feed", "measure", "category"), partition_column="day"):
-    """One row per day, feed, measure and category of its accepted rows. Hours count from the day's midnight in UTC."""
+    """One row per day, feed, measure and category of its accepted rows. Hours count from the day's midnight in UTC.
+
+    A feed whose day failed has no rows, and the others have theirs.
+    """
 
     day: Date = key("Business day")
     feed: str = key("Feed; “campaigns” for campaigns with an end within 60 days that run on the day")
@@ -139,4 +142,9 @@ def transform(
     )
 
 
-asset = table_asset(DailyProfiles, transform, reads={"gold_dim_campaign_versions": history})
+FEEDS = ["orders", "order_items", "payments", "shipments", "returns", "reviews", "events", "order_completions"]
+asset = table_asset(
+    DailyProfiles,
+    transform,
+    reads={**{f"silver_{feed}": if_known for feed in FEEDS}, "gold_dim_campaign_versions": history},
+)

@@ -3,7 +3,7 @@
 import narwhals as nw
 
 from ecom_assets.contract import Date, Decimal, Table, column, contract, expectation, key, money
-from ecom_assets.days import around
+from ecom_assets.days import around, if_known
 from ecom_assets.expressions.dates import days_between
 from ecom_assets.expressions.included_tax import tax_on_top
 from ecom_assets.expressions.money import MONEY, no_amount, total, total_count
@@ -173,6 +173,9 @@ asset = table_asset(
     FeedReconciliation,
     transform,
     reads={
+        "silver_order_items": if_known,
+        "silver_shipments": if_known,
+        "silver_order_completions": if_known,
         "silver_orders": around(DAYS_AROUND_MIDNIGHT, DAYS_AROUND_MIDNIGHT),
         "gold_fact_payments": around(DAYS_AROUND_MIDNIGHT, DAYS_TO_PAY),
     },

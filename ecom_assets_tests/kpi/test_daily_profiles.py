@@ -1,3 +1,4 @@
+from ecom_assets import catalog
 from ecom_assets.gold.dim_campaign_versions import DimCampaignVersions
 from ecom_assets.kpi._profiles import ALL, AMOUNT, CAMPAIGNS, DELAY, HOUR, LATEST, ROWS
 from ecom_assets.kpi.daily_profiles import DailyProfiles, transform
@@ -57,3 +58,9 @@ def test_a_day_has_the_rows_amounts_hours_and_categories_of_each_feed():
         ("payments", ROWS, ALL, 2.0),
         ("payments", ROWS, "method=card", 2.0),
     ]
+
+
+def test_a_feed_whose_day_failed_stops_no_other():
+    for table in ("kpi.daily_profiles", "kpi.feed_reconciliation"):
+        same_day = [read for read in catalog.tables()[table].reads if read.reach.is_same_day]
+        assert same_day == []
