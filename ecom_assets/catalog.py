@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import traceback
 from functools import cache
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -10,9 +11,15 @@ from ecom_assets.contract import Layer
 from ecom_assets.days import Window
 from ecom_assets.declaration import Catalog
 from ecom_assets.engine.compiling import may_keep
+from ecom_assets.errors import UserError
 
 if TYPE_CHECKING:
     import dagster as dg
+
+
+class NotLoadable(UserError):
+    """The file of a table cannot be loaded; the text says where."""
+
 
 LAYERS = {layer: importlib.import_module(f"{__package__}.{layer}") for layer in Layer}
 """Layer to its package, whose docstring says what the layer is."""
@@ -20,14 +27,26 @@ LAYERS = {layer: importlib.import_module(f"{__package__}.{layer}") for layer in 
 
 @cache
 def modules() -> dict[str, ModuleType]:
-    """Returns the module that declares each table, by table name."""
+    """Returns the module that declares each table, by table name. Raises NotLoadable."""
     found = {}
     for layer, package in LAYERS.items():
         for info in pkgutil.iter_modules(package.__path__):
-            module = importlib.import_module(f"{package.__name__}.{info.name}")
+            module = imported(f"{package.__name__}.{info.name}")
             if hasattr(module, "asset"):
                 found[f"{layer}.{info.name}"] = module
     return found
+
+
+def imported(name: str) -> ModuleType:
+    """Returns the module of a table. Raises NotLoadable."""
+    try:
+        return importlib.import_module(name)
+    except Exception as error:
+        file = f"{name.replace('.', '/')}.py"
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename.endswith(file)]
+        line = error.lineno if isinstance(error, SyntaxError) else (lines or [1])[-1]
+        text = f"{file}, line {line}: {type(error).__name__}: {str(error).rstrip('.')}"
+        raise NotLoadable(f"{text}. No table can run before this is corrected.") from error
 
 
 @cache

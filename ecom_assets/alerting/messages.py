@@ -180,6 +180,7 @@ def _to_do(event: Event) -> str:
                 "storage": "Check that the disk is mounted, has room, and that its files can be read and written.",
                 "daemon": "Start Dagster again: make ui.",
                 "disk": "Free space, or move the data folder to a larger disk; ecom prune lists what nothing needs.",
+                "repair": "Look at the last failed runs and mend the cause; the days are then repaired by themselves.",
             }.get(event.key.check, "")
         case Kind.MISSED, "bronze":
             return "Land the file again, complete and under the same name."

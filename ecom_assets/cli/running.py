@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import dagster as dg
@@ -13,6 +14,7 @@ from ecom_assets.definitions import build
 from ecom_assets.errors import UserError
 from ecom_assets.landing.zone import Zone
 from ecom_assets.orchestration._dagster import REPAIR_TAG
+from ecom_assets.orchestration.alerts import mistakes
 from ecom_assets.orchestration.assets import asset_keys, partitions_of
 from ecom_assets.orchestration.jobs import RETRY_LOST_RUNS, pipeline, selected
 from ecom_assets.publishing.snapshot import is_behind, publish
@@ -80,7 +82,9 @@ def run(window: Window, selection: str | None = None, *, on: dg.DagsterInstance)
         there_are = f"those are {first}..{last}" if first else "none is over yet"
         raise OutsideCalendar(f"{window} is not within the days of the calendar that are over; {there_are}.")
     _refuse_nothing_landed()
-    return _execute(assets, window, on).is_good
+    ran = _execute(assets, window, on)
+    _refuse_mistakes(ran.mistakes)
+    return ran.is_good
 
 
 def _refuse_nothing_landed() -> None:
@@ -92,11 +96,19 @@ def _refuse_nothing_landed() -> None:
         )
 
 
+def _refuse_mistakes(found: Mapping[str, str]) -> None:
+    """Raise RunBroken if the code of tables could not run."""
+    if found:
+        raise RunBroken(f"{' '.join(found.values())} All else is published. Correct the code, then: ecom run --stale")
+
+
 class Ran(NamedTuple):
     """A run that has ended, and whether every day that it ran is good."""
 
     run_id: str
     is_good: bool
+    mistakes: Mapping[str, str]
+    """By table, what is wrong with the code of those that could not run."""
 
 
 def _execute(keys: frozenset[dg.AssetKey], window: Window, on: dg.DagsterInstance, **more_tags: str) -> Ran:
@@ -125,7 +137,12 @@ def _execute(keys: frozenset[dg.AssetKey], window: Window, on: dg.DagsterInstanc
         for event in result.all_events:
             if broken := _breakage(event):
                 raise RunBroken(f"{broken} The traceback is in the log of run {result.run_id}: make ui.")
-        return Ran(result.run_id, result.success)
+        verdicts = (event.asset_check_evaluation_data for event in result.filter_events(_is_verdict))
+        return Ran(result.run_id, result.success, mistakes(verdicts))
+
+
+def _is_verdict(event: dg.DagsterEvent) -> bool:
+    return event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION
 
 
 def _breakage(event: dg.DagsterEvent) -> str | None:
@@ -179,17 +196,18 @@ def _is_alive(process: int) -> bool:
 def run_stale(on: dg.DagsterInstance) -> bool:
     """Repair until nothing is stale. Returns whether all days run are good in the end.
 
-    Raises NothingLanded, RepairStuck.
+    Raises NothingLanded, RepairStuck; RunBroken if nothing is stale but tables whose code could not run.
     """
     _refuse_nothing_landed()
     known, tables = settings.load(), catalog.tables()
-    last, runs = None, set[str]()
+    last, runs, broken = None, set[str](), dict[str, str]()
     while True:
         with open_session(known, tables) as session:
-            stale = runnable(session.stale(), known.past_days())
+            stale = [found for found in runnable(session.stale(), known.past_days()) if found.table not in broken]
             if not stale:
                 if is_behind(session, known.snapshot):
                     publish(session, known.snapshot)
+                _refuse_mistakes(broken)
                 return not bad_days_of(session.con, runs)
             recorded = runnable((TableDay(table, day) for table, day in table_days(session.con)), known.past_days())
         if stale == last:
@@ -197,4 +215,6 @@ def run_stale(on: dg.DagsterInstance) -> bool:
         last = stale
         repair = plan(stale, tables, (found.day for found in recorded))
         keys = frozenset(asset_keys(map(tables.__getitem__, repair.tables)))
-        runs.add(_execute(keys, repair.window, on, **{REPAIR_TAG: repair.reason}).run_id)
+        ran = _execute(keys, repair.window, on, **{REPAIR_TAG: repair.reason})
+        runs.add(ran.run_id)
+        broken |= ran.mistakes

@@ -4,11 +4,13 @@ Building a query step by step takes tens of milliseconds; running its text again
 """
 
 import hashlib
+import inspect
 import re
+import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -33,12 +35,26 @@ from ecom_assets.engine.duckdb.tables import (
 )
 from ecom_assets.engine.lineage import ColumnSource, column_lineage
 from ecom_assets.engine.reachable_code import reachable_code, versions_imported
+from ecom_assets.errors import UserError
 from ecom_assets.sql import literal, quoted
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _SUMMABLE = ("decimal", "integer")
 _RANDOM_NAME = re.compile(r"(?:_|\bfilter|\bnw)[0-9a-f]{12,16}\b")
 """What DuckDB and narwhals call what has no name."""
+_NOT_OF_CODE = (
+    *(UserError, OSError, MemoryError, duckdb.OperationalError, duckdb.InternalError),
+    *(duckdb.FatalException, duckdb.InterruptException),
+)
+"""Errors that running the same code again may not raise, and those that say themselves what to do."""
+
+
+class BrokenCode(UserError):
+    """The code of a table cannot be compiled or run; the text says in which file and line."""
+
+
+MISTAKES = (BrokenCode, ShapeError)
+"""What stops a table, and it alone, until its code has changed."""
 
 
 @dataclass(frozen=True)
@@ -84,16 +100,68 @@ def provide(catalog: Catalog, kept: Mapping[str, Compiled]) -> None:
 
 @cache
 def made_of() -> str:
-    """Returns a hash of all that SQL and eager transforms may come from: this package and the libraries it imports."""
-    sources = [source.read_text(encoding="utf-8") for source in sorted(_PACKAGE.rglob("*.py"))]
+    """Returns a hash of all that SQL and eager transforms may come from: this package and the libraries it imports.
+
+    The files are read once, so that it is the hash of the code that this process has loaded.
+    """
+    return made_of_files()
+
+
+def made_of_files() -> str:
+    """Returns the same of the files as they are now: of what a process that starts now would load."""
+    return _made_of(tuple((file, *_version(file)) for file in sorted(_PACKAGE.rglob("*.py"))))
+
+
+def _version(file: Path) -> tuple[int, int]:
+    about = file.stat()
+    return about.st_mtime_ns, about.st_size
+
+
+@lru_cache(maxsize=1)
+def _made_of(files: tuple[tuple[Path, int, int], ...]) -> str:
+    sources = [file.read_text(encoding="utf-8") for file, *_ in files]
     return hashlib.blake2b("\n".join([*versions_imported(sources), *sources]).encode(), digest_size=8).hexdigest()
 
 
 def compiled(declaration: Declaration, catalog: Catalog) -> Compiled:
-    """Returns a table's compiled transform and rules. Raises ShapeError if its columns differ from the contract's."""
+    """Returns a table's compiled transform and rules.
+
+    Raises ShapeError if its columns differ from the contract's, BrokenCode if its code does not work.
+    """
     if declaration not in _COMPILED:
-        _COMPILED[declaration] = _compile(declaration, catalog)
+        with _naming_mistakes(declaration):
+            _COMPILED[declaration] = _compile(declaration, catalog)
     return _COMPILED[declaration]
+
+
+@contextmanager
+def _naming_mistakes(declaration: Declaration) -> Iterator[None]:
+    """Raises BrokenCode for an error of a table's code."""
+    try:
+        yield
+    except _NOT_OF_CODE:
+        raise
+    except Exception as error:
+        cause: BaseException = error
+        while cause.__cause__ or cause.__context__:
+            cause = cause.__cause__ or cause.__context__ or cause
+        said = dict.fromkeys(f"{type(one).__name__}: {str(one).partition(chr(10))[0]}" for one in (error, cause))
+        text = ", from ".join(words.rstrip(".:! ") for words in said)
+        raise BrokenCode(f"{declaration.name} cannot run: {_place(error, declaration)}: {text}.") from error
+
+
+def _place(error: Exception, declaration: Declaration) -> str:
+    """Returns file and line of a table's code at which an error was raised: the innermost, without the engine's."""
+    own, engine = inspect.getsourcefile(declaration.transform), Path(__file__).parent
+    places = [
+        (frame.filename, frame.lineno)
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename == own or {_PACKAGE, engine} & {*Path(frame.filename).parents} == {_PACKAGE}
+    ]
+    where, line = places[-1] if places else (own, inspect.getsourcelines(declaration.transform)[1])
+    path = Path(where or "")
+    shown = path.relative_to(_PACKAGE.parent) if _PACKAGE in path.parents else path
+    return f"{shown}, line {line}"
 
 
 def _compile(declaration: Declaration, catalog: Catalog) -> Compiled:
@@ -214,14 +282,15 @@ def _beside(declaration: Declaration) -> dict[str, str]:
 def transformed(declaration: Declaration, inputs: Mapping[str, Query], catalog: Catalog) -> Any:
     """Returns the transform's result: a query if the transform is lazy, else the frame that it makes.
 
-    An eager transform is called, and what it reads is loaded into memory.
+    An eager transform is called, and what it reads is loaded into memory. Raises ShapeError, BrokenCode.
     """
     if inputs and (sql := compiled(declaration, catalog).transform):
         con = next(iter(inputs.values())).con
         return Query(con, over({name: query.sql for name, query in inputs.items()}, sql))
-    return declaration.transform(
-        **{name: as_wanted(query, declaration.annotation(name)) for name, query in inputs.items()}
-    )
+    with _naming_mistakes(declaration):
+        return declaration.transform(
+            **{name: as_wanted(query, declaration.annotation(name)) for name, query in inputs.items()}
+        )
 
 
 def judged(declaration: Declaration, rows: str, catalog: Catalog) -> str:

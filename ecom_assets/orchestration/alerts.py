@@ -8,7 +8,7 @@ import datetime as dt
 import json
 import logging
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import dagster as dg
 
@@ -20,12 +20,12 @@ from ecom_assets.alerting.store import AlertStore, open_store
 from ecom_assets.monitoring.machine import disk, unreachable
 from ecom_assets.monitoring.report import Level
 from ecom_assets.orchestration._dagster import cause_of_failure, dead_daemons, is_canceled, step_of_failure
-from ecom_assets.orchestration.assets import STATE
+from ecom_assets.orchestration.assets import MISTAKE, STATE, table_of
 from ecom_assets.settings import Settings
 
 MAX_RUNS_PER_TICK = 50
 BAD_DAYS_TAG = "ecom/bad_days"
-"""Tag of a run that failed because of its verdicts, of which the warehouse tells: their number."""
+"""Tag of a run that failed because of verdicts on table-days, each of which is told by itself: their number."""
 RUN, DAEMON, DISK = "run", "daemon", "disk"
 DEAD_AFTER = dt.timedelta(minutes=2)
 """Time for which a daemon must be seen dead: after a restart the others may need a moment."""
@@ -37,6 +37,15 @@ def offending(verdict: dg.AssetCheckEvaluation) -> dict[str, int]:
     """Returns the broken rules, with the number of rows."""
     rows = verdict.metadata.get("broken") or verdict.metadata.get("missed")
     return dict(rows.value) if rows else {}  # type: ignore[arg-type]
+
+
+def mistakes(verdicts: Iterable[dg.AssetCheckEvaluation]) -> dict[str, str]:
+    """Returns, by table, what is wrong with the code of the tables that could not run."""
+    return {
+        table_of(verdict.asset_key): str(verdict.metadata[MISTAKE].value)
+        for verdict in verdicts
+        if MISTAKE in verdict.metadata
+    }
 
 
 def deliver(known: Settings) -> Delivered:
@@ -90,6 +99,11 @@ def _of_run(store: AlertStore, instance: dg.DagsterInstance, record: dg.EventLog
     if run is None or is_canceled(instance, record.run_id):
         return []
     at = dt.datetime.fromtimestamp(entry.timestamp, dt.UTC)
+    logged = [
+        (dt.datetime.fromtimestamp(log.timestamp, dt.UTC), log.get_dagster_event().asset_check_evaluation_data)
+        for log in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    ]
+    broken = mistakes(verdict for _, verdict in logged)
     failing, found = {event.key: event for event in store.failing()}, []
     if entry.dagster_event_type is dg.DagsterEventType.RUN_FAILURE and BAD_DAYS_TAG not in run.tags:
         error, step = _error_of(instance, entry), step_of_failure(entry.get_dagster_event())
@@ -100,12 +114,14 @@ def _of_run(store: AlertStore, instance: dg.DagsterInstance, record: dg.EventLog
         found += [
             Event(f"{run.run_id}:run:{key.table}", at, key, None, run_id=run.run_id)
             for key, event in failing.items()
-            if key.check == RUN and event.at <= at and _covers(run, key.table)
+            if key.check == RUN and event.at <= at and key.table not in broken and _covers(run, key.table)
         ]
-    for logged in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION):
-        verdict = logged.get_dagster_event().asset_check_evaluation_data
+    for table, note in broken.items():
+        id, key = f"{run.run_id}:run:{table}", Key(RUN, table)
+        found.append(Event(id, at, key, Severity.CRITICAL, Kind.PLATFORM, note, run_id=run.run_id))
+    for judged_at, verdict in logged:
         if STATE not in verdict.metadata:
-            event = _of_check(verdict, run.run_id, dt.datetime.fromtimestamp(logged.timestamp, dt.UTC))
+            event = _of_check(verdict, run.run_id, judged_at)
             if not event.passes or event.key in failing:
                 found.append(event)
     return found

@@ -16,6 +16,8 @@ from ecom_assets.warehouse.ledger.verdicts import CONTRACT, EXPECTATIONS
 IO_MANAGER = "warehouse"
 STATE = "state"
 """Metadata of a materialization and of a check: the state of the table-day."""
+MISTAKE = "mistake"
+"""Metadata of a check: what is wrong with the code of its table, which could not run."""
 OWNERS = ["team:data-platform"]
 
 

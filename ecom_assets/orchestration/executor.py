@@ -10,8 +10,8 @@ import dagster as dg
 from ecom_assets.days import State, contiguous
 from ecom_assets.errors import UserError
 from ecom_assets.orchestration._dagster import Executor, InProcessExecutor, RetryMode
-from ecom_assets.orchestration.alerts import BAD_DAYS_TAG, offending
-from ecom_assets.orchestration.assets import STATE
+from ecom_assets.orchestration.alerts import BAD_DAYS_TAG, mistakes, offending
+from ecom_assets.orchestration.assets import MISTAKE, STATE
 from ecom_assets.orchestration.following import RunEnded, Steps, steps
 from ecom_assets.orchestration.io_manager import take_publishing_error
 
@@ -47,7 +47,7 @@ class VerdictExecutor(Executor):
         return self._inner.step_dependency_config
 
     def execute(self, plan_context: Any, execution_plan: Any) -> Iterator[dg.DagsterEvent]:
-        """Yields every event. At the end, raises Failure if table-days failed or are blocked, and NotPublished.
+        """Yields every event. At the end, raises Failure if table-days are not good, and NotPublished.
 
         Raises RunEnded if a follower has ended the run.
         """
@@ -73,7 +73,8 @@ class VerdictExecutor(Executor):
             raise ended
         if bad:
             _disable_retries(plan_context, **{BAD_DAYS_TAG: str(len(bad))})
-            raise dg.Failure(f"{first_cause(bad)} The good days are published.", allow_retries=False)
+            published = "All else is published." if mistakes(bad) else "The good days are published."
+            raise dg.Failure(f"{first_cause(bad)} {published}", allow_retries=False)
 
 
 def _follow(following: Steps, event: dg.DagsterEvent) -> None:
@@ -91,6 +92,9 @@ def first_cause(failed: Sequence[dg.AssetCheckEvaluation]) -> str:
     Args:
         failed: Evaluations that did not pass, in the order of the run.
     """
+    if broken := mistakes(failed):
+        of_rows = [verdict for verdict in failed if MISTAKE not in verdict.metadata]
+        return " ".join([*broken.values(), *([first_cause(of_rows)] if of_rows else [])])
     by_table: dict[tuple[bool, str], list[dg.AssetCheckEvaluation]] = {}
     for verdict in failed:
         is_blocked = STATE in verdict.metadata and verdict.metadata[STATE].value == State.BLOCKED

@@ -16,13 +16,15 @@ from pydantic import PrivateAttr
 from ecom_assets import catalog, settings
 from ecom_assets.days import State, Window, contiguous
 from ecom_assets.declaration import Catalog, Declaration
-from ecom_assets.engine.compiling import compiled
+from ecom_assets.engine.compiling import MISTAKES, compiled
 from ecom_assets.engine.duckdb.tables import Query, stored
+from ecom_assets.errors import UserError
 from ecom_assets.monitoring import run_log
 from ecom_assets.orchestration import metadata, plain
 from ecom_assets.orchestration._dagster import REPAIR_TAG, Step, keep_partitions
 from ecom_assets.orchestration.alerts import deliver
 from ecom_assets.orchestration.assets import (
+    MISTAKE,
     STATE,
     asset_key,
     has_expectations,
@@ -32,7 +34,7 @@ from ecom_assets.orchestration.assets import (
 from ecom_assets.orchestration.following import may_end
 from ecom_assets.publishing import snapshot as publishing
 from ecom_assets.sql import quoted
-from ecom_assets.warehouse.ledger.records import DayResult, recorded_results
+from ecom_assets.warehouse.ledger.records import DayResult, recorded_results, states
 from ecom_assets.warehouse.ledger.verdicts import CONTRACT, EXPECTATIONS
 from ecom_assets.warehouse.opening import open_session
 from ecom_assets.warehouse.session import Session
@@ -119,8 +121,8 @@ class Warehouse(dg.ConfigurableIOManager):
     ) -> Iterator[dg.DagsterEvent]:
         """Store the window, or the stale days in it; say of each day that ran what became of it.
 
-        The step goes on if no day is good, so that the tables that can be made without it are. What a plain asset
-        returns is stored as it is.
+        The step goes on if no day is good, or if the code of the table is broken, so that the tables that can be made
+        without it are. What a plain asset returns is stored as it is.
         """
         step = Step(context)
         session = self.session(step.run_id)
@@ -132,19 +134,26 @@ class Warehouse(dg.ConfigurableIOManager):
         window = window_of(step)
         is_repair = REPAIR_TAG in step.tags
         if declaration.name not in self._written:
+            mistake: UserError | None = None
             with run_log.spending() as spent:
-                if is_repair:
-                    results = session.repair(declaration.name, window, say_all=not step.may_plan_later)
-                else:
-                    results = session.write(declaration, obj, window)
+                try:
+                    if is_repair:
+                        results = session.repair(declaration.name, window, say_all=not step.may_plan_later)
+                    else:
+                        results = session.write(declaration, obj, window)
+                except MISTAKES as error:
+                    mistake, results = error, _not_run(session, declaration, window, str(error))
             self._written[declaration.name] = results
-            _log.log(_loudness(results), _said(declaration.name, results, spent.seconds))
-            ran = results
-            if is_repair and not step.may_plan_later:
-                ran = [*recorded_results(session.con, declaration.name, window, step.run_id).values()]
-            run_log.note(settings.load().run_log, step.run_id, declaration.name, ran, spent)
+            if mistake:
+                _log.error("%s", mistake, exc_info=mistake)
+            else:
+                _log.log(_loudness(results), _said(declaration.name, results, spent.seconds))
+                ran = results
+                if is_repair and not step.may_plan_later:
+                    ran = [*recorded_results(session.con, declaration.name, window, step.run_id).values()]
+                run_log.note(settings.load().run_log, step.run_id, declaration.name, ran, spent)
             for result in results:
-                yield from _evaluations(step, declaration, result)
+                yield from _evaluations(step, declaration, result, mistake)
         results = self._written[declaration.name]
         is_quarantine = context.asset_key != asset_key(declaration.name)
         for result in results:
@@ -172,6 +181,16 @@ def _decorating(table: str) -> Iterator[None]:
         yield
     except Exception:
         _log.warning("The pages of %s lack a part, which could not be made.", table, exc_info=True)
+
+
+def _not_run(session: Session, declaration: Declaration, window: Window, why: str) -> list[DayResult]:
+    """Returns results, which the ledger does not have, of the days that the code of a table leaves without good rows.
+
+    If none does, that of the newest day, so that the table is seen to be broken.
+    """
+    known = states(session.con, [declaration.name], window)
+    days = [day for day in window if (state := known.get((declaration.name, day))) is None or not state.is_good]
+    return [DayResult(day, State.FAILED, note=why) for day in days or [window.last]]
 
 
 def _loudness(results: list[DayResult]) -> int:
@@ -202,7 +221,9 @@ def _add_plot(step: Step, session: Session, declaration: Declaration, on: str) -
         step.add_metadata({f"{measure} of the last days": picture}, asset_key(declaration.name), on)
 
 
-def _evaluations(step: Step, declaration: Declaration, result: DayResult) -> Iterator[dg.DagsterEvent]:
+def _evaluations(
+    step: Step, declaration: Declaration, result: DayResult, mistake: UserError | None
+) -> Iterator[dg.DagsterEvent]:
     """Yields the evaluation of each check of the table on the day, as an event of its partition."""
 
     def evaluation(
@@ -226,6 +247,8 @@ def _evaluations(step: Step, declaration: Declaration, result: DayResult) -> Ite
         )
 
     found: dict[str, Any] = {"bad_rows": dg.MetadataValue.int(result.bad_count)} if result.bad_count else {}
+    if mistake:
+        found[MISTAKE] = dg.MetadataValue.text(str(mistake))
     if result.broken:
         found["broken"] = dg.MetadataValue.json(dict(result.broken))
     if words := {column: missing.word_count for column, missing in result.missing.items() if missing.word_count}:
@@ -236,7 +259,7 @@ def _evaluations(step: Step, declaration: Declaration, result: DayResult) -> Ite
     reasons = _counts("Quarantined rows, by reason:", result.broken) if has_quarantined else ""
     text = "\n\n".join(filter(None, [result.note, reasons]))
     yield evaluation(CONTRACT, result.state.is_good, dg.AssetCheckSeverity.ERROR, found, text)
-    if has_expectations(declaration):
+    if has_expectations(declaration) and not mistake:
         missed = {**result.warned, **(result.broken if result.state.is_good else {})}
         about = {**found, "missed": dg.MetadataValue.json(missed)} if missed else {}
         text = _counts("Rows, by expectation missed:", missed)

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -30,8 +31,12 @@ class Session(Store):
     """Runs and repairs the tables of a warehouse, and finds what is stale."""
 
     def stale(self, only: Collection[str] | None = None) -> list[StaleDay]:
-        """Returns the stale table-days; only the first level downstream of a change."""
-        above = staleness.stale(self.con, self.catalog, self.codes, self.calendar, only)
+        """Returns the stale table-days; only the first level downstream of a change.
+
+        All days of a table are stale while its code cannot be compiled.
+        """
+        found = staleness.stale(self.con, self.catalog, self.codes, self.calendar, only)
+        above = [replace(day, cause=Cause.CODE_BROKEN, by=None) if self.mistake(day.table) else day for day in found]
         return sorted([*stale_bronze(self, only), *above])
 
     def run(self, name: str, window: Window) -> list[DayResult]:
@@ -57,7 +62,7 @@ class Session(Store):
         return [known[day] for day in window if day in known]
 
     def write(self, declaration: Declaration, transform: Callable[[], Any], window: Window) -> list[DayResult]:
-        """Stores a window of days and their ledger entries. Raises ShapeError, RowsLost.
+        """Stores a window of days and their ledger entries. Raises ShapeError, BrokenCode, RowsLost.
 
         `transform` returns the window's rows, as a query or a frame. It is not called for bronze, which is read from
         files, nor for a window that is cut, whose parts are read and transformed one by one.

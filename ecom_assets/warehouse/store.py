@@ -13,7 +13,7 @@ from ecom_assets.contract import Column
 from ecom_assets.days import Window
 from ecom_assets.declaration import DAYS_PARAMETER, Catalog, Declaration, Read
 from ecom_assets.engine import compiling
-from ecom_assets.engine.compiling import compiled, over
+from ecom_assets.engine.compiling import MISTAKES, compiled, over
 from ecom_assets.engine.duckdb.parsing import bronze_query, parse_query
 from ecom_assets.engine.duckdb.tables import (
     Query,
@@ -23,6 +23,7 @@ from ecom_assets.engine.duckdb.tables import (
     read_query,
     stored_types,
 )
+from ecom_assets.errors import UserError
 from ecom_assets.landing.reading import LAND_WHOLE
 from ecom_assets.landing.zone import Zone
 from ecom_assets.sql import transaction
@@ -36,7 +37,7 @@ from ecom_assets.warehouse.ledger.invalidation import (
 )
 from ecom_assets.warehouse.ledger.records import Entry, write_entries
 from ecom_assets.warehouse.ledger.schema import prepare
-from ecom_assets.warehouse.ledger.staleness import code_hash
+from ecom_assets.warehouse.ledger.staleness import code_hash, hash_of
 from ecom_assets.warehouse.ledger.totals import record_totals
 from ecom_assets.warehouse.ledger.verdicts import Fault, Judged, faults, record_changes
 
@@ -65,6 +66,7 @@ class Store:
         self._keyed_reads: set[KeyedRead] | None = None
         self._faults: dict[Judged, Fault] | None = None
         self._has_changed_verdicts = False
+        self._mistakes: dict[str, UserError] = {}
         prepare(self.con)
         self._kept = take_compiled(self.con, self.catalog)
 
@@ -107,8 +109,14 @@ class Store:
 
     @cached_property
     def codes(self) -> "_Codes":
-        """Table to the hash of its code, computed when asked for."""
+        """Table to the hash of its code, computed when asked for; for broken code, to one of what is wrong with it."""
         return _Codes(self._code)
+
+    def mistake(self, name: str) -> UserError | None:
+        """Returns what is wrong with the code of a table; None if it compiles."""
+        if name not in self.codes:
+            self.codes[name]
+        return self._mistakes.get(name)
 
     def _code(self, name: str) -> int:
         declaration = self.catalog[name]
@@ -124,10 +132,14 @@ class Store:
             settings += "".join(filter(None, map(self._members, declaration.loose_references)))
             if declaration.contract.converted:
                 settings += self.currency or ""
-        if not declaration.is_bronze and name not in self._kept:
-            keep_compiled(self.con, declaration, self.catalog)
-            self._kept.add(name)
-        return code_hash(declaration, self.catalog, settings)
+        try:
+            if not declaration.is_bronze and name not in self._kept:
+                keep_compiled(self.con, declaration, self.catalog)
+                self._kept.add(name)
+            return code_hash(declaration, self.catalog, settings)
+        except MISTAKES as mistake:
+            self._mistakes[name] = mistake
+            return hash_of(str(mistake))
 
     def _members(self, column: Column) -> str | None:
         return self.zone.settings(self.catalog[str(column.references)].feed_name).members
@@ -250,6 +262,11 @@ def _settings_of_code(time_zone: str, calendar: Window, strict: bool) -> str:
     return f"{time_zone} {calendar.first} {strict}"
 
 
-def made_of(time_zone: str, calendar: Window, strict: bool, zone: Zone, currency: str | None = None) -> str:
-    """Returns a text that is the same while neither the code of the tables nor their settings change."""
-    return f"{compiling.made_of()} {_settings_of_code(time_zone, calendar, strict)} {currency} {zone.judging()}"
+def made_of(
+    time_zone: str, calendar: Window, strict: bool, zone: Zone, currency: str | None = None, code: str | None = None
+) -> str:
+    """Returns a text that is the same while neither the code of the tables nor their settings change.
+
+    `code` is that of `compiling`; by default what this process has loaded.
+    """
+    return f"{code or compiling.made_of()} {_settings_of_code(time_zone, calendar, strict)} {currency} {zone.judging()}"

@@ -10,10 +10,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
 import duckdb
+import narwhals as nw
 import polars as pl
 import pytest
 from click.testing import CliRunner, Result
@@ -24,6 +26,7 @@ from ecom_assets.cli import running
 from ecom_assets.cli.main import main
 from ecom_assets.cli.terminal import TERMINAL, shown
 from ecom_assets.days import ONE_DAY, Window
+from ecom_assets.declaration import Catalog
 from ecom_assets.orchestration.home import in_dagster_home
 from ecom_assets.shop.scale import Scale
 from ecom_assets.shop.shop import Shop
@@ -690,6 +693,27 @@ def test_a_step_that_breaks_is_told_in_a_line(
 
     assert said.startswith(f"Error: bronze.orders stopped: {data}/landing/feeds.toml: orders must be a table")
     assert "The traceback is in the log of run " in said
+
+
+@pytest.mark.slow
+def test_a_table_whose_code_cannot_run_is_told_in_a_line_and_the_others_run(
+    ecom: Ecom, tiny_shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def misspelt(gold_fact_sessions: nw.LazyFrame) -> nw.LazyFrame:
+        return gold_fact_sessions.select("chanel")
+
+    tables = catalog.tables()
+    broken = [replace(one, transform=misspelt) if one.name == "kpi.daily_funnel" else one for one in tables]
+    ecom("shop", "2024-01-01")
+    monkeypatch.setattr(catalog, "tables", lambda: Catalog(broken))
+
+    for words in (["run", "2024-01-01"], ["run", "--stale"]):
+        said = error(ecom(*words))
+        assert said.startswith(f"Error: kpi.daily_funnel cannot run: {__file__}, line ")
+        assert 'Referenced column "chanel" not found' in said
+        assert "All else is published. Correct the code" in said
+    assert "kpi.daily_funnel                 2024-01-01: its code cannot run" in ecom("stale").output
+    assert "1 table-days are stale" in ecom("stale").output
 
 
 @pytest.mark.slow

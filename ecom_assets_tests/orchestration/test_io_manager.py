@@ -25,7 +25,6 @@ from ecom_assets.declaration import Catalog, Declaration
 from ecom_assets.landing.zone import Zone
 from ecom_assets.orchestration._dagster import REPAIR_TAG
 from ecom_assets.orchestration.assets import table_assets
-from ecom_assets.orchestration.io_manager import Warehouse
 from ecom_assets.serving.snapshot import open_snapshot
 from ecom_assets.table_asset import table_asset
 from ecom_assets.warehouse.opening import open_session
@@ -37,6 +36,7 @@ from ecom_assets_tests.orchestration.till import (
     Receipts,
     TillWarehouse,
     clean,
+    warehouse_of,
 )
 
 THREE_DAYS = Window.parse("2024-01-01..2024-01-03")
@@ -346,7 +346,7 @@ def test_a_check_started_alone_says_what_to_do_instead(instance: dg.DagsterInsta
 @pytest.mark.slow
 def test_a_failing_step_lets_the_next_run_in(instance: dg.DagsterInstance, zone: Zone) -> None:
     def refuse(bronze_receipts: nw.LazyFrame) -> nw.LazyFrame:
-        raise ArithmeticError("no such thing")
+        raise OSError("no space left")
 
     broken = [DECLARATIONS[0], table_asset(CleanReceipts, refuse, reads={"bronze_receipts": by_event_day})]
 
@@ -433,14 +433,6 @@ def test_a_warning_names_rules_and_counts_and_shows_the_reasons_first(instance: 
     sample = failed.metadata["sample_rows"]
     assert isinstance(sample, dg.TableMetadataValue)
     assert next(iter(sample.records[0].data)) == "reasons"
-
-
-def warehouse_of(declarations: list[Declaration]) -> Warehouse:
-    class Small(Warehouse):
-        def tables(self) -> Catalog:
-            return Catalog(declarations)
-
-    return Small()
 
 
 class Balance(Table, name="kpi.balance", primary_key="day", partition_column="day"):

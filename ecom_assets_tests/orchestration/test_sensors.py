@@ -9,9 +9,11 @@ import duckdb
 import pytest
 
 from ecom_assets import catalog, settings
+from ecom_assets.alerting.store import open_store
 from ecom_assets.days import Window
 from ecom_assets.definitions import build
 from ecom_assets.landing.zone import Zone
+from ecom_assets.orchestration import sensors
 from ecom_assets.orchestration._dagster import REPAIR_TAG
 from ecom_assets.warehouse.store import made_of
 
@@ -45,6 +47,18 @@ class Ticks:
         data = self._sensor.evaluate_tick(context)
         self._cursor = data.cursor
         return list(data.run_requests or [])
+
+    def until_asked(self, monkeypatch: pytest.MonkeyPatch) -> dt.timedelta:
+        """Lets time pass until the same is asked for again. Returns how much."""
+        asked = sensors.Asked.of(self._cursor)
+
+        class Clock(dt.datetime):
+            @classmethod
+            def now(cls, tz: dt.tzinfo | None = None) -> "Clock":
+                return cls.fromtimestamp(asked.next_at.timestamp(), tz)
+
+        monkeypatch.setattr(sensors.dt, "datetime", Clock)
+        return asked.next_at - dt.datetime.fromisoformat(asked.at)
 
 
 @pytest.fixture
@@ -248,15 +262,63 @@ def test_stale_days_are_one_run_of_what_is_made_of_them(zone: Zone, stale_days: 
     assert not selected & {"bronze/orders", "silver/customers"}
 
 
-def test_a_repair_that_changed_nothing_is_not_asked_for_again(zone: Zone, stale_days: Ticks) -> None:
+def test_a_repair_that_changed_nothing_is_asked_for_again_after_a_while(
+    zone: Zone, stale_days: Ticks, monkeypatch: pytest.MonkeyPatch
+) -> None:
     publish(zone, read=JANUARY, stale=[("silver.orders", FIRST)])
-    assert len(stale_days()) == 1
-    publish(zone, read=JANUARY, stale=[("silver.orders", FIRST)])
-    assert stale_days() == []
+    keys, waits = {stale_days()[0].run_key}, []
+    for _ in range(9):
+        publish(zone, read=JANUARY, stale=[("silver.orders", FIRST)])
+        assert stale_days() == []
+        waits.append(stale_days.until_asked(monkeypatch))
+        [request] = stale_days()
+        keys.add(request.run_key)
+
+    assert [round(wait.total_seconds() / 60) for wait in waits] == [1, 2, 4, 8, 16, 32, 64, 64, 64]
+    assert len(keys) == 10
 
     publish(zone, read=JANUARY, stale=[("silver.orders", FIRST)], at="11:00")
 
     assert len(stale_days()) == 1
+
+
+def failing() -> list[str]:
+    with open_store(settings.load().alert_store) as store:
+        return [event.note for event in store.failing()]
+
+
+def test_days_that_two_runs_left_stale_are_an_alert_until_something_is_written(
+    zone: Zone, stale_days: Ticks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(zone, read=JANUARY, stale=[("silver.orders", FIRST)])
+    stale_days()
+    assert failing() == []
+
+    stale_days.until_asked(monkeypatch)
+    stale_days()
+    assert failing() == ["1 table-days stay stale, silver.orders on 2024-01-01 first: their runs wrote nothing"]
+
+    publish(zone, read=JANUARY, at="11:00")
+    stale_days()
+    assert failing() == []
+
+
+def test_code_that_changes_on_disk_is_run_without_waiting_and_without_loading_it(
+    zone: Zone, stale_days: Ticks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land(zone, JANUARY)
+    publish(zone, read=JANUARY, stale=[("silver.orders", FIRST)])
+    assert len(stale_days()) == 1
+    assert stale_days() == []
+
+    monkeypatch.setattr(sensors, "made_of_files", lambda: "mended")
+    assert len(stale_days()) == 1
+    assert stale_days() == []
+
+    known = settings.load()
+    mended = made_of(known.time_zone, known.calendar, known.strict, zone, code="mended")
+    publish(zone, read=JANUARY, code=mended, at="11:00")
+    assert stale_days() == []
 
 
 def test_stale_days_of_a_table_that_is_no_more_are_passed_over(zone: Zone, stale_days: Ticks) -> None:

@@ -1,5 +1,6 @@
 """A shop of three tables: what the till landed, cleaned, summed up. A negative sum breaks gold."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import dagster as dg
@@ -7,7 +8,7 @@ import narwhals as nw
 
 from ecom_assets.contract import Date, Decimal, Feed, Table, Timestamp, column, key, money
 from ecom_assets.days import by_event_day
-from ecom_assets.declaration import Catalog
+from ecom_assets.declaration import Catalog, Declaration
 from ecom_assets.orchestration.assets import partitions_of, table_assets
 from ecom_assets.orchestration.executor import verdict_executor
 from ecom_assets.orchestration.io_manager import Warehouse
@@ -63,6 +64,16 @@ DECLARATIONS = [
 ]
 PARTITIONS = partitions_of(Settings(Path()).calendar, "UTC")
 ASSETS = table_assets(DECLARATIONS, PARTITIONS)
+
+
+def warehouse_of(declarations: Sequence[Declaration]) -> Warehouse:
+    """A warehouse of other tables."""
+
+    class Small(Warehouse):
+        def tables(self) -> Catalog:
+            return Catalog(declarations)
+
+    return Small()
 
 
 class TillWarehouse(Warehouse):

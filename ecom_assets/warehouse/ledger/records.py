@@ -79,6 +79,7 @@ class Cause(StrEnum):
     FILES_GONE = "files_gone"
     NO_FILES = "no_files"
     NEVER_RUN = "never_run"
+    CODE_BROKEN = "code_broken"
     CODE_CHANGED = "code_changed"
     INPUTS_CHANGED = "inputs_changed"
     AWAITED_DAYS_CHANGED = "awaited_days_changed"
@@ -110,6 +111,7 @@ _SENTENCES = {
     Cause.FILES_GONE: "its files are gone",
     Cause.NO_FILES: "other feeds have files of that day, but this one has none",
     Cause.NEVER_RUN: "it has not run since its inputs arrived",
+    Cause.CODE_BROKEN: "its code cannot run",
     Cause.CODE_CHANGED: "its code changed",
     Cause.INPUTS_CHANGED: "its inputs changed",
     Cause.AWAITED_DAYS_CHANGED: "days in its reach are missing or provisional, or no longer",

@@ -40,7 +40,12 @@ def code_hash(declaration: Declaration, catalog: Catalog, settings: str) -> int:
         codes = " ".join(rule.id for rule in declaration.contract.hard_rules)
         parts.append(f"{declaration.feed_contract.version_column} {codes}")
         parts += [f"{c.name} {catalog[str(c.merged_by)].survivors_in('merges')}" for c in declaration.contract.merged]
-    return int.from_bytes(hashlib.blake2b("\n".join(parts).encode(), digest_size=8).digest())
+    return hash_of("\n".join(parts))
+
+
+def hash_of(text: str) -> int:
+    """Returns a 64-bit hash."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())
 
 
 def _content(reads: Sequence[Sequence[str]], calendar: Window, near: Window | None = None) -> str:
