@@ -18,3 +18,9 @@ def misspelt(name: str, names: Collection[str]) -> str | None:
     """Returns the known name of which another may be a misspelling, by about one letter; None if there is none."""
     close = difflib.get_close_matches(name, names, 1, cutoff=max(0.6, 1 - 1.25 / max(len(name), 1)))
     return close[0] if close else None
+
+
+def is_interrupt(error: BaseException) -> bool:
+    """Returns whether an error comes from a signal that interrupted what raised it, as DuckDB tells of one."""
+    cause = error.__cause__ or error.__context__
+    return not isinstance(error, Exception) or (cause is not None and is_interrupt(cause))

@@ -35,7 +35,7 @@ from ecom_assets.engine.duckdb.tables import (
 )
 from ecom_assets.engine.lineage import ColumnSource, column_lineage
 from ecom_assets.engine.reachable_code import reachable_code, versions_imported
-from ecom_assets.errors import UserError
+from ecom_assets.errors import UserError, is_interrupt
 from ecom_assets.sql import literal, quoted
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -142,6 +142,8 @@ def _naming_mistakes(declaration: Declaration) -> Iterator[None]:
     except _NOT_OF_CODE:
         raise
     except Exception as error:
+        if is_interrupt(error):
+            raise
         cause: BaseException = error
         while cause.__cause__ or cause.__context__:
             cause = cause.__cause__ or cause.__context__ or cause

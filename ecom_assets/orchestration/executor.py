@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import dagster as dg
+import duckdb
 
 from ecom_assets.days import State, contiguous
 from ecom_assets.errors import UserError
@@ -49,7 +50,7 @@ class VerdictExecutor(Executor):
     def execute(self, plan_context: Any, execution_plan: Any) -> Iterator[dg.DagsterEvent]:
         """Yields every event. At the end, raises Failure if table-days are not good, and NotPublished.
 
-        Raises RunEnded if a follower has ended the run.
+        Raises RunEnded if a follower has ended the run, DagsterExecutionInterruptedError if a signal has.
         """
         bad, ended = [], None
         with steps(execution_plan.step_keys_to_execute) as following:
@@ -61,6 +62,8 @@ class VerdictExecutor(Executor):
                             bad.append(verdict)
                     yield event
                     _follow(following, event)
+                    if event.is_step_failure and _is_interrupted(event.step_failure_data.error):
+                        raise dg.DagsterExecutionInterruptedError("The run was interrupted within a table.")
             except RunEnded as by_follower:
                 ended = by_follower
         if error := take_publishing_error(plan_context.run_id):
@@ -75,6 +78,15 @@ class VerdictExecutor(Executor):
             _disable_retries(plan_context, **{BAD_DAYS_TAG: str(len(bad))})
             published = "All else is published." if mistakes(bad) else "The good days are published."
             raise dg.Failure(f"{first_cause(bad)} {published}", allow_retries=False)
+
+
+def _is_interrupted(error: Any) -> bool:
+    """Returns whether a signal made a step fail. DuckDB raises errors of its own for it, so Dagster would go on."""
+    if error is None:
+        return False
+    if error.cls_name == duckdb.InterruptException.__name__ or "Query interrupted" in error.message:
+        return True
+    return _is_interrupted(error.cause) or _is_interrupted(error.context)
 
 
 def _follow(following: Steps, event: dg.DagsterEvent) -> None:

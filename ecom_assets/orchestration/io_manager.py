@@ -18,7 +18,7 @@ from ecom_assets.days import State, Window, contiguous
 from ecom_assets.declaration import Catalog, Declaration
 from ecom_assets.engine.compiling import MISTAKES, compiled
 from ecom_assets.engine.duckdb.tables import Query, stored
-from ecom_assets.errors import UserError
+from ecom_assets.errors import UserError, is_interrupt
 from ecom_assets.monitoring import run_log
 from ecom_assets.orchestration import metadata, plain
 from ecom_assets.orchestration._dagster import REPAIR_TAG, Step, keep_partitions
@@ -32,6 +32,7 @@ from ecom_assets.orchestration.assets import (
     table_of,
 )
 from ecom_assets.orchestration.following import may_end
+from ecom_assets.orchestration.interrupts import interruptible
 from ecom_assets.publishing import snapshot as publishing
 from ecom_assets.sql import quoted
 from ecom_assets.warehouse.ledger.records import DayResult, recorded_results, states
@@ -92,7 +93,7 @@ class Warehouse(dg.ConfigurableIOManager):
         with self._stack:
             if session is not None:
                 try:
-                    publishing.publish(session, settings.load().snapshot)
+                    _publish(session)
                 except (duckdb.Error, OSError) as error:
                     _NOT_PUBLISHED[session.run_id] = error
                     raise
@@ -137,10 +138,11 @@ class Warehouse(dg.ConfigurableIOManager):
             mistake: UserError | None = None
             with run_log.spending() as spent:
                 try:
-                    if is_repair:
-                        results = session.repair(declaration.name, window, say_all=not step.may_plan_later)
-                    else:
-                        results = session.write(declaration, obj, window)
+                    with interruptible(session.con):
+                        if is_repair:
+                            results = session.repair(declaration.name, window, say_all=not step.may_plan_later)
+                        else:
+                            results = session.write(declaration, obj, window)
                 except MISTAKES as error:
                     mistake, results = error, _not_run(session, declaration, window, str(error))
             self._written[declaration.name] = results
@@ -174,12 +176,23 @@ class Warehouse(dg.ConfigurableIOManager):
                 _add_plot(step, session, declaration, good[-1])
 
 
+def _publish(session: Session) -> None:
+    """Publishes what is stored, also if what interrupted the last table strikes the first statement here."""
+    snapshot = settings.load().snapshot
+    try:
+        publishing.publish(session, snapshot)
+    except duckdb.InterruptException:
+        publishing.publish(session, snapshot)
+
+
 @contextmanager
 def _decorating(table: str) -> Iterator[None]:
     """Logs an error of what only decorates an event, such as a plot: it must not end a run."""
     try:
         yield
-    except Exception:
+    except Exception as error:
+        if is_interrupt(error):
+            raise
         _log.warning("The pages of %s lack a part, which could not be made.", table, exc_info=True)
 
 
