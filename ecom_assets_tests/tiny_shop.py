@@ -227,7 +227,8 @@ class TinyShop:
             columns = self.con.sql(f"from {schema}.{table}").columns
             listed = ", ".join(column for column in columns if column not in hidden)
             everything[f"{schema}.{table}"] = self.rows(f"select {listed} from {schema}.{table} order by all")
-        del everything["ledger.outbox"], everything["ledger.verdict_changes"]
+        for told in ("ledger.outbox", "ledger.verdict_changes", "ledger.amount_changes"):
+            del everything[told]
         return everything | {"faults": sorted(faults(self.con).items())}
 
 

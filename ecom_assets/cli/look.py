@@ -8,6 +8,8 @@ import click
 
 from ecom_assets import settings
 from ecom_assets.cli import text
+from ecom_assets.cli.group import Days
+from ecom_assets.days import Window
 
 if TYPE_CHECKING:
     import duckdb
@@ -64,6 +66,27 @@ def detection(by_day: bool) -> None:
     with open_snapshot(known.snapshot) as con:
         found = measured(con, known.truth, catalog.tables())
     for line in text.detection(found, by_day) if found else [NO_TRUTH]:
+        click.echo(line)
+
+
+@click.command("why")
+@click.argument("table")
+@click.argument("day", type=Days())
+def why(table: str, day: Window) -> None:
+    """Say why the total of TABLE on DAY has changed, e.g. kpi.daily_sales 2024-03-02.
+
+    Each change is split into late rows, corrections, retractions and the like, with the files and keys behind them. The
+    parts add up to the change. kpi.restatements has them for all tables. Reads what was last published.
+    """
+    from ecom_assets.serving.snapshot import open_snapshot
+    from ecom_assets.serving.why import history
+
+    if len(day) > 1:
+        raise click.UsageError("Give one day, e.g. 2024-03-02.")
+    name = table.replace("/", ".")
+    with open_snapshot(settings.load().snapshot) as con:
+        found = history(con, name, day.first)
+    for line in text.why(name, day.first, found):
         click.echo(line)
 
 

@@ -33,7 +33,7 @@ def dictionary() -> None:
 
 for command in (
     *(run.demo, land.land, land.draft_map, land.shop, run.run, run.stale, run.verify),
-    *(look.bad, look.quarantine, look.detection, look.query, look.report),
+    *(look.bad, look.quarantine, look.detection, look.why, look.query, look.report),
     alerts.alerts,
     *(watch.monitor, watch.doctor, watch.prune),
     dictionary,

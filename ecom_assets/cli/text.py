@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ecom_assets.quality.detection import Detection
     from ecom_assets.serving.bad_days import BadDays
     from ecom_assets.serving.quarantine import QuarantinedRow, ReasonCount
+    from ecom_assets.serving.why import Told
     from ecom_assets.warehouse.ledger.records import StaleDay
 
 MOST_NAMES = 5
@@ -128,6 +129,24 @@ def _detection_by_day(found: "Detection") -> Iterator[str]:
             f"{day.arrived_on!s:12}{day.feed:20}{day.planted:>9,}{day.caught:>9,}{percent(day.recall):>9}"
             f"{day.false_alarms:>9,}{percent(day.precision):>11}"
         )
+
+
+def why(table: str, day: dt.date, found: "Sequence[Told]") -> Iterator[str]:
+    """Yields the totals of a table-day as they were recorded, and the parts of each change."""
+    yield f"{table} on {day}"
+    for told in found:
+        at = f"{told.recorded_at:%Y-%m-%d %H:%M} UTC  {told.amount:>18,.4f}"
+        if not told.parts:
+            yield f"  {at}  first recorded"
+            continue
+        yield f"  {at}  {sum(part.amount for part in told.parts):+,.4f} by run {told.run_id.partition('-')[0]}"
+        for part in told.parts:
+            yield f"{'':23}{part.amount:>+18,.4f}  {part.cause}"
+            for seen in part.evidence:
+                keys = "; ".join(seen.keys) + ("; …" if seen.row_count > len(seen.keys) else "")
+                yield f"{'':43}{seen.table}: {keys} from {', '.join(seen.files)}"
+    if len(found) == 1:
+        yield "It has not changed since."
 
 
 def show_report() -> None:

@@ -137,6 +137,7 @@ def _update(session: Session, con: duckdb.DuckDBPyConnection) -> None:
     ledger_days, entry = published_tables.DAYS.name, ", ".join(published_tables.DAYS.sql_types)
     others = {
         published_tables.AMOUNTS: published.amounts_query(warehouse),
+        published_tables.AMOUNT_CHANGES: published.amount_changes_query(warehouse),
         published_tables.STALE: _stale_query(session),
         published_tables.LACKING: published.lacking_query(
             lacking(session.con, session.catalog, session.calendar), published_tables.LACKING.sql_types

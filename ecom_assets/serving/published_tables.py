@@ -119,6 +119,31 @@ AMOUNTS = PublishedTable(
     ),
 )
 
+_CAUSES = (
+    "What changed it: late rows, corrections (later versions of rows), retractions, quarantined rows, withdrawn files "
+    "(rows whose file is gone), code or settings, or rows of other tables"
+)
+
+AMOUNT_CHANGES = PublishedTable(
+    "ledger.amount_changes",
+    "One row per cause for which a table-day was restated, and per cause for which rows of a fact changed.",
+    _columns(
+        _TABLE,
+        _DAY,
+        ("cause", "VARCHAR", _CAUSES),
+        ("amount", "DECIMAL(38,4)", "Part of the difference of the totals; 0 for a fact without an amount"),
+        ("row_count", "BIGINT", "Keys of rows that changed; 0 if unknown"),
+        (
+            "files",
+            "VARCHAR[]",
+            "Facts: up to five landed files with the rows that changed them, as feed, arrival day and name",
+        ),
+        ("samples", "VARCHAR[]", "Keys of up to five of the rows that changed"),
+        _RUN,
+        ("recorded_at", "TIMESTAMP", "When the run recorded it, UTC: that of the total in ledger.amounts"),
+    ),
+)
+
 STALE = PublishedTable(
     "ledger.stale",
     "One row per table-day that has to run again.",
@@ -205,7 +230,19 @@ PUBLISHED = PublishedTable(
     ),
 )
 
-LEDGER = (DAYS, AMOUNTS, STALE, LACKING, FILES, ARRIVALS, MISSING_VALUES, COLUMN_LINEAGE, PLAIN_TABLES, PUBLISHED)
+LEDGER = (
+    DAYS,
+    AMOUNTS,
+    AMOUNT_CHANGES,
+    STALE,
+    LACKING,
+    FILES,
+    ARRIVALS,
+    MISSING_VALUES,
+    COLUMN_LINEAGE,
+    PLAIN_TABLES,
+    PUBLISHED,
+)
 
 QUARANTINE = TablesByFeed(
     "quarantine.*",
@@ -287,6 +324,39 @@ FROM counted LEFT JOIN late USING (table_name, day) LEFT JOIN amounts USING (tab
 """,
 )
 
+RESTATEMENTS = PublishedView(
+    "kpi.restatements",
+    "One row per change of a recorded total and cause; the parts of a change add up to its difference.",
+    _columns(
+        _TABLE,
+        _DAY,
+        ("was", "DECIMAL(38,4)", "The day's total before, in shop currency"),
+        ("is_now", "DECIMAL(38,4)", "The day's total after the change"),
+        ("difference", "DECIMAL(38,4)", "What it is now less what it was"),
+        ("cause", "VARCHAR", f"{_CAUSES}; not recorded, if it is not known"),
+        ("part", "DECIMAL(38,4)", "Part of the difference that is due to the cause"),
+        ("row_count", "BIGINT", "Keys of rows of the table that changed for this cause; null if unknown"),
+        _RUN,
+        ("recorded_at", "TIMESTAMP", "When the run recorded the change, UTC"),
+    ),
+    query="""
+WITH told AS (
+    SELECT table_name, day, lag(amount) OVER of_day AS was, amount AS is_now, run_id, recorded_at
+    FROM ledger.amounts WINDOW of_day AS (PARTITION BY table_name, day ORDER BY recorded_at)
+), changes AS (
+    SELECT table_name, day, was, is_now, is_now - was AS difference, run_id, recorded_at FROM told WHERE was IS NOT NULL
+), parts AS (
+    SELECT c.*, p.cause, p.amount AS part, p.row_count
+    FROM changes c JOIN ledger.amount_changes p USING (table_name, day, recorded_at) WHERE p.amount <> 0
+), rest AS (
+    SELECT c.*, 'not recorded' AS cause, any_value(c.difference) - coalesce(sum(p.part), 0) AS part, NULL AS row_count
+    FROM changes c LEFT JOIN parts p USING (table_name, day, recorded_at) GROUP BY ALL
+)
+SELECT table_name, day, was, is_now, difference, cause, part, nullif(row_count, 0) AS row_count, run_id, recorded_at
+FROM (FROM parts UNION ALL BY NAME FROM rest WHERE part <> 0)
+""",
+)
+
 TRANSACTIONS = PublishedView(
     "gold.transactions",
     "One row per order, valid or not, under names that other shops' reports use.",
@@ -362,6 +432,7 @@ VIEWS = (
     TRANSACTIONS,
     TRANSACTION_ITEMS,
     DAILY_QUALITY,
+    RESTATEMENTS,
 )
 
 

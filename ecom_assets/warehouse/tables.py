@@ -17,6 +17,7 @@ from ecom_assets.warehouse.keys import watched_rows
 from ecom_assets.warehouse.ledger.records import DayResult, Slice, states
 from ecom_assets.warehouse.ledger.staleness import expectations
 from ecom_assets.warehouse.outcome import SAMPLE_ROWS, conclude, counted, entry_of, gate, good_state, keep_last_good
+from ecom_assets.warehouse.restatements import explain, remember
 from ecom_assets.warehouse.store import Store
 
 UNIQUE = "The primary key is unique."
@@ -39,12 +40,18 @@ def write_table(store: Store, declaration: Declaration, rows: str, window: Windo
     """Inserts rows and judges them in place; if a day is bad, rolls back and writes the others without it."""
     closed = gate(store, declaration, window)
     rows = _without_unknown(store, declaration, rows, window)
+    was_told = remember(store, declaration, window)
     failed: dict[dt.date, DayResult] = {}
     while True:
         try:
-            return _write_days(store, declaration, rows, window, closed, failed)
+            results = _write_days(store, declaration, rows, window, closed, failed)
         except DaysRefused as refused:
             failed |= refused.results
+        else:
+            break
+    if was_told:
+        explain(store, declaration, window)
+    return results
 
 
 def _without_unknown(store: Store, declaration: Declaration, rows: str, window: Window) -> str:

@@ -51,6 +51,11 @@ def amounts_query(warehouse: str) -> str:
     return f"from {warehouse}.ledger.amounts"
 
 
+def amount_changes_query(warehouse: str) -> str:
+    """Returns SQL for the parts by which totals changed."""
+    return f"from {warehouse}.ledger.amount_changes"
+
+
 def lacking_query(found: Iterable[Lack], columns: Iterable[str]) -> str:
     """Returns SQL for what tables lack, in these columns."""
     rows = [

@@ -83,6 +83,11 @@ MIGRATIONS = (
            state, note, rules, [], [], run_id, written_at
     from faults join judged using (table_name, day);
     """,
+    """
+    create table ledger.amount_changes (
+        table_name varchar, day date, cause varchar, amount decimal(38, 4), row_count bigint, files varchar[],
+        samples varchar[], run_id varchar, recorded_at timestamp);
+    """,
 )
 """Migration n, counted from 1, makes schema version n of n - 1.
 

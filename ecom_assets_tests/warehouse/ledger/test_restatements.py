@@ -1,0 +1,90 @@
+"""The parts by which a total changed add up to the difference, and name the cause."""
+
+import narwhals as nw
+import pytest
+
+from ecom_assets.contract import contract
+from ecom_assets.declaration import declare
+from ecom_assets.expressions.money import MONEY
+from ecom_assets.warehouse.proof import settle
+from ecom_assets.warehouse.session import Session
+from ecom_assets_tests.tiny_shop import Daily, daily, on, open_shop, order, tables
+
+pytestmark = pytest.mark.slow
+ADDS_UP = """
+    with told as (
+        select table_name, day, recorded_at, amount - lag(amount) over of_day as difference
+        from ledger.amounts window of_day as (partition by table_name, day order by recorded_at)),
+    parts as (select table_name, day, recorded_at, sum(amount) as explained from ledger.amount_changes group by all)
+    select * from told left join parts using (table_name, day, recorded_at)
+    where difference is not null and difference <> coalesce(explained, 0)"""
+
+
+def parts(shop, day: int = 1) -> list[tuple[str, int]]:
+    """The parts of the last change of a day's total."""
+    return shop.rows(
+        "select cause, amount::int from ledger.amount_changes "
+        f"where table_name = 'kpi.daily' and day = date '{on(day)}' "
+        "qualify recorded_at = max(recorded_at) over () order by cause"
+    )
+
+
+def evidence(shop) -> list[tuple[str, list[str], list[str]]]:
+    """Causes of the rows of the fact that changed, their files, and their keys."""
+    return shop.rows(
+        "select cause, files, samples from ledger.amount_changes where table_name = 'gold.sales' order by all"
+    )
+
+
+def test_the_first_total_of_a_day_has_no_cause(shop):
+    assert shop.rows("select * from ledger.amount_changes") == []
+
+
+def test_a_late_row_and_a_correction_are_two_parts_with_their_files(shop):
+    shop.land_orders(2, order(3, 2), order(4, 1, amount=5), file="orders.csv")
+    shop.land_orders(3, order(2, 1, amount=7, version=1), file="corrections.csv")
+
+    settle(shop.session)
+
+    assert parts(shop) == [("corrections", -3), ("late rows", 5)]
+    assert evidence(shop) == [
+        ("corrections", ["orders/2024-03-04/corrections.csv"], ["2"]),
+        ("late rows", ["orders/2024-03-03/orders.csv"], ["4"]),
+    ]
+    assert shop.rows(ADDS_UP) == []
+
+
+def test_rows_of_a_file_that_is_gone_and_rows_that_are_refused_are_told_apart(shop):
+    path = shop.land_orders(2, order(3, 2), order(4, 1, amount=5), order(5, 1, amount=6), file="orders.csv")
+    settle(shop.session)
+
+    path.write_text(path.read_text().replace(order(4, 1, amount=5), "").replace(",6\n", ",-6\n"))
+    settle(shop.session)
+
+    assert parts(shop) == [("quarantined rows", -6), ("withdrawn files", -5)]
+    assert shop.rows(ADDS_UP) == []
+
+
+def test_an_order_that_moves_to_another_day_is_a_correction_on_both(shop):
+    shop.land_orders(3, order(2, 2, version=1))
+
+    settle(shop.session)
+
+    assert (parts(shop, 1), parts(shop, 2)) == ([("corrections", -10)], [("corrections", 10)])
+
+
+def doubled(gold_sales: nw.LazyFrame) -> nw.LazyFrame:
+    return daily(gold_sales).with_columns(amount=(nw.col("amount") * 2).cast(MONEY))
+
+
+def test_changed_code_is_a_cause_of_its_own_beside_rows(tmp_path):
+    with open_shop(tmp_path) as shop:
+        shop.land_orders(1, order(2, 1))
+        settle(shop.session)
+        file = shop.session.con
+        shop.land_orders(2, order(4, 1, amount=5))
+        session = Session(file, tables(declare(contract(Daily), doubled)), shop.session.zone, shop.session.calendar)
+        settle(session)
+
+        assert parts(shop) == [("code or settings", 10), ("late rows", 10)]
+        assert shop.rows(ADDS_UP) == []
