@@ -4,6 +4,8 @@ import datetime as dt
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from ecom_assets import catalog
 from ecom_assets.days import Window
 from ecom_assets.declaration import Catalog
@@ -50,3 +52,15 @@ def session_over(zone: Zone, path: str | Path = ":memory:", tables: Catalog | No
 def run_all(session: Session, days: Window) -> dict[str, list[DayResult]]:
     """Every table over a window, in order."""
     return {name: session.run(name, days) for name in session.catalog.names}
+
+
+def unexplained(con: duckdb.DuckDBPyConnection, *, missing: bool = True) -> list[Any]:
+    """The restated totals whose parts do not add up to the difference; with `missing`, also those without parts."""
+    rows = con.execute("""
+        with told as (
+            select table_name, day, recorded_at, amount - lag(amount) over of_day as difference
+            from ledger.amounts window of_day as (partition by table_name, day order by recorded_at)),
+        parts as (select table_name, day, recorded_at, sum(amount) as parts from ledger.amount_changes group by all)
+        select * from told left join parts using (table_name, day, recorded_at)
+        where difference is not null and parts is distinct from difference""").fetchall()
+    return [row for row in rows if missing or row[-1] is not None]

@@ -20,6 +20,7 @@ from ecom_assets.warehouse.proof import contents, rebuild, settle
 from ecom_assets.warehouse.session import Session
 from ecom_assets_tests.histories.rows import ROWS, START, file_of
 from ecom_assets_tests.histories.steps import Again, Feed, History, Land, Reopen, Repair, Run, Step, tables_of
+from ecom_assets_tests.warehouses import unexplained
 
 
 class Crashed(Exception):
@@ -148,6 +149,7 @@ def broken_law(session: Session, by_row: bool = False) -> str:
             key=lambda key: (order.index(key[0]), key[1]),
         )
         lines = [f"{key}: it is {standing.get(key)}; a clean run makes it {rebuilt.get(key)}" for key in different]
+        lines += [f"the change of a total is not explained: {row}" for row in unexplained(session.con, missing=False)]
         if by_row and not lines:
             lines = [f"{table}: {side}: {row}" for table, side, row in _different_rows(session, clean)]
     return "\n".join(lines)
