@@ -100,6 +100,21 @@ class Warehouse(dg.ConfigurableIOManager):
         if session is not None:
             deliver(settings.load())
 
+    def _run(self, step: Step, session: Session, declaration: Declaration, obj: Any) -> list[DayResult]:
+        """Stores the window of a step, or the stale days in it, and logs it. Returns what is to be said of its days."""
+        window, is_repair = window_of(step), REPAIR_TAG in step.tags
+        with run_log.spending() as spent, interruptible(session.con):
+            if is_repair:
+                results = session.repair(declaration.name, window, say_all=not step.may_plan_later)
+            else:
+                results = session.write(declaration, obj, window)
+        _log.log(_loudness(results), _said(declaration.name, results, spent.seconds))
+        ran = results
+        if is_repair and not step.may_plan_later:
+            ran = [*recorded_results(session.con, declaration.name, window, step.run_id).values()]
+        run_log.note(settings.load().run_log, step.run_id, declaration.name, ran, spent)
+        return results
+
     def _made_by(self, op: str) -> Declaration | None:
         """Returns the table of an op; None for the op of a plain asset."""
         return next((declaration for declaration in self.tables() if op_name(declaration) == op), None)
@@ -136,24 +151,12 @@ class Warehouse(dg.ConfigurableIOManager):
         is_repair = REPAIR_TAG in step.tags
         if declaration.name not in self._written:
             mistake: UserError | None = None
-            with run_log.spending() as spent:
-                try:
-                    with interruptible(session.con):
-                        if is_repair:
-                            results = session.repair(declaration.name, window, say_all=not step.may_plan_later)
-                        else:
-                            results = session.write(declaration, obj, window)
-                except MISTAKES as error:
-                    mistake, results = error, _not_run(session, declaration, window, str(error))
+            try:
+                results = self._run(step, session, declaration, obj)
+            except MISTAKES as error:
+                _log.error("%s", error, exc_info=error)
+                mistake, results = error, _not_run(session, declaration, window, str(error))
             self._written[declaration.name] = results
-            if mistake:
-                _log.error("%s", mistake, exc_info=mistake)
-            else:
-                _log.log(_loudness(results), _said(declaration.name, results, spent.seconds))
-                ran = results
-                if is_repair and not step.may_plan_later:
-                    ran = [*recorded_results(session.con, declaration.name, window, step.run_id).values()]
-                run_log.note(settings.load().run_log, step.run_id, declaration.name, ran, spent)
             for result in results:
                 yield from _evaluations(step, declaration, result, mistake)
         results = self._written[declaration.name]
