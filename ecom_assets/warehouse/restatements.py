@@ -47,13 +47,12 @@ def explain(store: Store, declaration: Declaration, window: Window) -> None:
     """
     try:
         with transaction(store.con):
-            if not ledger.compare_days(store.con, declaration.name):
+            days, changed = ledger.compare_days(store.con, declaration.name)
+            is_fact = bool(_sources(store.catalog, declaration))
+            if not (days if is_fact else changed):
                 return
             _make_place(store, declaration)
-            if _sources(store.catalog, declaration):
-                _take_differing_rows(store, declaration, window)
-            else:
-                _make_differing_rows(store, declaration, window)
+            (_take_differing_rows if is_fact else _make_differing_rows)(store, declaration, window)
             ledger.record_parts(store.con, declaration.name, _parts(declaration))
     except (duckdb.Error, *MISTAKES):
         _log.warning("Why the totals of %s changed could not be recorded.", declaration.name, exc_info=True)
@@ -195,7 +194,7 @@ def _make_differing_rows(store: Store, declaration: Declaration, window: Window)
 
     What it makes of nothing, such as costs that it reads elsewhere, is taken off each time.
     """
-    con, table = store.con, stored(declaration)
+    con = store.con
     sql = compiled(declaration, store.catalog).transform
     reads = [read for read in declaration.reads if read.parameter]
     places = {read.parameter: _place(read.table) for read in reads if _is_of_day(read) and _exists(store, read.table)}
@@ -203,27 +202,37 @@ def _make_differing_rows(store: Store, declaration: Declaration, window: Window)
         return
     told = "{} p where exists (from told_again t where t.day = p.told_on and p.recorded_at > t.since)"
     differing = " union ".join(f"select cause, sign from {told.format(place)}" for place in places.values())
-    causes = con.execute(f"from ({differing}) order by all").fetchall()
-    inputs = {str(read.parameter): store.frame(declaration, read, window).sql for read in reads}
+    parts = con.execute(f"from ({differing}) order by all").fetchall()
+    inputs = {_parameter(read): store.frame(declaration, read, window).sql for read in reads}
+    nothing = {
+        parameter: f"from ({inputs[parameter]}) where false" for parameter in map(_parameter, filter(_is_of_day, reads))
+    }
     if declaration.wants_days:
         inputs[DAYS_PARAMETER] = store.days(window).sql
-    nothing = {
-        str(read.parameter): f"from ({inputs[str(read.parameter)]}) where false" for read in reads if _is_of_day(read)
-    }
-    con.execute(f"create or replace temp table of_nothing as {over(inputs | nothing, sql)}")
-    for cause, sign in causes:
+    made_of_nothing = over(inputs | nothing, sql) if inputs.keys() != nothing.keys() else None
+    for cause, sign in parts:
         changed = {}
         for read in reads:
             if read.parameter in places:
                 listed = ", ".join(map(quoted, columns_read(store.catalog[read.table], read)))
                 of = f"cause = {literal(cause)} and sign = {sign}"
-                changed[str(read.parameter)] = f"select {listed} from {told.format(places[read.parameter])} and {of}"
-        for rows, times in ((over(inputs | nothing | changed, sql), sign), ("from of_nothing", -sign)):
-            con.execute(f"""
-                insert into {_place(declaration.name)} by name
-                select r.*, t.day as told_on, {times} as sign, {literal(cause)} as cause, t.recorded_at, [] as files
-                from (select {table.listed} from ({rows})) r join told_again t on t.day = r.{table.day}""")
-    con.execute("drop table of_nothing")
+                changed[_parameter(read)] = f"select {listed} from {told.format(places[read.parameter])} and {of}"
+        _add(store, declaration, over(inputs | nothing | changed, sql), cause, sign)
+        if made_of_nothing:
+            _add(store, declaration, made_of_nothing, cause, -sign)
+
+
+def _parameter(read: Read) -> str:
+    return str(read.parameter)
+
+
+def _add(store: Store, declaration: Declaration, rows: str, cause: str, sign: int) -> None:
+    """Adds rows to the differing ones of a table."""
+    table = stored(declaration)
+    store.con.execute(f"""
+        insert into {_place(declaration.name)} by name
+        select r.*, t.day as told_on, {sign} as sign, {literal(cause)} as cause, t.recorded_at, [] as files
+        from (select {table.listed} from ({rows})) r join told_again t on t.day = r.{table.day}""")
 
 
 def _parts(declaration: Declaration) -> str:

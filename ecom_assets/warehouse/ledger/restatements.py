@@ -35,10 +35,11 @@ def remember_days(con: duckdb.DuckDBPyConnection, table: str, window: Window) ->
     return bool(con.execute("select count(*) from told_before").fetchall()[0][0])
 
 
-def compare_days(con: duckdb.DuckDBPyConnection, table: str) -> bool:
-    """Keeps what is told now of the remembered days in the temporary table told_again; whether any is told again.
+def compare_days(con: duckdb.DuckDBPyConnection, table: str) -> tuple[int, int]:
+    """Keeps what is told now of the remembered days in the temporary table told_again.
 
-    `difference` is that of the totals, `recorded_at` when the new one was recorded, or else the last write.
+    Returns the number of these days, and of those whose total differs. `difference` is that of the totals,
+    `recorded_at` when the new one was recorded, or else the last write.
     """
     con.execute(f"""
         create or replace temp table told_again as
@@ -49,7 +50,8 @@ def compare_days(con: duckdb.DuckDBPyConnection, table: str) -> bool:
         left join (select day, arg_max(amount, rowid) as amount, max(recorded_at) as recorded_at from ledger.amounts
                    where table_name = {literal(table)} group by day) n on n.day = t.day and n.recorded_at > t.since
         where d.state in {GOOD} and d.written_at > t.written_at""")
-    return bool(con.execute("select count(*) from told_again").fetchall()[0][0])
+    [(days, changed)] = con.execute("select count(*), count(*) filter (difference <> 0) from told_again").fetchall()
+    return days, changed
 
 
 def arrivals_of(bronze: str) -> str:
