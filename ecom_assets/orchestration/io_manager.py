@@ -164,9 +164,9 @@ class Warehouse(dg.ConfigurableIOManager):
         for result in results:
             about = _about_quarantined(result) if is_quarantine else {"dagster/partition_row_count": result.row_count}
             step.add_metadata({**about, STATE: str(result.state)}, context.asset_key, str(result.day))
-            if is_repair and step.may_plan_later and not result.state.is_good:
+            if is_repair and step.may_plan_later and not _holds_rows(result, is_quarantine):
                 step.plan(context.asset_key, str(result.day))
-        good = [str(result.day) for result in results if result.state.is_good]
+        good = [str(result.day) for result in results if _holds_rows(result, is_quarantine)]
         if len(good) < len(window):
             keep_partitions(context, good)
         if not good:
@@ -177,6 +177,11 @@ class Warehouse(dg.ConfigurableIOManager):
                 step.add_metadata(metadata.about_lineage(lineage), context.asset_key, good[-1])
             if declaration.contract.layer.has_plot:
                 _add_plot(step, session, declaration, good[-1])
+
+
+def _holds_rows(result: DayResult, is_quarantine: bool) -> bool:
+    """Returns whether an asset has the rows of a day: a quarantine has those because of which the day failed."""
+    return result.state.is_good or (is_quarantine and result.state is State.FAILED and result.bad_count > 0)
 
 
 def _publish(session: Session) -> None:

@@ -273,7 +273,8 @@ def test_a_table_without_a_good_day_is_not_materialised_and_stops_no_other_step(
     result = run(instance, Window(BAD_DAY, BAD_DAY))
 
     assert [one.asset_key.to_user_string() for one in result.get_asset_materialization_events() if one.asset_key] == [
-        "bronze/receipts"
+        "bronze/receipts",
+        "quarantine/receipts",
     ]
     assert result.get_step_failure_events() == []
     assert "not executing" not in " ".join(entry.user_message for entry in instance.all_logs(result.run_id)).lower()
