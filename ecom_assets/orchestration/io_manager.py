@@ -175,8 +175,8 @@ class Warehouse(dg.ConfigurableIOManager):
             if not declaration.is_bronze and not is_quarantine:
                 lineage = compiled(declaration, self.tables()).lineage
                 step.add_metadata(metadata.about_lineage(lineage), context.asset_key, good[-1])
-            if declaration.contract.layer.has_plot:
-                _add_plot(step, session, declaration, good[-1])
+            if declaration.contract.layer.has_plot and (measure := metadata.main_measure(declaration)):
+                _add_plot(step, session, declaration, measure, good[-1])
 
 
 def _holds_rows(result: DayResult, is_quarantine: bool) -> bool:
@@ -227,9 +227,9 @@ def _said(table: str, results: list[DayResult], seconds: float) -> str:
     return f"{text}; no good rows on {', '.join(map(str, contiguous(lost)))}" if lost else text
 
 
-def _add_plot(step: Step, session: Session, declaration: Declaration, on: str) -> None:
-    """Adds a plot of the main measure of the table's last days to the event of one day: events should be small."""
-    table, measure = stored(declaration), metadata.main_measure(declaration)
+def _add_plot(step: Step, session: Session, declaration: Declaration, measure: str, on: str) -> None:
+    """Adds a plot of a measure of the table's last days to the event of one day: events should be small."""
+    table = stored(declaration)
     values = dict(
         session.con.execute(
             f"select {table.day}, sum({quoted(measure)})::double from {table.name} "

@@ -121,10 +121,11 @@ def expectations_description(declaration: Declaration) -> str:
     return _list("Expectations; a day that misses one does not fail:", hoped)
 
 
-def main_measure(declaration: Declaration) -> str:
-    """Returns the first column outside of the key: the main, additive measure of a kpi table."""
+def main_measure(declaration: Declaration) -> str | None:
+    """Returns the first column outside of the key: the main measure of a kpi table; None if it cannot be added up."""
     promise = declaration.contract
-    return next(name for name in promise.columns if name not in promise.primary_key)
+    name = next(name for name in promise.columns if name not in promise.primary_key)
+    return name if promise.columns[name].kind in ("integer", "decimal") else None
 
 
 def plot(measure: str, values: Mapping[dt.date, float]) -> str:
