@@ -27,6 +27,7 @@ from dagster._core.storage.event_log import SqlEventLogStorage, SqliteEventLogSt
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
+from dagster._core.storage.partition_status_cache import AssetPartitionStatus
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy.dialects.sqlite import insert
@@ -34,6 +35,7 @@ from sqlalchemy.pool import StaticPool
 
 __all__ = [
     "REPAIR_TAG",
+    "AssetPartitionStatus",
     "DbIOManager",
     "DbTypeHandler",
     "Executor",

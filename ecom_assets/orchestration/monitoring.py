@@ -15,8 +15,8 @@ from ecom_assets.orchestration._dagster import dead_daemons, sensor_ticks
 from ecom_assets.orchestration.assets import OWNERS
 
 REPORT = dg.AssetKey(["quality", "monitoring_report"])
-WATCHED = ("run_new_files", "run_stale_days", "report_failures")
-"""The sensors without which the pipeline or its alerts stand still."""
+WATCHED = ("run_new_files", "run_stale_days", "report_failures", "show_good_days")
+"""The sensors without which the pipeline or its alerts stand still, or Dagster shows old colours."""
 EVERY = dt.timedelta(minutes=1)
 LAST_DAY = dt.timedelta(days=1)
 _ENDED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)

@@ -22,6 +22,7 @@ from ecom_assets.orchestration.alerts import report_failures
 from ecom_assets.orchestration.assets import asset_keys
 from ecom_assets.orchestration.jobs import pipeline
 from ecom_assets.orchestration.monitoring import write_monitoring_report
+from ecom_assets.orchestration.reconciling import UNFINISHED, reconciling_sensor
 from ecom_assets.serving.ledger import LedgerState, ledger_state
 from ecom_assets.settings import Settings
 from ecom_assets.warehouse.ledger.arrivals import unread
@@ -33,13 +34,6 @@ FIRST_WAIT = dt.timedelta(minutes=1)
 MAX_DOUBLINGS = 6
 REPAIR = "repair"
 _log = logging.getLogger(__name__)
-_UNFINISHED = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
 
 
 def sensors(loaded: Settings, tables: Catalog) -> list[dg.SensorDefinition]:
@@ -73,7 +67,13 @@ def sensors(loaded: Settings, tables: Catalog) -> list[dg.SensorDefinition]:
             found += [TableDay(table, newest) for table in tables.names]
         return _ask(run_stale_days.name, context, tables, ledger, days, runnable(found, days), made)
 
-    return [run_new_files, run_stale_days, report_failures, write_monitoring_report]
+    return [
+        run_new_files,
+        run_stale_days,
+        report_failures,
+        write_monitoring_report,
+        reconciling_sensor(loaded, tables),
+    ]
 
 
 class Asked(NamedTuple):
@@ -115,7 +115,7 @@ def _ask(
         _tell_stuck(sensor, None, before)
         cursor = json.dumps(Asked(before.round))
         return dg.SensorResult(skip_reason="Everything is up to date.", cursor=cursor)
-    if context.instance.get_runs_count(dg.RunsFilter(statuses=_UNFINISHED)):
+    if context.instance.get_runs_count(dg.RunsFilter(statuses=UNFINISHED)):
         return dg.SensorResult(skip_reason="A run is in progress; what it leaves stale is requested afterwards.")
     now = dt.datetime.now(dt.UTC)
     wanted = repr((sorted(found), ledger.written_at, made))

@@ -1,0 +1,74 @@
+"""Dagster's colours of table-days, made those of the ledger where events were lost."""
+
+import datetime as dt
+import json
+from collections.abc import Collection
+
+import dagster as dg
+
+from ecom_assets import settings
+from ecom_assets.declaration import Catalog
+from ecom_assets.orchestration._dagster import AssetPartitionStatus
+from ecom_assets.orchestration.assets import STATE, asset_key, partitions_of
+from ecom_assets.serving.ledger import ledger_state
+from ecom_assets.settings import Settings
+
+ASSETS_PER_TICK = 25
+EVENTS_PER_TICK = 200
+"""Each is a few milliseconds of writing."""
+UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+def reconciling_sensor(loaded: Settings, tables: Catalog) -> dg.SensorDefinition:
+    """Returns the sensor that shows good days of the calendar in Dagster as made."""
+    partitions = partitions_of(loaded.calendar, loaded.time_zone)
+
+    @dg.sensor(minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
+    def show_good_days(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        """Shows days as made that the ledger has and Dagster does not: after a killed run, or with a new storage.
+
+        The cursor has the last write of the ledger that was looked at, and how many tables have been.
+        """
+        ledger, days = ledger_state(settings.load().snapshot), loaded.past_days()
+        written_at, done = json.loads(context.cursor or '["", 0]')
+        if written_at != str(ledger.written_at):
+            written_at, done = str(ledger.written_at), 0
+        if done == len(tables):
+            return dg.SensorResult(skip_reason="Dagster shows what the ledger has.", cursor=context.cursor)
+        if context.instance.get_runs_count(dg.RunsFilter(statuses=UNFINISHED)):
+            return dg.SensorResult(skip_reason="A run is in progress.", cursor=context.cursor)
+        left = EVENTS_PER_TICK
+        for declaration in [*tables][done : done + ASSETS_PER_TICK]:
+            good = [day for table, day in ledger.good if table == declaration.name and days and day in days]
+            for name in (declaration.name, *([declaration.quarantine] if declaration.from_feed else [])):
+                left -= _report(context.instance, asset_key(name), good, partitions, left)
+            if left == 0:
+                break
+            done += 1
+        told = EVENTS_PER_TICK - left
+        return dg.SensorResult(skip_reason=f"{told} table-days reported.", cursor=json.dumps([written_at, done]))
+
+    return show_good_days
+
+
+def _report(
+    instance: dg.DagsterInstance,
+    key: dg.AssetKey,
+    good: Collection[dt.date],
+    partitions: dg.PartitionsDefinition,
+    most: int,
+) -> int:
+    """Reports good days that Dagster does not show as made, at most so many. Returns their number."""
+    days = sorted(map(str, good))
+    shown = instance.get_status_by_partition(key, days, partitions) or {}
+    missing = [day for day in days if shown.get(day) is not AssetPartitionStatus.MATERIALIZED][:most]
+    for day in missing:
+        about = {STATE: "good, by the ledger; the run that made it has left no event"}
+        instance.report_runless_asset_event(dg.AssetMaterialization(key, partition=day, metadata=about))
+    return len(missing)
