@@ -39,7 +39,7 @@ SCALE = Scale(orders_per_day=100, customers_at_start=500, products_at_start=100)
 FIRST_PLANT, APART, DAYS = 60, 2, 420
 CLEAN_DAYS = 365
 UNLIKE = "kpi.daily_anomalies"
-CHECKS = [UNLIKE, "kpi.feed_reconciliation"]
+CHECKS = [UNLIKE, "kpi.feed_agreement"]
 OF_FILES = [AS_PROMISED, HAS_TOTALS, IS_NEW, NOT_OF_DAY_BEFORE, IS_NOT_REPEATED]
 RESULTS = Path(__file__).parent / "anomalies.md"
 FIRST_SEED, CLEAN = 5_000, 100_000

@@ -104,12 +104,12 @@ def made_of() -> str:
 
     The files are read once, so that it is the hash of the code that this process has loaded.
     """
-    return made_of_files()
+    return _made_of(sorted(_PACKAGE.rglob("*.py")))
 
 
 def made_of_files() -> str:
     """Returns the same of the files as they are now: of what a process that starts now would load."""
-    return _made_of(tuple((file, *_version(file)) for file in sorted(_PACKAGE.rglob("*.py"))))
+    return _made_of_versions(tuple((file, *_version(file)) for file in sorted(_PACKAGE.rglob("*.py"))))
 
 
 def _version(file: Path) -> tuple[int, int]:
@@ -118,8 +118,12 @@ def _version(file: Path) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=1)
-def _made_of(files: tuple[tuple[Path, int, int], ...]) -> str:
-    sources = [file.read_text(encoding="utf-8") for file, *_ in files]
+def _made_of_versions(files: tuple[tuple[Path, int, int], ...]) -> str:
+    return _made_of([file for file, *_ in files])
+
+
+def _made_of(files: Sequence[Path]) -> str:
+    sources = [file.read_text(encoding="utf-8") for file in files]
     return hashlib.blake2b("\n".join([*versions_imported(sources), *sources]).encode(), digest_size=8).hexdigest()
 
 

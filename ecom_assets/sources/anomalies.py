@@ -244,7 +244,7 @@ def _cut(part: float, day: FeedDay, data: bytes) -> bytes:
     return data[: int(len(data) * part)]
 
 
-_RECONCILED, _UNLIKE = "kpi.feed_reconciliation", "kpi.daily_anomalies"
+_RECONCILED, _UNLIKE = "kpi.feed_agreement", "kpi.daily_anomalies"
 _HAS_LINES = "Of the day's orders, at most one in five, or five, have no line."
 _HAS_SUBTOTAL = (
     "Of the day's orders with lines, at most one in five, or five, have lines that miss its subtotal by 1 %."

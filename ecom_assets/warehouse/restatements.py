@@ -31,12 +31,21 @@ def remember(store: Store, declaration: Declaration, window: Window) -> bool:
     """Keeps what was told of a window of a table, before a write. Returns whether it leaves something to explain."""
     if declaration.name not in _explained(store.catalog):
         return False
-    if not ledger.remember_days(store.con, declaration.name, window):
+    try:
+        if not ledger.remember_days(store.con, declaration.name, window):
+            return False
+        store.con.execute("drop table if exists temp.rows_before")
+        table, rows = stored(declaration), stored(declaration).rows_in(window)
+        is_as_declared = table.columns.items() <= store.stored_types(declaration.name).items()
+        if (
+            is_as_declared
+            and _sources(store.catalog, declaration)
+            and store.count(f"select count(*) {rows}") <= MAX_ROWS
+        ):
+            store.con.execute(f"create temp table rows_before as select {table.listed} {rows}")
+    except duckdb.Error:
+        _log.warning("Why the totals of %s change cannot be recorded.", declaration.name, exc_info=True)
         return False
-    store.con.execute("drop table if exists temp.rows_before")
-    rows = stored(declaration).rows_in(window)
-    if _sources(store.catalog, declaration) and store.count(f"select count(*) {rows}") <= MAX_ROWS:
-        store.con.execute(f"create temp table rows_before as select {stored(declaration).listed} {rows}")
     return True
 
 

@@ -262,7 +262,7 @@ GOALS = [
     "kpi.attribution gold.dim_channel",
     "kpi.unmatched_campaigns",
     "kpi.daily_acquisition kpi.daily_reconciliation kpi.settled_reconciliation",
-    "kpi.feed_reconciliation",
+    "kpi.feed_agreement",
     "kpi.daily_anomalies",
 ]
 

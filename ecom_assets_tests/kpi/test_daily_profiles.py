@@ -61,6 +61,6 @@ def test_a_day_has_the_rows_amounts_hours_and_categories_of_each_feed():
 
 
 def test_a_feed_whose_day_failed_stops_no_other():
-    for table in ("kpi.daily_profiles", "kpi.feed_reconciliation"):
+    for table in ("kpi.daily_profiles", "kpi.feed_agreement"):
         same_day = [read for read in catalog.tables()[table].reads if read.reach.is_same_day]
         assert same_day == []

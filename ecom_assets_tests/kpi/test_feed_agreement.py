@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from ecom_assets.gold.fact_payments import FactPayments
-from ecom_assets.kpi.feed_reconciliation import (
+from ecom_assets.kpi.feed_agreement import (
     EVENTS,
     LINES,
     ONCE,
@@ -15,7 +15,7 @@ from ecom_assets.kpi.feed_reconciliation import (
     SHIPMENTS,
     SUBTOTALS,
     TOTALS,
-    FeedReconciliation,
+    FeedAgreement,
     transform,
 )
 from ecom_assets.silver.order_completions import OrderCompletions
@@ -69,10 +69,10 @@ def missing(made: Any) -> dict[str, tuple[int, Decimal]]:
 
 def test_feeds_that_agree_lack_nothing():
     made = compared()
-    FeedReconciliation.validate(collected(made))
+    FeedAgreement.validate(collected(made))
 
     assert missing(made) == {}
-    assert {count for _, count in rows(made, "check_name", "orders")} == {COUNT}
+    assert {count for _, count in rows(made, "check_name", "compared")} == {COUNT}
 
 
 @pytest.mark.parametrize(
@@ -101,6 +101,6 @@ def test_what_a_feed_lacks_is_counted(change, lack):
     ("count", "of", "is_told"), [(5, 20, False), (6, 20, True), (20, 100, False), (21, 100, True), (20, 20, True)]
 )
 def test_more_than_one_in_five_is_told(count, of, is_told):
-    found = broken_rules(FeedReconciliation, {"check_name": LINES, "missing": count, "orders": of})
+    found = broken_rules(FeedAgreement, {"check_name": LINES, "missing": count, "compared": of})
 
     assert found == (["Of the day's orders, at most one in five, or five, have no line."] if is_told else [])

@@ -22,7 +22,7 @@ PERCENT = 100
 DAYS_AROUND_MIDNIGHT = 1
 
 
-class FeedReconciliation(Table, primary_key=("day", "check_name"), partition_column="day"):
+class FeedAgreement(Table, primary_key=("day", "check_name"), partition_column="day"):
     """One row per day and comparison of two feeds, by the number of the order.
 
     Lines, shipments and payments without an order are quarantined. Orders of one customer that agree in moment and
@@ -34,7 +34,7 @@ class FeedReconciliation(Table, primary_key=("day", "check_name"), partition_col
     day: Date = key("Business day of the orders, or of the events that complete them")
     check_name: str = key("Comparison", isin=CHECKS)
     missing: int = column("Orders that lack a row or the amount, or are placed again", ge=0)
-    orders: int = column("Orders compared", ge=0)
+    compared: int = column("Orders compared", ge=0)
     missing_amount: Decimal = money(
         "Amount that these orders lack, without sign; zero for events; that of orders placed again", ge=0
     )
@@ -83,7 +83,7 @@ WIDE = nw.Decimal(38, 4)
 
 def _is_kept(check: str) -> nw.Expr:
     c = nw.col
-    is_few = (c("missing") < FEWEST) | (c("missing") * ONE_IN <= c("orders"))
+    is_few = (c("missing") < FEWEST) | (c("missing") * ONE_IN <= c("compared"))
     return (c("check_name") != check) | is_few
 
 
@@ -161,16 +161,16 @@ def transform(
     ]
     return (
         nw.concat(compared)
-        .with_columns(orders=nw.lit(1, nw.Int64), missing=(~c("lack").is_null()).cast(nw.Int64))
+        .with_columns(compared=nw.lit(1, nw.Int64), missing=(~c("lack").is_null()).cast(nw.Int64))
         .group_by("day", "check_name")
-        .agg(total_count("missing"), total_count("orders"), total("lack").alias("missing_amount"))
+        .agg(total_count("missing"), total_count("compared"), total("lack").alias("missing_amount"))
         .with_columns(missing_amount=nw.coalesce(c("missing_amount"), none).cast(MONEY))
-        .select(*contract(FeedReconciliation).columns)
+        .select(*contract(FeedAgreement).columns)
     )
 
 
 asset = table_asset(
-    FeedReconciliation,
+    FeedAgreement,
     transform,
     reads={
         "silver_order_items": if_known,
