@@ -76,7 +76,7 @@ def test_all_that_runs_by_itself_is_switched_on() -> None:
 
     assert {schedule.default_status.value for schedule in repository.schedule_defs} == {"RUNNING"}
     assert {sensor.name for sensor in repository.sensor_defs} == {
-        *("run_new_files", "run_stale_days", "report_failures", "write_monitoring_report")
+        *("run_new_files", "run_stale_days", "report_failures", "write_monitoring_report", "show_good_days")
     }
     assert {sensor.default_status.value for sensor in repository.sensor_defs} == {"RUNNING"}
 
