@@ -210,7 +210,7 @@ def _make_differing_rows(store: Store, declaration: Declaration, window: Window)
     if not sql or not places:
         return
     told = "{} p where exists (from told_again t where t.day = p.told_on and p.recorded_at > t.since)"
-    differing = " union ".join(f"select cause, sign from {told.format(place)}" for place in places.values())
+    differing = " union ".join(f"select distinct cause, sign from {told.format(place)}" for place in places.values())
     parts = con.execute(f"from ({differing}) order by all").fetchall()
     inputs = {_parameter(read): store.frame(declaration, read, window).sql for read in reads}
     nothing = {

@@ -49,6 +49,15 @@ def test_a_late_row_and_a_correction_are_two_parts_with_their_files(shop):
     assert unexplained(shop.con) == []
 
 
+def test_several_rows_of_one_cause_are_one_part(shop):
+    shop.land_orders(2, order(3, 2), *(order(number, 1, amount=number) for number in (4, 5, 6)), file="orders.csv")
+
+    settle(shop.session)
+
+    assert parts(shop) == [("late rows", 15)]
+    assert evidence(shop) == [("late rows", ["orders/2024-03-03/orders.csv"], ["4", "5", "6"])]
+
+
 def test_rows_of_a_file_that_is_gone_and_rows_that_are_refused_are_told_apart(shop):
     path = shop.land_orders(2, order(3, 2), order(4, 1, amount=5), order(5, 1, amount=6), file="orders.csv")
     settle(shop.session)
