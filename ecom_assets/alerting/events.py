@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
+RUN, STORAGE, DAEMON, DISK, REPAIR = "run", "storage", "daemon", "disk", "repair"
+"""The checks of the platform itself."""
+
 
 class Severity(StrEnum):
     """How bad a fault is, the worst first.

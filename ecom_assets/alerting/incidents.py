@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from ecom_assets.alerting.events import Event, Key, Kind, Severity
+from ecom_assets.alerting.events import STORAGE, Event, Key, Kind, Severity
 from ecom_assets.alerting.grouping import CONTRACT, groups, root
 from ecom_assets.alerting.silences import Silence, is_silent
 
@@ -23,7 +23,6 @@ UPDATE_AFTER = dt.timedelta(minutes=5)
 """Time after a message in which more alerts of the same cause are not told yet, unless they are worse."""
 DIGEST_AFTER = dt.timedelta(hours=24)
 """Time between two messages about expectations that rows miss: quarantined rows are routine."""
-STORAGE = "storage"
 """The check that fails while the data cannot be reached; nothing else is told meanwhile."""
 
 

@@ -9,7 +9,7 @@ from itertools import islice, zip_longest
 from urllib.parse import quote
 
 from ecom_assets.alerting.configuration import AlertSettings
-from ecom_assets.alerting.events import Event, Kind, Severity
+from ecom_assets.alerting.events import DAEMON, DISK, REPAIR, RUN, STORAGE, Event, Kind, Severity
 from ecom_assets.alerting.grouping import CONTRACT
 from ecom_assets.alerting.incidents import Alert, Plan, Told
 from ecom_assets.days import contiguous
@@ -176,11 +176,11 @@ def _to_do(event: Event) -> str:
     match event.kind, layer:
         case Kind.PLATFORM, _:
             return {
-                "run": "Read the run's log and mend the cause; ecom run --stale goes on from there.",
-                "storage": "Check that the disk is mounted, has room, and that its files can be read and written.",
-                "daemon": "Start Dagster again: make ui.",
-                "disk": "Free space, or move the data folder to a larger disk; ecom prune lists what nothing needs.",
-                "repair": "Look at the last failed runs and mend the cause; the days are then repaired by themselves.",
+                RUN: "Read the run's log and mend the cause; ecom run --stale goes on from there.",
+                STORAGE: "Check that the disk is mounted, has room, and that its files can be read and written.",
+                DAEMON: "Start Dagster again: make ui.",
+                DISK: "Free space, or move the data folder to a larger disk; ecom prune lists what nothing needs.",
+                REPAIR: "Look at the last failed runs and mend the cause; the days are then repaired by themselves.",
             }.get(event.key.check, "")
         case Kind.MISSED, "bronze":
             return "Land the file again, complete and under the same name."

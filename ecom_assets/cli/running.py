@@ -137,12 +137,7 @@ def _execute(keys: frozenset[dg.AssetKey], window: Window, on: dg.DagsterInstanc
         for event in result.all_events:
             if broken := _breakage(event):
                 raise RunBroken(f"{broken} The traceback is in the log of run {result.run_id}: make ui.")
-        verdicts = (event.asset_check_evaluation_data for event in result.filter_events(_is_verdict))
-        return Ran(result.run_id, result.success, mistakes(verdicts))
-
-
-def _is_verdict(event: dg.DagsterEvent) -> bool:
-    return event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION
+        return Ran(result.run_id, result.success, mistakes(result.get_asset_check_evaluations()))
 
 
 def _breakage(event: dg.DagsterEvent) -> str | None:

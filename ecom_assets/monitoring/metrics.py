@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ecom_assets.monitoring.report import Level, Report
+from ecom_assets.monitoring.report import Report
 
 PREFIX = "ecom_"
 HELP = {
@@ -39,7 +39,7 @@ def text_of(report: Report) -> str:
     families: dict[str, list[str]] = {name: [] for name in HELP}
     families["report_timestamp_seconds"].append(_line("report_timestamp_seconds", {}, report.written_at.timestamp()))
     for part in report.parts:
-        families["level"].append(_line("level", {"part": part.name}, list(Level).index(part.level)))
+        families["level"].append(_line("level", {"part": part.name}, part.level.rank))
         for figure in part.figures:
             families[figure.name].append(_line(figure.name, dict(figure.labels), figure.value))
     return "".join(f"{line}\n" for name, lines in families.items() if lines for line in [*_head(name), *lines])

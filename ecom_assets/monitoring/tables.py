@@ -5,7 +5,8 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from ecom_assets.alerting.events import Event, Key
+from ecom_assets.alerting.events import RUN, Event, Key
+from ecom_assets.alerting.grouping import CONTRACT
 from ecom_assets.alerting.silences import Silence, is_silent
 from ecom_assets.alerting.store import open_store
 from ecom_assets.days import State, contiguous
@@ -16,7 +17,6 @@ from ecom_assets.serving.ledger_facts import LedgerFacts
 NOTHING_PUBLISHED = "Nothing is published yet."
 STALE_AFTER = dt.timedelta(hours=1)
 """Table-days that are stale for so long after a publish are not being repaired."""
-CONTRACT, RUN = "contract", "run"
 QUALITY_DAYS, QUALITY_DAYS_BEFORE = 7, 28
 FELL_BY = 0.002
 """By how much the quality of the last days may be below that of the days before."""

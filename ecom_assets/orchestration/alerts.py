@@ -14,8 +14,7 @@ import dagster as dg
 
 from ecom_assets import settings
 from ecom_assets.alerting.delivery import Delivered, tick
-from ecom_assets.alerting.events import Event, Key, Kind, Severity
-from ecom_assets.alerting.incidents import STORAGE
+from ecom_assets.alerting.events import DAEMON, DISK, RUN, STORAGE, Event, Key, Kind, Severity
 from ecom_assets.alerting.store import AlertStore, open_store
 from ecom_assets.monitoring.machine import disk, unreachable
 from ecom_assets.monitoring.report import Level
@@ -26,7 +25,6 @@ from ecom_assets.settings import Settings
 MAX_RUNS_PER_TICK = 50
 BAD_DAYS_TAG = "ecom/bad_days"
 """Tag of a run that failed because of verdicts on table-days, each of which is told by itself: their number."""
-RUN, DAEMON, DISK = "run", "daemon", "disk"
 DEAD_AFTER = dt.timedelta(minutes=2)
 """Time for which a daemon must be seen dead: after a restart the others may need a moment."""
 _ENDS = (dg.DagsterEventType.RUN_SUCCESS, dg.DagsterEventType.RUN_FAILURE)

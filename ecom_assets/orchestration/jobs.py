@@ -7,6 +7,11 @@ import dagster as dg
 from ecom_assets.contract import Layer
 from ecom_assets.orchestration._dagster import UnresolvedAssetJobDefinition, without_beta_warnings
 
+WAITING = (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING)
+RUNNING = (dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
+UNFINISHED = (*WAITING, *RUNNING)
+ENDED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
+"""Statuses of runs."""
 RETRY_LOST_RUNS = {"dagster/max_retries": "2", "dagster/retry_on_asset_or_op_failure": "false"}
 """A run whose process died is retried twice.
 

@@ -13,22 +13,20 @@ from ecom_assets.monitoring.report import Report, table_of
 from ecom_assets.monitoring.runs import DagsterFacts, Ticker
 from ecom_assets.orchestration._dagster import dead_daemons, sensor_ticks
 from ecom_assets.orchestration.assets import OWNERS
+from ecom_assets.orchestration.jobs import ENDED, RUNNING, WAITING
 
 REPORT = dg.AssetKey(["quality", "monitoring_report"])
 WATCHED = ("run_new_files", "run_stale_days", "report_failures", "show_good_days")
 """The sensors without which the pipeline or its alerts stand still, or Dagster shows old colours."""
 EVERY = dt.timedelta(minutes=1)
 LAST_DAY = dt.timedelta(days=1)
-_ENDED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
-_WAITING = (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING)
-_RUNNING = (dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
 _log = logging.getLogger(__name__)
 
 
 def dagster_facts(instance: dg.DagsterInstance, now: dt.datetime) -> DagsterFacts:
     """Returns what Dagster knows of its own state. Never raises: `problem` says what could not be read."""
     try:
-        waiting = dg.RunsFilter(statuses=[*_WAITING])
+        waiting = dg.RunsFilter(statuses=[*WAITING])
         oldest = instance.get_run_records(waiting, limit=1, ascending=True)
         found = sensor_ticks(instance)
         return DagsterFacts(
@@ -36,10 +34,10 @@ def dagster_facts(instance: dg.DagsterInstance, now: dt.datetime) -> DagsterFact
                 status.value.lower(): instance.get_runs_count(
                     dg.RunsFilter(statuses=[status], created_after=now - LAST_DAY)
                 )
-                for status in _ENDED
+                for status in ENDED
             },
             waiting=instance.get_runs_count(waiting),
-            running=instance.get_runs_count(dg.RunsFilter(statuses=[*_RUNNING])),
+            running=instance.get_runs_count(dg.RunsFilter(statuses=[*RUNNING])),
             waits_since=oldest[0].create_timestamp.replace(tzinfo=dt.UTC) if oldest else None,
             tickers=[Ticker(name, *found.get(name, (True, None, EVERY))) for name in WATCHED],
             dead_daemons=dead_daemons(instance),

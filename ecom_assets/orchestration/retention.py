@@ -19,12 +19,12 @@ from filelock import FileLock
 from ecom_assets.landing.files import replace_file
 from ecom_assets.landing.zone import Zone
 from ecom_assets.orchestration._dagster import files_of_run, runs_of_newest_events
+from ecom_assets.orchestration.jobs import ENDED
 from ecom_assets.settings import Settings, is_saved
 
 DAY = dt.timedelta(days=1)
 LEFT_AFTER = DAY
 """A half-written file of this age is no longer being written."""
-_ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 _PAGE = 1000
 
 
@@ -75,7 +75,7 @@ def _of_runs(instance: dg.DagsterInstance, before: dt.datetime) -> Iterator[Reti
     partition.
     """
     needed = runs_of_newest_events(instance)
-    ended = dg.RunsFilter(statuses=_ENDED, updated_before=before)
+    ended = dg.RunsFilter(statuses=[*ENDED], updated_before=before)
     cursor = None
     while records := instance.get_run_records(ended, limit=_PAGE, cursor=cursor, ascending=True):
         cursor = records[-1].dagster_run.run_id

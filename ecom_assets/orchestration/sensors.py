@@ -11,7 +11,7 @@ from typing import NamedTuple
 import dagster as dg
 
 from ecom_assets import settings
-from ecom_assets.alerting.events import Event, Key, Kind, Severity
+from ecom_assets.alerting.events import REPAIR, Event, Key, Kind, Severity
 from ecom_assets.alerting.store import open_store
 from ecom_assets.days import Window
 from ecom_assets.declaration import Catalog
@@ -20,9 +20,9 @@ from ecom_assets.landing.zone import Zone
 from ecom_assets.orchestration._dagster import REPAIR_TAG
 from ecom_assets.orchestration.alerts import report_failures
 from ecom_assets.orchestration.assets import asset_keys
-from ecom_assets.orchestration.jobs import pipeline
+from ecom_assets.orchestration.jobs import UNFINISHED, pipeline
 from ecom_assets.orchestration.monitoring import write_monitoring_report
-from ecom_assets.orchestration.reconciling import UNFINISHED, reconciling_sensor
+from ecom_assets.orchestration.reconciling import reconciling_sensor
 from ecom_assets.serving.ledger import LedgerState, ledger_state
 from ecom_assets.settings import Settings
 from ecom_assets.warehouse.ledger.arrivals import unread
@@ -32,7 +32,6 @@ from ecom_assets.warehouse.store import made_of
 
 FIRST_WAIT = dt.timedelta(minutes=1)
 MAX_DOUBLINGS = 6
-REPAIR = "repair"
 _log = logging.getLogger(__name__)
 
 
@@ -115,7 +114,7 @@ def _ask(
         _tell_stuck(sensor, None, before)
         cursor = json.dumps(Asked(before.round))
         return dg.SensorResult(skip_reason="Everything is up to date.", cursor=cursor)
-    if context.instance.get_runs_count(dg.RunsFilter(statuses=UNFINISHED)):
+    if context.instance.get_runs_count(dg.RunsFilter(statuses=[*UNFINISHED])):
         return dg.SensorResult(skip_reason="A run is in progress; what it leaves stale is requested afterwards.")
     now = dt.datetime.now(dt.UTC)
     wanted = repr((sorted(found), ledger.written_at, made))

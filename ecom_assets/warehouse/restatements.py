@@ -11,7 +11,7 @@ from functools import cache
 import duckdb
 
 from ecom_assets.days import Window
-from ecom_assets.declaration import DAYS_PARAMETER, Catalog, Declaration, Read
+from ecom_assets.declaration import Catalog, Declaration, Read
 from ecom_assets.engine.compiling import MISTAKES, compiled, over
 from ecom_assets.engine.duckdb.parsing import text_of
 from ecom_assets.engine.duckdb.tables import SQL_TYPES, columns_read, quarantine, stored, superseded
@@ -128,7 +128,7 @@ def _take_differing_rows(store: Store, declaration: Declaration, window: Window)
     keys = ", ".join([*table.keys, table.day])
     con.execute(f"""
         create or replace temp table differing_keys as
-        select {keys}, bool_or(sign = 1) as is_there, bool_or(sign = -1) as was_there, t.since, t.written_at,
+        select {keys}, bool_or(sign = 1) as is_there, bool_or(sign = -1) as was_there, t.written_at,
                has_other_code, recorded_at
         from differing join told_again t on t.day = {table.day} group by all""")
     fates = [_fates_in(store, source) for source in _sources(store.catalog, declaration)]
@@ -203,36 +203,28 @@ def _make_differing_rows(store: Store, declaration: Declaration, window: Window)
 
     What it makes of nothing, such as costs that it reads elsewhere, is taken off each time.
     """
-    con = store.con
     sql = compiled(declaration, store.catalog).transform
-    reads = [read for read in declaration.reads if read.parameter]
-    places = {read.parameter: _place(read.table) for read in reads if _is_of_day(read) and _exists(store, read.table)}
+    of_day = {str(read.parameter): read for read in declaration.reads if read.parameter and _is_of_day(read)}
+    places = {parameter: _place(read.table) for parameter, read in of_day.items() if _exists(store, read.table)}
     if not sql or not places:
         return
     told = "{} p where exists (from told_again t where t.day = p.told_on and p.recorded_at > t.since)"
     differing = " union ".join(f"select distinct cause, sign from {told.format(place)}" for place in places.values())
-    parts = con.execute(f"from ({differing}) order by all").fetchall()
-    inputs = {_parameter(read): store.frame(declaration, read, window).sql for read in reads}
-    nothing = {
-        parameter: f"from ({inputs[parameter]}) where false" for parameter in map(_parameter, filter(_is_of_day, reads))
-    }
-    if declaration.wants_days:
-        inputs[DAYS_PARAMETER] = store.days(window).sql
+    parts = store.con.execute(f"from ({differing}) order by all").fetchall()
+    inputs = {parameter: query.sql for parameter, query in store.inputs(declaration, window).items()}
+    nothing = {parameter: f"from ({inputs[parameter]}) where false" for parameter in of_day}
     made_of_nothing = over(inputs | nothing, sql) if inputs.keys() != nothing.keys() else None
     for cause, sign in parts:
         changed = {}
-        for read in reads:
-            if read.parameter in places:
-                listed = ", ".join(map(quoted, columns_read(store.catalog[read.table], read)))
-                of = f"cause = {literal(cause)} and sign = {sign}"
-                changed[_parameter(read)] = f"select {listed} from {told.format(places[read.parameter])} and {of}"
+        for parameter, place in places.items():
+            read = of_day[parameter]
+            listed = ", ".join(map(quoted, columns_read(store.catalog[read.table], read)))
+            changed[parameter] = (
+                f"select {listed} from {told.format(place)} and cause = {literal(cause)} and sign = {sign}"
+            )
         _add(store, declaration, over(inputs | nothing | changed, sql), cause, sign)
         if made_of_nothing:
             _add(store, declaration, made_of_nothing, cause, -sign)
-
-
-def _parameter(read: Read) -> str:
-    return str(read.parameter)
 
 
 def _add(store: Store, declaration: Declaration, rows: str, cause: str, sign: int) -> None:

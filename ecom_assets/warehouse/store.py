@@ -113,9 +113,7 @@ class Store:
         return _Codes(self._code)
 
     def mistake(self, name: str) -> UserError | None:
-        """Returns what is wrong with the code of a table; None if it compiles."""
-        if name not in self.codes:
-            self.codes[name]
+        """Returns what is wrong with the code of a table whose hash in `codes` is known; None if it compiles."""
         return self._mistakes.get(name)
 
     def _code(self, name: str) -> int:
