@@ -38,9 +38,7 @@ demo: install ## Land 60 days of the synthetic shop, build every table, print th
 
 .PHONY: ui
 ui: install ## Start Dagster on http://127.0.0.1:3000, web server and daemon
-# Dagster's queue ignores the default limit of a pool that it has not seen before.
-	@cd "$$DAGSTER_HOME" && $(abspath $(BIN))/dagster instance concurrency set warehouse 1 >/dev/null
-	@cd "$$DAGSTER_HOME" && $(abspath $(BIN))/dagster dev --host 127.0.0.1 --port 3000 -w $(CURDIR)/workspace.yaml
+	@$(BIN)/ecom ui
 
 .PHONY: test
 test: install ## Run all tests but the long ones, with coverage: under ten minutes

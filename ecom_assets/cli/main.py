@@ -9,6 +9,7 @@ from ecom_assets import settings
 from ecom_assets.cli import alerts, land, look, run, watch
 from ecom_assets.cli.group import Commands
 from ecom_assets.cli.terminal import shown
+from ecom_assets.cli.ui import ui
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -34,7 +35,7 @@ def dictionary() -> None:
 for command in (
     *(run.demo, land.land, land.draft_map, land.shop, run.run, run.stale, run.verify),
     *(look.bad, look.quarantine, look.detection, look.why, look.query, look.report),
-    alerts.alerts,
+    *(alerts.alerts, ui),
     *(watch.monitor, watch.doctor, watch.prune),
     dictionary,
 ):

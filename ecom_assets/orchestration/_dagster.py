@@ -50,6 +50,7 @@ __all__ = [
     "cause_of_failure",
     "dead_daemons",
     "files_of_run",
+    "follow_runs_from_now",
     "is_canceled",
     "keep_partitions",
     "runs_of_newest_events",
@@ -183,6 +184,19 @@ def sensor_ticks(instance: dg.DagsterInstance) -> dict[str, tuple[bool, dt.datet
         if before is None or (at and at > before):
             found[state.name] = state.is_running, at, dt.timedelta(seconds=data.min_interval or 30)
     return found
+
+
+def follow_runs_from_now(instance: dg.DagsterInstance) -> None:
+    """Makes the daemon that retries runs look at those that end from now on, unless it has looked at some before.
+
+    It would do so by itself, with a warning for each kind of end.
+    """
+    from dagster._daemon.auto_run_reexecution import event_log_consumer as consumer  # slow to load
+
+    keys = {consumer._create_cursor_key(kind) for kind in consumer.DAGSTER_EVENT_TYPES}
+    if unset := keys - instance.daemon_cursor_storage.get_cursor_values(keys).keys():
+        newest = instance.event_log_storage.get_maximum_record_id() or 0
+        instance.daemon_cursor_storage.set_cursor_values(dict.fromkeys(unset, str(newest)))
 
 
 def files_of_run(instance: dg.DagsterInstance, run_id: str) -> list[Path]:

@@ -10,6 +10,8 @@ import dagster as dg
 from filelock import FileLock
 
 from ecom_assets import settings
+from ecom_assets.orchestration._dagster import follow_runs_from_now
+from ecom_assets.orchestration.assets import IO_MANAGER
 
 
 @contextmanager
@@ -58,6 +60,13 @@ def _instance(home: Path) -> dg.DagsterInstance:
         raise settings.SettingsError(
             f"{why}. Replace it by {settings.PROJECT / 'dagster.yaml'}; if you changed yours, carry the changes over."
         ) from error
+
+
+def prepare(instance: dg.DagsterInstance) -> None:
+    """Prepares an instance for its first daemon: one writing run at a time, and no run retried that ended before."""
+    # The queue ignores the default limit of a pool that it has not seen.
+    instance.event_log_storage.set_concurrency_slots(IO_MANAGER, 1)
+    follow_runs_from_now(instance)
 
 
 def storage_problem() -> str:

@@ -1,0 +1,39 @@
+"""The command that starts Dagster."""
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+import click
+
+from ecom_assets import settings
+
+HOST = "127.0.0.1"
+
+
+@click.command("ui")
+@click.option("--port", default=3000, show_default=True, type=click.IntRange(1, 65_535), help="Port of the web server.")
+def ui(port: int) -> None:
+    """Start Dagster's web server, and its daemon, which runs schedules and sensors; Ctrl-C ends both.
+
+    They print warnings, errors, and a line for each table of a run. Only this machine can reach the web server.
+    """
+    from ecom_assets.orchestration.home import in_dagster_home, prepare
+
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            text = f"Port {port} cannot be used: {error.strerror}. Take another one: ecom ui --port {port + 1}"
+            raise click.ClickException(text) from error
+    with in_dagster_home() as instance:
+        prepare(instance)
+        environment = dict(os.environ)
+    click.echo(f"Dagster is on http://{HOST}:{port} in some seconds. Ctrl-C ends it.")
+    sys.stdout.flush()
+    os.chdir(settings.dagster_home())
+    words = ["dg", "dev", "--host", HOST, "--port", str(port), "--log-level", "warning"]
+    workspace = settings.PROJECT / "workspace.yaml"
+    os.execve(Path(sys.executable).with_name("dg"), [*words, "--workspace", str(workspace)], environment)
