@@ -81,6 +81,14 @@ def test_all_that_runs_by_itself_is_switched_on() -> None:
     assert {sensor.default_status.value for sensor in repository.sensor_defs} == {"RUNNING"}
 
 
+def test_all_that_runs_by_itself_says_what_it_does() -> None:
+    repository = DEFS.get_repository_def()
+    jobs = [job for job in repository.get_all_jobs() if not job.name.startswith("__")]
+
+    for one in (*repository.schedule_defs, *repository.sensor_defs, *jobs):
+        assert one.description, one.name
+
+
 def requests_of(moment: str, schedule: str = "yesterday_every_night") -> list[dg.RunRequest]:
     tick = dt.datetime.fromisoformat(f"{moment}+00:00")
     with dg.build_schedule_context(scheduled_execution_time=tick, repository_def=DEFS.get_repository_def()) as context:

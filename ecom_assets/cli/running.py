@@ -1,7 +1,6 @@
 """Runs started from the command line: the same jobs in this process, recorded where the UI sees them."""
 
 import logging
-import os
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -14,6 +13,7 @@ from ecom_assets.definitions import build
 from ecom_assets.errors import UserError
 from ecom_assets.landing.zone import Zone
 from ecom_assets.orchestration._dagster import REPAIR_TAG
+from ecom_assets.orchestration.about_runs import PROCESS_TAG, REASON_TAG, end_lost_runs, this_process
 from ecom_assets.orchestration.alerts import mistakes
 from ecom_assets.orchestration.assets import asset_keys, partitions_of
 from ecom_assets.orchestration.jobs import RETRY_LOST_RUNS, pipeline, selected
@@ -23,7 +23,6 @@ from ecom_assets.warehouse.ledger.records import TableDay, bad_days_of, table_da
 from ecom_assets.warehouse.opening import open_session
 from ecom_assets.warehouse.repair import RepairStuck, plan, runnable
 
-PROCESS_TAG = "ecom/process"
 _log = logging.getLogger(__name__)
 _LOGS: dict[str, object] = {"loggers": {"console": {}}}
 
@@ -82,7 +81,8 @@ def run(window: Window, selection: str | None = None, *, on: dg.DagsterInstance)
         there_are = f"those are {first}..{last}" if first else "none is over yet"
         raise OutsideCalendar(f"{window} is not within the days of the calendar that are over; {there_are}.")
     _refuse_nothing_landed()
-    ran = _execute(assets, window, on)
+    words = f"ecom run {window}" + (f" --select {selection}" if selection else "")
+    ran = _execute(assets, window, on, **{REASON_TAG: words})
     _refuse_mistakes(ran.mistakes)
     return ran.is_good
 
@@ -113,7 +113,7 @@ class Ran(NamedTuple):
 
 def _execute(keys: frozenset[dg.AssetKey], window: Window, on: dg.DagsterInstance, **more_tags: str) -> Ran:
     """Runs assets over a window. Raises RunBroken."""
-    _end_lost_runs(on)
+    end_lost_runs(on)
     _log.debug(
         "Running %s assets over %s%s.", len(keys), window, ", stale days only" if REPAIR_TAG in more_tags else ""
     )
@@ -121,7 +121,7 @@ def _execute(keys: frozenset[dg.AssetKey], window: Window, on: dg.DagsterInstanc
         **RETRY_LOST_RUNS,
         "dagster/asset_partition_range_start": str(window.first),
         "dagster/asset_partition_range_end": str(window.last),
-        PROCESS_TAG: str(os.getpid()),
+        PROCESS_TAG: this_process(),
         **more_tags,
     }
     with dg.execute_job(
@@ -169,25 +169,6 @@ def _text_of(message: str) -> str:
     return message.strip().partition(": ")[2].partition("\n")[0]
 
 
-def _end_lost_runs(on: dg.DagsterInstance) -> None:
-    """End runs of the command line whose process is gone: they would hold the pool's slot for ever."""
-    running = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])
-    for lost in on.get_runs(running):
-        process = lost.tags.get(PROCESS_TAG)
-        if process and not _is_alive(int(process)):
-            on.report_run_failed(lost, "The process of this run has ended; what it committed is kept.")
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
 def run_stale(on: dg.DagsterInstance) -> bool:
     """Repair until nothing is stale. Returns whether all days run are good in the end.
 
@@ -210,6 +191,7 @@ def run_stale(on: dg.DagsterInstance) -> bool:
         last = stale
         repair = plan(stale, tables, (found.day for found in recorded))
         keys = frozenset(asset_keys(map(tables.__getitem__, repair.tables)))
-        ran = _execute(keys, repair.window, on, **{REPAIR_TAG: repair.reason})
+        why = {REPAIR_TAG: repair.reason, REASON_TAG: f"ecom run --stale: {repair.reason}"}
+        ran = _execute(keys, repair.window, on, **why)
         runs.add(ran.run_id)
         broken |= ran.mistakes

@@ -20,6 +20,7 @@ from dagster._core.execution.plan.handle import StepHandle
 from dagster._core.execution.retries import RetryMode
 from dagster._core.executor.base import Executor
 from dagster._core.executor.in_process import InProcessExecutor
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
 from dagster._core.scheduler.instigation import InstigatorType, SensorInstigatorData
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from dagster._core.storage.db_io_manager import DbIOManager, DbTypeHandler, TablePartitionDimension, TableSlice
@@ -29,12 +30,14 @@ from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._core.storage.partition_status_cache import AssetPartitionStatus
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
+from dagster._core.storage.tags import GRPC_INFO_TAG, REPOSITORY_LABEL_TAG, RETRY_NUMBER_TAG
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.pool import StaticPool
 
 __all__ = [
     "REPAIR_TAG",
+    "RETRY_TAG",
     "AssetPartitionStatus",
     "DbIOManager",
     "DbTypeHandler",
@@ -47,11 +50,13 @@ __all__ = [
     "TablePartitionDimension",
     "TableSlice",
     "UnresolvedAssetJobDefinition",
+    "belongs_to",
     "cause_of_failure",
     "dead_daemons",
     "files_of_run",
     "follow_runs_from_now",
     "is_canceled",
+    "is_watched",
     "keep_partitions",
     "runs_of_newest_events",
     "sensor_ticks",
@@ -68,6 +73,8 @@ BULK_TRIED_ON = "1.13.27"
 """The version of Dagster whose events the platform stores in bulk."""
 REPAIR_TAG = "ecom/repair"
 """Tag of a run that says itself on which of its partitions it runs: the others are not planned."""
+RETRY_TAG = RETRY_NUMBER_TAG
+"""Tag of a run that the daemon has started again: how often."""
 _OF_ONE_VERDICT = ["asset_key", "check_name", "run_id", "partition"]
 
 _log = logging.getLogger(__name__)
@@ -156,6 +163,22 @@ def is_canceled(instance: dg.DagsterInstance, run_id: str) -> bool:
     """Returns whether a user has canceled a run, however it ended."""
     kinds = {dg.DagsterEventType.RUN_CANCELING, dg.DagsterEventType.RUN_CANCELED}
     return bool(instance.event_log_storage.get_logs_for_run(run_id, of_type=kinds, limit=1))
+
+
+def is_watched(run: dg.DagsterRun) -> bool:
+    """Returns whether the code server has started the process of a run, and ends the run if the process dies."""
+    return GRPC_INFO_TAG in run.tags
+
+
+def belongs_to(instance: dg.DagsterInstance, run_id: str, location: str) -> None:
+    """Makes a run one of a job of a code location, as those are that the web server or the daemon starts.
+
+    Without it, the run is on no job's page and not on the timeline, and the daemon cannot start it again.
+    """
+    repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(location), "__repository__")
+    instance.add_run_tags(run_id, {REPOSITORY_LABEL_TAG: repository.get_label()})
+    if run := instance.get_run_by_id(run_id):
+        instance.run_storage.replace_job_origin(run, repository.get_job_origin(run.job_name))
 
 
 def dead_daemons(instance: dg.DagsterInstance) -> list[str]:

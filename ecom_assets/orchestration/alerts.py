@@ -20,6 +20,7 @@ from ecom_assets.monitoring.machine import disk, unreachable
 from ecom_assets.monitoring.report import Level
 from ecom_assets.orchestration._dagster import cause_of_failure, dead_daemons, is_canceled, step_of_failure
 from ecom_assets.orchestration.assets import MISTAKE, STATE, table_of
+from ecom_assets.orchestration.automation import sensor
 from ecom_assets.settings import Settings
 
 MAX_RUNS_PER_TICK = 50
@@ -57,7 +58,7 @@ def deliver(known: Settings) -> Delivered:
     return delivered
 
 
-@dg.sensor(minimum_interval_seconds=10, default_status=dg.DefaultSensorStatus.RUNNING)
+@sensor(minimum_interval_seconds=10)
 def report_failures(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     """Sends alerts about failed checks, days without good rows and runs that stopped, one message per cause.
 

@@ -11,6 +11,7 @@ import duckdb
 from ecom_assets.days import State, contiguous
 from ecom_assets.errors import UserError
 from ecom_assets.orchestration._dagster import Executor, InProcessExecutor, RetryMode
+from ecom_assets.orchestration.about_runs import introduce, is_to_end
 from ecom_assets.orchestration.alerts import BAD_DAYS_TAG, mistakes, offending
 from ecom_assets.orchestration.assets import MISTAKE, STATE
 from ecom_assets.orchestration.following import RunEnded, Steps, steps
@@ -50,9 +51,11 @@ class VerdictExecutor(Executor):
     def execute(self, plan_context: Any, execution_plan: Any) -> Iterator[dg.DagsterEvent]:
         """Yields every event. At the end, raises Failure if table-days are not good, and NotPublished.
 
-        Raises RunEnded if a follower has ended the run, DagsterExecutionInterruptedError if a signal has.
+        Raises RunEnded if a follower or a user of the UI has ended the run, DagsterExecutionInterruptedError if a
+        signal has.
         """
         bad, ended = [], None
+        introduce(plan_context.instance, plan_context.dagster_run, execution_plan.step_keys_to_execute)
         with steps(execution_plan.step_keys_to_execute) as following:
             try:
                 for event in self._inner.execute(plan_context, execution_plan):
@@ -62,6 +65,8 @@ class VerdictExecutor(Executor):
                             bad.append(verdict)
                     yield event
                     _follow(following, event)
+                    if event.is_step_start and is_to_end(plan_context.instance, plan_context.dagster_run):
+                        following.end()
                     if event.is_step_failure and _is_interrupted(event.step_failure_data.error):
                         raise dg.DagsterExecutionInterruptedError("The run was interrupted within a table.")
             except RunEnded as by_follower:

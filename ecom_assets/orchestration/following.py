@@ -41,10 +41,14 @@ class Steps:
             try:
                 told(what, (done + part) / self._count)
             except KeyboardInterrupt:
-                self._is_to_end = True
+                self.end()
+
+    def end(self) -> None:
+        """Lets the run end before the next table."""
+        self._is_to_end = True
 
     def may_end(self) -> None:
-        """Raises RunEnded if a follower wants it.
+        """Raises RunEnded if a follower wants it, or whoever has canceled the run.
 
         A run does not end before a synthetic shop has landed its files: no table would be stale for want of them.
         """

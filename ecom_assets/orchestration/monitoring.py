@@ -13,6 +13,7 @@ from ecom_assets.monitoring.report import Report, table_of
 from ecom_assets.monitoring.runs import DagsterFacts, Ticker
 from ecom_assets.orchestration._dagster import dead_daemons, sensor_ticks
 from ecom_assets.orchestration.assets import OWNERS
+from ecom_assets.orchestration.automation import sensor
 from ecom_assets.orchestration.jobs import ENDED, RUNNING, WAITING
 
 REPORT = dg.AssetKey(["quality", "monitoring_report"])
@@ -87,10 +88,7 @@ def monitoring_report(context: dg.AssetExecutionContext) -> dg.MaterializeResult
     return dg.MaterializeResult(metadata=shown(watched(settings.load(), context.instance)))
 
 
-@dg.sensor(
-    minimum_interval_seconds=int(EVERY.total_seconds()),
-    default_status=dg.DefaultSensorStatus.RUNNING,
-)
+@sensor(minimum_interval_seconds=int(EVERY.total_seconds()))
 def write_monitoring_report(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """Writes the monitoring report each minute, and shows it in the UI when a level changes, and each hour."""
     report = watched(settings.load(), context.instance)

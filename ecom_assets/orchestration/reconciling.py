@@ -11,6 +11,7 @@ from ecom_assets import settings
 from ecom_assets.declaration import Catalog
 from ecom_assets.orchestration._dagster import AssetPartitionStatus
 from ecom_assets.orchestration.assets import STATE, asset_key, partitions_of
+from ecom_assets.orchestration.automation import sensor
 from ecom_assets.orchestration.jobs import UNFINISHED
 from ecom_assets.serving.ledger import ledger_state
 from ecom_assets.settings import Settings
@@ -24,7 +25,7 @@ def reconciling_sensor(loaded: Settings, tables: Catalog) -> dg.SensorDefinition
     """Returns the sensor that shows good days of the calendar in Dagster as made."""
     partitions = partitions_of(loaded.calendar, loaded.time_zone)
 
-    @dg.sensor(minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
+    @sensor(minimum_interval_seconds=30)
     def show_good_days(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         """Shows days as made that the ledger has and Dagster does not: after a killed run, or with a new storage.
 

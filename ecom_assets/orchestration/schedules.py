@@ -4,17 +4,17 @@ import dagster as dg
 
 from ecom_assets import settings
 from ecom_assets.days import ONE_DAY
+from ecom_assets.orchestration.automation import schedule
 from ecom_assets.orchestration.jobs import data_quality, pipeline
 
 
 def schedules(time_zone: str) -> list[dg.ScheduleDefinition]:
     """Returns all schedules, in the shop's time zone."""
 
-    @dg.schedule(
+    @schedule(
         job=pipeline,
         cron_schedule="0 2 * * *",
         execution_timezone=time_zone,
-        default_status=dg.DefaultScheduleStatus.RUNNING,
     )
     def yesterday_every_night(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         """Runs yesterday from landing to kpi, at two o'clock in the shop's time zone."""
@@ -23,11 +23,10 @@ def schedules(time_zone: str) -> list[dg.ScheduleDefinition]:
             return dg.SkipReason(f"{yesterday} is outside the calendar.")
         return dg.RunRequest(run_key=str(yesterday), partition_key=str(yesterday))
 
-    @dg.schedule(
+    @schedule(
         job=data_quality,
         cron_schedule="0 6 * * *",
         execution_timezone=time_zone,
-        default_status=dg.DefaultScheduleStatus.RUNNING,
     )
     def quality_every_morning(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         """Compares the published tables with the quality target, at six o'clock in the shop's time zone."""

@@ -18,8 +18,10 @@ from ecom_assets.declaration import Catalog
 from ecom_assets.engine.compiling import made_of_files
 from ecom_assets.landing.zone import Zone
 from ecom_assets.orchestration._dagster import REPAIR_TAG
+from ecom_assets.orchestration.about_runs import end_lost_runs
 from ecom_assets.orchestration.alerts import report_failures
 from ecom_assets.orchestration.assets import asset_keys
+from ecom_assets.orchestration.automation import sensor
 from ecom_assets.orchestration.jobs import UNFINISHED, pipeline
 from ecom_assets.orchestration.monitoring import write_monitoring_report
 from ecom_assets.orchestration.reconciling import reconciling_sensor
@@ -38,7 +40,7 @@ _log = logging.getLogger(__name__)
 def sensors(loaded: Settings, tables: Catalog) -> list[dg.SensorDefinition]:
     """Returns all sensors. They request only days of the calendar with which the definitions were loaded."""
 
-    @dg.sensor(job=pipeline, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
+    @sensor(job=pipeline, minimum_interval_seconds=30)
     def run_new_files(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         """Runs the arrival days whose files are new or changed, and all that follows from them."""
         known, days = settings.load(), loaded.past_days()
@@ -49,7 +51,7 @@ def sensors(loaded: Settings, tables: Catalog) -> list[dg.SensorDefinition]:
         found = unread(Zone(known.landing), bronze, ledger.fingerprints, days, happened=ledger.event_days)
         return _ask(run_new_files.name, context, tables, ledger, days, found)
 
-    @dg.sensor(job=pipeline, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
+    @sensor(job=pipeline, minimum_interval_seconds=30)
     def run_stale_days(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         """Runs the table-days whose inputs or code have changed: late rows, corrections, new versions of a table.
 
@@ -95,7 +97,7 @@ class Asked(NamedTuple):
 
 
 def _ask(
-    sensor: str,
+    name: str,
     context: dg.SensorEvaluationContext,
     tables: Catalog,
     ledger: LedgerState,
@@ -111,9 +113,10 @@ def _ask(
     """
     before = Asked.of(context.cursor)
     if not found:
-        _tell_stuck(sensor, None, before)
+        _tell_stuck(name, None, before)
         cursor = json.dumps(Asked(before.round))
         return dg.SensorResult(skip_reason="Everything is up to date.", cursor=cursor)
+    end_lost_runs(context.instance)
     if context.instance.get_runs_count(dg.RunsFilter(statuses=[*UNFINISHED])):
         return dg.SensorResult(skip_reason="A run is in progress; what it leaves stale is requested afterwards.")
     now = dt.datetime.now(dt.UTC)
@@ -128,7 +131,7 @@ def _ask(
     asked = Asked(before.round + 1, digest, before.times + 1 if is_again else 1, now.isoformat())
     first = min(found)
     stuck = f"{len(found)} table-days stay stale, {first.table} on {first.day} first: their runs wrote nothing"
-    _tell_stuck(sensor, stuck if asked.times > 1 else None, before)
+    _tell_stuck(name, stuck if asked.times > 1 else None, before)
     recorded = runnable((TableDay(table, day) for table, day in ledger.fingerprints), days)
     repair = plan(found, tables, (known.day for known in recorded))
     request = dg.RunRequest(

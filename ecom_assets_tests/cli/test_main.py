@@ -22,11 +22,11 @@ from click.testing import CliRunner, Result
 from dagster._core.test_utils import create_run_for_test
 
 from ecom_assets import catalog, settings
-from ecom_assets.cli import running
 from ecom_assets.cli.main import main
 from ecom_assets.cli.terminal import TERMINAL, shown
 from ecom_assets.days import ONE_DAY, Window
 from ecom_assets.declaration import Catalog
+from ecom_assets.orchestration.about_runs import LOCATION, PROCESS_TAG
 from ecom_assets.orchestration.home import in_dagster_home
 from ecom_assets.shop.scale import Scale
 from ecom_assets.shop.shop import Shop
@@ -750,20 +750,19 @@ def test_the_dictionary_is_written_to_the_data_folder_of_the_project(
 
 
 @pytest.mark.slow
-def test_runs_whose_process_is_gone_are_ended_by_the_next_one(ecom: Ecom, tiny_shop: Shop) -> None:
+def test_a_run_is_where_those_of_the_ui_are_and_ends_those_whose_process_is_gone(ecom: Ecom, tiny_shop: Shop) -> None:
     ecom("shop", "2024-01-01")
     with subprocess.Popen(["true"]) as gone:
         gone.wait()
-    started = dg.DagsterRunStatus.STARTED
     with in_dagster_home() as instance:
-        lost = create_run_for_test(instance, status=started, tags={running.PROCESS_TAG: str(gone.pid)})
-        ours = create_run_for_test(instance, status=started, tags={running.PROCESS_TAG: str(os.getpid())})
-        queued = create_run_for_test(instance, status=started)
+        lost = create_run_for_test(instance, status=dg.DagsterRunStatus.STARTED, tags={PROCESS_TAG: str(gone.pid)})
 
         ecom("run", "2024-01-01", "--select", "bronze/orders")
 
-        statuses = [instance.get_run_by_id(run.run_id).status for run in (lost, ours, queued)]  # type: ignore[union-attr]
-    assert statuses == [dg.DagsterRunStatus.FAILURE, started, started]
+        label = f"__repository__@{LOCATION}"
+        assert instance.get_run_by_id(lost.run_id).status is dg.DagsterRunStatus.FAILURE  # type: ignore[union-attr]
+        [ran] = instance.get_runs(dg.RunsFilter(job_name="pipeline", tags={".dagster/repository": label}))
+    assert ran.tags["ecom/reason"] == "ecom run 2024-01-01 --select bronze/orders"
 
 
 @pytest.mark.long

@@ -1,10 +1,14 @@
 """Which runs are started again. Leans on how Dagster reads the tags of a run."""
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from ecom_assets import settings
+from ecom_assets.orchestration.home import in_dagster_home
 from ecom_assets.orchestration.jobs import JOBS, RETRY_LOST_RUNS, selected
 
 
@@ -15,6 +19,11 @@ def fail() -> None:
 
 @dg.job(tags=RETRY_LOST_RUNS)
 def broken() -> None:
+    fail()
+
+
+@dg.job
+def untagged() -> None:
     fail()
 
 
@@ -35,6 +44,20 @@ def test_a_run_whose_process_died_is_started_again(instance: dg.DagsterInstance)
 
     [lost] = instance.get_runs()
     assert lost.tags["dagster/will_retry"] == "true"
+
+
+def test_runs_of_no_job_have_the_policy_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as those of assets that a user of the UI selects."""
+    shutil.copy(settings.PROJECT / "dagster.yaml", tmp_path)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    monkeypatch.setenv("ECOM_DATA", str(tmp_path / "data"))
+    with in_dagster_home() as instance:
+        run = instance.create_run_for_job(untagged, status=dg.DagsterRunStatus.STARTED)
+        instance.report_run_failed(run, "The process is gone.")
+        untagged.execute_in_process(instance=instance, raise_on_error=False)
+
+        stopped, lost = instance.get_runs()
+    assert (stopped.tags["dagster/will_retry"], lost.tags["dagster/will_retry"]) == ("false", "true")
 
 
 def test_a_run_in_which_a_step_failed_is_not_started_again(instance: dg.DagsterInstance) -> None:

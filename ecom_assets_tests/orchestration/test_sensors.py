@@ -1,6 +1,7 @@
 """How many runs the sensors ask for, and which."""
 
 import datetime as dt
+import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from ecom_assets.definitions import build
 from ecom_assets.landing.zone import Zone
 from ecom_assets.orchestration import sensors
 from ecom_assets.orchestration._dagster import REPAIR_TAG
+from ecom_assets.orchestration.about_runs import PROCESS_TAG
 from ecom_assets.warehouse.store import made_of
 
 FEEDS = catalog.tables().feeds
@@ -244,6 +246,18 @@ def test_nothing_is_asked_for_while_a_run_is_under_way(
 
     assert len(new_files()) == 1
     assert len(stale_days()) == 1
+
+
+def test_a_run_of_the_command_line_that_was_killed_keeps_nobody_waiting(
+    zone: Zone, instance: dg.DagsterInstance, new_files: Ticks
+) -> None:
+    land(zone, JANUARY)
+    with subprocess.Popen(["true"]) as gone:
+        gone.wait()
+    killed, status = {PROCESS_TAG: str(gone.pid)}, dg.DagsterRunStatus.STARTED
+    instance.create_run_for_job(build(settings.load()).resolve_job_def("pipeline"), status=status, tags=killed)
+
+    assert len(new_files()) == 1
 
 
 def test_without_a_snapshot_nothing_is_stale(stale_days: Ticks) -> None:
