@@ -50,6 +50,10 @@ REFERS_WITHIN_CALENDAR = "No row refers to one from before the calendar's first 
 """An expectation of tables whose rows refer to others."""
 REFERS_TO_KNOWN = "No row refers to a feed of which nothing has arrived."
 """An expectation of tables whose rows refer to others; otherwise these are inferred from being mentioned."""
+REFERS_TO_GOOD_DAYS = "What rows refer to is on days with good rows."
+"""An expectation of tables whose rows refer to others of other days; a row waits for one of a failed or blocked day."""
+CORRECTED_ON_GOOD_DAYS = "What corrects a row is on a day with good rows."
+"""An expectation of tables from feeds; a row counts while its correction is on a failed or blocked day."""
 
 Kind = Literal["text", "integer", "decimal", "rate", "date", "timestamp", "float", "boolean"]
 

@@ -162,7 +162,11 @@ class State(StrEnum):
     STORED = "stored"
     """Good and final."""
     PROVISIONAL = "provisional"
-    """Good, but days in its reach are missing or not final, or a file that it was read from is cut off or damaged."""
+    """Good, but not final.
+
+    Days in its reach are missing or not final, a file that it was read from is cut off or damaged, or its rows wait for
+    rows of a failed or blocked day.
+    """
     FAILED = "failed"
     """Broke its contract or could not be computed: no rows."""
     BLOCKED = "blocked"

@@ -8,7 +8,14 @@ from typing import Any
 
 import dagster as dg
 
-from ecom_assets.contract import REFERS_TO_KNOWN, REFERS_WITHIN_CALENDAR, Column, RuleKind
+from ecom_assets.contract import (
+    CORRECTED_ON_GOOD_DAYS,
+    REFERS_TO_GOOD_DAYS,
+    REFERS_TO_KNOWN,
+    REFERS_WITHIN_CALENDAR,
+    Column,
+    RuleKind,
+)
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine.lineage import ColumnSource
 from ecom_assets.landing.provenance import LANDED, ORIGIN, WHY, TechnicalColumn
@@ -115,8 +122,10 @@ def expectations_description(declaration: Declaration) -> str:
     hoped += [REFERS_WITHIN_CALENDAR, REFERS_TO_KNOWN] if declaration.loose_references else []
     if declaration.from_feed:
         feed = declaration.feed_contract
+        hoped += [REFERS_TO_GOOD_DAYS] if declaration.loose_references else []
         hoped += [feed.versions_meet] if feed.identifying else []
         hoped += [] if declaration.is_of_members else [IS_NOT_REPEATED]
+        hoped += [CORRECTED_ON_GOOD_DAYS] if feed.event_column not in feed.primary_key else []
         hoped += ["No row is quarantined"]
     return _list("Expectations; a day that misses one does not fail:", hoped)
 

@@ -12,7 +12,7 @@ from ecom_assets.warehouse.conversion import watched_currencies, watched_rates
 from ecom_assets.warehouse.keys import watched_rows
 from ecom_assets.warehouse.ledger.records import DayResult, Entry, Expectation, Slice, states
 from ecom_assets.warehouse.ledger.staleness import expectations
-from ecom_assets.warehouse.references import watched
+from ecom_assets.warehouse.references import invalidate_by_turned_days, watched
 from ecom_assets.warehouse.store import Store
 
 SAMPLE_ROWS = 5
@@ -51,7 +51,7 @@ def conclude(store: Store, declaration: Declaration, entries: Sequence[Entry]) -
     Downstream days that have not run, or are blocked, have no rows: they are blocked when they run.
     """
     store.on_step("before ledger")
-    store.record_days(declaration, entries)
+    _record(store, declaration, entries)
     store.on_step("ledger written")
     bad = {entry.result.day for entry in entries if not entry.result.state.is_good}
     if not bad:
@@ -82,7 +82,14 @@ def _block(store: Store, declaration: Declaration, window: Window) -> None:
     """Remove the rows of days of which a same-day input is not good, as running them would."""
     closed = gate(store, declaration, window)
     blocked = [DayResult(day, State.BLOCKED, note=why) for day, why in closed.items()]
-    store.record_days(declaration, remove_rows(store, declaration, blocked, window))
+    _record(store, declaration, remove_rows(store, declaration, blocked, window))
+
+
+def _record(store: Store, declaration: Declaration, entries: Sequence[Entry]) -> None:
+    """Records days of a table, and invalidates the days that depend on whether these have good rows."""
+    if declaration.from_feed:
+        invalidate_by_turned_days(store, declaration, [entry.result for entry in entries])
+    store.record_days(declaration, entries)
 
 
 def remove_rows(store: Store, declaration: Declaration, results: Sequence[DayResult], window: Window) -> list[Entry]:

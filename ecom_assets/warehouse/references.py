@@ -1,18 +1,19 @@
 """Which days of other tables have to run again: a referenced key appears, disappears or moves, or is merged."""
 
-from collections.abc import Iterator
+import datetime as dt
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from ecom_assets.contract import Column
-from ecom_assets.days import Window
+from ecom_assets.days import State, Window
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine.duckdb.parsing import text_of
 from ecom_assets.engine.duckdb.tables import quarantine, stored, superseded
 from ecom_assets.landing.feed_settings import INFERRED
 from ecom_assets.landing.provenance import ORIGIN, column_list
-from ecom_assets.sql import between, literal, quoted
+from ecom_assets.sql import among, between, literal, quoted
 from ecom_assets.warehouse.ledger.invalidation import invalidate, moved_rows
-from ecom_assets.warehouse.ledger.records import Cause
+from ecom_assets.warehouse.ledger.records import Cause, DayResult, states
 from ecom_assets.warehouse.store import Store
 
 
@@ -202,6 +203,47 @@ def watched_merges(store: Store, declaration: Declaration) -> Iterator[None]:
             rows = rows_sent(store, other, f"{text_of(column)} in ({changed})")
             invalidate(con, other, Cause.NUMBER_MERGED, declaration, [rows])
     con.execute("drop table old_survivors; drop table new_survivors")
+
+
+def keys_of_bad_days(store: Store, declaration: Declaration) -> str | None:
+    """Returns SQL for the keys (k), and their days (on_day), sent for days without good rows; None if there are none.
+
+    Days that have not run are not among them.
+    """
+    found = states(store.con, [declaration.name], store.calendar)
+    bad = [day for (_, day), state in found.items() if not state.is_good]
+    return _keys_sent(store, declaration, bad) if bad else None
+
+
+def _keys_sent(store: Store, declaration: Declaration, days: Iterable[dt.date]) -> str:
+    key = text_of(declaration.feed_contract.columns[declaration.contract.primary_key[0]])
+    sent = rows_sent(store, declaration, among("read_on", days))
+    return f"select {key} as k, read_on as on_day from {sent} and {key} is not null"
+
+
+def invalidate_by_turned_days(store: Store, declaration: Declaration, results: Sequence[DayResult]) -> None:
+    """Invalidates what depends on whether days of a table from a feed have good rows, where these results change it.
+
+    To be called before they are recorded. A row counts while its correction is on a day without good rows, and a row
+    that refers to one of such a day waits.
+    """
+    days = [result.day for result in results]
+    before = states(store.con, [declaration.name], Window(min(days), max(days)))
+    turned = [
+        result.day
+        for result in results
+        if result.state.is_good != before.get((declaration.name, result.day), State.STORED).is_good
+    ]
+    if not turned:
+        return
+    if store.can_move(declaration):
+        corrected = f"{moved_rows(declaration.bronze)} and {among('read_on', turned)}"
+        invalidate(store.con, declaration, Cause.DAY_TURNED, declaration, [corrected])
+    for other, column in store.catalog.referring.get(declaration.name, []):
+        if not column.on_same_day:
+            keys = f"select k from ({_keys_sent(store, declaration, turned)})"
+            rows = rows_sent(store, other, f"{text_of(column)} in ({_named_by(store, column, keys)})")
+            invalidate(store.con, other, Cause.DAY_TURNED, declaration, [rows])
 
 
 @contextmanager

@@ -57,7 +57,10 @@ class Session(Store):
             with self.transaction():
                 records.turn(self.con, name, turned, self.run_id, self.now())
         changed = [found.day for found in stale if found.cause is not Cause.AWAITED_DAYS_CHANGED]
-        ran = {result.day: result for result in (self.run(name, Window.of(changed)) if changed else ())}
+        ran: dict[dt.date, DayResult] = {}
+        while changed:
+            ran |= {result.day: result for result in self.run(name, Window.of(changed))}
+            changed = records.turned_days(self.con, name, window)
         known = records.recorded_results(self.con, name, window, None if say_all else self.run_id) | ran
         return [known[day] for day in window if day in known]
 

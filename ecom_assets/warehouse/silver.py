@@ -4,7 +4,14 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from ecom_assets.contract import REFERS_TO_KNOWN, REFERS_WITHIN_CALENDAR, Column, Reason
+from ecom_assets.contract import (
+    CORRECTED_ON_GOOD_DAYS,
+    REFERS_TO_GOOD_DAYS,
+    REFERS_TO_KNOWN,
+    REFERS_WITHIN_CALENDAR,
+    Column,
+    Reason,
+)
 from ecom_assets.days import State, Window
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine.compiling import judged
@@ -15,12 +22,13 @@ from ecom_assets.landing.provenance import ORIGIN, REASON_CODES, REASONS, column
 from ecom_assets.sql import among, between, literal, literals, named_between, quoted
 from ecom_assets.warehouse.conversion import convert, watched_currencies, watched_rates
 from ecom_assets.warehouse.keys import watched_rows
-from ecom_assets.warehouse.ledger.records import DayResult, Missing, Slice, rows_by_read_day
+from ecom_assets.warehouse.ledger.records import DayResult, Missing, Slice, rows_by_read_day, states
 from ecom_assets.warehouse.ledger.staleness import expectations
 from ecom_assets.warehouse.outcome import SAMPLE_ROWS, conclude, counted, entry_of, gate, good_state
 from ecom_assets.warehouse.references import (
     has_arrived,
     is_inferred,
+    keys_of_bad_days,
     older_keys,
     retracted_keys,
     watched,
@@ -60,6 +68,9 @@ def write_from_feed(store: Store, declaration: Declaration, rows: str, window: W
         _stage(store, declaration, rows)
         store.on_step("rows staged")
         results = _judge_days(store, declaration, window, closed)
+        if store.can_move(declaration) and _let_corrected_rows_count(store, declaration, window, results):
+            good = _judge_days(store, declaration, window, closed, accept_all=True)
+            results = [again if first.state.is_good else first for first, again in zip(results, good, strict=True)]
         accepted_days = [result.day for result in results if result.state.is_good]
         with (
             watched(store, declaration, window),
@@ -75,7 +86,9 @@ def write_from_feed(store: Store, declaration: Declaration, rows: str, window: W
         for n, result in enumerate(results):
             if result.state.is_good:
                 count = contents[result.day].row_count if result.day in contents else 0
-                results[n] = replace(result, state=good_state(expected[result.day]), row_count=count)
+                waits = result.warned.keys() & {CORRECTED_ON_GOOD_DAYS, REFERS_TO_GOOD_DAYS}
+                state = State.PROVISIONAL if waits else good_state(expected[result.day])
+                results[n] = replace(result, state=state, row_count=count)
         slices = {day: (contents.get(day, Slice(day, 0, 0)),) for day in window}
         conclude(store, declaration, [entry_of(r, expected[r.day], slices[r.day]) for r in results])
         con.execute("drop table staged; drop table losers; drop table if exists left_out")
@@ -83,7 +96,11 @@ def write_from_feed(store: Store, declaration: Declaration, rows: str, window: W
 
 
 def _stage(store: Store, declaration: Declaration, rows: str) -> None:
-    """Temporary tables: `staged` with the reasons against each row, `losers` with the rows that supersede them."""
+    """Makes the temporary table `staged`, with the reasons against each row, and those of superseded rows.
+
+    Of a row on a good day, `corrected_on` is the day of its correction, and `awaited_on` that of what it refers to, if
+    these days have no good rows.
+    """
     con, promise, table = store.con, declaration.contract, stored(declaration)
     day = table.day
     rows = with_survivors(store, declaration, rows)
@@ -98,7 +115,7 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
         create or replace temp table staged as
         select *, hash({table.key}) as key, {content_hash(declaration)} as content, null::{REASONS_TYPE} as waits_for,
                false as is_superseded, true as counts_in_share, false as refers_to_older,
-               false as refers_to_inferred
+               false as refers_to_inferred, null::date as corrected_on, null::date as awaited_on
         from (select {typed}{soft}, {retracts} as retracts,
                      case when {retracts} then {_against_retraction(declaration, listed)}
                           when problems is not null then problems
@@ -133,9 +150,25 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
             con.execute(f"""
                 update staged set counts_in_share = false
                 where waits_for is not null and {value} in ({retracted_keys(store, target, store.calendar)})""")
+        if target.from_feed and not column.on_same_day and (keys := keys_of_bad_days(store, target)):
+            con.execute(f"""
+                update staged set counts_in_share = {store.strict}, awaited_on = on_day
+                from ({keys}) where waits_for is not null and {value} = k and {day} <> on_day""")
     con.execute("update staged set reasons = waits_for where reasons is null and waits_for is not null")
+    _stage_superseded(store, declaration, "true")
+    if not store.strict:
+        _leave_out_undated(store, declaration)
+
+
+def _stage_superseded(store: Store, declaration: Declaration, which: str) -> None:
+    """Makes the temporary tables `losers` and `left_out`, with the rows that supersede those of `staged`.
+
+    Only rows that meet a condition compete.
+    """
+    con, table = store.con, stored(declaration)
+    day, competes = table.day, f"{_COMPETES} and {which}"
     if store.has_complete_groups(declaration):
-        _stage_left_out(store, declaration)
+        _stage_left_out(store, declaration, competes)
     identifying = declaration.feed_contract.identifying
     facts = "".join(f", {quoted(name)} as {quoted(f'fact {name}')}" for name in identifying)
     differs = " and ".join(f"{quoted(f'fact {name}')} <> winner[{literal(f'fact {name}')}]" for name in identifying)
@@ -144,7 +177,7 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
     con.execute(f"""
         create or replace temp table losers as
         with competing as (
-            select rowid as staged_row, * from staged where {_COMPETES} and not is_superseded),
+            select rowid as staged_row, * from staged where {competes} and not is_superseded),
         ranked as (
             select staged_row, {_RECORD}, {day} as day, content, reasons, retracts, {table.key}{facts},
                    {_rank(declaration, table.key)} as place
@@ -158,8 +191,40 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
             from ranked window one as (partition by {table.key}))
         where place > winning_place or place = winning_place and retracts""")
     con.execute("update staged set is_superseded = true, reasons = null where rowid in (select staged_row from losers)")
-    if not store.strict:
-        _leave_out_undated(store, declaration)
+
+
+def _let_corrected_rows_count(
+    store: Store, declaration: Declaration, window: Window, results: Sequence[DayResult]
+) -> bool:
+    """Lets rows of good days count if what supersedes them is on a day without good rows. Returns whether any is.
+
+    Whether a day is good was judged before, with all rows competing: it depends on no other day.
+    """
+    con, table = store.con, stored(declaration)
+    recorded = states(con, [declaration.name], store.calendar)
+    bad = [result.day for result in results if not result.state.is_good]
+    bad += [day for (_, day), state in recorded.items() if not state.is_good and day not in window]
+    if not bad:
+        return False
+    winner = "struct_pack(a := b.arrived_on, f := b.source_file, r := b.record)"
+    for lost in _lost(store, declaration):
+        con.execute(f"""
+            update staged set corrected_on = found.on_day
+            from (select {column_list(ORIGIN, "l")}, b.{table.day} as on_day
+                  from {lost} l join staged b on struct_pack(a := winner.a, f := winner.f, r := winner.r) = {winner}
+                  where {among(f"b.{table.day}", bad)} and not {among("l.day", bad)}) found
+            where ({column_list(ORIGIN, "staged")}) = ({column_list(ORIGIN, "found")})""")
+    if not store.count("select count(*) from (select 1 from staged where corrected_on is not null limit 1)"):
+        return False
+    good = f"not {among(table.day, bad)}"
+    con.execute(f"update staged set is_superseded = false, reasons = waits_for where is_superseded and {good}")
+    _stage_superseded(store, declaration, good)
+    return True
+
+
+def _lost(store: Store, declaration: Declaration) -> list[str]:
+    """Returns the temporary tables of superseded rows."""
+    return ["losers", "left_out"] if store.has_complete_groups(declaration) else ["losers"]
 
 
 def _against_retraction(declaration: Declaration, broken: str) -> str:
@@ -204,8 +269,8 @@ def _accept_older(store: Store, target: Declaration, column: Column) -> None:
             and {quoted(column.name)} in (select k from ({older_keys(store, target)}))""")
 
 
-def _stage_left_out(store: Store, declaration: Declaration) -> None:
-    """Supersedes rows whose key is missing from the latest arrival of their group.
+def _stage_left_out(store: Store, declaration: Declaration, competes: str) -> None:
+    """Supersedes rows whose key is missing from the latest arrival of their group, of those that meet a condition.
 
     That is the arrival of the group's best row without a reason. It holds a key also if its row of it is bad.
     """
@@ -214,7 +279,7 @@ def _stage_left_out(store: Store, declaration: Declaration) -> None:
         create or replace temp table left_out as
         with ranked as (
             select {_RECORD}, {day} as day, content, key, reasons, {group}, {_rank(declaration, group)} as place
-            from staged where {_COMPETES})
+            from staged where {competes})
         select * from (
             select *, min(place) filter (reasons is null) over one as winning_place,
                    {_winner(())} over one as winner, false as conflicts
@@ -258,9 +323,9 @@ def _corrected(store: Store, declaration: Declaration) -> dict[dt.date, int]:
 
 
 def _judge_days(
-    store: Store, declaration: Declaration, window: Window, closed: Mapping[dt.date, str]
+    store: Store, declaration: Declaration, window: Window, closed: Mapping[dt.date, str], accept_all: bool = False
 ) -> list[DayResult]:
-    """Each day passes while its bad rows are within the limits, superseded rows apart."""
+    """Each day passes while its bad rows are within the limits, superseded rows apart; or in any case."""
     con, promise = store.con, declaration.contract
     day = stored(declaration).day
     counts = {
@@ -269,7 +334,9 @@ def _judge_days(
             f"select {day}, count(*), count(reasons), count(*) filter (is_superseded), "
             "count(*) filter (not counts_in_share), "
             "count(*) filter (refers_to_older and reasons is null and not is_superseded), "
-            "count(*) filter (refers_to_inferred and reasons is null and not is_superseded)"
+            "count(*) filter (refers_to_inferred and reasons is null and not is_superseded), "
+            "count(*) filter (awaited_on is not null and reasons is not null), "
+            "count(*) filter (corrected_on is not null and reasons is null and not is_superseded)"
             f"{counted(promise.soft_rules, 'warned')} from staged group by all"
         ).fetchall()
     }
@@ -289,24 +356,26 @@ def _judge_days(
     )
     corrected = _corrected(store, declaration) if may_fail else {}
     conflicts = dict(con.execute("select day, count(*) from losers where conflicts group by all").fetchall())
-    repeats = _repeats(store, declaration)
-    soft = [_NOT_ROUNDED, REFERS_WITHIN_CALENDAR, REFERS_TO_KNOWN, declaration.feed_contract.versions_meet]
-    soft += [IS_NOT_REPEATED]
+    repeats, waiting = _repeats(store, declaration), _waiting(store, declaration)
+    soft = [_NOT_ROUNDED, REFERS_WITHIN_CALENDAR, REFERS_TO_KNOWN, REFERS_TO_GOOD_DAYS, CORRECTED_ON_GOOD_DAYS]
+    soft += [declaration.feed_contract.versions_meet, IS_NOT_REPEATED]
     soft += [rule.sentence for rule in promise.soft_rules]
     results = []
     for on in window:
-        nothing = [0] * (6 + len(promise.soft_rules))
-        rows, bad, superseded, apart, older, inferred, *warned = counts.get(on, nothing)
+        nothing = [0] * (8 + len(promise.soft_rules))
+        rows, bad, superseded, apart, older, inferred, awaiting, corrected_later, *warned = counts.get(on, nothing)
         if on in closed:
             results.append(DayResult(on, State.BLOCKED, note=closed[on]))
             continue
         apart += corrected.get(on, 0)
         again = repeats.get(on, [])
-        found = [rounded.get(on, 0), older, inferred, conflicts.get(on, 0), len(again), *warned]
+        found = [rounded.get(on, 0), older, inferred, awaiting, corrected_later]
+        found += [conflicts.get(on, 0), len(again), *warned]
         left, of = bad - apart, rows - superseded - apart
-        failed = limits.are_exceeded(left, of)
+        failed = not accept_all and limits.are_exceeded(left, of)
         allowed = f"{limits.max_bad_share:.1%}"
-        note = f"{left} of {of} rows are quarantined, more than the allowed {allowed}" if failed else "; ".join(again)
+        note = f"{left} of {of} rows are quarantined, more than the allowed {allowed}"
+        note = note if failed else "; ".join([*again, *waiting.get(on, ())])
         results.append(
             DayResult(
                 on,
@@ -342,6 +411,24 @@ def _repeats(store: Store, declaration: Declaration) -> dict[dt.date, list[str]]
         select day, later_on || '/' || later_file || ' repeats ' || n || ' of ' || of_all || ' rows of ' || arrived_on
             || '/' || source_file as sentence
         from again join sent using (day, arrived_on, source_file) where n * 2 > of_all order by all""").fetchall()
+    found: dict[dt.date, list[str]] = {}
+    for on, sentence in rows:
+        found.setdefault(on, []).append(sentence)
+    return found
+
+
+def _waiting(store: Store, declaration: Declaration) -> dict[dt.date, list[str]]:
+    """Returns, per day, the days without good rows that its rows wait for, as sentences."""
+    day = stored(declaration).day
+    rows = store.con.execute(f"""
+        select {day}, count(*)::varchar || case count(*) when 1 then ' row waits' else ' rows wait' end
+            || ' for what was sent for ' || awaited_on || ', a day without good rows' as sentence
+        from staged where awaited_on is not null and reasons is not null group by {day}, awaited_on
+        union all
+        select {day}, count(*)::varchar || case count(*) when 1 then ' row counts' else ' rows count' end
+            || ' as before a correction of ' || corrected_on || ', a day without good rows'
+        from staged where corrected_on is not null and reasons is null and not is_superseded
+        group by {day}, corrected_on order by all""").fetchall()
     found: dict[dt.date, list[str]] = {}
     for on, sentence in rows:
         found.setdefault(on, []).append(sentence)
@@ -414,10 +501,9 @@ def _place_rows(
         from {quoted(declaration.bronze)} b
         join staged s using ({_RECORD})
         where s.reasons is not null and {between("read_on", window)} and not {among("b.read_on", closed)}""")
-    lost = ["losers", "left_out"] if store.has_complete_groups(declaration) else ["losers"]
     superseding = " union all ".join(
         f"select {_RECORD}, day, content, conflicts, winner.a, winner.f, winner.r, winner.c from {each}"
-        for each in lost
+        for each in _lost(store, declaration)
     )
     con.execute(f"""
         insert into {superseded(declaration).name}

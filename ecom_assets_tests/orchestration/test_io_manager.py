@@ -298,13 +298,15 @@ def test_a_run_by_hand_does_not_pass_a_day_that_failed_before(instance: dg.Dagst
 def on_each_wait(act: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Wait for nothing before saying so, and act when it is said. Gives the messages."""
     messages: list[str] = []
-    handler = logging.Handler()
+    handler = logging.Handler(logging.WARNING)
     handler.emit = lambda record: (messages.append(record.getMessage()), act())  # type: ignore[method-assign]
     logger = logging.getLogger("ecom_assets.warehouse.opening")
     logger.addHandler(handler)
     monkeypatch.setattr("ecom_assets.warehouse.opening.LOCK_WAIT_SECONDS", 0.0)
-    yield messages
-    logger.removeHandler(handler)
+    try:
+        yield messages
+    finally:
+        logger.removeHandler(handler)
 
 
 def test_waiting_for_another_run_is_logged_once(tmp_path: Path, zone: Zone, monkeypatch: pytest.MonkeyPatch) -> None:

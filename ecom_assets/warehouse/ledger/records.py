@@ -90,6 +90,7 @@ class Cause(StrEnum):
     NUMBER_MERGED = "number_merged"
     RATE_CHANGED = "rate_changed"
     KEY_CHANGED = "key_changed"
+    DAY_TURNED = "day_turned"
 
     @property
     def is_invalidation(self) -> bool:
@@ -102,6 +103,7 @@ class Cause(StrEnum):
             Cause.NUMBER_MERGED,
             Cause.RATE_CHANGED,
             Cause.KEY_CHANGED,
+            Cause.DAY_TURNED,
         )
 
 
@@ -122,6 +124,7 @@ _SENTENCES = {
     Cause.NUMBER_MERGED: "a number that its rows name was merged into another, or is so no longer,",
     Cause.RATE_CHANGED: "a currency or its rate changed",
     Cause.KEY_CHANGED: "a row of a key that occurs on the day changed",
+    Cause.DAY_TURNED: "a day with corrections of its rows, or with what they refer to, failed or became good",
 }
 
 
@@ -276,6 +279,16 @@ def write_entries(
         if values:
             columns = list(map(list, zip(*values, strict=True)))
             con.execute(f"insert into ledger.{part} select {', '.join(['unnest(?)'] * len(columns))}", columns)
+
+
+def turned_days(con: duckdb.DuckDBPyConnection, table: str, window: Window) -> list[dt.date]:
+    """Returns the recorded days of a window that are stale because other days failed or became good."""
+    rows = con.execute(
+        f"select distinct day from ledger.invalidations semi join ledger.days using (table_name, day) "
+        f"where table_name = ? and cause = ? and {between('day', window)}",
+        [table, Cause.DAY_TURNED],
+    ).fetchall()
+    return [day for (day,) in rows]
 
 
 def turn(con: duckdb.DuckDBPyConnection, table: str, days: Iterable[dt.date], run_id: str, now: dt.datetime) -> None:

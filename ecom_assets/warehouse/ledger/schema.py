@@ -88,6 +88,12 @@ MIGRATIONS = (
         table_name varchar, day date, cause varchar, amount decimal(38, 4), row_count bigint, files varchar[],
         samples varchar[], run_id varchar, recorded_at timestamp);
     """,
+    """
+    insert into ledger.invalidations
+    select d.table_name, d.day, 'day_turned', d.table_name from ledger.days d
+    where d.table_name like 'silver.%' and d.state in ('stored', 'provisional')
+      and exists (from ledger.days where table_name like 'silver.%' and state in ('failed', 'blocked'));
+    """,
 )
 """Migration n, counted from 1, makes schema version n of n - 1.
 

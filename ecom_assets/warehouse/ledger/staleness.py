@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import duckdb
 
+from ecom_assets.contract import CORRECTED_ON_GOOD_DAYS, REFERS_TO_GOOD_DAYS
 from ecom_assets.days import GOOD, ONE_DAY, Reach, Window, revised
 from ecom_assets.declaration import Catalog, Declaration
 from ecom_assets.engine.compiling import compiled
@@ -207,7 +208,7 @@ def stale(
     )
     rootless = [declaration.name for declaration in tables if not declaration.reads]
     code_rows = row_values([literal(d.name), str(codes[d.name])] for d in tables)
-    turned = f"d.state in {GOOD} and (d.state = 'provisional') <> e.is_open"
+    turned = f"d.state in {GOOD} and (d.state = 'provisional') <> (e.is_open or w.day is not null)"
     query = f"""
         with code (table_name, hash) as (values {code_rows}),
         expected as (
@@ -221,7 +222,10 @@ def stale(
                     and day between {day_literal(calendar.first)} and {day_literal(calendar.last)}) d),
         invalidated as (
             select table_name, day, min(cause) as cause, arg_min(by_table, cause) as by_table
-            from ledger.invalidations group by all)
+            from ledger.invalidations group by all),
+        waiting as (
+            select distinct table_name, day from ledger.findings
+            where rule in ({literals([CORRECTED_ON_GOOD_DAYS, REFERS_TO_GOOD_DAYS])}))
         select e.table_name, e.day,
                case when d.day is null then {literal(Cause.NEVER_RUN)}
                     when d.code <> c.hash then {literal(Cause.CODE_CHANGED)}
@@ -231,6 +235,7 @@ def stale(
         from expected e join code c using (table_name)
         left join ledger.days d using (table_name, day)
         left join invalidated i using (table_name, day)
+        left join waiting w using (table_name, day)
         where d.day is null or d.code <> c.hash or d.inputs <> e.inputs or {turned} or i.cause is not null
         order by all"""
     rows = con.execute(query).fetchall()
