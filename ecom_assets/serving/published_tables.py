@@ -121,7 +121,7 @@ AMOUNTS = PublishedTable(
 
 _CAUSES = (
     "What changed it: late rows, corrections (later versions of rows), retractions, quarantined rows, withdrawn files "
-    "(rows whose file is gone), code or settings, or rows of other tables"
+    "(rows whose file is gone), code, settings, code or settings, or rows of other tables"
 )
 
 AMOUNT_CHANGES = PublishedTable(

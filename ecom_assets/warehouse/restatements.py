@@ -56,7 +56,7 @@ def explain(store: Store, declaration: Declaration, window: Window) -> None:
     """
     try:
         with transaction(store.con):
-            days, changed = ledger.compare_days(store.con, declaration.name)
+            days, changed = ledger.compare_days(store.con, declaration.name, store.catalog.upstream(declaration.name))
             is_fact = bool(_sources(store.catalog, declaration))
             if not (days if is_fact else changed):
                 return
@@ -129,7 +129,7 @@ def _take_differing_rows(store: Store, declaration: Declaration, window: Window)
     con.execute(f"""
         create or replace temp table differing_keys as
         select {keys}, bool_or(sign = 1) as is_there, bool_or(sign = -1) as was_there, t.written_at,
-               has_other_code, recorded_at
+               other_code, recorded_at
         from differing join told_again t on t.day = {table.day} group by all""")
     fates = [_fates_in(store, source) for source in _sources(store.catalog, declaration)]
     joins = " ".join(
@@ -149,7 +149,7 @@ def _take_differing_rows(store: Store, declaration: Declaration, window: Window)
                     when not k.is_there and ({is_refused}) then {literal(Because.QUARANTINED)}
                     when not k.was_there and ({is_new}) and not ({has_older}) then {literal(Because.LATE)}
                     when {is_new} then {literal(Because.CORRECTED)}
-                    when k.has_other_code then {literal(Because.CODE)}
+                    when k.other_code is not null then k.other_code
                     when not k.is_there then {literal(Because.WITHDRAWN)}
                     else {literal(Because.OTHER)} end as cause
         from differing d join differing_keys k on {same} {joins}""")

@@ -36,6 +36,7 @@ from ecom_assets.warehouse.ledger.invalidation import (
     rivals_query,
 )
 from ecom_assets.warehouse.ledger.records import Entry, write_entries
+from ecom_assets.warehouse.ledger.restatements import codes, record_code
 from ecom_assets.warehouse.ledger.schema import prepare
 from ecom_assets.warehouse.ledger.staleness import code_hash, hash_of
 from ecom_assets.warehouse.ledger.totals import record_totals
@@ -64,6 +65,7 @@ class Store:
     def __post_init__(self) -> None:
         self._stored: dict[str, dict[str, str]] | None = None
         self._keyed_reads: set[KeyedRead] | None = None
+        self._recorded_codes: dict[str, int] | None = None
         self._faults: dict[Judged, Fault] | None = None
         self._has_changed_verdicts = False
         self._mistakes: dict[str, UserError] = {}
@@ -78,6 +80,7 @@ class Store:
             self._keyed_reads = keyed_reads(self.con)
         keep_keyed_reads(self.con, self.catalog, declaration, self.codes, self._keyed_reads)
         invalidate_days_with_other_keys(self.con, self.catalog, declaration, entries)
+        self._record_code(name, now)
         write_entries(self.con, name, self.codes[name], self.run_id, entries, now)
         if self._faults is None:
             self._faults = faults(self.con)
@@ -138,6 +141,22 @@ class Store:
         except MISTAKES as mistake:
             self._mistakes[name] = mistake
             return hash_of(str(mistake))
+
+    def _record_code(self, name: str, now: dt.datetime) -> None:
+        """Records the code of a table if it was last written with another."""
+        if self._recorded_codes is None:
+            self._recorded_codes = codes(self.con)
+        if self._recorded_codes.get(name) == self.codes[name]:
+            return
+        without_settings = 0 if self.mistake(name) else code_hash(self.catalog[name], self.catalog, "")
+        record_code(self.con, name, self.codes[name], without_settings, self._settings_hash, now)
+        self._recorded_codes[name] = self.codes[name]
+
+    @cached_property
+    def _settings_hash(self) -> int:
+        known = _settings_of_code(self.time_zone, self.calendar, self.strict)
+        zones = {table.feed_name: self._feed_zone(table) for table in self.catalog if table.from_feed}
+        return hash_of(f"{known} {self.currency} {self.zone.judging()} {zones}")
 
     def _members(self, column: Column) -> str | None:
         return self.zone.settings(self.catalog[str(column.references)].feed_name).members
@@ -224,7 +243,7 @@ class Store:
                 yield
                 self.on_step("before commit")
         except BaseException:
-            self._stored = self._keyed_reads = self._faults = None
+            self._stored = self._keyed_reads = self._recorded_codes = self._faults = None
             self._has_changed_verdicts = False
             raise
         self.on_step("after commit")

@@ -94,6 +94,10 @@ MIGRATIONS = (
     where d.table_name like 'silver.%' and d.state in ('stored', 'provisional')
       and exists (from ledger.days where table_name like 'silver.%' and state in ('failed', 'blocked'));
     """,
+    """
+    create table ledger.codes (
+        table_name varchar, code ubigint, without_settings ubigint, settings ubigint, recorded_at timestamp);
+    """,
 )
 """Migration n, counted from 1, makes schema version n of n - 1.
 

@@ -1,11 +1,14 @@
 """The parts by which a total changed add up to the difference, and name the cause."""
 
+from decimal import Decimal
+
 import narwhals as nw
 import pytest
 
 from ecom_assets.contract import contract
 from ecom_assets.declaration import declare
 from ecom_assets.expressions.money import MONEY
+from ecom_assets.landing.feed_settings import FeedSettings
 from ecom_assets.warehouse import restatements
 from ecom_assets.warehouse.proof import settle
 from ecom_assets.warehouse.session import Session
@@ -90,8 +93,22 @@ def test_changed_code_is_a_cause_of_its_own_beside_rows(tmp_path):
         session = Session(file, tables(declare(contract(Daily), doubled)), shop.session.zone, shop.session.calendar)
         settle(session)
 
-        assert parts(shop) == [("code or settings", 10), ("late rows", 10)]
+        assert parts(shop) == [("code", 10), ("late rows", 10)]
         assert unexplained(shop.con) == []
+
+
+def test_changed_settings_are_told_apart_from_changed_code(shop):
+    shop.land_orders(2, order(3, 2), order(4, 1).replace(",10", ",5.25"), file="orders.csv")
+    settle(shop.session)
+    shop.session.zone.save_settings("orders", FeedSettings(round_amounts=0))
+
+    settle(Session(shop.con, tables(), shop.session.zone, shop.session.calendar))
+
+    changes = f"where table_name = 'kpi.daily' and day = date '{on(1)}' order by recorded_at"
+    assert shop.rows(f"select cause, amount from ledger.amount_changes {changes}") == [
+        ("late rows", Decimal("5.25")),
+        ("settings", Decimal("-0.25")),
+    ]
 
 
 def test_what_cannot_be_explained_ends_no_write(shop, monkeypatch, caplog):

@@ -103,7 +103,8 @@ def test_a_warehouse_of_earlier_code_knows_its_faults(shop: TinyShop) -> None:
     assert known
     number = next(n for n, text in enumerate(schema.MIGRATIONS) if "verdict_changes" in text)
     con = shop.session.con
-    con.execute("drop table ledger.verdict_changes; drop table ledger.outbox; drop table ledger.amount_changes")
+    for table in ("verdict_changes", "outbox", "amount_changes", "codes"):
+        con.execute(f"drop table ledger.{table}")
     con.execute("update ledger.facts set value = ? where name = 'schema_version'", [str(number)])
 
     schema.prepare(con)
