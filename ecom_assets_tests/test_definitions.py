@@ -76,7 +76,7 @@ def test_all_that_runs_by_itself_is_switched_on() -> None:
 
     assert {schedule.default_status.value for schedule in repository.schedule_defs} == {"RUNNING"}
     assert {sensor.name for sensor in repository.sensor_defs} == {
-        *("run_new_files", "run_stale_days", "report_failures", "write_monitoring_report", "show_good_days")
+        *("run_new_files", "run_stale_days", "report_failures", "write_monitoring_report", "show_ledger")
     }
     assert {sensor.default_status.value for sensor in repository.sensor_defs} == {"RUNNING"}
 
@@ -130,6 +130,20 @@ def landed(partition: str) -> dict[str, dict[str, int]]:
         result = dg.materialize([landing], partition_key=partition, instance=instance)
     told = [event.step_materialization_data.materialization for event in result.get_asset_materialization_events()]
     return {one.asset_key.path[-1]: {name: one.metadata[name].value for name in ("files", "bytes")} for one in told}
+
+
+def test_each_landed_day_has_its_own_files_and_bytes(root: Path) -> None:
+    for day, text in (("2024-01-01", b"order_id\n1\n"), (DAY, b"order_id\n10\n11\n")):
+        Zone(root).write("orders", dt.date.fromisoformat(day), "orders.csv", text)
+    landing = landing_asset(catalog.tables(), partitions_of(KNOWN.calendar, KNOWN.time_zone))
+    days = {"dagster/asset_partition_range_start": "2024-01-01", "dagster/asset_partition_range_end": "2024-01-03"}
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = dg.materialize([landing], tags=days, instance=instance, selection=["landing/orders"])
+
+    told = [event.step_materialization_data.materialization for event in result.get_asset_materialization_events()]
+    assert [(one.partition, one.metadata["files"].value, one.metadata["bytes"].value) for one in told] == [
+        *(("2024-01-01", 1, 11), (DAY, 1, 15), ("2024-01-03", 0, 0))
+    ]
 
 
 @pytest.mark.slow

@@ -31,6 +31,7 @@ from dagster._core.storage.local_compute_log_manager import LocalComputeLogManag
 from dagster._core.storage.partition_status_cache import AssetPartitionStatus
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._core.storage.tags import GRPC_INFO_TAG, REPOSITORY_LABEL_TAG, RETRY_NUMBER_TAG
+from dagster._core.utils import make_new_run_id
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.pool import StaticPool
@@ -58,6 +59,8 @@ __all__ = [
     "is_canceled",
     "is_watched",
     "keep_partitions",
+    "make_new_run_id",
+    "plan_partition",
     "runs_of_newest_events",
     "sensor_ticks",
     "step_of_failure",
@@ -104,6 +107,11 @@ class Step:
         return dict(self._step.dagster_run.tags)
 
     @property
+    def has_days(self) -> bool:
+        """Whether the run has partitions. One that executes a check alone has none."""
+        return bool(self._step.has_partition_key or self._step.has_partition_key_range)
+
+    @property
     def partition_key_range(self) -> dg.PartitionKeyRange:
         """Returns first and last partition of the run. Raises DagsterInvariantViolationError if the run has none."""
         key_range: dg.PartitionKeyRange = self._step.partition_key_range
@@ -120,15 +128,20 @@ class Step:
 
     def plan(self, asset: dg.AssetKey, partition: str) -> None:
         """Notes that the run means to materialize a partition of an asset, which is red if the run fails without."""
-        planned = AssetMaterializationPlannedData(asset, partition=partition)
-        event = dg.DagsterEvent.build_asset_materialization_planned_event(
-            self._step.job_name, self._step.step.key, planned
-        )
-        self._step.instance.report_dagster_event(event, self.run_id, logging.DEBUG)
+        plan_partition(self._step.instance, self._step.dagster_run, self._step.step.key, asset, partition)
 
     def evaluated(self, evaluation: dg.AssetCheckEvaluation) -> dg.DagsterEvent:
         """Returns the event of a check's evaluation, which may be of one partition."""
         return dg.DagsterEvent.asset_check_evaluation(self._step, evaluation)
+
+
+def plan_partition(
+    instance: dg.DagsterInstance, run: dg.DagsterRun, step: str, asset: dg.AssetKey, partition: str
+) -> None:
+    """Notes that a run means, or meant, to materialize a partition: it is red if the run fails, or has failed."""
+    planned = AssetMaterializationPlannedData(asset, partition=partition)
+    event = dg.DagsterEvent.build_asset_materialization_planned_event(run.job_name, step, planned)
+    instance.report_dagster_event(event, run.run_id, logging.DEBUG)
 
 
 def keep_partitions(context: dg.OutputContext, partitions: Iterable[str]) -> None:

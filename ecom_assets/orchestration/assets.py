@@ -1,7 +1,11 @@
 """Dagster assets of declared tables: partitions, inputs, outputs and checks."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import hashlib
+import inspect
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -19,6 +23,19 @@ STATE = "state"
 MISTAKE = "mistake"
 """Metadata of a check: what is wrong with the code of its table, which could not run."""
 OWNERS = ["team:data-platform"]
+DOMAINS = {
+    "quality": "reconciliation|profiles|anomalies|agreement|incomplete|unmatched|unsettled",
+    "marketing": "ad_spend|campaign|channel|coupon|attribution|marketing|acquisition|touchpoint",
+    "stock": "inventory|stock|supplier|receipts",
+    "web": "event|session|cart|funnel|clicks|completions|purchases",
+    "payments": "payment|authorisation|unpaid|exchange_rates",
+    "returns": "return|refund",
+    "fulfilment": "shipment|fulfilment",
+    "reviews": "review",
+    "customers": "customer|cohort|repeat",
+    "products": "product|category",
+}
+"""Parts of the business, with words in the names of their tables; the first with a word in a name has the table."""
 
 
 def partitions_of(calendar: Window, time_zone: str) -> dg.DailyPartitionsDefinition:
@@ -31,6 +48,18 @@ def partitions_of(calendar: Window, time_zone: str) -> dg.DailyPartitionsDefinit
 def asset_key(table: str) -> dg.AssetKey:
     """Returns the asset key of a table: "silver.orders" is silver/orders."""
     return dg.AssetKey(table.split("."))
+
+
+def domain_of(table: str) -> str:
+    """Returns the part of the business that a table is about, by the words of its name: sales if by no other."""
+    name = table.partition(".")[2]
+    return next((domain for domain, words in DOMAINS.items() if re.search(words, name)), "sales")
+
+
+def code_version(source: Callable[..., Any]) -> str:
+    """Returns a version of the file that has a function. What makes a table stale is decided by the ledger instead."""
+    file = Path(inspect.getsourcefile(source) or __file__)
+    return hashlib.blake2b(file.read_bytes(), digest_size=4).hexdigest()
 
 
 def asset_keys(declarations: Iterable[Declaration]) -> list[dg.AssetKey]:
@@ -68,11 +97,13 @@ def _asset(declaration: Declaration, partitions: dg.PartitionsDefinition) -> dg.
         if read.parameter
     }
     text, about = declaration.contract.description, metadata.about_table(declaration, source)
-    outs = {"rows": _out(declaration, key, text, about, str(declaration.contract.partition_column))}
+    version = code_version(source)
+    outs = {"rows": _out(declaration, key, text, about, str(declaration.contract.partition_column), version)}
     if declaration.from_feed:
         text, about = metadata.quarantine_description(declaration), metadata.about_quarantine(declaration, source)
-        outs["quarantined"] = _out(declaration, asset_key(declaration.quarantine), text, about, "read_on")
-    specs = [dg.AssetCheckSpec(CONTRACT, asset=key, description=metadata.contract_description(declaration))]
+        outs["quarantined"] = _out(declaration, asset_key(declaration.quarantine), text, about, "read_on", version)
+    text = metadata.contract_description(declaration)
+    specs = [dg.AssetCheckSpec(CONTRACT, asset=key, blocking=True, description=text)]
     if has_expectations(declaration):
         text = metadata.expectations_description(declaration)
         specs.append(dg.AssetCheckSpec(EXPECTATIONS, asset=key, description=text))
@@ -91,10 +122,16 @@ def _asset(declaration: Declaration, partitions: dg.PartitionsDefinition) -> dg.
     )
     def compute(context: dg.AssetExecutionContext, **inputs: Any) -> Iterator[dg.Output[Any]]:
         warehouse = getattr(context.resources, IO_MANAGER)
+        selected = context.op_execution_context.selected_output_names
+        if not (context.has_partition_key or context.has_partition_key_range):
+            for spec in specs:
+                if (name := f"{op_name(declaration)}_{spec.name}") in selected:
+                    context.log_event(warehouse.checked_again(context, declaration, spec.name))
+                    yield dg.Output(None, name)
+            return
         if declaration.wants_days:
             inputs[DAYS_PARAMETER] = warehouse.days(context)
         rows = partial(transformed, declaration, inputs, warehouse.tables())
-        selected = context.op_execution_context.selected_output_names
         # The checks' outputs come last: Dagster would log that they are missing.
         for name in [*outs, *sorted(selected - outs.keys())]:
             if name in selected:
@@ -112,7 +149,9 @@ def _deps(declaration: Declaration) -> list[dg.AssetKey]:
     return [asset_key(table) for table in others if table not in read]
 
 
-def _out(declaration: Declaration, key: dg.AssetKey, text: str, about: Mapping[str, Any], day: str) -> dg.AssetOut:
+def _out(
+    declaration: Declaration, key: dg.AssetKey, text: str, about: Mapping[str, Any], day: str, version: str
+) -> dg.AssetOut:
     layer, table = key.path
     return dg.AssetOut(
         key=key,
@@ -124,5 +163,6 @@ def _out(declaration: Declaration, key: dg.AssetKey, text: str, about: Mapping[s
         group_name=layer,
         owners=OWNERS,
         kinds={"duckdb", layer},
-        tags={"feed": table} if declaration.feed else {},
+        tags={"domain": domain_of(declaration.name), **({"feed": table} if declaration.feed else {})},
+        code_version=version,
     )

@@ -139,7 +139,7 @@ def _reason(verdicts: Sequence[dg.AssetCheckEvaluation]) -> str:
     samples = next((found.metadata["sample_rows"] for found in verdicts if "sample_rows" in found.metadata), None)
     [row, *_] = samples.records if isinstance(samples, dg.TableMetadataValue) else [None]
     if row is None or "source_file" not in row.data:
-        return str(verdicts[0].description).partition("\n")[0].rstrip(".")
+        return str(verdicts[0].description).partition("\n")[0].partition(": ")[2].rstrip(".")
     rows = sum((Counter(offending(found)) for found in verdicts), Counter[str]())
     [(reason, count)] = rows.most_common(1)
     place = f"record {row.data['record']} of {row.data['arrived_on']}/{row.data['source_file']}"

@@ -10,7 +10,7 @@ from ecom_assets.declaration import Catalog, Declaration
 from ecom_assets.landing.zone import Zone
 from ecom_assets.orchestration import metadata
 from ecom_assets.orchestration._dagster import without_beta_warnings
-from ecom_assets.orchestration.assets import OWNERS
+from ecom_assets.orchestration.assets import OWNERS, code_version, domain_of
 from ecom_assets.orchestration.following import LANDING, tell_part
 from ecom_assets.sources.synthetic import land_shop, land_window, load_shop
 
@@ -36,8 +36,10 @@ def landing_asset(tables: Catalog, partitions: dg.PartitionsDefinition) -> dg.As
             land_window(zone, known.truth, shop, window, tell_part)
         for key in sorted(context.selected_asset_keys):
             arrivals = zone.arrivals(key.path[-1], window.first, window.last, since=window.first)
-            files = [file for day in window for file in arrivals[day]]
-            yield dg.MaterializeResult(key, metadata={"files": len(files), "bytes": sum(file.size for file in files)})
+            for day in window:
+                about = {"files": len(arrivals[day]), "bytes": sum(file.size for file in arrivals[day])}
+                context.add_asset_metadata(about, key, str(day))
+            yield dg.MaterializeResult(key)
 
     return landing
 
@@ -50,7 +52,8 @@ def _spec(bronze: Declaration) -> dg.AssetSpec:
         group_name="landing",
         owners=OWNERS,
         kinds={"file", "landing"},
-        tags={"feed": feed},
+        tags={"feed": feed, "domain": domain_of(bronze.name)},
+        code_version=code_version(land_shop),
         metadata=metadata.about_landed(bronze, land_shop),
         skippable=True,
     )

@@ -3,7 +3,7 @@
 import base64
 import datetime as dt
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -24,6 +24,10 @@ from ecom_assets.warehouse.arriving import EXPECTED_OF_FILES
 from ecom_assets.warehouse.silver import IS_NOT_REPEATED
 
 PLOT_DAYS = 30
+PREVIEW_ROWS = 10
+PREVIEW_COLUMNS = 8
+PREVIEW_CHARACTERS = 24
+"""Of a value; a longer one is cut."""
 _WIDTH, _HEIGHT, _EDGE = 360, 60, 4
 _KINDS = {"DATE": "date", "BIGINT": "integer", "VARCHAR": "text", "VARCHAR[]": "list of text"}
 
@@ -128,6 +132,28 @@ def expectations_description(declaration: Declaration) -> str:
         hoped += [CORRECTED_ON_GOOD_DAYS] if feed.event_column not in feed.primary_key else []
         hoped += ["No row is quarantined"]
     return _list("Expectations; a day that misses one does not fail:", hoped)
+
+
+def preview_columns(declaration: Declaration) -> list[str]:
+    """Returns the columns of a table that a preview shows: its key and others, as they come."""
+    key = declaration.contract.primary_key
+    names = [*key, *(name for name in declaration.contract.columns if name not in key)]
+    return names[:PREVIEW_COLUMNS]
+
+
+def preview(names: Sequence[str], rows: Iterable[Sequence[object]], column_count: int) -> str:
+    """Returns rows as a Markdown table of a few kilobytes at most; long values are cut."""
+    cells = [[_cell(value) for value in row] for row in rows]
+    lines = [names, ["---"] * len(names), *cells]
+    text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    more = column_count - len(names)
+    return f"{text}\n\n{more} more columns" if more > 0 else text
+
+
+def _cell(value: object) -> str:
+    text = "" if value is None else " ".join(str(value).split())
+    text = text if len(text) <= PREVIEW_CHARACTERS else f"{text[: PREVIEW_CHARACTERS - 1]}…"
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
 
 
 def main_measure(declaration: Declaration) -> str | None:

@@ -17,9 +17,10 @@ from ecom_assets.orchestration.automation import sensor
 from ecom_assets.orchestration.jobs import ENDED, RUNNING, WAITING
 
 REPORT = dg.AssetKey(["quality", "monitoring_report"])
-WATCHED = ("run_new_files", "run_stale_days", "report_failures", "show_good_days")
+WATCHED = ("run_new_files", "run_stale_days", "report_failures", "show_ledger")
 """The sensors without which the pipeline or its alerts stand still, or Dagster shows old colours."""
 EVERY = dt.timedelta(minutes=1)
+EACH_HOUR = dg.FreshnessPolicy.time_window(fail_window=dt.timedelta(hours=2))
 LAST_DAY = dt.timedelta(days=1)
 _log = logging.getLogger(__name__)
 
@@ -78,7 +79,14 @@ def shown(report: Report) -> Mapping[str, dg.MetadataValue]:
     }
 
 
-@dg.asset(key=REPORT, group_name="quality", owners=OWNERS, kinds={"quality"})
+@dg.asset(
+    key=REPORT,
+    group_name="quality",
+    owners=OWNERS,
+    kinds={"quality"},
+    tags={"domain": "quality"},
+    freshness_policy=EACH_HOUR,
+)
 def monitoring_report(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """How the platform is: each part ok, warning or critical, with the reasons and what to do.
 

@@ -1,5 +1,6 @@
 """The quality assets: quality of the published tables, and detection rate of the checks."""
 
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,8 @@ from ecom_assets.serving.snapshot import open_snapshot
 
 QUALITY = dg.AssetKey(["quality", "data_quality"])
 DETECTION = dg.AssetKey(["quality", "detection"])
+EACH_MORNING = dg.FreshnessPolicy.time_window(fail_window=dt.timedelta(hours=26))
+"""The quality schedule runs once a day. Tables have no such policy: Dagster takes a backfill for fresh rows."""
 MEETS_TARGET = "meets_target"
 FINDS_DEFECTS = "finds_defects"
 
@@ -37,6 +40,8 @@ def quality_assets(tables: Catalog) -> list[dg.AssetsDefinition]:
     deps=[asset_key("kpi.daily_reconciliation")],
     owners=OWNERS,
     kinds={"duckdb", "quality"},
+    tags={"domain": "quality"},
+    freshness_policy=EACH_MORNING,
     check_specs=[
         dg.AssetCheckSpec(
             MEETS_TARGET,
@@ -90,6 +95,8 @@ def detection_asset(tables: Catalog) -> dg.AssetsDefinition:
         deps=[asset_key(declaration.quarantine) for declaration in tables if declaration.from_feed],
         owners=OWNERS,
         kinds={"duckdb", "quality"},
+        tags={"domain": "quality"},
+        freshness_policy=EACH_MORNING,
         check_specs=[
             dg.AssetCheckSpec(
                 FINDS_DEFECTS,

@@ -128,6 +128,14 @@ def keep_last_good(store: Store, declaration: Declaration, days: Iterable[dt.dat
     con.execute(f"insert into {last_good} by name select {table.listed} {good}")
 
 
+def held_days(store: Store, declaration: Declaration) -> set[dt.date]:
+    """Returns the days without good rows of a table whose last good rows are kept for readers."""
+    if not declaration.contract.layer.holds_last_good or not store.stored_types(declaration.held):
+        return set()
+    day = stored(declaration).day
+    return {day for (day,) in store.con.execute(f"select distinct {day} from {quoted(declaration.held)}").fetchall()}
+
+
 def counted(rules: Sequence[Rule], prefix: str) -> str:
     """Returns SQL for the number of rows for which each rule's flag is true, one column each."""
     return "".join(f", sum({quoted(f'{prefix} {n}')}::int)::bigint" for n in range(len(rules)))

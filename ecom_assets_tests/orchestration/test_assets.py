@@ -73,6 +73,38 @@ def test_what_comes_from_a_feed_is_found_by_its_tag() -> None:
     assert tagged == {"landing/orders", "bronze/orders", "silver/orders", "quarantine/orders"}
 
 
+@pytest.mark.parametrize(
+    ("asset", "domain"),
+    [
+        ("landing/orders", "sales"),
+        ("silver/purchase_receipts", "stock"),
+        ("quarantine/customers", "customers"),
+        ("gold/fact_sales", "sales"),
+        ("kpi/attribution", "marketing"),
+        ("kpi/daily_stock_reconciliation", "quality"),
+        ("kpi/daily_product_sales", "products"),
+        ("features/customer_features", "customers"),
+        ("quality/detection", "quality"),
+    ],
+)
+def test_an_asset_belongs_to_a_part_of_the_business(asset: str, domain: str) -> None:
+    assert SPECS[asset].tags["domain"] == domain
+
+
+def test_each_asset_has_the_version_of_its_file() -> None:
+    versions = {name: spec.code_version for name, spec in SPECS.items() if spec.group_name != "quality"}
+
+    assert all(versions.values())
+    assert versions["silver/orders"] == versions["quarantine/orders"] != versions["silver/payments"]
+
+
+def test_a_day_without_good_rows_blocks_and_its_check_says_so() -> None:
+    graph = DEFS.resolve_asset_graph()
+
+    for name in catalog.tables().names:
+        assert graph.get(dg.AssetCheckKey(asset_key(name), "contract")).blocking, name
+
+
 def test_a_table_that_refers_to_another_comes_after_it() -> None:
     upstream = {dep.asset_key for dep in SPECS["silver/orders"].deps}
 

@@ -20,13 +20,16 @@ from filelock import FileLock
 
 from ecom_assets import settings
 from ecom_assets.contract import Date, Decimal, Table, column, key, money
-from ecom_assets.days import Window, by_event_day
+from ecom_assets.days import State, Window, by_event_day
 from ecom_assets.declaration import Catalog, Declaration
 from ecom_assets.landing.zone import Zone
+from ecom_assets.orchestration import io_manager
 from ecom_assets.orchestration._dagster import REPAIR_TAG
+from ecom_assets.orchestration.alerts import report_failures
 from ecom_assets.orchestration.assets import table_assets
 from ecom_assets.serving.snapshot import open_snapshot
 from ecom_assets.table_asset import table_asset
+from ecom_assets.warehouse.ledger.records import DayResult
 from ecom_assets.warehouse.opening import open_session
 from ecom_assets_tests.orchestration.till import (
     ASSETS,
@@ -90,6 +93,9 @@ def asked(query: str) -> list[tuple[Any, ...]]:
 def ledger(table: str) -> list[str]:
     """The states of a table's days, the oldest first."""
     return [state for (state,) in asked(f"select state from ledger.days where table_name = '{table}' order by day")]
+
+
+BLOCKED_BY_RECEIPTS = "2024-01-02 is blocked: silver.receipts failed on 2024-01-02: 1 of 1 rows are quarantined"
 
 
 def materialised(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, dict[str, Any]]:
@@ -171,7 +177,7 @@ def test_each_day_reports_its_own_row_count_and_state(instance: dg.DagsterInstan
     told = materialised(run(instance), "silver/receipts")
 
     assert [about["dagster/partition_row_count"] for about in told.values()] == [1, 2, 1]
-    assert {about["state"] for about in told.values()} == {"stored"}
+    assert all(about["seconds per day"] > 0 for about in told.values())
 
 
 @pytest.mark.slow
@@ -279,8 +285,11 @@ def test_a_table_without_a_good_day_is_not_materialised_and_stops_no_other_step(
     assert result.get_step_failure_events() == []
     assert "not executing" not in " ".join(entry.user_message for entry in instance.all_logs(result.run_id)).lower()
     found = verdicts(result)
-    assert str(found["silver/receipts"]).startswith("1 of 1 rows are quarantined")
-    assert found["kpi/report"] == "gold.takings is blocked on 2024-01-02"
+    assert str(found["silver/receipts"]).startswith(
+        "2024-01-02 failed: 1 of 1 rows are quarantined, more than the allowed 0.0%; a first row is record 1 of "
+        "2024-01-02/till.csv"
+    )
+    assert str(found["kpi/report"]).startswith(BLOCKED_BY_RECEIPTS)
 
 
 @pytest.mark.slow
@@ -290,7 +299,12 @@ def test_a_run_by_hand_does_not_pass_a_day_that_failed_before(instance: dg.Dagst
 
     result = run(instance, Window(BAD_DAY, BAD_DAY), select="key:gold/takings")
 
-    assert verdicts(result) == {"gold/takings": "silver.receipts is failed on 2024-01-02"}
+    [(table, why_not)] = verdicts(result).items()
+    assert (table, str(why_not).partition(",")[0]) == ("gold/takings", BLOCKED_BY_RECEIPTS)
+    assert str(why_not).endswith(
+        "a first row is 2024-01-02/till.csv, record 1: amount is not a number with at most "
+        "10 digits before and 4 after the point"
+    )
     assert result.get_asset_materialization_events() == []
 
 
@@ -336,14 +350,87 @@ def test_waiting_for_a_program_that_has_the_warehouse_open_is_logged_once_with_i
     assert f"(PID {other.pid})" in message
 
 
-def test_a_check_started_alone_says_what_to_do_instead(instance: dg.DagsterInstance, zone: Zone) -> None:
-    check = dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey(["gold", "takings"]), "contract"))
-
-    result = dg.materialize(
-        ASSETS, instance=instance, selection=check, resources={"warehouse": TillWarehouse()}, raise_on_error=False
+def executed(instance: dg.DagsterInstance, table: str, check: str) -> dg.ExecuteInProcessResult:
+    """A run that "Execute" on the page of a check starts: it has no days."""
+    selection = dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey(table.split("/")), check))
+    return dg.materialize(
+        ASSETS, instance=instance, selection=selection, resources={"warehouse": TillWarehouse()}, raise_on_error=False
     )
 
-    assert "materialize the days of the table" in why(result)
+
+@pytest.mark.slow
+def test_a_check_executed_alone_says_how_all_days_are(instance: dg.DagsterInstance, zone: Zone) -> None:
+    land(zone, BAD_DAY, amount="-10.00")
+    run(instance)
+
+    [good] = executed(instance, "silver/receipts", "contract").get_asset_check_evaluations()
+    bad = executed(instance, "gold/takings", "contract")
+    [hoped] = executed(instance, "silver/receipts", "expectations").get_asset_check_evaluations()
+
+    assert (good.passed, good.description) == (True, "0 of 3 days have no good rows.\n")
+    assert (hoped.passed, hoped.description) == (True, "0 of 3 days miss an expectation.\n")
+    [verdict] = bad.get_asset_check_evaluations()
+    assert not verdict.passed
+    assert str(verdict.description).startswith(
+        "1 of 3 days have no good rows.\n\n- 2024-01-02 failed: 1 rows break: amount is at least 0"
+    )
+    assert bad.success
+    report_failures.evaluate_tick(dg.build_sensor_context(instance))
+    alerts = settings.load().alerts.read_text() if settings.load().alerts.exists() else ""
+    assert "all days" not in alerts
+
+
+def test_a_check_executed_alone_needs_days_that_have_run(instance: dg.DagsterInstance, zone: Zone) -> None:
+    assert "gold.takings has not run on any day: materialize its days first." in why(
+        executed(instance, "gold/takings", "contract")
+    )
+
+
+@pytest.mark.slow
+def test_tables_run_without_the_checks_that_block(instance: dg.DagsterInstance, zone: Zone) -> None:
+    """A user of the UI may leave checks out."""
+    days = {"dagster/asset_partition_range_start": "2024-01-01", "dagster/asset_partition_range_end": "2024-01-03"}
+    selection = dg.AssetSelection.all() - dg.AssetSelection.all_asset_checks()
+    result = dg.materialize(
+        ASSETS, instance=instance, selection=selection, resources={"warehouse": TillWarehouse()}, tags=days
+    )
+
+    assert len(materialised(result, "kpi/report")) == 3
+
+
+@pytest.mark.slow
+def test_the_newest_day_shows_some_of_its_rows(
+    instance: dg.DagsterInstance, zone: Zone, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    told = materialised(run(instance), "silver/receipts")
+
+    assert [day for day, about in told.items() if "some rows" in about] == [str(THREE_DAYS.last)]
+    assert told[str(THREE_DAYS.last)]["some rows"].splitlines() == [
+        "| receipt_id | paid_at | amount | paid_on | is_deleted |",
+        "| --- | --- | --- | --- | --- |",
+        "| r2024-01-03 | 2024-01-03 09:00:00 | 10.0000 | 2024-01-03 |  |",
+    ]
+
+    def broken(*_: object) -> str:
+        raise ValueError("no preview")
+
+    monkeypatch.setattr(io_manager.metadata, "preview", broken)
+    assert run(instance).success
+    assert "The pages of silver.receipts lack a part" in caplog.text
+
+
+@pytest.mark.slow
+def test_wide_sample_rows_fit_the_page(instance: dg.DagsterInstance, zone: Zone) -> None:
+    names = [f"column_{n}" for n in range(20)]
+    row = {"reasons": "['column_19 is bad']", "arrived_on": str(BAD_DAY), "source_file": "a.csv", "record": "1"}
+    sample = {**dict.fromkeys(names, "x"), **row}
+    result = DayResult(BAD_DAY, State.FAILED, broken={"column_19 is bad": 1}, samples=[sample])
+
+    table = io_manager._sample_table(DECLARATIONS[1], result)
+
+    [shown] = [record.data for record in table.records]
+    assert list(shown) == ["reasons", "arrived_on", "source_file", "record", "column_19", *names[:2], "other values"]
+    assert shown["other values"] == ", ".join(f"{name} = x" for name in names[2:19])
 
 
 @pytest.mark.slow
@@ -384,7 +471,9 @@ def test_each_day_has_a_verdict_of_its_own(instance: dg.DagsterInstance, zone: Z
 
     takings = {str(one.partition): one for one in verdicts if one.asset_key == dg.AssetKey(["gold", "takings"])}
     assert {day: one.passed for day, one in takings.items()} == {str(day): day != BAD_DAY for day in THREE_DAYS}
-    assert takings[str(BAD_DAY)].description == "1 rows break: amount is at least 0"
+    assert takings[str(BAD_DAY)].description == (
+        "2024-01-02 failed: 1 rows break: amount is at least 0; a first row is day = 2024-01-02, amount = -10.0000"
+    )
     bad = {one.asset_key.path[-1]: one.metadata["state"].value for one in verdicts if one.partition == str(BAD_DAY)}
     assert bad == {"receipts": "stored", "takings": "failed", "report": "blocked"}
 
@@ -408,8 +497,10 @@ def test_a_day_that_cannot_be_computed_is_refused_with_the_words_of_duckdb(
     failed = [one for one in result.get_asset_check_evaluations() if not one.passed]
     assert {one.partition for one in failed} == {str(BAD_DAY)}
     assert failed[0].description
-    assert failed[0].description.startswith("Conversion Error: Could not convert string 'x' to INT64")
-    assert failed[0].metadata["broken"].value == {failed[0].description: 1}
+    assert failed[0].description.startswith(
+        "2024-01-02 failed: Conversion Error: Could not convert string 'x' to INT64"
+    )
+    assert failed[0].metadata["broken"].value == {failed[0].description.removeprefix("2024-01-02 failed: "): 1}
 
 
 @pytest.mark.slow
@@ -428,9 +519,7 @@ def test_a_warning_names_rules_and_counts_and_shows_the_reasons_first(instance: 
 
     verdicts = run(instance).get_asset_check_evaluations()
 
-    [failed] = [
-        one for one in verdicts if one.check_name == "contract" and one.description and "quarantined" in one.description
-    ]
+    [failed] = [one for one in verdicts if one.check_name == "contract" and "sample_rows" in one.metadata]
     assert failed.description
     assert "- 1: amount is not a number with at most 10 digits before and 4 after the point" in failed.description
     sample = failed.metadata["sample_rows"]

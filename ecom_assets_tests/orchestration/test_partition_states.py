@@ -166,7 +166,8 @@ def test_a_feed_that_is_bad_on_all_days_leaves_all_that_is_made_of_it_red(
 
 def test_the_cause_is_that_of_the_first_table_and_others_are_counted(after_refusal: dg.DagsterInstance) -> None:
     assert why_it_failed(after_refusal) == (
-        "gold/takings failed on 2024-01-03: 1 rows break: amount is at least 0. 1 table more is blocked on 2024-01-03. "
+        "gold/takings failed on 2024-01-03: 1 rows break: amount is at least 0; a first row is day = 2024-01-03, "
+        "amount = -10.0000. 1 table more is blocked on 2024-01-03. "
         "The failed checks and ecom bad have the reasons. The good days are published."
     )
 
@@ -246,6 +247,21 @@ def test_a_run_of_the_command_line_that_is_canceled_in_the_ui_ends_between_two_t
     assert ended.status is dg.DagsterRunStatus.CANCELED
     assert states(instance, "silver/receipts") == [GOOD] * 5
     assert states(instance, "kpi/report") == [None] * 5
+
+
+@pytest.mark.slow
+def test_a_day_that_loses_its_good_rows_is_red_and_says_that_readers_still_see_them(
+    instance: dg.DagsterInstance, zone: Zone
+) -> None:
+    run(instance)
+    land(zone, BAD_DAY, amount="ten")
+
+    run(instance, **{REPAIR_TAG: "true"})
+
+    assert states(instance, "kpi/report") == [GOOD, GOOD, BAD, GOOD, GOOD]
+    said = failed_evaluation(instance, "kpi/report").description
+    assert str(said).startswith("2024-01-03 is blocked: silver.receipts failed on 2024-01-03: 1 of 1 rows are")
+    assert str(said).endswith("Readers see its last good rows, marked as old, until the day is good again.")
 
 
 @pytest.mark.slow
