@@ -4,11 +4,27 @@ import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 
-from ecom_assets.days import GOOD
+from ecom_assets.days import GOOD, State
 from ecom_assets.serving.snapshot import NothingPublished, open_snapshot
+
+
+class BadDay(NamedTuple):
+    """A table-day without good rows."""
+
+    state: State
+    bad_count: int
+    """Quarantined or offending rows."""
+    run_id: str
+    """The run that wrote it."""
+
+    @property
+    def has_quarantined(self) -> bool:
+        """Whether the quarantine of the table has the rows because of which the day failed."""
+        return self.state is State.FAILED and self.bad_count > 0
 
 
 @dataclass(frozen=True)
@@ -19,6 +35,8 @@ class LedgerState:
     """The fingerprint of the inputs from which each table-day was made."""
     good: Collection[tuple[str, dt.date]]
     """Tables and days with good rows."""
+    bad: Mapping[tuple[str, dt.date], BadDay]
+    """The table-days without good rows."""
     event_days: Collection[dt.date]
     """Days of silver that read rows of bronze."""
     stale: Sequence[tuple[str, dt.date]]
@@ -38,6 +56,9 @@ def ledger_state(snapshot: Path) -> LedgerState:
         with open_snapshot(snapshot) as con:
             days = con.execute("select table_name, day, inputs from ledger.days").fetchall()
             good = con.execute(f"select table_name, day from ledger.days where state in {GOOD}").fetchall()
+            bad = con.execute(
+                f"select table_name, day, state, bad_count, run_id from ledger.days where state not in {GOOD}"
+            ).fetchall()
             event_days = con.execute("select distinct event_on from ledger.arrivals").fetchall()
             stale = con.execute("select table_name, day from ledger.stale order by all").fetchall()
             publish = con.execute("from ledger.published")
@@ -45,13 +66,14 @@ def ledger_state(snapshot: Path) -> LedgerState:
             published = dict(zip(columns, *publish.fetchall(), strict=True))
             written_at = last_write(con)
     except NothingPublished:
-        return LedgerState({}, (), (), [], None, None)
+        return LedgerState({}, (), {}, (), [], None, None)
     except duckdb.Error:
         damaged_at = dt.datetime.fromtimestamp(snapshot.stat().st_mtime, dt.UTC).replace(tzinfo=None)
-        return LedgerState({}, (), (), [], damaged_at, None)
+        return LedgerState({}, (), {}, (), [], damaged_at, None)
     return LedgerState(
         {(table, day): inputs for table, day, inputs in days},
         set(good),
+        {(table, day): BadDay(State(state), count, run_id) for table, day, state, count, run_id in bad},
         {day for (day,) in event_days},
         stale,
         written_at,

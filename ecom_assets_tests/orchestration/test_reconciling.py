@@ -1,12 +1,15 @@
-"""Dagster shows the days as made that the ledger has, whatever became of its events."""
+"""Dagster shows days as they are in the ledger, whatever its events say."""
 
 from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.api import execute_run
 
 from ecom_assets import settings
 from ecom_assets.declaration import Catalog
+from ecom_assets.landing.zone import Zone
 from ecom_assets.orchestration import reconciling
 from ecom_assets.orchestration.reconciling import reconciling_sensor
 from ecom_assets_tests.orchestration.test_partition_states import (
@@ -81,3 +84,37 @@ def test_nothing_is_reported_while_a_run_is_in_progress_or_before_the_first(tmp_
         instance.create_run_for_job(defs.resolve_implicit_global_asset_job_def())
 
         assert ticked(instance) == ["A run is in progress."]
+
+
+def after_a_feed_was_blocked(instance: dg.DagsterInstance, zone: Zone) -> str:
+    """A run of silver alone, which finds a day bad that all tables had, and blocks it in those that it does not run."""
+    run(instance)
+    land(zone, BAD_DAY, amount="ten")
+    selection = {dg.AssetKey(asset.split("/")) for asset in ASSETS[:3]}
+    job = defs.resolve_implicit_global_asset_job_def().get_subset(asset_selection=selection)
+    blocking = instance.create_run_for_job(job, tags={"dagster/partition": str(BAD_DAY)}, asset_selection=selection)
+    assert not execute_run(InMemoryJob(job), blocking, instance).success
+    return blocking.run_id
+
+
+@pytest.mark.parametrize("how", ["failed", "pruned"])
+def test_days_that_a_run_of_other_tables_has_blocked_are_red_until_they_are_good(tmp_path: Path, how: str) -> None:
+    with five_days_landed(tmp_path) as zone, retrying_instance(tmp_path / "dagster") as instance:
+        blocking = after_a_feed_was_blocked(instance, zone)
+        assert states(instance, "kpi/report") == [GOOD] * 5
+        if how == "pruned":
+            instance.delete_run(blocking)
+
+        said = ticked(instance, times=3)
+
+        assert states(instance, "quarantine/receipts") == [GOOD] * 5
+        for asset in ("gold/takings", "kpi/report"):
+            assert states(instance, asset) == [GOOD, GOOD, BAD, GOOD, GOOD], asset
+        assert said[1:] == ["Dagster shows what the ledger has."] * 2
+        assert not any(found.tags.get("dagster/will_retry") == "true" for found in instance.get_runs())
+        assert ticked(instance) == ["0 table-days reported."]
+
+        land(zone, BAD_DAY, amount="10.00")
+        run(instance)
+        for asset in ASSETS:
+            assert states(instance, asset) == [GOOD] * 5, asset

@@ -92,7 +92,7 @@ def publish(
     with duckdb.connect(snapshot) as con:
         con.execute("create schema ledger")
         columns = "table_name varchar, day date, state varchar, inputs hugeint, written_at timestamp"
-        con.execute(f"create table ledger.days ({columns})")
+        con.execute(f"create table ledger.days ({columns}, bad_count bigint, run_id varchar)")
         con.execute("create table ledger.stale (table_name varchar, day date, why varchar)")
         con.execute("create table ledger.arrivals (table_name varchar, arrived_on date, event_on date)")
         known = settings.load()
@@ -104,7 +104,8 @@ def publish(
                 f"('bronze.{feed}', date '{day}', 'stored', {inputs}, timestamp '2024-02-01 {at}')"
                 for day, inputs in prints.items()
             )
-            con.execute(f"insert into ledger.days values {rows}")
+            known_of = "table_name, day, state, inputs, written_at"
+            con.execute(f"insert into ledger.days ({known_of}) values {rows}")
         for table, day in stale:
             con.execute("insert into ledger.stale values (?, ?, 'its inputs changed')", [table, day])
 
