@@ -54,7 +54,8 @@ class Event:
     """A change of a verdict. `severity` is None if the check passes.
 
     `rules` are the broken rules with the number of rows, `samples` up to five rows or their places, `upstream` the
-    tables that the table reads or refers to, `blocked_by` the one that blocks it. `at` is in UTC.
+    tables that the table reads or refers to, `blocked_by` the one that blocks it. It `waits` if nothing is amiss but
+    rows that wait for rows to which they refer. `at` is in UTC.
     """
 
     id: str
@@ -68,6 +69,7 @@ class Event:
     upstream: tuple[str, ...] = ()
     blocked_by: str = ""
     run_id: str = ""
+    waits: bool = False
 
     @property
     def passes(self) -> bool:

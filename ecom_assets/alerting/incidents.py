@@ -23,6 +23,8 @@ UPDATE_AFTER = dt.timedelta(minutes=5)
 """Time after a message in which more alerts of the same cause are not told yet, unless they are worse."""
 DIGEST_AFTER = dt.timedelta(hours=24)
 """Time between two messages about expectations that rows miss: quarantined rows are routine."""
+WAITING_FOR = dt.timedelta(days=8)
+"""Time in which rows may wait for rows to which they refer, before they are told: most late rows are a week late."""
 """The check that fails while the data cannot be reached; nothing else is told meanwhile."""
 
 
@@ -126,8 +128,11 @@ def next_due(state: State, now: dt.datetime, silences: Sequence[Silence] = ()) -
     open_incidents = {alert.incident for alert in state.alerts.values() if not alert.resolved_at}
     if state.incidents.keys() - open_incidents:
         moments.append(now)
-    if state.digest_at and None in open_incidents:
-        moments.append(state.digest_at + DIGEST_AFTER)
+    next_digest = [state.digest_at + DIGEST_AFTER] if state.digest_at else []
+    for alert in state.alerts.values():
+        if alert.incident is None and not alert.resolved_at:
+            told = [*next_digest, *([alert.since + WAITING_FOR] if alert.event.waits else [])]
+            moments += [max(told)] if told else []
     return min(moments, default=None)
 
 
@@ -182,7 +187,11 @@ def _open(
     if len(gathered) > MAX_NEW:
         gathered = [*gathered[: MAX_NEW - 1], [key for group in gathered[MAX_NEW - 1 :] for key in group]]
     new = [_new(state, members, group, now) for group in gathered]
-    waiting = [key for key in pending if key in routine and Key(CONTRACT, key.table, key.day) not in failing]
+    waiting = [
+        key
+        for key in pending
+        if key in routine and Key(CONTRACT, key.table, key.day) not in failing and _is_old(state.alerts[key], now)
+    ]
     if waiting and (state.digest_at is None or now - state.digest_at >= DIGEST_AFTER):
         new.append(_new(state, members, waiting, now, is_digest=True))
         state.digest_at = now
@@ -192,6 +201,11 @@ def _open(
 def _is_routine(event: Event) -> bool:
     """Returns whether rows of a table miss expectations, which is a matter of the digest; a damaged file is not."""
     return event.kind is Kind.MISSED and not event.key.table.startswith("bronze.")
+
+
+def _is_old(alert: Alert, now: dt.datetime) -> bool:
+    """Returns whether an alert is to be told: rows that wait may still be accepted."""
+    return not alert.event.waits or now - alert.since >= WAITING_FOR
 
 
 def _rank(event: Event) -> int:

@@ -46,11 +46,18 @@ class Relay:
         con, now = self._session.con, dt.datetime.now(dt.UTC)
         number = store.last_number(self._outbox)
         if changes := verdicts.changes_after(con, number):
-            events = [event_of(change, self._outbox) for change in changes]
+            events = [event_of(change, self._outbox, self._waits(change)) for change in changes]
             store.add(events, now, self._outbox, changes[0].number, held=not is_over)
         if is_over:
             self._end_what_no_change_ends(store, now)
             store.release()
+
+    def _waits(self, change: Change) -> bool:
+        """Returns whether nothing is amiss but rows that wait for rows to which they refer."""
+        if not change.fault or change.check == CONTRACT or change.table not in self._session.catalog:
+            return False
+        references = self._session.catalog[change.table].contract.references
+        return change.fault.rules.keys() <= {column.missing_reference.sentence for column in references}
 
     def _end_what_no_change_ends(self, store: AlertStore, now: dt.datetime) -> None:
         """Ends alerts of tables that are gone, and of an earlier warehouse whose day is good in this one."""
@@ -68,7 +75,7 @@ class Relay:
         store.add(ends, now)
 
 
-def event_of(change: Change, outbox: str) -> Event:
+def event_of(change: Change, outbox: str, waits: bool) -> Event:
     """Returns a change as an event. Its id is made of its number, which never changes."""
     fault = change.fault
     key = Key(change.check, change.table, change.day)
@@ -85,4 +92,5 @@ def event_of(change: Change, outbox: str) -> Event:
         *(id, at, key, severity, kind, fault.note, fault.rules, change.samples, change.upstream),
         blocked_by=blocked_by,
         run_id=change.run_id,
+        waits=waits,
     )

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import settings
@@ -15,6 +16,7 @@ from ecom_assets.alerting.incidents import (
     REPEAT_AFTER,
     STORAGE,
     UPDATE_AFTER,
+    WAITING_FOR,
     Plan,
     State,
     Told,
@@ -190,6 +192,26 @@ def test_quarantined_rows_are_one_message_a_day_and_are_not_repeated(machine: Ma
     assert machine.kinds(events.misses("silver.orders", 3), after=DIGEST_AFTER - REPEAT_AFTER - 2 * A_MINUTE) == []
     [plan] = machine.step(after=2 * A_MINUTE)
     assert len(plan.alerts) == 2
+
+
+def test_rows_that_wait_are_told_if_what_they_refer_to_does_not_arrive(machine: Machine, events: Events) -> None:
+    came, waits = (replace(events.misses(f"silver.{table}"), waits=True) for table in ("orders", "payments"))
+    assert machine.step(came, waits) == []
+    assert next_due(machine.state, machine.now) == waits.at + WAITING_FOR
+    assert machine.kinds(events.passes(came), after=UPDATE_AFTER) == []
+
+    [plan] = machine.step(after=WAITING_FOR)
+
+    assert [alert.event for alert in plan.alerts] == [waits]
+    assert machine.kinds(events.passes(waits)) == [Told.RESOLVED]
+
+
+def test_rows_that_waited_and_are_bad_are_told_at_once(machine: Machine, events: Events) -> None:
+    machine.step(replace(events.misses("silver.orders"), waits=True))
+
+    [plan] = machine.step(events.misses("silver.orders"))
+
+    assert len(plan.alerts) == 1
 
 
 def test_a_digest_tells_no_changes(machine: Machine, events: Events) -> None:

@@ -154,6 +154,20 @@ def test_each_change_is_relayed_once_however_often(shop: TinyShop, path: Path) -
     assert last == len(relayed(path)) == verdicts.last_change(shop.session.con) > len(found)
 
 
+@pytest.mark.parametrize(("amount", "waits"), [(10, True), (-1, False)])
+def test_rows_that_only_wait_for_what_they_refer_to_are_relayed_as_such(
+    shop: TinyShop, path: Path, amount: int, waits: bool
+) -> None:
+    shop.land_customers(0, "ann")
+    shop.land_orders(1, *(order(number, 1) for number in range(20, 60)), order(60, 1, amount, customer="nobody yet"))
+    settle(shop.session)
+    Relay(shop.session, path).now(is_over=True)
+
+    [missed] = [event for event in relayed(path) if event.key.table == "silver.orders" and event.kind is Kind.MISSED]
+
+    assert missed.waits is waits
+
+
 def test_changes_wait_in_the_warehouse_until_the_store_can_be_written(shop: TinyShop, path: Path) -> None:
     break_day(shop)
     settle(shop.session)
