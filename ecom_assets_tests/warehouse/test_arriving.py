@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from ecom_assets.days import State
 from ecom_assets.landing.feed_settings import FeedSettings
 from ecom_assets.warehouse.arriving import AS_PROMISED, HAS_TOTALS, IS_NEW, NOT_OF_DAY_BEFORE
 from ecom_assets.warehouse.ledger.records import DayResult
@@ -52,6 +53,23 @@ def test_files_are_promised_for_days_on_which_they_are_due(shop):
     shop.land_orders(0, *orders(0, 0, 10))
 
     assert arrived(shop).warned == {}
+
+
+@pytest.mark.parametrize(("closed", "state"), [({on(1)}, State.STORED), (set(), State.FAILED)])
+def test_nothing_is_due_on_a_closed_day(shop, closed, state):
+    shop.session.zone.save_settings("orders", FeedSettings(files=1, closed=frozenset(closed)))
+    shop.land_orders(0, *orders(0, 0, 10))
+    shop.land_orders(2, *orders(2, 20, 10))
+
+    assert arrived(shop, 1).state is state
+
+
+def test_files_of_a_closed_day_are_no_anomaly(shop):
+    shop.session.zone.save_settings("orders", FeedSettings(files=2, closed=frozenset({on(1)})))
+    shop.land_orders(0, *orders(0, 0, 10), file="first.csv")
+    shop.land_orders(1, *orders(1, 10, 10))
+
+    assert (arrived(shop).warned, arrived(shop, 1).warned) == ({AS_PROMISED: 1}, {})
 
 
 def test_a_promise_that_changes_makes_the_day_stale(shop):
