@@ -12,6 +12,7 @@ from ecom_assets.kpi._profiles import (
     DELAY,
     HOUR,
     LATEST,
+    MEAN,
     MEASURES,
     NONE,
     ROWS,
@@ -36,6 +37,7 @@ class DailyProfiles(Table, primary_key=("day", "feed", "measure", "category"), p
     measure: str = key("What is measured", isin=MEASURES)
     category: str = key("Column and value of the rows counted, such as channel=web; “(all)” for all rows")
     value: float = column("Rows, amount in the shop's currency, or hours")
+    rows: int = column("Rows that the value is made of", ge=1)
 
 
 DAY_AND_FEED = ["day", "feed", "measure", "category"]
@@ -45,8 +47,8 @@ def _profile(rows: nw.LazyFrame, feed: str, measure: str, value: nw.Expr) -> nw.
     """Returns a measure of all rows of a feed by `day`."""
     return (
         rows.group_by("day")
-        .agg(value=value)
-        .select("day", "value", feed=nw.lit(feed), measure=nw.lit(measure), category=nw.lit(ALL))
+        .agg(value=value, rows=nw.len().cast(nw.Int64))
+        .select("day", "value", "rows", feed=nw.lit(feed), measure=nw.lit(measure), category=nw.lit(ALL))
     )
 
 
@@ -55,8 +57,9 @@ def _counts(rows: nw.LazyFrame, feed: str, *categories: str) -> list[nw.LazyFram
     found = [_profile(rows, feed, ROWS, nw.len().cast(nw.Float64))]
     for name in categories:
         value = nw.concat_str([nw.lit(f"{name}="), nw.col(name).fill_null(NONE)])
-        counted = rows.select("day", category=value).group_by("day", "category").agg(value=nw.len().cast(nw.Float64))
-        found.append(counted.select("day", "category", "value", feed=nw.lit(feed), measure=nw.lit(ROWS)))
+        counted = rows.select("day", category=value).group_by("day", "category").agg(rows=nw.len().cast(nw.Int64))
+        as_value = nw.col("rows").cast(nw.Float64)
+        found.append(counted.select("day", "category", "rows", value=as_value, feed=nw.lit(feed), measure=nw.lit(ROWS)))
     return found
 
 
@@ -72,11 +75,25 @@ def _hours(earlier: nw.Expr, later: nw.Expr) -> nw.Expr:
     return (later - earlier).dt.total_seconds().cast(nw.Float64) / SECONDS_PER_HOUR
 
 
-def _amounts(rows: nw.LazyFrame, feed: str, amount: str) -> nw.LazyFrame:
-    """Returns the median amount of a feed's rows by `day`, of those that have one."""
-    size = nw.col(amount).cast(nw.Float64).abs()
-    sizes = rows.select("day", size=size).filter(nw.col("size") > 0)
-    return _profile(sizes, feed, AMOUNT, nw.col("size").median())
+def _amounts(rows: nw.LazyFrame, feed: str, amount: str) -> list[nw.LazyFrame]:
+    """Returns how large the amounts of a feed's rows are by `day`, of those that have one, in two ways.
+
+    A median jumps between the prices of popular products, and a mean follows the price of a single one.
+    """
+    amounts = rows.select("day", amount=nw.col(amount).cast(nw.Float64).abs()).filter(nw.col("amount") > 0)
+    sizes = amounts.select("day", size=nw.col("amount").log())
+    ends = [
+        nw.col("size").quantile(quarter, interpolation="linear").alias(name)
+        for name, quarter in (("lowest", 0.25), ("highest", 0.75))
+    ]
+    limited = sizes.join(sizes.group_by("day").agg(*ends), on="day").with_columns(
+        size=nw.min_horizontal(nw.max_horizontal("size", "lowest"), "highest")
+    )
+    mean = _profile(limited, feed, MEAN, nw.col("size").mean())
+    return [
+        _profile(amounts, feed, AMOUNT, nw.col("amount").median()),
+        mean.with_columns(value=nw.col("value").exp()),
+    ]
 
 
 def _since_order(rows: nw.LazyFrame, orders: nw.LazyFrame, feed: str, moment: str) -> nw.LazyFrame:
@@ -122,12 +139,12 @@ def transform(
         *_counts(returns, "returns"),
         *_counts(reviews, "reviews"),
         *_counts(events, "events", "event", "device"),
-        _amounts(orders, "orders", "total"),
-        _amounts(lines, "order_items", "unit_price"),
-        _amounts(payments, "payments", "amount"),
-        _amounts(shipments, "shipments", "cost"),
-        _amounts(returns, "returns", "amount"),
-        _amounts(events, "events", "value"),
+        *_amounts(orders, "orders", "total"),
+        *_amounts(lines, "order_items", "unit_price"),
+        *_amounts(payments, "payments", "amount"),
+        *_amounts(shipments, "shipments", "cost"),
+        *_amounts(returns, "returns", "amount"),
+        *_amounts(events, "events", "value"),
         *_times(orders, "orders", "ordered_at"),
         *_times(payments, "payments", "paid_at"),
         *_times(events, "events", "occurred_at"),
@@ -136,7 +153,7 @@ def transform(
         _profile(running, CAMPAIGNS, ROWS, nw.len().cast(nw.Float64)),
     ]
     return (
-        nw.concat([part.select(*DAY_AND_FEED, "value") for part in parts])
+        nw.concat([part.select(*DAY_AND_FEED, "value", "rows") for part in parts])
         .with_columns(value=rounded(c("value")))
         .select(*contract(DailyProfiles).columns)
     )

@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from ecom_assets.kpi._profiles import ALL, AMOUNT, CAMPAIGNS, DELAY, HOUR, LATEST, ROWS
+from ecom_assets.kpi._profiles import ALL, AMOUNT, AMOUNTS, CAMPAIGNS, DELAY, HOUR, LATEST, ROWS
 from ecom_assets.kpi.daily_anomalies import DailyAnomalies, transform
 from ecom_assets.kpi.daily_profiles import DailyProfiles
 from ecom_assets_tests.samples import broken_rules, collected, days, run, sample
@@ -16,24 +16,34 @@ ORDERS: Series = ("orders", ROWS, ALL)
 
 
 def judged(
-    before: Mapping[Series, Any], today: Mapping[Series, float], count: int = 56
+    before: Mapping[Series, Any], today: Mapping[Series, float], count: int = 56, of_rows: int = 100
 ) -> dict[Series, dict[str, Any]]:
-    """What is said of a day, by series; `before` has a number for all days before, or a function of their age."""
+    """What is said of a day, by series; `before` has a number for all days before, or a function of their age.
+
+    The day's values are made `of_rows` rows, those of other days of a hundred.
+    """
     rows = [(DAY, series, value) for series, value in today.items()]
     for series, value in before.items():
         for age in range(1, count + 1):
             known = value(age) if callable(value) else value
             rows += [] if known is None else [(DAY - dt.timedelta(days=age), series, known)]
-    made = collected(run(transform, profiles(rows), days(DAY)))
+    made = collected(run(transform, profiles(rows, of_rows), days(DAY)))
     DailyAnomalies.validate(made.with_columns(anomalies=pl.lit(0, pl.Int64)))
     return {(row["feed"], row["measure"], row["category"]): row for row in made.to_dicts()}
 
 
-def profiles(rows: list[tuple[dt.date, Series, float]]) -> Any:
+def profiles(rows: list[tuple[dt.date, Series, float]], of_rows: int) -> Any:
     return sample(
         DailyProfiles,
         *(
-            {"day": day, "feed": feed, "measure": measure, "category": category, "value": value}
+            {
+                "day": day,
+                "feed": feed,
+                "measure": measure,
+                "category": category,
+                "value": value,
+                "rows": of_rows if day == DAY else 100,
+            }
             for day, (feed, measure, category), value in rows
         ),
     )
@@ -94,6 +104,23 @@ def test_days_without_any_variance_have_limits_too(series, value, told):
     assert is_told(usual, {**usual, series: value}, series) is told
 
 
+@pytest.mark.parametrize(("of_rows", "least"), [(400, 0.2), (100, 0.221), (4, 0.713)])
+def test_the_amount_of_few_rows_may_be_off_by_more(of_rows, least):
+    amount: Series = ("returns", AMOUNT, ALL)
+    of_day = judged({amount: lambda age: 50.0 * (1.025 if age % 2 else 1 / 1.025)}, {amount: 50.0}, of_rows=of_rows)
+
+    assert of_day[amount]["least_change"] == pytest.approx(least, abs=0.01)
+
+
+def test_an_amount_is_off_only_if_median_and_mean_are():
+    median, mean = (("orders", measure, ALL) for measure in AMOUNTS)
+    usual = {median: 20.0, mean: 25.0}
+
+    assert not is_told(usual, {median: 30.0, mean: 25.0}, median)
+    assert not is_told(usual, {median: 20.0, mean: 40.0}, mean)
+    assert is_told(usual, {median: 30.0, mean: 40.0}, median)
+
+
 def test_a_shop_that_grows_is_expected_to():
     grown = judged({ORDERS: lambda age: 100 * 1.01 ** (56 - age)}, {ORDERS: 100 * 1.01**56})[ORDERS]
 
@@ -108,6 +135,42 @@ def test_a_day_on_which_all_feeds_that_go_along_are_low_is_a_quiet_one():
     assert not any(of_day["anomalies"] for of_day in judged(usual, quiet).values())
     assert is_told(usual, {**quiet, ORDERS: 12.0})
     assert is_told(usual, {**usual, ORDERS: 45.0})
+
+
+def test_a_day_without_orders_has_few_payments():
+    usual = {(feed, ROWS, ALL): 100.0 for feed in ("orders", "payments", "reviews")}
+    payments, reviews = (("payments", ROWS, ALL), ("reviews", ROWS, ALL))
+
+    found = judged(usual, {payments: 8.0, reviews: 8.0})
+
+    assert (found[payments]["anomalies"], found[payments]["lowest"], found[payments]["least_change"]) == (0, None, None)
+    assert found[reviews]["anomalies"] == 1
+    assert is_told(usual, {ORDERS: 100.0, payments: 8.0}, payments)
+
+
+@pytest.mark.parametrize(("usual", "rows", "told"), [(10.0, 2.0, False), (30.0, 9.0, False), (30.0, 8.0, True)])
+def test_few_rows_are_no_less_than_chance_makes_them(usual, rows, told):
+    assert is_told({ORDERS: usual}, {ORDERS: rows}) is told
+
+
+@pytest.mark.parametrize("measure", [HOUR, LATEST])
+def test_clocks_that_change_move_the_hours_of_all_feeds(measure):
+    usual = {(feed, measure, ALL): 15.0 for feed in ("orders", "payments", "events")}
+    events: Series = ("events", measure, ALL)
+    later = dict.fromkeys(usual, 16.0)
+
+    assert not is_told(usual, {**later, events: 17.4}, events)
+    assert is_told(usual, {**later, events: 17.6}, events)
+    assert is_told(usual, {**usual, events: 16.6}, events)
+    assert is_told(usual, dict.fromkeys(usual, 18.0), events)
+
+
+def test_campaigns_bring_discounts():
+    campaign, amount = (CAMPAIGNS, ROWS, ALL), ("orders", AMOUNT, ALL)
+
+    assert not is_told({amount: 75.0}, {amount: 40.0, campaign: 1.0}, amount)
+    assert is_told({amount: 75.0}, {amount: 37.0, campaign: 1.0}, amount)
+    assert is_told({amount: 75.0}, {amount: 40.0}, amount)
 
 
 def test_campaigns_bring_more_rows_and_do_not_raise_what_is_expected_after_them():

@@ -1,6 +1,6 @@
 from ecom_assets import catalog
 from ecom_assets.gold.dim_campaign_versions import DimCampaignVersions
-from ecom_assets.kpi._profiles import ALL, AMOUNT, CAMPAIGNS, DELAY, HOUR, LATEST, ROWS
+from ecom_assets.kpi._profiles import ALL, AMOUNT, CAMPAIGNS, DELAY, HOUR, LATEST, MEAN, ROWS
 from ecom_assets.kpi.daily_profiles import DailyProfiles, transform
 from ecom_assets.silver.events import Events
 from ecom_assets.silver.order_completions import OrderCompletions
@@ -39,9 +39,12 @@ def test_a_day_has_the_rows_amounts_hours_and_categories_of_each_feed():
     made = run(transform, orders, sample(OrderItems), payments, *nothing, campaigns, days(DAY))
 
     DailyProfiles.validate(collected(made))
+    of_rows = {tuple(place): count for *place, count in rows(made, "feed", "measure", "category", "rows")}
+    assert (of_rows["orders", AMOUNT, ALL], of_rows["orders", HOUR, ALL], of_rows["payments", DELAY, ALL]) == (2, 3, 1)
     assert rows(made, "feed", "measure", "category", "value") == [
         (CAMPAIGNS, ROWS, ALL, 1.0),
         ("orders", LATEST, ALL, 21.9),
+        ("orders", MEAN, ALL, 17.320508),
         ("orders", AMOUNT, ALL, 20.0),
         ("orders", HOUR, ALL, 12.0),
         ("orders", ROWS, ALL, 3.0),
@@ -52,6 +55,7 @@ def test_a_day_has_the_rows_amounts_hours_and_categories_of_each_feed():
         ("orders", ROWS, "currency=(none)", 3.0),
         ("orders", ROWS, "store=(none)", 3.0),
         ("payments", LATEST, ALL, 10.975),
+        ("payments", MEAN, ALL, 10.0),
         ("payments", AMOUNT, ALL, 10.0),
         ("payments", HOUR, ALL, 10.75),
         ("payments", DELAY, ALL, 0.5),
