@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench import building, child, daily, plain, selling
+from bench import building, child, daily, plain, selling, ticking
 from bench.landed import landing_zone, share
 from bench.peers.section import compared
 from bench.results import Figure, Section
@@ -212,6 +212,28 @@ def shop(bench: Bench) -> Section:
     )
 
 
+def ticks(bench: Bench) -> Section:
+    """Measures ticks of sensors and schedules after the demo, and with many landed files."""
+    demo = _with_history(bench, "ticks", bench.size(60, DEMO))
+    many = bench.home("ticks_of_many_files")
+    days = window(LAST, max(round(1_100 * bench.scale**0.5), 2))
+    made = child.call(ticking.many_files, many, files=round(100_000 * bench.scale), days=str(days))
+    of_demo = child.call(ticking.ticks, demo, repeats=bench.repeats)["cpu"]
+    of_many = child.call(ticking.ticks, many, repeats=bench.repeats)["cpu"]
+    return Section(
+        "Ticks of sensors and schedules",
+        f"After 60 days of the demo, and with {made['files']:,} landed files and {made['table_days']:,} table-days",
+        "Processor time of a tick in a process that has ticked before, as Dagster's code server has, while files and "
+        "ledger do not change. Of many files, the ledger is one that has read them; the tables themselves are missing. "
+        "The first tick after a change lists all files, which takes some seconds with so many. `show_ledger` has "
+        "days to report in each tick, since Dagster's storage is new; otherwise it has nothing to do.",
+        [
+            *(Figure(f"{name}, demo", seconds, "s", at_most=0.3) for name, seconds in of_demo.items()),
+            *(Figure(f"{name}, many files", seconds, "s", at_most=0.5) for name, seconds in of_many.items()),
+        ],
+    )
+
+
 def peers(bench: Bench) -> Section:
     """Measures this platform, dbt-duckdb and SQLMesh on the demo's shop. Raises Unavailable."""
     return _with_peers(bench, bench.size(60, DEMO), full_at_most=1.2, repair_at_most=1.0)
@@ -241,6 +263,7 @@ SECTIONS: Mapping[str, Callable[[Bench], Section]] = {
     "history": history,
     "history_of_a_small_shop": history_of_a_small_shop,
     "shop": shop,
+    "ticks": ticks,
     "peers": peers,
     "peers_of_a_large_shop": peers_of_a_large_shop,
 }

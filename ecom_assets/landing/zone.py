@@ -192,6 +192,11 @@ class Zone:
         """Returns whether settings are saved for the feed. Raises FeedSettingsError."""
         return feed in self._all_settings()
 
+    def saved_settings(self) -> bytes:
+        """Returns feeds.toml as it is saved; empty if there is none."""
+        path = self.root / "feeds.toml"
+        return path.read_bytes() if path.exists() else b""
+
     def judging(self) -> dict[str, dict[str, Any]]:
         """Returns the settings that decide which rows and days are good, by feed. Raises FeedSettingsError."""
         return {feed: kept.judging for feed, kept in sorted(self._all_settings().items()) if kept.judging}

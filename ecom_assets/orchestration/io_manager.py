@@ -48,8 +48,8 @@ from ecom_assets.warehouse.session import Session
 
 OLD_ROWS = "Readers see its last good rows, marked as old, until the day is good again."
 SAMPLE_COLUMNS = 7
-"""The columns of sample rows that fit on the page, beside one for all other values."""
-OTHER_CHARACTERS = 500
+"""The most columns of sample rows that fit on the page; of wider rows, one column has all values that are not named."""
+OTHER_CHARACTERS = 300
 _log = logging.getLogger(__name__)
 
 
@@ -430,7 +430,8 @@ def _sample_table(declaration: Declaration, result: DayResult) -> dg.TableMetada
     first = [REASONS.name, *(column.name for column in ORIGIN), *key]
     first += [name for name in names if re.search(rf"\b{re.escape(name)}\b", rules)]
     shown = [name for name in dict.fromkeys(first) if name in names]
-    shown += [name for name in names if name not in shown][: max(SAMPLE_COLUMNS - len(shown), 0)]
+    if len(names) <= SAMPLE_COLUMNS:
+        shown = [*shown, *(name for name in names if name not in shown)]
     rest = [name for name in names if name not in shown]
     records = []
     for row in result.samples:

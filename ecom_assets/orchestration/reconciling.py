@@ -18,7 +18,7 @@ from ecom_assets.serving.ledger import BadDay, ledger_state
 from ecom_assets.settings import Settings
 
 ASSETS_PER_TICK = 25
-EVENTS_PER_TICK = 200
+EVENTS_PER_TICK = 100
 """Each is a few milliseconds of writing."""
 
 

@@ -6,6 +6,7 @@ import json
 import logging
 import sqlite3
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import dagster as dg
@@ -16,6 +17,7 @@ from ecom_assets.alerting.store import open_store
 from ecom_assets.days import Window
 from ecom_assets.declaration import Catalog
 from ecom_assets.engine.compiling import made_of_files
+from ecom_assets.landing.glance import Glances
 from ecom_assets.landing.zone import Zone
 from ecom_assets.orchestration._dagster import REPAIR_TAG
 from ecom_assets.orchestration.about_runs import end_lost_runs
@@ -40,16 +42,16 @@ _log = logging.getLogger(__name__)
 def sensors(loaded: Settings, tables: Catalog) -> list[dg.SensorDefinition]:
     """Returns all sensors. They request only days of the calendar with which the definitions were loaded."""
 
-    @sensor(job=pipeline, minimum_interval_seconds=30)
+    files = _Unread(tables)
+
+    @sensor(job=pipeline, minimum_interval_seconds=5)
     def run_new_files(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         """Runs the arrival days whose files are new or changed, and all that follows from them."""
         known, days = settings.load(), loaded.past_days()
         if days is None:
             return dg.SensorResult(skip_reason="No day of the calendar is over.")
         ledger = ledger_state(known.snapshot)
-        bronze = [declaration.name for declaration in tables if declaration.is_bronze]
-        found = unread(Zone(known.landing), bronze, ledger.fingerprints, days, happened=ledger.event_days)
-        return _ask(run_new_files.name, context, tables, ledger, days, found)
+        return _ask(run_new_files.name, context, tables, ledger, days, files.found(known.landing, ledger, days))
 
     @sensor(job=pipeline, minimum_interval_seconds=30)
     def run_stale_days(context: dg.SensorEvaluationContext) -> dg.SensorResult:
@@ -75,6 +77,26 @@ def sensors(loaded: Settings, tables: Catalog) -> list[dg.SensorDefinition]:
         write_monitoring_report,
         reconciling_sensor(loaded, tables),
     ]
+
+
+class _Unread:
+    """The arrival days whose files have not been read, found anew only if files or the ledger have changed."""
+
+    def __init__(self, tables: Catalog) -> None:
+        self._bronze = [declaration.name for declaration in tables if declaration.is_bronze]
+        self._feeds = [*tables.feeds]
+        self._glances = Glances()
+        self._last: tuple[object, LedgerState, list[TableDay]] | None = None
+
+    def found(self, landing: Path, ledger: LedgerState, days: Window) -> list[TableDay]:
+        zone = Zone(landing)
+        glance = self._glances.at(zone, self._feeds)
+        version = glance and (landing, glance, zone.saved_settings(), days)
+        if self._last and version and self._last[0] == version and self._last[1] is ledger:
+            return self._last[2]
+        found: list[TableDay] = [*unread(zone, self._bronze, ledger.fingerprints, days, happened=ledger.event_days)]
+        self._last = version, ledger, found
+        return found
 
 
 class Asked(NamedTuple):

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,11 +48,24 @@ class LedgerState:
     """Code and settings of all tables; None if the snapshot is of a version that did not record it."""
 
 
+_NOTHING = LedgerState({}, (), {}, (), [], None, None)
+
+
 def ledger_state(snapshot: Path) -> LedgerState:
     """Returns the state of all tables; an empty one before the first publish, or if the snapshot is damaged.
 
-    Then all days are asked for, of which a repair runs none that is not stale, and publishes. Raises SnapshotInUse.
+    Then all days are asked for, of which a repair runs none that is not stale, and publishes. The last state that was
+    read is kept for a process that asks again before the snapshot has changed. Raises SnapshotInUse.
     """
+    try:
+        found = snapshot.stat()
+    except FileNotFoundError:
+        return _NOTHING
+    return _read(snapshot, (found.st_mtime_ns, found.st_size, found.st_ino))
+
+
+@lru_cache(maxsize=1)
+def _read(snapshot: Path, version: tuple[int, int, int]) -> LedgerState:
     try:
         with open_snapshot(snapshot) as con:
             days = con.execute("select table_name, day, inputs from ledger.days").fetchall()
@@ -66,9 +80,9 @@ def ledger_state(snapshot: Path) -> LedgerState:
             published = dict(zip(columns, *publish.fetchall(), strict=True))
             written_at = last_write(con)
     except NothingPublished:
-        return LedgerState({}, (), {}, (), [], None, None)
+        return _NOTHING
     except duckdb.Error:
-        damaged_at = dt.datetime.fromtimestamp(snapshot.stat().st_mtime, dt.UTC).replace(tzinfo=None)
+        damaged_at = dt.datetime.fromtimestamp(version[0] / 1e9, dt.UTC).replace(tzinfo=None)
         return LedgerState({}, (), {}, (), [], damaged_at, None)
     return LedgerState(
         {(table, day): inputs for table, day, inputs in days},

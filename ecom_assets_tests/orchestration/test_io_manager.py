@@ -429,8 +429,8 @@ def test_wide_sample_rows_fit_the_page(instance: dg.DagsterInstance, zone: Zone)
     table = io_manager._sample_table(DECLARATIONS[1], result)
 
     [shown] = [record.data for record in table.records]
-    assert list(shown) == ["reasons", "arrived_on", "source_file", "record", "column_19", *names[:2], "other values"]
-    assert shown["other values"] == ", ".join(f"{name} = x" for name in names[2:19])
+    assert list(shown) == ["reasons", "arrived_on", "source_file", "record", "column_19", "other values"]
+    assert shown["other values"] == ", ".join(f"{name} = x" for name in names[:19])
 
 
 @pytest.mark.slow

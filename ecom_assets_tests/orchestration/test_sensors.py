@@ -1,7 +1,9 @@
 """How many runs the sensors ask for, and which."""
 
 import datetime as dt
+import os
 import subprocess
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -215,6 +217,27 @@ def test_a_run_that_got_a_part_done_is_followed_by_one_for_the_rest(zone: Zone, 
     [request] = new_files()
 
     assert request.tags[REPAIR_TAG].endswith("table-days of 2024-01-11..2024-01-31")
+
+
+def test_files_are_listed_again_only_if_one_has_changed(
+    zone: Zone, new_files: Ticks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land(zone, JANUARY)
+    publish(zone, read=JANUARY)
+    hour_ago = time.time() - 3600
+    for place in [*zone.root.rglob("*")]:
+        os.utime(place, (hour_ago, hour_ago))
+    assert new_files() == []
+    listed = []
+    fingerprint = Zone.fingerprint
+    monkeypatch.setattr(Zone, "fingerprint", lambda *args: listed.append(args[1]) or fingerprint(*args))
+
+    assert new_files() == []
+    assert listed == []
+
+    (zone.root / "orders" / "2024-01-07" / "rows.csv").write_text("id\n1\n2\n")
+    assert len(new_files()) == 1
+    assert "orders" in listed
 
 
 def test_scattered_days_are_one_run(zone: Zone, new_files: Ticks) -> None:

@@ -67,10 +67,14 @@ def unread(
     every = set().union(*landed.values())
     newest = max(every, default=None)
     every |= {day for day in happened if newest and day < newest and day in calendar}
+    read: dict[str, set[dt.date]] = {}
+    for name, day in recorded:
+        if name in feeds and day in calendar:
+            read.setdefault(name, set()).add(day)
     found = []
     for table in tables if only is None else only:
         feed = feeds[table]
-        days = every | {day for name, day in recorded if name == table and day in calendar}
+        days = every | read.get(table, set())
         if (
             newest
             and newest not in landed[table]
