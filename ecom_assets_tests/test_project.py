@@ -39,8 +39,8 @@ MAY_IMPORT = {
     "serving": {"days", "errors", "landing.provenance", "sql"},
     "publishing": {*CORE, "serving", "warehouse"},
     "catalog": {*Layer, *CORE},
-    "quality": {*CORE, "serving", "shop", "sources"},
-    "documentation": {*CORE, "catalog", "serving"},
+    "quality": {*CORE, "kpi", "serving", "shop", "sources"},
+    "documentation": {*CORE, "catalog", "quality", "serving"},
     "monitoring": {"alerting", "days", "errors", "landing", "quality.data_quality", "serving", "settings", "sql"}
     | {"warehouse.ledger.schema"},
     "orchestration": {

@@ -56,16 +56,21 @@ def quarantine(table: str | None, most: int | None) -> None:
 def detection(by_day: bool) -> None:
     """Count planted defects and those that the checks caught.
 
-    The synthetic shop plants them, and records which. Reads what was last published.
+    The synthetic shop plants them, and records which. Reads what was last published. Anomalies of whole files and days
+    are shown as they were measured for this release, by python -m bench.anomalies.
     """
     from ecom_assets import catalog
+    from ecom_assets.quality.anomalies import Measured, unusual_days
     from ecom_assets.quality.detection import NO_TRUTH, measured
     from ecom_assets.serving.snapshot import open_snapshot
 
     known = settings.load()
     with open_snapshot(known.snapshot) as con:
         found = measured(con, known.truth, catalog.tables())
+        unusual = unusual_days(con)
     for line in text.detection(found, by_day) if found else [NO_TRUTH]:
+        click.echo(line)
+    for line in text.anomalies(Measured.load(), unusual, found is not None):
         click.echo(line)
 
 

@@ -23,11 +23,15 @@ def main(ctx: click.Context, level: int | None) -> None:
 
 @click.command("dictionary")
 def dictionary() -> None:
-    """Write the data dictionary and the architecture page."""
-    from ecom_assets.documentation import architecture
+    """Write the data dictionary, the architecture page and that of how well anomalies are noticed."""
+    from ecom_assets.documentation import anomalies, architecture
     from ecom_assets.documentation import dictionary as pages
 
-    for page, path in ((pages, Path("data", "README.md")), (architecture, Path("docs", "architecture.md"))):
+    for page, path in (
+        (pages, Path("data", "README.md")),
+        (architecture, Path("docs", "architecture.md")),
+        (anomalies, Path("docs", "anomalies-measured.md")),
+    ):
         page.write(settings.PROJECT / path)
         click.echo(f"Wrote {path}.")
 

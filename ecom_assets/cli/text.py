@@ -11,6 +11,7 @@ from ecom_assets.days import contiguous
 
 if TYPE_CHECKING:
     from ecom_assets.orchestration.retention import Retired
+    from ecom_assets.quality.anomalies import Measured, Share
     from ecom_assets.quality.detection import Detection
     from ecom_assets.serving.bad_days import BadDays
     from ecom_assets.serving.quarantine import QuarantinedRow, ReasonCount
@@ -129,6 +130,23 @@ def _detection_by_day(found: "Detection") -> Iterator[str]:
             f"{day.arrived_on!s:12}{day.feed:20}{day.planted:>9,}{day.caught:>9,}{percent(day.recall):>9}"
             f"{day.false_alarms:>9,}{percent(day.precision):>11}"
         )
+
+
+def anomalies(found: "Measured", unusual: "Share", is_known: bool) -> Iterator[str]:
+    """Yields a table of the kinds of anomalies as they were measured, what is missed, and the alarms of this shop."""
+    from ecom_assets.quality.anomalies import clean_lines, here_line, missed_lines, percent, sources_line
+
+    yield f"\n{'anomaly':27} {'planted':>8} {'noticed':>8}  {'recall':27} {'near misses':>11} {'alarms':>7}"
+    for kind in found.kinds:
+        yield (
+            f"{kind.name:27} {kind.planted:>8,} {kind.noticed:>8,}  {percent(kind.recall):27} {kind.near_misses:>11,} "
+            f"{kind.alarms:>7,}"
+        )
+    yield f"\n{sources_line(found)}"
+    yield from missed_lines(found)
+    for clean in found.clean:
+        yield from clean_lines(clean)
+    yield here_line(unusual, is_known)
 
 
 def why(table: str, day: dt.date, found: "Sequence[Told]") -> Iterator[str]:

@@ -1,1 +1,1 @@
-"""Pages written from the declarations: the data dictionary and the architecture."""
+"""Pages written from the declarations and from figures: dictionary, architecture, how well anomalies are noticed."""

@@ -35,7 +35,7 @@ Each part has one task, and imports only parts that come before it: a test holds
 | `quality/` | measures the published tables and the checks themselves |
 | `monitoring/` | judges how the platform itself is, and examines what is wrong; knows no Dagster |
 | `orchestration/` | everything that knows Dagster: assets, I/O manager, metadata, jobs, schedules, sensors, alerts |
-| `documentation/` | writes this page and the data dictionary |
+| `documentation/` | writes this page, the data dictionary and the page of how well anomalies are noticed |
 | `definitions.py` | what Dagster loads, for the calendar of the settings |
 | `cli/` | the `ecom` command |
 

@@ -10,6 +10,7 @@ from ecom_assets import settings
 from ecom_assets.declaration import Catalog
 from ecom_assets.orchestration.assets import OWNERS, asset_key
 from ecom_assets.orchestration.monitoring import monitoring_report
+from ecom_assets.quality import anomalies
 from ecom_assets.quality.data_quality import DAYS, TARGET, WORST_DAYS, quality, table_of
 from ecom_assets.quality.detection import (
     NO_TRUTH,
@@ -110,13 +111,16 @@ def detection_asset(tables: Catalog) -> dg.AssetsDefinition:
         """Detection rate of the synthetic shop's planted defects, by kind, feed and arrival day.
 
         Reads the snapshot and the shop's truth, which no table reads. Without a synthetic shop there are no known
-        defects, and the check passes.
+        defects, and the check passes. Kinds of anomalies of whole files and days are shown as they were measured for
+        this release.
         """
         known = settings.load()
         with open_snapshot(known.snapshot) as con:
             found = measured(con, known.truth, tables)
+            unusual = anomalies.unusual_days(con)
+        of_anomalies = _of_anomalies(unusual, is_known=found is not None)
         if found is None:
-            return _judged({"truth": NO_TRUTH}, {"truth": NO_TRUTH}, passed=True)
+            return _judged({"truth": NO_TRUTH, **of_anomalies}, {"truth": NO_TRUTH}, passed=True)
         figures = {
             "precision": found.precision,
             "precision_target": PRECISION_TARGET,
@@ -129,11 +133,25 @@ def detection_asset(tables: Catalog) -> dg.AssetsDefinition:
             "false_alarms": dg.MetadataValue.md(alarms_table(found)),
             "consequences": found.consequences,
             "waiting": found.waiting,
+            **of_anomalies,
         }
         missed = {f"{kind.name} not caught": kind.planted - kind.caught for kind in found.missed}
         return _judged(about, {**figures, "missed": {**missed, **found.false_alarms}}, passed=found.meets_target)
 
     return detection
+
+
+def _of_anomalies(unusual: anomalies.Share, *, is_known: bool) -> dict[str, Any]:
+    """Returns the metadata about anomalies of whole files and days."""
+    shown = anomalies.Measured.load()
+    missed = "\n".join(anomalies.missed_lines(shown))
+    clean = "\n\n".join("\n- ".join(anomalies.clean_lines(year)) for year in shown.clean)
+    return {
+        "anomalies": dg.MetadataValue.md(f"{anomalies.sources_line(shown)}\n\n{anomalies.kinds_table(shown.kinds)}"),
+        "anomalies_missed": dg.MetadataValue.md(missed),
+        "clean_years": dg.MetadataValue.md(clean),
+        "anomalies_here": anomalies.here_line(unusual, is_known),
+    }
 
 
 def _judged(about: Mapping[str, Any], of_check: Mapping[str, Any], *, passed: bool) -> dg.MaterializeResult:

@@ -18,6 +18,7 @@ class Scale:
     (63) days after the last day.
     `one_payment_per_order` leaves out retries and refund payments; refunds are then only in returns.
     `quiet_days` are days, counted from 0, on which nobody visits, registers or buys.
+    `slow_days` are days, counted from 0, on which only 40 % as many do, such as public holidays.
     `marketplace_share` is the marketplace's orders per order of the shop; it settles them itself.
     `dirty_share` is the share of rows that also arrive as a defective copy.
     `merged_share` is the share of customers that are merged into an older one, some of them only for some days.
@@ -39,6 +40,7 @@ class Scale:
     days: int | None = None
     one_payment_per_order: bool = False
     quiet_days: tuple[int, ...] = ()
+    slow_days: tuple[int, ...] = ()
     marketplace_share: float = 0.0
     dirty_share: float = 0.0
     merged_share: float = 0.0

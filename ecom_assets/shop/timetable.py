@@ -12,6 +12,7 @@ from ecom_assets.shop.scale import Scale
 YEARS_OPEN = 10
 CAMPAIGN_DAYS = range(28, 35)
 CAMPAIGN_LIFT = 1.6
+SLOW_DAY = 0.4
 WEEKDAYS = np.array([1.0, 0.95, 0.92, 0.95, 1.0, 1.12, 1.06])
 
 
@@ -45,6 +46,7 @@ class Timetable:
         season = 1 + 0.15 * np.cos(2 * np.pi * (first + day - 345) / 365.25)
         campaign = np.where(np.isin(day % 365, CAMPAIGN_DAYS), CAMPAIGN_LIFT, 1.0)
         demand: Floats = WEEKDAYS[(self.start.weekday() + day) % 7] * season * campaign
+        demand[[slow for slow in self.scale.slow_days if slow < self.days]] *= SLOW_DAY
         demand[[quiet for quiet in self.scale.quiet_days if quiet < self.days]] = 0
         return demand
 

@@ -21,6 +21,8 @@ from ecom_assets.sources.synthetic import encoded, file_name
 Changes = Mapping[tuple[str, str], bytes | None]
 """The files that differ, by feed and name; None for one that does not land."""
 STOCK, HALF, FEW = "inventory_movements", 0.5, 0.03
+EXACT, SHIFT = 1.0, 0.99
+"""The recall to reach of kinds that feeds or files show exactly, and of prices, currencies and time zones."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,9 @@ class Evidence:
 class Anomaly:
     """A kind of anomaly: the feeds whose files it changes, how, its near miss, and where it shows: any of these.
 
-    If it `stays`, half of the orders have no row in its feed on later days either.
+    If it `stays`, half of the orders have no row in its feed on later days either. `goal` is the recall to reach, 0 to
+    1; None for a kind that is noticed by its size alone, of which a share is missed: `limit` says the smallest change
+    that is noticed.
     """
 
     name: str
@@ -76,6 +80,8 @@ class Anomaly:
     near_miss: Plant
     shows: tuple[Evidence, ...]
     stays: bool = False
+    goal: float | None = EXACT
+    limit: str = ""
 
     def gone(self, day: FeedDay) -> pl.Series:
         """Returns the orders whose rows do not come on later days."""
@@ -201,10 +207,11 @@ def _robots(visits: float) -> Plant:
 
 
 def _doubled_orders(share: float) -> Plant:
-    """Returns the plant in which a share of the orders comes again under new numbers, with lines and payments."""
+    """Returns the plant in which a share of the day's orders comes again under new numbers, with lines and payments."""
 
     def plant(day: FeedDay) -> Changes:
-        orders = day.rows["orders"]["order_id"].unique(maintain_order=True)
+        placed = day.rows["orders"].filter(pl.col("ordered_at").dt.date() == day.day)
+        orders = placed["order_id"].unique(maintain_order=True)
         draws = generator(day.seed, "doubled orders", day.day.toordinal()).random(len(orders))
         chosen = orders.filter(pl.Series(draws < share)).implode()
         changes = {}
@@ -266,6 +273,11 @@ _NEW = "No file repeats an earlier one."
 _REPEATS = "No file repeats most of the rows of another one."
 _READ = "Every record can be read."
 
+_OWN_ROWS = (
+    "No other feed names each event, so only their number shows it: a loss of a third at least, and of more where the "
+    "days before differ; least_change says of how much on the day. On days of campaigns it is compared with other days."
+)
+
 CORRECTED = pl.col("updated_at").dt.offset_by("1d")
 
 
@@ -320,7 +332,6 @@ CORE = [
         _apart(_HAS_SHIPMENT),
         stays=True,
     ),
-    Anomaly("half_of_the_events_lost", ("events",), lost("events", HALF), lost("events", FEW), _unlike(_ROWS)),
     Anomaly(
         "events_of_unknown_orders",
         ("events",),
@@ -336,18 +347,12 @@ CORE = [
         (_failed("payments"), Evidence(_RECONCILED, _HAS_PAYMENT)),
     ),
     Anomaly(
-        "stops_at_noon",
-        ("events",),
-        until("events", "occurred_at", 12),
-        until("events", "occurred_at", 23),
-        _unlike(_SPREAD, Evidence(_UNLIKE, _ROWS)),
-    ),
-    Anomaly(
         "prices_off_by_a_factor",
         ("order_items",),
         times("order_items", ("unit_price", "discount"), "100"),
         times("order_items", ("unit_price", "discount"), "1.005"),
         _unlike(_SIZE, Evidence(_RECONCILED, _HAS_SUBTOTAL)),
+        goal=SHIFT,
     ),
     Anomaly(
         "another_currency",
@@ -355,6 +360,7 @@ CORE = [
         times("payments", ("amount",), "11.2"),
         times("payments", ("amount",), "1.005"),
         _unlike(_SIZE, Evidence(_RECONCILED, _HAS_TOTAL)),
+        goal=SHIFT,
     ),
     Anomaly(
         "another_unit",
@@ -364,32 +370,12 @@ CORE = [
         _apart(_HAS_SUBTOTAL),
     ),
     Anomaly(
-        "refunds_in_cents",
-        ("returns",),
-        times("returns", ("amount",), "100"),
-        times("returns", ("amount",), "1.08"),
-        _unlike(_SIZE),
-    ),
-    Anomaly(
         "time_zone_of_payments",
         ("payments",),
         shifted("payments", ("paid_at", "updated_at"), 120),
         shifted("payments", ("paid_at", "updated_at"), 20),
         _unlike(_CLOCK),
-    ),
-    Anomaly(
-        "time_zone_of_events",
-        ("events",),
-        shifted("events", ("occurred_at",), -180),
-        shifted("events", ("occurred_at",), -20),
-        _unlike(_CLOCK, Evidence(_UNLIKE, _SPREAD)),
-    ),
-    Anomaly(
-        "category_vanished",
-        ("events",),
-        without_values("events", "device", "mobile"),
-        lost("events", FEW),
-        _unlike(_CATEGORY),
+        goal=SHIFT,
     ),
     Anomaly(
         "swapped_columns",
@@ -419,8 +405,6 @@ CORE = [
         bytes_of("orders", lambda day, data: b"\xef\xbb\xbf" + data),
         (Evidence("bronze.orders", _READ), _failed("orders")),
     ),
-    Anomaly("very_late_rows", ("events",), lost("events", 0.8), lost("events", 0.05), _unlike(_ROWS)),
-    Anomaly("bot_traffic", ("events",), _robots(2.0), _robots(0.2), _unlike(_ROWS)),
     Anomaly(
         "orders_again_under_new_ids",
         ("orders", "order_items", "payments", "shipments"),
@@ -431,7 +415,64 @@ CORE = [
 ]
 """Anomalies of feeds that refer to each other: one a day."""
 
+OF_EVENTS = [
+    Anomaly(
+        "half_of_the_events_lost",
+        ("events",),
+        lost("events", HALF),
+        lost("events", FEW),
+        _unlike(_ROWS),
+        goal=None,
+        limit=_OWN_ROWS,
+    ),
+    Anomaly(
+        "stops_at_noon",
+        ("events",),
+        until("events", "occurred_at", 12),
+        until("events", "occurred_at", 23),
+        _unlike(_SPREAD, Evidence(_UNLIKE, _ROWS)),
+        goal=None,
+        limit="The hour of the last twentieth shows it from an hour and a half on.",
+    ),
+    Anomaly(
+        "time_zone_of_events",
+        ("events",),
+        shifted("events", ("occurred_at",), -180),
+        shifted("events", ("occurred_at",), -20),
+        _unlike(_CLOCK, Evidence(_UNLIKE, _SPREAD)),
+        goal=SHIFT,
+    ),
+    Anomaly(
+        "category_vanished",
+        ("events",),
+        without_values("events", "device", "mobile"),
+        lost("events", FEW),
+        _unlike(_CATEGORY),
+        goal=None,
+        limit="A category shows from 20 expected rows on, if fewer than a fifth of them are left.",
+    ),
+    Anomaly(
+        "very_late_rows",
+        ("events",),
+        lost("events", 0.8),
+        lost("events", 0.05),
+        _unlike(_ROWS),
+        goal=None,
+        limit=_OWN_ROWS,
+    ),
+    Anomaly("bot_traffic", ("events",), _robots(2.0), _robots(0.2), _unlike(_ROWS), goal=None, limit=_OWN_ROWS),
+]
+"""Anomalies that events show by themselves, against events of days before."""
+
 ASIDE = [
+    Anomaly(
+        "refunds_in_cents",
+        ("returns",),
+        times("returns", ("amount",), "100"),
+        times("returns", ("amount",), "1.08"),
+        _unlike(_SIZE),
+        goal=SHIFT,
+    ),
     Anomaly(
         "nothing_arrived",
         (STOCK,),
@@ -490,11 +531,11 @@ ASIDE = [
     ),
     Anomaly(
         "doubled_file",
-        ("returns",),
-        rows_of("returns", lambda day, rows: pl.concat([rows, rows])),
-        rows_of("returns", lambda day, rows: pl.concat([rows, rows.head(1)])),
-        (Evidence("superseded.returns", rows=True),),
+        (STOCK,),
+        rows_of(STOCK, lambda day, rows: pl.concat([rows, rows])),
+        rows_of(STOCK, lambda day, rows: pl.concat([rows, rows.head(1)])),
+        (Evidence(f"superseded.{STOCK}", rows=True),),
     ),
 ]
 """Anomalies of single files, which can be planted beside others."""
-KINDS = [*CORE, *ASIDE]
+KINDS = [*CORE, *OF_EVENTS, *ASIDE]

@@ -248,19 +248,21 @@ def test_a_weakened_rule_lowers_the_recall_of_its_kind_alone(known, tmp_path):
     assert [(kind.name, kind.caught) for kind in result.missed] == [("wrong_total", 0)]
 
 
-def evaluated(data: Path, monkeypatch: pytest.MonkeyPatch) -> dg.AssetCheckEvaluation:
+def evaluated(data: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[dg.AssetCheckEvaluation, str]:
+    """The check, and what the asset shows of anomalies."""
     monkeypatch.setenv("ECOM_DATA", str(data))
     with dg.DagsterInstance.ephemeral() as instance:
         result = dg.materialize([detection_asset(catalog.tables())], instance=instance)
     [check] = result.get_asset_check_evaluations()
     assert check.severity is dg.AssetCheckSeverity.WARN
-    return check
+    [made] = result.get_asset_materialization_events()
+    return check, str(made.materialization.metadata["anomalies"].value)
 
 
 @pytest.mark.slow
 def test_the_check_warns_where_a_defect_was_missed(known, tmp_path, monkeypatch):
     monkeypatch.setattr("ecom_assets.quality.detection.PRECISION_TARGET", 0.5)
-    assert evaluated(known.data, monkeypatch).passed
+    assert evaluated(known.data, monkeypatch)[0].passed
 
     shutil.copytree(known.data, tmp_path, dirs_exist_ok=True)
     more = pl.DataFrame(
@@ -275,7 +277,7 @@ def test_the_check_warns_where_a_defect_was_missed(known, tmp_path, monkeypatch)
     file = tmp_path / "truth" / "defects" / f"{DAYS.first}.parquet"
     pl.concat([pl.read_parquet(file), more], how="vertical_relaxed").write_parquet(file)
 
-    check = evaluated(tmp_path, monkeypatch)
+    check, _ = evaluated(tmp_path, monkeypatch)
 
     assert not check.passed
     assert check.metadata["missed"].value == {"wrong_total not caught": 1}
@@ -285,10 +287,11 @@ def test_the_check_warns_where_a_defect_was_missed(known, tmp_path, monkeypatch)
 def test_without_a_synthetic_shop_nothing_is_known_and_the_check_passes(known, tmp_path, monkeypatch):
     shutil.copy(known.snapshot, tmp_path)
 
-    check = evaluated(tmp_path, monkeypatch)
+    check, anomalies = evaluated(tmp_path, monkeypatch)
 
     assert check.passed
     assert "only the synthetic shop records them" in check.metadata["truth"].value
+    assert "| `half_of_the_events_lost` |" in anomalies
     assert "only the synthetic shop records them" in CliRunner().invoke(main, ["detection"]).output
 
 
@@ -301,3 +304,4 @@ def test_the_figures_are_shown_on_the_command_line(known, monkeypatch):
     assert re.search(rf"^{DAYS.first}  orders +(\d+) +\1 +100\.0% +0 +100\.0%$", shown, re.MULTILINE)
     assert re.search(r"^wrong_total +(\d+) +\1 +100\.0%$", shown, re.MULTILINE)
     assert re.search(r"^Precision \d+\.\d%, ", shown, re.MULTILINE)
+    assert re.search(r"^half_of_the_events_lost +\d+ +\d+ +\d+\.\d% \(", shown, re.MULTILINE)

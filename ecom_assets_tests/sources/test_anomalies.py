@@ -1,9 +1,11 @@
 import datetime as dt
 
+import polars as pl
 import pytest
 
-from bench.anomalies import SCALE, planted, wilson
+from bench.anomalies import FIRST_SEED, GAP, SCALE, Landing, on_local_clocks, planted, schedule
 from ecom_assets import catalog
+from ecom_assets.landing.zone import Zone
 from ecom_assets.shop.shop import Shop
 from ecom_assets.sources.anomalies import KINDS, Anomaly, FeedDay
 from ecom_assets_tests.warehouses import START
@@ -49,17 +51,45 @@ def test_orders_that_are_lost_for_good_are_those_of_the_day(of_day: FeedDay):
     assert orders * 0.2 < len(kind.gone(of_day)) < orders * 0.8
 
 
-def test_an_interval_of_a_share_is_wilsons():
-    assert wilson(300, 300) == pytest.approx((0.98736, 1), abs=1e-5)
-    assert wilson(0, 10_000) == pytest.approx((0, 0.000384), abs=1e-6)
-    assert wilson(5, 10) == pytest.approx((0.23659, 0.76341), abs=1e-5)
+def test_each_kind_is_planted_and_faulty_orders_are_apart_from_all_else():
+    plants = schedule(1, days=600)
+    of_orders = {day for day, kinds in plants.items() for kind, near in kinds if kind.feeds == ("orders",) and not near}
+    others = {day for day, [(kind, near), *_] in plants.items() if day % 2 == 0} - of_orders
+
+    assert {(kind.name, near) for kinds in plants.values() for kind, near in kinds} == {
+        (kind.name, near) for kind in KINDS for near in (False, True)
+    }
+    assert min(abs(day - other) for day in of_orders for other in others) > GAP
+
+
+def test_moments_on_local_clocks_go_forward_and_back():
+    local = pl.Series("at", ["2026-03-29 01:30", "2026-03-29 02:30", "2026-07-01 12:00"])
+    sent = pl.DataFrame({"at": local.str.to_datetime(), "n": 1})
+
+    moved = on_local_clocks(sent)
+
+    assert moved["at"].dt.strftime("%m-%d %H:%M").to_list() == ["03-29 00:30", "03-29 01:30", "07-01 10:00"]
+
+
+def test_a_day_as_first_seen_lacks_what_arrives_later(tmp_path):
+    shop = Shop(START, seed=3, preset=SCALE)
+    landing = Landing(Zone(tmp_path), shop, frozenset({"orders", "reviews"}), {"orders": "ordered_at"})
+
+    landing.land(LATER)
+
+    [file] = (tmp_path / "orders" / str(LATER)).iterdir()
+    landed, sent = pl.read_csv(file), shop.arrivals(LATER)["orders"]
+    assert 0 < landed.height == sent.filter(pl.col("ordered_at").dt.date() == LATER).height < sent.height
 
 
 @pytest.mark.long
 def test_each_kind_is_noticed_and_its_near_miss_is_not():
-    found = planted(0, days=300)
+    found = planted(FIRST_SEED - 1, days=300)
 
-    missed = {name: counts for name, counts in found.items() if not name.startswith("near ") and counts[0] > counts[1]}
-    alarms = {name: counts for name, counts in found.items() if name.startswith("near ") and counts[1]}
-    assert {name.removeprefix("near ") for name in found} == {kind.name for kind in KINDS}
-    assert (missed, alarms) == ({}, {})
+    wrong = {
+        name: (planted, noticed, near, alarms)
+        for name, (planted, noticed, near, alarms) in found.items()
+        if noticed < planted or alarms
+    }
+    assert set(found) == {kind.name for kind in KINDS}
+    assert wrong == {}
