@@ -82,6 +82,11 @@ class Settings:
         return self.data / "monitoring" / "metrics.prom"
 
     @property
+    def api_keys(self) -> Path:
+        """The keys of the API, as hashes."""
+        return self.data / "api" / "keys.json"
+
+    @property
     def run_log(self) -> Path:
         """What each run wrote, one JSON object per table and window."""
         return self.data / "monitoring" / "runs.jsonl"

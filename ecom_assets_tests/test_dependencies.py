@@ -13,9 +13,10 @@ import pytest
 import ecom_assets
 
 ROOT = Path(ecom_assets.__file__).parent
+PROJECT = tomllib.loads((ROOT.parent / "pyproject.toml").read_text())["project"]
 DECLARED = {
     re.match(r"[\w-]+", requirement)[0]
-    for requirement in tomllib.loads((ROOT.parent / "pyproject.toml").read_text())["project"]["dependencies"]
+    for requirement in (*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["serving"])
 }
 NOT_IMPORTED = {
     "dagster-dg-cli": "the command `dg`",
@@ -27,6 +28,7 @@ NOT_IMPORTED = {
 NOT_DECLARED = {
     "pydantic": "in the version that Dagster requires, for configurable I/O managers",
     "sqlalchemy": "in the version that Dagster requires, for its event log",
+    "starlette": "in the version that FastAPI requires, for responses",
 }
 """Distributions that the product imports and another dependency brings."""
 

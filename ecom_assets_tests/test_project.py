@@ -43,6 +43,7 @@ MAY_IMPORT = {
     "documentation": {*CORE, "catalog", "quality", "serving"},
     "monitoring": {"alerting", "days", "errors", "landing", "quality.data_quality", "serving", "settings", "sql"}
     | {"warehouse.ledger.schema"},
+    "api": {*CORE, "alerting", "landing.files", "serving", "settings"},
     "orchestration": {
         *CORE,
         "alerting",
@@ -58,7 +59,17 @@ MAY_IMPORT = {
     },
     "own": {*CORE, "expressions", "orchestration", "settings"},
     "definitions": {"catalog", "orchestration", "own", "settings"},
-    "cli": {*CORE, "catalog", "definitions", "documentation", "landing", "orchestration", "publishing", "quality"}
+    "cli": {
+        *CORE,
+        "api",
+        "catalog",
+        "definitions",
+        "documentation",
+        "landing",
+        "orchestration",
+        "publishing",
+        "quality",
+    }
     | {"alerting", "monitoring", "serving", "settings", "shop", "sources", "warehouse"},
 }
 """Part to the parts that it may import, beside itself."""

@@ -109,3 +109,37 @@ def last_write(con: duckdb.DuckDBPyConnection) -> dt.datetime | None:
     written_at: dt.datetime | None
     [(written_at,)] = con.execute("select max(written_at) from ledger.days").fetchall()
     return written_at
+
+
+def published_at(con: duckdb.DuckDBPyConnection) -> dt.datetime:
+    """Returns when a snapshot was published, UTC."""
+    at: dt.datetime
+    [(at,)] = con.execute("select published_at from ledger.published").fetchall()
+    return at
+
+
+def provisional_days(
+    con: duckdb.DuckDBPyConnection, table: str, first: dt.date | None = None, last: dt.date | None = None
+) -> list[dt.date]:
+    """Returns the days of a table, from a first to a last one if given, that are good and not final."""
+    rows = con.execute(
+        "select day from ledger.days where table_name = ? and state = 'provisional' "
+        "and day between coalesce(?, day) and coalesce(?, day) order by day",
+        [table, first, last],
+    ).fetchall()
+    return [day for (day,) in rows]
+
+
+class ColumnSource(NamedTuple):
+    """A column of a table, and one of an input from which it is computed."""
+
+    table: str
+    column: str
+    from_table: str
+    from_column: str
+
+
+def column_lineage(con: duckdb.DuckDBPyConnection) -> list[ColumnSource]:
+    """Returns from which columns each column of all tables is computed."""
+    query = "select table_name, column_name, from_table, from_column from ledger.column_lineage order by all"
+    return [ColumnSource(*row) for row in con.execute(query).fetchall()]

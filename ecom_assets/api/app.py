@@ -1,0 +1,489 @@
+"""The API's application: routes, keys, caching and problems."""
+
+import asyncio
+import datetime as dt
+import hashlib
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import is_dataclass, replace
+from enum import Enum
+from typing import Any
+
+import duckdb
+from fastapi import FastAPI, Request
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ecom_assets.alerting.store import open_store
+from ecom_assets.api import formats
+from ecom_assets.api.keys import ApiKey, holder, keys
+from ecom_assets.api.problems import SCHEMA as PROBLEM
+from ecom_assets.api.problems import Problem
+from ecom_assets.api.published import Served, plain, schema, served
+from ecom_assets.api.questions import (
+    CURSOR,
+    DEFAULT_LIMIT,
+    FORMATS,
+    MAX_LIMIT,
+    BadQuestion,
+    Cursors,
+    Question,
+    UnknownCursor,
+    asked,
+)
+from ecom_assets.api.snapshots import Reading, SnapshotGone, Snapshots
+from ecom_assets.days import Window, contiguous
+from ecom_assets.declaration import Catalog
+from ecom_assets.errors import UserError, suggestion
+from ecom_assets.serving.ledger import column_lineage, provisional_days
+from ecom_assets.serving.report import report
+from ecom_assets.serving.snapshot import NothingPublished, SnapshotInUse
+from ecom_assets.settings import Settings
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+OPEN = ("/healthz", "/openapi.json")
+"""What needs no key."""
+FOLLOWED_SECONDS = 10.0
+_ROWS_OF_ENTITY = 1_000
+_log = logging.getLogger(__name__)
+
+
+def application(known: Settings, tables: Catalog, host: str = LOOPBACK[0]) -> FastAPI:
+    """Returns the application that serves what the settings' platform has published."""
+    api = _Api(known, served(tables))
+
+    @asynccontextmanager
+    async def following(app: FastAPI) -> AsyncIterator[None]:
+        task = asyncio.create_task(api.follow())
+        yield
+        task.cancel()
+        api.snapshots.close()
+
+    # Its pages for people would load scripts from elsewhere.
+    app = FastAPI(
+        title="ecom_assets",
+        version="1",
+        description="What the platform last published: measures, facts and dimensions by day, and how far they hold.",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=following,
+    )
+    if host in LOOPBACK:
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, "[::1]", "testserver"])
+    app.add_middleware(_Guard, api=api)
+    for error, handler in _HANDLERS.items():
+        app.add_exception_handler(error, handler)
+    api.add_routes(app)
+    return app
+
+
+class _Api:
+    def __init__(self, known: Settings, tables: dict[str, Served]) -> None:
+        self.known, self.tables = known, tables
+        self.snapshots, self.cursors = Snapshots(known.snapshot), Cursors()
+        self._keys: tuple[int, list[ApiKey]] = (0, [])
+
+    async def follow(self) -> None:
+        """Opens what is published and closes what is old, also while nobody asks: a publish copies what is read."""
+        while True:
+            await asyncio.sleep(FOLLOWED_SECONDS)
+            try:
+                await asyncio.to_thread(self.snapshots.newest)
+            except (UserError, OSError, duckdb.Error) as error:
+                _log.debug("The snapshot cannot be opened: %s", error)
+
+    def add_routes(self, app: FastAPI) -> None:
+        plain_routes: list[tuple[str, Callable[..., Any], str, str]] = [
+            ("/", self.first_page, "first_page", "The report: recent measures, compared, and how far they hold"),
+            ("/healthz", self.health, "health", "Whether there is something to read"),
+            ("/metrics", self.metrics, "metrics", "The figures of the monitoring report, in Prometheus' text format"),
+            ("/alerts", self.alerts, "alerts", "Open incidents, the worst first"),
+            ("/dictionary", self.dictionary, "dictionary", "The tables, what a row is, and their columns"),
+            ("/lineage", self.lineage, "lineage", "From which columns each column of the tables is computed"),
+        ]
+        for path, act, name, summary in plain_routes:
+            app.add_api_route(path, act, name=name, operation_id=name, summary=summary, responses=_PROBLEMS)
+        for table in self.tables.values():
+            path, name = f"/tables/{table.name}", table.name.replace(".", "_")
+            app.add_api_route(
+                path,
+                self._rows(table),
+                operation_id=name,
+                summary=table.declaration.contract.description.partition("\n")[0],
+                tags=[table.declaration.contract.layer],
+                openapi_extra={"parameters": _parameters(table)},
+                responses={200: _page_of(table), 304: {"description": "Not changed since"}, **_PROBLEMS},
+                response_class=Response,
+            )
+            if table.entity:
+                app.add_api_route(
+                    f"{path}/{{{table.entity}}}",
+                    self._entity(table),
+                    operation_id=f"{name}_by_{table.entity}",
+                    summary=f"All rows of one {table.entity}, the newest day first",
+                    tags=[table.declaration.contract.layer],
+                    openapi_extra={"parameters": [_path_parameter(table)]},
+                    responses={200: _page_of(table), 304: {"description": "Not changed since"}, **_PROBLEMS},
+                    response_class=Response,
+                )
+
+    def refuses(self, request: Request) -> Response | None:
+        """Returns the refusal of a request that needs a key and brings none that holds."""
+        known = self._known_keys()
+        if not known or request.url.path in OPEN:
+            return None
+        kind, _, key = request.headers.get("authorization", "").partition(" ")
+        if kind.lower() == "bearer" and holder(known, key.strip(), dt.datetime.now(dt.UTC)):
+            return None
+        text = "Send a key that holds: Authorization: Bearer ecom_… `ecom api-key create` makes one."
+        return Problem(401, text, {"WWW-Authenticate": 'Bearer realm="ecom_assets"'}).response()
+
+    def _known_keys(self) -> list[ApiKey]:
+        path = self.known.api_keys
+        written = path.stat().st_mtime_ns if path.exists() else 0
+        if self._keys[0] != written:
+            self._keys = written, keys(path)
+        return self._keys[1]
+
+    def first_page(self, request: Request) -> Response:
+        snapshot = self.snapshots.newest()
+        if same := _cached(request, snapshot):
+            return same
+        body: dict[str, Any] = {"snapshot": snapshot, "report": None, "note": ""}
+        try:
+            body["report"] = _as_json(report(self.known.snapshot))
+        except NothingPublished:
+            raise
+        except UserError as error:
+            body["note"] = str(error)
+        body["links"] = ["/alerts", "/dictionary", "/lineage", "/metrics", *(f"/tables/{name}" for name in self.tables)]
+        return _json(body, request, snapshot)
+
+    def health(self) -> Response:
+        return JSONResponse({"status": "ok", "snapshot": self.snapshots.newest()})
+
+    def metrics(self) -> Response:
+        if not self.known.metrics.exists():
+            raise Problem(404, "No monitoring report has been written yet: a sensor does, while make ui runs.")
+        return Response(self.known.metrics.read_bytes(), media_type="text/plain; version=0.0.4")
+
+    def alerts(self) -> Response:
+        if not self.known.alert_store.exists():
+            return JSONResponse({"incidents": []})
+        with open_store(self.known.alert_store) as store:
+            found = store.open_incidents()
+        return JSONResponse(
+            {
+                "incidents": [
+                    {
+                        "severity": m.severity,
+                        "since": plain(at.replace(tzinfo=None)),
+                        "what": m.what,
+                        "lines": m.lines(),
+                    }
+                    for m, at in found
+                ]
+            }
+        )
+
+    def dictionary(self) -> Response:
+        return JSONResponse({"tables": [_declared(table) for table in self.tables.values()]})
+
+    def lineage(self, request: Request) -> Response:
+        with self.snapshots.reading() as reading:
+            if same := _cached(request, reading.snapshot):
+                return same
+            found = [source._asdict() for source in column_lineage(reading.con)]
+            return _json({"columns": found}, request, reading.snapshot)
+
+    def _rows(self, table: Served) -> Callable[[Request], Response]:
+        def rows(request: Request) -> Response:
+            question = asked(table, request.query_params.multi_items())
+            wanted, again = _format(request), str(request.url.remove_query_params("cursor"))
+            snapshot, after = None, None
+            try:
+                if (cursor := request.query_params.get("cursor")) is not None:
+                    snapshot, after = self.cursors.read(question, cursor)
+                with ExitStack() as stack:
+                    reading = stack.enter_context(self.snapshots.reading(snapshot))
+                    if same := _cached(request, reading.snapshot):
+                        return same
+                    if wanted == "json":
+                        return self._page_in(request, question, reading, after)
+                    return _streamed(request, question, reading, after, wanted, stack)
+            except UnknownCursor as unknown:
+                raise Problem(404, str(unknown), again=again) from unknown
+            except SnapshotGone as gone:
+                text = "The snapshot that these pages are of is no longer kept. Start again with the newest."
+                raise Problem(410, text, again=again) from gone
+
+        return rows
+
+    def _page_in(self, request: Request, question: Question, reading: Reading, after: Sequence[Any] | None) -> Response:
+        limit = question.limit or DEFAULT_LIMIT
+        one_more = replace(question, limit=limit + 1)
+        query, given = one_more.sql(after, beside=True)
+        rows = reading.con.execute(query, given).fetchall()
+        following, headers = None, {}
+        if len(rows) > limit:
+            place = rows[limit - 1][len(question.columns) :]
+            cursor = self.cursors.write(question, reading.snapshot, place)
+            following = str(request.url.include_query_params(cursor=cursor))
+            headers["Link"] = f'<{following}>; rel="next"'
+        body = {
+            "snapshot": reading.snapshot,
+            "table": question.table.name,
+            "provisional": _provisional(question, reading.con),
+            "rows": formats.records(question.columns, rows[:limit]),
+            "next": following,
+        }
+        return _json(body, request, reading.snapshot, headers)
+
+    def _entity(self, table: Served) -> Callable[[Request], Response]:
+        assert table.entity
+        entity = table.entity
+
+        def rows(request: Request) -> Response:
+            id = request.path_params[entity]
+            with self.snapshots.reading() as reading:
+                if same := _cached(request, reading.snapshot):
+                    return same
+                sort = ((table.day, True),)
+                question = Question(table, equal={entity: (id,)}, columns=tuple(table.columns), sort=sort)
+                query, given = replace(question, limit=_ROWS_OF_ENTITY).sql()
+                found = reading.con.execute(query, given).fetchall()
+                if not found:
+                    raise Problem(404, f"{table.name} has no row of {entity} {id!r}.")
+                body = {
+                    "snapshot": reading.snapshot,
+                    "table": table.name,
+                    "provisional": _provisional(question, reading.con),
+                    "rows": formats.records(question.columns, found),
+                    "next": None,
+                }
+                return _json(body, request, reading.snapshot)
+
+        return rows
+
+
+class _Guard:
+    """Lets requests pass that need no key or bring one that holds, and sets headers.
+
+    Not one of Starlette's own kind: those end a response well whose rows could not all be sent.
+    """
+
+    def __init__(self, app: ASGIApp, api: _Api) -> None:
+        self._app, self._api = app, api
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.setdefault("X-Content-Type-Options", "nosniff")
+                headers.setdefault("Cache-Control", "no-cache")
+            await send(message)
+
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        act = self._api.refuses(Request(scope)) or self._app
+        await act(scope, receive, with_headers)
+
+
+def _format(request: Request) -> str:
+    """Returns the format that is asked for: by the parameter, else by the header Accept. Raises Problem."""
+    if named := request.query_params.get("format"):
+        if named not in FORMATS:
+            raise BadQuestion("format", f"There is no format {named!r}{suggestion(named, FORMATS)}")
+        return named
+    accepted = [part.partition(";")[0].strip() for part in request.headers.get("accept", "*/*").split(",")]
+    for part in accepted:
+        for name, media_type in FORMATS.items():
+            if part in ("*/*", "", media_type) or (part.endswith("/*") and media_type.startswith(part[:-1])):
+                return name
+    raise Problem(406, f"The formats are {', '.join(FORMATS.values())}.")
+
+
+def _streamed(
+    request: Request,
+    question: Question,
+    reading: Reading,
+    after: Sequence[Any] | None,
+    wanted: str,
+    opened: ExitStack,
+) -> Response:
+    """Returns all rows, after a place if one is given; what is open is kept until they are sent."""
+    query, given = question.sql(after)
+    headers = _headers(request, reading.snapshot)
+    headers["X-Provisional"] = ", ".join(_provisional(question, reading.con))
+    pieces = formats.WRITERS[wanted](reading.con, query, given, question.columns)
+    return StreamingResponse(_until_done(pieces, opened.pop_all()), media_type=FORMATS[wanted], headers=headers)
+
+
+def _provisional(question: Question, con: duckdb.DuckDBPyConnection) -> list[str]:
+    """Returns the days of a question that are good and not final, as windows."""
+    days = provisional_days(con, question.table.name, question.first, question.last)
+    return [str(window) for window in contiguous(days)]
+
+
+def _etag(request: Request, snapshot: str) -> str:
+    asked_for = (snapshot, request.url.path, sorted(request.query_params.multi_items()), request.headers.get("accept"))
+    return f'"{hashlib.sha256(repr(asked_for).encode()).hexdigest()[:32]}"'
+
+
+def _headers(request: Request, snapshot: str) -> dict[str, str]:
+    return {"ETag": _etag(request, snapshot), "X-Snapshot": snapshot, "Vary": "Accept"}
+
+
+def _cached(request: Request, snapshot: str) -> Response | None:
+    """Returns that the client has what it asks for already, if so."""
+    known = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
+    if _etag(request, snapshot) in known:
+        return Response(status_code=304, headers=_headers(request, snapshot))
+    return None
+
+
+def _json(body: Any, request: Request, snapshot: str, more: dict[str, str] | None = None) -> Response:
+    return JSONResponse(body, headers={**_headers(request, snapshot), **(more or {})})
+
+
+def _until_done(pieces: Iterator[bytes], kept: ExitStack) -> Iterator[bytes]:
+    with kept:
+        yield from pieces
+
+
+def _as_json(value: Any) -> Any:
+    """Returns a record of ours, and what it holds, as JSON has it."""
+    if isinstance(value, Window):
+        return {"from": str(value.first), "to": str(value.last)}
+    if is_dataclass(value) and not isinstance(value, type):
+        return {name: _as_json(each) for name, each in vars(value).items()}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, dict):
+        return {str(name): _as_json(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_as_json(each) for each in value]
+    return plain(value)
+
+
+def _declared(table: Served) -> dict[str, Any]:
+    promise = table.declaration.contract
+    return {
+        "table": table.name,
+        "description": promise.description,
+        "key": list(promise.primary_key),
+        "day": table.day,
+        "columns": [
+            {"name": c.name, "kind": c.kind, "may_be_null": c.may_be_null, "description": c.description}
+            for c in table.columns.values()
+        ],
+    }
+
+
+_ERRORS = {400: "A parameter is wrong", 401: "No key that holds", 404: "There is no such thing"}
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"description": text, "content": {"application/problem+json": {"schema": PROBLEM}}}
+    for status, text in {
+        **_ERRORS,
+        406: "No such format",
+        410: "The snapshot is no longer kept",
+        503: "Nothing has been published",
+    }.items()
+}
+
+
+def _page_of(table: Served) -> dict[str, Any]:
+    """Returns the description of the response with rows of a table."""
+    page = {
+        "type": "object",
+        "required": ["snapshot", "table", "provisional", "rows", "next"],
+        "properties": {
+            "snapshot": {"type": "string"},
+            "table": {"const": table.name},
+            "provisional": {"type": "array", "items": {"type": "string"}, "description": "Days that are not final"},
+            "rows": {"type": "array", "items": table.row_schema()},
+            "next": {"type": ["string", "null"], "description": "The following page of the same snapshot"},
+        },
+    }
+    others = {media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in FORMATS.values()}
+    return {"description": "Rows", "content": {**others, "application/json": {"schema": page}}}
+
+
+def _parameters(table: Served) -> list[dict[str, Any]]:
+    """Returns the description of the parameters of a table's rows."""
+    names = "|".join(table.columns)
+    day = {"type": "string", "format": "date"}
+    known: list[tuple[str, dict[str, Any], str]] = [
+        ("from", day, f"First {table.day}"),
+        ("to", day, f"Last {table.day}"),
+        ("columns", {"type": "string", "pattern": f"^({names})(,({names}))*$"}, "Columns, separated by commas"),
+        (
+            "sort",
+            {"type": "string", "pattern": f"^-?({names})(,-?({names}))*$"},
+            "Columns to sort by, -column descends",
+        ),
+        (
+            "limit",
+            {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT},
+            f"Most rows; of a page of JSON, {DEFAULT_LIMIT} unless it is given, of other formats all",
+        ),
+        ("cursor", {"type": "string", "pattern": f"^{CURSOR}$"}, "Place that the page before gave in next"),
+        ("format", {"enum": list(FORMATS)}, "Format, instead of the header Accept"),
+    ]
+    known += [
+        (
+            c.name,
+            {"type": "array", "items": schema(replace(c, nullable=False, unknown_without=None))},
+            f"One of these: {c.description}",
+        )
+        for c in table.filters
+    ]
+    return [{"name": name, "in": "query", "schema": kind, "description": text} for name, kind, text in known]
+
+
+def _path_parameter(table: Served) -> dict[str, Any]:
+    assert table.entity
+    text = table.columns[table.entity].description
+    schema = {"type": "string", "minLength": 1}
+    return {"name": table.entity, "in": "path", "required": True, "schema": schema, "description": text}
+
+
+async def _problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)
+    return error.response()
+
+
+async def _wrong(request: Request, error: Exception) -> Response:
+    assert isinstance(error, BadQuestion)
+    return Problem(400, str(error), parameter=error.parameter).response()
+
+
+async def _not_there(request: Request, error: Exception) -> Response:
+    return Problem(503, str(error).partition(": ")[2] or str(error), {"Retry-After": "10"}).response()
+
+
+async def _of_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    details = {404: "There is no such address. / lists what there is.", 405: "This address takes no such method."}
+    return Problem(error.status_code, details.get(error.status_code, str(error.detail)), error.headers).response()
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    _log.error("%s %s failed.", request.method, request.url.path, exc_info=error)
+    return Problem(500, "The server failed; its log says why.").response()
+
+
+_HANDLERS: dict[Any, Any] = {
+    Problem: _problem,
+    BadQuestion: _wrong,
+    NothingPublished: _not_there,
+    SnapshotInUse: _not_there,
+    UserError: _not_there,
+    HTTPException: _of_http,
+    Exception: _unexpected,
+}
