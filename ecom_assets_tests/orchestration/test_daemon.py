@@ -23,6 +23,7 @@ from ecom_assets.serving.snapshot import open_snapshot
 from ecom_assets.shop.scale import Scale
 from ecom_assets.shop.shop import Shop
 from ecom_assets.sources.synthetic import land_shop
+from ecom_assets.warehouse.ledger.records import contents
 
 MAX_SECONDS = 300
 TWO_DAYS = Window.parse("2024-01-01..2024-01-02")
@@ -46,7 +47,7 @@ def daemon(tmp_path: Path, landed: settings.Settings) -> Iterator["subprocess.Po
 
 
 @contextmanager
-def started(home: Path, output: int = subprocess.PIPE) -> Iterator["subprocess.Popen[str]"]:
+def started(home: Path, output: int = subprocess.PIPE, seconds: int = MAX_SECONDS) -> Iterator["subprocess.Popen[str]"]:
     shutil.copy(settings.PROJECT / "dagster.yaml", home)
     process = subprocess.Popen(
         [Path(sys.executable).with_name("dagster-daemon"), "run", "--module-name", "ecom_assets.definitions"],
@@ -62,7 +63,7 @@ def started(home: Path, output: int = subprocess.PIPE) -> Iterator["subprocess.P
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
 
-    timer = Timer(MAX_SECONDS, end)
+    timer = Timer(seconds, end)
     timer.start()
     with process:
         yield process
@@ -141,6 +142,74 @@ def test_a_snapshot_that_is_damaged_is_published_anew_without_anybody(
                     break
     else:
         pytest.fail(f"Not done after {MAX_SECONDS} seconds; {is_damaged=}.")
+
+
+HISTORY = Window.parse("2024-01-01..2024-06-08")
+ORDER = (
+    "order_id,customer_id,ordered_at,updated_at,status,cancel_reason,channel,country,subtotal,discount,shipping,tax,"
+    "total\n{id},{customer},{day}T21:30:00Z,{updated}T22:30:00Z,delivered,,app,FR,50.3200,0.0000,0.0000,10.0600,60.3800\n"
+)
+
+
+def written(known: settings.Settings) -> dict[tuple[str, str], tuple[str, str]]:
+    """Returns what each table-day is and when it was written, of a warehouse that nobody writes."""
+    with duckdb.connect(str(known.warehouse), read_only=True) as con:
+        at = {
+            (table, day): at
+            for table, day, at in con.execute(
+                "select table_name, day::varchar, written_at::varchar from ledger.days"
+            ).fetchall()
+        }
+        found = contents(con, sorted({table for table, _ in at}), Window(HISTORY.first, HISTORY.last))
+    return {table_day: (found[table_day], at[table_day]) for table_day in found}
+
+
+@pytest.mark.long
+def test_late_files_of_any_age_make_only_days_run_that_they_can_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Late by an hour, 47 hours and 150 days, and an order that moves to another day, while the daemon runs."""
+    monkeypatch.setenv("ECOM_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("ECOM_END", str(HISTORY.last))
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    known = settings.load()
+    zone = Zone(known.landing)
+    land_shop(zone, Shop(HISTORY.first, preset=TINY), HISTORY)
+    shutil.copy(settings.PROJECT / "dagster.yaml", tmp_path)
+    ecom = [Path(sys.executable).with_name("ecom"), "--quiet"]
+    subprocess.run([*ecom, "run", "--stale"], check=True, capture_output=True)
+    before = written(known)
+    with duckdb.connect(str(known.warehouse), read_only=True) as con:
+        [(moving, customer)] = con.execute(
+            "select order_id, customer_id from silver.orders where ordered_on = date '2024-05-01' limit 1"
+        ).fetchall()
+    late = {"O90000001": "2024-06-08", "O90000002": "2024-06-06", "O90000003": "2024-01-10", moving: "2024-05-03"}
+    with started(tmp_path, seconds=2 * MAX_SECONDS) as daemon:
+        assert daemon.stdout
+        waiting, landed, ratios = list(late.items()), set[str](), []
+        for _ in daemon.stdout:
+            with suppress(FileNotFoundError), open_snapshot(known.snapshot) as con:
+                read = {name for (name,) in con.execute("select source_file from ledger.files").fetchall()}
+                [(stale,)] = con.execute("select count(*) from ledger.stale").fetchall()
+            if stale or not landed <= read:
+                continue
+            with suppress(duckdb.IOException):  # a run has it open
+                after = written(known)
+                ran = [each for each in after if after[each][1] != before[each][1]]
+                changed = [each for each in ran if after[each][0] != before[each][0]]
+                before = after
+                if landed:
+                    ratios.append((len(ran), len(changed)))
+                if not waiting:
+                    break
+                order_id, day = waiting.pop(0)
+                text = ORDER.format(id=order_id, customer=customer, day=day, updated=HISTORY.last)
+                landed.add(zone.write("orders", HISTORY.last, f"late-{len(waiting)}.csv", text.encode()).name)
+        else:
+            pytest.fail(f"Not done after {2 * MAX_SECONDS} seconds: {waiting} has not landed, {ratios}.")
+
+    assert all(0 < changed <= ran <= 3 * changed for ran, changed in ratios), ratios
+    subprocess.run([*ecom, "verify"], check=True, capture_output=True)
 
 
 BACKFILL = """
