@@ -113,8 +113,8 @@ class _Api:
                 path,
                 self._rows(table),
                 operation_id=name,
-                summary=table.declaration.contract.description.partition("\n")[0],
-                tags=[table.declaration.contract.layer],
+                summary=table.description.partition("\n")[0],
+                tags=[table.layer],
                 openapi_extra={"parameters": _parameters(table)},
                 responses={200: _page_of(table), 304: {"description": "Not changed since"}, **_PROBLEMS},
                 response_class=Response,
@@ -125,7 +125,7 @@ class _Api:
                     self._entity(table),
                     operation_id=f"{name}_by_{table.entity}",
                     summary=f"All rows of one {table.entity}, the newest day first",
-                    tags=[table.declaration.contract.layer],
+                    tags=[table.layer],
                     openapi_extra={"parameters": [_path_parameter(table)]},
                     responses={200: _page_of(table), 304: {"description": "Not changed since"}, **_PROBLEMS},
                     response_class=Response,
@@ -372,11 +372,10 @@ def _as_json(value: Any) -> Any:
 
 
 def _declared(table: Served) -> dict[str, Any]:
-    promise = table.declaration.contract
     return {
         "table": table.name,
-        "description": promise.description,
-        "key": list(promise.primary_key),
+        "description": table.description,
+        "key": list(table.key),
         "day": table.day,
         "columns": [
             {"name": c.name, "kind": c.kind, "may_be_null": c.may_be_null, "description": c.description}

@@ -5,11 +5,12 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from functools import cached_property
 from typing import Any
 
 from ecom_assets.contract import Column, Kind, Layer
 from ecom_assets.declaration import Catalog, Declaration
+from ecom_assets.engine.duckdb.tables import SQL_TYPES
+from ecom_assets.serving.published_tables import DAILY_QUALITY, RESTATEMENTS, PublishedView
 
 LAYERS = (Layer.KPI, Layer.GOLD, Layer.FEATURES)
 _SCHEMAS: Mapping[Kind, Mapping[str, Any]] = {
@@ -25,35 +26,48 @@ _SCHEMAS: Mapping[Kind, Mapping[str, Any]] = {
 _TRUTHS = {"true": True, "false": False}
 
 
+_KINDS: Mapping[str, Kind] = {"DECIMAL(38,4)": "decimal", **{sql: kind for kind, sql in SQL_TYPES.items()}}
+_KEYS_OF_VIEWS = {
+    DAILY_QUALITY: ("day", "table_name"),
+    RESTATEMENTS: ("day", "table_name", "recorded_at", "cause"),
+}
+
+
 @dataclass(frozen=True)
 class Served:
-    """A table as the API serves it."""
+    """A table or view as the API serves it. `key` are the columns that tell rows of all days apart, the day first."""
 
-    declaration: Declaration
+    name: str
+    description: str
+    columns: Mapping[str, Column]
+    key: tuple[str, ...]
+
+    @classmethod
+    def table(cls, declaration: Declaration) -> "Served":
+        """Returns the table of a declaration."""
+        promise = declaration.contract
+        key = tuple(dict.fromkeys((promise.partition_column, *promise.primary_key)))
+        return cls(promise.name, promise.description, promise.columns, key)
+
+    @classmethod
+    def view(cls, view: PublishedView, key: tuple[str, ...]) -> "Served":
+        """Returns a view that is beside the tables."""
+        columns = {c.name: Column(c.name, _KINDS[c.sql_type], c.name not in key, c.description) for c in view.columns}
+        return cls(view.name, view.row, columns, key)
 
     @property
-    def name(self) -> str:
-        return self.declaration.name
-
-    @property
-    def columns(self) -> Mapping[str, Column]:
-        return self.declaration.contract.columns
+    def layer(self) -> Layer:
+        return Layer(self.name.partition(".")[0])
 
     @property
     def day(self) -> str:
         """The column of the business day."""
-        return self.declaration.contract.partition_column
-
-    @cached_property
-    def key(self) -> tuple[str, ...]:
-        """The columns that tell rows of all days apart, the day first."""
-        return tuple(dict.fromkeys((self.day, *self.declaration.contract.primary_key)))
+        return self.key[0]
 
     @property
     def entity(self) -> str | None:
         """The column with the number of what a row is about, such as an order or a customer; None without one."""
-        promise = self.declaration.contract
-        names = [*promise.primary_key, *(promise.columns if promise.layer is Layer.GOLD else ())]
+        names = [*self.key, *(self.columns if self.layer is Layer.GOLD else ())]
         return next((name for name in names if name.endswith("_id") and self.columns[name].kind == "text"), None)
 
     @property
@@ -68,9 +82,10 @@ class Served:
 
 
 def served(tables: Catalog) -> dict[str, Served]:
-    """Returns the tables of the layers that are published, by name, in the order of the layers."""
-    of_layers = [(LAYERS.index(t.contract.layer), t.name, t) for t in tables if t.contract.layer in LAYERS]
-    return {name: Served(table) for _, name, table in sorted(of_layers, key=lambda found: found[:2])}
+    """Returns what is published of the layers, by name, in the order of the layers."""
+    found = [Served.table(table) for table in tables if table.contract.layer in LAYERS]
+    found += [Served.view(view, key) for view, key in _KEYS_OF_VIEWS.items()]
+    return {table.name: table for table in sorted(found, key=lambda table: (LAYERS.index(table.layer), table.name))}
 
 
 def schema(column: Column) -> dict[str, Any]:

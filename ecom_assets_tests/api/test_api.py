@@ -66,6 +66,7 @@ def client(tmp_path: Path) -> Iterator[Client]:
     config = uvicorn.Config(application_of.application(known, tables()), port=0, log_level="error", lifespan="on")
     server = uvicorn.Server(config)
     socket = config.bind_socket()
+    socket.listen()  # requests wait until it runs
     thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]})
     thread.start()
     try:
@@ -189,6 +190,17 @@ def test_provisional_days_are_named(client, shop):
     assert found.json["provisional"] == [str(on(1))]
     assert client.get(f"/tables/kpi.daily?from={on(2)}").json["provisional"] == []
     assert client.get("/tables/kpi.daily?format=csv").headers["X-Provisional"] == str(on(1))
+
+
+def test_quality_and_restatements_are_tables_too(client, shop):
+    shop.land_orders(2, order(99, 1, amount=5), file="late.csv")
+    republish(shop, client)
+
+    changes = client.get(f"/tables/kpi.restatements?table_name=kpi.daily&day={on(1)}&columns=cause,part").json["rows"]
+    quality = client.get(f"/tables/kpi.daily_quality?from={on(2)}&table_name=silver.orders&columns=state,rows_passed")
+
+    assert changes == [{"cause": "late rows", "part": "5.0000"}]
+    assert quality.json["rows"] == [{"state": "stored", "rows_passed": 4}]
 
 
 def test_problems_have_one_shape(client, shop):

@@ -26,7 +26,7 @@ class Sold(Table, primary_key="sale_id", partition_column="sold_on", name="gold.
     amount: Amount = money("What was paid", nullable=True)
 
 
-TABLE = Served(declare(contract(Sold), sales))
+TABLE = Served.table(declare(contract(Sold), sales))
 NAMES = tuple(Sold.__annotations__)
 
 _rows = st.lists(
