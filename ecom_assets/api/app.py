@@ -86,6 +86,7 @@ class _Api:
         self.known, self.tables = known, tables
         self.snapshots, self.cursors = Snapshots(known.snapshot), Cursors()
         self._keys: tuple[int, list[ApiKey]] = (0, [])
+        self._first_page: dict[str, Any] = {"snapshot": None}
 
     async def follow(self) -> None:
         """Opens what is published and closes what is old, also while nobody asks: a publish copies what is read."""
@@ -153,15 +154,23 @@ class _Api:
         snapshot = self.snapshots.newest()
         if same := _cached(request, snapshot):
             return same
-        body: dict[str, Any] = {"snapshot": snapshot, "report": None, "note": ""}
+        while self._first_page["snapshot"] != snapshot:
+            made = self._made_first_page(snapshot)
+            if (newest := self.snapshots.newest()) == snapshot:
+                self._first_page = made
+            snapshot = newest
+        return _json(self._first_page, request, snapshot)
+
+    def _made_first_page(self, snapshot: str) -> dict[str, Any]:
+        shown, note = None, ""
         try:
-            body["report"] = _as_json(report(self.known.snapshot))
+            shown = _as_json(report(self.known.snapshot))
         except NothingPublished:
             raise
         except UserError as error:
-            body["note"] = str(error)
-        body["links"] = ["/alerts", "/dictionary", "/lineage", "/metrics", *(f"/tables/{name}" for name in self.tables)]
-        return _json(body, request, snapshot)
+            note = str(error)
+        links = ["/alerts", "/dictionary", "/lineage", "/metrics", *(f"/tables/{name}" for name in self.tables)]
+        return {"snapshot": snapshot, "report": shown, "note": note, "links": links}
 
     def health(self) -> Response:
         return JSONResponse({"status": "ok", "snapshot": self.snapshots.newest()})
