@@ -159,6 +159,23 @@ def test_a_shop_lands_the_files_of_the_day(root: Path) -> None:
     assert Zone(root).days("orders") == [dt.date.fromisoformat(DAY)]
 
 
+@pytest.mark.slow
+def test_landing_a_day_again_leaves_a_file_that_somebody_has_changed(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    save_shop(root, Shop(dt.date(2024, 1, 1), preset=TINY))
+    landed(DAY)
+    [mended], [lost] = ([*(root / feed / DAY).iterdir()] for feed in ("customers", "products"))
+    mended.write_text("customer_id\nmended by hand\n")
+    lost.unlink()
+
+    landed(DAY)
+
+    assert mended.read_text() == "customer_id\nmended by hand\n"
+    assert f"{mended} has been changed, and stays as it is." in caplog.text
+    assert lost.exists()
+
+
 def test_without_a_shop_landing_says_what_others_have_landed(root: Path) -> None:
     Zone(root).write("orders", dt.date.fromisoformat(DAY), "orders.csv", b"order_id\n1\n")
 

@@ -36,16 +36,22 @@ class ShopFileError(UserError, ValueError):
     """The file shop.toml is invalid."""
 
 
-def land_shop(zone: Zone, shop: Shop, days: Iterable[dt.date]) -> None:
+def land_shop(zone: Zone, shop: Shop, days: Iterable[dt.date], *, keep_changed: bool = False) -> None:
     """Lands the rows that arrive on the given days, one file per feed and day. The same day has the same bytes again.
 
     A feed without rows on a day lands a file with a header only, or an empty one if the format has no header. Sales of
     a marketplace land in additional files, through its own feed map.
+
+    With `keep_changed`, a feed's file that is there with other bytes stays as it is: somebody has changed it.
     """
     days = list(days)
     for day in days:
         for feed, rows in shop.arrivals(day).items():
-            zone.write(feed, day, file_name(feed, day), encoded(feed, rows))
+            data, place = encoded(feed, rows), zone.root / feed / str(day) / file_name(feed, day)
+            if keep_changed and place.exists() and place.read_bytes() != data:
+                _log.warning("%s has been changed, and stays as it is. To land it anew, delete it first.", place)
+                continue
+            zone.write(feed, day, place.name, data)
     if shop.scale.marketplace_share and days:
         with TemporaryDirectory() as folder:
             for day in days:
@@ -62,13 +68,15 @@ def land_window(
 ) -> None:
     """Lands the rows of a window of arrival days, and writes the truth about them, some days at once.
 
+    Files that somebody has changed since stay as they are.
+
     `told` gets, before each step, its days and the share of the window that has landed, 0 to 1.
     """
     days = list(window)
     for n in range(0, len(days), DAYS_AT_ONCE):
         now = days[n : n + DAYS_AT_ONCE]
         told(f"landing {Window(now[0], now[-1])}", n / len(days))
-        land_shop(zone, shop, now)
+        land_shop(zone, shop, now, keep_changed=True)
         write_truth(truth, shop, now)
         _log.info("landing %s: the synthetic shop's files", Window(now[0], now[-1]))
 
