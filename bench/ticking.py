@@ -56,7 +56,7 @@ def many_files(home: Path, files: int, days: str) -> dict[str, Any]:
     window, feeds = Window.parse(days), catalog.tables().feeds
     settings.save(Settings(home / "data", window.first))
     known = settings.load()
-    a_day = max(files // (len(window) * len(feeds)), 1)
+    a_day = -(-files // (len(window) * len(feeds)))
     for feed in feeds:
         for day in window:
             folder = known.landing / feed / str(day)
