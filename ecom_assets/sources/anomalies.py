@@ -376,6 +376,7 @@ CORE = [
         shifted("payments", ("paid_at", "updated_at"), 20),
         _unlike(_CLOCK),
         goal=SHIFT,
+        limit="Hours from orders to payments show it from three quarters of an hour on, or more where days differ.",
     ),
     Anomaly(
         "swapped_columns",
