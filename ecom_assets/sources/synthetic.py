@@ -136,7 +136,8 @@ def load_shop(zone_root: Path) -> Shop | None:
         scale = given.get("scale")
         if scale is None:
             return Shop(given["start"], given["seed"], given["preset"])
-        return Shop(given["start"], given["seed"], Scale(**{**scale, "quiet_days": tuple(scale["quiet_days"])}))
+        days = {name: tuple(scale[name]) for name in ("quiet_days", "slow_days") if name in scale}
+        return Shop(given["start"], given["seed"], Scale(**{**scale, **days}))
     except (ValueError, TypeError, KeyError) as error:
         raise ShopFileError(f"{path} cannot be used: {error}") from error
 
