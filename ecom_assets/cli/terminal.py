@@ -6,9 +6,12 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pkgutil import iter_modules
 from typing import TextIO
 
 import click
+
+import ecom_assets
 
 _CLEARED = "\r\x1b[K"
 """Goes to the start of a terminal's line, and clears the line."""
@@ -69,14 +72,23 @@ TERMINAL.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %
 
 @contextmanager
 def shown(level: int) -> Iterator[None]:
-    """Shows log messages at this level or above."""
+    """Shows log messages at this level or above.
+
+    A run of Dagster sets the level of the product's logger, to that of dagster.yaml: the parts of the product are asked
+    for more by their own.
+    """
     TERMINAL.setLevel(level)
     before = PRODUCT.level
     PRODUCT.setLevel(logging.DEBUG)
     PRODUCT.addHandler(TERMINAL)
+    parts = [PRODUCT.getChild(part.name) for part in iter_modules(ecom_assets.__path__)]
     try:
+        for part in parts:
+            part.setLevel(level if level < logging.INFO else logging.NOTSET)
         yield
     finally:
+        for part in parts:
+            part.setLevel(logging.NOTSET)
         PRODUCT.removeHandler(TERMINAL)
         PRODUCT.setLevel(before)
         TERMINAL.setLevel(logging.INFO)
