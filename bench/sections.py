@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench import building, child, daily, plain, selling, ticking
+from bench import asking, building, child, daily, plain, selling, ticking
 from bench.landed import landing_zone, share
 from bench.peers.section import compared
 from bench.results import Figure, Section
@@ -234,6 +234,28 @@ def ticks(bench: Bench) -> Section:
     )
 
 
+def api(bench: Bench) -> Section:
+    """Measures answers of the HTTP API, of the demo's shop with ten times its orders."""
+    ten_times = {
+        name: 10 * getattr(DEMO, name) for name in ("orders_per_day", "customers_at_start", "customers_per_day")
+    }
+    size = bench.size(60, dataclasses.replace(DEMO, **ten_times))
+    home = _with_history(bench, "api", size)
+    found = child.call(asking.answers, home, requests=max(round(800 * bench.scale), 2 * asking.CLIENTS))
+    most = {"the report": 50, "first page of a table": 50, "by number": 20, "not changed": 5}
+    csv = found["csv"]
+    return Section(
+        "Answers of the API",
+        f"{size}; {asking.CLIENTS} clients at once on the same two cores",
+        f"The 95th percentile of each kind of request, clients included, and {csv['rows']:,} rows as CSV.",
+        [
+            *(Figure(f"{name}, p95", ms, "ms", at_most=most[name]) for name, ms in found["ms"].items()),
+            Figure("first byte of the CSV", csv["first_byte"], "ms", at_most=200),
+            Figure("memory for the CSV", csv["grown"], "MB", at_most=64),
+        ],
+    )
+
+
 def peers(bench: Bench) -> Section:
     """Measures this platform, dbt-duckdb and SQLMesh on the demo's shop. Raises Unavailable."""
     return _with_peers(bench, bench.size(60, DEMO), full_at_most=1.2, repair_at_most=1.0)
@@ -264,6 +286,7 @@ SECTIONS: Mapping[str, Callable[[Bench], Section]] = {
     "history_of_a_small_shop": history_of_a_small_shop,
     "shop": shop,
     "ticks": ticks,
+    "api": api,
     "peers": peers,
     "peers_of_a_large_shop": peers_of_a_large_shop,
 }
