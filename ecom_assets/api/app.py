@@ -34,12 +34,13 @@ from ecom_assets.api.questions import (
     Question,
     UnknownCursor,
     asked,
+    parts,
 )
 from ecom_assets.api.snapshots import Reading, SnapshotGone, Snapshots
 from ecom_assets.days import Window, contiguous
 from ecom_assets.declaration import Catalog
 from ecom_assets.errors import UserError, suggestion
-from ecom_assets.serving.ledger import column_lineage, provisional_days
+from ecom_assets.serving.ledger import column_lineage
 from ecom_assets.serving.report import report
 from ecom_assets.serving.snapshot import NothingPublished, SnapshotInUse
 from ecom_assets.settings import Settings
@@ -142,6 +143,12 @@ class _Api:
             return None
         text = "Send a key that holds: Authorization: Bearer ecom_… `ecom api-key create` makes one."
         return Problem(401, text, {"WWW-Authenticate": 'Bearer realm="ecom_assets"'}).response()
+
+    def not_changed(self, request: Request) -> Response | None:
+        """Returns that the client has what it asks for already, if that can be said at once."""
+        if "if-none-match" not in request.headers or (snapshot := self.snapshots.current()) is None:
+            return None
+        return _cached(request, snapshot)
 
     def _known_keys(self) -> list[ApiKey]:
         path = self.known.api_keys
@@ -246,7 +253,7 @@ class _Api:
         body = {
             "snapshot": reading.snapshot,
             "table": question.table.name,
-            "provisional": _provisional(question, reading.con),
+            "provisional": _provisional(question, reading),
             "rows": formats.records(question.columns, rows[:limit]),
             "next": following,
         }
@@ -270,7 +277,7 @@ class _Api:
                 body = {
                     "snapshot": reading.snapshot,
                     "table": table.name,
-                    "provisional": _provisional(question, reading.con),
+                    "provisional": _provisional(question, reading),
                     "rows": formats.records(question.columns, found),
                     "next": None,
                 }
@@ -299,7 +306,8 @@ class _Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        act = self._api.refuses(Request(scope)) or self._app
+        request = Request(scope)
+        act = self._api.refuses(request) or self._api.not_changed(request) or self._app
         await act(scope, receive, with_headers)
 
 
@@ -326,17 +334,18 @@ def _streamed(
     opened: ExitStack,
 ) -> Response:
     """Returns all rows, after a place if one is given; what is open is kept until they are sent."""
-    query, given = question.sql(after)
     headers = _headers(request, reading.snapshot)
-    headers["X-Provisional"] = ", ".join(_provisional(question, reading.con))
-    pieces = formats.WRITERS[wanted](reading.con, query, given, question.columns)
+    headers["X-Provisional"] = ", ".join(_provisional(question, reading))
+    asked_for = [question.sql(after)] if after is not None or question.sort else parts(question, reading.con)
+    pieces = formats.WRITERS[wanted](reading.con, asked_for, question.columns)
     return StreamingResponse(_until_done(pieces, opened.pop_all()), media_type=FORMATS[wanted], headers=headers)
 
 
-def _provisional(question: Question, con: duckdb.DuckDBPyConnection) -> list[str]:
+def _provisional(question: Question, reading: Reading) -> list[str]:
     """Returns the days of a question that are good and not final, as windows."""
-    days = provisional_days(con, question.table.name, question.first, question.last)
-    return [str(window) for window in contiguous(days)]
+    days = reading.provisional.get(question.table.name, ())
+    first, last = question.first or dt.date.min, question.last or dt.date.max
+    return [str(window) for window in contiguous(day for day in days if first <= day <= last)]
 
 
 def _etag(request: Request, snapshot: str) -> str:

@@ -18,12 +18,17 @@ def records(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[dict[st
     return [{name: plain(value) for name, value in zip(names, row, strict=False)} for row in rows]
 
 
-def csv(con: duckdb.DuckDBPyConnection, query: str, given: Sequence[Any], names: Sequence[str]) -> Iterator[bytes]:
+Queries = Sequence[tuple[str, Sequence[Any]]]
+"""Queries with their parameters, whose rows follow each other."""
+
+
+def csv(con: duckdb.DuckDBPyConnection, queries: Queries, names: Sequence[str]) -> Iterator[bytes]:
     """Yields rows as CSV as DuckDB's COPY writes it: decimals exact, nothing for null, "" for an empty text."""
     yield f"{','.join(map(_quoted, names))}\n".encode()
-    texts = con.execute(f"select columns(*)::varchar from ({query})", given)
-    while rows := texts.fetchmany(BATCH_ROWS):
-        yield "".join(f"{','.join(map(_quoted, row))}\n" for row in rows).encode()
+    for query, given in queries:
+        texts = con.execute(f"select columns(*)::varchar from ({query})", given)
+        while rows := texts.fetchmany(BATCH_ROWS):
+            yield "".join(f"{','.join(map(_quoted, row))}\n" for row in rows).encode()
 
 
 def _quoted(value: str | None) -> str:
@@ -34,25 +39,25 @@ def _quoted(value: str | None) -> str:
     return value
 
 
-def arrow(con: duckdb.DuckDBPyConnection, query: str, given: Sequence[Any], names: Sequence[str]) -> Iterator[bytes]:
+def arrow(con: duckdb.DuckDBPyConnection, queries: Queries, names: Sequence[str]) -> Iterator[bytes]:
     """Yields rows as a stream of Arrow's IPC format."""
-    return _written(con, query, given, pa.ipc.new_stream)
+    return _written(con, queries, pa.ipc.new_stream)
 
 
-def parquet(con: duckdb.DuckDBPyConnection, query: str, given: Sequence[Any], names: Sequence[str]) -> Iterator[bytes]:
+def parquet(con: duckdb.DuckDBPyConnection, queries: Queries, names: Sequence[str]) -> Iterator[bytes]:
     """Yields rows as a Parquet file."""
-    return _written(con, query, given, pq.ParquetWriter)
+    return _written(con, queries, pq.ParquetWriter)
 
 
-def _written(
-    con: duckdb.DuckDBPyConnection, query: str, given: Sequence[Any], writer: Callable[..., Any]
-) -> Iterator[bytes]:
-    batches = con.execute(query, given).to_arrow_reader(BATCH_ROWS)
+def _written(con: duckdb.DuckDBPyConnection, queries: Queries, writer: Callable[..., Any]) -> Iterator[bytes]:
     sink = _Pieces()
-    with writer(pa.PythonFile(sink, mode="w"), batches.schema) as out:
-        for batch in batches:
-            out.write_batch(batch)
-            yield sink.taken()
+    (query, given), *_ = queries
+    schema = con.execute(f"from ({query}) limit 0", given).to_arrow_reader(BATCH_ROWS).schema
+    with writer(pa.PythonFile(sink, mode="w"), schema) as out:
+        for query, given in queries:
+            for batch in con.execute(query, given).to_arrow_reader(BATCH_ROWS):
+                out.write_batch(batch)
+                yield sink.taken()
     yield sink.taken()
 
 

@@ -9,8 +9,10 @@ import json
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+import duckdb
 
 from ecom_assets.api.published import Served, parsed, plain
 from ecom_assets.engine.duckdb.tables import SQL_TYPES
@@ -19,6 +21,7 @@ from ecom_assets.sql import quoted
 
 MAX_LIMIT = 1_000
 DEFAULT_LIMIT = 100
+PART_ROWS = 50_000
 FORMATS = {
     "json": "application/json",
     "csv": "text/csv",
@@ -68,6 +71,23 @@ class Question:
         If `beside`, the columns of the order follow those asked for.
         """
         columns = [*self.columns, *(name for name, _ in self.order if beside)]
+        where, given = self._where()
+        if after is not None:
+            condition, place = self._after(after)
+            where += f" and {condition}"
+            given += place
+        order = ", ".join(f"{quoted(name)} {'desc' if down else 'asc'} nulls last" for name, down in self.order)
+        limit = f" limit {self.limit}" if self.limit is not None else ""
+        listed = ", ".join(map(quoted, columns))
+        return f"select {listed} from {quoted(self.table.name)} where {where} order by {order}{limit}", given
+
+    def counts(self) -> tuple[str, list[Any]]:
+        """Returns a query with its parameters for the days of the rows and their number on each, in order."""
+        where, given = self._where()
+        day = quoted(self.table.day)
+        return f"select {day}, count(*) from {quoted(self.table.name)} where {where} group by all order by all", given
+
+    def _where(self) -> tuple[str, list[Any]]:
         where, given = ["true"], []
         day = quoted(self.table.day)
         for bound, sign in ((self.first, ">="), (self.last, "<=")):
@@ -78,17 +98,7 @@ class Question:
             kind = SQL_TYPES[self.table.columns[name].kind]
             where.append(f"{quoted(name)} in ({', '.join([f'?::{kind}'] * len(values))})")
             given += values
-        if after is not None:
-            condition, place = self._after(after)
-            where.append(condition)
-            given += place
-        order = ", ".join(f"{quoted(name)} {'desc' if down else 'asc'} nulls last" for name, down in self.order)
-        limit = f" limit {self.limit}" if self.limit is not None else ""
-        listed = ", ".join(map(quoted, columns))
-        return (
-            f"select {listed} from {quoted(self.table.name)} where {' and '.join(where)} order by {order}{limit}",
-            given,
-        )
+        return " and ".join(where), given
 
     def _after(self, place: Sequence[Any]) -> tuple[str, list[Any]]:
         """Returns the condition on rows after a place in the order; nulls come last."""
@@ -107,6 +117,26 @@ class Question:
 
     def _type(self, name: str) -> str:
         return SQL_TYPES[self.table.columns[name].kind]
+
+
+def parts(question: Question, con: duckdb.DuckDBPyConnection) -> list[tuple[str, list[Any]]]:
+    """Returns a question in the order of days as queries of a part of the days each, so that no sort needs much memory.
+
+    A part has about PART_ROWS rows, or those of a day. With a limit it is one query.
+    """
+    if question.limit is not None:
+        return [question.sql()]
+    found: list[list[dt.date]] = []
+    rows = 0
+    for day, count in con.execute(*question.counts()).fetchall():
+        if not found or rows + count > PART_ROWS:
+            found.append([])
+            rows = 0
+        found[-1].append(day)
+        rows += count
+    if not found:
+        return [question.sql()]
+    return [replace(question, first=days[0], last=days[-1]).sql() for days in found]
 
 
 def asked(table: Served, given: Sequence[tuple[str, str]]) -> Question:

@@ -1,15 +1,16 @@
 """Snapshots that requests read: the newest one, and for a while those before, so that pages agree with each other."""
 
+import datetime as dt
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
 
-from ecom_assets.serving.ledger import published_at
+from ecom_assets.serving.ledger import provisional_days, published_at
 from ecom_assets.serving.snapshot import open_snapshot
 
 KEPT_SECONDS = 60.0
@@ -25,6 +26,7 @@ class _Kept:
     name: str
     inode: int | None
     con: duckdb.DuckDBPyConnection
+    provisional: Mapping[str, Sequence[dt.date]]
     opened: ExitStack
     readers: int = 0
     replaced_at: float | None = None
@@ -32,10 +34,14 @@ class _Kept:
 
 @dataclass(frozen=True)
 class Reading:
-    """A snapshot while it is read: its name, which orders snapshots by time, and a connection of its own."""
+    """A snapshot while it is read: its name, which orders snapshots by time, and a connection of its own.
+
+    `provisional` are the days of each table that are not final.
+    """
 
     snapshot: str
     con: duckdb.DuckDBPyConnection
+    provisional: Mapping[str, Sequence[dt.date]]
 
 
 @dataclass
@@ -50,6 +56,11 @@ class Snapshots:
         """Returns the name of the newest snapshot. Raises NothingPublished, SnapshotInUse."""
         with self._lock:
             return self._newest().name
+
+    def current(self) -> str | None:
+        """Returns the name of the newest snapshot if it is open already: at once, without waiting for anything."""
+        kept = self._kept[-1] if self._kept else None
+        return kept.name if kept and kept.inode == self._inode() else None
 
     @contextmanager
     def reading(self, name: str | None = None) -> Iterator[Reading]:
@@ -66,7 +77,7 @@ class Snapshots:
             con = found.con.cursor()
         try:
             con.execute("use snapshot")  # a cursor starts in the database in memory
-            yield Reading(found.name, con)
+            yield Reading(found.name, con, found.provisional)
         finally:
             con.close()
             with self._lock:
@@ -103,7 +114,7 @@ class Snapshots:
         con = stack.enter_context(open_snapshot(self.path))
         name = f"{published_at(con):%Y%m%dT%H%M%S.%fZ}"
         con.execute("set enable_external_access = false; set lock_configuration = true")
-        return _Kept(name, inode, con, stack)
+        return _Kept(name, inode, con, provisional_days(con), stack)
 
     def _close_old(self) -> None:
         until = time.monotonic() - KEPT_SECONDS

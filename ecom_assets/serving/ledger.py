@@ -118,16 +118,10 @@ def published_at(con: duckdb.DuckDBPyConnection) -> dt.datetime:
     return at
 
 
-def provisional_days(
-    con: duckdb.DuckDBPyConnection, table: str, first: dt.date | None = None, last: dt.date | None = None
-) -> list[dt.date]:
-    """Returns the days of a table, from a first to a last one if given, that are good and not final."""
-    rows = con.execute(
-        "select day from ledger.days where table_name = ? and state = 'provisional' "
-        "and day between coalesce(?, day) and coalesce(?, day) order by day",
-        [table, first, last],
-    ).fetchall()
-    return [day for (day,) in rows]
+def provisional_days(con: duckdb.DuckDBPyConnection) -> dict[str, list[dt.date]]:
+    """Returns the days of each table that are good and not final, in order."""
+    query = "select table_name, list(day order by day) from ledger.days where state = 'provisional' group by all"
+    return dict(con.execute(query).fetchall())
 
 
 class ColumnSource(NamedTuple):

@@ -20,7 +20,7 @@ import uvicorn
 from click.testing import CliRunner
 
 from ecom_assets.api import app as application_of
-from ecom_assets.api import formats, keys, snapshots
+from ecom_assets.api import formats, keys, questions, snapshots
 from ecom_assets.cli.main import main
 from ecom_assets.publishing.snapshot import publish
 from ecom_assets.settings import Settings
@@ -122,7 +122,9 @@ def test_an_entity_is_found_by_its_number(client, shop):
     assert (missing.status, missing.headers["Content-Type"]) == (404, "application/problem+json")
 
 
-def test_each_format_has_all_rows_as_duckdb_writes_them(client, shop, tmp_path):
+@pytest.mark.parametrize("part_rows", [1, 4, 1_000])
+def test_each_format_has_all_rows_as_duckdb_writes_them(client, shop, tmp_path, monkeypatch, part_rows):
+    monkeypatch.setattr(questions, "PART_ROWS", part_rows)
     shop.con.execute(f"copy (from gold.sales order by ordered_on, order_id) to '{tmp_path}/expected.csv' (header)")
     expected = shop.con.execute("from gold.sales order by ordered_on, order_id").to_arrow_table()
 

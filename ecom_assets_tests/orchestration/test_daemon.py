@@ -230,6 +230,8 @@ def test_a_backfill_over_days_as_the_ui_asks_for_it_is_one_run(
     monkeypatch.chdir(tmp_path)
     assets = ", ".join(f'{{path: ["{layer}", "orders"]}}' for layer in ("bronze", "silver", "quarantine"))
     days = ", ".join(f'"{day}"' for day in TWO_DAYS)
+    assert daemon.stdout
+    daemon.stdout.readline()  # it has made Dagster's tables, which two processes cannot do at once
     asked = subprocess.run(
         [
             Path(sys.executable).with_name("dagster-graphql"),
@@ -242,7 +244,6 @@ def test_a_backfill_over_days_as_the_ui_asks_for_it_is_one_run(
     )
     [backfill_id] = re.findall(r'"backfillId": *"(\w+)"', asked.stdout)
 
-    assert daemon.stdout
     with dg.DagsterInstance.get() as instance:
         for _ in daemon.stdout:
             backfill = instance.get_backfill(backfill_id)
