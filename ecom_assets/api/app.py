@@ -9,10 +9,11 @@ from contextlib import ExitStack, asynccontextmanager
 from dataclasses import is_dataclass, replace
 from enum import Enum
 from typing import Any
+from urllib.parse import urlencode
 
 import duckdb
 from fastapi import FastAPI, Request
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import URL, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -49,7 +50,6 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 OPEN = ("/healthz", "/openapi.json")
 """What needs no key."""
 FOLLOWED_SECONDS = 10.0
-_ROWS_OF_ENTITY = 1_000
 _log = logging.getLogger(__name__)
 
 
@@ -73,9 +73,9 @@ def application(known: Settings, tables: Catalog, host: str = LOOPBACK[0]) -> Fa
         redoc_url=None,
         lifespan=following,
     )
-    if host in LOOPBACK:
-        app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, "[::1]", "testserver"])
     app.add_middleware(_Guard, api=api)
+    if host in LOOPBACK:
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, "[::1]"])
     for error, handler in _HANDLERS.items():
         app.add_exception_handler(error, handler)
     api.add_routes(app)
@@ -123,7 +123,7 @@ class _Api:
             )
             if table.entity:
                 app.add_api_route(
-                    f"{path}/{{{table.entity}}}",
+                    f"{path}/{{{table.entity}:path}}",  # numbers such as 2024/17
                     self._entity(table),
                     operation_id=f"{name}_by_{table.entity}",
                     summary=f"All rows of one {table.entity}, the newest day first",
@@ -229,7 +229,8 @@ class _Api:
                     if same := _cached(request, reading.snapshot):
                         return same
                     if wanted == "json":
-                        return self._page_in(request, question, reading, after)
+                        page = self._page_in(request.url, question, reading, after)
+                        return _json(page, request, reading.snapshot)
                     return _streamed(request, question, reading, after, wanted, stack)
             except UnknownCursor as unknown:
                 raise Problem(404, str(unknown), again=again) from unknown
@@ -239,25 +240,22 @@ class _Api:
 
         return rows
 
-    def _page_in(self, request: Request, question: Question, reading: Reading, after: Sequence[Any] | None) -> Response:
+    def _page_in(self, url: URL, question: Question, reading: Reading, after: Sequence[Any] | None) -> dict[str, Any]:
+        """Returns a page of a question's rows, with the address of the following one: `url` and a cursor."""
         limit = question.limit or DEFAULT_LIMIT
-        one_more = replace(question, limit=limit + 1)
-        query, given = one_more.sql(after, beside=True)
+        query, given = replace(question, limit=limit + 1).sql(after, beside=True)
         rows = reading.con.execute(query, given).fetchall()
-        following, headers = None, {}
+        following = None
         if len(rows) > limit:
             place = rows[limit - 1][len(question.columns) :]
-            cursor = self.cursors.write(question, reading.snapshot, place)
-            following = str(request.url.include_query_params(cursor=cursor))
-            headers["Link"] = f'<{following}>; rel="next"'
-        body = {
+            following = str(url.include_query_params(cursor=self.cursors.write(question, reading.snapshot, place)))
+        return {
             "snapshot": reading.snapshot,
             "table": question.table.name,
             "provisional": _provisional(question, reading),
             "rows": formats.records(question.columns, rows[:limit]),
             "next": following,
         }
-        return _json(body, request, reading.snapshot, headers)
 
     def _entity(self, table: Served) -> Callable[[Request], Response]:
         assert table.entity
@@ -268,20 +266,16 @@ class _Api:
             with self.snapshots.reading() as reading:
                 if same := _cached(request, reading.snapshot):
                     return same
-                sort = ((table.day, True),)
-                question = Question(table, equal={entity: (id,)}, columns=tuple(table.columns), sort=sort)
-                query, given = replace(question, limit=_ROWS_OF_ENTITY).sql()
-                found = reading.con.execute(query, given).fetchall()
-                if not found:
+                given = [(entity, id), ("sort", f"-{table.day}"), ("limit", str(MAX_LIMIT))]
+                page = self._page_in(
+                    request.url.replace(path=f"/tables/{table.name}", query=urlencode(given)),
+                    asked(table, given),
+                    reading,
+                    None,
+                )
+                if not page["rows"]:
                     raise Problem(404, f"{table.name} has no row of {entity} {id!r}.")
-                body = {
-                    "snapshot": reading.snapshot,
-                    "table": table.name,
-                    "provisional": _provisional(question, reading),
-                    "rows": formats.records(question.columns, found),
-                    "next": None,
-                }
-                return _json(body, request, reading.snapshot)
+                return _json(page, request, reading.snapshot)
 
         return rows
 
@@ -365,8 +359,9 @@ def _cached(request: Request, snapshot: str) -> Response | None:
     return None
 
 
-def _json(body: Any, request: Request, snapshot: str, more: dict[str, str] | None = None) -> Response:
-    return JSONResponse(body, headers={**_headers(request, snapshot), **(more or {})})
+def _json(body: dict[str, Any], request: Request, snapshot: str) -> Response:
+    following = {"Link": f'<{body["next"]}>; rel="next"'} if body.get("next") else {}
+    return JSONResponse(body, headers={**_headers(request, snapshot), **following})
 
 
 def _until_done(pieces: Iterator[bytes], kept: ExitStack) -> Iterator[bytes]:

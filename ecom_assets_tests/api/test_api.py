@@ -114,6 +114,17 @@ def test_rows_are_chosen_sorted_and_paged_with_exact_amounts(client, shop):
     ]
 
 
+def test_an_entity_of_many_rows_goes_on_as_its_table_does(client, shop, monkeypatch):
+    monkeypatch.setattr(application_of, "MAX_LIMIT", 2)
+    shop.con.execute("update gold.sales set order_id = 'it''s / one' where order_id in ('1', '11', '21')")
+    shop.con.execute("update ledger.days set written_at = now() where table_name = 'gold.sales'")
+    publish(shop.session, client.known.snapshot)
+
+    rows = all_pages(client, "/tables/gold.sales/it's%20%2F%20one")
+
+    assert [row["ordered_on"] for row in rows] == [str(on(day)) for day in (2, 1, 0)]
+
+
 def test_an_entity_is_found_by_its_number(client, shop):
     found = client.get("/tables/gold.sales/11")
 
