@@ -43,7 +43,7 @@ from ecom_assets.declaration import Catalog
 from ecom_assets.errors import UserError, suggestion
 from ecom_assets.serving.ledger import column_lineage
 from ecom_assets.serving.report import report
-from ecom_assets.serving.snapshot import NothingPublished, SnapshotInUse
+from ecom_assets.serving.snapshot import NothingPublished
 from ecom_assets.settings import Settings
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -397,11 +397,12 @@ def _declared(table: Served) -> dict[str, Any]:
     }
 
 
-_ERRORS = {400: "A parameter is wrong", 401: "No key that holds", 404: "There is no such thing"}
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"description": text, "content": {"application/problem+json": {"schema": PROBLEM}}}
     for status, text in {
-        **_ERRORS,
+        400: "A parameter is wrong",
+        401: "No key that holds",
+        404: "There is no such thing",
         406: "No such format",
         410: "The snapshot is no longer kept",
         503: "Nothing has been published",
@@ -493,8 +494,6 @@ async def _unexpected(request: Request, error: Exception) -> Response:
 _HANDLERS: dict[Any, Any] = {
     Problem: _problem,
     BadQuestion: _wrong,
-    NothingPublished: _not_there,
-    SnapshotInUse: _not_there,
     UserError: _not_there,
     HTTPException: _of_http,
     Exception: _unexpected,

@@ -5,8 +5,7 @@ import datetime as dt
 import click
 
 from ecom_assets import settings
-
-HOST = "127.0.0.1"
+from ecom_assets.cli.ui import HOST
 
 
 @click.command("api")

@@ -13,7 +13,7 @@ from ecom_assets.landing.feed_settings import INFERRED
 from ecom_assets.landing.provenance import ORIGIN, column_list
 from ecom_assets.sql import among, between, literal, quoted
 from ecom_assets.warehouse.ledger.invalidation import invalidate, moved_rows
-from ecom_assets.warehouse.ledger.records import Cause, DayResult, states
+from ecom_assets.warehouse.ledger.records import Cause, DayResult, bad_days, states
 from ecom_assets.warehouse.store import Store
 
 
@@ -210,8 +210,7 @@ def keys_of_bad_days(store: Store, declaration: Declaration) -> str | None:
 
     Days that have not run are not among them.
     """
-    found = states(store.con, [declaration.name], store.calendar)
-    bad = [day for (_, day), state in found.items() if not state.is_good]
+    bad = bad_days(store.con, declaration.name, store.calendar)
     return _keys_sent(store, declaration, bad) if bad else None
 
 

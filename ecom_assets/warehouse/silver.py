@@ -22,7 +22,7 @@ from ecom_assets.landing.provenance import ORIGIN, REASON_CODES, REASONS, column
 from ecom_assets.sql import among, between, literal, literals, named_between, quoted
 from ecom_assets.warehouse.conversion import convert, watched_currencies, watched_rates
 from ecom_assets.warehouse.keys import watched_rows
-from ecom_assets.warehouse.ledger.records import DayResult, Missing, Slice, rows_by_read_day, states
+from ecom_assets.warehouse.ledger.records import DayResult, Missing, Slice, bad_days, rows_by_read_day
 from ecom_assets.warehouse.ledger.staleness import expectations
 from ecom_assets.warehouse.outcome import SAMPLE_ROWS, conclude, counted, entry_of, gate, good_state
 from ecom_assets.warehouse.references import (
@@ -201,9 +201,8 @@ def _let_corrected_rows_count(
     Whether a day is good was judged before, with all rows competing: it depends on no other day.
     """
     con, table = store.con, stored(declaration)
-    recorded = states(con, [declaration.name], store.calendar)
     bad = [result.day for result in results if not result.state.is_good]
-    bad += [day for (_, day), state in recorded.items() if not state.is_good and day not in window]
+    bad += [day for day in bad_days(con, declaration.name, store.calendar) if day not in window]
     if not bad:
         return False
     winner = "struct_pack(a := b.arrived_on, f := b.source_file, r := b.record)"

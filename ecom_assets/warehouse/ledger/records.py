@@ -179,6 +179,12 @@ def bad_days_of(con: duckdb.DuckDBPyConnection, runs: Iterable[str]) -> set[tupl
     return set(con.execute(query).fetchall())
 
 
+def bad_days(con: duckdb.DuckDBPyConnection, table: str, window: Window) -> list[dt.date]:
+    """Returns the days of a window on which a table has run and has no good rows."""
+    query = f"select day from ledger.days where table_name = ? and state not in {GOOD} and {between('day', window)}"
+    return [day for (day,) in con.execute(query, [table]).fetchall()]
+
+
 def most_rows(con: duckdb.DuckDBPyConnection, tables: Iterable[str], window: Window) -> dict[dt.date, int]:
     """Returns, per day of a window, the row count of the largest of these tables."""
     rows = con.execute(
