@@ -143,6 +143,8 @@ class Column:
     """Whether amounts of the row are in the currency of the row to which it refers, unless the row names one itself."""
     original_of: str | None = None
     """The amount of the feed of which the column is the original, in its own currency."""
+    personal: bool = False
+    """Whether its values say who a person is, or were written by one: reports show none of them."""
 
     @property
     def is_amount(self) -> bool:
@@ -212,6 +214,7 @@ def column(
     converted_by: str | None = None,
     gives_currency: bool = False,
     original_of: str | None = None,
+    personal: bool = False,
     **checks: Any,
 ) -> Any:
     """Declares a column. `checks` are pandera's (`ge=`, `isin=`, …).
@@ -231,7 +234,7 @@ def column(
     With `capital` (feeds) a text counts in capital letters. `converted_by` is for `currency()`. `gives_currency`
     (feeds) marks a reference to a row whose currency and rate the amounts have, unless the row names a currency.
     `original_of` (silver) names an amount of the feed: the column is that amount in its own currency, null if that is
-    the shop's.
+    the shop's. `personal` marks values that say who a person is, or were written by one.
     """
     facts = {
         "references": references,
@@ -249,6 +252,7 @@ def column(
         "converted_by": converted_by,
         "gives_currency": gives_currency,
         "original_of": original_of,
+        "personal": personal,
     }
     return pa.Field(description=description, metadata=facts, nullable=nullable, **checks)
 
@@ -312,7 +316,9 @@ EXTRA = "extra"
 
 def own_columns(whose: str = "row") -> Any:
     """Declares the column `extra`, or one that passes it on."""
-    return column(f"The shop's own columns of the {whose}, declared in feeds.toml, as JSON", nullable=True)
+    return column(
+        f"The shop's own columns of the {whose}, declared in feeds.toml, as JSON", nullable=True, personal=True
+    )
 
 
 def _sentence(function: Callable[[Any], nw.Expr], about: str) -> str:
@@ -465,6 +471,11 @@ class Promise:
     def references(self) -> tuple[Column, ...]:
         """The columns whose values must exist in another table."""
         return tuple(column for column in self.columns.values() if column.references)
+
+    @property
+    def personal(self) -> frozenset[str]:
+        """The names of the columns with personal values."""
+        return frozenset(column.name for column in self.columns.values() if column.personal)
 
     @property
     def merged(self) -> tuple[Column, ...]:

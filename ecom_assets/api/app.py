@@ -391,7 +391,13 @@ def _declared(table: Served) -> dict[str, Any]:
         "key": list(table.key),
         "day": table.day,
         "columns": [
-            {"name": c.name, "kind": c.kind, "may_be_null": c.may_be_null, "description": c.description}
+            {
+                "name": c.name,
+                "kind": c.kind,
+                "may_be_null": c.may_be_null,
+                "personal": c.personal,
+                "description": c.description,
+            }
             for c in table.columns.values()
         ],
     }

@@ -33,6 +33,9 @@ quarantined if a text is not a valid value of its column's type. Days and moment
 or 2024-01-31T10:00:00Z, not in words such as epoch or today. NaN and infinity are not valid numbers. True is true, yes,
 y, t or 1, and false is false, no, n, f or 0, in any case; on and off are not valid, since they may be another state.
 
+Values of columns that are personal say who a person is or were written by one. Profiles and alerts show none of them;
+the tables, the quarantine and the API do.
+
 Exports write words for nothing in place of an empty value. In the columns of silver for which that is said, these words
 count as missing, in any case and with white space around them: {_WORDS}.
 Bronze keeps them, and {MISSING_VALUES.name} counts them per table, day and column.
@@ -84,7 +87,10 @@ def _published(table: PublishedTable) -> str:
     if isinstance(table, PublishedView) and table.extends:
         lines += [f"The columns of {table.extends}, and:", ""]
     lines += ["| column | type | description |", "| --- | --- | --- |"]
-    lines += [f"| {column.name} | {column.sql_type} | {column.description} |" for column in table.columns]
+    lines += [
+        f"| {column.name} | {column.sql_type} | {column.description}{'; personal' if column.personal else ''} |"
+        for column in table.columns
+    ]
     if isinstance(table, PublishedView) and table.query:
         lines += ["", "```sql", table.query.strip(), "```"]
     return "\n".join([*lines, ""])
@@ -125,6 +131,8 @@ def _row(column: Column, declaration: Declaration) -> str:
         refers += f"; rates are in {column.converted_by}"
     if column.words_for_nothing and declaration.from_feed:
         refers += "; words for nothing are missing"
+    if column.personal:
+        refers += "; personal"
     if column.unknown_without:
         refers += f"; null on days on which {column.unknown_without} has no good rows"
     description = f"{column.description}{refers}".replace("|", "\\|")

@@ -22,7 +22,7 @@ class CategoryAffinity(Table, primary_key=("day", "customer_id", "category"), pa
     """
 
     day: Date = key("Business day")
-    customer_id: str = key("Customer number issued by the shop")
+    customer_id: str = key("Customer number issued by the shop", personal=True)
     category: str = key("Category in the catalogue; unknown if the product had none")
     score: Decimal = in_units(
         "Views plus three times cart additions plus five times units bought, later voided or not, in 90 days",

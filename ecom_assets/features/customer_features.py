@@ -24,7 +24,7 @@ class CustomerFeatures(Table, primary_key=("day", "customer_id"), partition_colu
     """
 
     day: Date = key("Business day")
-    customer_id: str = key("Customer number issued by the shop")
+    customer_id: str = key("Customer number issued by the shop", personal=True)
     recency_days: int = column("Days since the last valid order; null before the first", nullable=True, ge=0)
     tenure_days: int = column("Days since the first valid order; null before it", nullable=True, ge=0)
     frequency: int = column("Valid orders to date", ge=0)

@@ -18,7 +18,7 @@ class CustomerProductInteractions(Table, primary_key=("day", "customer_id", "pro
     """
 
     day: Date = key("Business day")
-    customer_id: str = key("Customer number issued by the shop")
+    customer_id: str = key("Customer number issued by the shop", personal=True)
     product_id: str = key("Stock code; codes are case-sensitive")
     category: str = column("Category of the product at the end of the day; unknown if it had none")
     views: int = column("Views of the product", ge=0)

@@ -41,9 +41,11 @@ class Events(Feed, primary_key="event_id", event_column="occurred_at"):
     event_id: str = key("Number of the event", of_store=True)
     occurred_at: Timestamp = column("When it happened")
     event: str = column("Name of the event", isin=EVENT_NAMES)
-    anonymous_id: str = column("The visitor's device; null if unknown", nullable=True, words_for_nothing=True)
+    anonymous_id: str = column(
+        "The visitor's device; null if unknown", nullable=True, words_for_nothing=True, personal=True
+    )
     customer_id: str = column(
-        "Customer, once known", merged_by="silver.customer_merges", nullable=True, words_for_nothing=True
+        "Customer, once known", merged_by="silver.customer_merges", nullable=True, words_for_nothing=True, personal=True
     )
     product_id: str = column("Product that it is about", nullable=True, words_for_nothing=True)
     order_id: str = column("Order that it completes", of_store=True, nullable=True, words_for_nothing=True)
@@ -56,7 +58,7 @@ class Events(Feed, primary_key="event_id", event_column="occurred_at"):
     promotion_id: str = column("Promotion that was seen or clicked", nullable=True, words_for_nothing=True)
     coupon: str = column("Coupon that was entered, applied or refused", nullable=True, words_for_nothing=True)
     device: str = column("Kind of device: desktop, mobile, tablet", nullable=True, words_for_nothing=True)
-    user_agent: str = column("User agent that the browser sends", nullable=True)
+    user_agent: str = column("User agent that the browser sends", nullable=True, personal=True)
     utm_source: str = column("Source of the visit", nullable=True, words_for_nothing=True, url_encoded=True)
     utm_medium: str = column("Medium: kind of link", nullable=True, words_for_nothing=True, url_encoded=True)
     utm_campaign: str = column(

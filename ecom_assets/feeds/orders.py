@@ -21,6 +21,7 @@ class Orders(
         references="silver.customers",
         merged_by="silver.customer_merges",
         nullable=True,
+        personal=True,
     )
     ordered_at: Timestamp = column("When it was placed")
     updated_at: Timestamp = column("When it last changed")
@@ -34,7 +35,7 @@ class Orders(
     channel: str = column("Sales channel: web, app, marketplace, …")
     country: str = column("Destination country", nullable=True)
     region: str = column("Destination region, state or province", nullable=True)
-    city: str = column("Destination city", nullable=True)
+    city: str = column("Destination city", nullable=True, personal=True)
     is_business: bool = column("Whether a business bought (B2B)", nullable=True)
     shop_status: str = column("Status in the shop's own words", nullable=True)
     subtotal: Decimal = money("Sum of its lines after line discounts", nullable=True)

@@ -34,6 +34,7 @@ class Returns(
         references="silver.customers",
         merged_by="silver.customer_merges",
         nullable=True,
+        personal=True,
     )
     returned_at: Timestamp = column("When it was refunded")
     updated_at: Timestamp = column("When the row last changed")
@@ -50,7 +51,7 @@ class Returns(
     tax_included: bool = column(
         "Whether amount and shipping include the tax; if not given, they do if those of the order do", nullable=True
     )
-    reason: str = column("Reason of the refund", nullable=True)
+    reason: str = column("Reason of the refund", nullable=True, personal=True)
     currency: str = currency("the order's")
     rate: Rate = rate_of_currency()
     store: str = store()

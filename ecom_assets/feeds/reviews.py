@@ -15,6 +15,7 @@ class Reviews(Feed, primary_key="review_id", event_column="reviewed_at"):
         references="silver.customers",
         merged_by="silver.customer_merges",
         nullable=True,
+        personal=True,
     )
     order_id: str = column(
         "Order in which it was bought, or that is reviewed, if known",
@@ -24,6 +25,6 @@ class Reviews(Feed, primary_key="review_id", event_column="reviewed_at"):
     )
     reviewed_at: Timestamp = column("When it was written")
     rating: int = column("Stars, from 1 to 5", ge=1, le=5)
-    title: str = column("Heading", nullable=True)
-    text: str = column("Text", nullable=True)
+    title: str = column("Heading", nullable=True, personal=True)
+    text: str = column("Text", nullable=True, personal=True)
     store: str = store()

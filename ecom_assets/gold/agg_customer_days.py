@@ -13,7 +13,7 @@ class AggCustomerDays(Table, primary_key=("day", "customer_id"), partition_colum
     """One row per customer and day on which there is a valid order or a refund of theirs."""
 
     day: Date = key("Business day")
-    customer_id: str = key("Customer number issued by the shop")
+    customer_id: str = key("Customer number issued by the shop", personal=True)
     orders: int = column(measures.VALID_ORDERS, ge=0)
     units: Decimal = in_units(measures.UNITS, ge=0)
     gross_sales: Decimal = money(measures.GROSS_SALES, ge=0)

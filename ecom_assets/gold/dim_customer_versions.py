@@ -38,14 +38,14 @@ class DimCustomerVersions(Table, primary_key="customer_key", partition_column="e
     its customer goes on, null for all others. Count customers where it is null.
     """
 
-    customer_key: str = key("The customer and the start of the version")
-    customer_id: str = column("Customer number issued by the shop")
+    customer_key: str = key("The customer and the start of the version", personal=True)
+    customer_id: str = column("Customer number issued by the shop", personal=True)
     effective_from: Timestamp = column("Start of validity")
     effective_on: Date = column("Business day on which validity starts")
     registered_at: Timestamp = column("When the customer registered", nullable=True)
-    name: str = column("Full name", nullable=True)
-    email: str = column("E-mail address", nullable=True)
-    city: str = column("City of residence", nullable=True)
+    name: str = column("Full name", nullable=True, personal=True)
+    email: str = column("E-mail address", nullable=True, personal=True)
+    city: str = column("City of residence", nullable=True, personal=True)
     region: str = column("Region, state or province of residence", nullable=True)
     country: str = column("Country of residence", nullable=True)
     is_business: bool = column("Whether it is a business (B2B)", nullable=True)

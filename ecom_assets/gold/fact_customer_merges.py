@@ -15,10 +15,12 @@ class FactCustomerMerges(Table, primary_key=("customer_id", "merged_at"), partit
     Facts of all days name the customer who goes on, which is `merged_into` in `gold.dim_customer`.
     """
 
-    customer_id: str = key("Customer number that was merged")
+    customer_id: str = key("Customer number that was merged", personal=True)
     merged_at: Timestamp = key("When it was merged; with `is_deleted`, when that was undone")
     merged_on: Date = column("Business day on which it was merged")
-    merged_into: str = column("Customer number into which it was merged, which may be merged itself", nullable=True)
+    merged_into: str = column(
+        "Customer number into which it was merged, which may be merged itself", nullable=True, personal=True
+    )
     is_deleted: bool = column("Whether the merge was undone")
     closes_circle: bool = column("Whether the number into which it was merged goes on, then, under the merged one")
     extra: str = own_columns()

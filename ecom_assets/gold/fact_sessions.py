@@ -17,12 +17,12 @@ class FactSessions(Table, primary_key="session_id", partition_column="started_on
     session: names return in other channels. A campaign whose channel is none of ours is met by paid visits.
     """
 
-    session_id: str = key("Device and start of the session")
+    session_id: str = key("Device and start of the session", personal=True)
     started_on: Date = column("Business day on which it starts")
     started_at: Timestamp = column("When its first event happened")
     duration_seconds: int = column("Whole seconds from its first event to its last", ge=0, lt=86_400)
-    anonymous_id: str = column("The visitor's device")
-    customer_id: str = column("Last customer known in the session", nullable=True)
+    anonymous_id: str = column("The visitor's device", personal=True)
+    customer_id: str = column("Last customer known in the session", nullable=True, personal=True)
     channel: str = column("Marketing channel, as in `silver.sessions`")
     utm_source: str = column("Source of the visit", nullable=True)
     utm_medium: str = column("Medium: kind of link", nullable=True)

@@ -17,7 +17,7 @@ class FactVoidedOrders(Table, primary_key="order_id", partition_column="ordered_
     order_id: str = key("Order number issued by the shop")
     ordered_on: Date = column("Business day on which the order was placed")
     voided_on: Date = column("Business day since which it is known not to be a sale: that of the order's last change")
-    customer_id: str = column("Customer who placed it; null for guests", nullable=True)
+    customer_id: str = column("Customer who placed it; null for guests", nullable=True, personal=True)
     revenue: Decimal = money("Its amount until then: gross sales less discounts")
 
 

@@ -30,7 +30,7 @@ class CustomerRfm(Table, primary_key=("snapshot_on", "customer_id"), partition_c
     """
 
     snapshot_on: Date = key("Last day of a month")
-    customer_id: str = key("Customer number issued by the shop")
+    customer_id: str = key("Customer number issued by the shop", personal=True)
     monetary: Decimal = money("Gross sales less discounts of valid orders to date")
     last_order_on: Date = column("Day of the last valid order")
     recency_days: int = column("Days since the last valid order", ge=0)

@@ -25,7 +25,7 @@ class UnsettledOrders(Table, primary_key="order_id", partition_column="ordered_o
         "Captured less charged back less due: negative if the customer owes, positive if the shop owes"
     )
     ordered_on: Date = column("Business day on which it was placed")
-    customer_id: str = column("Customer who placed it; null for guests", nullable=True)
+    customer_id: str = column("Customer who placed it; null for guests", nullable=True, personal=True)
     channel: str = column("Sales channel")
     status: str = column("Status of the order")
     due: Decimal = money(

@@ -14,11 +14,12 @@ from ecom_assets.landing.provenance import TechnicalColumn
 
 @dataclass(frozen=True)
 class PublishedColumn:
-    """A column, its SQL type and its description."""
+    """A column, its SQL type, its description, and whether its values say who a person is."""
 
     name: str
     sql_type: str
     description: str
+    personal: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class PublishedView(PublishedTable):
     extends: str | None = None
 
 
-def _columns(*columns: tuple[str, str, str]) -> tuple[PublishedColumn, ...]:
+def _columns(*columns: tuple[str, str, str] | tuple[str, str, str, bool]) -> tuple[PublishedColumn, ...]:
     return tuple(PublishedColumn(*column) for column in columns)
 
 
@@ -364,7 +365,7 @@ TRANSACTIONS = PublishedView(
         ("transaction_id", "VARCHAR", "Order number issued by the shop"),
         ("transaction_date", "DATE", "Business day on which the order was placed"),
         ("transaction_at", "TIMESTAMP", "When the order was placed, UTC"),
-        ("customer_id", "VARCHAR", "Customer who placed it; null for guests"),
+        ("customer_id", "VARCHAR", "Customer who placed it; null for guests", True),
         ("channel", "VARCHAR", "Sales channel: web, app, marketplace, …"),
         ("country", "VARCHAR", "Destination country"),
         ("status", "VARCHAR", "Status of the order"),
@@ -405,7 +406,7 @@ TRANSACTION_ITEMS = PublishedView(
 )
 
 
-def _with_ends(entity: str, *further: tuple[str, str, str]) -> PublishedView:
+def _with_ends(entity: str, *further: tuple[str, str, str, bool]) -> PublishedView:
     """Returns the view that adds the end of validity to the versions of a dimension."""
     return PublishedView(
         f"gold.dim_{entity}",
@@ -425,6 +426,7 @@ _MERGED_INTO = (
     "merged_into",
     "VARCHAR",
     "Customer number under which the customer goes on, if its own was merged; null for others",
+    True,
 )
 VIEWS = (
     _with_ends("customer", _MERGED_INTO),

@@ -12,7 +12,7 @@ from ecom_assets.table_asset import table_asset
 class SessionOrders(Table, primary_key=("session_id", "order_id"), partition_column="started_on"):
     """One row per session and order completed in it; an order that was completed before is completed in no other."""
 
-    session_id: str = key("Device and start of the session, as in `silver.sessions`")
+    session_id: str = key("Device and start of the session, as in `silver.sessions`", personal=True)
     order_id: str = key("Order number in the event")
     started_on: Date = column("Business day on which the session starts")
     completed_at: Timestamp = column("Moment of its first completion in the session")

@@ -25,9 +25,9 @@ class Sessions(Table, primary_key="session_id", partition_column="started_on"):
     was completed before has no purchase by that.
     """
 
-    session_id: str = key("Device and start of the session")
-    anonymous_id: str = column("The visitor's device")
-    customer_id: str = column("Last customer known in the session", nullable=True)
+    session_id: str = key("Device and start of the session", personal=True)
+    anonymous_id: str = column("The visitor's device", personal=True)
+    customer_id: str = column("Last customer known in the session", nullable=True, personal=True)
     started_at: Timestamp = column("When its first event happened")
     ended_at: Timestamp = column("When its last event happened")
     started_on: Date = column("Business day on which it starts")

@@ -54,9 +54,11 @@ def test_it_says_what_a_day_reads(pages):
 def test_it_says_what_a_column_holds(pages):
     assert (
         "| customer_id | text | yes | Customer who placed it; null for guests; key of silver.customers; "
-        "merged by silver.customer_merges; words for nothing are missing |" in pages["silver.orders"]
+        "merged by silver.customer_merges; words for nothing are missing; personal |" in pages["silver.orders"]
     )
     assert "| total | text | yes | " in pages["bronze.orders"]
+    assert "| email | text | yes | E-mail address; personal |" in pages["gold.dim_customer_versions"]
+    assert "Customer who placed it; null for guests; personal |" in pages["gold.transactions"]
 
 
 def test_it_shows_views(pages):

@@ -11,6 +11,7 @@ from ecom_assets.declaration import Declaration
 from ecom_assets.engine.compiling import compiled
 from ecom_assets.engine.duckdb.tables import columns_of
 from ecom_assets.engine.lineage import column_lineage, read_off
+from ecom_assets.serving.published_tables import VIEWS
 
 TABLES = catalog.tables()
 LAZY = [table.name for table in TABLES if not table.is_bronze and not table.is_eager]
@@ -74,6 +75,47 @@ def test_what_was_read_comes_from_the_text_of_that_name_and_a_business_day_from_
     assert sources("silver.orders.ordered_on") == {"bronze.orders.ordered_at"}
     assert sources("silver.orders.source_file") == {"bronze.orders.source_file"}
     assert sources("silver.shipments.shipped_on") == {"bronze.shipments.shipped_at"}
+
+
+OF_NOBODY = {
+    ("silver.events", "campaign_id"): "a shop's rule may look at any column",
+    ("silver.events", "channel"): "a shop's rule may look at any column",
+    ("silver.order_completions", "cart_id"): "the first event of a device has it",
+    ("silver.order_completions", "event_id"): "the first event of a device has it",
+    ("gold.dim_customer_versions", "region"): "the last one known of the customer",
+    ("gold.dim_customer_versions", "country"): "the last one known of the customer",
+    ("gold.agg_channel_steps", "step_from"): "a channel, in the order of the customer's visits",
+    ("gold.agg_channel_steps", "step_to"): "a channel, in the order of the customer's visits",
+    ("kpi.monthly_insights", "item"): "top customers or others, by the order of customers",
+}
+"""Texts that personal columns decide about, and of which no value is personal."""
+
+
+def personal_sources(table: Declaration) -> set[tuple[str, str]]:
+    """The columns of a table, and the personal columns that they come from, by name where there is no SQL."""
+    inputs = [TABLES[read.table] for read in table.reads if read.parameter]
+    of_inputs = {(source.name, name) for source in inputs for name in source.contract.personal}
+    if table.is_eager:
+        return {(name, name) for _, name in of_inputs}
+    lineage = compiled(table, TABLES).lineage
+    return {(one["column_name"], one["from_column"]) for one in lineage if (*list(one.values())[1:],) in of_inputs}
+
+
+@pytest.mark.parametrize("name", [table.name for table in TABLES if not table.is_bronze])
+def test_a_text_from_a_personal_column_is_personal(name: str) -> None:
+    table = TABLES[name]
+    texts = {column.name for column in table.contract.columns.values() if column.kind == "text"}
+    found = {column for column, _ in personal_sources(table) if column in texts}
+
+    assert found - table.contract.personal - {column for of, column in OF_NOBODY if of == name} == set()
+
+
+def test_columns_that_views_pass_on_are_personal_there_too() -> None:
+    personal = {name for table in TABLES for name in table.contract.personal}
+    listed = {(view.name, column.name): column.personal for view in VIEWS for column in view.columns}
+
+    assert {of for of, is_personal in listed.items() if of[1] in personal and not is_personal} == set()
+    assert listed["gold.transactions", "customer_id"]
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ that a good day that was good costs nothing.
 """
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -103,7 +103,7 @@ def record_changes(
             fault.note if fault else "",
             list(fault.rules) if fault else [],
             list(fault.rules.values()) if fault else [],
-            list(map(_sample, result.samples)) if fault else [],
+            [_sample(row, declaration.contract.personal) for row in result.samples] if fault else [],
             upstream,
             run_id,
             now,
@@ -129,14 +129,15 @@ def _found(result: DayResult) -> Iterator[tuple[str, Fault | None]]:
     yield EXPECTATIONS, Fault(state, missed, note) if missed else None
 
 
-def _sample(row: Mapping[str, str | None]) -> str:
-    """Returns where a row from a feed is and what is wrong with it; any other row as its values."""
+def _sample(row: Mapping[str, str | None], personal: Collection[str]) -> str:
+    """Returns where a row from a feed is and what is wrong with it; any other row as its values but personal ones."""
     day, file, record = (row.get(column.name) for column in ORIGIN)
     if file is not None:
         reasons = (row.get(REASONS.name) or "").strip("[]").replace("', '", "; ").strip("'").replace("\\'", "'")
         text = f"{day}/{file}, record {record}: {reasons}"
     else:
-        text = ", ".join(f"{name} = {value}" for name, value in row.items() if not name.startswith("warned "))
+        shown = {name: "(personal)" if name in personal and value else value for name, value in row.items()}
+        text = ", ".join(f"{name} = {value}" for name, value in shown.items() if not name.startswith("warned "))
     return text if len(text) <= SAMPLE_CHARACTERS else f"{text[:SAMPLE_CHARACTERS]} …"
 
 

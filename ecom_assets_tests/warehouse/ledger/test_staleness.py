@@ -47,9 +47,9 @@ def test_comments_and_names_of_variables_make_nothing_stale(shop):
     assert stale_with(shop, catalog=tiny_shop.tables(declare(contract(tiny_shop.Daily), daily_said_otherwise))) == []
 
 
-def test_another_description_of_a_column_that_refers_makes_nothing_stale(shop):
+def test_another_description_or_tag_of_a_column_makes_nothing_stale(shop):
     promise = contract(tiny_shop.Orders)
-    reworded = dataclasses.replace(promise.columns["customer_id"], description="The customer")
+    reworded = dataclasses.replace(promise.columns["customer_id"], description="The customer", personal=True)
     promise = dataclasses.replace(promise, columns={**promise.columns, "customer_id": reworded})
     orders = dataclasses.replace(shop.session.catalog["silver.orders"], contract=promise)
 

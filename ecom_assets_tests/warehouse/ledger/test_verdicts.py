@@ -5,15 +5,18 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
+import narwhals as nw
 import pytest
 
 from ecom_assets.alerting.events import Event, Key, Kind, Severity
 from ecom_assets.alerting.store import AlertStore, open_store
+from ecom_assets.contract import column, contract
+from ecom_assets.declaration import declare
 from ecom_assets.warehouse.ledger import schema, verdicts
 from ecom_assets.warehouse.ledger.verdicts import changes_after
 from ecom_assets.warehouse.proof import settle
 from ecom_assets.warehouse.relay import Relay
-from ecom_assets_tests.tiny_shop import TinyShop, days, on, order
+from ecom_assets_tests.tiny_shop import Sales, TinyShop, days, on, open_shop, order, tables
 
 pytestmark = pytest.mark.slow
 NOW = dt.datetime(2024, 3, 5, tzinfo=dt.UTC)
@@ -72,6 +75,25 @@ def test_a_change_says_rules_rows_and_inputs(shop: TinyShop) -> None:
     assert len(failed.samples) == 1
     assert "2000" in failed.samples[0]
     assert set(failed.upstream) >= {read.table for read in shop.session.catalog[failed.table].reads}
+
+
+class SalesOfSomebody(Sales, name="gold.sales"):
+    """One row per order."""
+
+    customer_id: str = column("Who placed it", personal=True)
+
+
+def test_a_sample_shows_no_personal_value(tmp_path: Path) -> None:
+    def transform(silver_orders: nw.LazyFrame) -> nw.LazyFrame:
+        return silver_orders.select("order_id", "ordered_on", "amount", "customer_id")
+
+    with open_shop(tmp_path, tables(declare(contract(SalesOfSomebody), transform))) as shop:
+        shop.land_customers(0, "jane@example.com")
+        shop.land_orders(0, order(1, 0, amount=2000, customer="jane@example.com"))
+        settle(shop.session)
+        [failed] = [change for change in changes_after(shop.session.con, 0) if change.table == "gold.sales"]
+
+    assert failed.samples == (f"order_id = 1, ordered_on = {on(0)}, amount = 2000.0000, customer_id = (personal)",)
 
 
 @pytest.mark.parametrize("step", ["ledger written", "before commit"])
