@@ -87,6 +87,11 @@ class Settings:
         return self.data / "api" / "keys.json"
 
     @property
+    def exports(self) -> Path:
+        """Folder of the export that the asset makes."""
+        return self.data / "exports"
+
+    @property
     def run_log(self) -> Path:
         """What each run wrote, one JSON object per table and window."""
         return self.data / "monitoring" / "runs.jsonl"

@@ -10,6 +10,7 @@ from ecom_assets import catalog
 from ecom_assets.definitions import build, defs
 from ecom_assets.landing.zone import Zone
 from ecom_assets.orchestration.assets import partitions_of
+from ecom_assets.orchestration.jobs import JOBS
 from ecom_assets.orchestration.landing_assets import landing_asset
 from ecom_assets.settings import Settings
 from ecom_assets.shop.scale import Scale
@@ -71,10 +72,16 @@ def test_quality_is_judged_in_a_job_of_its_own() -> None:
     }
 
 
-def test_all_that_runs_by_itself_is_switched_on() -> None:
+def test_exports_are_made_in_a_job_of_their_own() -> None:
+    assert assets_of("export") == {"exports/files"}
+    assert not any("exports/files" in assets_of(job.name) for job in JOBS if job.name != "export")
+
+
+def test_all_that_runs_by_itself_is_switched_on_but_for_exports() -> None:
     repository = DEFS.get_repository_def()
 
-    assert {schedule.default_status.value for schedule in repository.schedule_defs} == {"RUNNING"}
+    stopped = {schedule.name for schedule in repository.schedule_defs if schedule.default_status.value != "RUNNING"}
+    assert stopped == {"export_every_morning"}
     assert {sensor.name for sensor in repository.sensor_defs} == {
         *("run_new_files", "run_stale_days", "report_failures", "write_monitoring_report", "show_ledger")
     }
@@ -106,15 +113,15 @@ def test_nothing_runs_on_nights_before_the_first_day() -> None:
     assert requests_of("2023-12-31 02:00") == []
 
 
-def test_quality_is_judged_each_morning_once_something_is_published(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_morning_waits_for_something_that_is_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ECOM_DATA", str(tmp_path))
-    assert requests_of("2024-01-03 06:00", "quality_every_morning") == []
+    for schedule in ("quality_every_morning", "export_every_morning"):
+        assert requests_of("2024-01-03 06:00", schedule) == []
 
     Settings(tmp_path).snapshot.touch()
 
-    assert len(requests_of("2024-01-03 06:00", "quality_every_morning")) == 1
+    for schedule in ("quality_every_morning", "export_every_morning"):
+        assert len(requests_of("2024-01-03 06:00", schedule)) == 1
 
 
 @pytest.fixture

@@ -40,6 +40,7 @@ MAY_IMPORT = {
     "publishing": {*CORE, "serving", "warehouse"},
     "catalog": {*Layer, *CORE},
     "quality": {*CORE, "kpi", "serving", "shop", "sources"},
+    "exports": {*CORE, "serving"},
     "documentation": {*CORE, "catalog", "quality", "serving"},
     "monitoring": {"alerting", "days", "errors", "landing", "quality.data_quality", "serving", "settings", "sql"}
     | {"warehouse.ledger.schema"},
@@ -48,6 +49,7 @@ MAY_IMPORT = {
         *CORE,
         "alerting",
         "catalog",
+        "exports",
         "landing",
         "monitoring",
         "publishing",
@@ -65,6 +67,7 @@ MAY_IMPORT = {
         "catalog",
         "definitions",
         "documentation",
+        "exports",
         "landing",
         "orchestration",
         "publishing",

@@ -27,10 +27,6 @@ _TRUTHS = {"true": True, "false": False}
 
 
 _KINDS: Mapping[str, Kind] = {"DECIMAL(38,4)": "decimal", **{sql: kind for kind, sql in SQL_TYPES.items()}}
-_KEYS_OF_VIEWS = {
-    DAILY_QUALITY: ("day", "table_name"),
-    RESTATEMENTS: ("day", "table_name", "recorded_at", "cause"),
-}
 
 
 @dataclass(frozen=True)
@@ -50,10 +46,12 @@ class Served:
         return cls(promise.name, promise.description, promise.columns, key)
 
     @classmethod
-    def view(cls, view: PublishedView, key: tuple[str, ...]) -> "Served":
+    def view(cls, view: PublishedView) -> "Served":
         """Returns a view that is beside the tables."""
-        columns = {c.name: Column(c.name, _KINDS[c.sql_type], c.name not in key, c.description) for c in view.columns}
-        return cls(view.name, view.row, columns, key)
+        columns = {
+            c.name: Column(c.name, _KINDS[c.sql_type], c.name not in view.key, c.description) for c in view.columns
+        }
+        return cls(view.name, view.row, columns, view.key)
 
     @property
     def layer(self) -> Layer:
@@ -84,7 +82,7 @@ class Served:
 def served(tables: Catalog) -> dict[str, Served]:
     """Returns what is published of the layers, by name, in the order of the layers."""
     found = [Served.table(table) for table in tables if table.contract.layer in LAYERS]
-    found += [Served.view(view, key) for view, key in _KEYS_OF_VIEWS.items()]
+    found += [Served.view(view) for view in (DAILY_QUALITY, RESTATEMENTS)]
     return {table.name: table for table in sorted(found, key=lambda table: (LAYERS.index(table.layer), table.name))}
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from ecom_assets.serving.ledger import provisional_days, published_at
+from ecom_assets.serving.ledger import provisional_days, snapshot_name
 from ecom_assets.serving.snapshot import open_snapshot
 
 KEPT_SECONDS = 60.0
@@ -112,7 +112,7 @@ class Snapshots:
     def _open(self, inode: int | None) -> _Kept:
         stack = ExitStack()
         con = stack.enter_context(open_snapshot(self.path))
-        name = f"{published_at(con):%Y%m%dT%H%M%S.%fZ}"
+        name = snapshot_name(con)
         con.execute("set enable_external_access = false; set lock_configuration = true")
         return _Kept(name, inode, con, provisional_days(con), stack)
 

@@ -32,6 +32,7 @@ Each part has one task, and imports only parts that come before it: a test holds
 | `warehouse/ledger/` | what is known of each table-day: its state, its content, what it was made of, what is stale |
 | `serving/` | reads the snapshot: its declared interface, the report, quarantined rows |
 | `publishing/` | writes the snapshot |
+| `exports/` | writes the snapshot's star schema and measures to files for other tools; knows no Dagster |
 | `quality/` | measures the published tables and the checks themselves |
 | `monitoring/` | judges how the platform itself is, and examines what is wrong; knows no Dagster |
 | `api/` | serves the snapshot over HTTP; knows no Dagster |
@@ -76,6 +77,7 @@ A run goes through these parts in this order:
 | Where is it decided what is critical in the monitoring report? | `monitoring/`, one module per group of parts |
 | Where is it decided what is wrong with an installation? | `monitoring/doctor.py` |
 | Where is it decided what is kept for a while only? | `orchestration/retention.py` |
+| Where would another format of exports go? | `exports/`, and into `FORMATS` of `exports/export.py` |
 | Where would an export to PostgreSQL go? | `publishing/`, beside the snapshot |
 | Where are the columns of the published ledger declared? | `serving/published_tables.py` |
 | What has to change if Dagster's internals do? | `orchestration/_dagster.py` |

@@ -1,4 +1,4 @@
-"""How sensors and schedules are declared: they are on, and their docstrings are what the UI says of them."""
+"""How sensors and schedules are declared: they are on by default, and the UI shows their docstrings."""
 
 import inspect
 from collections.abc import Callable
@@ -15,5 +15,5 @@ def sensor(**options: Any) -> Callable[[Callable[..., Any]], dg.SensorDefinition
 
 def schedule(**options: Any) -> Callable[[Callable[..., Any]], dg.ScheduleDefinition]:
     """Returns a decorator like `dagster.schedule`, for a function with a docstring."""
-    on = dg.DefaultScheduleStatus.RUNNING
-    return lambda tick: dg.schedule(description=inspect.getdoc(tick), default_status=on, **options)(tick)
+    given = {"default_status": dg.DefaultScheduleStatus.RUNNING, **options}
+    return lambda tick: dg.schedule(description=inspect.getdoc(tick), **given)(tick)

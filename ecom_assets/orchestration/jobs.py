@@ -41,8 +41,9 @@ silver_to_gold = _job(
 )
 ml_feature_generation = _job("ml_feature_generation", "Inputs of models, from the current gold.", Layer.FEATURES)
 data_quality = _job("data_quality", "Compares the quality of the published tables with the target.", "quality")
+export = _job("export", "Writes the star schema and the measures to files in data/exports.", "exports")
 
-JOBS = [pipeline, bronze_to_silver, silver_to_gold, ml_feature_generation, data_quality]
+JOBS = [pipeline, bronze_to_silver, silver_to_gold, ml_feature_generation, data_quality, export]
 
 
 @without_beta_warnings()

@@ -5,7 +5,7 @@ import dagster as dg
 from ecom_assets import settings
 from ecom_assets.days import ONE_DAY
 from ecom_assets.orchestration.automation import schedule
-from ecom_assets.orchestration.jobs import data_quality, pipeline
+from ecom_assets.orchestration.jobs import data_quality, export, pipeline
 
 
 def schedules(time_zone: str) -> list[dg.ScheduleDefinition]:
@@ -34,4 +34,16 @@ def schedules(time_zone: str) -> list[dg.ScheduleDefinition]:
             return dg.SkipReason("Nothing is published yet.")
         return dg.RunRequest(run_key=str(context.scheduled_execution_time.date()))
 
-    return [yesterday_every_night, quality_every_morning]
+    @schedule(
+        job=export,
+        cron_schedule="0 5 * * *",
+        execution_timezone=time_zone,
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+    )
+    def export_every_morning(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        """Writes the export to data/exports, at five o'clock in the shop's time zone. Off until you switch it on."""
+        if not settings.load().snapshot.exists():
+            return dg.SkipReason("Nothing is published yet.")
+        return dg.RunRequest(run_key=str(context.scheduled_execution_time.date()))
+
+    return [yesterday_every_night, quality_every_morning, export_every_morning]

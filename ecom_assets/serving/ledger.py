@@ -111,11 +111,23 @@ def last_write(con: duckdb.DuckDBPyConnection) -> dt.datetime | None:
     return written_at
 
 
-def published_at(con: duckdb.DuckDBPyConnection) -> dt.datetime:
-    """Returns when a snapshot was published, UTC."""
-    at: dt.datetime
-    [(at,)] = con.execute("select published_at from ledger.published").fetchall()
-    return at
+def snapshot_name(con: duckdb.DuckDBPyConnection) -> str:
+    """Returns the name of a snapshot: when it was published, UTC, so that names order snapshots by time."""
+    [(published_at,)] = con.execute("select published_at from ledger.published").fetchall()
+    return f"{published_at:%Y%m%dT%H%M%S.%fZ}"
+
+
+def time_zone(con: duckdb.DuckDBPyConnection) -> str:
+    """Returns the time zone of a snapshot's business days."""
+    name: str
+    [(name,)] = con.execute("select time_zone from ledger.published").fetchall()
+    return name
+
+
+def days_without_good_rows(con: duckdb.DuckDBPyConnection) -> dict[str, list[dt.date]]:
+    """Returns the failed and blocked days of each table, in order; they have the last good rows, or none."""
+    query = f"select table_name, list(day order by day) from ledger.days where state not in {GOOD} group by all"
+    return dict(con.execute(query).fetchall())
 
 
 def provisional_days(con: duckdb.DuckDBPyConnection) -> dict[str, list[dt.date]]:

@@ -50,11 +50,13 @@ class TablesByFeed(PublishedTable):
 class PublishedView(PublishedTable):
     """A view of the snapshot. Its query is here, or in the file of the table next to which it is listed.
 
-    `extends` names a table whose columns come first.
+    `extends` names a table whose columns come first. `key` are columns that tell its rows apart, never null; the day
+    first, if rows have one.
     """
 
     query: str | None = None
     extends: str | None = None
+    key: tuple[str, ...] = ()
 
 
 def _columns(*columns: tuple[str, str, str] | tuple[str, str, str, bool]) -> tuple[PublishedColumn, ...]:
@@ -295,6 +297,7 @@ DAILY_QUALITY = PublishedView(
             "tables without an amount column",
         ),
     ),
+    key=("day", "table_name"),
     query="""
 WITH counted AS (
     SELECT
@@ -340,6 +343,7 @@ RESTATEMENTS = PublishedView(
         _RUN,
         ("recorded_at", "TIMESTAMP", "When the run recorded the change, UTC"),
     ),
+    key=("day", "table_name", "recorded_at", "cause"),
     query="""
 WITH told AS (
     SELECT table_name, day, lag(amount) OVER of_day AS was, amount AS is_now, run_id, recorded_at
@@ -384,6 +388,7 @@ TRANSACTIONS = PublishedView(
         ("total", "DECIMAL(18,4)", "Subtotal less discount, with shipping and tax"),
         ("received", "DECIMAL(18,4)", "Captured payments less refunds; 0 without payments"),
     ),
+    key=("transaction_date", "transaction_id"),
 )
 
 TRANSACTION_ITEMS = PublishedView(
@@ -403,6 +408,7 @@ TRANSACTION_ITEMS = PublishedView(
             "Whether the order counts as a sale: not cancelled as void, test or unpaid, nor a gift card",
         ),
     ),
+    key=("transaction_id", "line_number"),
 )
 
 
@@ -419,6 +425,7 @@ def _with_ends(entity: str, *further: tuple[str, str, str, bool]) -> PublishedVi
             *further,
         ),
         extends=f"gold.dim_{entity}_versions",
+        key=(f"{entity}_id", "version_number"),
     )
 
 

@@ -1,0 +1,69 @@
+"""The tables that are exported: the star schema and the measures, as readers of the snapshot see them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ecom_assets.contract import Layer
+from ecom_assets.declaration import Declaration
+from ecom_assets.engine.duckdb.tables import SQL_TYPES
+from ecom_assets.serving.published_tables import DAILY_QUALITY, RESTATEMENTS, VIEWS, PublishedView
+from ecom_assets.sql import quoted
+
+LAYERS = (Layer.GOLD, Layer.KPI)
+
+
+@dataclass(frozen=True)
+class ExportedColumn:
+    """A column, its SQL type and its description."""
+
+    name: str
+    sql_type: str
+    may_be_null: bool
+    description: str
+
+
+@dataclass(frozen=True)
+class ExportedTable:
+    """A table or view of the snapshot.
+
+    `key` are columns that tell its rows apart, the day first if there is one: rows are exported in their order. `days`
+    names the table whose days in the ledger are those of the rows; None for views of the ledger itself.
+    """
+
+    name: str
+    description: str
+    columns: tuple[ExportedColumn, ...]
+    key: tuple[str, ...]
+    days: str | None
+
+    @property
+    def query(self) -> str:
+        """Returns SQL for all rows, in order."""
+        columns = ", ".join(quoted(column.name) for column in self.columns)
+        return f"select {columns} from {quoted(self.name)} order by {', '.join(map(quoted, self.key))}"
+
+
+def exported(tables: Iterable[Declaration]) -> list[ExportedTable]:
+    """Returns the tables of gold and kpi by name; versions of a dimension as the view that adds their end."""
+    extended = {view.extends: view for view in VIEWS if view.extends}
+    found = [_table(table, extended.get(table.name)) for table in tables if table.contract.layer in LAYERS]
+    found += [
+        ExportedTable(view.name, view.row, _columns(view), view.key, None) for view in (DAILY_QUALITY, RESTATEMENTS)
+    ]
+    return sorted(found, key=lambda table: table.name)
+
+
+def _table(table: Declaration, view: PublishedView | None) -> ExportedTable:
+    promise = table.contract
+    key = view.key if view else tuple(dict.fromkeys((promise.partition_column, *promise.primary_key)))
+    columns = tuple(
+        ExportedColumn(c.name, SQL_TYPES[c.kind], c.name not in key if view else c.may_be_null, c.description)
+        for c in promise.columns.values()
+    )
+    if view:
+        return ExportedTable(view.name, view.row, (*columns, *_columns(view)), key, table.name)
+    return ExportedTable(table.name, promise.description, columns, key, table.name)
+
+
+def _columns(view: PublishedView) -> tuple[ExportedColumn, ...]:
+    return tuple(ExportedColumn(c.name, c.sql_type, c.name not in view.key, c.description) for c in view.columns)

@@ -1,0 +1,48 @@
+"""The asset of exported files. No job of the pipeline has it: it runs by its own job, schedule or by hand."""
+
+import dagster as dg
+from pydantic import Field
+
+from ecom_assets import settings
+from ecom_assets.declaration import Catalog
+from ecom_assets.exports.export import DEFAULT_FORMATS, FORMATS, export
+from ecom_assets.orchestration.assets import OWNERS, asset_key
+
+FILES = dg.AssetKey(["exports", "files"])
+
+
+class Formats(dg.Config):
+    """What to export."""
+
+    formats: list[str] = Field(default=[*DEFAULT_FORMATS], description=f"Some of {', '.join(FORMATS)}.")
+
+
+def export_asset(tables: Catalog) -> dg.AssetsDefinition:
+    """Returns the asset that exports the snapshot of these tables."""
+
+    @dg.asset(
+        key=FILES,
+        group_name="exports",
+        deps=[asset_key("kpi.daily_reconciliation")],
+        owners=OWNERS,
+        kinds={"parquet", "csv"},
+        tags={"domain": "exports"},
+    )
+    def files(config: Formats) -> dg.MaterializeResult:
+        """The star schema and the measures of the newest snapshot as files, in data/exports, with a manifest.
+
+        The formats can be chosen in the launchpad. docs/exports.md says what is in the files.
+        """
+        known = settings.load()
+        written = export(known.snapshot, tables, known.exports, config.formats, known.memory_limit)
+        return dg.MaterializeResult(
+            metadata={
+                "snapshot": written.snapshot,
+                "folder": dg.MetadataValue.path(str(known.exports)),
+                "files": written.files,
+                "rows": written.rows,
+                "bytes": written.bytes,
+            }
+        )
+
+    return files
