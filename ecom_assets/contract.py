@@ -183,11 +183,22 @@ class Rule:
     """The condition on that column: the sentence after "<column> is "."""
     is_limit: bool = False
     """Whether converted amounts have to keep it too, and not only those that were sent."""
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    """The condition on that column in the words of JSON Schema, if it has some: minimum, exclusiveMinimum, enum, …"""
 
     @classmethod
-    def of_column(cls, column: str, check: str, words: str, holds: nw.Expr, kind: RuleKind = RuleKind.COLUMN) -> "Rule":
+    def of_column(
+        cls,
+        column: str,
+        check: str,
+        words: str,
+        holds: nw.Expr,
+        kind: RuleKind = RuleKind.COLUMN,
+        limits: Mapping[str, Any] | None = None,
+    ) -> "Rule":
         """Returns a rule about a single column."""
-        return cls(f"{column}_{check}", f"{column} is {words}", holds, kind=kind, column=column, words=words)
+        sentence = f"{column} is {words}"
+        return cls(f"{column}_{check}", sentence, holds, kind=kind, column=column, words=words, limits=limits or {})
 
     @property
     def complaint(self) -> Reason:
@@ -554,15 +565,16 @@ def _column_rule(name: str, check: pa.Check) -> Rule:
     """Returns one of pandera's built-in column checks as a sentence and an expression."""
     c, given = nw.col(name), check.statistics or {}
     low, high = given.get("min_value"), given.get("max_value")
+    limits: dict[str, Any] = {}
     match check.name:
         case "greater_than_or_equal_to":
-            test, words = c >= low, f"at least {low}"
+            test, words, limits = c >= low, f"at least {low}", {"minimum": low}
         case "greater_than":
-            test, words = c > low, f"greater than {low}"
+            test, words, limits = c > low, f"greater than {low}", {"exclusiveMinimum": low}
         case "less_than_or_equal_to":
-            test, words = c <= high, f"at most {high}"
+            test, words, limits = c <= high, f"at most {high}", {"maximum": high}
         case "less_than":
-            test, words = c < high, f"less than {high}"
+            test, words, limits = c < high, f"less than {high}", {"exclusiveMaximum": high}
         case "in_range":
             closed = _bounds(given.get("include_min", True), given.get("include_max", True))
             test, words = c.is_between(low, high, closed), f"between {low} and {high}"
@@ -572,7 +584,7 @@ def _column_rule(name: str, check: pa.Check) -> Rule:
             test, words = c != given["value"], f"not {given['value']}"
         case "isin":
             allowed = list(given["allowed_values"])
-            test, words = c.is_in(allowed), "one of " + ", ".join(map(str, allowed))
+            test, words, limits = c.is_in(allowed), "one of " + ", ".join(map(str, allowed)), {"enum": allowed}
         case "notin":
             forbidden = list(given["forbidden_values"])
             test, words = ~c.is_in(forbidden), "none of " + ", ".join(map(str, forbidden))
@@ -585,7 +597,7 @@ def _column_rule(name: str, check: pa.Check) -> Rule:
             test, words = c.str.len_chars().is_between(low, high), f"{low} to {high} characters long"
         case other:
             raise TypeError(f"{name}: the check {other} is not supported; write a @rule instead.")
-    return Rule.of_column(name, check.name, words, c.is_null() | test)
+    return Rule.of_column(name, check.name, words, c.is_null() | test, limits=limits)
 
 
 def _promised(model: type[Model], *single: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import click
 from ecom_assets import settings
 from ecom_assets.cli.progress import watched
 
-FORMATS = ("parquet", "csv")
+FORMATS = ("parquet", "csv", "odcs")
 """Those of `exports.export`, which takes too long to import for `ecom --help`."""
 
 
@@ -21,8 +21,8 @@ def export(folder: Path, formats: tuple[str, ...]) -> None:
     All files are of one snapshot: of what was last published.
     """
     from ecom_assets import catalog
-    from ecom_assets.exports.export import DEFAULT_FORMATS
     from ecom_assets.exports.export import export as write
+    from ecom_assets.exports.formats import DEFAULT_FORMATS
 
     known, chosen = settings.load(), formats or DEFAULT_FORMATS
     written = watched(

@@ -304,6 +304,22 @@ def judged(declaration: Declaration, rows: str, catalog: Catalog) -> str:
     return over({"rows_to_judge": rows}, compiled(declaration, catalog).judge)
 
 
+def broken_conditions(declaration: Declaration) -> dict[str, str]:
+    """Returns a condition in SQL per rule, by the rule's id, that is true of the rows of the table that break it."""
+    promise = declaration.contract
+    with _empty_database() as con:
+        ensure_table(con, "main.rows_to_judge", columns_of(declaration))
+        rows = nw.from_native(con.sql("from rows_to_judge"))
+        return {rule.id: _expression(rows.select(_=~_holds(rule, promise)).to_native()) for rule in promise.rules}
+
+
+def _expression(selected: duckdb.DuckDBPyRelation) -> str:
+    """Returns SQL for the one column "_" of a relation."""
+    found = re.match(r"SELECT (.*) AS _ FROM \(", selected.sql_query(), re.DOTALL)
+    assert found
+    return found[1]
+
+
 def over(inputs: Mapping[str, str], sql: str) -> str:
     """Returns SQL with its inputs, SQL too, as named subqueries, which are not materialized."""
     named = ", ".join(f"{quoted(name)} as not materialized ({query})" for name, query in inputs.items())

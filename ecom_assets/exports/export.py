@@ -5,7 +5,7 @@ import hashlib
 import itertools
 import json
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,9 @@ from ecom_assets.days import contiguous
 from ecom_assets.declaration import Catalog
 from ecom_assets.errors import UserError, suggestion
 from ecom_assets.exports.folder import MADE_BY, MANIFEST, replaced
+from ecom_assets.exports.formats import DEFAULT_FORMATS, FORMATS
 from ecom_assets.exports.tables import ExportedTable, exported
+from ecom_assets.exports.writing import Exporting, Written
 from ecom_assets.serving.ledger import days_without_good_rows, provisional_days, snapshot_name, time_zone
 from ecom_assets.serving.snapshot import open_snapshot
 from ecom_assets.sql import literal
@@ -27,33 +29,6 @@ _SPILLED = ".spilled"
 
 
 @dataclass(frozen=True)
-class Written:
-    """A file of an export. `table` and `rows` are those of a file with the rows of one table."""
-
-    path: Path
-    table: str | None = None
-    rows: int | None = None
-
-
-@dataclass(frozen=True)
-class Exporting:
-    """What a format gets: a connection to the snapshot, its tables, and the empty folder to write to."""
-
-    con: duckdb.DuckDBPyConnection
-    catalog: Catalog
-    tables: Sequence[ExportedTable]
-    folder: Path
-    on_step: Callable[[str], object]
-    """Gets what comes next."""
-
-    def path(self, name: str) -> Path:
-        """Returns the path of a file to be written, in a folder that exists."""
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path
-
-
-@dataclass(frozen=True)
 class Export:
     """What an export has written: its snapshot, and the rows and bytes of all files."""
 
@@ -61,28 +36,6 @@ class Export:
     files: int
     rows: int
     bytes: int
-
-
-def _rows(exporting: Exporting, name: str, options: str) -> Iterable[Written]:
-    for table in exporting.tables:
-        exporting.on_step(f"{table.name} as {name}")
-        path = exporting.path(f"{name}/{table.name}.{name}")
-        [(rows,)] = exporting.con.execute(f"copy ({table.query}) to {literal(str(path))} ({options})").fetchall()
-        yield Written(path, table.name, rows)
-
-
-def csv(exporting: Exporting) -> Iterable[Written]:
-    """Writes a CSV file per table: decimals exact, nothing for null, "" for an empty text."""
-    return _rows(exporting, "csv", "format csv, header")
-
-
-def parquet(exporting: Exporting) -> Iterable[Written]:
-    """Writes a Parquet file per table."""
-    return _rows(exporting, "parquet", "format parquet, compression zstd")
-
-
-FORMATS: Mapping[str, Callable[[Exporting], Iterable[Written]]] = {"parquet": parquet, "csv": csv}
-DEFAULT_FORMATS = ("parquet", "csv")
 
 
 def export(
@@ -149,7 +102,13 @@ def _about(con: duckdb.DuckDBPyConnection, tables: Iterable[ExportedTable]) -> l
             "provisional": _windows(provisional.get(table.days or "", [])),
             "without_good_rows": _windows(without.get(table.days or "", [])),
             "columns": [
-                {"name": c.name, "type": c.sql_type, "null": c.may_be_null, "description": c.description}
+                {
+                    "name": c.name,
+                    "type": c.sql_type,
+                    "null": c.may_be_null,
+                    "personal": c.personal,
+                    "description": c.description,
+                }
                 for c in table.columns
             ],
         }

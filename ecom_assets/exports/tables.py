@@ -1,7 +1,7 @@
 """The tables that are exported: the star schema and the measures, as readers of the snapshot see them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ecom_assets.contract import Layer
 from ecom_assets.declaration import Declaration
@@ -19,6 +19,7 @@ class ExportedColumn:
     name: str
     sql_type: str
     may_be_null: bool
+    personal: bool
     description: str
 
 
@@ -46,24 +47,33 @@ class ExportedTable:
 def exported(tables: Iterable[Declaration]) -> list[ExportedTable]:
     """Returns the tables of gold and kpi by name; versions of a dimension as the view that adds their end."""
     extended = {view.extends: view for view in VIEWS if view.extends}
-    found = [_table(table, extended.get(table.name)) for table in tables if table.contract.layer in LAYERS]
-    found += [
-        ExportedTable(view.name, view.row, _columns(view), view.key, None) for view in (DAILY_QUALITY, RESTATEMENTS)
+    found = [
+        _extended(table, extended[table.name]) if table.name in extended else table_of(table)
+        for table in tables
+        if table.contract.layer in LAYERS
     ]
+    for view in (DAILY_QUALITY, RESTATEMENTS):
+        found.append(ExportedTable(view.name, view.row, _columns(view), view.key, None))
     return sorted(found, key=lambda table: table.name)
 
 
-def _table(table: Declaration, view: PublishedView | None) -> ExportedTable:
-    promise = table.contract
-    key = view.key if view else tuple(dict.fromkeys((promise.partition_column, *promise.primary_key)))
+def table_of(declaration: Declaration) -> ExportedTable:
+    """Returns the table of a declaration, whether it is exported or not."""
+    promise = declaration.contract
     columns = tuple(
-        ExportedColumn(c.name, SQL_TYPES[c.kind], c.name not in key if view else c.may_be_null, c.description)
+        ExportedColumn(c.name, SQL_TYPES[c.kind], c.may_be_null, c.personal, c.description)
         for c in promise.columns.values()
     )
-    if view:
-        return ExportedTable(view.name, view.row, (*columns, *_columns(view)), key, table.name)
-    return ExportedTable(table.name, promise.description, columns, key, table.name)
+    key = tuple(dict.fromkeys((promise.partition_column, *promise.primary_key)))
+    return ExportedTable(declaration.name, promise.description, columns, key, declaration.name)
+
+
+def _extended(versions: Declaration, view: PublishedView) -> ExportedTable:
+    columns = tuple(replace(column, may_be_null=column.name not in view.key) for column in table_of(versions).columns)
+    return ExportedTable(view.name, view.row, (*columns, *_columns(view)), view.key, versions.name)
 
 
 def _columns(view: PublishedView) -> tuple[ExportedColumn, ...]:
-    return tuple(ExportedColumn(c.name, c.sql_type, c.name not in view.key, c.description) for c in view.columns)
+    return tuple(
+        ExportedColumn(c.name, c.sql_type, c.name not in view.key, c.personal, c.description) for c in view.columns
+    )

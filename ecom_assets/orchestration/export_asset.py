@@ -5,7 +5,8 @@ from pydantic import Field
 
 from ecom_assets import settings
 from ecom_assets.declaration import Catalog
-from ecom_assets.exports.export import DEFAULT_FORMATS, FORMATS, export
+from ecom_assets.exports.export import export
+from ecom_assets.exports.formats import DEFAULT_FORMATS, FORMATS
 from ecom_assets.orchestration.assets import OWNERS, asset_key
 
 FILES = dg.AssetKey(["exports", "files"])

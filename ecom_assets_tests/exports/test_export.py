@@ -22,8 +22,9 @@ from ecom_assets.cli import export as command
 from ecom_assets.cli.main import main
 from ecom_assets.errors import UserError
 from ecom_assets.exports import folder as folders
-from ecom_assets.exports.export import FORMATS, export
+from ecom_assets.exports.export import export
 from ecom_assets.exports.folder import MANIFEST, NotAnExport
+from ecom_assets.exports.formats import FORMATS
 from ecom_assets.exports.tables import exported
 from ecom_assets.orchestration.export_asset import export_asset
 from ecom_assets.publishing.snapshot import publish
