@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench import asking, building, child, daily, plain, selling, ticking
+from bench import asking, building, child, daily, plain, profiling, selling, ticking
 from bench.landed import landing_zone, share
 from bench.peers.section import compared
 from bench.results import Figure, Section
@@ -236,10 +236,7 @@ def ticks(bench: Bench) -> Section:
 
 def api(bench: Bench) -> Section:
     """Measures answers of the HTTP API, of the demo's shop with ten times its orders."""
-    ten_times = {
-        name: 10 * getattr(DEMO, name) for name in ("orders_per_day", "customers_at_start", "customers_per_day")
-    }
-    size = bench.size(60, dataclasses.replace(DEMO, **ten_times))
+    size = _ten_times_the_demo(bench)
     home = _with_history(bench, "api", size)
     found = child.call(asking.answers, home, requests=max(round(800 * bench.scale), 2 * asking.CLIENTS))
     most = {"the report": 50, "first page of a table": 50, "by number": 20, "not changed": 5}
@@ -252,6 +249,23 @@ def api(bench: Bench) -> Section:
             *(Figure(f"{name}, p95", ms, "ms", at_most=most[name]) for name, ms in found["ms"].items()),
             Figure("first byte of the CSV", csv["first_byte"], "ms", at_most=200),
             Figure("memory for the CSV", csv["grown"], "MB", at_most=64),
+        ],
+    )
+
+
+def profile(bench: Bench) -> Section:
+    """Measures `ecom profile` over all published tables of the demo's shop with ten times its orders."""
+    size = _ten_times_the_demo(bench)
+    home = _with_history(bench, "profile", size)
+    runs = [child.call(profiling.profiles, home) for _ in range(bench.repeats)]
+    return Section(
+        "Profiles",
+        f"{size}; {runs[0]['tables']} tables, {runs[0]['rows']:,} rows, {runs[0]['columns']:,} columns",
+        "From the snapshot to the pages, in a process of its own; each but the first compares with one before.",
+        [
+            Figure("in all", _wall(runs), "s", at_most=60),
+            Figure("memory at most", max(run["peak_mb"] for run in runs), "MB", at_most=500),
+            Figure("largest page", max(run["largest_kb"] for run in runs), "KB", at_most=1_000),
         ],
     )
 
@@ -287,11 +301,18 @@ SECTIONS: Mapping[str, Callable[[Bench], Section]] = {
     "shop": shop,
     "ticks": ticks,
     "api": api,
+    "profile": profile,
     "peers": peers,
     "peers_of_a_large_shop": peers_of_a_large_shop,
 }
 NEED_PEERS = ("peers", "peers_of_a_large_shop")
 """Sections that install dbt-duckdb and SQLMesh, from a package index."""
+
+
+def _ten_times_the_demo(bench: Bench) -> Size:
+    """Returns the demo's sixty days with ten times its orders and customers."""
+    names = ("orders_per_day", "customers_at_start", "customers_per_day")
+    return bench.size(60, dataclasses.replace(DEMO, **{name: 10 * getattr(DEMO, name) for name in names}))
 
 
 def _with_history(bench: Bench, name: str, size: Size) -> Path:

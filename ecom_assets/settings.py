@@ -82,6 +82,11 @@ class Settings:
         return self.data / "monitoring" / "metrics.prom"
 
     @property
+    def profiles(self) -> Path:
+        """Folder of the profiles of what was last published."""
+        return self.data / "profiles"
+
+    @property
     def api_keys(self) -> Path:
         """The keys of the API, as hashes."""
         return self.data / "api" / "keys.json"

@@ -41,7 +41,7 @@ MAY_IMPORT = {
     "catalog": {*Layer, *CORE},
     "quality": {*CORE, "kpi", "serving", "shop", "sources"},
     "exports": {*CORE, "serving"},
-    "documentation": {*CORE, "catalog", "quality", "serving"},
+    "documentation": {*CORE, "catalog", "landing.files", "quality", "serving"},
     "monitoring": {"alerting", "days", "errors", "landing", "quality.data_quality", "serving", "settings", "sql"}
     | {"warehouse.ledger.schema"},
     "api": {*CORE, "alerting", "landing.files", "serving", "settings"},
@@ -49,6 +49,7 @@ MAY_IMPORT = {
         *CORE,
         "alerting",
         "catalog",
+        "documentation",
         "exports",
         "landing",
         "monitoring",

@@ -37,7 +37,7 @@ Each part has one task, and imports only parts that come before it: a test holds
 | `monitoring/` | judges how the platform itself is, and examines what is wrong; knows no Dagster |
 | `api/` | serves the snapshot over HTTP; knows no Dagster |
 | `orchestration/` | everything that knows Dagster: assets, I/O manager, metadata, jobs, schedules, sensors, alerts |
-| `documentation/` | writes this page, the data dictionary and the page of how well anomalies are noticed |
+| `documentation/` | writes this page, the dictionary, profiles, and how well anomalies are noticed |
 | `definitions.py` | what Dagster loads, for the calendar of the settings |
 | `cli/` | the `ecom` command |
 
@@ -78,6 +78,7 @@ A run goes through these parts in this order:
 | Where is it decided what is wrong with an installation? | `monitoring/doctor.py` |
 | Where is it decided what is kept for a while only? | `orchestration/retention.py` |
 | Where would another format of exports go? | `exports/`, and into `FORMATS` of `exports/export.py` |
+| Where is it decided what a profile shows, and which changes it names? | `quality/profiles.py` |
 | Where would an export to PostgreSQL go? | `publishing/`, beside the snapshot |
 | Where are the columns of the published ledger declared? | `serving/published_tables.py` |
 | What has to change if Dagster's internals do? | `orchestration/_dagster.py` |

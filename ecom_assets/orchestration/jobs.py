@@ -40,7 +40,9 @@ silver_to_gold = _job(
     "silver_to_gold", "The star schema and the measures, from the current silver.", Layer.GOLD, Layer.KPI
 )
 ml_feature_generation = _job("ml_feature_generation", "Inputs of models, from the current gold.", Layer.FEATURES)
-data_quality = _job("data_quality", "Compares the quality of the published tables with the target.", "quality")
+data_quality = _job(
+    "data_quality", "Compares the quality of the published tables with the target, and profiles them.", "quality"
+)
 export = _job("export", "Writes the star schema and the measures to files in data/exports.", "exports")
 
 JOBS = [pipeline, bronze_to_silver, silver_to_gold, ml_feature_generation, data_quality, export]

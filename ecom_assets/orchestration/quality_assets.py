@@ -1,6 +1,7 @@
 """The quality assets: quality of the published tables, and detection rate of the checks."""
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +9,7 @@ import dagster as dg
 
 from ecom_assets import settings
 from ecom_assets.declaration import Catalog
+from ecom_assets.documentation.profiles import write as write_profiles
 from ecom_assets.orchestration.assets import OWNERS, asset_key
 from ecom_assets.orchestration.monitoring import monitoring_report
 from ecom_assets.quality import anomalies
@@ -24,6 +26,7 @@ from ecom_assets.serving.snapshot import open_snapshot
 
 QUALITY = dg.AssetKey(["quality", "data_quality"])
 DETECTION = dg.AssetKey(["quality", "detection"])
+PROFILES = dg.AssetKey(["quality", "profiles"])
 EACH_MORNING = dg.FreshnessPolicy.time_window(fail_window=dt.timedelta(hours=26))
 """The quality schedule runs once a day. Tables have no such policy: Dagster takes a backfill for fresh rows."""
 MEETS_TARGET = "meets_target"
@@ -32,7 +35,7 @@ FINDS_DEFECTS = "finds_defects"
 
 def quality_assets(tables: Catalog) -> list[dg.AssetsDefinition]:
     """Returns the quality assets of these tables."""
-    return [data_quality, detection_asset(tables), monitoring_report]
+    return [data_quality, detection_asset(tables), profiles_asset(tables), monitoring_report]
 
 
 @dg.asset(
@@ -139,6 +142,48 @@ def detection_asset(tables: Catalog) -> dg.AssetsDefinition:
         return _judged(about, {**figures, "missed": {**missed, **found.false_alarms}}, passed=found.meets_target)
 
     return detection
+
+
+def profiles_asset(tables: Catalog) -> dg.AssetsDefinition:
+    """Returns the asset that writes the profiles of what was last published."""
+
+    @dg.asset(
+        key=PROFILES,
+        group_name="quality",
+        deps=[asset_key("kpi.daily_reconciliation")],
+        owners=OWNERS,
+        kinds={"duckdb", "quality"},
+        tags={"domain": "quality"},
+        freshness_policy=EACH_MORNING,
+    )
+    def profiles(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        """Profiles of the published tables, in the folder data/profiles, and what has changed since those before.
+
+        Reads only the snapshot. The command `ecom profile` writes the same.
+        """
+        known = settings.load()
+        try:
+            with open_snapshot(known.snapshot) as con:
+                made = write_profiles(con, list(tables), known.profiles, known.currency)
+        except Exception as error:  # what only describes ends no run
+            context.log.warning("The profiles cannot be written: %s", error)
+            return dg.MaterializeResult(metadata={"problem": str(error)})
+        lines = [f"- {shown.now.table}: {_escaped(line)}" for shown in made for line in shown.changed]
+        return dg.MaterializeResult(
+            metadata={
+                "index": dg.MetadataValue.path(known.profiles / "index.html"),
+                "tables": len(made),
+                "rows": sum(shown.now.rows for shown in made),
+                "changes": dg.MetadataValue.md("\n".join(lines) or "Nothing remarkable."),
+            }
+        )
+
+    return profiles
+
+
+def _escaped(text: str) -> str:
+    """Returns text that Markdown shows as it is."""
+    return re.sub(r"([\\`*_{}\[\]<>()#!|])", r"\\\1", text)
 
 
 def _of_anomalies(unusual: anomalies.Share, *, is_known: bool) -> dict[str, Any]:
