@@ -37,13 +37,13 @@ from ecom_assets.api.questions import (
     asked,
     parts,
 )
-from ecom_assets.api.snapshots import Reading, SnapshotGone, Snapshots
 from ecom_assets.days import Window, contiguous
 from ecom_assets.declaration import Catalog
 from ecom_assets.errors import UserError, suggestion
 from ecom_assets.serving.ledger import column_lineage
 from ecom_assets.serving.report import report
 from ecom_assets.serving.snapshot import NothingPublished
+from ecom_assets.serving.snapshots import Reading, SnapshotGone, Snapshots
 from ecom_assets.settings import Settings
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")

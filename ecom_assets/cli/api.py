@@ -5,7 +5,7 @@ import datetime as dt
 import click
 
 from ecom_assets import settings
-from ecom_assets.cli.ui import HOST
+from ecom_assets.cli.ports import HOST, check_port
 
 
 @click.command("api")
@@ -30,6 +30,7 @@ def api(host: str, port: int) -> None:
     known = settings.load()
     if host not in LOOPBACK and not any(key.holds(dt.datetime.now(dt.UTC)) for key in keys(known.api_keys)):
         raise click.ClickException(f"Everybody could read from {host}: make a key first, ecom api-key create NAME.")
+    check_port("api", port, host)
     click.echo(f"The API is on http://{host}:{port}. Ctrl-C ends it.")
     app = application(known, catalog.tables(), host)
     uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, server_header=False)

@@ -1,15 +1,13 @@
 """The command that starts Dagster."""
 
 import os
-import socket
 import sys
 from pathlib import Path
 
 import click
 
 from ecom_assets import settings
-
-HOST = "127.0.0.1"
+from ecom_assets.cli.ports import HOST, check_port
 
 
 @click.command("ui")
@@ -21,13 +19,7 @@ def ui(port: int) -> None:
     """
     from ecom_assets.orchestration.home import in_dagster_home, prepare
 
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError as error:
-            text = f"Port {port} cannot be used: {error.strerror}. Take another one: ecom ui --port {port + 1}"
-            raise click.ClickException(text) from error
+    check_port("ui", port)
     with in_dagster_home() as instance:
         prepare(instance)
         environment = dict(os.environ)

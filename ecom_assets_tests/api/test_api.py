@@ -20,9 +20,10 @@ import uvicorn
 from click.testing import CliRunner
 
 from ecom_assets.api import app as application_of
-from ecom_assets.api import formats, keys, questions, snapshots
+from ecom_assets.api import formats, keys, questions
 from ecom_assets.cli.main import main
 from ecom_assets.publishing.snapshot import publish
+from ecom_assets.serving import snapshots
 from ecom_assets.settings import Settings
 from ecom_assets.warehouse.proof import settle
 from ecom_assets_tests.tiny_shop import TinyShop, on, open_shop, order, tables
