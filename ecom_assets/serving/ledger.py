@@ -111,10 +111,16 @@ def last_write(con: duckdb.DuckDBPyConnection) -> dt.datetime | None:
     return written_at
 
 
+def published_at(con: duckdb.DuckDBPyConnection) -> dt.datetime:
+    """Returns when a snapshot was published, UTC."""
+    at: dt.datetime
+    [(at,)] = con.execute("select published_at from ledger.published").fetchall()
+    return at
+
+
 def snapshot_name(con: duckdb.DuckDBPyConnection) -> str:
     """Returns the name of a snapshot: when it was published, UTC, so that names order snapshots by time."""
-    [(published_at,)] = con.execute("select published_at from ledger.published").fetchall()
-    return f"{published_at:%Y%m%dT%H%M%S.%fZ}"
+    return f"{published_at(con):%Y%m%dT%H%M%S.%fZ}"
 
 
 def time_zone(con: duckdb.DuckDBPyConnection) -> str:
@@ -128,6 +134,11 @@ def days_without_good_rows(con: duckdb.DuckDBPyConnection) -> dict[str, list[dt.
     """Returns the failed and blocked days of each table, in order; they have the last good rows, or none."""
     query = f"select table_name, list(day order by day) from ledger.days where state not in {GOOD} group by all"
     return dict(con.execute(query).fetchall())
+
+
+ARRIVED_ROWS = """
+select arrived_on as day, greatest(arrived_on - event_on, 0) as days_late, row_count from ledger.arrivals"""
+"""Query for the rows that arrived on each day, by days since their event day."""
 
 
 def provisional_days(con: duckdb.DuckDBPyConnection) -> dict[str, list[dt.date]]:

@@ -42,69 +42,65 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True)
 class Measure:
-    """One line of the report.
+    """One line of the report: an aggregate of a table's rows, or one (`of`) divided by another (`per`).
 
-    The query returns one value, or a numerator and a denominator. It names the days $first and $last, or only $last if
-    it is `to_date`. `table` is the one whose days decide whether the value is final. `caveat` is a query that names
-    $first and $last, and returns a remark on the value, or null. `column` is one that is null on days of which the
-    value is unknown.
+    Both may name the days $first and $last. `table` is also the one whose days decide whether the value is final. If it
+    is `to_date`, the rows are those of all days up to the last. `caveat` is a query that names $first and $last, and
+    returns a remark on the value, or null. `column` is one that is null on days of which the value is unknown.
     """
 
     name: str
     unit: Unit
     table: str
-    query: str
+    of: str
+    per: str = ""
     to_date: bool = False
     caveat: str = ""
     column: str = ""
 
+    @property
+    def query(self) -> str:
+        """The query for the value, or for numerator and denominator, of the days $first to $last."""
+        days = "day <= $last" if self.to_date else "day between $first and $last"
+        return f"select {', '.join(filter(None, (self.of, self.per)))} from {self.table} where {days}"
 
-def _sums(table: str, *terms: str) -> str:
-    sums = ", ".join(f"coalesce(sum({term}), 0)" for term in terms)
-    return f"select {sums} from {table} where day between $first and $last"
+
+def _sum(term: str) -> str:
+    return f"coalesce(sum({term}), 0)"
 
 
 MEASURES = [
-    Measure("Net sales", Unit.MONEY, "kpi.daily_sales", _sums("kpi.daily_sales", "net_sales"), column="net_sales"),
-    Measure("Orders", Unit.COUNT, "kpi.daily_sales", _sums("kpi.daily_sales", "orders")),
-    Measure(
-        "Average order value",
-        Unit.MONEY,
-        "kpi.daily_sales",
-        _sums("kpi.daily_sales", "gross_sales - discounts", "orders"),
-    ),
-    Measure("New revenue", Unit.MONEY, "kpi.daily_customers", _sums("kpi.daily_customers", "new_sales")),
-    Measure("Returning revenue", Unit.MONEY, "kpi.daily_customers", _sums("kpi.daily_customers", "returning_sales")),
+    Measure("Net sales", Unit.MONEY, "kpi.daily_sales", _sum("net_sales"), column="net_sales"),
+    Measure("Orders", Unit.COUNT, "kpi.daily_sales", _sum("orders")),
+    Measure("Average order value", Unit.MONEY, "kpi.daily_sales", _sum("gross_sales - discounts"), _sum("orders")),
+    Measure("New revenue", Unit.MONEY, "kpi.daily_customers", _sum("new_sales")),
+    Measure("Returning revenue", Unit.MONEY, "kpi.daily_customers", _sum("returning_sales")),
     Measure(
         "Repeat purchase rate to date",
         Unit.SHARE,
         "kpi.daily_repeat_rates",
-        """
-        select max_by(repeat_customers, day), max_by(customers, day) from kpi.daily_repeat_rates
-        where day <= $last""",
+        "max_by(repeat_customers, day)",
+        "max_by(customers, day)",
         to_date=True,
     ),
-    Measure("Conversion rate", Unit.SHARE, "kpi.daily_funnel", _sums("kpi.daily_funnel", "open_purchase", "sessions")),
+    Measure("Conversion rate", Unit.SHARE, "kpi.daily_funnel", _sum("open_purchase"), _sum("sessions")),
     Measure(
         "Refund rate of the orders",
         Unit.SHARE,
         "kpi.daily_refund_rates",
         # Unknown if returns do not name their orders.
-        """
-        select case when sum(refunded) > 0 or not exists (
-                   from gold.fact_returns where returned_on >= $first and order_id is null)
-               then sum(refunded) end, sum(sold)
-        from kpi.daily_refund_rates where day between $first and $last""",
+        """case when sum(refunded) > 0 or not exists (
+               from gold.fact_returns where returned_on >= $first and order_id is null)
+           then sum(refunded) end""",
+        "sum(sold)",
     ),
     Measure(
         "Contribution margin",
         Unit.MONEY,
         "kpi.daily_margin",
         # Unknown if no unit's cost is known.
-        """
-        select case when sum(cost_of_goods) = 0 and sum(units_of_unknown_cost) > 0 then null
-               else sum(contribution_margin) end
-        from kpi.daily_margin where day between $first and $last""",
+        """case when sum(cost_of_goods) = 0 and sum(units_of_unknown_cost) > 0 then null
+           else sum(contribution_margin) end""",
         caveat=f"""
         select case when sum(units_of_unknown_cost) > 0
                then {quantity_text("sum(units_of_unknown_cost)")} || ' units of unknown cost' end
@@ -116,29 +112,13 @@ MEASURES = [
         Unit.MONEY,
         "kpi.daily_acquisition",
         # Unknown if no spend is known.
-        """
-        select nullif(sum(spend), 0), sum(new_customers)
-        from kpi.daily_acquisition where day between $first and $last""",
+        "nullif(sum(spend), 0)",
+        "sum(new_customers)",
     ),
-    Measure(
-        "Marketing efficiency ratio",
-        Unit.RATIO,
-        "kpi.daily_acquisition",
-        _sums("kpi.daily_acquisition", "revenue", "spend"),
-    ),
-    Measure("Cart abandonment", Unit.SHARE, "kpi.daily_carts", _sums("kpi.daily_carts", "abandoned_carts", "carts")),
-    Measure(
-        "Payment failure rate",
-        Unit.SHARE,
-        "kpi.daily_payments",
-        _sums("kpi.daily_payments", "failed_count", "attempts"),
-    ),
-    Measure(
-        "On-time shipping",
-        Unit.SHARE,
-        "kpi.daily_fulfilment",
-        _sums("kpi.daily_fulfilment", "shipped_on_time", "due"),
-    ),
+    Measure("Marketing efficiency ratio", Unit.RATIO, "kpi.daily_acquisition", _sum("revenue"), _sum("spend")),
+    Measure("Cart abandonment", Unit.SHARE, "kpi.daily_carts", _sum("abandoned_carts"), _sum("carts")),
+    Measure("Payment failure rate", Unit.SHARE, "kpi.daily_payments", _sum("failed_count"), _sum("attempts")),
+    Measure("On-time shipping", Unit.SHARE, "kpi.daily_fulfilment", _sum("shipped_on_time"), _sum("due")),
 ]
 
 
@@ -206,7 +186,7 @@ def _no_days() -> Mapping[str, set[dt.date]]:
 
 
 @dataclass(frozen=True)
-class _TableDays:
+class TableDays:
     """The days of each table, by their state in the ledger."""
 
     shown: Mapping[str, set[dt.date]] = field(default_factory=_no_days)
@@ -215,6 +195,9 @@ class _TableDays:
     partial: Mapping[str, set[dt.date]] = field(default_factory=_no_days)
     """Made without the rows of an input."""
     failed: Mapping[str, set[dt.date]] = field(default_factory=_no_days)
+    blocked: Mapping[str, set[dt.date]] = field(default_factory=_no_days)
+    old: Mapping[str, set[dt.date]] = field(default_factory=_no_days)
+    """Failed or blocked, with last good rows."""
 
     def are_final(self, table: str, window: Window) -> bool:
         """Returns whether the table goes back to the window's first day, and no day of the window is provisional."""
@@ -229,13 +212,13 @@ def report(snapshot: Path, days: int = PERIOD_DAYS, last: dt.date | None = None)
     no day of sales is good, NothingPublished, SnapshotInUse.
     """
     with open_snapshot(snapshot) as con:
-        known = _table_days(con)
+        known = table_days(con)
         if not known.shown[SALES]:
-            raise UserError(_nothing_to_report(con))
+            raise UserError(nothing_to_report(con))
         first, last = min(known.shown[SALES]), last or max(known.shown[SALES])
-        period = _last_days(last, max(1, min(days, _half(first, last))))
+        period = last_days(last, max(1, min(days, _half(first, last))))
         quiet = bad_days.quiet_days(con)
-        compared = [window for window in (*_earlier(period), period) if window.first >= first]
+        compared = [window for window in (*earlier(period), period) if window.first >= first]
         return Report(
             period,
             missing=[
@@ -256,7 +239,7 @@ def report(snapshot: Path, days: int = PERIOD_DAYS, last: dt.date | None = None)
         )
 
 
-def _nothing_to_report(con: duckdb.DuckDBPyConnection) -> str:
+def nothing_to_report(con: duckdb.DuckDBPyConnection) -> str:
     """Returns why there is no day to report, and what helps."""
     nothing = f"There is nothing to report yet: {SALES} has no good day."
     for bad in bad_days.bad_days_of(con):
@@ -266,17 +249,20 @@ def _nothing_to_report(con: duckdb.DuckDBPyConnection) -> str:
     return f"{nothing} Run some: make demo, or ecom run 2024-01-01..2024-01-31."
 
 
-def _table_days(con: duckdb.DuckDBPyConnection) -> _TableDays:
-    known = _TableDays()
-    for table, day, is_shown, is_provisional, is_partial, is_failed in con.execute(f"""
+def table_days(con: duckdb.DuckDBPyConnection) -> TableDays:
+    """Returns the days of all tables that have run."""
+    known = TableDays()
+    for table, day, is_shown, is_provisional, is_partial, is_failed, is_blocked, is_old in con.execute(f"""
         select table_name, day, state in {GOOD} or shows_old_rows, state = 'provisional', made_without is not null,
-               state = 'failed'
+               state = 'failed', state = 'blocked', shows_old_rows
         from ledger.days""").fetchall():
         for days, belongs in (
             (known.shown, is_shown),
             (known.provisional, is_provisional),
             (known.partial, is_partial),
             (known.failed, is_failed),
+            (known.blocked, is_blocked),
+            (known.old, is_old),
         ):
             if belongs:
                 days[table].add(day)
@@ -295,7 +281,8 @@ def _lacking_tables(con: duckdb.DuckDBPyConnection, period: Window) -> list[tupl
     return [(failed, Window(first, last), tables) for failed, first, last, tables in found]
 
 
-def _last_days(last: dt.date, count: int) -> Window:
+def last_days(last: dt.date, count: int) -> Window:
+    """Returns so many days up to the last one."""
     return Window(last - (count - 1) * ONE_DAY, last)
 
 
@@ -304,20 +291,20 @@ def _half(first: dt.date, last: dt.date) -> int:
     return ((last - first).days + 1) // 2
 
 
-def _earlier(window: Window) -> tuple[Window, Window]:
+def earlier(window: Window) -> tuple[Window, Window]:
     """Returns the same weekdays a year before, and as many days just before."""
     return (
         Window(window.first - YEAR_OF_WEEKS, window.last - YEAR_OF_WEEKS),
-        _last_days(window.first - ONE_DAY, len(window)),
+        last_days(window.first - ONE_DAY, len(window)),
     )
 
 
-def _lacks_rows(known: _TableDays, day: dt.date) -> bool:
+def _lacks_rows(known: TableDays, day: dt.date) -> bool:
     tables = {measure.table for measure in MEASURES}
     return any(day not in known.shown[table] or day in known.partial[table] for table in tables)
 
 
-def _figure(con: duckdb.DuckDBPyConnection, known: _TableDays, measure: Measure, period: Window) -> Figure:
+def _figure(con: duckdb.DuckDBPyConnection, known: TableDays, measure: Measure, period: Window) -> Figure:
     """Returns the measure's figure.
 
     - If no day of the report's period is provisional, it is over that period.
@@ -346,11 +333,11 @@ def _figure(con: duckdb.DuckDBPyConnection, known: _TableDays, measure: Measure,
         )
     if now is not None and (caveat := _caveat(con, measure, window)):
         notes.append(caveat)
-    year_before, before = (value(o) if known.are_final(measure.table, o) else None for o in _earlier(window))
+    year_before, before = (value(o) if known.are_final(measure.table, o) else None for o in earlier(window))
     return Figure(measure.name, measure.unit, now, before, year_before, ", ".join(notes))
 
 
-def _lacking(con: duckdb.DuckDBPyConnection, known: _TableDays, measure: Measure, window: Window) -> set[dt.date]:
+def _lacking(con: duckdb.DuckDBPyConnection, known: TableDays, measure: Measure, window: Window) -> set[dt.date]:
     """Returns the days of a window of which a measure's table has no rows, or nothing is known."""
     lacking = {day for day in window if day not in known.shown[measure.table]}
     if measure.column:
@@ -360,7 +347,7 @@ def _lacking(con: duckdb.DuckDBPyConnection, known: _TableDays, measure: Measure
     return lacking
 
 
-def _final_window(known: _TableDays, table: str, period: Window) -> Window | None:
+def _final_window(known: TableDays, table: str, period: Window) -> Window | None:
     """Returns the days of a table's figure, all of them final; None if these are too few."""
     if known.provisional[table].isdisjoint(period):
         return period
@@ -368,7 +355,7 @@ def _final_window(known: _TableDays, table: str, period: Window) -> Window | Non
     length = min(len(period), _half(min(final), max(final))) if final else 0
     if length < min(len(period), MIN_DAYS):
         return None
-    window = _last_days(max(final), length)
+    window = last_days(max(final), length)
     return window if known.are_final(table, window) else None
 
 
@@ -378,7 +365,7 @@ def counted(n: int, noun: str) -> str:
 
 
 def _value(con: duckdb.DuckDBPyConnection, measure: Measure, window: Window) -> Decimal | None:
-    [(value, *rest)] = con.execute(_over(window, measure.query)).fetchall()
+    [(value, *rest)] = con.execute(over(window, measure.query)).fetchall()
     if value is None or (rest and not rest[0]):
         return None
     return Decimal(value) / Decimal(rest[0]) if rest else Decimal(value)
@@ -388,11 +375,11 @@ def _caveat(con: duckdb.DuckDBPyConnection, measure: Measure, window: Window) ->
     if not measure.caveat:
         return None
     caveat: str | None
-    [(caveat,)] = con.execute(_over(window, measure.caveat)).fetchall()
+    [(caveat,)] = con.execute(over(window, measure.caveat)).fetchall()
     return caveat
 
 
-def _over(window: Window, query: str) -> str:
+def over(window: Window, query: str) -> str:
     """Returns a measure's query with the days of a window, as text: for a query's parameters DuckDB loads pandas."""
     return query.replace("$first", day_literal(window.first)).replace("$last", day_literal(window.last))
 
