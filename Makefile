@@ -44,6 +44,10 @@ ui: install ## Start Dagster on http://127.0.0.1:3000, web server and daemon
 api: install ## Serve what was last published over HTTP, on http://127.0.0.1:8000
 	@$(BIN)/ecom api
 
+.PHONY: dashboard
+dashboard: install ## Start the dashboard on http://127.0.0.1:8501
+	@$(BIN)/ecom dashboard
+
 .PHONY: test
 test: install ## Run all tests but the long ones, with coverage: under ten minutes
 	@$(PYTEST) -m "not long" --cov

@@ -16,7 +16,8 @@ ROOT = Path(ecom_assets.__file__).parent
 PROJECT = tomllib.loads((ROOT.parent / "pyproject.toml").read_text())["project"]
 DECLARED = {
     re.match(r"[\w-]+", requirement)[0]
-    for requirement in (*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["serving"])
+    for requirements in (PROJECT["dependencies"], *map(PROJECT["optional-dependencies"].get, ("dashboard", "serving")))
+    for requirement in requirements
 }
 NOT_IMPORTED = {
     "dagster-dg-cli": "the command `dg`",

@@ -45,6 +45,7 @@ MAY_IMPORT = {
     "monitoring": {"alerting", "days", "errors", "landing", "quality.data_quality", "serving", "settings", "sql"}
     | {"warehouse.ledger.schema"},
     "api": {*CORE, "alerting", "landing.files", "serving", "settings"},
+    "dashboard": {*CORE, "catalog", "serving", "settings"},
     "orchestration": {
         *CORE,
         "alerting",
@@ -66,6 +67,7 @@ MAY_IMPORT = {
         *CORE,
         "api",
         "catalog",
+        "dashboard",
         "definitions",
         "documentation",
         "exports",
@@ -115,6 +117,10 @@ def test_imports_point_one_way(part):
 
 def test_only_the_command_line_knows_click():
     assert {file.parent.name for file in ROOT.rglob("*.py") if _loads(file, "click")} == {"cli"}
+
+
+def test_streamlit_shows_charts_and_declares_none():
+    assert {file.name for file in ROOT.rglob("*.py") if _loads(file, "streamlit")} == {"app.py", "server.py"}
 
 
 def test_no_module_prints():

@@ -8,6 +8,7 @@ import click
 from ecom_assets import settings
 from ecom_assets.cli import alerts, land, look, run, watch
 from ecom_assets.cli.api import api, api_key
+from ecom_assets.cli.dashboard import dashboard
 from ecom_assets.cli.export import export
 from ecom_assets.cli.group import Commands
 from ecom_assets.cli.pages import profile
@@ -42,7 +43,7 @@ def dictionary() -> None:
 for command in (
     *(run.demo, land.land, land.draft_map, land.shop, run.run, run.stale, run.verify),
     *(look.bad, look.quarantine, look.detection, look.why, look.query, look.report),
-    *(alerts.alerts, ui, api, api_key, export),
+    *(alerts.alerts, ui, api, api_key, dashboard, export),
     *(watch.monitor, watch.doctor, watch.prune),
     *(dictionary, profile),
 ):

@@ -14,17 +14,18 @@ from ecom_assets.cli.main import main
 from ecom_assets.orchestration.home import in_dagster_home, prepare
 
 
-def test_a_port_in_use_is_said_with_another_one() -> None:
+@pytest.mark.parametrize("command", ["ui", "api", "dashboard"])
+def test_a_port_in_use_is_said_with_another_one(command: str) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
 
-        refused = CliRunner().invoke(main, ["ui", "--port", str(port)])
+        refused = CliRunner().invoke(main, [command, "--port", str(port)])
 
     assert refused.exit_code == 1
     assert f"Port {port} cannot be used: Address already in use." in refused.stderr
-    assert f"ecom ui --port {port + 1}" in refused.stderr
+    assert f"ecom {command} --port {port + 1}" in refused.stderr
 
 
 def test_a_new_home_has_nothing_that_the_daemon_would_warn_of(

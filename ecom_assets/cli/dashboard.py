@@ -1,0 +1,21 @@
+"""The command that starts the dashboard."""
+
+import click
+
+from ecom_assets.cli.ports import HOST, check_port
+
+
+@click.command("dashboard")
+@click.option("--port", default=8501, show_default=True, type=click.IntRange(1, 65_535), help="Port to listen on.")
+def dashboard(port: int) -> None:
+    """Start the dashboard: pages of charts over what was last published; Ctrl-C ends it.
+
+    Only this machine can reach it.
+    """
+    check_port("dashboard", port)
+    try:
+        from ecom_assets.dashboard.server import serve
+    except ModuleNotFoundError as error:
+        raise click.ClickException(f"The dashboard needs {error.name}: pip install 'ecom_assets[dashboard]'") from error
+    click.echo(f"The dashboard is on http://{HOST}:{port}. Ctrl-C ends it.")
+    serve(HOST, port)

@@ -1,0 +1,78 @@
+"""Reading for many sessions at once: the newest snapshot, and what it answered before."""
+
+import threading
+import time
+from functools import lru_cache
+from pathlib import Path
+
+import duckdb
+
+from ecom_assets.dashboard.answers import Answer, Published, answer, nothing, published
+from ecom_assets.dashboard.declared import Chart
+from ecom_assets.dashboard.filters import Filters
+from ecom_assets.dashboard.pages import CHARTS
+from ecom_assets.errors import UserError
+from ecom_assets.serving.snapshots import SnapshotGone, Snapshots
+
+FOLLOWED_SECONDS = 5.0
+KEPT_ANSWERS = 1_000
+
+
+class Reader:
+    """Answers charts from the snapshots behind a path; what a snapshot has answered once is kept."""
+
+    def __init__(self, path: Path) -> None:
+        self._snapshots = Snapshots(path)
+        self._published = lru_cache(maxsize=2)(self._read_published)
+        self._answers = lru_cache(maxsize=KEPT_ANSWERS)(self._read_answer)
+
+    def newest(self) -> tuple[str | None, str]:
+        """Returns the name of the newest snapshot; without one, why there is none."""
+        try:
+            return self._snapshots.newest(), ""
+        except (UserError, duckdb.Error, OSError) as error:
+            return None, str(error)
+
+    def published(self, snapshot: str) -> Published:
+        """Returns what all charts of a snapshot need. Raises SnapshotGone, duckdb.Error."""
+        return self._published(snapshot)
+
+    def answer(self, snapshot: str, chart: Chart, filters: Filters) -> Answer:
+        """Returns what a snapshot says to a chart; one of another version, that it cannot. Raises SnapshotGone."""
+        return self._answers(
+            snapshot, chart.name, Filters(chart.name, filters.days, filters.own, filters.compared, filters.chosen)
+        )
+
+    def follow(self) -> None:
+        """Opens what is published, and closes what is old, also while nobody looks: a publish copies what is read."""
+
+        def opened() -> None:
+            while True:
+                time.sleep(FOLLOWED_SECONDS)
+                self.newest()
+
+        threading.Thread(target=opened, daemon=True).start()
+
+    def _read_published(self, snapshot: str) -> Published:
+        with self._snapshots.reading(snapshot) as reading:
+            return published(reading.con)
+
+    def _read_answer(self, snapshot: str, name: str, filters: Filters) -> Answer:
+        about = self.published(snapshot)
+        try:
+            with self._snapshots.reading(snapshot) as reading:
+                return answer(reading.con, about, CHARTS[name], filters)
+        except duckdb.Error as error:
+            first = str(error).partition("\n")[0]
+            return nothing(CHARTS[name], f"The snapshot is perhaps of an earlier version; ecom run --stale: {first}")
+
+
+@lru_cache(maxsize=1)
+def reader(path: Path) -> Reader:
+    """Returns the one reader of the process, which follows what is published."""
+    made = Reader(path)
+    made.follow()
+    return made
+
+
+__all__ = ["FOLLOWED_SECONDS", "Reader", "SnapshotGone", "reader"]
