@@ -40,6 +40,10 @@ demo: install ## Land 60 days of the synthetic shop, build every table, print th
 ui: install ## Start Dagster on http://127.0.0.1:3000, web server and daemon
 	@$(BIN)/ecom ui
 
+.PHONY: docs
+docs: install ## Write the catalogue of tables and columns, a site of static pages, to data/catalogue
+	@$(BIN)/ecom docs
+
 .PHONY: api
 api: install ## Serve what was last published over HTTP, on http://127.0.0.1:8000
 	@$(BIN)/ecom api

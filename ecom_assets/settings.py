@@ -87,6 +87,11 @@ class Settings:
         return self.data / "profiles"
 
     @property
+    def catalogue(self) -> Path:
+        """Folder of the catalogue site."""
+        return self.data / "catalogue"
+
+    @property
     def api_keys(self) -> Path:
         """The keys of the API, as hashes."""
         return self.data / "api" / "keys.json"

@@ -27,6 +27,7 @@ NOT_IMPORTED = {
 }
 """Dependencies that no module imports, and what needs them."""
 NOT_DECLARED = {
+    "markupsafe": "in the version that Jinja requires, for parts of pages that are escaped already",
     "pydantic": "in the version that Dagster requires, for configurable I/O managers",
     "sqlalchemy": "in the version that Dagster requires, for its event log",
     "starlette": "in the version that FastAPI requires, for responses",

@@ -41,7 +41,7 @@ MAY_IMPORT = {
     "catalog": {*Layer, *CORE},
     "quality": {*CORE, "kpi", "serving", "shop", "sources"},
     "exports": {*CORE, "serving"},
-    "documentation": {*CORE, "catalog", "landing.files", "quality", "serving"},
+    "documentation": {*CORE, "catalog", "exports", "landing.files", "quality", "serving"},
     "monitoring": {"alerting", "days", "errors", "landing", "quality.data_quality", "serving", "settings", "sql"}
     | {"warehouse.ledger.schema"},
     "api": {*CORE, "alerting", "landing.files", "serving", "settings"},

@@ -11,7 +11,7 @@ from ecom_assets.cli.api import api, api_key
 from ecom_assets.cli.dashboard import dashboard
 from ecom_assets.cli.export import export
 from ecom_assets.cli.group import Commands
-from ecom_assets.cli.pages import profile
+from ecom_assets.cli.pages import docs, profile
 from ecom_assets.cli.terminal import shown
 from ecom_assets.cli.ui import ui
 
@@ -45,6 +45,6 @@ for command in (
     *(look.bad, look.quarantine, look.detection, look.why, look.query, look.report),
     *(alerts.alerts, ui, api, api_key, dashboard, export),
     *(watch.monitor, watch.doctor, watch.prune),
-    *(dictionary, profile),
+    *(dictionary, docs, profile),
 ):
     main.add_command(command)

@@ -38,7 +38,7 @@ Each part has one task, and imports only parts that come before it: a test holds
 | `api/` | serves the snapshot over HTTP; knows no Dagster |
 | `dashboard/` | charts of the snapshot: declarations, queries, figures, and the pages in Streamlit |
 | `orchestration/` | everything that knows Dagster: assets, I/O manager, metadata, jobs, schedules, sensors, alerts |
-| `documentation/` | writes this page, the dictionary, profiles, and how well anomalies are noticed |
+| `documentation/` | writes this page, dictionary, catalogue, profiles, and how well anomalies are noticed |
 | `definitions.py` | what Dagster loads, for the calendar of the settings |
 | `cli/` | the `ecom` command |
 

@@ -69,11 +69,11 @@ def _table(declaration: Declaration) -> str:
     if not declaration.is_bronze:
         lines.append(f"- Key: {', '.join(promise.primary_key)}")
     lines.append(f"- Day: {promise.partition_column}")
-    lines += [f"- Reads {read.table}: {_reach(read.reach)}" for read in declaration.reads]
+    lines += [f"- Reads {read.table}: {reach_text(read.reach)}" for read in declaration.reads]
     lines += ["", "| column | type | null | description |", "| --- | --- | --- | --- |"]
     lines += [_row(column, declaration) for column in promise.columns.values()]
-    if rules := list(_rules(declaration)):
-        lines += ["", *rules]
+    if rules := list(rules_of(declaration)):
+        lines += ["", *(f"- {rule}" for rule in rules)]
     if declaration.view:
         name, query = declaration.view
         lines += ["", f"View {name}:", "", "```sql", query.strip(), "```"]
@@ -96,7 +96,7 @@ def _published(table: PublishedTable) -> str:
     return "\n".join([*lines, ""])
 
 
-def _reach(reach: Reach) -> str:
+def reach_text(reach: Reach) -> str:
     """Returns the days of an input that a day reads, as text."""
     if reach.by_event:
         return "rows with that event day, whenever they arrived"
@@ -107,8 +107,8 @@ def _reach(reach: Reach) -> str:
     if reach.key:
         of = f" in {reach.keys_of}" if reach.keys_of else ""
         if reach.days_alone:
-            return f"{_reach(replace(reach, key=None))}, only the days of each {reach.key} that occurs on the day"
-        return f"{_reach(replace(reach, key=None))}, only rows whose {reach.key} occurs on the day{of}"
+            return f"{reach_text(replace(reach, key=None))}, only the days of each {reach.key} that occurs on the day"
+        return f"{reach_text(replace(reach, key=None))}, only rows whose {reach.key} occurs on the day{of}"
     first = "all days" if reach.before is None else _days_away(reach.before, "before")
     last = "all days after" if reach.after is None else _days_away(reach.after, "after")
     if reach.before is None:
@@ -120,40 +120,47 @@ def _days_away(count: int, side: str) -> str:
     return "the same day" if count == 0 else f"{count} day{'' if count == 1 else 's'} {side}"
 
 
-def _row(column: Column, declaration: Declaration) -> str:
-    kind, may_be_null = ("text", True) if declaration.is_bronze else (column.kind, column.may_be_null)
-    refers = ""
+def kind_of(column: Column, declaration: Declaration) -> tuple[str, bool]:
+    """Returns the kind of a column of a table, and whether it may be null: bronze has everything as sent, as text."""
+    return ("text", True) if declaration.is_bronze else (column.kind, column.may_be_null)
+
+
+def facts_of(column: Column, declaration: Declaration) -> Iterator[str]:
+    """Yields what else there is to say of a column of a table: what it refers to, and when it has no value."""
     if column.references and not declaration.is_bronze:
-        refers = f"; key of {column.references}{' on the same day' if column.on_same_day else ''}"
+        yield f"key of {column.references}{' on the same day' if column.on_same_day else ''}"
     if column.merged_by:
-        refers += f"; merged by {column.merged_by}"
+        yield f"merged by {column.merged_by}"
     if column.converted_by and not declaration.is_bronze:
-        refers += f"; rates are in {column.converted_by}"
+        yield f"rates are in {column.converted_by}"
     if column.words_for_nothing and declaration.from_feed:
-        refers += "; words for nothing are missing"
-    if column.personal:
-        refers += "; personal"
+        yield "words for nothing are missing"
     if column.unknown_without:
-        refers += f"; null on days on which {column.unknown_without} has no good rows"
-    description = f"{column.description}{refers}".replace("|", "\\|")
+        yield f"null on days on which {column.unknown_without} has no good rows"
+
+
+def _row(column: Column, declaration: Declaration) -> str:
+    kind, may_be_null = kind_of(column, declaration)
+    tag = ["personal"] if column.personal else []
+    description = "; ".join([column.description, *facts_of(column, declaration), *tag]).replace("|", "\\|")
     return f"| {column.name} | {kind} | {'yes' if may_be_null else 'no'} | {description} |"
 
 
-def _rules(declaration: Declaration) -> Iterator[str]:
+def rules_of(declaration: Declaration) -> Iterator[str]:
     """Yields the rules beyond the columns' types and nulls; bronze has none."""
     if declaration.is_bronze:
         return
     for rule in declaration.contract.rules:
         if rule.kind is not RuleKind.PRESENT:
-            yield f"- {rule.sentence}{'' if rule.hard else ' (expectation)'}"
+            yield f"{rule.sentence}{'' if rule.hard else ' (expectation)'}"
     if declaration.from_feed:
         promise = declaration.contract
-        yield from (f"- {condition.sentence} It retracts its key." for condition in promise.retractions)
+        yield from (f"{condition.sentence} It retracts its key." for condition in promise.retractions)
         yield (
-            f"- A day fails if more than {promise.max_bad_share:.0%} of its rows are bad, and at least "
+            f"A day fails if more than {promise.max_bad_share:.0%} of its rows are bad, and at least "
             f"{promise.min_bad_rows} or all; feeds.toml can set both limits."
             if promise.max_bad_share < 1
-            else "- Bad rows fail no day; feeds.toml can set limits."
+            else "Bad rows fail no day; feeds.toml can set limits."
         )
     if declaration.conserved:
-        yield f"- Control totals: the day's amounts are those of {declaration.conserved_from}."
+        yield f"Control totals: the day's amounts are those of {declaration.conserved_from}."

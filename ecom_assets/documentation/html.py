@@ -1,15 +1,18 @@
 """Pages in HTML, from templates: each is one file that loads no other, in light and dark, for screens of any width."""
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from ecom_assets.contract import Column
 
 TEMPLATES = Path(__file__).parent / "templates"
+_NAMES = re.compile("`([^`]+)`")
 BAR, HEIGHT = 10, 60
 """Width and height of a bar of a chart, in units of its picture."""
 
@@ -28,9 +31,14 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"number": number, "share": share, "zipped": zip}
+    made.filters |= {"number": number, "prose": prose, "share": share, "zipped": zip}
     made.globals |= {"bars": bars, "unit": unit}
     return made
+
+
+def prose(text: str) -> Markup:
+    """Returns a description, in which names stand in backticks, as HTML."""
+    return Markup(_NAMES.sub(r"<code>\1</code>", str(escape(text))))
 
 
 def number(value: object) -> str:

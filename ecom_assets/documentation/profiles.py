@@ -36,11 +36,11 @@ class Shown:
     def newest(cls, kept: Mapping[str, TableProfile]) -> "Shown":
         """Returns the newest of the profiles of a table by snapshot, compared with the one before."""
         *earlier, now = (kept[snapshot] for snapshot in sorted(kept)[-2:])
-        return cls(now, _moment(earlier[0].snapshot) if earlier else "", changes(earlier[0], now) if earlier else [])
+        return cls(now, moment(earlier[0].snapshot) if earlier else "", changes(earlier[0], now) if earlier else [])
 
     @property
     def published(self) -> str:
-        return _moment(self.now.snapshot)
+        return moment(self.now.snapshot)
 
 
 def write(
@@ -113,5 +113,6 @@ def _edges(column: ColumnProfile) -> tuple[str, str]:
     return number(low), number(high)
 
 
-def _moment(snapshot: str) -> str:
+def moment(snapshot: str) -> str:
+    """Returns when a snapshot was published, from its name."""
     return f"{dt.datetime.fromisoformat(snapshot):%Y-%m-%d %H:%M} UTC"
