@@ -222,9 +222,9 @@ def changes(before: TableProfile, now: TableProfile) -> list[str]:
 def _of_table(before: TableProfile, now: TableProfile) -> Iterator[str]:
     if now.rows < before.rows:
         yield f"There are fewer rows: {now.rows:,}, and there were {before.rows:,}."
-    for name in before.columns.keys() - now.columns.keys():
+    for name in sorted(before.columns.keys() - now.columns.keys()):
         yield f"The column {name} is gone."
-    for name in now.columns.keys() - before.columns.keys():
+    for name in sorted(now.columns.keys() - before.columns.keys()):
         yield f"The column {name} is new."
 
 
@@ -239,21 +239,28 @@ def _of_column(before: TableProfile, now: TableProfile, name: str) -> Iterator[s
             times = f", {share / earlier:.3g} times as many" if share > earlier > 0 else ""
             yield f"{name} is {word} in {share:.1%} of the rows, and was in {earlier:.1%}{times}."
     if was.categories is not None and is_now.categories is not None:
-        for value in is_now.categories.keys() - was.categories.keys():
-            yield f"{name} has a new value: “{value}”, in {is_now.categories[value]:,} rows."
-        for value in was.categories.keys() - is_now.categories.keys():
-            yield f"{name} no longer has the value “{value}”, which {was.categories[value]:,} rows had."
+        for value in sorted(is_now.categories.keys() - was.categories.keys()):
+            yield f"{name} has a new value: “{value}”, in {_rows(is_now.categories[value])}."
+        for value in sorted(was.categories.keys() - is_now.categories.keys()):
+            yield f"{name} no longer has the value “{value}”, which {_rows(was.categories[value])} had."
     if now.day != name and is_now.kind in _NUMBERS:
         yield from _moved(name, was, is_now)
 
 
 def _moved(name: str, was: ColumnProfile, is_now: ColumnProfile) -> Iterator[str]:
+    """Yields how a number has moved, if its median and its mean have: one alone jumps where values are few or large."""
     pairs = {"median": (was.median, is_now.median), "mean": (was.mean, is_now.mean)}
-    for word, (old, new) in pairs.items():
-        if old is None or new is None or not (earlier := float(old)):
-            continue  # of a median of zero, the mean is compared
-        move = float(new) / earlier - 1
-        if abs(move) >= LEAST_MOVE:
-            higher = "higher" if float(new) > earlier else "lower"
-            yield f"{name} is {higher}: its {word} is {float(new):,.4g}, and was {earlier:,.4g} ({move:+.0%})."
-        return
+    moves = {
+        word: (float(old), float(new))
+        for word, (old, new) in pairs.items()
+        if old is not None and new is not None and float(old)
+    }
+    parts = [(new - old) / abs(old) for old, new in moves.values()]
+    if parts and (min(parts) >= LEAST_MOVE or max(parts) <= -LEAST_MOVE):
+        [word, (old, new)] = next(iter(moves.items()))  # of a median of zero, the mean
+        side = "higher" if new > old else "lower"
+        yield f"{name} is {side}: its {word} is {new:,.4g}, and was {old:,.4g} ({parts[0]:+.0%})."
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"

@@ -172,12 +172,23 @@ def test_a_shift_is_named(shop: TinyShop) -> None:
 
 def test_what_is_the_same_is_not_named(shop: TinyShop) -> None:
     made(shop)
-    changed(shop, "update gold.sales set amount = amount + 0.5")
+    changed(shop, "update gold.sales set amount = if(amount between 24 and 29, 36, amount)")  # the median moves alone
     shown = made(shop)["gold.sales"]
 
     assert shown.before
     assert shown.changed == []
     assert "Nothing remarkable has changed" in pages(shop)["gold.sales.html"]
+
+
+def test_a_move_of_what_is_negative_is_named_by_its_side(shop: TinyShop) -> None:
+    changed(shop, "update gold.sales set amount = -amount")
+    made(shop)
+    changed(shop, "update gold.sales set amount = 2 * amount, status = if(order_id = '0', 'on hold', status)")
+
+    assert made(shop)["gold.sales"].changed == [
+        "amount is lower: its median is -60, and was -30 (-100%).",
+        "status has a new value: “on hold”, in 1 row.",
+    ]
 
 
 def test_rows_and_values_that_are_gone_are_named(shop: TinyShop) -> None:
