@@ -26,7 +26,7 @@ def export_asset(tables: Catalog) -> dg.AssetsDefinition:
         group_name="exports",
         deps=[asset_key("kpi.daily_reconciliation")],
         owners=OWNERS,
-        kinds={"parquet", "csv"},
+        kinds={"parquet", "csv", "exports"},
         tags={"domain": "exports"},
     )
     def files(config: Formats) -> dg.MaterializeResult:
