@@ -16,7 +16,10 @@ ROOT = Path(ecom_assets.__file__).parent
 PROJECT = tomllib.loads((ROOT.parent / "pyproject.toml").read_text())["project"]
 DECLARED = {
     re.match(r"[\w-]+", requirement)[0]
-    for requirements in (PROJECT["dependencies"], *map(PROJECT["optional-dependencies"].get, ("dashboard", "serving")))
+    for requirements in (
+        PROJECT["dependencies"],
+        *map(PROJECT["optional-dependencies"].get, ("dashboard", "serving", "tableau")),
+    )
     for requirement in requirements
 }
 NOT_IMPORTED = {

@@ -23,9 +23,9 @@ from ecom_assets.serving.ledger import days_without_good_rows, provisional_days,
 from ecom_assets.serving.snapshot import open_snapshot
 from ecom_assets.sql import literal
 
-MEMORY_LIMIT = "512MB"
+MEMORY_LIMIT = "256MB"
 """What DuckDB may use; a table whose rows need more to be sorted goes through files."""
-_SPILLED = ".spilled"
+_SCRATCH = ".scratch"
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,12 @@ def export(
         on_step(step, min(1.0, next(steps) / (len(formats) * len(tables))))
 
     with replaced(folder) as aside:
-        spilled = aside / _SPILLED
+        scratch = aside / _SCRATCH
+        scratch.mkdir()
         with open_snapshot(snapshot) as con:
             con.execute(f"set memory_limit = {literal(memory_limit or MEMORY_LIMIT)}")
-            con.execute(f"set temp_directory = {literal(str(spilled))}")
-            exporting = Exporting(con, catalog, tables, aside, told)
+            con.execute(f"set temp_directory = {literal(str(scratch))}")
+            exporting = Exporting(con, catalog, tables, aside, scratch, told)
             files = [_entry(aside, name, written) for name in formats for written in FORMATS[name](exporting)]
             snapshot_id = snapshot_name(con)
             manifest = {
@@ -75,7 +76,7 @@ def export(
                 "tables": _about(con, tables),
                 "files": files,
             }
-        shutil.rmtree(spilled, ignore_errors=True)
+        shutil.rmtree(scratch)
         told(MANIFEST)
         (aside / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         told("new files in place")

@@ -21,12 +21,16 @@ class Written:
 
 @dataclass(frozen=True)
 class Exporting:
-    """What a format gets: a connection to the snapshot, its tables, and the empty folder to write to."""
+    """What a format gets: a connection to the snapshot, its tables, and the folder to write to.
+
+    What is in the folder `scratch` is no part of the export, and is removed.
+    """
 
     con: duckdb.DuckDBPyConnection
     catalog: Catalog
     tables: Sequence[ExportedTable]
     folder: Path
+    scratch: Path
     on_step: Callable[[str], object]
     """Gets what comes next."""
 

@@ -119,6 +119,32 @@ def test_the_star_schema_and_the_measures_are_exported_each_with_a_key(published
             assert con.sql(f"from {table.name} where {nulls} limit 1").fetchall() == [], table.name
 
 
+@pytest.mark.slow
+def test_a_tableau_extract_read_back_is_the_snapshot(shop, known, tmp_path):
+    pantab = pytest.importorskip("pantab", reason="the extra tableau is not installed")
+    shop.con.execute("update gold.sales set amount = -0.0001 where order_id = '1'")  # what pantab cannot write itself
+    shop.con.execute("update ledger.days set written_at = now() where table_name = 'gold.sales'")
+    publish(shop.session, known.snapshot)
+    export(known.snapshot, tables(), tmp_path / "out", ["hyper"])
+
+    extract, log = tmp_path / "out" / "hyper" / "shop.hyper", {"log_dir": str(tmp_path)}
+    assert [file["path"] for file in manifest(tmp_path / "out")["files"]] == ["hyper/shop.hyper"]
+    with open_snapshot(known.snapshot) as con:
+        for table in exported(tables()):
+            read = f"select * from {table.name} order by {', '.join(table.key)}"
+            found = pantab.frame_from_hyper_query(extract, read, return_type="pyarrow", process_params=log)
+            assert found.to_pylist() == con.execute(table.query).to_arrow_table().to_pylist()
+    about = pantab.frame_from_hyper(extract, table="snapshot", return_type="pyarrow", process_params=log)
+    assert about.to_pylist() == [{"snapshot": manifest(tmp_path / "out")["snapshot"]}]
+
+
+def test_without_pantab_the_extra_is_named(shop, known, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pantab", None)
+    with pytest.raises(UserError, match=r"pip install 'ecom_assets\[tableau\]'"):
+        export(known.snapshot, tables(), tmp_path / "out", ["hyper"])
+    assert sorted(os.listdir(tmp_path)) == ["data"]
+
+
 def test_an_empty_text_is_not_null_in_csv(shop, known, tmp_path):
     shop.con.execute("update gold.sales set order_id = '' where order_id = '1'")
     shop.con.execute("update ledger.days set written_at = now() where table_name = 'gold.sales'")
