@@ -592,6 +592,7 @@ def _column_rule(name: str, check: pa.Check) -> Rule:
             pattern = given["pattern"]
             pattern = pattern if isinstance(pattern, str) else pattern.pattern
             test, words = c.str.contains("^(?:" + pattern.removeprefix("^") + ")"), f"like {pattern}"
+            limits = {"pattern": pattern}
         case "str_length":
             low, high = low or 0, 2**31 - 1 if high is None else high
             test, words = c.str.len_chars().is_between(low, high), f"{low} to {high} characters long"

@@ -44,7 +44,7 @@ MAY_IMPORT = {
     "documentation": {*CORE, "catalog", "exports", "landing.files", "quality", "serving"},
     "monitoring": {"alerting", "days", "errors", "landing", "quality.data_quality", "serving", "settings", "sql"}
     | {"warehouse.ledger.schema"},
-    "api": {*CORE, "alerting", "landing.files", "serving", "settings"},
+    "api": {*CORE, "alerting", "landing", "serving", "settings"},
     "dashboard": {*CORE, "catalog", "serving", "settings"},
     "orchestration": {
         *CORE,

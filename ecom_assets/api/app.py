@@ -2,7 +2,6 @@
 
 import asyncio
 import datetime as dt
-import hashlib
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
@@ -12,7 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import duckdb
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from starlette.datastructures import URL, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -21,6 +20,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ecom_assets.alerting.store import open_store
 from ecom_assets.api import formats
+from ecom_assets.api.answers import about, answer, not_changed, provisional
+from ecom_assets.api.inbox import Inbox
 from ecom_assets.api.keys import ApiKey, holder, keys
 from ecom_assets.api.problems import SCHEMA as PROBLEM
 from ecom_assets.api.problems import Problem
@@ -37,9 +38,14 @@ from ecom_assets.api.questions import (
     asked,
     parts,
 )
-from ecom_assets.days import Window, contiguous
+from ecom_assets.api.resources import resources
+from ecom_assets.api.sql import PATH as SQL_PATH
+from ecom_assets.api.sql import add_sql
+from ecom_assets.api.writing import Writing
+from ecom_assets.days import Window
 from ecom_assets.declaration import Catalog
 from ecom_assets.errors import UserError, suggestion
+from ecom_assets.landing.zone import Zone
 from ecom_assets.serving.ledger import column_lineage
 from ecom_assets.serving.report import report
 from ecom_assets.serving.snapshot import NothingPublished
@@ -53,15 +59,20 @@ FOLLOWED_SECONDS = 10.0
 _log = logging.getLogger(__name__)
 
 
-def application(known: Settings, tables: Catalog, host: str = LOOPBACK[0]) -> FastAPI:
-    """Returns the application that serves what the settings' platform has published."""
-    api = _Api(known, served(tables))
+def application(known: Settings, tables: Catalog, host: str = LOOPBACK[0], sql: bool = False) -> FastAPI:
+    """Returns the application that serves what the settings' platform has published, and lands what clients write.
+
+    It answers queries in SQL if `sql`.
+    """
+    api = _Api(known, tables, sql)
 
     @asynccontextmanager
     async def following(app: FastAPI) -> AsyncIterator[None]:
+        await asyncio.to_thread(api.inbox.open)
         task = asyncio.create_task(api.follow())
         yield
         task.cancel()
+        api.inbox.close()
         api.snapshots.close()
 
     # Its pages for people would load scripts from elsewhere.
@@ -83,9 +94,12 @@ def application(known: Settings, tables: Catalog, host: str = LOOPBACK[0]) -> Fa
 
 
 class _Api:
-    def __init__(self, known: Settings, tables: dict[str, Served]) -> None:
-        self.known, self.tables = known, tables
+    def __init__(self, known: Settings, tables: Catalog, sql: bool) -> None:
+        self.known, self.tables, self.sql = known, served(tables), sql
         self.snapshots, self.cursors = Snapshots(known.snapshot), Cursors()
+        writable, lock = resources(tables, self.tables), known.api_keys.with_name("writing.lock")
+        self.inbox = Inbox(Zone(known.landing), lock, writable, known.calendar, known.time_zone)
+        self.writing = Writing(self.inbox, self.snapshots)
         self._keys: tuple[int, list[ApiKey]] = (0, [])
         self._first_page: dict[str, Any] = {"snapshot": None}
 
@@ -99,6 +113,10 @@ class _Api:
                 _log.debug("The snapshot cannot be opened: %s", error)
 
     def add_routes(self, app: FastAPI) -> None:
+        as_of = [Depends(self.writing.at_least)]
+        self.writing.add_routes(app, _problems)
+        if self.sql:
+            add_sql(app, self.known.snapshot, _problems)
         plain_routes: list[tuple[str, Callable[..., Any], str, str]] = [
             ("/", self.first_page, "first_page", "The report: recent measures, compared, and how far they hold"),
             ("/healthz", self.health, "health", "Whether there is something to read"),
@@ -108,7 +126,15 @@ class _Api:
             ("/lineage", self.lineage, "lineage", "From which columns each column of the tables is computed"),
         ]
         for path, act, name, summary in plain_routes:
-            app.add_api_route(path, act, name=name, operation_id=name, summary=summary, responses=_PROBLEMS)
+            app.add_api_route(
+                path,
+                act,
+                name=name,
+                operation_id=name,
+                summary=summary,
+                responses=_PROBLEMS,
+                dependencies=[] if path in OPEN else as_of,
+            )
         for table in self.tables.values():
             path, name = f"/tables/{table.name}", table.name.replace(".", "_")
             app.add_api_route(
@@ -120,6 +146,7 @@ class _Api:
                 openapi_extra={"parameters": _parameters(table)},
                 responses={200: _page_of(table), 304: {"description": "Not changed since"}, **_PROBLEMS},
                 response_class=Response,
+                dependencies=as_of,
             )
             if table.entity:
                 app.add_api_route(
@@ -131,6 +158,7 @@ class _Api:
                     openapi_extra={"parameters": [_path_parameter(table)]},
                     responses={200: _page_of(table), 304: {"description": "Not changed since"}, **_PROBLEMS},
                     response_class=Response,
+                    dependencies=as_of,
                 )
 
     def refuses(self, request: Request) -> Response | None:
@@ -139,16 +167,23 @@ class _Api:
         if not known or request.url.path in OPEN:
             return None
         kind, _, key = request.headers.get("authorization", "").partition(" ")
-        if kind.lower() == "bearer" and holder(known, key.strip(), dt.datetime.now(dt.UTC)):
-            return None
-        text = "Send a key that holds: Authorization: Bearer ecom_… `ecom api-key create` makes one."
-        return Problem(401, text, {"WWW-Authenticate": 'Bearer realm="ecom_assets"'}).response()
+        found = holder(known, key.strip(), dt.datetime.now(dt.UTC)) if kind.lower() == "bearer" else None
+        if found is None:
+            text = "Send a key that holds: Authorization: Bearer ecom_… `ecom api-key create` makes one."
+            return Problem(401, text, {"WWW-Authenticate": 'Bearer realm="ecom_assets"'}).response()
+        scope = "sql" if request.url.path == SQL_PATH else "read" if request.method in ("GET", "HEAD") else "write"
+        if scope not in found.scopes:
+            text = f"The key {found.shown}… does not open this: `ecom api-key create NAME --scope {scope}` makes one."
+            challenge = f'Bearer realm="ecom_assets", error="insufficient_scope", scope="{scope}"'
+            return Problem(403, text, {"WWW-Authenticate": challenge}).response()
+        return None
 
     def not_changed(self, request: Request) -> Response | None:
         """Returns that the client has what it asks for already, if that can be said at once."""
-        if "if-none-match" not in request.headers or (snapshot := self.snapshots.current()) is None:
+        told = request.headers
+        if "if-none-match" not in told or "sync-token" in told or (snapshot := self.snapshots.current()) is None:
             return None
-        return _cached(request, snapshot)
+        return not_changed(request, snapshot)
 
     def _known_keys(self) -> list[ApiKey]:
         path = self.known.api_keys
@@ -159,14 +194,14 @@ class _Api:
 
     def first_page(self, request: Request) -> Response:
         snapshot = self.snapshots.newest()
-        if same := _cached(request, snapshot):
+        if same := not_changed(request, snapshot):
             return same
         while self._first_page["snapshot"] != snapshot:
             made = self._made_first_page(snapshot)
             if (newest := self.snapshots.newest()) == snapshot:
                 self._first_page = made
             snapshot = newest
-        return _json(self._first_page, request, snapshot)
+        return answer(self._first_page, request, snapshot)
 
     def _made_first_page(self, snapshot: str) -> dict[str, Any]:
         shown, note = None, ""
@@ -211,10 +246,10 @@ class _Api:
 
     def lineage(self, request: Request) -> Response:
         with self.snapshots.reading() as reading:
-            if same := _cached(request, reading.snapshot):
+            if same := not_changed(request, reading.snapshot):
                 return same
             found = [source._asdict() for source in column_lineage(reading.con)]
-            return _json({"columns": found}, request, reading.snapshot)
+            return answer({"columns": found}, request, reading.snapshot)
 
     def _rows(self, table: Served) -> Callable[[Request], Response]:
         def rows(request: Request) -> Response:
@@ -226,11 +261,11 @@ class _Api:
                     snapshot, after = self.cursors.read(question, cursor)
                 with ExitStack() as stack:
                     reading = stack.enter_context(self.snapshots.reading(snapshot))
-                    if same := _cached(request, reading.snapshot):
+                    if same := not_changed(request, reading.snapshot):
                         return same
                     if wanted == "json":
                         page = self._page_in(request.url, question, reading, after)
-                        return _json(page, request, reading.snapshot)
+                        return answer(page, request, reading.snapshot)
                     return _streamed(request, question, reading, after, wanted, stack)
             except UnknownCursor as unknown:
                 raise Problem(404, str(unknown), again=again) from unknown
@@ -252,7 +287,7 @@ class _Api:
         return {
             "snapshot": reading.snapshot,
             "table": question.table.name,
-            "provisional": _provisional(question, reading),
+            "provisional": provisional(question, reading),
             "rows": formats.records(question.columns, rows[:limit]),
             "next": following,
         }
@@ -264,7 +299,7 @@ class _Api:
         def rows(request: Request) -> Response:
             id = request.path_params[entity]
             with self.snapshots.reading() as reading:
-                if same := _cached(request, reading.snapshot):
+                if same := not_changed(request, reading.snapshot):
                     return same
                 given = [(entity, id), ("sort", f"-{table.day}"), ("limit", str(MAX_LIMIT))]
                 page = self._page_in(
@@ -275,7 +310,7 @@ class _Api:
                 )
                 if not page["rows"]:
                     raise Problem(404, f"{table.name} has no row of {entity} {id!r}.")
-                return _json(page, request, reading.snapshot)
+                return answer(page, request, reading.snapshot)
 
         return rows
 
@@ -295,6 +330,8 @@ class _Guard:
                 headers = MutableHeaders(scope=message)
                 headers.setdefault("X-Content-Type-Options", "nosniff")
                 headers.setdefault("Cache-Control", "no-cache")
+                if "X-Snapshot" in headers and self._api.inbox.waiting:
+                    headers["X-Pending"] = str(self._api.inbox.waiting)
             await send(message)
 
         if scope["type"] != "http":
@@ -328,40 +365,11 @@ def _streamed(
     opened: ExitStack,
 ) -> Response:
     """Returns all rows, after a place if one is given; what is open is kept until they are sent."""
-    headers = _headers(request, reading.snapshot)
-    headers["X-Provisional"] = ", ".join(_provisional(question, reading))
+    told = about(request, reading.snapshot)
+    told["X-Provisional"] = ", ".join(provisional(question, reading))
     asked_for = [question.sql(after)] if after is not None or question.sort else parts(question, reading.con)
     pieces = formats.WRITERS[wanted](reading.con, asked_for, question.columns)
-    return StreamingResponse(_until_done(pieces, opened.pop_all()), media_type=FORMATS[wanted], headers=headers)
-
-
-def _provisional(question: Question, reading: Reading) -> list[str]:
-    """Returns the days of a question that are good and not final, as windows."""
-    days = reading.provisional.get(question.table.name, ())
-    first, last = question.first or dt.date.min, question.last or dt.date.max
-    return [str(window) for window in contiguous(day for day in days if first <= day <= last)]
-
-
-def _etag(request: Request, snapshot: str) -> str:
-    asked_for = (snapshot, request.url.path, sorted(request.query_params.multi_items()), request.headers.get("accept"))
-    return f'"{hashlib.sha256(repr(asked_for).encode()).hexdigest()[:32]}"'
-
-
-def _headers(request: Request, snapshot: str) -> dict[str, str]:
-    return {"ETag": _etag(request, snapshot), "X-Snapshot": snapshot, "Vary": "Accept"}
-
-
-def _cached(request: Request, snapshot: str) -> Response | None:
-    """Returns that the client has what it asks for already, if so."""
-    known = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
-    if _etag(request, snapshot) in known:
-        return Response(status_code=304, headers=_headers(request, snapshot))
-    return None
-
-
-def _json(body: dict[str, Any], request: Request, snapshot: str) -> Response:
-    following = {"Link": f'<{body["next"]}>; rel="next"'} if body.get("next") else {}
-    return JSONResponse(body, headers={**_headers(request, snapshot), **following})
+    return StreamingResponse(_until_done(pieces, opened.pop_all()), media_type=FORMATS[wanted], headers=told)
 
 
 def _until_done(pieces: Iterator[bytes], kept: ExitStack) -> Iterator[bytes]:
@@ -403,17 +411,29 @@ def _declared(table: Served) -> dict[str, Any]:
     }
 
 
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"description": text, "content": {"application/problem+json": {"schema": PROBLEM}}}
-    for status, text in {
-        400: "A parameter is wrong",
-        401: "No key that holds",
-        404: "There is no such thing",
-        406: "No such format",
-        410: "The snapshot is no longer kept",
-        503: "Nothing has been published",
-    }.items()
+_STATUSES = {
+    400: "The request is wrong",
+    401: "No key that holds",
+    403: "The key does not open this",
+    404: "There is no such thing",
+    406: "No such format",
+    408: "It takes too long",
+    409: "It does not fit what is there",
+    410: "The snapshot is no longer kept",
+    413: "It is too large",
+    415: "It is not JSON",
+    422: "What was sent cannot be accepted",
+    503: "Nothing has been published, or it is not up to what was asked for",
 }
+
+
+def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Returns the descriptions of responses that are problems."""
+    content = {"application/problem+json": {"schema": PROBLEM}}
+    return {status: {"description": _STATUSES[status], "content": content} for status in statuses}
+
+
+_PROBLEMS = _problems(400, 401, 403, 404, 406, 410, 503)
 
 
 def _page_of(table: Served) -> dict[str, Any]:

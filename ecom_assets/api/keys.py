@@ -13,6 +13,8 @@ from pathlib import Path
 from ecom_assets.errors import UserError
 from ecom_assets.landing.files import replace_file
 
+SCOPES = ("read", "write", "sql")
+"""What a key may open: reading; writing rows to the landing zone; asking by SQL."""
 PREFIX = "ecom_"
 SHOWN = len(PREFIX) + 6
 """Characters of a key by which people tell keys apart."""
@@ -24,7 +26,10 @@ class UnknownKey(UserError):
 
 @dataclass(frozen=True)
 class ApiKey:
-    """A key as stored: its first characters, the SHA-256 of all, and when it was made, expires and was revoked, UTC."""
+    """A key as stored: its first characters, the SHA-256 of all, and when it was made, expires and was revoked, UTC.
+
+    `scopes` are what it opens, some of SCOPES.
+    """
 
     id: str
     name: str
@@ -33,6 +38,7 @@ class ApiKey:
     created_at: dt.datetime
     expires_at: dt.datetime | None = None
     revoked_at: dt.datetime | None = None
+    scopes: Sequence[str] = SCOPES[:1]
 
     def holds(self, now: dt.datetime) -> bool:
         """Returns whether the key still opens anything."""
@@ -50,10 +56,16 @@ def keys(path: Path) -> list[ApiKey]:
     ]
 
 
-def create(path: Path, name: str, now: dt.datetime, expires_at: dt.datetime | None = None) -> str:
+def create(
+    path: Path,
+    name: str,
+    now: dt.datetime,
+    expires_at: dt.datetime | None = None,
+    scopes: Sequence[str] = SCOPES[:1],
+) -> str:
     """Adds a key with 256 bits to a file, and returns it. It cannot be read again."""
     key = PREFIX + secrets.token_urlsafe(32)
-    made = ApiKey(secrets.token_hex(4), name, key[:SHOWN], _digest(key), now, expires_at)
+    made = ApiKey(secrets.token_hex(4), name, key[:SHOWN], _digest(key), now, expires_at, scopes=list(scopes))
     _write(path, [*keys(path), made])
     return key
 

@@ -30,6 +30,18 @@ SCHEMA = {
         "status": {"type": "integer"},
         "detail": {"type": "string", "description": "What is wrong, and what to do"},
         "parameter": {"type": "string", "description": "The parameter that is wrong, if one is"},
+        "errors": {
+            "type": "array",
+            "description": "What is wrong with rows that were sent",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "row": {"type": "integer", "description": "Place of the row, from 0"},
+                    "column": {"type": ["string", "null"]},
+                    "detail": {"type": "string"},
+                },
+            },
+        },
         "again": {"type": "string", "description": "Where to start again, if the pages of a snapshot are gone"},
     },
 }

@@ -13,8 +13,9 @@ from ecom_assets.cli.ports import HOST, check_port
     "--host", default=HOST, show_default=True, help="Address to listen on; others than this machine need keys."
 )
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65_535), help="Port to listen on.")
-def api(host: str, port: int) -> None:
-    """Serve what was last published over HTTP; Ctrl-C ends it.
+@click.option("--sql", is_flag=True, help="Also answer queries in SQL, at /sql.")
+def api(host: str, port: int, sql: bool) -> None:
+    """Serve what was last published over HTTP, and land what clients write; Ctrl-C ends it.
 
     /openapi.json describes it. Without any key (ecom api-key create) only this machine can reach it.
     """
@@ -32,7 +33,7 @@ def api(host: str, port: int) -> None:
         raise click.ClickException(f"Everybody could read from {host}: make a key first, ecom api-key create NAME.")
     check_port("api", port, host)
     click.echo(f"The API is on http://{host}:{port}. Ctrl-C ends it.")
-    app = application(known, catalog.tables(), host)
+    app = application(known, catalog.tables(), host, sql)
     uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, server_header=False)
 
 
@@ -44,12 +45,22 @@ def api_key() -> None:
 @api_key.command("create")
 @click.argument("name")
 @click.option("--days", type=click.IntRange(1, 3650), help="Days until it expires; never by default.")
-def create(name: str, days: int | None) -> None:
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    default=["read"],
+    show_default=True,
+    type=click.Choice(["read", "write", "sql"]),
+    help="What it may do; may be repeated.",
+)
+def create(name: str, days: int | None, scopes: tuple[str, ...]) -> None:
     """Make a key for NAME, and show it once."""
     from ecom_assets.api import keys
 
     now = dt.datetime.now(dt.UTC)
-    click.echo(keys.create(settings.load().api_keys, name, now, now + dt.timedelta(days=days) if days else None))
+    until = now + dt.timedelta(days=days) if days else None
+    click.echo(keys.create(settings.load().api_keys, name, now, until, scopes))
 
 
 @api_key.command("list")
@@ -61,7 +72,7 @@ def listed() -> None:
     for key in keys.keys(settings.load().api_keys):
         until = f"until {key.expires_at:%Y-%m-%d}" if key.expires_at else "for ever"
         state = "revoked" if key.revoked_at else until if key.holds(now) else "expired"
-        click.echo(f"{key.id}  {key.shown}…  {key.name}  {state}")
+        click.echo(f"{key.id}  {key.shown}…  {key.name}  {', '.join(key.scopes)}  {state}")
 
 
 @api_key.command("revoke")

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 
-def replace_file(path: Path, data: bytes | Callable[[Path], object]) -> Path:
+def replace_file(path: Path, data: bytes | Callable[[Path], object], durable: bool = False) -> Path:
     """Writes a file in one step: the bytes, or what `data` writes to the path that it gets. Returns `path`.
 
     The new file is written next to it under a name that starts with a dot, then moved. A missing folder is created.
+    If `durable`, it is still there after a loss of power once this returns.
     """
+    made = [folder for folder in (path.parent, *path.parent.parents) if not folder.exists()] if durable else []
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
@@ -19,10 +21,24 @@ def replace_file(path: Path, data: bytes | Callable[[Path], object]) -> Path:
             data(part)
         else:
             part.write_bytes(data)
+        if durable:
+            _sync(part)
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+    if durable:
+        for changed in (path.parent, *(folder.parent for folder in made)):
+            _sync(changed)
     return path
+
+
+def _sync(path: Path) -> None:
+    """Waits until a file, or what a folder lists, is on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def replace_toml(path: Path, values: Mapping[str, Any]) -> None:

@@ -33,6 +33,8 @@ _IGNORED = (".", "_")
 _SETTLED_NS = 2_000_000_000
 """A file or folder touched less than two seconds before it was looked at may change again within one clock tick."""
 
+WRITTEN_PREFIX = "api-"
+"""How the names of files begin that the API writes."""
 _CLOSED = "cannot be opened"
 """The digest of a file that may not be opened."""
 _FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
@@ -90,6 +92,11 @@ class LandedFile:
     def is_control(self) -> bool:
         """Whether it has the control totals of another file, and no rows."""
         return is_control(self.name)
+
+    @property
+    def is_written(self) -> bool:
+        """Whether the API wrote it, so that it is none of the files that are due or promised."""
+        return self.name.startswith(WRITTEN_PREFIX)
 
     @property
     def is_closed(self) -> bool:
@@ -250,14 +257,17 @@ class Zone:
             feeds = {**self._all_settings(), feed: settings}
             replace_toml(self.root / "feeds.toml", {name: kept.as_toml() for name, kept in sorted(feeds.items())})
 
-    def write(self, feed: str, day: dt.date, name: str, data: bytes | Callable[[Path], object]) -> Path:
+    def write(
+        self, feed: str, day: dt.date, name: str, data: bytes | Callable[[Path], object], durable: bool = False
+    ) -> Path:
         """Lands one file: the bytes, or what `data` writes to the path that it gets. Returns the file's path.
 
-        Readers see the whole file or none. Raises ValueError for a name that the zone does not list.
+        Readers see the whole file or none. If `durable`, it is still there after a loss of power. Raises ValueError for
+        a name that the zone does not list.
         """
         if not name or name.startswith(_IGNORED) or Path(name).name != name:
             raise ValueError(f"{name!r} is not a valid name for a landed file.")
-        return replace_file(self.root / feed / day.isoformat() / name, data)
+        return replace_file(self.root / feed / day.isoformat() / name, data, durable)
 
     def _day_folders(self, feed: str, since: dt.date = dt.date.min) -> list[str]:
         first = since.isoformat()

@@ -101,12 +101,12 @@ def _row(sent: Mapping[str, object]) -> QuarantinedRow:
     )
 
 
-def tables(con: duckdb.DuckDBPyConnection) -> list[str]:
-    """Returns the tables ("orders") with a quarantine in the snapshot, by name."""
+def tables(con: duckdb.DuckDBPyConnection, schema: str = SCHEMA) -> list[str]:
+    """Returns the tables ("orders") with a quarantine in the snapshot, or with rows in another schema, by name."""
     return [
         name
         for (name,) in con.execute(
-            f"select table_name from duckdb_tables() where schema_name = {literal(SCHEMA)} "
+            f"select table_name from duckdb_tables() where schema_name = {literal(schema)} "
             "and database_name = current_database() order by table_name"
         ).fetchall()
     ]

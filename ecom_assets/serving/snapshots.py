@@ -52,6 +52,11 @@ class Snapshots:
     _kept: list[_Kept] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    @property
+    def is_published(self) -> bool:
+        """Whether there is a snapshot."""
+        return self.path.exists()
+
     def newest(self) -> str:
         """Returns the name of the newest snapshot. Raises NothingPublished, SnapshotInUse."""
         with self._lock:

@@ -79,11 +79,11 @@ def write_bronze(store: Store, declaration: Declaration, window: Window) -> list
         controls = [file for day in window for file in landed_files[day] if file.is_control]
         amiss = off_totals(store, declaration, arrivals, controls)
         repeated = repeated_files(store, declaration, files)
-        promised = zone.settings(feed).files
+        promised, first_day = zone.settings(feed).files, store.calendar.first
         results, entries = [], []
         for day in window:
             parts = tuple(slices.get(day, ()))
-            silent = not arrivals[day] and not parts and zone.is_due(feed, day, store.calendar.first)
+            silent = not arrivals[day] and not parts and zone.is_due(feed, day, first_day)
             notes = [f"{name} replaced its earlier rows" for on, name in replaced if on == day]
             duplicates = [file for file in arrivals[day] if file.duplicate_of]
             notes += [f"{file.name} is a duplicate of {file.duplicate_of} and counts once" for file in duplicates]
@@ -94,9 +94,10 @@ def write_bronze(store: Store, declaration: Declaration, window: Window) -> list
             again = [file for file in duplicates if file in repeated]
             of_day_before = [file for file in again if str(file.duplicate_of).startswith(f"{day - ONE_DAY}/")]
             warned[NOT_OF_DAY_BEFORE], warned[IS_NEW] = len(of_day_before), len(again) - len(of_day_before)
-            if promised and arrivals[day] and zone.is_due(feed, day, store.calendar.first):
-                warned[AS_PROMISED] = max(promised - len(arrivals[day]), 0)
-                notes += [f"{len(arrivals[day])} of {promised} promised files arrived"] if warned[AS_PROMISED] else []
+            sent = [file for file in arrivals[day] if not file.is_written]
+            if (missing := (promised or 1) - len(sent)) > 0 and arrivals[day] and zone.is_due(feed, day, first_day):
+                warned[AS_PROMISED] = missing
+                notes.append(f"{len(sent)} of {promised} promised files arrived" if promised else _ONLY_WRITTEN)
             row_count = sum(part.row_count for part in parts)
             result = DayResult(
                 day,
@@ -112,6 +113,9 @@ def write_bronze(store: Store, declaration: Declaration, window: Window) -> list
             entries.append(entry_of(result, Expectation(prints[day], 0, 0), parts))
         conclude(store, declaration, entries)
     return results
+
+
+_ONLY_WRITTEN = "no file arrived beside those that the API wrote, although one is due"
 
 
 def _silence(feed: str) -> str:

@@ -72,6 +72,16 @@ def test_files_of_a_closed_day_are_no_anomaly(shop):
     assert (arrived(shop).warned, arrived(shop, 1).warned) == ({AS_PROMISED: 1}, {})
 
 
+@pytest.mark.parametrize(("sent", "files", "missing"), [(0, None, 1), (1, None, 0), (1, 2, 1)])
+def test_a_file_that_the_api_wrote_is_none_that_is_due(shop, sent, files, missing):
+    shop.session.zone.save_settings("orders", FeedSettings(files=files))
+    shop.land_orders(0, *orders(0, 0, 10), file="api-01.csv")
+    for hour in range(sent):
+        shop.land_orders(0, *orders(0, 10 + hour, 1), file=f"{hour}.csv")
+
+    assert arrived(shop).warned == ({AS_PROMISED: 1} if missing else {})
+
+
 def test_a_promise_that_changes_makes_the_day_stale(shop):
     shop.land_orders(0, *orders(0, 0, 10))
     shop.run(days(0))
