@@ -148,7 +148,8 @@ def beside(table: PublishedTable) -> TableShown:
     extends = table.extends if isinstance(table, PublishedView) else None
     reads = [(extends, "all its columns come first")] if extends else []
     queries = {table.name: query} if query else None
-    return TableShown(table.name, BESIDE, table.row, columns, reads=reads, queries=queries)
+    key = table.key if isinstance(table, PublishedView) else ()
+    return TableShown(table.name, BESIDE, table.row, columns, key, reads=reads, queries=queries)
 
 
 def _published(column: PublishedColumn) -> ColumnShown:
