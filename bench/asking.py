@@ -39,11 +39,11 @@ def answers(home: Path, requests: int) -> dict[str, Any]:
             "not changed": lambda n: ("/tables/kpi.daily_sales", {"If-None-Match": tag}),
         }
         found = {name: _percentile(port, requests, kind) for name, kind in kinds.items()}
-        idle = _memory(process.pid)
+        idle = memory(process.pid)
         first_byte = _read_csv(port)
         return {
             "ms": found,
-            "csv": {"rows": size, "first_byte": first_byte, "grown": max(_memory(process.pid) - idle, 1.0)},
+            "csv": {"rows": size, "first_byte": first_byte, "grown": max(memory(process.pid) - idle, 1.0)},
         }
 
 
@@ -102,7 +102,7 @@ def _read_csv(port: int) -> float:
     return first
 
 
-def _memory(process: int) -> float:
+def memory(process: int) -> float:
     """Returns the most memory that a process has had, in MB."""
     status = Path(f"/proc/{process}/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) / 1000

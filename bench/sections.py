@@ -10,9 +10,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench import asking, building, child, daily, plain, profiling, selling, ticking
+from bench import asking, browsing, building, child, daily, plain, profiling, selling, ticking
 from bench.landed import landing_zone, share
 from bench.peers.section import compared
+from bench.peers.stacks import Unavailable
 from bench.results import Figure, Section
 from bench.sizes import DEMO, LARGE, SMALL, YEAR, Size, window
 from ecom_assets import catalog
@@ -253,6 +254,29 @@ def api(bench: Bench) -> Section:
     )
 
 
+def dashboard(bench: Bench) -> Section:
+    """Measures pages of the dashboard, of the demo's shop with ten times its orders. Raises Unavailable."""
+    if (browser := browsing.chromium()) is None:
+        raise Unavailable("there is no Chromium; apt-get install chromium")
+    size = _ten_times_the_demo(bench)
+    home = _with_history(bench, "dashboard", size)
+    found = child.call(browsing.pages, home, browser=browser, repeats=bench.repeats)
+    return Section(
+        "Pages of the dashboard",
+        f"{size}; Chromium on the same two cores",
+        f"Until all figures of the first page are drawn; {browsing.SESSIONS} sessions at once are programs that ask as "
+        "browsers do, until all is sent: as many browsers on the same cores would measure themselves. "
+        "A filter is one more sales channel, until its total is there.",
+        [
+            Figure("first page, cold", found["cold"], "s", at_most=3),
+            Figure("first page, warm", found["warm"], "s", at_most=1),
+            Figure("a filter", found["filter"], "s", at_most=0.5),
+            Figure("ten sessions, p95", found["sessions"], "s", at_most=2),
+            Figure("memory of the server at most", found["memory"], "MB", at_most=600),
+        ],
+    )
+
+
 def profile(bench: Bench) -> Section:
     """Measures `ecom profile` over all published tables of the demo's shop with ten times its orders."""
     size = _ten_times_the_demo(bench)
@@ -301,6 +325,7 @@ SECTIONS: Mapping[str, Callable[[Bench], Section]] = {
     "shop": shop,
     "ticks": ticks,
     "api": api,
+    "dashboard": dashboard,
     "profile": profile,
     "peers": peers,
     "peers_of_a_large_shop": peers_of_a_large_shop,
