@@ -24,6 +24,9 @@ from ecom_assets.landing.files import replace_toml
 
 PACKAGE = Path(__file__).resolve().parent
 PROJECT = PACKAGE.parent
+API_PORT, DASHBOARD_PORT = 8000, 8501
+API, DASHBOARD = f"http://127.0.0.1:{API_PORT}", f"http://127.0.0.1:{DASHBOARD_PORT}"
+"""Where the servers are by default."""
 FILE = "settings.toml"
 NO_CHANNELS = AlertSettings()
 DEFAULT_START = dt.date(2024, 1, 1)

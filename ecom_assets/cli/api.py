@@ -5,14 +5,14 @@ import datetime as dt
 import click
 
 from ecom_assets import settings
-from ecom_assets.cli.ports import HOST, check_port
+from ecom_assets.cli.ports import HOST, check_port, port_option
 
 
 @click.command("api")
 @click.option(
     "--host", default=HOST, show_default=True, help="Address to listen on; others than this machine need keys."
 )
-@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65_535), help="Port to listen on.")
+@port_option(settings.API_PORT)
 @click.option("--sql", is_flag=True, help="Also answer queries in SQL, at /sql.")
 def api(host: str, port: int, sql: bool) -> None:
     """Serve what was last published over HTTP, and land what clients write; Ctrl-C ends it.

@@ -2,11 +2,12 @@
 
 import click
 
-from ecom_assets.cli.ports import HOST, check_port
+from ecom_assets import settings
+from ecom_assets.cli.ports import HOST, check_port, port_option
 
 
 @click.command("dashboard")
-@click.option("--port", default=8501, show_default=True, type=click.IntRange(1, 65_535), help="Port to listen on.")
+@port_option(settings.DASHBOARD_PORT)
 def dashboard(port: int) -> None:
     """Start the dashboard: pages of charts over what was last published; Ctrl-C ends it.
 

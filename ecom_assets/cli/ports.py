@@ -1,10 +1,18 @@
-"""Whether a server can listen on a port."""
+"""The ports on which servers listen."""
 
 import socket
+from collections.abc import Callable
+from typing import Any
 
 import click
 
 HOST = "127.0.0.1"
+
+
+def port_option(default: int) -> Callable[[Any], Any]:
+    """Returns the option of a server's port."""
+    kind = click.IntRange(1, 65_535)
+    return click.option("--port", default=default, show_default=True, type=kind, help="Port to listen on.")
 
 
 def check_port(command: str, port: int, host: str = HOST) -> None:

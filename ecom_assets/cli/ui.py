@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 
 from ecom_assets import settings
-from ecom_assets.cli.ports import HOST, check_port
+from ecom_assets.cli.ports import HOST, check_port, port_option
 
 
 @click.command("ui")
-@click.option("--port", default=3000, show_default=True, type=click.IntRange(1, 65_535), help="Port of the web server.")
+@port_option(3000)
 def ui(port: int) -> None:
     """Start Dagster's web server, and its daemon, which runs schedules and sensors; Ctrl-C ends both.
 

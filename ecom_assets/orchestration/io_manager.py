@@ -294,7 +294,9 @@ def _add_plot(step: Step, session: Session, declaration: Declaration, measure: s
         ).fetchall()
     )
     if values:
-        picture = dg.MetadataValue.md(metadata.plot(measure, values))
+        known = states(session.con, [declaration.name], Window.of(values).closed)
+        provisional = {day for (_, day), state in known.items() if state is State.PROVISIONAL}
+        picture = dg.MetadataValue.md(metadata.plot(measure, values, provisional))
         step.add_metadata({f"{measure} of the last days": picture}, asset_key(declaration.name), on)
 
 

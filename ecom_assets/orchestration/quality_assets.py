@@ -29,6 +29,11 @@ DETECTION = dg.AssetKey(["quality", "detection"])
 PROFILES = dg.AssetKey(["quality", "profiles"])
 EACH_MORNING = dg.FreshnessPolicy.time_window(fail_window=dt.timedelta(hours=26))
 """The quality schedule runs once a day. Tables have no such policy: Dagster takes a backfill for fresh rows."""
+_SERVERS = (
+    ("dashboard", "dashboard", dg.MetadataValue.url(f"{settings.DASHBOARD}/?page=operations")),
+    ("API", "api", dg.MetadataValue.url(f"{settings.API}/tables/kpi.daily_quality")),
+)
+"""What shows more of the quality, by default on these addresses."""
 MEETS_TARGET = "meets_target"
 FINDS_DEFECTS = "finds_defects"
 
@@ -74,6 +79,8 @@ def data_quality() -> dg.MaterializeResult:
             "rows_checked": checked,
             "rows_passed": passed,
             "tables": dg.MetadataValue.md(table_of(tables)),
+            **{f"{name}, while ecom {command} runs": url for name, command, url in _SERVERS},
+            "dictionary": dg.MetadataValue.path(settings.PROJECT / "data" / "README.md"),
         },
         check_results=[
             dg.AssetCheckResult(

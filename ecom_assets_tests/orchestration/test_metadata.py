@@ -102,31 +102,42 @@ def test_each_kpi_has_a_main_measure_but_the_one_of_values_in_several_units() ->
     assert [one.name for one in plotted if metadata.main_measure(one) is None] == ["kpi.daily_profiles"]
 
 
-def drawn(values: dict[dt.date, float]) -> list[list[int]]:
-    """The points of the line, from the left."""
-    picture = metadata.plot("orders", values).partition("base64,")[2].partition(")")[0]
-    line = ET.fromstring(base64.b64decode(picture)).find("{http://www.w3.org/2000/svg}polyline")
-    assert line is not None
-    return [[int(part) for part in point.split(",")] for point in line.attrib["points"].split()]
+def drawn(values: dict[dt.date, float], provisional: set[dt.date] | None = None) -> list[str]:
+    """The paths of a picture: the line of zero, that of final days, and the dashed one."""
+    picture = metadata.plot("orders", values, provisional or set()).partition("base64,")[2].partition(")")[0]
+    root = ET.fromstring(base64.b64decode(picture))
+    return [path.attrib["d"] for path in root.iter("{http://www.w3.org/2000/svg}path")]
 
 
-def test_a_picture_shows_days_where_they_lie_and_values_by_height() -> None:
-    later = {0: 0.0, 1: 5.0, 4: 10.0}
+def after(numbers: dict[int, float]) -> dict[dt.date, float]:
+    return {DAY + dt.timedelta(days=n): value for n, value in numbers.items()}
 
-    points = drawn({DAY + dt.timedelta(days=n): value for n, value in later.items()})
 
-    assert points == [[4, 56], [92, 30], [356, 4]]
+def test_a_picture_shows_days_where_they_lie_and_values_by_height_and_is_broken_where_days_are_missing() -> None:
+    assert drawn(after({0: 0.0, 1: 5.0, 3: 7.5, 4: 10.0})) == ["M60,110H480", "M60,110L165,60M375,35L480,10", ""]
+    assert drawn(after({0: 0.0, 31: 5.0, 60: 10.0}))[1].count("M") == 1, "months are of several lengths"
+
+
+def test_a_picture_is_dashed_to_and_from_days_that_are_not_final() -> None:
+    values = after(dict.fromkeys(range(5), 1.0))
+    provisional = {*after({2: 0, 4: 0})}
+
+    _, final, dashed = drawn(values, provisional)
+
+    assert final == "M60,10L165,10M375,10h0"
+    assert dashed == "M165,10L270,10L375,10M375,10L480,10"
+    assert "; not final: 2024-01-03, 2024-01-05" in metadata.plot("orders", values, provisional)
 
 
 @pytest.mark.parametrize("value", [0.0, 7.0, -3.0])
 def test_one_day_is_a_picture_too(value: float) -> None:
-    assert len(drawn({DAY: value})) == 1
+    assert drawn({DAY: value})[1].endswith("h0")
 
 
 def test_a_picture_is_small() -> None:
-    month = {DAY + dt.timedelta(days=n): 1_000_000.0 + n for n in range(metadata.PLOT_DAYS)}
+    weeks = {DAY + dt.timedelta(days=n): 1_000_000.0 + n for n in range(metadata.PLOT_DAYS)}
 
-    assert len(metadata.plot("orders", month)) < 1_200
+    assert len(metadata.plot("orders", weeks)) < 2_000
 
 
 def test_a_picture_is_told_in_words() -> None:

@@ -113,4 +113,7 @@ def test_the_check_holds_the_last_days_against_the_target(tmp_path: Path, monkey
 
     [check] = result.get_asset_check_evaluations()
     assert (check.passed, check.severity) == (passed, dg.AssetCheckSeverity.WARN)
-    assert "rows checked" in result.asset_materializations_for_node("quality__data_quality")[0].metadata["tables"].value
+    shown = result.asset_materializations_for_node("quality__data_quality")[0].metadata
+    assert "rows checked" in shown["tables"].value
+    assert shown["dashboard, while ecom dashboard runs"].value == "http://127.0.0.1:8501/?page=operations"
+    assert shown["API, while ecom api runs"].value == "http://127.0.0.1:8000/tables/kpi.daily_quality"
