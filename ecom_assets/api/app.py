@@ -16,6 +16,7 @@ from starlette.datastructures import URL, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ecom_assets.alerting.store import open_store
@@ -508,8 +509,12 @@ async def _not_there(request: Request, error: Exception) -> Response:
 
 async def _of_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    told = dict(error.headers or {})
+    if error.status_code == 405:  # Starlette names the methods of one route, and an address may have several
+        at = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
+        told["Allow"] = ", ".join(sorted({method for route in at for method in getattr(route, "methods", ())}))
     details = {404: "There is no such address. / lists what there is.", 405: "This address takes no such method."}
-    return Problem(error.status_code, details.get(error.status_code, str(error.detail)), error.headers).response()
+    return Problem(error.status_code, details.get(error.status_code, str(error.detail)), told).response()
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+import string
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -19,19 +20,22 @@ from ecom_assets.errors import suggestion
 
 DELETED = "is_deleted"
 MAX_ROWS = 500
-_MAX_INTEGER = 999_999_999
+MAX_INTEGER = 999_999_999
 """The largest integer that the columns of feeds can hold, see `engine.duckdb.parsing`."""
 _AMOUNT = rf"\d{{1,{AMOUNT_DIGITS}}}(\.\d{{1,4}})?"
 _RATE = r"\d{1,8}(\.\d{1,10})?"
 _NOT_ZERO = r"(?!0+(\.0+)?$)"
+_SPACES = r" \t\n\r\u000b\u000c"
+"""The white space that the platform strips from texts, as regular expressions of Python and JSON Schema write it."""
 _TEXT = r"[^\u0000]*"
-_SOME_TEXT = r"[^\u0000]*[^\u0000\s][^\u0000]*"
-_NUMBER = r"[^\u0000\s]([^\u0000]*[^\u0000\s])?"
+_SOME_TEXT = rf"[^\u0000]*[^\u0000{_SPACES}][^\u0000]*"
+_NUMBER = rf"[^\u0000{_SPACES}]([^\u0000]*[^\u0000{_SPACES}])?"
 """The patterns of texts: without NUL, not blank, and without white space around them."""
-_MOMENT = re.compile(r"[1-9]\d{3}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_YEAR = r"[1-9]\d{3}"
+_MOMENT = re.compile(_YEAR + r"-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _FIRST_MOMENT, _LAST_MOMENT = dt.datetime(1000, 1, 2, tzinfo=dt.UTC), dt.datetime(9999, 12, 30, tzinfo=dt.UTC)
 """Moments whose business day has four digits in every time zone."""
-_DAY = re.compile(r"[1-9]\d{3}-\d\d-\d\d", re.ASCII)
+_DAY = re.compile(_YEAR + r"-\d\d-\d\d", re.ASCII)
 
 _LEAST = {"minimum", "exclusiveMinimum"}
 """Limits of a column from below, in the words of JSON Schema."""
@@ -85,13 +89,13 @@ class Resource:
     @property
     def required(self) -> list[str]:
         """The columns that a new row must have. The moment of its version is now if it is not given."""
-        return [column.name for column in self.columns if not (self._may_be_null(column) or self._is_moment(column))]
+        return [column.name for column in self.columns if not self._may_be_null(column)]
 
     def _is_moment(self, column: Column) -> bool:
         return column.name == self.moment_column
 
     def _may_be_null(self, column: Column) -> bool:
-        return column.nullable and column.name not in self.needed
+        return (column.nullable and column.name not in self.needed) or self._is_moment(column)
 
     def _limits(self, column: Column) -> list[Rule]:
         """Returns the rules of a column that bound its numbers from below."""
@@ -147,8 +151,10 @@ class Resource:
         if pattern := self._pattern(column):
             found |= {"pattern": f"^{pattern}$"}
             found.pop("format", None)
+        if column.kind == "timestamp":
+            found |= {"pattern": f"^{_YEAR}-"}
         if column.kind == "integer":
-            found |= {"minimum": -_MAX_INTEGER, "maximum": _MAX_INTEGER, **limits}
+            found |= {"minimum": -MAX_INTEGER, "maximum": MAX_INTEGER, **limits}
         return found
 
     def wrong(self, rows: Sequence[Any]) -> list[Wrong]:
@@ -197,11 +203,14 @@ class Resource:
 
     def as_landed(self, row: Mapping[str, Any], moment: dt.datetime) -> dict[str, Any]:
         """Returns a row that nothing is wrong with as its file has it: `moment` is that of its version by default."""
-        landed = {self.moment_column: _in_utc(moment)} if self.moment_column else {}
+        landed: dict[str, Any] = {self.moment_column: _in_utc(moment)} if self.moment_column else {}
         kinds = {column.name: column.kind for column in self.columns}
         for name, value in row.items():
             if value is not None:
-                landed[name] = _in_utc(_moment(value)) if kinds[name] == "timestamp" else value
+                kind = kinds[name]
+                landed[name] = (
+                    _in_utc(_moment(value)) if kind == "timestamp" else int(value) if kind == "integer" else value
+                )
         return landed
 
     def numbers(self, id: Sequence[str], store: Any = None) -> dict[str, Any]:
@@ -253,8 +262,8 @@ def _typed(column: Column, value: Any, pattern: str | None) -> Any:
     if value is None:
         return None
     match column.kind:
-        case "integer" if type(value) is int and abs(value) <= _MAX_INTEGER:
-            return value
+        case "integer" if type(value) in (int, float) and abs(value) <= MAX_INTEGER and value == int(value):
+            return int(value)
         case "boolean" if type(value) is bool:
             return value
         case "float" if type(value) in (int, float):
@@ -267,8 +276,8 @@ def _typed(column: Column, value: Any, pattern: str | None) -> Any:
             return Decimal(value)
         case "text" if isinstance(value, str) and re.fullmatch(str(pattern), value):
             value.encode()  # an escape of half a character is a ValueError
-            says_nothing = column.words_for_nothing and value.strip().lower() in WORDS_FOR_NOTHING
-            return None if says_nothing or not value.strip() else value
+            says_nothing = column.words_for_nothing and value.strip(string.whitespace).lower() in WORDS_FOR_NOTHING
+            return None if says_nothing or not value.strip(string.whitespace) else value
     raise ValueError(_WORDS[column.kind])
 
 

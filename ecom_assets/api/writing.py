@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import string
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -18,7 +19,7 @@ from ecom_assets.api.inbox import TOKEN, Exists, Inbox, KeyUsed, NotWritable, Wr
 from ecom_assets.api.problems import Problem
 from ecom_assets.api.published import Served, parsed
 from ecom_assets.api.questions import MAX_LIMIT, asked
-from ecom_assets.api.resources import DELETED, MAX_ROWS, Resource, Wrong
+from ecom_assets.api.resources import DELETED, MAX_INTEGER, MAX_ROWS, Resource, Wrong
 from ecom_assets.serving.snapshots import Reading, Snapshots
 from ecom_assets.serving.written import Fate, Outcome, outcome, unread
 from ecom_assets.sql import quoted
@@ -111,11 +112,10 @@ class Writing:
 
         A write of the thing itself that is asked for need not be published: it is shown as it was written.
         """
-        tokens = [token.strip() for token in request.headers.get("sync-token", "").split(",") if token.strip()]
         self._look_what_is_pending()
-        if not tokens:
+        if (tokens := request.headers.get("sync-token")) is None:
             return
-        writes = [self._of_token(token) for token in tokens]
+        writes = [self._of_token(token.strip()) for token in tokens.split(",")]
         wait = _WAITS.search(request.headers.get("prefer", ""))
         until = time.monotonic() + (min(int(wait[1]), MAX_WAIT_SECONDS) if wait else 0)
         while late := [write for write in writes if not self._is_published(write, request)]:
@@ -132,7 +132,7 @@ class Writing:
     def _of_token(self, token: str) -> Write:
         found = self.inbox.of_token(token) if TOKEN.fullmatch(token) else None
         if found is None:
-            raise Problem(400, "No write has this Sync-Token.", parameter="Sync-Token")
+            raise Problem(404, "No write has this Sync-Token.", parameter="Sync-Token")
         return found
 
     def _is_published(self, write: Write, request: Request) -> bool:
@@ -164,7 +164,7 @@ class Writing:
             _refuse(resource.wrong(rows))
             ids = [resource.id_of(row) for row in rows]
             if twice := sorted({id for id in ids if ids.count(id) > 1}):
-                raise Problem(422, f"{_listed(resource, twice)} comes twice.")
+                raise Problem(409, f"{_listed(resource, twice)} comes twice.")
             write, again = self._write(request, resource, rows, body, only_new=True)
             told = _told(resource, write, again)
             if is_many:
@@ -186,7 +186,7 @@ class Writing:
             row = {**resource.numbers(id, body.get("store")), **body}
             _refuse(resource.wrong([row]))
             if resource.id_of(row) != id:
-                raise Problem(422, f"The row is of {resource.address(resource.id_of(row))}, not of this address.")
+                raise Problem(409, f"The row is of {resource.address(resource.id_of(row))}, not of this address.")
             is_known = self._is_known(resource, id)
             write, again = self._write(request, resource, [row], body)
             told = _told(resource, write, again) | {"Location": resource.address(id)}
@@ -230,7 +230,7 @@ class Writing:
             text = f"{_listed(resource, error.ids)} is there already: PUT writes a new version."
             raise Problem(409, text) from error
         except KeyUsed as error:
-            raise Problem(422, "This Idempotency-Key was used for another request.") from error
+            raise Problem(409, "This Idempotency-Key was used for another request.") from error
         except NotWritable as error:
             text = "Another process of ecom api takes what clients write: send it there."
             raise Problem(503, text, {"Retry-After": "10"}) from error
@@ -335,7 +335,7 @@ def _ids_in(
 def _id_in(request: Request, resource: Resource) -> tuple[str, ...]:
     """Returns the number in the address of a request. Raises Problem for one that nothing can have."""
     id = tuple(str(request.path_params[name]) for name in resource.id_columns)
-    if any("\0" in part or part != part.strip() or not part for part in id):
+    if any("\0" in part or part != part.strip(string.whitespace) or not part for part in id):
         raise _unknown(resource, id)
     return id
 
@@ -455,5 +455,7 @@ def _body(schema: dict[str, Any]) -> dict[str, Any]:
 
 def _id_parameter(resource: Resource, name: str) -> dict[str, Any]:
     column = resource.feed.columns[name]
-    kind = {"type": "integer", "minimum": 1} if column.kind == "integer" else {"type": "string", "minLength": 1}
+    kind = {"type": "string", "minLength": 1}
+    if column.kind == "integer":
+        kind = {"type": "integer", "minimum": 1, "maximum": MAX_INTEGER}
     return {"name": name, "in": "path", "required": True, "schema": kind, "description": column.description}
