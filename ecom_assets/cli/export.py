@@ -7,7 +7,7 @@ import click
 from ecom_assets import settings
 from ecom_assets.cli.progress import watched
 
-FORMATS = ("parquet", "csv", "hyper", "pbip", "osi", "odcs")
+FORMATS = ("parquet", "csv", "hyper", "pbip", "osi", "odcs", "openlineage")
 """Those of `exports.export`, which takes too long to import for `ecom --help`."""
 
 

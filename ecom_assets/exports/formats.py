@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 
 from ecom_assets.exports.contracts import odcs
+from ecom_assets.exports.lineage import openlineage
 from ecom_assets.exports.osi import osi
 from ecom_assets.exports.power_bi import pbip
 from ecom_assets.exports.rows import csv, parquet
@@ -16,5 +17,6 @@ FORMATS: Mapping[str, Callable[[Exporting], Iterable[Written]]] = {
     "pbip": pbip,
     "osi": osi,
     "odcs": odcs,
+    "openlineage": openlineage,
 }
 DEFAULT_FORMATS = ("parquet", "csv")

@@ -1,7 +1,7 @@
 """The ledger in the snapshot."""
 
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -145,6 +145,39 @@ def provisional_days(con: duckdb.DuckDBPyConnection) -> dict[str, list[dt.date]]
     """Returns the days of each table that are good and not final, in order."""
     query = "select table_name, list(day order by day) from ledger.days where state = 'provisional' group by all"
     return dict(con.execute(query).fetchall())
+
+
+class TableDay(NamedTuple):
+    """What the ledger has of a table-day; moments are UTC."""
+
+    table: str
+    day: dt.date
+    state: State
+    rows: int
+    inputs: int
+    """Fingerprint of the inputs that it was made from."""
+    code: int
+    """Fingerprint of the code and settings that it was made with."""
+    content: int | None
+    """Content hash of its rows; None without good rows."""
+    note: str
+    run_id: str
+    written_at: dt.datetime
+
+    @property
+    def is_good(self) -> bool:
+        return self.content is not None
+
+
+def table_days(con: duckdb.DuckDBPyConnection) -> Iterator[TableDay]:
+    """Yields all table-days of a snapshot, by run, table and day."""
+    rows = con.execute(
+        "select table_name, day, state, row_count, inputs, code, content, note, run_id, written_at from ledger.days "
+        "order by run_id, table_name, day"
+    )
+    while found := rows.fetchmany(10_000):
+        for table, day, state, *rest in found:
+            yield TableDay(table, day, State(state), *rest)
 
 
 class ColumnSource(NamedTuple):

@@ -107,6 +107,11 @@ DAYS = PublishedTable(
             "VARCHAR",
             "Inputs of several days that have no good rows on this day, separated by commas; null if there are none",
         ),
+        (
+            "content",
+            "HUGEINT",
+            "Content hash of the rows: equal for equal rows in any order; null if the day failed or is blocked",
+        ),
     ),
 )
 

@@ -175,6 +175,19 @@ def test_quarantined_rows_are_published_with_their_reasons(folder):
     assert read(folder, "from quarantine.sales") == []
 
 
+def test_the_content_hash_of_a_day_is_that_of_its_rows(folder):
+    content = "select content from ledger.days where table_name = 'gold.fact_sales' and day = '2024-01-01'"
+    hashes = []
+    for amounts_of_monday in (("10", "20"), ("11", "20"), ("5000",), ("10", "20")):
+        land(folder, MONDAY, *amounts_of_monday)
+        run(folder)
+        hashes += read(folder, content)
+
+    first, second, failed, again = hashes
+    assert first == again != second != (None,)
+    assert failed == (None,)
+
+
 def test_a_failed_day_shows_its_old_rows_marked_as_old(folder):
     land(folder, MONDAY, "5000")
     run(folder)

@@ -21,7 +21,8 @@ def last_write(con: duckdb.DuckDBPyConnection) -> dt.datetime | None:
 def days_query(warehouse: str, catalog: Catalog, calendar: Window, held: Collection[tuple[str, str, str]]) -> str:
     """Returns SQL for the table-days of the declared tables, and what readers have to know of them.
 
-    That is whether they see last good rows, and which inputs, read beyond the day too, have no good rows on it.
+    That is whether they see last good rows, which inputs, read beyond the day too, have no good rows on it, and the
+    content hash of its rows.
     `held` lists table, partition column and stored last good rows of the tables that have any.
     """
     old = [
@@ -36,13 +37,17 @@ def days_query(warehouse: str, catalog: Catalog, calendar: Window, held: Collect
     ] or ["(null, null)"]
     return f"""
         select d.*, state not in {GOOD} and o.day is not null as shows_old_rows,
-               case when state in {GOOD} then w.inputs end as made_without
+               case when state in {GOOD} then w.inputs end as made_without,
+               case when state in {GOOD} then coalesce(c.content, 0) end as content
         from {warehouse}.ledger.days d left join ({" union all ".join(old)}) o using (table_name, day)
         left join (
             select r.table_name, i.day, string_agg(r.input, ', ' order by r.input) as inputs
             from (values {", ".join(reads)}) r (table_name, input)
             join {warehouse}.ledger.days i on i.table_name = r.input and i.state not in {GOOD}
             group by all) w using (table_name, day)
+        left join (
+            select table_name, day, sum(content)::hugeint as content from {warehouse}.ledger.slices
+            group by all) c using (table_name, day)
         where table_name in ({literals(catalog.names)}) and {between("day", calendar)}"""
 
 
