@@ -1,1 +1,1 @@
-"""The HTTP API: what was last published, by table, day and dimension, for programs. It reads the snapshot alone."""
+"""The HTTP API: what was last published, for programs, from the snapshot alone; what they write, to the landing zone."""

@@ -35,7 +35,7 @@ Each part has one task, and imports only parts that come before it: a test holds
 | `exports/` | writes the snapshot's star schema and measures to files for other tools; knows no Dagster |
 | `quality/` | measures the published tables and the checks themselves |
 | `monitoring/` | judges how the platform itself is, and examines what is wrong; knows no Dagster |
-| `api/` | serves the snapshot over HTTP; knows no Dagster |
+| `api/` | serves the snapshot over HTTP, and lands what clients write; knows no Dagster |
 | `dashboard/` | charts of the snapshot: declarations, queries, figures, and the pages in Streamlit |
 | `orchestration/` | everything that knows Dagster: assets, I/O manager, metadata, jobs, schedules, sensors, alerts |
 | `documentation/` | writes this page, dictionary, catalogue, profiles, and how well anomalies are noticed |
@@ -74,6 +74,7 @@ A run goes through these parts in this order:
 | Where is it decided which tables repair a correction? | `warehouse/repair.py` |
 | Where is it decided which alerts are one message? | `alerting/grouping.py` |
 | Where does the API decide which rows are asked for? | `api/questions.py` |
+| Where does what a client writes become a file? | `api/inbox.py` |
 | Where would another chart go? | `dashboard/today.py` and its neighbours, one per page |
 | Where would another channel for alerts go? | `alerting/channels/` |
 | Where is it decided what is critical in the monitoring report? | `monitoring/`, one module per group of parts |
