@@ -1,1 +1,1 @@
-"""The HTTP API: what was last published, for programs, from the snapshot alone; what they write, to the landing zone."""
+"""The HTTP API for programs: what was last published, from the snapshot alone; what they write, to the landing zone."""
