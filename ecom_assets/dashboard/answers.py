@@ -11,6 +11,7 @@ import duckdb
 
 from ecom_assets.dashboard.declared import Chart, Dimension, Good, Series, Span
 from ecom_assets.dashboard.filters import Compared, Filters
+from ecom_assets.dashboard.pages import CHARTS
 from ecom_assets.days import Window, contiguous
 from ecom_assets.serving import bad_days
 from ecom_assets.serving.ledger import published_at, time_zone
@@ -30,6 +31,17 @@ NOT_GIVEN = "(not given)"
 
 
 @dataclass(frozen=True)
+class Restatement:
+    """A table-day whose total has changed since it was first recorded, and by what."""
+
+    table: str
+    day: dt.date
+    was: Decimal
+    is_now: Decimal
+    causes: tuple[tuple[str, Decimal], ...]
+
+
+@dataclass(frozen=True)
 class Published:
     """What all charts of a snapshot need: its days, and the values of the dimensions."""
 
@@ -44,6 +56,8 @@ class Published:
     quiet: Collection[dt.date]
     """Days between others for which nothing has landed."""
     options: Mapping[Dimension, Sequence[str]]
+    restated: Mapping[str, Sequence[Restatement]]
+    """By table of a chart, in order of days."""
 
     def shown(self, table: str) -> Collection[dt.date]:
         """The days on which a table is good or shows last good rows; of a view, those of all tables."""
@@ -63,16 +77,14 @@ def published(con: duckdb.DuckDBPyConnection) -> Published:
         "" if sold else nothing_to_report(con),
         known,
         set(itertools.chain.from_iterable(bad_days.quiet_days(con))),
-        {
-            dimension: [
-                value
-                for (value,) in con.execute(
-                    f"select distinct coalesce(v, {literal(NOT_GIVEN)}) from ({query}) t(v) order by all"
-                ).fetchall()
-            ]
-            for dimension, query in _OPTIONS.items()
-        },
+        {dimension: _values(con, query) for dimension, query in _OPTIONS.items()},
+        _restatements(con),
     )
+
+
+def _values(con: duckdb.DuckDBPyConnection, query: str) -> list[str]:
+    found = con.execute(f"select distinct coalesce(v, {literal(NOT_GIVEN)}) from ({query}) t(v) order by all")
+    return [value for (value,) in found.fetchall()]
 
 
 @dataclass(frozen=True)
@@ -126,17 +138,6 @@ class Change:
     good: bool | None
     """Whether it became better; None if that cannot be said."""
     without: str = ""
-
-
-@dataclass(frozen=True)
-class Restatement:
-    """A table-day whose total has changed since it was first recorded, and by what."""
-
-    table: str
-    day: dt.date
-    was: Decimal
-    is_now: Decimal
-    causes: tuple[tuple[str, Decimal], ...]
 
 
 @dataclass(frozen=True)
@@ -196,10 +197,10 @@ def answer(con: duckdb.DuckDBPyConnection, about: Published, chart: Chart, filte
         days = [as_of] if chart.span is Span.LAST else days
     else:
         days, as_of = list(window), None
-    found = query.rows(window)
+    found, read = query.rows(window), set(days)
     standing = _standing(about, chart, days, found)
     rows = _with_days(about, chart, window, found, standing) if chart.form.is_daily else _in_order(chart, found)
-    if chart.form.is_daily or chart.span is Span.RANGE:
+    if chart.question and chart.span is Span.RANGE:
         rows = _compared(query, rows, window, filters.compared)
     compared = list(Compared) if not chart.question else [filters.compared]
     total = query.total(window) if chart.total else None
@@ -214,7 +215,7 @@ def answer(con: duckdb.DuckDBPyConnection, about: Published, chart: Chart, filte
         changes,
         tuple(contiguous(standing.provisional)),
         tuple(_notes(con, about, chart, filters, window, standing)),
-        tuple(_restated(con, chart, days)),
+        tuple(each for table in chart.tables for each in about.restated.get(table, ()) if each.day in read),
         as_of if chart.span is Span.LAST else None,
         lacks,
     )
@@ -435,22 +436,18 @@ def _notes(
     return notes
 
 
-def _restated(con: duckdb.DuckDBPyConnection, chart: Chart, days: Collection[dt.date]) -> list[Restatement]:
-    """Returns the table-days of a chart whose totals have changed since they were first recorded."""
-    if not days or chart.table == RESTATEMENTS.name:
-        return []
+def _restatements(con: duckdb.DuckDBPyConnection) -> dict[str, list[Restatement]]:
+    """Returns the days of each table of a chart whose totals have changed since they were first recorded, in order."""
+    tables = {table for chart in CHARTS.values() for table in chart.tables}
     rows = con.execute(f"""
-        with moved as (
-            select * from {RESTATEMENTS.name}
-            where table_name in ({literals(chart.tables)}) and {between("day", Window(min(days), max(days)))}),
+        with moved as (select * from {RESTATEMENTS.name} where table_name in ({literals(sorted(tables))})),
         ends as (
             select table_name, day, arg_min(was, recorded_at) as was, arg_max(is_now, recorded_at) as is_now
             from moved group by all)
         select table_name, day, any_value(ends.was), any_value(ends.is_now), cause, sum(part)
         from moved join ends using (table_name, day) group by all order by all""").fetchall()
-    found: dict[tuple[str, dt.date], Restatement] = {}
-    for table, day, was, is_now, cause, part in rows:
-        before = found.get((table, day), Restatement(table, day, was, is_now, ()))
-        found[table, day] = Restatement(table, day, was, is_now, (*before.causes, (cause, part)))
-    wanted = set(days)
-    return [each for (_, day), each in found.items() if day in wanted]
+    found: dict[str, list[Restatement]] = {}
+    for (table, day, was, is_now), parts in itertools.groupby(rows, lambda row: row[:4]):
+        causes = tuple((cause, part) for *_, cause, part in parts)
+        found.setdefault(table, []).append(Restatement(table, day, was, is_now, causes))
+    return found

@@ -1,10 +1,10 @@
 """The dashboard's server."""
 
+import importlib
 from pathlib import Path
 
 from streamlit.web import bootstrap
 
-from ecom_assets.dashboard import app
 from ecom_assets.dashboard.definitions import definitions
 from ecom_assets.dashboard.pages import CHARTS
 
@@ -28,8 +28,10 @@ def serve(host: str, port: int) -> None:
         "theme_base": "light",
         "theme_primaryColor": "#0b62a4",
     }
+    # What the first page and the first filter need is loaded before anybody asks: DuckDB loads pandas for parameters.
+    for module in ("pandas", "ecom_assets.dashboard.app"):
+        importlib.import_module(module)
     for chart in CHARTS.values():
-        definitions(chart)  # what the first page needs is loaded before anybody asks
-    assert app
+        definitions(chart)
     bootstrap.load_config_options(options)
     bootstrap.run(str(SCRIPT), False, [], options)
