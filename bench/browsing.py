@@ -46,11 +46,10 @@ def pages(home: Path, browser: str, repeats: int) -> dict[str, Any]:
 async def _measured(executable: str, address: str, repeats: int) -> dict[str, Any]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=executable, args=_ARGUMENTS)
-        context = await browser.new_context()
-        page = await context.new_page()
+        page = await browser.new_page()
         await page.goto("about:blank")
         cold = await _opened(page, address)
-        warm = [await _opened(await context.new_page(), address) for _ in range(repeats)]
+        warm = [await _opened(page, address) for _ in range(repeats)]
         filtered = [await _filtered(page, channel) for channel in CHANNELS]
         await browser.close()
     at_once = await asyncio.gather(*[_session(address) for _ in range(SESSIONS)])
