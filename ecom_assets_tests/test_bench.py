@@ -14,7 +14,7 @@ from bench.parts import Parts
 from bench.peers.comparing import NotComparable, differing
 from bench.peers.measuring import undone_but_last
 from bench.peers.projects import COMPARED
-from bench.peers.stacks import REQUIREMENTS, Way, has_environment
+from bench.peers.stacks import REQUIREMENTS, Unavailable, Way, has_environment
 from bench.sections import FOLDER, NEED_PEERS, SECTIONS, Bench
 
 
@@ -28,7 +28,10 @@ def test_a_section_can_be_measured_at_any_size(name: str, tmp_path: Path) -> Non
         work.mkdir()
         (work / "peers-venv").symlink_to(FOLDER / "peers-venv")
 
-    section = SECTIONS[name](Bench(work, scale=0.002, repeats=1))
+    try:
+        section = SECTIONS[name](Bench(work, scale=0.002, repeats=1))
+    except Unavailable as reason:
+        pytest.skip(str(reason))
 
     results.save({name: section}, tmp_path)
 

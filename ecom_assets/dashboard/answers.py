@@ -431,7 +431,8 @@ def _notes(
     if ignored:
         notes.append(f"Not filtered by {' and '.join(ignored).lower()}: {chart.table} has no such column.")
     for dimension, values in filters.chosen:
-        if unknown := [value for value in values if value not in about.options[dimension]]:
+        unknown = [value for value in values if value not in about.options[dimension]]
+        if unknown and dimension in chart.filters:
             notes.append(f"{dimension.label}: nothing is known of {', '.join(unknown)}.")
     return notes
 

@@ -5,7 +5,6 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import duckdb
 import streamlit as st
 
 from ecom_assets import settings
@@ -16,7 +15,7 @@ from ecom_assets.dashboard.definitions import definitions
 from ecom_assets.dashboard.figures import figure
 from ecom_assets.dashboard.filters import ALL_DAYS, RANGES, Compared, Filters, read
 from ecom_assets.dashboard.pages import PAGES
-from ecom_assets.dashboard.reading import FOLLOWED_SECONDS, Reader, reader
+from ecom_assets.dashboard.reading import FAILURES, FOLLOWED_SECONDS, Reader, reader
 from ecom_assets.dashboard.texts import csv_of
 from ecom_assets.days import Window
 from ecom_assets.serving.snapshots import SnapshotGone
@@ -35,7 +34,7 @@ def show() -> None:
     snapshot, why = source.newest()
     try:
         about = source.published(snapshot) if snapshot else None
-    except duckdb.Error as error:
+    except FAILURES as error:
         snapshot, about, why = None, None, f"The snapshot cannot be read; ecom run --stale publishes it again. {error}"
     except SnapshotGone:
         st.rerun()

@@ -123,8 +123,11 @@ def _plain(field: str) -> Spec:
     return {"field": field, "type": "nominal", "scale": None, "legend": None}
 
 
-def _y(unit: Unit, title: str | None = None, **more: Any) -> Spec:
-    return {"field": "value", "type": "quantitative", "axis": {"title": title, "format": _format(unit)}, **more}
+def _y(unit: Unit, rows: Iterable[Spec], from_zero: bool = True) -> Spec:
+    """Returns the encoding of values; nothing but zeros are drawn on the axis of zero to one."""
+    is_flat = not any(row["value"] or row.get("before") for row in rows)
+    scale = {"domain": [0, 1]} if is_flat else {"zero": from_zero}
+    return {"field": "value", "type": "quantitative", "axis": {"title": None, "format": _format(unit)}, "scale": scale}
 
 
 def _points(answer: Answer) -> list[Spec]:
@@ -150,7 +153,7 @@ def _lines(answer: Answer) -> Spec:
     names = [str(row["series"]) for row in rows]
     inks = dict(zip(dict.fromkeys(names), itertools.cycle(COLORS), strict=False))
     unit, single = answer.chart.series[0].unit, len(set(names)) == 1
-    y, colour = _y(unit, scale={"zero": answer.chart.from_zero}), _colour(names)
+    y, colour = _y(unit, rows, answer.chart.from_zero), _colour(names)
     final, open_ = _split(rows)
     line = {"type": "line", "strokeWidth": 2}
     layers = [
@@ -197,7 +200,7 @@ def _bars(answer: Answer) -> Spec:
     rows = [{**row, "ink": inks[row["series"]] if row["state"] else "white"} for row in rows]
     encoding = {
         "x": {**_DAY, "bandPosition": 0.5, "timeUnit": "utcyearmonthdate"},
-        "y": _y(answer.chart.series[0].unit),
+        "y": _y(answer.chart.series[0].unit, rows),
         "color": _colour(names),
         "stroke": _plain("ink"),
         "fillOpacity": {"condition": {"test": "datum.state !== ''", "value": 0.35}, "value": 0.9},
@@ -209,7 +212,7 @@ def _bars(answer: Answer) -> Spec:
         {**row, "value": sum(max(other["value"], 0) for other in rows if other["day"] == day)}
         for day, row in marked.items()
     ]
-    return {"height": HEIGHT, "layer": [bars, *_restated_marks(top, _y(answer.chart.series[0].unit))]}
+    return {"height": HEIGHT, "layer": [bars, *_restated_marks(top, _y(answer.chart.series[0].unit, rows))]}
 
 
 def _groups(answer: Answer) -> list[Spec]:
@@ -235,11 +238,13 @@ def _columns(answer: Answer) -> Spec:
         "axis": {"title": label, "labelAngle": 0, "labelOverlap": True},
     }
     unit = answer.chart.series[0].unit
-    layers = [_marked({"type": "bar", "color": COLORS[0]}, {"x": x, "y": _y(unit)}, rows)]
+    layers = [_marked({"type": "bar", "color": COLORS[0]}, {"x": x, "y": _y(unit, rows)}, rows)]
     if any(row["before"] is not None for row in rows):
         layers.append(
             _hidden(
-                {"type": "tick", "color": INK, "thickness": 2}, {"x": x, "y": {**_y(unit), "field": "before"}}, rows
+                {"type": "tick", "color": INK, "thickness": 2},
+                {"x": x, "y": {**_y(unit, rows), "field": "before"}},
+                rows,
             )
         )
     return {"height": HEIGHT, "layer": layers}
@@ -255,10 +260,9 @@ def _ranked(answer: Answer) -> Spec:
     }
     unit = answer.chart.series[0].unit
     x = {
-        **_y(unit),
+        **_y(unit, rows),
         "field": "value",
         "axis": {"title": None, "format": _format(unit), "tickCount": 4},
-        "scale": {"padding": 0},
     }
     layers = [_marked({"type": "bar", "color": COLORS[0], "height": {"band": 0.7}}, {"x": x, "y": y}, rows)]
     if any(row["before"] is not None for row in rows):
@@ -348,7 +352,11 @@ def _curves(answer: Answer) -> Spec:
         "type": "quantitative",
         "axis": {"title": chart.label(chart.by[1]), "tickMinStep": 1, "format": "d"},
     }
-    encoding = {"x": x, "y": _y(chart.series[0].unit), "color": _colour((str(row["series"]) for row in rows), None)}
+    encoding = {
+        "x": x,
+        "y": _y(chart.series[0].unit, rows),
+        "color": _colour((str(row["series"]) for row in rows), None),
+    }
     return {
         "height": HEIGHT,
         "layer": [
@@ -401,7 +409,7 @@ def _steps(answer: Answer) -> Spec:
     encoding = {
         "x": x,
         "xOffset": {"field": "series"},
-        "y": _y(Unit.COUNT),
+        "y": _y(Unit.COUNT, rows),
         "color": _colour(str(row["series"]) for row in rows),
     }
     return {"height": HEIGHT, "layer": [_marked({"type": "bar"}, encoding, rows)]}
@@ -419,7 +427,7 @@ def _scattered(answer: Answer) -> Spec:
     ]
     encoding = {
         "x": _DAY,
-        "y": _y(Unit.MONEY),
+        "y": _y(Unit.MONEY, rows),
         "color": _colour(str(row["series"]) for row in rows),
         "shape": {"field": "series", "type": "nominal", "legend": None},
     }

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,10 +13,13 @@ from ecom_assets.dashboard.declared import Chart
 from ecom_assets.dashboard.filters import Filters
 from ecom_assets.dashboard.pages import CHARTS
 from ecom_assets.errors import UserError
-from ecom_assets.serving.snapshots import SnapshotGone, Snapshots
+from ecom_assets.serving.snapshots import Snapshots
 
 FOLLOWED_SECONDS = 5.0
-KEPT_ANSWERS = 1_000
+KEPT_ANSWERS = 200
+"""Those of some pages; of years by day and channel, an answer has some megabytes."""
+FAILURES = (UserError, duckdb.Error, OSError)
+"""What may be wrong with a snapshot, perhaps for a moment: no answer is kept then."""
 
 
 class Reader:
@@ -30,18 +34,21 @@ class Reader:
         """Returns the name of the newest snapshot; without one, why there is none."""
         try:
             return self._snapshots.newest(), ""
-        except (UserError, duckdb.Error, OSError) as error:
+        except FAILURES as error:
             return None, str(error)
 
     def published(self, snapshot: str) -> Published:
-        """Returns what all charts of a snapshot need. Raises SnapshotGone, duckdb.Error."""
+        """Returns what all charts of a snapshot need. Raises SnapshotGone, or one of FAILURES."""
         return self._published(snapshot)
 
     def answer(self, snapshot: str, chart: Chart, filters: Filters) -> Answer:
-        """Returns what a snapshot says to a chart; one of another version, that it cannot. Raises SnapshotGone."""
-        return self._answers(
-            snapshot, chart.name, Filters(chart.name, filters.days, filters.own, filters.compared, filters.chosen)
-        )
+        """Returns what a snapshot says to a chart, or why it cannot be asked. Raises SnapshotGone."""
+        try:
+            return self._answers(snapshot, chart.name, replace(filters, page=chart.name))
+        except (duckdb.CatalogException, duckdb.BinderException) as error:
+            return nothing(chart, f"The snapshot is of another version; ecom run --stale publishes it again. {error}")
+        except FAILURES as error:
+            return nothing(chart, str(error))
 
     def follow(self) -> None:
         """Opens what is published, and closes what is old, also while nobody looks: a publish copies what is read."""
@@ -59,12 +66,8 @@ class Reader:
 
     def _read_answer(self, snapshot: str, name: str, filters: Filters) -> Answer:
         about = self.published(snapshot)
-        try:
-            with self._snapshots.reading(snapshot) as reading:
-                return answer(reading.con, about, CHARTS[name], filters)
-        except duckdb.Error as error:
-            first = str(error).partition("\n")[0]
-            return nothing(CHARTS[name], f"The snapshot is perhaps of an earlier version; ecom run --stale: {first}")
+        with self._snapshots.reading(snapshot) as reading:
+            return answer(reading.con, about, CHARTS[name], filters)
 
 
 @lru_cache(maxsize=1)
@@ -73,6 +76,3 @@ def reader(path: Path) -> Reader:
     made = Reader(path)
     made.follow()
     return made
-
-
-__all__ = ["FOLLOWED_SECONDS", "Reader", "SnapshotGone", "reader"]

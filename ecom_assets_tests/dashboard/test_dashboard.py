@@ -23,7 +23,7 @@ import duckdb
 import pytest
 
 from ecom_assets import catalog
-from ecom_assets.dashboard import figures, markup, texts
+from ecom_assets.dashboard import figures, markup, reading, texts
 from ecom_assets.dashboard.answers import Answer, Published, answer, nothing, published
 from ecom_assets.dashboard.declared import Dimension, Form
 from ecom_assets.dashboard.definitions import definitions
@@ -368,6 +368,14 @@ def test_every_chart_draws_what_it_has_or_says_what_it_lacks(shop: Shown, filter
             assert figures.figure(found)["height"] > 0
 
 
+def test_days_of_zero_have_an_axis(shop: Shown) -> None:
+    shop.change("update kpi.daily_sales set net_sales = 0")
+
+    drawn = figures.figure(shop.answer("net_sales_by_day"))
+
+    assert {tuple(layer["encoding"]["y"]["scale"]["domain"]) for layer in drawn["layer"]} == {(0, 1)}
+
+
 def test_a_shop_of_one_day_shows_it(shop: Shown) -> None:
     read = {table for chart in CHARTS.values() for table in chart.tables} - {view.name for view in VIEWS}
     days = {table: catalog.tables()[table].contract.partition_column for table in sorted(read)}
@@ -412,7 +420,21 @@ def test_a_snapshot_of_another_version_is_said_chart_by_chart(shop: Shown) -> No
     snapshot = reader.newest()[0]
     assert snapshot
 
-    assert "earlier version" in reader.answer(snapshot, CHARTS["abandonment_by_day"], ALL).lacks
+    assert "of another version" in reader.answer(snapshot, CHARTS["abandonment_by_day"], ALL).lacks
+    assert reader.answer(snapshot, CHARTS["net_sales"], ALL).lacks == ""
+
+
+def test_what_fails_for_a_moment_is_said_and_asked_again(shop: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = Reader(shop.path)
+    snapshot = reader.newest()[0]
+    assert snapshot
+
+    def interrupted(*_: Any) -> Answer:
+        raise duckdb.IOException("The disk is away.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reading, "answer", interrupted)
+        assert reader.answer(snapshot, CHARTS["net_sales"], ALL).lacks == "The disk is away."
     assert reader.answer(snapshot, CHARTS["net_sales"], ALL).lacks == ""
 
 
