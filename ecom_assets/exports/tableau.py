@@ -1,8 +1,9 @@
 """The tables as a Tableau extract (.hyper)."""
 
+import signal
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import pyarrow as pa
 
@@ -34,10 +35,10 @@ class _TableName:
 
 
 def hyper(exporting: Exporting) -> Iterable[Written]:
-    """Writes one extract with all tables, and a table "snapshot" with its name. Raises UserError without pantab.
+    """Writes one extract with all tables, and a table "snapshot" with its name.
 
-    pantab cannot write decimals between -0.1 and 0. Tables that have some are read by Hyper itself, from Parquet files;
-    that starts Hyper anew for each table.
+    Raises UserError without pantab, or if it fails. pantab cannot write decimals between -0.1 and 0: tables that have
+    some are read by Hyper itself, from Parquet files, which starts it anew for each statement.
     """
     try:
         import pantab
@@ -47,16 +48,32 @@ def hyper(exporting: Exporting) -> Iterable[Written]:
     path, parquet = exporting.path(f"hyper/{NAME}"), exporting.scratch / "rows.parquet"
     log = {"log_dir": str(exporting.scratch)}
     others = [table for table in exporting.tables if _has_small_negatives(exporting, table)]
-    frames: dict[Any, Any] = {"snapshot": pa.table({"snapshot": [snapshot_name(exporting.con)]})}
-    frames |= {_table_name(table): _stream(exporting, table) for table in exporting.tables if table not in others}
-    pantab.frames_to_hyper(frames, path, process_params=log, atomic=False)
-    for table in others:
-        exporting.on_step(f"{table.name} as hyper")
-        write_parquet(exporting.con, _query(table), parquet)
-        create = f"create table {quoted(table.name)} as (select * from external({literal(str(parquet))}))"
-        for statement in (f"create schema if not exists {identifier(_schema(table))}", create):
-            pantab.frame_from_hyper_query(path, statement, return_type="pyarrow", process_params=log)
+    about = pa.table({"snapshot": [snapshot_name(exporting.con)]})
+    try:
+        with _ended_by_signal():
+            pantab.frame_to_hyper(about, path, table="snapshot", process_params=log, atomic=False)
+            for table in others:  # first, since a statement takes longer the more is in the file
+                write_parquet(exporting.con, _query(table), parquet)
+                create = f"create table {quoted(table.name)} as (select * from external({literal(str(parquet))}))"
+                for statement in (f"create schema if not exists {identifier(_schema(table))}", create):
+                    pantab.frame_from_hyper_query(path, statement, return_type="pyarrow", process_params=log)
+            frames = {
+                _table_name(table): _stream(exporting, table) for table in exporting.tables if table not in others
+            }
+            pantab.frames_to_hyper(frames, path, table_mode="a", process_params=log, atomic=False)
+    except RuntimeError as error:
+        raise UserError(f"Tableau's Hyper could not write the extract: {error}") from error
     yield Written(path)
+
+
+@contextmanager
+def _ended_by_signal() -> Iterator[None]:
+    """Lets processes that the block starts get SIGINT, by which Hyper is ended; without, each end takes seconds."""
+    before = signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _schema(table: ExportedTable) -> str:

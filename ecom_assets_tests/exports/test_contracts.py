@@ -57,6 +57,7 @@ def unmet(folder: Path, name: str) -> set[str]:
     }
 
 
+@pytest.mark.slow
 def test_each_contract_follows_the_schema_of_the_standard():
     schema = json.loads(files("datacontract").joinpath("schemas", "odcs-3.1.0.schema.json").read_text())
     validator = jsonschema.Draft201909Validator(schema)
