@@ -145,6 +145,18 @@ def test_without_pantab_the_extra_is_named(shop, known, tmp_path, monkeypatch):
     assert sorted(os.listdir(tmp_path)) == ["data"]
 
 
+def test_a_failure_of_tableaus_hyper_is_said_in_a_sentence(shop, known, tmp_path, monkeypatch):
+    pantab = pytest.importorskip("pantab", reason="the extra tableau is not installed")
+
+    def fail(*given: object, **more: object) -> None:
+        raise RuntimeError("no room")
+
+    monkeypatch.setattr(pantab, "frame_to_hyper", fail)
+    with pytest.raises(UserError, match="Tableau's Hyper could not write the extract: no room"):
+        export(known.snapshot, tables(), tmp_path / "out", ["hyper"])
+    assert sorted(os.listdir(tmp_path)) == ["data"]
+
+
 def test_an_empty_text_is_not_null_in_csv(shop, known, tmp_path):
     shop.con.execute("update gold.sales set order_id = '' where order_id = '1'")
     shop.con.execute("update ledger.days set written_at = now() where table_name = 'gold.sales'")
