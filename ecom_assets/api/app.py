@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import importlib
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
@@ -69,6 +70,7 @@ def application(known: Settings, tables: Catalog, host: str = LOOPBACK[0], sql: 
 
     @asynccontextmanager
     async def following(app: FastAPI) -> AsyncIterator[None]:
+        await asyncio.to_thread(importlib.import_module, "pandas")  # which DuckDB loads for the first parameter
         await asyncio.to_thread(api.inbox.open)
         task = asyncio.create_task(api.follow())
         yield

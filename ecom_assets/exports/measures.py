@@ -5,21 +5,10 @@ Both the OSI file and the Power BI project are made of these declarations.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
 from ecom_assets.declaration import Catalog
+from ecom_assets.serving.report import Unit
 from ecom_assets.sql import identifier
-
-
-class Unit(StrEnum):
-    """The unit of a measure."""
-
-    MONEY = "money"
-    """An amount in shop currency."""
-    COUNT = "count"
-    SHARE = "share"
-    """0 to 1."""
-    RATIO = "ratio"
 
 
 @dataclass(frozen=True)

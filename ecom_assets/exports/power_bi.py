@@ -9,10 +9,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ecom_assets.declaration import Catalog
-from ecom_assets.exports.measures import MEASURES, UNKNOWN_DAYS, Measure, Unit, UnknownDays, description
+from ecom_assets.exports.measures import MEASURES, UNKNOWN_DAYS, Measure, UnknownDays, description
 from ecom_assets.exports.star import DATES, Relationship, relationships
 from ecom_assets.exports.tables import ExportedColumn, ExportedTable
 from ecom_assets.exports.writing import Exporting, Written
+from ecom_assets.serving.report import Unit
 
 NAME = "shop"
 PARAMETER = "ParquetFolder"
