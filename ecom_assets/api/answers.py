@@ -2,6 +2,7 @@
 
 import datetime as dt
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 from fastapi import Request
@@ -11,12 +12,26 @@ from ecom_assets.api.questions import Question
 from ecom_assets.days import contiguous
 from ecom_assets.serving.snapshots import Reading
 
+MOST_LOOKED_UP = 10
+"""The most numbers that are looked up in an index, and not by reading the table."""
+_MOST_PLACES = 1_000
+
 
 def provisional(question: Question, reading: Reading) -> list[str]:
     """Returns the days of a question that are good and not final, as windows."""
     days = reading.provisional.get(question.table.name, ())
     first, last = question.first or dt.date.min, question.last or dt.date.max
     return [str(window) for window in contiguous(day for day in days if first <= day <= last)]
+
+
+def narrowed(question: Question, reading: Reading) -> Question:
+    """Returns a question for things by their numbers with the places of these, if an index knows them."""
+    entity = question.table.entity
+    values = (question.equal or {}).get(entity, ()) if entity else ()
+    if entity is None or not 0 < len(values) <= MOST_LOOKED_UP:
+        return question
+    places = reading.places(question.table.name, entity, values)
+    return question if places is None or len(places) > _MOST_PLACES else replace(question, places=tuple(places))
 
 
 def _etag(request: Request, snapshot: str) -> str:

@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ecom_assets.alerting.store import open_store
 from ecom_assets.api import formats
-from ecom_assets.api.answers import about, answer, not_changed, provisional
+from ecom_assets.api.answers import about, answer, narrowed, not_changed, provisional
 from ecom_assets.api.inbox import Inbox
 from ecom_assets.api.keys import ApiKey, holder, keys
 from ecom_assets.api.problems import SCHEMA as PROBLEM
@@ -281,7 +281,7 @@ class _Api:
     def _page_in(self, url: URL, question: Question, reading: Reading, after: Sequence[Any] | None) -> dict[str, Any]:
         """Returns a page of a question's rows, with the address of the following one: `url` and a cursor."""
         limit = question.limit or DEFAULT_LIMIT
-        query, given = replace(question, limit=limit + 1).sql(after, beside=True)
+        query, given = replace(narrowed(question, reading), limit=limit + 1).sql(after, beside=True)
         rows = reading.con.execute(query, given).fetchall()
         following = None
         if len(rows) > limit:

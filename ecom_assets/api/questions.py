@@ -51,6 +51,8 @@ class Question:
     sort: tuple[tuple[str, bool], ...] = ()
     """Columns, and whether they descend; the key follows."""
     limit: int | None = None
+    places: tuple[int, ...] | None = None
+    """The rowids among which all of its rows are, if they are known."""
 
     @property
     def order(self) -> tuple[tuple[str, bool], ...]:
@@ -98,6 +100,8 @@ class Question:
             kind = SQL_TYPES[self.table.columns[name].kind]
             where.append(f"{quoted(name)} in ({', '.join([f'?::{kind}'] * len(values))})")
             given += values
+        if self.places is not None:
+            where.append(f"rowid in ({', '.join(map(str, self.places))})" if self.places else "false")
         return " and ".join(where), given
 
     def _after(self, place: Sequence[Any]) -> tuple[str, list[Any]]:

@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 from ecom_assets.api import formats
-from ecom_assets.api.answers import provisional
+from ecom_assets.api.answers import MOST_LOOKED_UP, narrowed, provisional
 from ecom_assets.api.inbox import TOKEN, Exists, Inbox, KeyUsed, NotWritable, Write
 from ecom_assets.api.problems import Problem
 from ecom_assets.api.published import Served, parsed
@@ -315,7 +315,7 @@ def _published(reading: Reading, resource: Resource, table: Served, id: tuple[st
     except ValueError:
         return []
     question = asked(table, [*given, ("sort", f"-{table.day}"), ("limit", str(MAX_LIMIT))])
-    query, values = question.sql()
+    query, values = narrowed(question, reading).sql()
     return formats.records(question.columns, reading.con.execute(query, values).fetchall())
 
 
@@ -326,10 +326,11 @@ def _ids_in(
     if any(name not in table.columns for name in resource.id_columns):
         return set()
     names = ", ".join(f"{quoted(name)}::varchar as {quoted(name)}" for name in resource.id_columns)
-    wanted = f"unnest([{', '.join(['?'] * len(ids))}])"
-    first = quoted(resource.id_columns[0])
-    rows = f"select distinct {names} from {table.name} where {first} in (select {wanted})"
-    return set(reading.con.execute(rows, [id[0] for id in ids]).fetchall()) & set(ids)
+    first, numbers = resource.id_columns[0], [id[0] for id in ids]
+    rows = f"select distinct {names} from {table.name} where {quoted(first)} in ({', '.join(['?'] * len(ids))})"
+    if len(numbers) <= MOST_LOOKED_UP and (places := reading.places(table.name, first, numbers)) is not None:
+        rows += f" and rowid in ({', '.join(map(str, places)) or 'null'})"
+    return set(reading.con.execute(rows, numbers).fetchall()) & set(ids)
 
 
 def _id_in(request: Request, resource: Resource) -> tuple[str, ...]:

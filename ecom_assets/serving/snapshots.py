@@ -1,20 +1,27 @@
 """Snapshots that requests read: the newest one, and for a while those before, so that pages agree with each other."""
 
 import datetime as dt
+import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import duckdb
 
 from ecom_assets.serving.ledger import provisional_days, snapshot_name
 from ecom_assets.serving.snapshot import open_snapshot
+from ecom_assets.sql import literal, quoted
 
 KEPT_SECONDS = 60.0
 """How long a snapshot can be read after a newer one was published. A publish copies the file while it is read."""
+
+MAX_INDEXED_ROWS = 2_000_000
+"""Rows of the largest table of which an index is made: some fifty bytes of memory each."""
+_log = logging.getLogger(__name__)
 
 
 class SnapshotGone(Exception):
@@ -28,6 +35,8 @@ class _Kept:
     con: duckdb.DuckDBPyConnection
     provisional: Mapping[str, Sequence[dt.date]]
     opened: ExitStack
+    indexes: dict[tuple[str, str], bool] = field(default_factory=dict)
+    """Tables and columns that were asked for values, and whether there is an index of them by now."""
     readers: int = 0
     replaced_at: float | None = None
 
@@ -36,12 +45,14 @@ class _Kept:
 class Reading:
     """A snapshot while it is read: its name, which orders snapshots by time, and a connection of its own.
 
-    `provisional` are the days of each table that are not final.
+    `provisional` are the days of each table that are not final. `places` returns the rowids of a table among which are
+    all rows with one of some texts in a column, None while they are not known: the first question begins an index.
     """
 
     snapshot: str
     con: duckdb.DuckDBPyConnection
     provisional: Mapping[str, Sequence[dt.date]]
+    places: Callable[[str, str, Sequence[str]], list[int] | None]
 
 
 @dataclass
@@ -49,6 +60,8 @@ class Snapshots:
     """The snapshots behind a path. Threads may read at once, each by a connection of its own."""
 
     path: Path
+    beside: Callable[[Callable[[], None]], None] = lambda work: threading.Thread(target=work, daemon=True).start()
+    """Does work that nobody waits for."""
     _kept: list[_Kept] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -82,11 +95,48 @@ class Snapshots:
             con = found.con.cursor()
         try:
             con.execute("use snapshot")  # a cursor starts in the database in memory
-            yield Reading(found.name, con, found.provisional)
+            yield Reading(found.name, con, found.provisional, partial(self._places, found, con))
         finally:
             con.close()
             with self._lock:
                 found.readers -= 1
+
+    def _places(
+        self, kept: _Kept, con: duckdb.DuckDBPyConnection, table: str, column: str, values: Sequence[str]
+    ) -> list[int] | None:
+        with self._lock:
+            is_ready = kept.indexes.get((table, column))
+            if is_ready is None:
+                kept.indexes[table, column] = False
+                kept.readers += 1
+        if is_ready is None:
+            self.beside(partial(self._make_index, kept, table, column))
+        if not is_ready:
+            return None
+        query = f"select place from {_index_of(table, column)} where value_hash = hash(?)"
+        return [place for value in values for (place,) in con.execute(query, [value]).fetchall()]
+
+    def _make_index(self, kept: _Kept, table: str, column: str) -> None:
+        """Makes an index of a column in memory, unless the table is too large, or no table."""
+        index = _index_of(table, column)
+        try:
+            with kept.con.cursor() as con:
+                rows = con.execute(
+                    "select estimated_size from duckdb_tables() where database_name = 'snapshot' "
+                    f"and schema_name || '.' || table_name = {literal(table)}"
+                ).fetchone()
+                if rows and rows[0] <= MAX_INDEXED_ROWS:
+                    con.execute(
+                        f"create table {index} as select hash({quoted(column)}) as value_hash, rowid as place "
+                        f"from snapshot.{quoted(table)}"
+                    )
+                    con.execute(f"create index {quoted(f'by {column}')} on {index} (value_hash)")
+                    kept.indexes[table, column] = True
+        except duckdb.Error as error:  # it only saves time
+            _log.debug("No index of %s of %s: %s", column, table, error)
+        finally:
+            with self._lock:
+                kept.readers -= 1
 
     def close(self) -> None:
         """Closes all snapshots."""
@@ -127,3 +177,9 @@ class Snapshots:
             if kept.replaced_at is not None and kept.replaced_at < until and not kept.readers:
                 kept.opened.close()
                 self._kept.remove(kept)
+
+
+def _index_of(table: str, column: str) -> str:
+    """Returns SQL for the table in memory with the places of a column's values."""
+    name = f"{table} by {column}".replace(".", " ")
+    return f'memory.main."{name}"'
