@@ -63,7 +63,9 @@ class Snapshots:
     beside: Callable[[Callable[[], None]], None] = lambda work: threading.Thread(target=work, daemon=True).start()
     """Does work that nobody waits for."""
     _kept: list[_Kept] = field(default_factory=list)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _lock: threading.Condition = field(default_factory=threading.Condition)
+    _making: int = 0
+    """Indexes that are being made."""
 
     @property
     def is_published(self) -> bool:
@@ -109,6 +111,7 @@ class Snapshots:
             if is_ready is None:
                 kept.indexes[table, column] = False
                 kept.readers += 1
+                self._making += 1
         if is_ready is None:
             self.beside(partial(self._make_index, kept, table, column))
         if not is_ready:
@@ -137,10 +140,13 @@ class Snapshots:
         finally:
             with self._lock:
                 kept.readers -= 1
+                self._making -= 1
+                self._lock.notify_all()
 
     def close(self) -> None:
-        """Closes all snapshots."""
+        """Closes all snapshots, once no index is being made any more."""
         with self._lock:
+            self._lock.wait_for(lambda: not self._making)
             for kept in self._kept:
                 kept.opened.close()
             self._kept.clear()
