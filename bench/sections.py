@@ -245,7 +245,7 @@ def api(bench: Bench) -> Section:
     return Section(
         "Answers of the API",
         f"{size}; {asking.CLIENTS} clients at once on the same two cores",
-        f"The 95th percentile of each kind of request, clients included, and {csv['rows']:,} rows as CSV.",
+        f"The 95th percentile of each kind of request once warm, clients included, and {csv['rows']:,} rows as CSV.",
         [
             *(Figure(f"{name}, p95", ms, "ms", at_most=most[name]) for name, ms in found["ms"].items()),
             Figure("first byte of the CSV", csv["first_byte"], "ms", at_most=200),

@@ -107,11 +107,15 @@ class Writing:
                     status_code=next(iter(answers)),
                 )
 
-    def at_least(self, request: Request) -> None:
+    async def at_least(self, request: Request) -> None:
         """Waits until the snapshot has the writes that a request names by their tokens. Raises Problem if it has not.
 
         A write of the thing itself that is asked for need not be published: it is shown as it was written.
         """
+        if self.inbox.waiting or "sync-token" in request.headers:  # most requests need no thread for it
+            await run_in_threadpool(self._wait, request)
+
+    def _wait(self, request: Request) -> None:
         self._look_what_is_pending()
         if (tokens := request.headers.get("sync-token")) is None:
             return
@@ -248,7 +252,7 @@ class Writing:
     def _read(self, resource: Resource) -> Callable[[Request], Response]:
         def read(request: Request) -> Response:
             id = _id_in(request, resource)
-            self.at_least(request)
+            self._wait(request)
             found, snapshot = self._found(resource, id)
             if found is None:
                 raise _unknown(resource, id)

@@ -106,18 +106,22 @@ class Snapshots:
     def _places(
         self, kept: _Kept, con: duckdb.DuckDBPyConnection, table: str, column: str, values: Sequence[str]
     ) -> list[int] | None:
-        with self._lock:
-            is_ready = kept.indexes.get((table, column))
-            if is_ready is None:
-                kept.indexes[table, column] = False
-                kept.readers += 1
-                self._making += 1
+        is_ready = kept.indexes.get((table, column))
         if is_ready is None:
-            self.beside(partial(self._make_index, kept, table, column))
+            self._begin_index(kept, table, column)
         if not is_ready:
             return None
         query = f"select place from {_index_of(table, column)} where value_hash = hash(?)"
         return [place for value in values for (place,) in con.execute(query, [value]).fetchall()]
+
+    def _begin_index(self, kept: _Kept, table: str, column: str) -> None:
+        with self._lock:
+            if (table, column) in kept.indexes:
+                return
+            kept.indexes[table, column] = False
+            kept.readers += 1
+            self._making += 1
+        self.beside(partial(self._make_index, kept, table, column))
 
     def _make_index(self, kept: _Kept, table: str, column: str) -> None:
         """Makes an index of a column in memory, unless the table is too large, or no table."""
@@ -162,9 +166,11 @@ class Snapshots:
             if self._inode() != before:  # published meanwhile: it may be either
                 opened.opened.close()
                 continue
+            self._kept.append(opened)
             if current:
                 current.replaced_at = time.monotonic()
-            self._kept.append(opened)
+                for table, column in list(current.indexes):
+                    self._begin_index(opened, table, column)
 
     def _inode(self) -> int | None:
         """Returns what tells files apart under one path, while those that are open are not written again."""
