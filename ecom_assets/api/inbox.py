@@ -87,7 +87,7 @@ class Inbox:
     def open(self) -> None:
         """Takes the right to write, if no other process has it, and reads what was written before."""
         self.lock_file.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.lock_file)
+        lock = FileLock(self.lock_file, thread_local=False)
         with suppress(Timeout):
             lock.acquire(timeout=0)
             self._held = lock

@@ -16,6 +16,7 @@ from ecom_assets.days import Window
 from ecom_assets.engine.duckdb.parsing import complaints_of
 from ecom_assets.landing.feed_settings import FeedSettings
 from ecom_assets.landing.zone import WRITTEN_PREFIX, Zone
+from ecom_assets.settings import Settings
 from ecom_assets_tests.api.serving import republish, serving
 from ecom_assets_tests.tiny_shop import START, on, tables
 
@@ -161,6 +162,13 @@ def test_a_server_that_starts_again_knows_what_was_written(tmp_path, client, sho
         assert second.get("/orders/86").json["row"]["order_id"] == "86"
         assert second.get("/tables/gold.sales", Sync_Token=written.headers["Sync-Token"]).status == 503
     assert client.send("POST", "/orders", new("87")).status == 201
+
+
+def test_a_server_that_ends_lets_another_one_write(tmp_path):
+    for number in ("c1", "c2"):
+        with serving(Settings(tmp_path, start=on(0), end=on(5))) as one:
+            row = {"customer_id": number, "joined_at": f"{on(1)}T10:00:00Z"}
+            assert one.send("POST", "/customers", row).status == 201
 
 
 def test_before_anything_is_published_what_was_written_is_read(client):
