@@ -16,7 +16,7 @@ from fastapi import Depends, FastAPI, Request
 from starlette.datastructures import URL, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -136,6 +136,7 @@ class _Api:
                 operation_id=name,
                 summary=summary,
                 responses=_PROBLEMS,
+                response_class=PlainTextResponse if path == "/metrics" else JSONResponse,
                 dependencies=[] if path in OPEN else as_of,
             )
         for table in self.tables.values():

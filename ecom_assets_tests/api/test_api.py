@@ -187,6 +187,7 @@ def test_every_address_that_is_described_answers(client, shop):
         found = client.get(path.replace("{order_id}", "11"))
         assert found.status == (404 if path == "/metrics" else 200), path
         assert {"400", "401"} <= acts["get"]["responses"].keys()
+    assert described["paths"]["/metrics"]["get"]["responses"]["200"]["content"].keys() == {"text/plain"}
     [rows] = [each for each in described["paths"] if each == "/tables/gold.sales"]
     names = {parameter["name"] for parameter in described["paths"][rows]["get"]["parameters"]}
     assert {"from", "to", "sort", "cursor", "order_id"} <= names
