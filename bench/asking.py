@@ -33,7 +33,7 @@ def answers(home: Path, requests: int) -> dict[str, Any]:
         rows = con.execute(f"select order_id from {TABLE} using sample {requests} rows").fetchall()
         [(size,)] = con.execute(f"select count(*) from {TABLE}").fetchall()
     orders = [order for (order,) in rows]
-    with served() as (port, process):
+    with served("api", "/healthz") as (port, process):
         tag = _got(http.client.HTTPConnection("127.0.0.1", port), "/tables/kpi.daily_sales", {})[1]["etag"]
         kinds: dict[str, Callable[[int], tuple[str, dict[str, str]]]] = {
             "the report": lambda n: ("/", {}),
@@ -55,23 +55,23 @@ def answers(home: Path, requests: int) -> dict[str, Any]:
 
 
 @contextmanager
-def served() -> Iterator[tuple[int, "subprocess.Popen[bytes]"]]:
-    """Yields the port of a server of its own, and its process."""
+def served(server: str, healthy: str) -> Iterator[tuple[int, "subprocess.Popen[bytes]"]]:
+    """Yields the port and the process of a server of ours, once it answers at an address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [Path(sys.executable).with_name("ecom"), "api", "--port", str(port)]
+    command = [Path(sys.executable).with_name("ecom"), server, "--port", str(port)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         try:
             until = time.monotonic() + MAX_SECONDS
             while time.monotonic() < until:
-                with suppress(OSError):
-                    _got(http.client.HTTPConnection("127.0.0.1", port), "/healthz", {})
+                with suppress(OSError, RuntimeError):  # it does not listen yet, or is not ready
+                    _got(http.client.HTTPConnection("127.0.0.1", port), healthy, {})
                     break
                 time.sleep(0.1)
             yield port, process
         finally:
-            process.terminate()
+            process.kill()
 
 
 def _percentile(port: int, requests: int, kind: Callable[[int], tuple[str, dict[str, str]]]) -> float:

@@ -2,13 +2,7 @@
 
 import asyncio
 import shutil
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
@@ -18,7 +12,7 @@ from playwright.async_api import Page, async_playwright
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-from bench.asking import memory
+from bench.asking import memory, served
 from ecom_assets.dashboard.pages import PAGES
 
 SESSIONS = 10
@@ -38,7 +32,7 @@ def chromium() -> str | None:
 
 def pages(home: Path, browser: str, repeats: int) -> dict[str, Any]:
     """Returns seconds until all figures of the first page are drawn, and the server's memory in MB."""
-    with _served() as (port, process):
+    with served("dashboard", "/_stcore/health") as (port, process):
         found = asyncio.run(_measured(browser, f"http://127.0.0.1:{port}", repeats))
         return {**found, "memory": memory(process.pid)}
 
@@ -91,22 +85,3 @@ async def _filtered(page: Page, channel: str) -> float:
     await option.click()
     await page.wait_for_function(f"before => {_TOTAL} !== before", arg=before, timeout=1000 * MAX_SECONDS)
     return time.perf_counter() - at
-
-
-@contextmanager
-def _served() -> Iterator[tuple[int, "subprocess.Popen[bytes]"]]:
-    """Yields the port of a server of its own, and its process."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [Path(sys.executable).with_name("ecom"), "dashboard", "--port", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        try:
-            until = time.monotonic() + MAX_SECONDS
-            while time.monotonic() < until:
-                with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health"):
-                    break
-                time.sleep(0.1)
-            yield port, process
-        finally:
-            process.kill()

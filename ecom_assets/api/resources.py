@@ -164,17 +164,18 @@ class Resource:
         """
         found: list[Wrong] = []
         typed: list[dict[str, Any]] = []
+        known = {column.name: column for column in self.columns}
+        patterns = {column.name: self._pattern(column) for column in self.columns}
         for n, row in enumerate(rows):
             if not isinstance(row, dict):
                 return [Wrong(n, None, "A row is an object of columns and values.")]
-            known = {column.name: column for column in self.columns}
             for name in row.keys() - known.keys():
                 text = "DELETE says that" if name == DELETED else f"{self.feed_name} has no column {name!r}"
                 found.append(Wrong(n, name, f"{text}{suggestion(name, known) if name != DELETED else ''}"))
             values = {}
             for column in known.values():
                 try:
-                    values[column.name] = _typed(column, row.get(column.name), self._pattern(column))
+                    values[column.name] = _typed(column, row.get(column.name), patterns[column.name])
                 except ValueError as error:
                     limits = [f", {rule.words}" for rule in self._limits(column)]
                     found.append(Wrong(n, column.name, f"{column.name} is {error}{''.join(limits)}."))

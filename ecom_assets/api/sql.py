@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from ecom_assets.api.problems import Problem
 from ecom_assets.api.published import plain
 from ecom_assets.errors import UserError
-from ecom_assets.serving.ledger import published_at
+from ecom_assets.serving.ledger import snapshot_name
 from ecom_assets.serving.snapshot import NothingPublished, open_snapshot
 
 PATH = "/sql"
@@ -126,7 +126,7 @@ def _answer(to: Connection, snapshot: str, query: str) -> None:
 
 def _rows(snapshot: Path, query: str) -> bytes:
     with open_snapshot(snapshot) as con:
-        name = f"{published_at(con):%Y%m%dT%H%M%S.%fZ}"
+        name = snapshot_name(con)
         con.execute(f"set memory_limit = '{_MEMORY}'; set max_temp_directory_size = '0B'; set threads = 2")
         con.execute("set enable_external_access = false; set lock_configuration = true")
         statements = con.extract_statements(query)

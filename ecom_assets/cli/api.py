@@ -5,6 +5,7 @@ import datetime as dt
 import click
 
 from ecom_assets import settings
+from ecom_assets.api.keys import SCOPES
 from ecom_assets.cli.ports import HOST, check_port, port_option
 
 
@@ -49,9 +50,9 @@ def api_key() -> None:
     "--scope",
     "scopes",
     multiple=True,
-    default=["read"],
+    default=SCOPES[:1],
     show_default=True,
-    type=click.Choice(["read", "write", "sql"]),
+    type=click.Choice(SCOPES),
     help="What it may do; may be repeated.",
 )
 def create(name: str, days: int | None, scopes: tuple[str, ...]) -> None:
