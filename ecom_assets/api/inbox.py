@@ -157,15 +157,12 @@ class Inbox:
         """Returns the write that has a token."""
         return self._by_token.get(token)
 
-    def row(self, write: Write, id: tuple[str, ...]) -> tuple[int, dict[str, Any]]:
-        """Returns the number of a thing's record in the file of a write, from 1, and the row. Raises OSError."""
+    def row(self, resource: Resource, write: Write, id: tuple[str, ...]) -> tuple[Place, dict[str, Any]]:
+        """Returns where a thing's row of a write stands, and the row. Raises OSError."""
         number = write.ids.index(id)
-        return number + 1, list(_rows(self._path(write)))[number]
-
-    def place(self, resource: Resource, write: Write, id: tuple[str, ...]) -> Place:
-        """Returns where a row of a write stands. Raises OSError."""
-        record, row = self.row(write, id)
-        return Place(write.feed, write.arrived_on, write.file, record, self._event_day(resource, write, row))
+        row = list(_rows(self.zone.root / write.feed / str(write.arrived_on) / write.file))[number]
+        event_on = self._event_day(resource, write, row)
+        return Place(write.feed, write.arrived_on, write.file, number + 1, event_on), row
 
     def look(self, snapshot: str, unread: Callable[[list[File]], set[File]]) -> None:
         """Looks which files wait for a later snapshot than this; `unread` tells which ones it does not have."""
@@ -174,9 +171,6 @@ class Inbox:
             for file in files.keys() - unread(list(files)):
                 self._pending.pop(files[file], None)
             self._seen = snapshot
-
-    def _path(self, write: Write) -> Path:
-        return self.zone.root / write.feed / str(write.arrived_on) / write.file
 
     def _is_there(self, resource: Resource, id: tuple[str, ...]) -> bool:
         latest = self.latest(resource, id)

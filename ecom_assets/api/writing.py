@@ -6,7 +6,6 @@ import re
 import string
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -144,22 +143,22 @@ class Writing:
         if any(request.url.path == resource.address(id) for id in write.ids):
             return True
         with self.snapshots.reading() as reading:
-            return all(self._outcome(reading, resource, write, id).fate.is_settled for id in write.ids)
+            return all(self._outcome(reading, resource, write, id)[0].fate.is_settled for id in write.ids)
 
     def _named(self, name: str) -> Resource:
         return next(resource for resource in self.inbox.known if resource.name == name)
 
-    def _outcome(self, reading: Reading, resource: Resource, write: Write, id: tuple[str, ...]) -> Outcome:
+    def _outcome(
+        self, reading: Reading, resource: Resource, write: Write, id: tuple[str, ...]
+    ) -> tuple[Outcome, dict[str, Any] | None]:
+        """Returns what has become of a row of a write, and the row; None if its file is gone."""
         try:
-            return outcome(reading.con, self.inbox.place(resource, write, id))
+            place, row = self.inbox.row(resource, write, id)
         except OSError:
-            return Outcome(Fate.SUPERSEDED, ["its file is no longer in the landing zone"])
+            return Outcome(Fate.SUPERSEDED, ["its file is no longer in the landing zone"]), None
+        return outcome(reading.con, place), row
 
     def _create(self, resource: Resource) -> Callable[[Request], Any]:
-        async def create(request: Request) -> Response:
-            body = await _json_of(request)
-            return await run_in_threadpool(act, request, body)
-
         def act(request: Request, body: Any) -> Response:
             is_many = isinstance(body, dict) and body.keys() == {"rows"}
             rows = body["rows"] if is_many else [body]
@@ -176,13 +175,9 @@ class Writing:
             told["Location"] = resource.address(write.ids[0])
             return JSONResponse({"state": Fate.PENDING, "locations": [told["Location"]]}, 201, told)
 
-        return create
+        return _with_body(act)
 
     def _replace(self, resource: Resource) -> Callable[[Request], Any]:
-        async def replace(request: Request) -> Response:
-            body = await _json_of(request)
-            return await run_in_threadpool(act, request, body)
-
         def act(request: Request, body: Any) -> Response:
             id = _id_in(request, resource)
             if not isinstance(body, dict):
@@ -197,7 +192,7 @@ class Writing:
             body = {"state": Fate.PENDING, "locations": _locations(resource, write)}
             return JSONResponse(body, 200 if is_known else 201, told)
 
-        return replace
+        return _with_body(act)
 
     def _delete(self, resource: Resource) -> Callable[[Request], Response]:
         def delete(request: Request) -> Response:
@@ -268,18 +263,16 @@ class Writing:
         write = self.inbox.latest(resource, id)
         if write is None or write.is_deletion:
             return None, None
-        return _state(resource, id, Outcome(Fate.PENDING), self.inbox.row(write, id)[1], {}, {}), None
+        return _state(resource, id, Outcome(Fate.PENDING), self.inbox.row(resource, write, id)[1], {}, {}), None
 
     def _state(self, reading: Reading, resource: Resource, id: tuple[str, ...]) -> dict[str, Any] | None:
         """Returns what is known of a thing, None if there is none or it is deleted."""
-        write, row = self.inbox.latest(resource, id), None
-        became = Outcome(Fate.ACCEPTED)
-        if write:
-            became = self._outcome(reading, resource, write, id)
+        became, row = Outcome(Fate.ACCEPTED), None
+        if write := self.inbox.latest(resource, id):
+            became, row = self._outcome(reading, resource, write, id)
             if write.is_deletion and became.fate in (Fate.PENDING, Fate.ACCEPTED, Fate.DELETED):
                 return None
-            with suppress(OSError):
-                row = None if write.is_deletion else self.inbox.row(write, id)[1]
+            row = None if write.is_deletion else row
         published, not_final = {}, {}
         for table in resource.shown:
             if rows := _published(reading, resource, table, id):
@@ -347,6 +340,16 @@ def _id_in(request: Request, resource: Resource) -> tuple[str, ...]:
 
 def _unknown(resource: Resource, id: tuple[str, ...]) -> Problem:
     return Problem(404, f"There is no {resource.address(id)}, or it was deleted.")
+
+
+def _with_body(act: Callable[[Request, Any], Response]) -> Callable[[Request], Any]:
+    """Returns the route that reads the JSON of a request, and then acts on it in a thread."""
+
+    async def route(request: Request) -> Response:
+        body = await _json_of(request)
+        return await run_in_threadpool(act, request, body)
+
+    return route
 
 
 async def _json_of(request: Request) -> Any:

@@ -109,7 +109,7 @@ def test_the_clock_of_writes_never_goes_back(tmp_path):
         inbox = Inbox(zone, tmp_path / "lock", known, Window(START, dt.date.max), "UTC", lambda now=now: now)
         inbox.open()
         written, _ = inbox.write(orders, [new("1")], None, "")
-        rows.append((written.token, dt.datetime.fromisoformat(inbox.row(written, ("1",))[1]["updated_at"])))
+        rows.append((written.token, dt.datetime.fromisoformat(inbox.row(orders, written, ("1",))[1]["updated_at"])))
         inbox.close()
 
     (first, earlier), (second, later) = rows
