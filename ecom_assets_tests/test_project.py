@@ -31,6 +31,7 @@ MAY_IMPORT = {
     "table_asset": {"contract", "days", "declaration"},
     "expressions": {"contract"},
     "feeds": {"contract"},
+    "models": set(),
     "shop": set(),
     "engine": CORE - {"engine"},
     "landing": {"errors", "sql"},

@@ -23,6 +23,7 @@ Each part has one task, and imports only parts that come before it: a test holds
 | `expressions/` | what tables compute alike: money, dates, keys, versions, channels, measures |
 | `feeds/` | what a shop may send: one contract per feed |
 | `bronze/`, `silver/`, `gold/`, `kpi/`, `features/` | one file per table, which knows no Dagster, engine or settings |
+| `models/` | what is likely to happen: pure functions of frames that fit, predict and score |
 | `catalog.py` | finds the tables |
 | `shop/` | draws the rows of the synthetic shop |
 | `sources/` | writes files into the landing zone: the synthetic shop, feed maps of a shop's own exports |
@@ -76,6 +77,7 @@ A run goes through these parts in this order:
 | Where does the API decide which rows are asked for? | `api/questions.py` |
 | Where does what a client writes become a file? | `api/inbox.py` |
 | Where would another chart go? | `dashboard/today.py` and its neighbours, one per page |
+| Where would another model go? | `models/`, one file each, with its floors |
 | Where would another channel for alerts go? | `alerting/channels/` |
 | Where is it decided what is critical in the monitoring report? | `monitoring/`, one module per group of parts |
 | Where is it decided what is wrong with an installation? | `monitoring/doctor.py` |
