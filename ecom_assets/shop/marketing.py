@@ -10,7 +10,7 @@ import polars as pl
 from ecom_assets.shop.changes import Changes
 from ecom_assets.shop.draws import DAY, HOUR, Floats, Ints, generator, uniforms
 from ecom_assets.shop.rows import Rows, amounts, concat, days_of, frame, numbered, pool, send, take, texts, timestamps
-from ecom_assets.shop.timetable import CAMPAIGN_DAYS, Timetable, is_campaign
+from ecom_assets.shop.timetable import CAMPAIGN_DAYS, CAMPAIGN_LIFT, Timetable, is_campaign
 
 
 class Source(NamedTuple):
@@ -35,14 +35,14 @@ CAMPAIGN = "birthday-week"
 SOURCES = [
     Source(None, None, None, 0.34, 0.34, 1.1),
     Source("google", "organic", None, 0.22, 0.22, 1.0),
-    Source("google", "cpc", "brand", 0.1, 0.1, 1.6, 120, 0.08),
-    Source("google", "cpc", "shopping", 0.08, 0.08, 1.2, 220, 0.02),
-    Source("facebook", "paid_social", "prospecting", 0.07, 0.07, 0.4, 290, 0.008),
-    Source("instagram", "paid_social", "retargeting", 0.06, 0.06, 1.3, 190, 0.012),
+    Source("google", "cpc", "brand", 0.1, 0.1, 1.6, 75, 0.08),
+    Source("google", "cpc", "shopping", 0.08, 0.08, 1.2, 95, 0.02),
+    Source("facebook", "paid_social", "prospecting", 0.07, 0.07, 0.4, 130, 0.008),
+    Source("instagram", "paid_social", "retargeting", 0.06, 0.06, 1.3, 115, 0.012),
     Source("newsletter", "email", "weekly", 0.08, 0.08, 1.5, 12, 0.03),
     Source("partner", "affiliate", None, 0.05, 0.05, 0.8),
     Source("newsletter", "email", CAMPAIGN, 0.0, 0.2, 1.7, 12, 0.05),
-    Source("facebook", "paid_social", CAMPAIGN, 0.0, 0.15, 0.7, 250, 0.01),
+    Source("facebook", "paid_social", CAMPAIGN, 0.0, 0.15, 0.7, 120, 0.01),
 ]
 UTM_SOURCES, UTM_MEDIUMS, UTM_CAMPAIGNS = (
     pl.Series([*(source[part] for source in SOURCES), None], dtype=pl.String) for part in range(3)
@@ -54,7 +54,8 @@ YEARLY = [place for place, source in enumerate(SOURCES) if source.campaign == CA
 CAMPAIGN_NAMES = pool([str(SOURCES[place].campaign) for place in EVERGREEN + YEARLY])
 CHANNELS = pool(["paid search", "paid shopping", "paid social", "paid social", "email", "email", "paid social"])
 OBJECTIVES = pool(["awareness", "sales", "acquisition", "retention", "retention", "sales", "sales"])
-DAILY_BUDGETS = np.array([16_000, 22_000, 25_000, 15_000, 2_500, 7_000, 50_000])
+BUDGET_ROOM, BUDGET_UNIT = 1.25, 1_000
+"""A campaign's first budget per day, per expected cost of an ordinary day; and what it is rounded up to, in cents."""
 PREPARED = 14
 """Days before its start at which a yearly campaign is set up."""
 BUDGET_STEP = 0.1
@@ -97,6 +98,16 @@ class Marketing:
     def _budget_changes(self) -> Changes:
         return Changes(self.seed, "budget", periods=(30, 60, 90))
 
+    @cached_property
+    def _first_budgets(self) -> Floats:
+        """Returns the budget per day of each kind of campaign when it is set up, in cents."""
+        scale, place = self.timetable.scale, np.array(EVERGREEN + YEARLY)
+        week = np.where(np.isin(place, YEARLY), CAMPAIGN_LIFT, 1.0)
+        visits = scale.orders_per_day / scale.conversion * week
+        cost = visits * np.maximum(visit_shares(0), visit_shares(CAMPAIGN_DAYS.start))[place] * _CLICK_COSTS[place]
+        budgets: Floats = np.ceil(BUDGET_ROOM * cost / BUDGET_UNIT) * BUDGET_UNIT
+        return budgets
+
     def _opened_at(self, campaign: Ints) -> Ints:
         return np.full_like(campaign, self.timetable.begins(0))
 
@@ -118,6 +129,7 @@ class Marketing:
         first = self.timetable.begins(0) // DAY
         step = 2 * uniforms(self.seed, "budget step", campaign * 4096 + rows["version"]) - 1
         factor = np.where(rows["version"] > 0, 1 + BUDGET_STEP * np.rint(2 * step), 1.0)
+        budget = self._first_budgets[kind] * factor
         return frame(
             {
                 "campaign_id": campaign_ids(campaign),
@@ -126,7 +138,7 @@ class Marketing:
                 "objective": texts(OBJECTIVES, kind),
                 "starts_on": days_of(first + np.where(is_yearly, week, 0)),
                 "ends_on": days_of(np.where(is_yearly, first + week + len(CAMPAIGN_DAYS) - 1, -1)),
-                "daily_budget": amounts(np.rint(DAILY_BUDGETS[kind] * factor).astype(np.int64)),
+                "daily_budget": amounts(np.rint(budget).astype(np.int64)),
                 "updated_at": timestamps(rows["at"]),
             }
         )

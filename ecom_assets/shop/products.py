@@ -35,6 +35,8 @@ CATEGORIES = {
     "Beauty": ["Soap", "Cream", "Brush", "Perfume"],
 }
 CATEGORY_WEIGHTS = [0.2, 0.16, 0.18, 0.12, 0.1, 0.1, 0.08, 0.06]
+RETURNABLE = np.array([0.45, 0.35, 1.0, 0.6, 0.4, 0.15, 0.3, 0.2])
+"""Share of each category's lines that come back, of those in orders of which something may come back."""
 STYLES = pool(
     ["Classic", "Modern", "Vintage", "Nordic", "Compact", "Large", "Travel", "Wooden", "Red", "Blue", "Green"]
 )
@@ -136,9 +138,12 @@ class Products:
         rows = take(rows, np.argsort(rows["at"], kind="stable"))
         return send(generator(self.seed, "products sent", day), rows, rows["at"])
 
+    def category(self, product: Ints) -> Ints:
+        return choose(uniforms(self.seed, "category", product), CATEGORY_WEIGHTS)
+
     def frame(self, rows: Rows) -> pl.DataFrame:
         product = rows["product"]
-        category = choose(uniforms(self.seed, "category", product), CATEGORY_WEIGHTS)
+        category = self.category(product)
         noun = category * 4 + below(self.seed, "noun", product, 4)
         style = texts(STYLES, below(self.seed, "style", product, len(STYLES) - 1))
         share = self.timetable.scale.gift_card_share

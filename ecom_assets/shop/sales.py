@@ -9,7 +9,7 @@ import polars as pl
 from ecom_assets.shop.customers import COUNTRY_NAMES, Customers, customer_ids
 from ecom_assets.shop.draws import DAY, HOUR, MINUTE, SECOND, Ints, choose, durations, generator, times_of_day, uniforms
 from ecom_assets.shop.names import COUNTRY_WEIGHTS
-from ecom_assets.shop.products import Products, product_ids
+from ecom_assets.shop.products import RETURNABLE, Products, product_ids
 from ecom_assets.shop.rows import (
     Rows,
     amounts,
@@ -57,7 +57,8 @@ LONGEST_RETURN = max(RETURN_LAGS) + 1
 QUANTITY_ONE_SHARE = 0.75
 UNITS_PER_LINE = 1 / QUANTITY_ONE_SHARE
 GUEST_SHARE, ABROAD_SHARE, COUPON_SHARE = 0.12, 0.02, 0.1
-RETURN_SHARE, RETURNED_LINE_SHARE = 0.09, 0.6
+DISSATISFIED_SHARE = 0.25
+"""Share of the orders of which something may come back."""
 RETRACTED_LINE = 90
 """The number of a line that is taken out of its order."""
 MOVED_SHARE, INSTANT_SHARE, RETRY_SHARE, RECLASSIFIED_SHARE = 0.002, 0.03, 0.06, 0.05
@@ -382,11 +383,12 @@ class Sales:
         count, order = len(orders["number"]), lines["order"]
         fate = orders["fate"]
         is_called_off = (fate > TEST) & (fate < KEPT)
-        gives_back = (fate == KEPT) & (rng.random(count) < RETURN_SHARE)
+        gives_back = (fate == KEPT) & (rng.random(count) < DISSATISFIED_SHARE)
         lag = rng.choice(RETURN_LAGS, count)
         returned_at = self.timetable.begins(day) + lag * DAY + times_of_day(rng, count)
         returned_at = np.maximum(returned_at, delivered_at + durations(rng, DAY, 3 * DAY, count))
-        comes_back = gives_back[order] & (rng.random(len(order)) < RETURNED_LINE_SHARE)
+        returnable = RETURNABLE[self.products.category(lines["product"])]
+        comes_back = gives_back[order] & (rng.random(len(order)) < returnable)
         some = 1 + (rng.random(len(order)) * lines["quantity"]).astype(np.int64)
         quantity = np.where(comes_back, some, lines["quantity"])
         is_first = lines["line_number"] == 1

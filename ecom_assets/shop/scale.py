@@ -1,6 +1,14 @@
 """The scale of a synthetic shop.
 
 A separate module, so that the command line knows the presets without the libraries that draw rows.
+
+With its defaults, a shop has rates that are common among shops:
+
+- 2 to 3 % of visits buy: 2.5 % in early 2014, 2.3 % in early 2015 (Monetate, Ecommerce Quarterly Q1 2015).
+- About 70 % of carts are abandoned (Baymard Institute, Cart Abandonment Rate Statistics: a mean of 70.2 %).
+- 8 to 15 % of sales come back: less than the 17.6 % of all online sales (National Retail Federation and Appriss Retail,
+  Consumer Returns in the Retail Industry, 2023), of which clothes have the largest part.
+- Sales are 4 to 8 times the cost of advertising, the marketing efficiency ratio: 3 to 6 is common.
 """
 
 from collections.abc import Mapping
@@ -12,7 +20,7 @@ class Scale:
     """Daily means of a shop. The numbers drawn follow a Poisson distribution around a calendar.
 
     `events_per_order` is all events of a day per order; since few visits buy (`conversion`), web analytics
-    sees only a part of the orders, like in shops that ask for consent.
+    sees only a part of the visits, like in shops that ask for consent. What advertisers report counts all clicks.
     `days` limits the days with sales, and makes the numbers of customers, products, orders and lines exactly
     the daily mean times `days`. Later states of the last orders, and late rows, arrive up to `LONGEST_WAIT`
     (63) days after the last day.
@@ -32,7 +40,7 @@ class Scale:
     orders_per_day: float = 250
     lines_per_order: float = 2.5
     events_per_order: float = 10
-    conversion: float = 0.05
+    conversion: float = 0.025
     customers_at_start: int = 1_500
     customers_per_day: float = 25
     products_at_start: int = 300

@@ -29,7 +29,7 @@ EVENT_NAMES = pool(list(EVENTS.values()))
 PAGE, SEARCH, VIEW, ADD, REMOVE, CART, CHECKOUT, PAYMENT, COMPLETED = range(9)
 
 BROWSING = {
-    "p": 0.36,
+    "p": 0.366,
     "v": 0.15,
     "pp": 0.06,
     "pv": 0.09,
@@ -38,7 +38,7 @@ BROWSING = {
     "psvv": 0.04,
     "vv": 0.06,
     "pvsvv": 0.02,
-    "va": 0.02,
+    "va": 0.014,
     "vac": 0.02,
     "psvac": 0.01,
     "pvavarc": 0.007,
@@ -174,11 +174,15 @@ class Visits:
         return browsers
 
     def clicks(self, day: int) -> Ints:
-        """Returns the visits per source that are reported for the day: the buyers among them are an estimate."""
+        """Returns the visits per source that are reported for the day, those that are not recorded among them.
+
+        All but the recorded visits that do not buy are an estimate.
+        """
         browsers = np.sum([self._browsers(day, place) for place in range(len(LAGS))], axis=0)
-        buyers = self.timetable.scale.orders_per_day * self.timetable.demand[day] * self.seen_share
-        estimated = generator(self.timetable.seed, "clicks of buyers", day).poisson(buyers * buyer_shares(day))
-        clicks: Ints = browsers + estimated
+        buyers = self.timetable.scale.orders_per_day * self.timetable.demand[day]
+        unseen = buyers * (1 - self.seen_share) * (1 / self.timetable.scale.conversion - 1)
+        others = buyers * buyer_shares(day) + unseen * visit_shares(day)
+        clicks: Ints = browsers + generator(self.timetable.seed, "clicks of others", day).poisson(others)
         return clicks
 
     def batch(self, day: int, lag: int, basket: Basket) -> Rows:
