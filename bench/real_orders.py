@@ -7,6 +7,8 @@ import polars as pl
 
 CDNOW_CUT_OFF, CDNOW_DAYS = dt.date(1997, 9, 30), 273
 """The end of the 39 weeks that laws are fitted to, and the days after it."""
+RETAIL_CUT_OFF = dt.date(2011, 11, 9)
+"""The first day of the month, up to 2011-12-09, that lists are compared with."""
 _PLACES = {"customer_id": (1, 5), "day": (12, 8), "value": (24, 8)}
 """Of the sample: first character and length."""
 
@@ -46,3 +48,30 @@ def ordered_after(orders: pl.DataFrame, customers: pl.DataFrame, cut_off: dt.dat
         .join(counted, on="customer_id", how="left", maintain_order="left")
         .select(pl.col("orders").fill_null(0).cast(pl.Float64), pl.col("value").fill_null(0.0))
     )
+
+
+def online_retail(folder: Path) -> pl.DataFrame:
+    """Returns products that customers bought, once a day, as `models.recommendations` takes them.
+
+    Lines count with a customer, a quantity and a price above 0: the cleaning that is usual in publications.
+    """
+    files = sorted((folder / "by-day").glob("*.csv.gz"))
+    lines = pl.concat(pl.read_csv(file, infer_schema=False) for file in files)
+    is_counted = pl.all_horizontal(pl.col(name).cast(pl.Float64) > 0 for name in ("Quantity", "UnitPrice"))
+    return (
+        lines.filter(is_counted, pl.col("CustomerID") != "")
+        .select(
+            customer_id="CustomerID", product_id="StockCode", day=pl.col("InvoiceDate").str.slice(0, 10).str.to_date()
+        )
+        .unique()
+        .with_columns(weight=pl.lit(1.0))
+    )
+
+
+def bought_from(bought: pl.DataFrame, cut_off: dt.date) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Returns what known customers bought from a day on, of known products: repeats, and what is new to them."""
+    before = bought.filter(pl.col("day") < cut_off)
+    after = bought.filter(pl.col("day") >= cut_off).select("customer_id", "product_id").unique()
+    known = after.join(before, on="customer_id", how="semi").join(before, on="product_id", how="semi")
+    pair = ["customer_id", "product_id"]
+    return known.join(before, on=pair, how="semi"), known.join(before, on=pair, how="anti")
