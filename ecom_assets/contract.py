@@ -8,7 +8,7 @@ This module knows neither Dagster nor DuckDB.
 import datetime as dt
 import inspect
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cache
@@ -66,6 +66,7 @@ class Layer(StrEnum):
     GOLD = "gold"
     KPI = "kpi"
     FEATURES = "features"
+    PREDICTIONS = "predictions"
 
     @property
     def is_published(self) -> bool:
@@ -296,6 +297,8 @@ CURRENCY, RATE = "currency", "rate"
 """The columns of a feed that name the currency of a row's amounts, and the row's own rate of it."""
 CURRENCY_CODE = "^[A-Z]{3}$"
 MISSING_RATE = f"{CURRENCY}_missing_rate"
+RATE_IS_GOOD_FOR = 7
+"""Days for which a rate is used after its own: markets are closed on week-ends and holidays."""
 """The code of the reason of a row that waits for a rate."""
 
 
@@ -662,6 +665,12 @@ def _promised(model: type[Model], *single: str) -> dict[str, Any]:
         "retractions": () if is_versioned else tuple(retractions),
         **found,
     }
+
+
+def frame_of(model: "type[Model]", parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """Returns frames one below the other, with the columns of a table in their order; empty if there are none."""
+    schema = {name: column.dtype.type for name, column in model.to_schema().columns.items()}
+    return pl.concat([pl.DataFrame(schema=schema), *(part.select(*schema) for part in parts)])
 
 
 @cache

@@ -77,9 +77,10 @@ def contiguous(days: Iterable[dt.date]) -> list[Window]:
 class Reach:
     """The days of an input that the day d of a table reads: d - before to d + after.
 
-    None means unlimited. `by_event` reads the rows of an input by event day instead of the day
-    under which they are stored. Days that are not `awaited` may be missing or not final: the day is final without them,
-    and stale once they say something else. A day that is not `needed` blocks nothing: the table is made without it.
+    None means unlimited. `by_event` reads the rows of a feed by event day instead of the day under which they are
+    stored. `by_arrival` reads all valid versions of them, typed, by the day under which they are stored. Days that are
+    not `awaited` may be missing or not final: the day is final without them, and stale once they say something else. A
+    day that is not `needed` blocks nothing: the table is made without it.
     With a `key`, a column of the input, only rows whose key occurs on the day d itself are read: see `by`.
     """
 
@@ -87,6 +88,7 @@ class Reach:
     before: int | None = 0
     after: int | None = 0
     by_event: bool = False
+    by_arrival: bool = False
     awaited: bool = True
     needed: bool = True
     key: str | None = field(default=None, repr=False)
@@ -101,7 +103,7 @@ class Reach:
         that day; or those of one input, if `of` names it. Rows without a key are not read. Raises ValueError for a
         reach that does not end with the day, or is the day.
         """
-        if self.before == 0 or self.after != 0 or self.by_event:
+        if self.before == 0 or self.after != 0 or self.by_event or self.by_arrival:
             raise ValueError(f"{self.name} cannot be read by {key}: only days before and up to the day can.")
         name = f"{self.name} by {key}" + (f" of {of}" if of else "")
         return replace(self, name=name, key=key, keys_of=of)
@@ -134,6 +136,7 @@ class Reach:
 same_day = Reach("same_day")
 if_known = Reach("if_known", needed=False)
 by_event_day = Reach("by_event_day", by_event=True)
+by_arrival_day = Reach("by_arrival_day", by_arrival=True)
 history = Reach("history", before=None)
 since = Reach("since", after=None)
 

@@ -338,6 +338,13 @@ class Catalog:
         """Returns the table that types a bronze table's rows."""
         return next((d for d in self if d.from_feed and d.bronze == bronze), None)
 
+    def typed_by(self, bronze: Declaration) -> Declaration:
+        """Returns the table that types a bronze table's rows. Raises LookupError if none does."""
+        found = self.silver_of(bronze.name)
+        if found is None:
+            raise LookupError(f"No table types the rows of {bronze.name}.")
+        return found
+
     def upstream(self, name: str) -> set[str]:
         """Returns all tables upstream of a table, directly or indirectly, including references."""
         found: set[str] = set()

@@ -117,6 +117,17 @@ def sample(model: type[Model], *rows: Mapping[str, Any]) -> nw.LazyFrame:
     return nw.from_native(_frame(model, [{**default_row(model), **row} for row in rows]).lazy())
 
 
+def as_arrived(model: type[Model], *rows: Mapping[str, Any], on: dt.date = DAY) -> nw.LazyFrame:
+    """The same of a table from a feed, as a table gets them that reads them by arrival: in the order of the file."""
+    frame = collected(sample(model, *rows)).with_columns(
+        arrived_on=pl.lit(on),
+        source_file=pl.lit("a.csv"),
+        record=pl.int_range(1, pl.len() + 1, dtype=pl.Int64()),
+        is_retraction=pl.lit(value=False),
+    )
+    return nw.from_native(frame.lazy())
+
+
 @cache
 def _trials(model: type[Model], changed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The default row with that many values changed, in all ways, and which rules each keeps."""

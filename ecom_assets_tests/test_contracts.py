@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from pandera.errors import SchemaErrors
 
-from ecom_assets import features, feeds, gold, kpi, silver
+from ecom_assets import features, feeds, gold, kpi, predictions, silver
 from ecom_assets.contract import (
     Date,
     Feed,
@@ -28,6 +28,7 @@ from ecom_assets.contract import (
 )
 from ecom_assets_tests.samples import (
     POLARS_TYPES,
+    as_arrived,
     breaking_row,
     collected,
     days,
@@ -40,7 +41,7 @@ from ecom_assets_tests.samples import (
 
 def tables() -> Iterator[tuple[type[Model], Callable[..., nw.LazyFrame] | None]]:
     """Each contract of the layers, with its transform where it has one."""
-    for package in (feeds, silver, gold, kpi, features):
+    for package in (feeds, silver, gold, kpi, features, predictions):
         for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
             module = import_module(found.name)
             for member in vars(module).values():
@@ -119,12 +120,14 @@ def transformed(transform: Callable[..., Any], frames: Mapping[str, nw.LazyFrame
 @pytest.mark.parametrize(("model", "transform"), TRANSFORMS, ids=name)
 def test_nothing_becomes_nothing_of_the_contracts_types(model, transform):
     by_name = {promise_of(other).name.replace(".", "_"): other for other in MODELS}
-    inputs = {
-        # Silver's transforms get what arrived in the types that silver declares.
-        parameter: sample(model if parameter.startswith("bronze_") else by_name[parameter])
-        for parameter in inspect.signature(transform).parameters
-        if parameter != "days"
-    }
+    inputs = {}
+    for parameter in inspect.signature(transform).parameters:
+        if parameter.startswith("bronze_"):
+            # Silver's transforms get what arrived in the types that silver declares.
+            silver = by_name[parameter.replace("bronze_", "silver_")]
+            inputs[parameter] = sample(model) if feed_of(model) else as_arrived(silver)
+        elif parameter != "days":
+            inputs[parameter] = sample(by_name[parameter])
     if "days" in inspect.signature(transform).parameters:
         inputs["days"] = days("2024-01-01").head(0)
 

@@ -59,11 +59,15 @@ def test_each_table_is_an_asset_and_the_pipeline_runs_them_all() -> None:
 
 def test_the_parts_of_the_pipeline_are_the_layers_that_they_are_called_after() -> None:
     first, second, third = map(assets_of, ("bronze_to_silver", "silver_to_gold", "ml_feature_generation"))
+    fourth, fifth = map(assets_of, ("ml_training", "ml_scoring"))
 
     assert {asset.partition("/")[0] for asset in first} == {"bronze", "silver", "quarantine"}
     assert {asset.partition("/")[0] for asset in second} == {"gold", "kpi"}
     assert {asset.partition("/")[0] for asset in third} == {"features"}
-    assert {asset for asset in assets_of("pipeline") if not asset.startswith("landing/")} == first | second | third
+    assert {asset.partition("/")[0] for asset in fourth | fifth} == {"predictions"}
+    assert fourth.isdisjoint(fifth)
+    parts = first | second | third | fourth | fifth
+    assert {asset for asset in assets_of("pipeline") if not asset.startswith("landing/")} == parts
 
 
 def test_quality_is_judged_in_a_job_of_its_own() -> None:
@@ -77,11 +81,11 @@ def test_exports_are_made_in_a_job_of_their_own() -> None:
     assert not any("exports/files" in assets_of(job.name) for job in JOBS if job.name != "export")
 
 
-def test_all_that_runs_by_itself_is_switched_on_but_for_exports() -> None:
+def test_all_that_runs_by_itself_is_switched_on_but_for_exports_and_what_each_night_does() -> None:
     repository = DEFS.get_repository_def()
 
     stopped = {schedule.name for schedule in repository.schedule_defs if schedule.default_status.value != "RUNNING"}
-    assert stopped == {"export_every_morning"}
+    assert stopped == {"export_every_morning", "train_every_month", "predict_every_week"}
     assert {sensor.name for sensor in repository.sensor_defs} == {
         *("run_new_files", "run_stale_days", "report_failures", "write_monitoring_report", "show_ledger")
     }

@@ -12,7 +12,7 @@ from ecom_assets.declaration import Catalog, Declaration
 from ecom_assets.engine.duckdb.tables import SQL_TYPES
 from ecom_assets.serving.published_tables import DAILY_QUALITY, RESTATEMENTS, PublishedView
 
-LAYERS = (Layer.KPI, Layer.GOLD, Layer.FEATURES)
+LAYERS = (Layer.KPI, Layer.GOLD, Layer.FEATURES, Layer.PREDICTIONS)
 _SCHEMAS: Mapping[Kind, Mapping[str, Any]] = {
     "text": {"type": "string"},
     "integer": {"type": "integer", "format": "int64"},

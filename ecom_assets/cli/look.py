@@ -117,7 +117,11 @@ def query(file: TextIO, warehouse: bool) -> None:
     except UnicodeDecodeError as error:
         raise click.ClickException(f"{file.name} is not text in UTF-8: {error}") from error
     except duckdb.CatalogException as error:
-        hint = "" if warehouse else "\nThe snapshot holds gold, kpi, features, quarantine and ledger; see --warehouse."
+        hint = (
+            ""
+            if warehouse
+            else "\nThe snapshot holds gold, kpi, features, predictions, quarantine and ledger; see --warehouse."
+        )
         raise click.ClickException(f"{error}{hint}") from error
     except duckdb.Error as error:
         raise click.ClickException(str(error)) from error

@@ -34,7 +34,7 @@ def demo(days: int, preset: str | None) -> None:
     if shop.start > last:
         raise click.ClickException(f"The shop opens on {shop.start}: none of its days is over yet.")
     window = Window(shop.start, last)
-    click.echo(f"The synthetic shop, {window}: landing, bronze, silver, gold, kpi, features.")
+    click.echo(f"The synthetic shop, {window}: landing, bronze, silver, gold, kpi, features, predictions.")
     with in_dagster_home() as instance:
         good = _followed(lambda: running.run(window, on=instance))
     text.show_report()

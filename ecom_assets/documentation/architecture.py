@@ -22,7 +22,7 @@ Each part has one task, and imports only parts that come before it: a test holds
 | `contract.py`, `days.py`, `declaration.py`, `table_asset.py` | what table files are written in |
 | `expressions/` | what tables compute alike: money, dates, keys, versions, channels, measures |
 | `feeds/` | what a shop may send: one contract per feed |
-| `bronze/`, `silver/`, `gold/`, `kpi/`, `features/` | one file per table, which knows no Dagster, engine or settings |
+| `bronze/`, `silver/`, `gold/`, `kpi/`, `features/`, `predictions/` | one file per table; knows no Dagster or engine |
 | `models/` | what is likely to happen: pure functions of frames that fit, predict and score |
 | `catalog.py` | finds the tables |
 | `shop/` | draws the rows of the synthetic shop |
@@ -111,7 +111,8 @@ def write(path: Path) -> None:
 def _edges() -> Iterator[str]:
     for declaration in sorted(catalog.tables(), key=lambda table: table.name):
         for read in declaration.reads:
-            label = "" if read.reach.is_same_day and not read.reach.by_event else f"|{read.reach.name}|"
+            is_plain = read.reach.is_same_day and not (read.reach.by_event or read.reach.by_arrival)
+            label = "" if is_plain else f"|{read.reach.name}|"
             yield f"    {read.table} -->{label} {declaration.name}"
         for column in declaration.loose_references:
             yield f"    {column.references} -.-> {declaration.name}"

@@ -43,7 +43,7 @@ Bronze keeps them, and {MISSING_VALUES.name} counts them per table, day and colu
 BESIDE = """\
 ## Beside the tables
 
-Readers open `snapshot.duckdb`. It holds the tables of gold, kpi and features, and:
+Readers open `snapshot.duckdb`. It holds the tables of gold, kpi, features and predictions, and:
 """
 
 
@@ -100,6 +100,8 @@ def reach_text(reach: Reach) -> str:
     """Returns the days of an input that a day reads, as text."""
     if reach.by_event:
         return "rows with that event day, whenever they arrived"
+    if reach.by_arrival:
+        return "rows that arrived on that day, whenever they happened"
     if reach.is_same_day:
         return "the same day"
     if not reach.needed:

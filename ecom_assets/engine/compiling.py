@@ -19,7 +19,7 @@ from weakref import WeakKeyDictionary, WeakSet
 import duckdb
 import narwhals as nw
 
-from ecom_assets.contract import EXTRA, Contract, Rule, RuleKind
+from ecom_assets.contract import Contract, Rule, RuleKind
 from ecom_assets.declaration import DAYS_PARAMETER, Catalog, Declaration
 from ecom_assets.engine.duckdb.tables import (
     REASONS_TYPE,
@@ -32,6 +32,8 @@ from ecom_assets.engine.duckdb.tables import (
     columns_of,
     columns_read,
     ensure_table,
+    parsed_columns,
+    version_columns,
 )
 from ecom_assets.engine.lineage import ColumnSource, column_lineage
 from ecom_assets.engine.reachable_code import reachable_code, versions_imported
@@ -254,30 +256,17 @@ def _shapes(declaration: Declaration, catalog: Catalog) -> dict[str, dict[str, s
     shapes = {}
     for read in declaration.reads:
         if read.parameter:
-            parsed = read.reach.by_event and declaration.from_feed
             source = catalog[read.table]
-            columns = {column.name: SQL_TYPES[column.kind] for column in source.contract.columns.values()}
-            shapes[read.parameter] = (
-                {**_parsed(declaration), **_beside(declaration)}
-                if parsed
-                else {name: columns[name] for name in columns_read(source, read)}
-            )
+            if read.reach.by_arrival:
+                shapes[read.parameter] = version_columns(catalog.typed_by(source))
+            elif read.reach.by_event and declaration.from_feed:
+                shapes[read.parameter] = {**parsed_columns(declaration), **_beside(declaration)}
+            else:
+                columns = {column.name: SQL_TYPES[column.kind] for column in source.contract.columns.values()}
+                shapes[read.parameter] = {name: columns[name] for name in columns_read(source, read)}
     if declaration.wants_days:
         shapes[DAYS_PARAMETER] = {"day": "DATE"}
     return shapes
-
-
-def _parsed(declaration: Declaration) -> dict[str, str]:
-    """Returns the columns and types of typed rows of bronze: without columns that the transform computes."""
-    promise = declaration.contract
-    computed = {
-        name
-        for name, column in promise.columns.items()
-        if name not in (*declaration.feed_contract.columns, EXTRA, promise.partition_column)
-        and not (column.day_of or column.latest_of or column.original_of)
-        and column.by_rule is None
-    }
-    return {name: sql_type for name, sql_type in columns_of(declaration).items() if name not in computed}
 
 
 def _beside(declaration: Declaration) -> dict[str, str]:

@@ -65,7 +65,9 @@ def _inputs(declaration: Declaration, catalog: Catalog) -> dict[str, _Table]:
     for read in declaration.reads:
         if read.parameter:
             source = catalog[read.table]
-            origins = _origins(declaration) if source.is_bronze else {name: [name] for name in source.contract.columns}
+            origins: Mapping[str, Collection[str]] = {name: [name] for name in source.contract.columns}
+            if source.is_bronze:
+                origins = _origins(catalog.typed_by(source))
             inputs[read.parameter] = {
                 name: frozenset((read.table, origin) for origin in of_column) for name, of_column in origins.items()
             }
@@ -86,7 +88,7 @@ def _origins(declaration: Declaration) -> dict[str, Collection[str]]:
     origins |= dict.fromkeys(by_rule, feed.columns)
     if EXTRA in promise.columns:
         origins[EXTRA] = [UNKNOWN_COLUMNS.name]
-    return {**origins, promise.partition_column: [feed.event_column], "problems": []}
+    return {**origins, promise.partition_column: [feed.event_column], "problems": [], "is_retraction": feed.columns}
 
 
 def _query(query: Any, inputs: Mapping[str, _Table]) -> _Table:

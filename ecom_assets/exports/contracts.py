@@ -34,7 +34,7 @@ _LOGICAL_TYPES = {
 
 
 def contracts(catalog: Catalog) -> dict[str, dict[str, Any]]:
-    """Returns the contract of each table and view of gold, kpi and features in the snapshot, by its name."""
+    """Returns the contract of each table and view of the layers in the snapshot, by its name."""
     declared = {table.name: table for table in catalog if table.contract.layer.is_published}
     tables = {**{name: table_of(table) for name, table in declared.items()}, **{t.name: t for t in exported(catalog)}}
     references: dict[str, list[Relationship]] = {}

@@ -58,3 +58,23 @@ def circles(merges: Iterable[tuple[str, str | None]]) -> Iterator[bool]:
             seen.add(reached)
             reached = into.get(reached)
         yield reached == number
+
+
+def survivors(merges: Iterable[tuple[str, str | None]]) -> dict[str, str]:
+    """Returns the survivor of each merged number: the same that `survivors_of` finds.
+
+    A merge is the merged number and the one into which it is merged, None if the merge is undone; in the order of time.
+    """
+    said = {number: (target, place) for place, (number, target) in enumerate(merges)}
+    holding = {number: (target, place) for number, (target, place) in said.items() if target is not None}
+    found = {}
+    for number in holding:
+        chain, reached = [number], holding[number][0]
+        while reached in holding and reached not in chain:
+            chain.append(reached)
+            reached = holding[reached][0]
+        if reached in chain:
+            reached = min(chain[chain.index(reached) :], key=lambda one: holding[one][1])
+        if reached != number:
+            found[number] = reached
+    return found

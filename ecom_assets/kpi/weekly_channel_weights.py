@@ -3,7 +3,7 @@
 import narwhals as nw
 import polars as pl
 
-from ecom_assets.contract import Date, Table, column, key, rule
+from ecom_assets.contract import Date, Table, column, frame_of, key, rule
 from ecom_assets.expressions.channels import CONVERSION, START
 from ecom_assets.kpi._attribution import removal_effects, shapley_values
 from ecom_assets.table_asset import table_asset
@@ -61,8 +61,7 @@ def weights(steps: pl.DataFrame) -> pl.DataFrame:
 def transform(gold_agg_channel_steps: pl.DataFrame) -> pl.DataFrame:
     week_ends = gold_agg_channel_steps.partition_by("week_end", as_dict=True)
     made = [weights(steps).with_columns(week_end=pl.lit(day)) for (day,), steps in sorted(week_ends.items())]
-    schema = {name: kind.dtype.type for name, kind in WeeklyChannelWeights.to_schema().columns.items()}
-    return pl.concat([pl.DataFrame(schema=schema), *(each.select(*schema) for each in made)])
+    return frame_of(WeeklyChannelWeights, made)
 
 
 asset = table_asset(WeeklyChannelWeights, transform)

@@ -24,6 +24,7 @@ MISTAKE = "mistake"
 """Metadata of a check: what is wrong with the code of its table, which could not run."""
 OWNERS = ["team:data-platform"]
 DOMAINS = {
+    "models": "models|scores|registry|survivors",
     "quality": "reconciliation|profiles|anomalies|agreement|incomplete|unmatched|unsettled",
     "marketing": "ad_spend|campaign|channel|coupon|attribution|marketing|acquisition|touchpoint",
     "stock": "inventory|stock|supplier|receipts",

@@ -4,6 +4,7 @@ import re
 
 import dagster as dg
 
+from ecom_assets import catalog
 from ecom_assets.contract import Layer
 from ecom_assets.orchestration._dagster import UnresolvedAssetJobDefinition, without_beta_warnings
 
@@ -19,33 +20,62 @@ A run with a failed step is not retried: the same files fail again.
 """
 
 
-def _job(name: str, description: str, *groups: str) -> UnresolvedAssetJobDefinition:
-    return dg.define_asset_job(
-        name,
-        dg.AssetSelection.groups(*groups),
-        description=description,
-        tags=RETRY_LOST_RUNS,
-    )
+def _job(name: str, description: str, selection: dg.AssetSelection) -> UnresolvedAssetJobDefinition:
+    return dg.define_asset_job(name, selection, description=description, tags=RETRY_LOST_RUNS)
+
+
+_groups = dg.AssetSelection.groups
+
+
+def _predictions(*, of_models: bool) -> dg.AssetSelection:
+    """Returns the tables of predictions with a row per model, or the others."""
+    tables = [
+        table.name
+        for table in catalog.tables()
+        if table.contract.layer is Layer.PREDICTIONS and ("model" in table.contract.primary_key) == of_models
+    ]
+    return dg.AssetSelection.assets(*(name.split(".") for name in tables))
 
 
 pipeline = _job(
     "pipeline",
     "All assets for the selected days, from landed files to measures.",
-    *("landing", "quarantine", *Layer),
+    _groups("landing", "quarantine", *Layer),
 )
 bronze_to_silver = _job(
-    "bronze_to_silver", "Reads landed files and makes typed rows.", Layer.BRONZE, Layer.SILVER, "quarantine"
+    "bronze_to_silver",
+    "Reads landed files and makes typed rows.",
+    _groups(Layer.BRONZE, Layer.SILVER, "quarantine"),
 )
 silver_to_gold = _job(
-    "silver_to_gold", "The star schema and the measures, from the current silver.", Layer.GOLD, Layer.KPI
+    "silver_to_gold", "The star schema and the measures, from the current silver.", _groups(Layer.GOLD, Layer.KPI)
 )
-ml_feature_generation = _job("ml_feature_generation", "Inputs of models, from the current gold.", Layer.FEATURES)
+ml_feature_generation = _job(
+    "ml_feature_generation", "Inputs of models, from the current gold and silver.", _groups(Layer.FEATURES)
+)
+ml_training = _job(
+    "ml_training",
+    "Fits models to the current features, scores them and chooses champions.",
+    _predictions(of_models=True),
+)
+ml_scoring = _job("ml_scoring", "Predicts by the current champions.", _predictions(of_models=False))
 data_quality = _job(
-    "data_quality", "Compares the quality of the published tables with the target, and profiles them.", "quality"
+    "data_quality",
+    "Compares the quality of the published tables with the target, and profiles them.",
+    _groups("quality"),
 )
-export = _job("export", "Writes the star schema and the measures to files in data/exports.", "exports")
+export = _job("export", "Writes the star schema and the measures to files in data/exports.", _groups("exports"))
 
-JOBS = [pipeline, bronze_to_silver, silver_to_gold, ml_feature_generation, data_quality, export]
+JOBS = [
+    pipeline,
+    bronze_to_silver,
+    silver_to_gold,
+    ml_feature_generation,
+    ml_training,
+    ml_scoring,
+    data_quality,
+    export,
+]
 
 
 @without_beta_warnings()

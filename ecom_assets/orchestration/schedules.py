@@ -5,7 +5,7 @@ import dagster as dg
 from ecom_assets import settings
 from ecom_assets.days import ONE_DAY
 from ecom_assets.orchestration.automation import schedule
-from ecom_assets.orchestration.jobs import data_quality, export, pipeline
+from ecom_assets.orchestration.jobs import data_quality, export, ml_scoring, ml_training, pipeline
 
 
 def schedules(time_zone: str) -> list[dg.ScheduleDefinition]:
@@ -18,10 +18,7 @@ def schedules(time_zone: str) -> list[dg.ScheduleDefinition]:
     )
     def yesterday_every_night(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         """Runs yesterday from landing to kpi, at two o'clock in the shop's time zone."""
-        yesterday = context.scheduled_execution_time.date() - ONE_DAY
-        if yesterday not in settings.load().calendar:
-            return dg.SkipReason(f"{yesterday} is outside the calendar.")
-        return dg.RunRequest(run_key=str(yesterday), partition_key=str(yesterday))
+        return _of_yesterday(context)
 
     @schedule(
         job=data_quality,
@@ -46,4 +43,32 @@ def schedules(time_zone: str) -> list[dg.ScheduleDefinition]:
             return dg.SkipReason("Nothing is published yet.")
         return dg.RunRequest(run_key=str(context.scheduled_execution_time.date()))
 
-    return [yesterday_every_night, quality_every_morning, export_every_morning]
+    @schedule(
+        job=ml_training,
+        cron_schedule="0 4 1 * *",
+        execution_timezone=time_zone,
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+    )
+    def train_every_month(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        """Fits models to the month that has ended, at four o'clock. Off, since the nightly run does it."""
+        return _of_yesterday(context)
+
+    @schedule(
+        job=ml_scoring,
+        cron_schedule="30 4 * * 1",
+        execution_timezone=time_zone,
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+    )
+    def predict_every_week(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        """Predicts at the end of the week, at half past four on Mondays. Off, since the nightly run does it."""
+        return _of_yesterday(context)
+
+    return [yesterday_every_night, quality_every_morning, export_every_morning, train_every_month, predict_every_week]
+
+
+def _of_yesterday(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """Returns the request for a run of the day before, or why there is none."""
+    yesterday = context.scheduled_execution_time.date() - ONE_DAY
+    if yesterday not in settings.load().calendar:
+        return dg.SkipReason(f"{yesterday} is outside the calendar.")
+    return dg.RunRequest(run_key=str(yesterday), partition_key=str(yesterday))

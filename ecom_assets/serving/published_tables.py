@@ -1,4 +1,4 @@
-"""The snapshot's interface: its tables and views in addition to gold, kpi and features.
+"""The snapshot's interface: its tables and views in addition to gold, kpi, features and predictions.
 
 Publishing makes these tables with these columns in this order, and the data dictionary lists them. The tables of the
 layers are declared by their contracts, and the queries of most views by the tables next to which they are listed.

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ecom_assets.contract import AMOUNT_DIGITS, CURRENCY, MISSING_RATE, RATE, Column
+from ecom_assets.contract import AMOUNT_DIGITS, CURRENCY, MISSING_RATE, RATE, RATE_IS_GOOD_FOR, Column
 from ecom_assets.days import Window
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine.compiling import judged
@@ -17,8 +17,6 @@ from ecom_assets.warehouse.ledger.records import Cause
 from ecom_assets.warehouse.references import rows_sent
 from ecom_assets.warehouse.store import Store
 
-RATE_IS_GOOD_FOR = 7
-"""Days for which a rate is used after its own: markets are closed on week-ends and holidays."""
 _LIMIT = 10**AMOUNT_DIGITS
 _WIDE = "decimal(28,4)"
 """The type in which products of amounts and rates are computed: DuckDB has them overflow at 18 digits otherwise."""

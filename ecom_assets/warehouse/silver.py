@@ -10,14 +10,13 @@ from ecom_assets.contract import (
     REFERS_TO_KNOWN,
     REFERS_WITHIN_CALENDAR,
     Column,
-    Reason,
 )
 from ecom_assets.days import State, Window
 from ecom_assets.declaration import Declaration
-from ecom_assets.engine.compiling import judged
 from ecom_assets.engine.duckdb.hashing import content_hash
-from ecom_assets.engine.duckdb.parsing import reason_sql, rounded_count, stripped, text_of, useless_day_codes
+from ecom_assets.engine.duckdb.parsing import rounded_count, stripped, text_of, useless_day_codes
 from ecom_assets.engine.duckdb.tables import REASONS_TYPE, quarantine, stored, superseded
+from ecom_assets.engine.reasons import as_sql, with_reasons
 from ecom_assets.landing.provenance import ORIGIN, REASON_CODES, REASONS, column_list
 from ecom_assets.sql import among, between, literal, literals, named_between, quoted
 from ecom_assets.warehouse.conversion import convert, watched_currencies, watched_rates
@@ -41,10 +40,6 @@ _RECORD = column_list(ORIGIN)
 _COMPETES = "(reasons is null or waits_for is not null)"
 """SQL: whether a staged row may be the one that counts, now or once what it refers to has arrived."""
 _SENTENCES, _CODES = "[struct_extract(x, 'sentence') for x in reasons]", "[struct_extract(x, 'code') for x in reasons]"
-
-
-def _sql(reason: Reason) -> str:
-    return reason_sql(reason.code, literal(reason.sentence))
 
 
 IS_NOT_REPEATED = "No file repeats most of the rows of another one."
@@ -103,24 +98,13 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
     """
     con, promise, table = store.con, declaration.contract, stored(declaration)
     day = table.day
-    rows = with_survivors(store, declaration, rows)
-    broken = [(quoted(f"broken {n}"), _sql(rule.complaint)) for n, rule in enumerate(promise.hard_rules)]
-    some = " or ".join(flag for flag, _ in broken) or "false"
-    listed = ", ".join(f"case when {flag} then {reason} end" for flag, reason in broken)
-    typed = ", ".join(f"{quoted(name)}::{sql_type} as {quoted(name)}" for name, sql_type in table.columns.items())
-    retracts = "retracts" if promise.retractions else "false"
-    warned = (quoted(f"warned {n}") for n in range(len(promise.soft_rules)))
-    soft = "".join(f", {flag} and not {retracts} as {flag}" for flag in warned)
+    rows = with_reasons(declaration, with_survivors(store, declaration, rows), store.catalog)
     con.execute(f"""
         create or replace temp table staged as
         select *, hash({table.key}) as key, {content_hash(declaration)} as content, null::{REASONS_TYPE} as waits_for,
                false as is_superseded, true as counts_in_share, false as refers_to_older,
                false as refers_to_inferred, null::date as corrected_on, null::date as awaited_on
-        from (select {typed}{soft}, {retracts} as retracts,
-                     case when {retracts} then {_against_retraction(declaration, listed)}
-                          when problems is not null then problems
-                          when {some} then list_filter([{listed}], lambda x: x is not null) end as reasons
-              from ({judged(declaration, rows, store.catalog)}))""")
+        from ({rows})""")
     convert(store, declaration)
     for column in promise.references:
         target = store.catalog[str(column.references)]
@@ -142,7 +126,7 @@ def _stage(store: Store, declaration: Declaration, rows: str) -> None:
             con.execute(f"update staged set refers_to_inferred = true where {is_missing}")
             continue
         con.execute(f"""
-            update staged set waits_for = list_append(coalesce(waits_for, []), {_sql(column.missing_reference)})
+            update staged set waits_for = list_append(coalesce(waits_for, []), {as_sql(column.missing_reference)})
             where {is_missing}""")
         if not column.on_same_day and target.from_feed:
             _accept_older(store, target, column)
@@ -224,24 +208,6 @@ def _let_corrected_rows_count(
 def _lost(store: Store, declaration: Declaration) -> list[str]:
     """Returns the temporary tables of superseded rows."""
     return ["losers", "left_out"] if store.has_complete_groups(declaration) else ["losers"]
-
-
-def _against_retraction(declaration: Declaration, broken: str) -> str:
-    """Returns SQL for the reasons against a row that retracts its key: it needs only its key and its version.
-
-    `broken` is SQL for the reasons of the broken rules, null where a rule holds.
-    """
-    promise, feed = declaration.contract, declaration.feed_contract
-    columns = {*feed.primary_key, *filter(None, [feed.version_column])}
-    codes = ["unreadable_record", *(f"{name}_unreadable" for name in sorted({*columns, "is_deleted"}))]
-    codes += [rule.id for rule in promise.hard_rules if rule.column in columns]
-    if feed.event_column in feed.primary_key:
-        codes += useless_day_codes(feed.columns[feed.event_column])
-    against = f"lambda x: list_contains([{literals(codes)}], struct_extract(x, 'code'))"
-    found = (
-        f"nullif(list_filter({reasons}, {against}), []::{REASONS_TYPE})" for reasons in ("problems", f"[{broken}]")
-    )
-    return f"coalesce({', '.join(found)})"
 
 
 def _leave_out_undated(store: Store, declaration: Declaration) -> None:

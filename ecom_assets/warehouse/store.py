@@ -20,13 +20,15 @@ from ecom_assets.engine.duckdb.tables import (
     columns_of,
     days_query,
     ensure_table,
+    parsed_columns,
     read_query,
     stored_types,
 )
+from ecom_assets.engine.reasons import with_reasons
 from ecom_assets.errors import UserError
 from ecom_assets.landing.reading import LAND_WHOLE
 from ecom_assets.landing.zone import Zone
-from ecom_assets.sql import transaction
+from ecom_assets.sql import quoted, transaction
 from ecom_assets.warehouse.ledger.compiled import keep_compiled, take_compiled
 from ecom_assets.warehouse.ledger.invalidation import (
     KeyedRead,
@@ -133,6 +135,11 @@ class Store:
             settings += "".join(filter(None, map(self._members, declaration.loose_references)))
             if declaration.contract.converted:
                 settings += self.currency or ""
+        for read in declaration.reads:
+            if read.reach.by_arrival:
+                settings += self._versions_query(
+                    self.catalog[read.table], Window(self.calendar.first, self.calendar.first)
+                )
         try:
             if not declaration.is_bronze and name not in self._kept:
                 keep_compiled(self.con, declaration, self.catalog)
@@ -199,10 +206,28 @@ class Store:
     def parse_query(self, declaration: Declaration, window: Window) -> str:
         """Returns SQL for the rows of bronze that a window of a table from a feed is made of, typed."""
         rivals = rivals_query(declaration.bronze, window, self.calendar) if self.can_move(declaration) else ""
+        return self._parsed(declaration, window, rivals, "read_on")
+
+    def _parsed(self, declaration: Declaration, window: Window, rivals: str, by: str) -> str:
         known = self.zone.settings(declaration.feed_name)
         zones = known.time_zone, self.time_zone
         rules = [(rule.when, rule.then) for rule in known.rules]
-        return parse_query(declaration, window, rivals, *zones, self.calendar, known.extra, known.round_amounts, rules)
+        extra, decimals = known.extra, known.round_amounts
+        return parse_query(declaration, window, rivals, *zones, self.calendar, extra, decimals, rules, by)
+
+    def _versions_query(self, bronze: Declaration, window: Window) -> str:
+        """Returns SQL for the valid rows that arrived on the days of a window, typed, all versions of a key.
+
+        A row that only waits for what it refers to is valid. Amounts are in the currency of the row.
+        """
+        silver = self.catalog.typed_by(bronze)
+        (parameter,) = (str(read.parameter) for read in silver.reads if read.reach.by_event)
+        parsed = {parameter: self._parsed(silver, window, "", "arrived_on")}
+        sql = compiled(silver, self.catalog).transform
+        rows = over(parsed, sql) if sql else parsed[parameter]
+        names = ", ".join(map(quoted, parsed_columns(silver)))
+        judged = with_reasons(silver, rows, self.catalog)
+        return f"select {names}, retracts as is_retraction from ({judged}) where reasons is null"
 
     def inputs(self, declaration: Declaration, window: Window) -> dict[str, Query]:
         """Returns the inputs of a table's transform by parameter, as queries."""
@@ -228,6 +253,8 @@ class Store:
     def _read_query(self, declaration: Declaration, read: Read, window: Window) -> str:
         source = self.catalog[read.table]
         self.ensure(read.table, columns_of(source))
+        if read.reach.by_arrival:
+            return self._versions_query(source, window)
         if source.is_bronze:
             return self.parse_query(declaration, window)
         keys_of = self.catalog.keys_of(declaration, read) if read.reach.key else ()

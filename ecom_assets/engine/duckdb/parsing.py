@@ -350,6 +350,7 @@ def parse_query(
     own_columns: Mapping[str, Kind],
     round_amounts: int | None,
     rules: Sequence[ValueRule],
+    by: str = "read_on",
 ) -> str:
     """Returns SQL for bronze rows by event day, typed, each with its origin and what could not be read of it.
 
@@ -358,6 +359,7 @@ def parse_query(
     Rows of other days whose key is in the window too come along, as they may win over it: `rivals` is SQL for the
     arrived_on, source_file and record of these, empty if there cannot be any.
 
+    `by` is the column with the day of the window: read_on for the event day, arrived_on for the arrival day.
     `own_columns` are those that the shop declared beside the feed's, with their kinds. The column `extra` holds their
     values as JSON; null if none has one. With `round_amounts`, the feed's amounts are rounded to so many decimals, and
     its quantities to four, half away from zero; otherwise one with more than four cannot be read. `rules` give values
@@ -408,7 +410,7 @@ def parse_query(
     some = " or ".join(f"({when})" for when in complaints)
     origin = column_list(ORIGIN)
     from_other_days = f"select b.* from {bronze} b join ({rivals}) r using ({origin})"
-    rows = f"select * from {bronze} where {between('read_on', window)} and {named_between('arrived_on', calendar)}"
+    rows = f"select * from {bronze} where {between(by, window)} and {named_between('arrived_on', calendar)}"
     if rivals:
         rows = f"{rows} union all {from_other_days}"
     if own:

@@ -12,7 +12,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 
-from ecom_assets.contract import Kind
+from ecom_assets.contract import EXTRA, Kind
 from ecom_assets.days import Window
 from ecom_assets.declaration import Declaration, Read
 from ecom_assets.errors import UserError
@@ -64,6 +64,24 @@ def columns_of(declaration: Declaration) -> dict[str, str]:
         return {**{column.name: "VARCHAR" for column in columns}, **sql_types(BRONZE)}
     stored = {column.name: SQL_TYPES[column.kind] for column in columns}
     return {**stored, **sql_types(ORIGIN)} if declaration.from_feed else stored
+
+
+def parsed_columns(declaration: Declaration) -> dict[str, str]:
+    """Returns the SQL type of each column of typed rows of bronze: without columns that the transform computes."""
+    promise = declaration.contract
+    computed = {
+        name
+        for name, column in promise.columns.items()
+        if name not in (*declaration.feed_contract.columns, EXTRA, promise.partition_column)
+        and not (column.day_of or column.latest_of or column.original_of)
+        and column.by_rule is None
+    }
+    return {name: sql_type for name, sql_type in columns_of(declaration).items() if name not in computed}
+
+
+def version_columns(declaration: Declaration) -> dict[str, str]:
+    """Returns the SQL type of each column of rows that are read by arrival day."""
+    return {**parsed_columns(declaration), "is_retraction": "BOOLEAN"}
 
 
 @dataclass(frozen=True)

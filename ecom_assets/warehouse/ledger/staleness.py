@@ -57,8 +57,9 @@ def _content(reads: Sequence[Sequence[str]], calendar: Window, near: Window | No
     """
     known = between("day", calendar)
     read_near, stands_near = (f" and {between(day, near)}" if near else "" for day in ("read_day", "day"))
+    arrived = _arrived(reads, known + stands_near)
     return f"""
-    reads (table_name, input, before, after, awaited, shown) as (values {row_values(reads)}),
+    reads (table_name, input, before, after, awaited, shown, source) as (values {row_values(reads)}),
     content as (
         select table_name, day, sum(h)::hugeint as h, sum(present)::bigint as present, sum(open)::bigint as open
         from (select table_name, read_day as day,
@@ -72,8 +73,23 @@ def _content(reads: Sequence[Sequence[str]], calendar: Window, near: Window | No
               union all
               select table_name, day, (hash(table_name, day, 'stored') >> 8)::hugeint, 1, (state = 'provisional')::int
               from ledger.days
-              where state in {GOOD} and table_name in (select input from reads) and {known}{stands_near})
+              where state in {GOOD} and table_name in (select input from reads) and {known}{stands_near}
+              {arrived})
         group by all)"""
+
+
+def _arrived(reads: Sequence[Sequence[str]], which: str) -> str:
+    """Returns SQL for the same content of what is read by arrival: per day on which it stands."""
+    if all(source == shown_as for _, shown_as, *_, source in reads):
+        return ""
+    by_arrival = "(select distinct input, source from reads where input <> source)"
+    return f"""
+              union all
+              select input, day, (hash(input, day, read_day, row_count, content) >> 8)::hugeint, 0, 0
+              from ledger.slices join {by_arrival} on table_name = source where {which}
+              union all
+              select input, day, (hash(input, day, 'stored') >> 8)::hugeint, 1, (state = 'provisional')::int
+              from ledger.days join {by_arrival} on table_name = source where state in {GOOD} and {which}"""
 
 
 def _expected(reached: str, calendar: Window) -> str:
@@ -138,23 +154,25 @@ def _expected_of_one(catalog: Catalog, declaration: Declaration, window: Window,
     {_expected(reached, calendar)}"""
 
 
-_NO_READ = ["null::varchar", "null::varchar", "0", "0", "0", "0"]
+_NO_READ = ["null::varchar", "null::varchar", "0", "0", "0", "0", "null::varchar"]
 
 
 def _reads(catalog: Catalog, declarations: Iterable[Declaration]) -> list[list[str]]:
     """Returns the SQL values of the relation `reads`.
 
+    `input` is the content of the table `source`: of its own name by the day on which it is read, of another by arrival.
     The content of what is read by key is not shown in the fingerprint, only that of the tables with the keys of a day:
     `warehouse.keys` invalidates the days of a key of which a row changes.
     """
     return [
         [
             literal(declaration.name),
-            literal(table),
+            literal(f"{table} by arrival" if reach.by_arrival else table),
             "null::int" if reach.before is None else str(reach.before),
             "null::int" if reach.after is None else str(reach.after),
             str(int(reach.awaited)),
             str(int(reach.key is None)),
+            literal(table),
         ]
         for declaration in declarations
         for table, reach in _reaches(catalog, declaration)
@@ -199,7 +217,7 @@ def stale(
     wanted = """
         select table_name, day from (
             select r.table_name, d.day, count(distinct r.input) as found
-            from reads r join ledger.days d on d.table_name = r.input group by all)
+            from reads r join ledger.days d on d.table_name = r.source group by all)
         join (select table_name, count(distinct input) as found from reads group by all) using (table_name, found)
         union
         select table_name, day from ledger.days where table_name in (select table_name from reads)"""

@@ -1,0 +1,101 @@
+"""Scores of the models of customers' purchases: what they predicted of the month that has ended."""
+
+import datetime as dt
+
+import numpy as np
+import polars as pl
+
+from ecom_assets.contract import Date, Table, column, frame_of, key
+from ecom_assets.days import trailing
+from ecom_assets.models import evaluation, lifetime_value
+from ecom_assets.models.histories import Histories
+from ecom_assets.models.lifetime_value import LifetimeValue
+from ecom_assets.predictions._fits import LONGEST_MONTH, beaten, is_month_end, last_month_end
+from ecom_assets.predictions._value import MODELS
+from ecom_assets.table_asset import table_asset
+
+
+class ValueScores(Table, primary_key=("month_end", "model"), partition_column="month_end"):
+    """One row per month and model that was fitted at the end of the month before: the month was held out.
+
+    Predicted are the days with an order of each customer known at the fit, and the value of the orders; both are
+    compared with what was known at the end of the month.
+    """
+
+    month_end: Date = key("Last day of the month")
+    model: str = key("Name of the model", isin=list(MODELS))
+    customers: int = column("Customers known at the fit", ge=0)
+    rmse: float = column("Root of the mean squared error of the number of orders", ge=0)
+    mae: float = column("Mean absolute error of the number of orders", ge=0)
+    bias: float = column("Orders predicted above those that came, as a share of these; 0 if none came")
+    correlation: float = column("Correlation of predicted and actual orders; 0 if either are all equal", ge=-1, le=1)
+    auc: float = column("Probability that a customer who ordered was predicted above one who did not", ge=0, le=1)
+    calibration_slope: float = column("Slope of actual over predicted orders, by tenths of the customers")
+    value_rmse: float = column("Root of the mean squared error of the value", ge=0)
+    value_bias: float = column("Value predicted above that which came, as a share of it; 0 if none came")
+    beats: str = column("Models with a larger squared error at 95 % by a paired bootstrap, separated by commas")
+
+
+def scored(day: dt.date, models: pl.DataFrame, before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
+    """Returns the scores of a month's models: fitted to the customers `before` it, compared with those `after` it."""
+    came = before.select("customer_id").join(
+        after.select("customer_id", "orders_this_month", value="value_this_month"), on="customer_id", how="left"
+    )
+    orders = came["orders_this_month"].fill_null(0).cast(pl.Float64).to_numpy()
+    value = came["value"].fill_null(0).cast(pl.Float64).to_numpy()
+    predicted = {model: _month(day, parameters, before) for model, parameters in models.iter_rows()}
+    losses = {model: np.square(expected["orders"].to_numpy() - orders) for model, expected in predicted.items()}
+    rows = []
+    for model, expected in predicted.items():
+        of_orders, of_value = expected["orders"].to_numpy(), expected["value"].to_numpy()
+        rows.append(
+            {
+                "month_end": day,
+                "model": model,
+                "customers": before.height,
+                "rmse": evaluation.rmse(of_orders, orders),
+                "mae": evaluation.mae(of_orders, orders),
+                "bias": evaluation.bias(of_orders, orders),
+                "correlation": evaluation.correlation(of_orders, orders),
+                "auc": evaluation.auc(of_orders, orders > 0),
+                "calibration_slope": evaluation.calibration_slope(of_orders, orders),
+                "value_rmse": evaluation.rmse(of_value, value),
+                "value_bias": evaluation.bias(of_value, value),
+                "beats": ",".join(beaten(model, losses)),
+            }
+        )
+    return pl.DataFrame(rows)
+
+
+def _month(day: dt.date, parameters: str, customers: pl.DataFrame) -> pl.DataFrame:
+    """Returns the orders and their value that a model expects of each customer in the month that ends with a day."""
+    fitted = LifetimeValue.from_json(parameters)
+    orders = fitted.orders.expected_orders(Histories.of(customers), day.day)
+    value = lifetime_value.predict(fitted, customers)["expected_order_value"]
+    return pl.DataFrame({"orders": orders, "value": orders * value.to_numpy()})
+
+
+def transform(
+    features_customer_histories: pl.DataFrame, predictions_value_models: pl.DataFrame, days: pl.DataFrame
+) -> pl.DataFrame:
+    scores = []
+    for day in filter(is_month_end, days["day"].sort()):
+        fit_day = last_month_end(day)
+        before, after = (
+            features_customer_histories.filter(pl.col("cut_off") == cut_off).sort("customer_id")
+            for cut_off in (fit_day, day)
+        )
+        models = predictions_value_models.filter(pl.col("cut_off") == fit_day).select("model", "parameters")
+        if before.height and models.height:
+            scores.append(scored(day, models.sort("model"), before, after))
+    return frame_of(ValueScores, scores)
+
+
+asset = table_asset(
+    ValueScores,
+    transform,
+    reads={
+        "features_customer_histories": trailing(LONGEST_MONTH + 1),
+        "predictions_value_models": trailing(LONGEST_MONTH + 1),
+    },
+)
