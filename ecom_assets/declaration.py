@@ -211,7 +211,9 @@ class Catalog:
 
     @staticmethod
     def _inputs(declaration: Declaration) -> set[str]:
-        return ({read.table for read in declaration.reads} | set(declaration.references)) - {declaration.name}
+        """Returns the tables that a table reads or refers to, and those by whose rules it judges what it reads."""
+        judging = {read.table.replace("bronze.", "silver.") for read in declaration.reads if read.reach.by_arrival}
+        return ({read.table for read in declaration.reads} | set(declaration.references) | judging) - {declaration.name}
 
     def __getitem__(self, name: str) -> Declaration:
         return self._by_name[name]

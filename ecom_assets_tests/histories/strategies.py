@@ -264,6 +264,8 @@ GOALS = [
     "kpi.daily_acquisition kpi.daily_reconciliation kpi.settled_reconciliation",
     "kpi.feed_agreement",
     "kpi.daily_anomalies",
+    "predictions.registry predictions.customer_value",
+    "predictions.customer_recommendations predictions.product_recommendations",
 ]
 
 

@@ -8,6 +8,8 @@ import pytest
 
 from ecom_assets.features.customer_histories import CustomerHistories
 from ecom_assets.predictions import customer_value, registry, value_models, value_scores
+from ecom_assets.predictions.basket_models import BasketModels
+from ecom_assets.predictions.basket_scores import BasketScores
 from ecom_assets.predictions.value_models import ValueModels
 from ecom_assets.predictions.value_scores import ValueScores
 from ecom_assets_tests.samples import collected, sample
@@ -102,10 +104,14 @@ def test_a_customer_with_one_order_of_no_value_is_predicted_too(models, scores):
     assert made["expected_value_365d"].is_finite().all()
 
 
+def no_baskets() -> list[pl.DataFrame]:
+    return [collected(sample(BasketModels)), collected(sample(BasketScores))]
+
+
 def test_the_registry_names_the_champion_since_when(models, scores):
     later = models.with_columns(cut_off=pl.lit(FEBRUARY))
 
-    rows = registry.transform(pl.concat([models, later]), scores)
+    rows = registry.transform(pl.concat([models, later]), scores, *no_baskets())
 
     roles = {(row["cut_off"], row["model"]): row["role"] for row in rows.iter_rows(named=True)}
     assert roles[JANUARY, "steady_rate"] == "champion"

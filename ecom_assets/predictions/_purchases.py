@@ -1,0 +1,69 @@
+"""Purchases of products as known at a cut-off day, and the models that recommend by them."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+
+import narwhals as nw
+import polars as pl
+
+from ecom_assets.expressions.known import as_known
+from ecom_assets.models.recommendations import Blend, Settings
+
+POPULAR, OWN, BLEND = "popular", "own_purchases", "blend"
+MODELS = [BLEND, OWN, POPULAR]
+"""What everybody buys lately; what the customer bought, then what is popular; and a blend of both with EASE."""
+FLOOR = POPULAR
+_OWN = Settings(any_product=Blend(365, 0, 0, 0), new_product=Blend(365, 0, 0, 0))
+
+
+def settings_of(model: str, chosen: Settings) -> Settings:
+    """Returns the settings of a model; those of the blend are chosen."""
+    return chosen if model == BLEND else replace(_OWN, ridge=chosen.ridge)
+
+
+def as_numbers(settings: Settings) -> Mapping[str, object]:
+    """Returns settings as plain numbers."""
+    return asdict(settings)
+
+
+def from_numbers(known: Mapping[str, object]) -> Settings:
+    """Returns the settings of `as_numbers`."""
+    ridge, any_product, new_product = known["ridge"], known["any_product"], known["new_product"]
+    return Settings(ridge, Blend(**any_product), Blend(**new_product))  # type: ignore[arg-type]
+
+
+def history_of(model: str, purchases: pl.DataFrame) -> pl.DataFrame:
+    """Returns the purchases by which a model tells customers apart: none, if it gives all of them the same list."""
+    return purchases.clear() if model == POPULAR else purchases
+
+
+def purchases_at(cut_off: dt.date, orders: pl.DataFrame, lines: pl.DataFrame, survivors: pl.DataFrame) -> pl.DataFrame:
+    """Returns one row per customer, product and day of a purchase that counts, as known at the end of a day.
+
+    Args:
+        cut_off: The day.
+        orders: Versions of orders, as in `silver.order_versions`.
+        lines: Versions of lines, as in `silver.order_item_versions`.
+        survivors: Merged customers, as in `features.known_survivors`.
+    """
+    c, at = nw.col, nw.from_native(pl.LazyFrame({"cut_off": [cut_off]}))
+    bought = as_known(nw.from_native(orders.lazy()), at, key=["order_id"], order=["updated_at"]).filter(
+        ~c("customer_id").is_null(), c("status") != "cancelled", c("ordered_on") <= c("cut_off")
+    )
+    known_lines = nw.from_native(lines.lazy())
+    products = as_known(known_lines, at, key=["order_id", "line_number"], order=["updated_at"]).filter(
+        ~c("is_retracted"), ~c("product_id").is_null(), c("quantity") > 0
+    )
+    found: pl.DataFrame = (
+        products.select("order_id", "product_id")
+        .join(bought.select("order_id", "customer_id", day="ordered_on"), on="order_id")
+        .collect()
+        .to_native()
+    )
+    return (
+        found.join(survivors.filter(pl.col("cut_off") == cut_off).drop("cut_off"), on="customer_id", how="left")
+        .select(pl.coalesce("survivor", "customer_id").alias("customer_id"), "product_id", "day", weight=pl.lit(1.0))
+        .unique()
+        .sort("customer_id", "product_id", "day")
+    )
