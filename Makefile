@@ -10,8 +10,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null && echo $$p && break; done)
 VENV ?= .venv
 BIN = $(VENV)/bin
-# The tests of a file run in one process, so that shared fixtures are made once.
-PYTEST = $(BIN)/pytest -n 2 --dist loadfile
+# The tests of a file run in one process, so that shared fixtures are made once; in the order of conftest.py.
+PYTEST = $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 # With uv if it is installed, otherwise with pip. The lock is complete, so nothing has to be resolved.
 PIP_INSTALL = $$(uv --version >/dev/null 2>&1 \
 	&& echo "uv pip install --quiet --no-deps --python $(VENV)" \
@@ -53,12 +53,12 @@ dashboard: install ## Start the dashboard on http://127.0.0.1:8501
 	@$(BIN)/ecom dashboard
 
 .PHONY: test
-test: install ## Run all tests but the long ones, with coverage: under ten minutes
+test: install ## Run all tests but the long ones, with coverage: a quarter of an hour
 	@$(PYTEST) -m "not long" --cov
 
 .PHONY: test-long
-test-long: install ## Run the long tests: histories, mutants, a real year, real daemons
-	@$(BIN)/pytest -m long
+test-long: install ## Run the long tests: histories, mutants, a real year, real daemons; all properties on all examples
+	@$(BIN)/pytest -m "long or hypothesis" --hypothesis-profile=all-examples
 
 .PHONY: test-quick
 test-quick: install ## Run the quick tests

@@ -7,8 +7,17 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-settings.register_profile("ecom", derandomize=True, deadline=None)
+from ecom_assets_tests.examples import ALL
+
+for profile in ("ecom", ALL):
+    settings.register_profile(profile, derandomize=True, deadline=None)
 settings.load_profile("ecom")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts files with slow tests first, so that no long one is left for the end, when other processes are idle."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -6,7 +6,7 @@ are skipped.
 
 import csv
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -20,7 +20,7 @@ from ecom_assets.days import Window
 from ecom_assets.landing.zone import Zone
 from ecom_assets.sources.feed_map import LandReport, land, load_map
 from ecom_assets.warehouse.session import Session
-from ecom_assets_tests.warehouses import run_all, session_over
+from ecom_assets_tests.warehouses import run_all, session_over, upstream_of
 
 _FOLDER = Path(__file__).parents[2] / "shared" / "data"
 
@@ -94,12 +94,18 @@ def _as_like(text: str, value: Any) -> Any:
 
 
 @contextmanager
-def run_through(name: str, folder: Path, days: Window | None = None, export: Path | None = None) -> Iterator[RealData]:
-    """Land an export, or a part of it, and run its days, or some of them, through every layer."""
+def run_through(
+    name: str, folder: Path, days: Window | None = None, export: Path | None = None, goals: Collection[str] = ()
+) -> Iterator[RealData]:
+    """Land an export, or a part of it, and run its days, or some of them, through every layer.
+
+    Where there are goals, tables run up to these only.
+    """
     declared = load_map(MAPS / f"{name}.toml")
     zone = Zone(folder / "landing")
     report = land(declared, export or source(name), zone)
-    session = session_over(zone, folder / "warehouse.duckdb", time_zone=declared.time_zone)
+    tables = upstream_of(*goals) if goals else None
+    session = session_over(zone, folder / "warehouse.duckdb", tables, time_zone=declared.time_zone)
     assert declared.start
     assert declared.end
     session.calendar = Window(declared.start, declared.end)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from ecom_assets import catalog
+from ecom_assets_tests.examples import examples
 from ecom_assets_tests.histories.remembered import REMEMBERED
 from ecom_assets_tests.histories.replaying import broken_law, replay
 from ecom_assets_tests.histories.rows import Order, Payment
@@ -25,7 +26,7 @@ def check(history: History, by_row: bool = False) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=10, suppress_health_check=SLOW)
+@settings(max_examples=examples(16), suppress_health_check=SLOW)
 @given(histories(GOALS, steps=4))
 def test_a_few_histories_end_as_a_clean_run(history: History):
     check(history, by_row=True)

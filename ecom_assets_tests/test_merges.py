@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ecom_assets import catalog
 from ecom_assets.contract import Layer
 from ecom_assets.warehouse.proof import contents
+from ecom_assets_tests.examples import examples
 from ecom_assets_tests.expressions.test_survivors import survivors
 from ecom_assets_tests.histories.replaying import repair_as_planned, replay
 from ecom_assets_tests.histories.rows import DAYS, RETRACTIONS, START, Customer, Event, Item, Merge, Order, Product
@@ -92,7 +93,7 @@ SLOW = list(HealthCheck)
 
 
 @pytest.mark.slow
-@settings(max_examples=2, suppress_health_check=SLOW, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=examples(4), suppress_health_check=SLOW, phases=[Phase.explicit, Phase.generate])
 @given(shops(GOALS))
 def test_tables_after_merges_are_those_of_rows_that_always_named_the_survivor(shop: tuple[History, Mapping[int, int]]):
     check(*shop)

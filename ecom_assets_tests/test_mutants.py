@@ -36,6 +36,7 @@ class Mutant:
 
     `definition` names a function, a method as `Class.method`, or a module's constant, whichever file it is in. `old` is
     part of its source, and is replaced by `new`; line breaks, indentation and spaces make no difference.
+    `test` is the test that finds it, where others of the same file would take long before it.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Mutant:
     old: str
     new: str
     goal: str = "gold.fact_payments"
+    test: str = ""
 
     def changes(self) -> list[tuple[Path, str]]:
         """Returns each file in which the definition contains `old`, with its changed source: one, if all is well."""
@@ -262,7 +264,13 @@ FOUND_BY_TESTS_OF_WRITING = [
     Mutant("last good rows are not kept", "keep_last_good", "insert into {last_good}", "from {last_good} limit 0; --"),
     Mutant("what is made of a bad day is not blocked at once", "conclude", "in store.catalog:", "in ():"),
     Mutant("the gate is open for failed inputs", "gate", "(State.FAILED, State.BLOCKED, None)", "(None,)"),
-    Mutant("rows are not counted", "_check_conservation", "if not accepted:", "if True:"),
+    Mutant(
+        "rows are not counted",
+        "_check_conservation",
+        "if not accepted:",
+        "if True:",
+        test="test_a_transform_that_loses_or_doubles_rows_is_found_out",
+    ),
 ]
 """Found by no history: readers alone see the first, other code ends the same way after the next two, and none of our
 transforms loses rows."""
@@ -279,6 +287,7 @@ FOUND_BY_TESTS_OF_KEYS = [
         "invalidate_days_with_other_keys",
         "if not taking:",
         "if True:",
+        test="test_a_change_of_a_key_that_is_gone_for_a_while_is_not_forgotten",
     ),
     Mutant("what is read by key is shown", "_reads", "str(int(reach.key is None))", '"1"'),
     Mutant(
@@ -286,8 +295,15 @@ FOUND_BY_TESTS_OF_KEYS = [
         "keep_keyed_reads",
         "for read in [read for read in known if read.input == name]:",
         "for read in ():",
+        test="test_days_of_code_that_is_replaced_for_a_while_are_stale_if_rows_changed_meanwhile",
     ),
-    Mutant("rows of all keys are read", "read_query", "if read.reach.key is None:", "if True:"),
+    Mutant(
+        "rows of all keys are read",
+        "read_query",
+        "if read.reach.key is None:",
+        "if True:",
+        test="test_a_table_reads_the_rows_of_the_keys_of_its_days_only",
+    ),
 ]
 """Found by tests that say which days are stale; with the third and the last nothing ends wrong."""
 
@@ -422,8 +438,8 @@ def test_the_tests_of_bad_days_find_a_mutant(mutant: Mutant, tmp_path: Path):
 
 
 def quick_tests(file: str, mutant: Mutant, folder: Path) -> int:
-    """Returns the exit code of the quick tests of a file, with a mutant."""
-    tests = Path(__file__).parent / "warehouse" / file
+    """Returns the exit code of the quick tests of a file, or of the one that the mutant names, with the mutant."""
+    tests = Path(__file__).parent / "warehouse" / (f"{file}::{mutant.test}" if mutant.test else file)
     quick = ["-q", "-x", "-p", "no:cacheprovider", "-o", "pythonpath=", "-m", "not slow and not long"]
     return run_with(mutant, folder, "-m", "pytest", *quick, str(tests))
 

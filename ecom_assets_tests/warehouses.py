@@ -1,6 +1,8 @@
 """Small warehouses for tests: sessions over a landing zone, without Dagster."""
 
 import datetime as dt
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,21 @@ def small_shop(root: Path, days: int) -> Zone:
     zone = Zone(root)
     land_shop(zone, Shop(START, seed=11, preset=SMALL), window(days))
     return zone
+
+
+def upstream_of(*goals: str) -> Catalog:
+    """The tables named, and all that they are made of."""
+    tables = catalog.tables()
+    wanted = set(goals).union(*map(tables.upstream, goals))
+    return Catalog(declaration for declaration in tables if declaration.name in wanted)
+
+
+@cache
+def publishable(*goals: str) -> Catalog:
+    """The tables named, and all that they are made of, without the views beside them, which may read other tables."""
+    return Catalog(
+        replace(declaration, view=None) if declaration.view else declaration for declaration in upstream_of(*goals)
+    )
 
 
 def session_over(zone: Zone, path: str | Path = ":memory:", tables: Catalog | None = None, **more: Any) -> Session:

@@ -225,7 +225,7 @@ def test_ten_thousand_columns_are_kept(tmp_path: Path) -> None:
     assert json.loads(row[6]) == dict.fromkeys(names, "x")
 
 
-@pytest.mark.parametrize("content", [b"0" * (64 << 20), b"\n" * (64 << 20)])
+@pytest.mark.parametrize("content", [b"0" * (64 << 20), b"\n" * (16 << 20)])
 def test_a_gzip_bomb_costs_little_memory(tmp_path: Path, content: bytes) -> None:
     packed = gzip.compress(b"order_id,note,price\n" + content)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

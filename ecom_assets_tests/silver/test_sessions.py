@@ -8,9 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from ecom_assets import catalog
 from ecom_assets.days import Window, around
-from ecom_assets.declaration import Catalog
 from ecom_assets.feeds.events import EVENT_NAMES
 from ecom_assets.landing.zone import Zone
 from ecom_assets.silver.events import Events
@@ -20,7 +18,7 @@ from ecom_assets.silver.purchases import transform as purchases
 from ecom_assets.silver.sessions import FLAGS, FUNNEL, Sessions
 from ecom_assets.silver.sessions import transform as sessions
 from ecom_assets_tests.samples import collected, rows, run, run_window, sample
-from ecom_assets_tests.warehouses import START, run_all, session_over, window
+from ecom_assets_tests.warehouses import START, run_all, session_over, upstream_of, window
 
 pytestmark = pytest.mark.slow
 
@@ -328,9 +326,7 @@ def test_days_run_alone_or_in_windows_have_the_sessions_of_the_rule(evening, run
     ],
 )
 def test_a_visit_that_names_nothing_in_words_is_direct(tmp_path, way, channel):
-    tables = catalog.tables()
-    needed = {"silver.sessions", *tables.upstream("silver.sessions")}
-    session = session_over(Zone(tmp_path), tables=Catalog(tables[name] for name in tables.names if name in needed))
+    session = session_over(Zone(tmp_path), tables=upstream_of("silver.sessions"))
     header = "event_id,occurred_at,event,anonymous_id,customer_id,device,utm_source,utm_medium,utm_campaign"
     event = f"e1,{START}T10:00:00Z,Page Viewed,v1,undefined,n/a,{way}"
     session.zone.write("events", START, "events.csv", f"{header}\n{event}\n".encode())

@@ -6,12 +6,14 @@ import pytest
 
 from ecom_assets_tests.real_data import RealData, only_with, run_through
 
+GOALS = ["kpi.daily_sales", "kpi.monthly_cohorts"]
+"""The tables that hold what is compared."""
 pytestmark = [pytest.mark.slow, only_with("cdnow")]
 
 
-@pytest.fixture(scope="module")
-def cdnow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealData]:
-    with run_through("cdnow", tmp_path_factory.mktemp("cdnow")) as cdnow:
+@pytest.fixture(scope="module", params=[GOALS, pytest.param((), marks=pytest.mark.long)], ids=["needed", "all"])
+def cdnow(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealData]:
+    with run_through("cdnow", tmp_path_factory.mktemp("cdnow"), goals=request.param) as cdnow:
         yield cdnow
 
 

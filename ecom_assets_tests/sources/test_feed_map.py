@@ -19,6 +19,7 @@ from ecom_assets.errors import UserError
 from ecom_assets.landing.feed_settings import FeedSettings, FeedSettingsError
 from ecom_assets.landing.zone import Zone
 from ecom_assets.sources.feed_map import FeedMapError, LandReport, WouldEmpty, land, load_map
+from ecom_assets_tests.examples import examples
 from ecom_assets_tests.real_data import only_with, source
 from ecom_assets_tests.sources.landing import land_text, rows
 
@@ -194,7 +195,7 @@ def test_a_map_may_tell_the_first_and_last_day() -> None:
     assert (load_map(MAP).start, load_map(MAP).end) == (dt.date(2010, 12, 1), dt.date(2011, 12, 9))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @only_with("online_retail")
 def test_every_line_of_online_retail_becomes_an_item_or_a_return(tmp_path: Path) -> None:
     zone = Zone(tmp_path)
@@ -511,7 +512,7 @@ def test_a_time_format_that_does_not_fit_all_lines_is_told(tmp_path: Path, zone:
 
 
 @pytest.mark.slow
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(
     days=st.lists(st.sampled_from(["31.01.2024", "2024-01-31", "31/01/2024", "", "soon"]), min_size=1, max_size=8),
     data=st.data(),
@@ -733,7 +734,7 @@ MOMENTS = st.integers(0, 366 * 86_400).map(lambda seconds: NEW_YEAR + dt.timedel
 
 
 @pytest.mark.slow
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(moments=st.lists(MOMENTS, min_size=1, max_size=6), side=st.sampled_from(["min", "max"]), data=st.data())
 def test_the_earliest_and_latest_are_of_moments_however_they_are_written(
     moments: list[dt.datetime], side: str, data: st.DataObject

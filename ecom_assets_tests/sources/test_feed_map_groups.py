@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from ecom_assets.landing.zone import Zone
 from ecom_assets.sources.feed_map import WouldEmpty, land, load_map
+from ecom_assets_tests.examples import examples
 from ecom_assets_tests.sources.landing import land_text, rows
 
 SALES = """\
@@ -123,7 +124,7 @@ LINES = st.lists(st.tuples(st.sampled_from("ABC"), st.integers(1, 9), st.integer
 
 
 @pytest.mark.slow
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(lines=LINES, cuts=st.lists(st.integers(0, 12), max_size=4), data=st.data())
 def test_no_split_of_lines_into_files_and_no_order_of_landing_changes_a_line(
     lines: list[tuple[str, int, int]], cuts: list[int], data: st.DataObject

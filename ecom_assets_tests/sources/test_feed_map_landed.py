@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ecom_assets.landing.zone import Zone
 from ecom_assets.sources.feed_map import FeedMapError, LandReport, land, load_map, preview
+from ecom_assets_tests.examples import examples
 from ecom_assets_tests.sources.landing import land_text, rows
 
 ORDERS = """\
@@ -235,7 +236,7 @@ VERSIONS = st.lists(
 
 
 @pytest.mark.slow
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(sent=VERSIONS)
 def test_the_latest_version_of_each_key_is_joined_whatever_landed_when(
     sent: list[tuple[int, str, int, bool, int]],

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ecom_assets.landing.zone import Zone
 from ecom_assets.sources.feed_map import FeedMapError
+from ecom_assets_tests.examples import examples
 from ecom_assets_tests.sources.landing import land_text, rows
 
 HEAD = """\
@@ -94,7 +95,7 @@ PIECES = st.lists(st.lists(st.tuples(st.integers(0, 3), st.sampled_from("abc")),
 
 
 @pytest.mark.slow
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(orders=st.lists(PIECES, min_size=1, max_size=3), kinds=st.sets(st.sampled_from("abc")))
 def test_each_piece_is_read_or_counted(orders: list[list[list[tuple[int, str]]]], kinds: set[str]) -> None:
     """Pieces that are alike within a record are read together."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecom_assets.landing.feed_settings import FeedSettings
@@ -14,6 +14,7 @@ from ecom_assets.landing.zone import Zone
 from ecom_assets.sources.feed_map import FeedMapError, load_map
 from ecom_assets.sources.feed_map.macros import create_macros
 from ecom_assets.sql import connect
+from ecom_assets_tests.examples import examples
 from ecom_assets_tests.sources.landing import land_text, rows
 
 SHOP = """\
@@ -421,6 +422,7 @@ def test_amounts_are_exact_or_stand_out(sent: str | None, made: str | None) -> N
 
 
 @pytest.mark.slow
+@settings(max_examples=examples(100))
 @given(
     number=st.decimals(-(10**9), 10**9, places=4),
     marks=st.sampled_from([(".", ","), (",", "."), (",", " "), (".", "'"), (".", None), (",", None)]),
@@ -433,6 +435,7 @@ def test_an_amount_is_read_as_its_marks_write_it(number: Decimal, marks: tuple[s
 
 
 @pytest.mark.slow
+@settings(max_examples=examples(100))
 @given(st.decimals(-(10**6), 10**6, places=13), st.integers(0, 4))
 def test_an_amount_with_too_many_decimals_is_rounded_where_asked(number: Decimal, digits: int) -> None:
     assert Decimal(value(f"rounded($1, {digits})", str(number))) == number.quantize(

@@ -8,13 +8,16 @@ import pytest
 from ecom_assets_tests.real_data import RealData, only_with, run_through, source
 
 HALF_A_CENT = "0.005"
+GOALS = ["kpi.daily_category_sales", "kpi.daily_product_sales", "kpi.daily_sales"]
+GOALS += ["gold.dim_supplier_versions", "gold.fact_inventory_daily", "gold.fact_shipments"]
+"""The tables that hold what is compared."""
 
 pytestmark = [pytest.mark.slow, only_with("northwind")]
 
 
-@pytest.fixture(scope="module")
-def northwind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealData]:
-    with run_through("northwind", tmp_path_factory.mktemp("northwind")) as northwind:
+@pytest.fixture(scope="module", params=[GOALS, pytest.param((), marks=pytest.mark.long)], ids=["needed", "all"])
+def northwind(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealData]:
+    with run_through("northwind", tmp_path_factory.mktemp("northwind"), goals=request.param) as northwind:
         yield northwind
 
 

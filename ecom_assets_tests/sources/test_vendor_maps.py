@@ -2,9 +2,12 @@
 
 import datetime as dt
 import json
+import shutil
 from collections import Counter
+from collections.abc import Callable
 from contextlib import closing
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -30,13 +33,36 @@ AMOUNTS = [
 ]
 
 
+LandExcerpt = Callable[[str], LandReport]
+
+
 @pytest.fixture
 def zone(tmp_path: Path) -> Zone:
     return Zone(tmp_path / "landing")
 
 
-def land_excerpt(name: str, zone: Zone) -> LandReport:
-    return land(load_map(MAPS / f"{name}.toml"), EXCERPTS / name, zone)
+@pytest.fixture(scope="module")
+def landed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Path, LandReport]]:
+    """Lands an excerpt when it is first asked for."""
+
+    @cache
+    def land_once(name: str) -> tuple[Path, LandReport]:
+        folder = tmp_path_factory.mktemp(name)
+        return folder, land(load_map(MAPS / f"{name}.toml"), EXCERPTS / name, Zone(folder))
+
+    return land_once
+
+
+@pytest.fixture
+def land_excerpt(landed: Callable[[str], tuple[Path, LandReport]], zone: Zone) -> LandExcerpt:
+    """Fills the zone with the files of an excerpt."""
+
+    def copy(name: str) -> LandReport:
+        folder, report = landed(name)
+        shutil.copytree(folder, zone.root)
+        return report
+
+    return copy
 
 
 def copy_excerpt(name: str, folder: Path, old: str, new: str) -> None:
@@ -66,15 +92,15 @@ def day_of(orders: int, *amounts: str) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in EXCERPTS.iterdir()))
-def test_nothing_is_said_of_values_and_lookups_that_a_map_reads_right(name: str, zone: Zone) -> None:
-    report = land_excerpt(name, zone)
+def test_nothing_is_said_of_values_and_lookups_that_a_map_reads_right(name: str, land_excerpt: LandExcerpt) -> None:
+    report = land_excerpt(name)
 
     assert [note for file in report.files for note in file.unread] == []
     assert [each for file in report.files for each in file.misses if each.missed] == []
 
 
-def test_shopify_orders_and_refunds(zone: Zone) -> None:
-    report = land_excerpt("shopify", zone)
+def test_shopify_orders_and_refunds(land_excerpt: LandExcerpt, zone: Zone) -> None:
+    report = land_excerpt("shopify")
 
     assert (report.lines, report.unreadable, report.unused) == (9, 0, 1)  # the pending transaction
     assert rows(
@@ -103,8 +129,8 @@ def test_shopify_orders_and_refunds(zone: Zone) -> None:
     ]
 
 
-def test_shopify_customers_products_payments_and_shipments(zone: Zone) -> None:
-    land_excerpt("shopify", zone)
+def test_shopify_customers_products_payments_and_shipments(land_excerpt: LandExcerpt, zone: Zone) -> None:
+    land_excerpt("shopify")
 
     assert sorted(
         rows(zone, "customers", "customer_id", "name", "email", "region", "country", "marketing_consent"), key=str
@@ -205,8 +231,8 @@ def test_shopify_amounts_without_the_included_tax_are_exact(
 
 
 @pytest.mark.slow
-def test_shopify_sales(zone: Zone) -> None:
-    land_excerpt("shopify", zone)
+def test_shopify_sales(land_excerpt: LandExcerpt, zone: Zone) -> None:
+    land_excerpt("shopify")
 
     assert sales(zone) == {
         2: day_of(1, "110", "10", "0", "100", "5", "19.95", "0", "0", "124.95"),
@@ -216,8 +242,8 @@ def test_shopify_sales(zone: Zone) -> None:
     }
 
 
-def test_shopify_bulk(zone: Zone) -> None:
-    report = land_excerpt("shopify_bulk", zone)
+def test_shopify_bulk(land_excerpt: LandExcerpt, zone: Zone) -> None:
+    report = land_excerpt("shopify_bulk")
 
     assert report.rows == {"orders": 3, "order_items": 4, "payments": 4, "returns": 2}
     assert (report.lines, report.unused) == (10, 0)
@@ -255,8 +281,8 @@ def test_shopify_bulk_lines_may_be_exported_again(tmp_path: Path, zone: Zone) ->
     ]
 
 
-def test_shopify_bulk_sales(zone: Zone) -> None:
-    land_excerpt("shopify_bulk", zone)
+def test_shopify_bulk_sales(land_excerpt: LandExcerpt, zone: Zone) -> None:
+    land_excerpt("shopify_bulk")
 
     assert sales(zone) == {
         2: day_of(1, "70", "6", "0", "64", "5", "13.11", "0", "0", "82.11"),
@@ -266,8 +292,8 @@ def test_shopify_bulk_sales(zone: Zone) -> None:
     }
 
 
-def test_shopify_csv(zone: Zone) -> None:
-    report = land_excerpt("shopify_csv", zone)
+def test_shopify_csv(land_excerpt: LandExcerpt, zone: Zone) -> None:
+    report = land_excerpt("shopify_csv")
 
     assert (report.lines, report.unreadable, report.unused) == (3, 0, 0)
     assert sorted(
@@ -304,8 +330,8 @@ def test_a_shopify_csv_refund_is_like_the_prices_of_its_order(
 
 
 @pytest.mark.slow
-def test_shopify_csv_sales(zone: Zone) -> None:
-    land_excerpt("shopify_csv", zone)
+def test_shopify_csv_sales(land_excerpt: LandExcerpt, zone: Zone) -> None:
+    land_excerpt("shopify_csv")
 
     assert sales(zone) == {
         2: day_of(1, "105", "15", "0", "90", "5", "19", "0", "0", "114"),
@@ -324,8 +350,8 @@ def test_shopify_csv_sales_at_prices_with_tax(tmp_path: Path, zone: Zone) -> Non
     }
 
 
-def test_woocommerce(zone: Zone) -> None:
-    report = land_excerpt("woocommerce", zone)
+def test_woocommerce(land_excerpt: LandExcerpt, zone: Zone) -> None:
+    report = land_excerpt("woocommerce")
 
     assert (report.lines, report.unreadable, report.unused) == (7, 0, 1)  # the pending order
     assert sorted(
@@ -367,8 +393,8 @@ def test_a_woocommerce_refund_known_by_its_order_only_has_no_day(tmp_path: Path,
 
 
 @pytest.mark.slow
-def test_woocommerce_sales(zone: Zone) -> None:
-    land_excerpt("woocommerce", zone)
+def test_woocommerce_sales(land_excerpt: LandExcerpt, zone: Zone) -> None:
+    land_excerpt("woocommerce")
 
     assert sales(zone) == {
         2: day_of(1, "110.0002", "10.0002", "0", "100", "7", "19.95", "0", "0", "126.95"),
@@ -377,8 +403,8 @@ def test_woocommerce_sales(zone: Zone) -> None:
     }
 
 
-def test_amazon_settlement(zone: Zone) -> None:
-    report = land_excerpt("amazon_settlement", zone)
+def test_amazon_settlement(land_excerpt: LandExcerpt, zone: Zone) -> None:
+    report = land_excerpt("amazon_settlement")
 
     assert (report.lines, report.unreadable) == (17, 0)
     assert report.unused == 3  # the report's total, an unknown kind of price, and advertising
@@ -421,8 +447,8 @@ def test_an_amazon_order_is_settled_in_two_reports(tmp_path: Path, zone: Zone) -
 
 
 @pytest.mark.slow
-def test_amazon_settlement_sales(zone: Zone) -> None:
-    land_excerpt("amazon_settlement", zone)
+def test_amazon_settlement_sales(land_excerpt: LandExcerpt, zone: Zone) -> None:
+    land_excerpt("amazon_settlement")
 
     assert sales(zone) == {
         5: day_of(1, "1210", "20", "0", "1190", "5", "0", "0", "0", "1195"),
@@ -430,8 +456,8 @@ def test_amazon_settlement_sales(zone: Zone) -> None:
     }
 
 
-def test_stripe(zone: Zone) -> None:
-    report = land_excerpt("stripe", zone)
+def test_stripe(land_excerpt: LandExcerpt, zone: Zone) -> None:
+    report = land_excerpt("stripe")
 
     assert (report.lines, report.unreadable, report.unused) == (7, 0, 2)  # the payouts
     assert sorted(rows(zone, "payments", "payment_id", "order_id", "status", "amount", "fee"), key=str) == [
@@ -450,8 +476,8 @@ VISIT = ["device", "utm_source", "utm_medium", "utm_campaign"]
 @pytest.mark.parametrize(
     ("name", "unused", "visitor"), [("ga4", 1, "1.2"), ("segment", 1, "a1"), ("snowplow", 1, "d1")]
 )
-def test_events(name: str, unused: int, visitor: str, zone: Zone) -> None:
-    report = land_excerpt(name, zone)
+def test_events(name: str, unused: int, visitor: str, land_excerpt: LandExcerpt, zone: Zone) -> None:
+    report = land_excerpt(name)
 
     assert (report.unreadable, report.unused) == (0, unused)
     landed = rows(zone, "events", *EVENT)
@@ -467,8 +493,8 @@ def test_events(name: str, unused: int, visitor: str, zone: Zone) -> None:
 @pytest.mark.parametrize(
     ("name", "coupon"), [("shopify", "SPRING, VIP"), ("shopify_csv", "SPRING"), ("woocommerce", "spring")]
 )
-def test_an_order_has_the_codes_of_its_coupons(name: str, coupon: str, zone: Zone) -> None:
-    land_excerpt(name, zone)
+def test_an_order_has_the_codes_of_its_coupons(name: str, coupon: str, land_excerpt: LandExcerpt, zone: Zone) -> None:
+    land_excerpt(name)
 
     assert {code for [code] in rows(zone, "orders", "coupon") if code} == {coupon}
 
@@ -481,21 +507,23 @@ def test_an_order_has_the_codes_of_its_coupons(name: str, coupon: str, zone: Zon
         ("snowplow", "Promotion Clicked", None),
     ],
 )
-def test_promotions_are_events(name: str, event: str, campaign_id: str | None, zone: Zone) -> None:
-    land_excerpt(name, zone)
+def test_promotions_are_events(
+    name: str, event: str, campaign_id: str | None, land_excerpt: LandExcerpt, zone: Zone
+) -> None:
+    land_excerpt(name)
 
     assert (event, "p1", None, campaign_id) in rows(
         zone, "events", "event", "promotion_id", "product_id", "campaign_id"
     )
 
 
-def test_a_click_on_an_ad_is_paid_search(zone: Zone) -> None:
-    land_excerpt("ga4", zone)
+def test_a_click_on_an_ad_is_paid_search(land_excerpt: LandExcerpt, zone: Zone) -> None:
+    land_excerpt("ga4")
 
     assert rows(zone, "events", *VISIT)[1] == ("mobile", "google", "cpc", None)
 
 
-def test_a_snowplow_event_without_a_product_entity(zone: Zone) -> None:
-    land_excerpt("snowplow", zone)
+def test_a_snowplow_event_without_a_product_entity(land_excerpt: LandExcerpt, zone: Zone) -> None:
+    land_excerpt("snowplow")
 
     assert rows(zone, "events", *EVENT)[-1] == ("Order Completed", "d1", None, None, "702", None, "10")

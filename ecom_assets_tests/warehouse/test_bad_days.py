@@ -12,6 +12,7 @@ from ecom_assets.contract import CORRECTED_ON_GOOD_DAYS, REFERS_TO_GOOD_DAYS
 from ecom_assets.days import State
 from ecom_assets.landing.feed_settings import FeedSettings
 from ecom_assets.warehouse.proof import settle, verify
+from ecom_assets_tests.examples import examples
 from ecom_assets_tests.tiny_shop import TinyShop, days, on, open_shop, order
 
 STORED, PROVISIONAL, FAILED, BLOCKED = State.STORED, State.PROVISIONAL, State.FAILED, State.BLOCKED
@@ -106,7 +107,7 @@ _sent = st.tuples(st.integers(1, 4), st.integers(0, 2), st.integers(0, 3), st.sa
 
 
 @pytest.mark.slow
-@settings(max_examples=5, phases=[Phase.explicit, Phase.generate], deadline=None)
+@settings(max_examples=examples(5), phases=[Phase.explicit, Phase.generate], deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 2), st.lists(_sent, min_size=1, max_size=5)), min_size=1, max_size=5))
 def test_corrections_and_bad_rows_in_any_order_end_like_a_full_rebuild(files):
     with tempfile.TemporaryDirectory() as folder, open_shop(Path(folder)) as shop:

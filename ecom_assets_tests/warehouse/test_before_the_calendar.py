@@ -20,6 +20,7 @@ from ecom_assets.table_asset import bronze_asset
 from ecom_assets.warehouse.proof import settle, verify
 from ecom_assets.warehouse.session import Session
 from ecom_assets_tests import tiny_shop
+from ecom_assets_tests.examples import examples
 from ecom_assets_tests.tiny_shop import TinyShop, on, open_shop, order
 
 
@@ -147,7 +148,7 @@ _landed = st.lists(
 
 
 @pytest.mark.slow
-@settings(max_examples=10, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=examples(10), phases=[Phase.explicit, Phase.generate])
 @given(_landed)
 def test_older_orders_in_any_order_of_arrival_end_as_a_full_rebuild(landed):
     with tempfile.TemporaryDirectory() as folder, open_with_payments(Path(folder)) as shop:

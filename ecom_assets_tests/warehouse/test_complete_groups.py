@@ -16,6 +16,7 @@ from ecom_assets.days import by_event_day
 from ecom_assets.declaration import declare
 from ecom_assets.landing.feed_settings import FeedSettings, FeedSettingsError
 from ecom_assets.warehouse.proof import settle, verify
+from ecom_assets_tests.examples import examples
 from ecom_assets_tests.tiny_shop import TinyShop, days, of_feed, on, open_shop
 
 
@@ -172,7 +173,7 @@ _arrivals = st.builds(
 
 
 @pytest.mark.slow
-@settings(max_examples=10, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=examples(10), phases=[Phase.explicit, Phase.generate])
 @given(
     st.lists(_arrivals, max_size=4, unique_by=lambda of: (of.order, of.arrived, of.file)),
     st.lists(st.integers(0, 3), min_size=3, max_size=3),

@@ -13,15 +13,14 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from ecom_assets import catalog
-from ecom_assets.declaration import Catalog
 from ecom_assets.landing.feed_settings import FeedSettings
 from ecom_assets.landing.zone import Zone
 from ecom_assets.shop.shop import Shop as Synthetic
 from ecom_assets.sources.synthetic import land_shop
 from ecom_assets.warehouse.proof import settle, verify
 from ecom_assets.warehouse.session import Session
-from ecom_assets_tests.warehouses import SMALL, START, run_all, session_over, window
+from ecom_assets_tests.examples import examples
+from ecom_assets_tests.warehouses import SMALL, START, run_all, session_over, upstream_of, window
 
 pytestmark = pytest.mark.slow
 
@@ -52,11 +51,6 @@ class Shop:
 
     def sales(self, amount: str = "total_sales") -> list[Any]:
         return self.rows(f"select (day - date '{START}')::int, {amount} from kpi.daily_sales order by all")
-
-
-def upstream_of(*goals: str) -> Catalog:
-    wanted = set(goals).union(*map(catalog.tables().upstream, goals))
-    return Catalog(declaration for declaration in catalog.tables() if declaration.name in wanted)
 
 
 @contextmanager
@@ -325,7 +319,7 @@ def known_rate(rates: dict[tuple[str, int], Decimal], currency: str, day: int) -
     return Decimal(1) if currency in ("", "EUR") else near[0] if near else None
 
 
-@settings(max_examples=8, deadline=None, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=examples(8), deadline=None, phases=[Phase.explicit, Phase.generate])
 @given(
     st.dictionaries(st.tuples(st.sampled_from(CURRENCIES[2:]), st.integers(-9, 12)), RATE, min_size=3, max_size=9),
     st.lists(st.tuples(st.integers(0, 12), AMOUNT, st.sampled_from(CURRENCIES)), min_size=5, max_size=20),
@@ -348,7 +342,7 @@ def test_amounts_are_those_sent_times_the_rate_and_what_is_refunded_in_full_nets
         assert dict(shop.rows("select order_id, amount from silver.returns")) == due
 
 
-@settings(max_examples=4, deadline=None, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=examples(4), deadline=None, phases=[Phase.explicit, Phase.generate])
 @given(st.lists(st.tuples(AMOUNT, st.integers(1, 30)), min_size=5, max_size=20), RATE.filter(lambda rate: rate < 99))
 def test_a_rate_of_one_changes_nothing_and_rates_k_times_as_high_make_k_times_as_much(lines, value):
     with TemporaryDirectory() as folder, open_shop(Path(folder)) as shop:
@@ -386,7 +380,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=6, deadline=None, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=examples(6), deadline=None, phases=[Phase.explicit, Phase.generate])
 @given(STEPS)
 def test_rates_and_orders_in_any_order_end_as_a_full_rebuild(steps):
     with TemporaryDirectory() as folder, open_shop(Path(folder)) as shop:

@@ -11,14 +11,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ecom_assets import catalog
 from ecom_assets.days import ONE_DAY, Window
-from ecom_assets.declaration import Catalog
 from ecom_assets.landing.feed_settings import FeedSettings
 from ecom_assets.landing.zone import Zone
 from ecom_assets.warehouse.proof import settle
 from ecom_assets.warehouse.session import Session
-from ecom_assets_tests.warehouses import START, session_over
+from ecom_assets_tests.examples import examples
+from ecom_assets_tests.warehouses import START, session_over, upstream_of
 
 GOALS = ["kpi.daily_product_sales", "kpi.daily_sales", "kpi.daily_inventory", "kpi.daily_stock_reconciliation"]
 DAYS = 2
@@ -43,8 +42,7 @@ _movements = st.lists(
 @contextmanager
 def open_shop(folder: Path, goals: Sequence[str], **feed_settings: int) -> Iterator[Session]:
     """A session over an empty landing zone, for the tables that lead to some."""
-    wanted = set(goals).union(*map(catalog.tables().upstream, goals))
-    tables = Catalog(declaration for declaration in catalog.tables() if declaration.name in wanted)
+    tables = upstream_of(*goals)
     zone = Zone(folder)
     for feed in tables.feeds:
         zone.save_settings(feed, FeedSettings(due=frozenset(), **feed_settings))
@@ -85,7 +83,7 @@ def charged(quantity: Decimal, price: Decimal) -> Decimal:
 
 
 @pytest.mark.slow
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=examples(3), deadline=None)
 @given(_lines, _movements, st.decimals("0.01", 20, places=4))
 @example(
     [(Decimal("0.75"), Decimal(10), Decimal("0.25"))],

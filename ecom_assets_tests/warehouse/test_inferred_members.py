@@ -12,6 +12,7 @@ from ecom_assets.landing.feed_settings import FeedSettings, FeedSettingsError
 from ecom_assets.sql import connect
 from ecom_assets.warehouse.proof import settle, verify
 from ecom_assets.warehouse.session import Session
+from ecom_assets_tests.examples import examples
 from ecom_assets_tests.tiny_shop import TinyShop, on, open_shop, order, tables
 
 pytestmark = pytest.mark.slow
@@ -120,7 +121,7 @@ _landings = st.lists(
 
 
 @pytest.mark.slow
-@settings(max_examples=10, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=examples(10), phases=[Phase.explicit, Phase.generate])
 @given(_landings, st.booleans())
 def test_members_that_come_and_go_in_any_order_end_as_a_full_rebuild(landings, is_partial):
     with tempfile.TemporaryDirectory() as folder, open_shop(Path(folder)) as opened:

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ecom_assets import catalog
 from ecom_assets.contract import Date, Table, column, contract, key, rule
 from ecom_assets.days import Window, contiguous, history, revised, same_day, since, trailing
 from ecom_assets.declaration import Catalog, Declaration, declare
@@ -23,7 +22,7 @@ from ecom_assets.warehouse.ledger.records import Cause, StaleDay
 from ecom_assets.warehouse.proof import contents, settle, verify
 from ecom_assets.warehouse.session import Session
 from ecom_assets_tests.tiny_shop import days, on
-from ecom_assets_tests.warehouses import run_all, session_over, small_shop, window
+from ecom_assets_tests.warehouses import run_all, session_over, small_shop, upstream_of, window
 
 DAYS = 4
 BAD = 100
@@ -442,10 +441,8 @@ SALES, METRICS, VERSIONS = "gold.fact_sales", "gold.agg_customer_metrics", "gold
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     """A small shop up to its sales and the sums of its customers."""
-    tables = catalog.tables()
-    wanted = {METRICS, *tables.upstream(METRICS)}
     zone = small_shop(tmp_path_factory.mktemp("landing"), SHOP_DAYS)
-    session = session_over(zone, tables=Catalog(tables[name] for name in tables.names if name in wanted))
+    session = session_over(zone, tables=upstream_of(METRICS))
     run_all(session, window(SHOP_DAYS))
     settle(session)
     yield session

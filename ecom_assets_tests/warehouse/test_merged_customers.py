@@ -18,6 +18,7 @@ from ecom_assets.silver import customer_merges
 from ecom_assets.table_asset import bronze_asset
 from ecom_assets.warehouse.ledger.records import Cause, StaleDay
 from ecom_assets.warehouse.proof import settle, verify
+from ecom_assets_tests.examples import examples
 from ecom_assets_tests.tiny_shop import TinyShop, days, on, open_shop, order, orders, tables
 
 pytestmark = pytest.mark.slow
@@ -223,7 +224,7 @@ _arrivals = st.lists(
 )
 
 
-@settings(max_examples=8, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=examples(8), phases=[Phase.explicit, Phase.generate])
 @given(_arrivals)
 def test_whatever_arrives_in_whatever_order_ends_as_a_full_rebuild(arrivals):
     with tempfile.TemporaryDirectory() as folder, opened(Path(folder)) as shop:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ecom_assets.days import State
 from ecom_assets.landing.zone import FeedSettings
 from ecom_assets.warehouse.proof import settle, verify
+from ecom_assets_tests.examples import examples
 from ecom_assets_tests.tiny_shop import TinyShop, days, on, open_shop
 
 HEADER = "order_id,customer_id,ordered_at,updated_at,amount,is_deleted"
@@ -135,7 +136,7 @@ _versions = st.builds(
 
 
 @pytest.mark.slow
-@settings(max_examples=8, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=examples(8), phases=[Phase.explicit, Phase.generate])
 @given(st.lists(_versions, max_size=6), st.randoms(use_true_random=False))
 def test_retractions_in_any_order_end_as_the_best_versions_say(versions: list[Version], chance):
     with tempfile.TemporaryDirectory() as folder, open_shop(Path(folder)) as shop:

@@ -8,13 +8,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ecom_assets import catalog
-from ecom_assets.declaration import Catalog
 from ecom_assets.landing.feed_settings import FeedSettings
 from ecom_assets.landing.zone import Zone
 from ecom_assets.warehouse.proof import settle, verify
 from ecom_assets.warehouse.session import Session
-from ecom_assets_tests.warehouses import START, session_over
+from ecom_assets_tests.warehouses import START, session_over, upstream_of
 
 pytestmark = pytest.mark.slow
 
@@ -40,8 +38,7 @@ class Shops:
 
 @contextmanager
 def open_shops(folder: Path) -> Iterator[Shops]:
-    wanted = set(GOALS).union(*map(catalog.tables().upstream, GOALS))
-    tables = Catalog(declaration for declaration in catalog.tables() if declaration.name in wanted)
+    tables = upstream_of(*GOALS)
     zone = Zone(folder)
     for feed in tables.feeds:
         zone.save_settings(feed, FeedSettings(due=frozenset()))

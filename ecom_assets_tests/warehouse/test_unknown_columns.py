@@ -15,6 +15,7 @@ from ecom_assets.declaration import Catalog, declare
 from ecom_assets.expressions.money import MONEY, total, total_count
 from ecom_assets.warehouse.proof import contents, settle, verify
 from ecom_assets_tests import tiny_shop
+from ecom_assets_tests.examples import examples
 from ecom_assets_tests.tiny_shop import TinyShop, days, on, open_shop, order
 
 STORED, PROVISIONAL, FAILED, BLOCKED = State.STORED, State.PROVISIONAL, State.FAILED, State.BLOCKED
@@ -186,7 +187,7 @@ def test_amounts_are_held_against_their_totals_on_days_of_which_all_is_known(sho
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=10)
+@settings(deadline=None, max_examples=examples(10))
 @given(st.sets(st.integers(0, 4)), st.sets(st.integers(0, 4)), st.randoms(use_true_random=False))
 def test_days_run_in_any_order_and_corrected_end_as_one_clean_run(
     tmp_path_factory: pytest.TempPathFactory, bad_at_first: set[int], bad_at_last: set[int], randomly: Random

@@ -7,13 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecom_assets import catalog
-from ecom_assets.declaration import Catalog
 from ecom_assets.engine.duckdb.parsing import _meets
 from ecom_assets.landing.feed_settings import FeedSettings, FeedSettingsError, ValueRule
 from ecom_assets.landing.zone import Zone
 from ecom_assets.sql import connect
 from ecom_assets.warehouse.proof import verify
-from ecom_assets_tests.warehouses import START, run_all, session_over, window
+from ecom_assets_tests.warehouses import START, run_all, session_over, upstream_of, window
 
 HEADER = "event_id,occurred_at,event,anonymous_id,utm_source,utm_medium,utm_campaign,campaign_id"
 RULES = (
@@ -37,8 +36,7 @@ def land(zone, *links):
 
 
 def session_of(zone):
-    needed = {"gold.fact_sessions", *TABLES.upstream("gold.fact_sessions")}
-    return session_over(zone, tables=Catalog(TABLES[name] for name in TABLES.names if name in needed))
+    return session_over(zone, tables=upstream_of("gold.fact_sessions"))
 
 
 def visits(session):
