@@ -106,7 +106,8 @@ def of_lists(lists: pl.DataFrame, wanted: pl.DataFrame, unit: str, most: int) ->
     ACM Transactions on Information Systems 20(4), with gain 1 of each product wanted.
     """
     goals = wanted.select(unit, "product_id").unique()
-    hits = lists.filter(pl.col("rank") <= most).join(goals, on=[unit, "product_id"])
+    first = lists.filter(pl.col("rank") <= most).sort(unit, "rank")
+    hits = first.join(goals, on=[unit, "product_id"], how="semi", maintain_order="left")
     gain = 1 / (pl.col("rank") + 1).log(2)
     ideal = pl.DataFrame({"possible": range(1, most + 1)}).with_columns(
         pl.col("possible").cast(pl.Int64), ideal=(1 / (pl.col("possible") + 1).log(2)).cum_sum()
@@ -114,7 +115,7 @@ def of_lists(lists: pl.DataFrame, wanted: pl.DataFrame, unit: str, most: int) ->
     possible = goals.group_by(unit).agg(possible=pl.len().cast(pl.Int64).clip(upper_bound=most))
     return (
         possible.join(ideal, on="possible")
-        .join(hits.group_by(unit).agg(hits=pl.len(), gain=gain.sum()), on=unit, how="left")
+        .join(hits.group_by(unit, maintain_order=True).agg(hits=pl.len(), gain=gain.sum()), on=unit, how="left")
         .select(
             unit,
             recall=pl.col("hits").fill_null(0) / pl.col("possible"),

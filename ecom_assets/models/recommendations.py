@@ -38,7 +38,7 @@ RECENT = 28
 FEWEST_BUYERS = 50
 """Customers with history who bought in the days that blends are chosen on; below, blends are the defaults."""
 LEAST_COVERAGE = 0.25
-"""Share of products that lists of new ones have to show, if any blend does."""
+"""Share of products that lists of new ones have to show, or almost that of the blend that shows most."""
 LISTED = 20
 """Products in a list."""
 LISTS = {"customer_id": pl.String, "rank": pl.Int64, "product_id": pl.String, "score": pl.Float64}
@@ -51,6 +51,7 @@ _SELDOM = 1e-3
 _DECIMALS = 9
 _NUMBERS_AT_ONCE = 4_000_000
 """Scores that are in memory at the same time."""
+_ALMOST = 0.8
 _MOST_CHOOSERS = 2000
 """Customers whose lists blends are chosen by."""
 
@@ -165,8 +166,9 @@ def bought_with(model: Recommender, most: int = LISTED) -> pl.DataFrame:
 def choose(interactions: pl.DataFrame, cut_off: dt.date) -> Settings:
     """Returns the settings with the best lists in the days before a cut-off, learnt before these.
 
-    The ridge is chosen with the blends of the defaults, then the blends with that ridge, by NDCG of lists; lists of new
-    products show `LEAST_COVERAGE` of products, if those of any blend do. With few customers, it is the defaults.
+    The ridge is chosen with the blends of the defaults, then the blends with that ridge, by NDCG of lists; those of new
+    products show `LEAST_COVERAGE` of products, or almost as many as those of any blend. With few customers, it is the
+    defaults.
     """
     start = cut_off - dt.timedelta(RECENT)
     before = _before(interactions, start)
@@ -177,30 +179,25 @@ def choose(interactions: pl.DataFrame, cut_off: dt.date) -> Settings:
     if min(rows["customer_id"].n_unique() for rows in (after, new)) < FEWEST_BUYERS:
         return default
 
-    def scores(model: Recommender, blends: Sequence[Blend], *, only_new: bool) -> list[tuple[bool, float]]:
+    def scores(model: Recommender, blends: Sequence[Blend], *, only_new: bool) -> list[tuple[float, float]]:
         wanted = _some(new if only_new else after)
         lists = _lists(model, blends, before, start, wanted["customer_id"], only_new=only_new, most=LISTED)
-        return [
-            (
-                not only_new or coverage(list_, len(model.products), LISTED) >= LEAST_COVERAGE,
-                round(float(of_lists(list_, wanted, "customer_id", LISTED)["ndcg"].to_numpy().mean()), _DECIMALS),
-            )
-            for list_ in lists
-        ]
+        ndcg = [of_lists(shown, wanted, "customer_id", LISTED)["ndcg"].to_numpy().mean() for shown in lists]
+        shares = [coverage(shown, len(model.products), LISTED) for shown in lists]
+        return [(round(float(score), _DECIMALS), share) for score, share in zip(ndcg, shares, strict=True)]
 
     def of_defaults(model: Recommender) -> float:
-        [(_, any_product)] = scores(model, [default.any_product], only_new=False)
-        [(_, new_product)] = scores(model, [default.new_product], only_new=True)
+        [(any_product, _)] = scores(model, [default.any_product], only_new=False)
+        [(new_product, _)] = scores(model, [default.new_product], only_new=True)
         return any_product + new_product
 
     model = max((fit(before, start, replace(default, ridge=ridge)) for ridge in _RIDGES), key=of_defaults)
-    any_product = _best(_ANY, scores(model, _ANY, only_new=False))
-    return replace(model.settings, any_product=any_product, new_product=_best(_NEW, scores(model, _NEW, only_new=True)))
-
-
-def _best(blends: Sequence[Blend], scores: Sequence[tuple[bool, float]]) -> Blend:
-    """The first of those with the highest score."""
-    return blends[scores.index(max(scores))]
+    any_product = max(zip(scores(model, _ANY, only_new=False), _ANY, strict=True), key=lambda found: found[0][0])[1]
+    found = scores(model, _NEW, only_new=True)
+    least = min(LEAST_COVERAGE, _ALMOST * max(share for _, share in found))
+    allowed = [(score, blend) for (score, share), blend in zip(found, _NEW, strict=True) if share >= least]
+    new_product = max(allowed, key=lambda found: found[0])[1]
+    return replace(model.settings, any_product=any_product, new_product=new_product)
 
 
 def _some(wanted: pl.DataFrame) -> pl.DataFrame:
