@@ -45,6 +45,16 @@ def below(seed: int, stream: str, numbers: Ints, count: int) -> Ints:
     return (uniforms(seed, stream, numbers) * count).astype(np.int64)
 
 
+def normals(seed: int, stream: str, numbers: Ints) -> Floats:
+    """Returns a fixed draw from the standard normal distribution for each entity number.
+
+    Box and Muller (1958), A note on the generation of random normal deviates, Annals of Mathematical Statistics 29.
+    """
+    radius = np.sqrt(-2 * np.log1p(-uniforms(seed, f"{stream} radius", numbers)))
+    draws: Floats = radius * np.cos(2 * np.pi * uniforms(seed, f"{stream} angle", numbers))
+    return draws
+
+
 def choose(draws: Floats, weights: list[float]) -> Ints:
     """Returns choices 0, 1, … with the given weights, from uniform draws."""
     edges = np.cumsum(weights) / np.sum(weights)
@@ -76,5 +86,6 @@ def weights(running: Floats, numbers: Ints) -> Floats:
 
 def pick(rng: np.random.Generator, weights: Floats, known: int, count: int) -> Ints:
     """Returns `count` draws from the first `known` entities by their running weights."""
-    places: Ints = np.searchsorted(weights[:known], rng.random(count) * weights[known - 1], side="right")
+    total = weights[known - 1] if known else 0.0
+    places: Ints = np.searchsorted(weights[:known], rng.random(count) * total, side="right")
     return places

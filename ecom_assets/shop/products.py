@@ -15,6 +15,7 @@ from ecom_assets.shop.draws import (
     below,
     choose,
     generator,
+    normals,
     pick,
     popularity,
     uniforms,
@@ -80,9 +81,8 @@ class Products:
     def _first_price(self) -> Ints:
         """Returns log-normal prices, in cents."""
         product = np.arange(self.timetable.products[-1])
-        radius = np.sqrt(-2 * np.log1p(-uniforms(self.seed, "price radius", product)))
-        normal = radius * np.cos(2 * np.pi * uniforms(self.seed, "price angle", product))
-        cents: Ints = np.maximum(np.rint(100 * np.exp(PRICE_MU + PRICE_SIGMA * normal)).astype(np.int64), 50)
+        price = 100 * np.exp(PRICE_MU + PRICE_SIGMA * normals(self.seed, "price", product))
+        cents: Ints = np.maximum(np.rint(price).astype(np.int64), 50)
         return cents
 
     def known(self, day: int) -> int:

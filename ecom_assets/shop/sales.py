@@ -7,7 +7,19 @@ import numpy as np
 import polars as pl
 
 from ecom_assets.shop.customers import COUNTRY_NAMES, Customers, customer_ids
-from ecom_assets.shop.draws import DAY, HOUR, MINUTE, SECOND, Ints, choose, durations, generator, times_of_day, uniforms
+from ecom_assets.shop.draws import (
+    DAY,
+    HOUR,
+    MINUTE,
+    SECOND,
+    Ints,
+    choose,
+    durations,
+    generator,
+    pick,
+    times_of_day,
+    uniforms,
+)
 from ecom_assets.shop.names import COUNTRY_WEIGHTS
 from ecom_assets.shop.products import RETURNABLE, Products, product_ids
 from ecom_assets.shop.rows import (
@@ -137,14 +149,14 @@ class Sales:
         number = np.arange(table.orders[day], table.orders[day + 1])
         count = len(number)
         at = table.begins(day) + np.sort(times_of_day(rng, count))
-        customer = self.customers.pick(rng, day, count)
-        country = self.customers.country(customer)
+        is_guest = rng.random(count) < GUEST_SHARE
+        buyer = self.customers.buyers(rng, day, is_guest)
+        country = self.customers.country(buyer)
         is_abroad = rng.random(count) < ABROAD_SHARE
         country = np.where(is_abroad, choose(rng.random(count), COUNTRY_WEIGHTS), country)
-        customer = np.where(rng.random(count) < GUEST_SHARE, -1, customer)
 
         further = int(table.further_lines[day]) if count else 0
-        line_count = 1 + np.bincount(rng.integers(0, max(count, 1), further), minlength=count)
+        line_count = 1 + np.bincount(pick(rng, np.cumsum(self.customers.spend[buyer]), count, further), minlength=count)
         order = np.repeat(np.arange(count), line_count)
         first_line = np.cumsum(line_count) - line_count
         lines = len(order)
@@ -165,7 +177,7 @@ class Sales:
         orders = {
             "number": number,
             "at": at,
-            "customer": customer,
+            "customer": np.where(is_guest, -1, buyer),
             "country": country,
             "channel": choose(rng.random(count), CHANNEL_WEIGHTS),
             "subtotal": subtotal,

@@ -41,8 +41,8 @@ class Scale:
     lines_per_order: float = 2.5
     events_per_order: float = 10
     conversion: float = 0.025
-    customers_at_start: int = 1_500
-    customers_per_day: float = 25
+    customers_at_start: int = 6_000
+    customers_per_day: float = 150
     products_at_start: int = 300
     products_per_day: float = 1
     days: int | None = None

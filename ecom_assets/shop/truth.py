@@ -5,10 +5,12 @@ No pipeline reads it. Each of these is a frame per day:
 - `channels`: each source's share in the day's visits and in those that buy, and its lift: how many times as likely a
   visit is to buy as one with lift 1.
 - `orders`: whether an order placed on the day is a fraud.
-- `customers`: the weight of each customer who registers on the day, and of all who had before at the opening.
+- `customers`: of each customer who registers on the day, or had before at the opening: the rate at which they buy after
+  the first order, how many lines more than one their orders have, relative to others, the day of the first order, null
+  if there is none, and the day from which they buy no more, null if it is far off.
 - `products`: how many units of each product are expected to be sold on the day.
-- `days`: orders expected on the day, and the sum of the weights of the customers who may place them. A customer is
-  expected to place `expected_orders` times their weight over `customer_weights` orders on a day, without guest orders.
+- `days`: the orders expected on the day of customers who have bought before, and the sum of the rates of those who have
+  not left. Such a customer is expected to place `expected_repeats` times their rate over `rates` orders on the day.
 
 `Shop.defects` returns the planted defects of rows, by arrival day.
 """
@@ -19,11 +21,14 @@ import numpy as np
 import polars as pl
 
 from ecom_assets.shop.customers import Customers, customer_ids
+from ecom_assets.shop.draws import DAY, Ints
 from ecom_assets.shop.marketing import SOURCES, UTM_CAMPAIGNS, UTM_MEDIUMS, UTM_SOURCES, buyer_shares, visit_shares
 from ecom_assets.shop.products import Products, product_ids
-from ecom_assets.shop.rows import frame, texts
+from ecom_assets.shop.rows import days_of, frame, texts
 from ecom_assets.shop.sales import FATES, GUEST_SHARE, UNITS_PER_LINE, Basket, order_ids
 from ecom_assets.shop.timetable import Timetable
+
+FAR_OFF = 100 * 365
 
 
 def truth(
@@ -43,7 +48,13 @@ def truth(
             }
         ),
         "customers": frame(
-            {"customer_id": customer_ids(registered), "weight": pl.Series(customers.weights(registered))}
+            {
+                "customer_id": customer_ids(registered),
+                "rate": pl.Series(customers.rate[registered]),
+                "spend": pl.Series(customers.spend[registered]),
+                "first_on": _dates(table, customers.first_on[registered]),
+                "leaves_on": _dates(table, customers.leaves_on[registered]),
+            }
         ),
         "products": frame(
             {
@@ -54,11 +65,16 @@ def truth(
         "days": pl.DataFrame(
             {
                 "day": [day],
-                "expected_orders": [orders * (1 - GUEST_SHARE)],
-                "customer_weights": [customers.weights(np.arange(customers.known(number))).sum()],
+                "expected_repeats": [max(orders * (1 - GUEST_SHARE) - len(customers.newcomers(number)), 0.0)],
+                "rates": [customers.rates(number).sum()],
             }
         ),
     }
+
+
+def _dates(table: Timetable, numbers: Ints) -> pl.Series:
+    """Returns days counted from the start as dates; null for those a century away."""
+    return days_of(np.where(numbers < FAR_OFF, table.begins(0) // DAY + numbers, -1))
 
 
 def channels(number: int) -> pl.DataFrame:

@@ -1,11 +1,14 @@
 from datetime import date
 
 import numpy as np
+import polars as pl
 import pytest
+from scipy.stats import gamma, kstest, lomax
 
-from ecom_assets.shop.customers import Customers
-from ecom_assets.shop.draws import generator
+from ecom_assets.shop.customers import CONSENT_LIFT, CONSENT_SHARE, LIFETIME_DAYS, LIFETIME_SHAPE, Customers
+from ecom_assets.shop.draws import generator, uniforms
 from ecom_assets.shop.products import PRICE_MU, PRICE_SIGMA, Products
+from ecom_assets.shop.sales import TEST, Sales
 from ecom_assets.shop.scale import Scale
 from ecom_assets.shop.timetable import CAMPAIGN_DAYS, CAMPAIGN_LIFT, WEEKDAYS, Timetable
 
@@ -64,6 +67,34 @@ def test_a_tenth_of_the_customers_places_a_large_part_of_the_orders(timetable: T
     assert 0.3 < orders[:500].sum() / orders.sum() < 0.8
 
 
+def test_rates_and_lifetimes_are_those_of_a_pareto_nbd_model_with_covariates(timetable: Timetable) -> None:
+    customers = Customers(timetable)
+    of_the_start = np.arange(timetable.customers[0])
+    consents = uniforms(7, "consent", of_the_start) < CONSENT_SHARE
+    rate = customers.rate[of_the_start] / np.where(consents, CONSENT_LIFT, 1)
+    lifetime = (customers.leaves_on - customers.first_on)[of_the_start]
+
+    assert kstest(rate, gamma(0.5).cdf).statistic < 0.03
+    assert kstest(lifetime - 0.5, lomax(LIFETIME_SHAPE, scale=LIFETIME_DAYS).cdf).statistic < 0.03
+    assert abs(np.corrcoef(rate, lifetime < LIFETIME_DAYS)[0, 1]) < 0.05
+
+
+@pytest.mark.slow
+def test_a_third_of_the_customers_buys_again_within_a_year() -> None:
+    shop = Timetable(START, 7, Scale())
+    sales = Sales(shop, Customers(shop), Products(shop))
+    baskets = [sales.basket(day).orders for day in range(365 + 180)]
+    day = np.repeat(np.arange(len(baskets)), [len(basket["number"]) for basket in baskets])
+    customer, fate = (np.concatenate([basket[name] for basket in baskets]) for name in ("customer", "fate"))
+    orders = pl.DataFrame({"customer": customer, "day": day}).filter(pl.Series(fate > TEST), pl.col("customer") >= 0)
+
+    new = orders.filter(pl.col("customer") >= shop.customers[0]).sort("customer", "day")
+    new = new.group_by("customer").agg(first=pl.col("day").first(), second=pl.col("day").get(1, null_on_oob=True))
+    again = new.filter(pl.col("first") < 180).select((pl.col("second") - pl.col("first") <= 365).fill_null(value=False))
+
+    assert 0.25 < again.to_series().mean() < 0.4
+
+
 def test_lines_of_an_order_are_as_many_as_the_scale_says(timetable: Timetable) -> None:
     lines = np.diff(timetable.orders).sum() + timetable.further_lines.sum()
 
@@ -73,7 +104,7 @@ def test_lines_of_an_order_are_as_many_as_the_scale_says(timetable: Timetable) -
 def test_registrations_and_products_can_stand_still() -> None:
     still = Timetable(START, 7, Scale(days=3, customers_per_day=0, products_per_day=0, lines_per_order=1))
 
-    assert set(still.customers) == {1_500}
+    assert set(still.customers) == {6_000}
     assert set(still.products) == {300}
     assert still.further_lines.sum() == 0
 

@@ -508,17 +508,41 @@ def test_the_truth_tells_who_buys_what_and_what_brings_buyers(clean: Shop, lates
     expected = (
         pl.concat([truth["products"] for truth in truths]).group_by("product_id").agg(pl.col("expected_units").sum())
     )
-    known_from_the_start = truths[0]["customers"]
     placed = latest["orders"].filter(
         pl.col("order_id").is_in(pl.concat([truth["orders"] for truth in truths])["order_id"].implode())
     )
-    bought = placed.group_by("customer_id").len("orders")
     frauds = pl.concat([truth["orders"] for truth in truths]).filter("is_fraud")
 
     assert expected.join(sold, on="product_id").select(pl.corr("expected_units", "quantity")).item() > 0.99
-    assert known_from_the_start.join(bought, on="customer_id").select(pl.corr("weight", "orders")).item() > 0.95
     assert same(frauds.select("order_id"), placed.filter(pl.col("cancel_reason") == "fraud").select("order_id"))
     assert truths[0]["channels"].select(pl.sum("visit_share", "buyer_share").round(9)).row(0) == (1, 1)
+
+
+def test_the_truth_tells_how_often_each_customer_is_expected_to_buy(clean: Shop, about: Frames) -> None:
+    truths = [clean.truth(on(n)) for n in range(DAYS)]
+    known_from_the_start = truths[0]["customers"].with_columns(pl.col("leaves_on").fill_null(on(DAYS)))
+    days = pl.concat([truth["days"] for truth in truths]).with_columns(pl.col("expected_repeats") / pl.col("rates"))
+    stays = known_from_the_start.join_where(days, pl.col("day") < pl.col("leaves_on"))
+    expected = stays.group_by("customer_id").agg(expected=(pl.col("rate") * pl.col("expected_repeats")).sum())
+    placed = about["orders"].filter(pl.col("asked") < on(DAYS), status="placed").unique("order_id")
+
+    both = expected.join(placed.group_by("customer_id").len("orders"), on="customer_id", how="left").fill_null(0)
+    fifths = both.group_by(pl.col("expected").qcut(5)).agg(pl.col("expected", "orders").sum()).sort("orders").tail(3)
+
+    assert expected.height < known_from_the_start.height
+    assert fifths.filter((pl.col("orders") / pl.col("expected")).is_between(0.9, 1.1).not_()).is_empty()
+
+
+def test_customers_order_from_their_first_day_on_and_until_they_leave(clean: Shop, about: Frames) -> None:
+    customers_ = pl.concat([clean.truth(on(n))["customers"] for n in range(DAYS)])
+    placed = about["orders"].filter(pl.col("asked") < on(DAYS), status="placed").unique("order_id")
+    orders_ = placed.select("customer_id", day=pl.col("ordered_at").dt.date()).join(customers_, on="customer_id")
+    first = orders_.group_by("customer_id", "first_on").agg(pl.col("day").min()).filter(pl.col("first_on") >= START)
+
+    assert orders_.filter(pl.col("day") >= pl.col("leaves_on")).is_empty()
+    assert orders_.filter(pl.col("first_on").is_null()).is_empty()
+    assert first.height > 5_000
+    assert first.filter(pl.col("day") != pl.col("first_on")).is_empty()
 
 
 def test_a_visit_of_a_source_buys_as_much_more_often_as_the_truth_says(clean: Shop, about: Frames) -> None:
