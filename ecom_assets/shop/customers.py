@@ -50,6 +50,7 @@ TO_FIRST_ORDER, LONGEST_TO_FIRST_ORDER, BUYER_SHARE = 3.0, 30, 0.85
 NEVER = 2**31
 UNTIL_KNOWN = 2
 """Days from a registration until the customer can order: an order can be moved to the day before."""
+LATEST = 500
 DAYS_KEPT = 8
 PARTED_SHARE = 0.1
 """Share of the merged customers whose merge is undone."""
@@ -118,9 +119,9 @@ class Customers:
         return int(self.timetable.customers[max(day - UNTIL_KNOWN + 1, 0)])
 
     def newcomers(self, day: int) -> Ints:
-        """Returns the customers whose first order is on the day."""
-        registered = self.timetable.customers
-        first = registered[max(day - UNTIL_KNOWN - LONGEST_TO_FIRST_ORDER, 0)]
+        """Returns the customers whose first order is on the day, or later if the day has fewer orders than these."""
+        longest = UNTIL_KNOWN + LONGEST_TO_FIRST_ORDER
+        first = self.timetable.customers[day - longest] if day > longest else 0
         newcomers: Ints = first + np.flatnonzero(self.first_on[first : self.known(day)] == day)
         return newcomers
 
@@ -142,13 +143,20 @@ class Customers:
     def _running(self) -> Callable[[int], Floats]:
         return lru_cache(DAYS_KEPT)(lambda day: np.cumsum(self.rates(day)))
 
-    def buyers(self, rng: np.random.Generator, day: int, is_guest: np.ndarray) -> Ints:
-        """Returns the customers of a day's orders: the newcomers, in random places that are no guest's, and others."""
-        buyers = self.pick(rng, day, len(is_guest))
-        newcomers, places = self.newcomers(day), rng.permutation(np.flatnonzero(~is_guest))
+    def buyers(self, rng: np.random.Generator, day: int, is_open: np.ndarray) -> Ints:
+        """Returns the customers of a day's orders: the newcomers, in random places open to them, and others."""
+        buyers = self.pick(rng, day, len(is_open))
+        newcomers, places = self.newcomers(day), rng.permutation(np.flatnonzero(is_open))
         first = min(len(newcomers), len(places))
         buyers[places[:first]] = newcomers[:first]
         return buyers
+
+    def new_accounts(self, rng: np.random.Generator, day: int, count: int) -> Ints:
+        """Returns customers of the latest `LATEST` who never buy in their own name, drawn anew; -1 without any."""
+        known = self.known(day)
+        latest = np.arange(max(known - LATEST, 0), known)
+        idle = latest[self.first_on[latest] == NEVER]
+        return rng.choice(idle, count) if len(idle) else np.full(count, -1)
 
     def _consents(self, customer: Ints) -> np.ndarray:
         """Returns whether each customer consented to marketing with the registration."""

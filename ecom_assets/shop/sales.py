@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from ecom_assets.shop import frauds
 from ecom_assets.shop.customers import COUNTRY_NAMES, Customers, customer_ids
 from ecom_assets.shop.draws import (
     DAY,
@@ -43,16 +44,19 @@ STATUSES = pool(["placed", "paid", "shipped", "delivered", "cancelled"])
 PLACED, PAID, SHIPPED, DELIVERED, CANCELLED = range(5)
 
 FATES = ["unpayable", "void", "test", "customer", "inventory", "fraud", "delivered"]
-FATE_WEIGHTS = [0.02, 0.01, 0.001, 0.02, 0.008, 0.003, 0.938]
+FATE_WEIGHTS = [0.02, 0.01, 0.001, 0.02, 0.008, 0.0, 0.941]
+"""Shares of the outcomes of orders that are no fraud."""
 REASONS = pool(["void", *FATES[1:]])
-UNPAYABLE, VOID, TEST, *_, KEPT = range(7)
+UNPAYABLE, VOID, TEST, *_, FRAUD, KEPT = range(7)
 """Final outcomes of orders: delivered, or cancelled for a reason. Those up to TEST were never paid: void, or a test."""
 
 METHODS, METHOD_WEIGHTS = pool(["card", "paypal", "transfer", "gift_card"]), [0.55, 0.25, 0.15, 0.05]
 CARD, TRANSFER = 0, 2
-PAYMENT_STATUSES = pool(["authorised", "captured", "failed", "refunded"])
-AUTHORISED, CAPTURED, FAILED, REFUNDED = range(4)
-MAX_ATTEMPTS, REFUND = 3, 9
+PAYMENT_STATUSES = pool(["authorised", "captured", "failed", "refunded", "charged_back"])
+AUTHORISED, CAPTURED, FAILED, REFUNDED, CHARGED_BACK = range(5)
+MAX_ATTEMPTS, CHARGE_BACK, REFUND = 3, 8, 9
+CHARGE_BACK_FEE = 1_500
+"""What a bank asks for a charge-back, in cents; not more than was paid."""
 
 SHIPMENT_STATUSES = pool(["open", "shipped", "delivered", "cancelled"])
 OPEN, SENT, HANDED_OVER, CALLED_OFF = range(4)
@@ -148,11 +152,11 @@ class Sales:
         rng = generator(seed, "basket", day)
         number = np.arange(table.orders[day], table.orders[day + 1])
         count = len(number)
-        at = table.begins(day) + np.sort(times_of_day(rng, count))
-        is_guest = rng.random(count) < GUEST_SHARE
-        buyer = self.customers.buyers(rng, day, is_guest)
+        times, pattern = frauds.patterns(rng, np.sort(times_of_day(rng, count)))
+        at = table.begins(day) + times
+        buyer, is_guest = self._buyers(rng, day, pattern)
         country = self.customers.country(buyer)
-        is_abroad = rng.random(count) < ABROAD_SHARE
+        is_abroad = frauds.is_(rng, frauds.ABROAD, pattern, ABROAD_SHARE)
         country = np.where(is_abroad, choose(rng.random(count), COUNTRY_WEIGHTS), country)
 
         further = int(table.further_lines[day]) if count else 0
@@ -160,9 +164,9 @@ class Sales:
         order = np.repeat(np.arange(count), line_count)
         first_line = np.cumsum(line_count) - line_count
         lines = len(order)
-        product = self.products.pick(rng, day, lines)
+        product = self._goods(rng, day, pattern[order])
         price = self.products.price(product, at[order])
-        quantity = rng.geometric(QUANTITY_ONE_SHARE, lines)
+        quantity = np.where(pattern[order] == frauds.TESTING, 1, rng.geometric(QUANTITY_ONE_SHARE, lines))
         percent = choose(rng.random(lines), [0.55, 0.2, 0.25] if is_campaign(day) else [0.88, 0.08, 0.04]) * 10
         gross = quantity * price
         line_discount = gross * percent // 100
@@ -174,6 +178,8 @@ class Sales:
         taxed = 10_000 + (TAX_RATES[country] if table.scale.tax_included else 0)
         tax = ((subtotal - coupon) * TAX_RATES[country] + taxed // 2) // taxed
         fate = choose(rng.random(count), FATE_WEIGHTS)
+        found = np.where(frauds.is_(rng, frauds.CAUGHT, pattern, 0.0), FRAUD, KEPT)
+        fate = np.where(pattern == frauds.NONE, fate, found)
         orders = {
             "number": number,
             "at": at,
@@ -186,6 +192,8 @@ class Sales:
             "tax": tax,
             "total": subtotal - coupon + shipping + (0 if table.scale.tax_included else tax),
             "fate": fate,
+            "pattern": pattern,
+            "charged_back_at": frauds.charged_back_at(rng, at, (pattern != frauds.NONE) & (fate == KEPT)),
             "first_line": first_line,
             "line_count": line_count,
         }
@@ -204,19 +212,44 @@ class Sales:
             },
         )
 
+    def _buyers(self, rng: np.random.Generator, day: int, pattern: Ints) -> tuple[Ints, np.ndarray]:
+        """Returns the customer of each order of a day, and whether the order is a guest's all the same."""
+        count = len(pattern)
+        is_guest = rng.random(count) < GUEST_SHARE
+        buyer = self.customers.buyers(rng, day, ~is_guest & (pattern == frauds.NONE))
+        account = self.customers.new_accounts(rng, day, count)
+        is_new = frauds.is_(rng, frauds.FRESH, pattern, 0.0) & (account >= 0)
+        is_hidden = (pattern == frauds.STOLEN) | (pattern == frauds.TESTING)
+        is_guest = np.where(is_hidden, ~is_new, is_guest & (pattern != frauds.TAKEOVER))
+        first = frauds.first_of_row(pattern)
+        return np.where(is_new, account, buyer)[first], is_guest[first]
+
+    def _goods(self, rng: np.random.Generator, day: int, pattern: Ints) -> Ints:
+        """Returns the product of each line, by the pattern of its order: some frauds choose by price."""
+        product = self.products.pick(rng, day, len(pattern))
+        is_cheap = pattern == frauds.TESTING
+        by_price = np.flatnonzero(is_cheap | (pattern == frauds.STOLEN) | (pattern == frauds.TAKEOVER))
+        some = self.products.pick(rng, day, frauds.CHOSEN_FROM * len(by_price)).reshape(-1, frauds.CHOSEN_FROM)
+        price = self.products.price(some, np.full_like(some, self.timetable.begins(day)))
+        best = np.argmax(np.where(is_cheap[by_price, None], -price, price), axis=1)
+        product[by_price] = some[np.arange(len(by_price)), best]
+        return product
+
     def course(self, day: int, basket: Basket, stocked_at: Ints) -> Course:
         """Returns the later fate of the day's orders. `stocked_at` is when all goods of each are in stock."""
         rng = generator(self.timetable.seed, "aftermath", day)
         orders, count = basket.orders, len(basket.orders["number"])
-        method = choose(rng.random(count), METHOD_WEIGHTS)
-        attempts = 1 + rng.binomial(MAX_ATTEMPTS - 1, RETRY_SHARE, count)
+        pattern = orders["pattern"]
+        is_honest = pattern == frauds.NONE
+        method = np.where(is_honest, choose(rng.random(count), METHOD_WEIGHTS), CARD)
+        attempts = 1 + rng.binomial(MAX_ATTEMPTS - 1, np.where(is_honest, RETRY_SHARE, frauds.RETRY[pattern]))
         if self.timetable.scale.one_payment_per_order:
             attempts = np.ones_like(attempts)
         wait = durations(rng, 20 * SECOND, 4 * MINUTE, count)
         wait += np.where(method == TRANSFER, durations(rng, HOUR, 20 * HOUR, count), 0)
         pause = durations(rng, MINUTE, 10 * MINUTE, count)
         paid_at = orders["at"] + wait + (attempts - 1) * pause
-        is_express = rng.random(count) < EXPRESS_SHARE
+        is_express = frauds.is_(rng, frauds.EXPRESS, pattern, EXPRESS_SHARE)
         handling = durations(rng, 4 * HOUR, 44 * HOUR, count) // np.where(is_express, 2, 1) // SECOND * SECOND
         handling += np.where(rng.random(count) < SLIP_SHARE, durations(rng, DAY, 3 * DAY, count), 0)
         shipped_at = np.maximum(paid_at, stocked_at) + handling
@@ -339,6 +372,23 @@ class Sales:
         )
         return send(rng, sent, sent["updated_at"])
 
+    def disputes(self, basket: Basket) -> Rows:
+        """Returns the charge-backs of a day's orders, as payments."""
+        if self.timetable.scale.one_payment_per_order:
+            basket = Basket({name: values[:0] for name, values in basket.orders.items()}, basket.lines)
+        orders = take(basket.orders, basket.orders["charged_back_at"] >= 0)
+        number, at = orders["number"], orders["charged_back_at"]
+        return {
+            "number": number,
+            "attempt": np.full_like(number, CHARGE_BACK),
+            "at": at,
+            "updated_at": at,
+            "method": np.full_like(number, CARD),
+            "status": np.full_like(number, CHARGED_BACK),
+            "amount": orders["total"],
+            "fee": np.minimum(orders["total"], CHARGE_BACK_FEE),
+        }
+
     def _refunds(self, basket: Basket, course: Course) -> Rows:
         """Returns one refund payment per order with returns."""
         count, returns = len(basket.orders["number"]), course.returns
@@ -395,7 +445,8 @@ class Sales:
         count, order = len(orders["number"]), lines["order"]
         fate = orders["fate"]
         is_called_off = (fate > TEST) & (fate < KEPT)
-        gives_back = (fate == KEPT) & (rng.random(count) < DISSATISFIED_SHARE)
+        is_dissatisfied = (orders["pattern"] == frauds.NONE) & (rng.random(count) < DISSATISFIED_SHARE)
+        gives_back = (fate == KEPT) & is_dissatisfied
         lag = rng.choice(RETURN_LAGS, count)
         returned_at = self.timetable.begins(day) + lag * DAY + times_of_day(rng, count)
         returned_at = np.maximum(returned_at, delivered_at + durations(rng, DAY, 3 * DAY, count))

@@ -23,7 +23,7 @@ class Scale:
     sees only a part of the visits, like in shops that ask for consent. What advertisers report counts all clicks.
     `days` limits the days with sales, and makes the numbers of customers, products, orders and lines exactly
     the daily mean times `days`. Later states of the last orders, and late rows, arrive up to `LONGEST_WAIT`
-    (63) days after the last day.
+    (153) days after the last day.
     `one_payment_per_order` leaves out retries and refund payments; refunds are then only in returns.
     `quiet_days` are days, counted from 0, on which nobody visits, registers or buys.
     `slow_days` are days, counted from 0, on which only 40 % as many do, such as public holidays.

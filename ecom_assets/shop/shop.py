@@ -9,13 +9,14 @@ import polars as pl
 
 from ecom_assets.shop.currencies import Currencies
 from ecom_assets.shop.customers import Customers
-from ecom_assets.shop.draws import DAY, uniforms
+from ecom_assets.shop.draws import DAY, generator, uniforms
 from ecom_assets.shop.faults import duplicate_row, with_dirt
+from ecom_assets.shop.frauds import LONGEST_CHARGE_BACK, SOONEST_CHARGE_BACK
 from ecom_assets.shop.marketing import Marketing, ad_spend_frame
 from ecom_assets.shop.marketplace import Marketplace
 from ecom_assets.shop.products import Products
 from ecom_assets.shop.reviews import Reviews, reviews_frame
-from ecom_assets.shop.rows import LAGS, LONGEST_LAG, Rows, concat, marked, take
+from ecom_assets.shop.rows import LAGS, LONGEST_LAG, Rows, concat, marked, send, take
 from ecom_assets.shop.sales import (
     LONGEST_RETURN,
     Basket,
@@ -36,7 +37,9 @@ from ecom_assets.shop.timetable import Timetable
 from ecom_assets.shop.truth import truth
 from ecom_assets.shop.visits import Visits, events_frame
 
-LONGEST_WAIT = LONGEST_RETURN + LONGEST_LAG
+LONGEST_COURSE = LONGEST_RETURN + LONGEST_LAG
+"""Days after an order within which all but its charge-back has arrived."""
+LONGEST_WAIT = LONGEST_CHARGE_BACK + 1 + LONGEST_LAG
 """Days after an order within which everything that follows from it has arrived."""
 
 RESENT_VISIT_SHARE = 0.04
@@ -68,10 +71,12 @@ class Shop:
         self._visits = Visits(self._timetable, self._customers, self._products)
         self._marketing = Marketing(self._timetable)
         self._marketplace = Marketplace(self._timetable, self._products)
-        self._begun = lru_cache(maxsize=LONGEST_WAIT + 3)(self._rows_begun)
-        self._basket = lru_cache(maxsize=2 * LONGEST_WAIT)(self._orders_placed)
-        self._course = lru_cache(maxsize=2 * LONGEST_WAIT)(self._course_taken)
+        self._begun = lru_cache(maxsize=LONGEST_COURSE + 3)(self._rows_begun)
+        self._basket = lru_cache(maxsize=2 * LONGEST_COURSE)(self._orders_placed)
+        self._course = lru_cache(maxsize=2 * LONGEST_COURSE)(self._course_taken)
         self._stock = Stock(self._timetable, self._products, self._suppliers, self._basket, self._course)
+        self._disputed = lru_cache(maxsize=LONGEST_CHARGE_BACK + 3)(self._orders_disputed)
+        self._charged_back = lru_cache(maxsize=LONGEST_LAG + 3)(self._charge_backs)
         self._moved = lru_cache(maxsize=LONGEST_LAG + 3)(self._stock.rows)
         self._batch = lru_cache(maxsize=4 * len(LAGS))(self._visits_begun)
         self._frames: Mapping[str, Callable[[Rows], pl.DataFrame]] = {
@@ -172,8 +177,9 @@ class Shop:
 
     def _belonging(self, number: int, belongs: Callable[[Rows], np.ndarray]) -> dict[str, Rows]:
         """Returns the selected rows of all feeds but events, from all days on which they may have begun."""
-        begun = [self._begun(day) for day in range(max(number - LONGEST_WAIT, 0), number + 2)]
-        begun += [self._moved(day) for day in range(max(number - LONGEST_LAG, 0), number + 1)]
+        begun = [self._begun(day) for day in range(max(number - LONGEST_COURSE, 0), number + 2)]
+        for day in range(max(number - LONGEST_LAG, 0), number + 1):
+            begun += [self._moved(day), self._charged_back(day)]
         return {
             feed: _chosen([rows[feed] for rows in begun if feed in rows], belongs)
             for feed in self._frames
@@ -183,7 +189,7 @@ class Shop:
     def _rows_begun(self, day: int) -> Mapping[str, Rows]:
         """All rows that follow from what began on a day, by feed; none after the shop's last day.
 
-        Stock movements other than sales begin and end on their day: `Stock.rows`.
+        Stock movements other than sales begin and end on their day: `Stock.rows`. So do charge-backs.
         """
         if day >= self._timetable.days:
             return {feed: take(rows, np.array([], dtype=np.int64)) for feed, rows in self._begun(0).items()}
@@ -211,6 +217,16 @@ class Shop:
 
     def _course_taken(self, day: int) -> Course:
         return self._sales.course(day, self._basket(day), self._stock.stocked_at(day))
+
+    def _orders_disputed(self, day: int) -> Rows:
+        return self._sales.disputes(self._basket(day))
+
+    def _charge_backs(self, day: int) -> Mapping[str, Rows]:
+        """Returns the payments that banks take back on a day, with their arrival days."""
+        about = self._timetable.begins(day) // DAY
+        ordered = range(max(day - LONGEST_CHARGE_BACK - 1, 0), max(day - SOONEST_CHARGE_BACK, 0) + 1)
+        rows = _chosen([self._disputed(number) for number in ordered], lambda rows: rows["at"] // DAY == about)
+        return {"payments": send(generator(self.seed, "charge-backs sent", day), rows, rows["at"])}
 
     def _visits_begun(self, day: int, lag: int) -> Rows:
         if 0 <= day < self._timetable.days:

@@ -4,7 +4,8 @@ No pipeline reads it. Each of these is a frame per day:
 
 - `channels`: each source's share in the day's visits and in those that buy, and its lift: how many times as likely a
   visit is to buy as one with lift 1.
-- `orders`: whether an order placed on the day is a fraud.
+- `orders`: whether an order placed on the day is a fraud, by which pattern (see `ecom_assets.shop.frauds`), and when it
+  will be charged back; null if it will not.
 - `customers`: of each customer who registers on the day, or had before at the opening: the rate at which they buy after
   the first order, how many lines more than one their orders have, relative to others, the day of the first order, null
   if there is none, and the day from which they buy no more, null if it is far off.
@@ -20,12 +21,13 @@ from datetime import date
 import numpy as np
 import polars as pl
 
+from ecom_assets.shop import frauds
 from ecom_assets.shop.customers import Customers, customer_ids
 from ecom_assets.shop.draws import DAY, Ints
 from ecom_assets.shop.marketing import SOURCES, UTM_CAMPAIGNS, UTM_MEDIUMS, UTM_SOURCES, buyer_shares, visit_shares
 from ecom_assets.shop.products import Products, product_ids
 from ecom_assets.shop.rows import days_of, frame, texts
-from ecom_assets.shop.sales import FATES, GUEST_SHARE, UNITS_PER_LINE, Basket, order_ids
+from ecom_assets.shop.sales import GUEST_SHARE, UNITS_PER_LINE, Basket, order_ids
 from ecom_assets.shop.timetable import Timetable
 
 FAR_OFF = 100 * 365
@@ -44,7 +46,9 @@ def truth(
         "orders": frame(
             {
                 "order_id": order_ids(basket.orders["number"]),
-                "is_fraud": pl.Series(basket.orders["fate"] == FATES.index("fraud")),
+                "is_fraud": pl.Series(basket.orders["pattern"] != frauds.NONE),
+                "pattern": texts(frauds.NAMES, basket.orders["pattern"]),
+                "charged_back_on": days_of(basket.orders["charged_back_at"] // DAY),
             }
         ),
         "customers": frame(

@@ -27,7 +27,7 @@ from ecom_assets.feeds import (
 from ecom_assets.shop import faults
 from ecom_assets.shop.marketing import CAMPAIGN, INVALID_CLICK_SHARE
 from ecom_assets.shop.scale import PRESETS, Scale
-from ecom_assets.shop.shop import LONGEST_WAIT, Shop
+from ecom_assets.shop.shop import LONGEST_COURSE, LONGEST_WAIT, Shop
 from ecom_assets.shop.timetable import CAMPAIGN_DAYS
 
 pytestmark = pytest.mark.slow
@@ -86,7 +86,7 @@ def arrived(clean: Shop) -> Frames:
 
 @pytest.fixture(scope="module")
 def seed003() -> Frames:
-    return together(Shop(START, preset="seed003"), "arrivals", range(60 + LONGEST_WAIT + 1))
+    return together(Shop(START, preset="seed003"), "arrivals", range(60 + LONGEST_COURSE + 1))
 
 
 @pytest.fixture(scope="module")
@@ -512,9 +512,11 @@ def test_the_truth_tells_who_buys_what_and_what_brings_buyers(clean: Shop, lates
         pl.col("order_id").is_in(pl.concat([truth["orders"] for truth in truths])["order_id"].implode())
     )
     frauds = pl.concat([truth["orders"] for truth in truths]).filter("is_fraud")
+    found = placed.filter(pl.col("cancel_reason") == "fraud")
 
     assert expected.join(sold, on="product_id").select(pl.corr("expected_units", "quantity")).item() > 0.99
-    assert same(frauds.select("order_id"), placed.filter(pl.col("cancel_reason") == "fraud").select("order_id"))
+    assert 0.1 < found.height / frauds.height < 0.5
+    assert found.join(frauds, on="order_id", how="anti").is_empty()
     assert truths[0]["channels"].select(pl.sum("visit_share", "buyer_share").round(9)).row(0) == (1, 1)
 
 
@@ -527,22 +529,27 @@ def test_the_truth_tells_how_often_each_customer_is_expected_to_buy(clean: Shop,
     placed = about["orders"].filter(pl.col("asked") < on(DAYS), status="placed").unique("order_id")
 
     both = expected.join(placed.group_by("customer_id").len("orders"), on="customer_id", how="left").fill_null(0)
-    fifths = both.group_by(pl.col("expected").qcut(5)).agg(pl.col("expected", "orders").sum()).sort("orders").tail(3)
+    fifth = pl.col("expected").rank("ordinal") * 5 // (pl.len() + 1)
+    fifths = both.group_by(fifth=fifth).agg(pl.col("expected", "orders").sum()).filter(pl.col("fifth") >= 2)
 
+    assert fifths.height == 3
     assert expected.height < known_from_the_start.height
     assert fifths.filter((pl.col("orders") / pl.col("expected")).is_between(0.9, 1.1).not_()).is_empty()
 
 
 def test_customers_order_from_their_first_day_on_and_until_they_leave(clean: Shop, about: Frames) -> None:
     customers_ = pl.concat([clean.truth(on(n))["customers"] for n in range(DAYS)])
+    frauds = pl.concat([clean.truth(on(n))["orders"] for n in range(DAYS)]).filter("is_fraud")
     placed = about["orders"].filter(pl.col("asked") < on(DAYS), status="placed").unique("order_id")
-    orders_ = placed.select("customer_id", day=pl.col("ordered_at").dt.date()).join(customers_, on="customer_id")
+    own = placed.join(frauds, on="order_id", how="anti").select("customer_id", day=pl.col("ordered_at").dt.date())
+    orders_ = own.join(customers_, on="customer_id")
     first = orders_.group_by("customer_id", "first_on").agg(pl.col("day").min()).filter(pl.col("first_on") >= START)
 
     assert orders_.filter(pl.col("day") >= pl.col("leaves_on")).is_empty()
     assert orders_.filter(pl.col("first_on").is_null()).is_empty()
     assert first.height > 5_000
-    assert first.filter(pl.col("day") != pl.col("first_on")).is_empty()
+    assert first.filter(pl.col("day") < pl.col("first_on")).is_empty()
+    assert first.select((pl.col("day") == pl.col("first_on")).mean()).item() > 0.998
 
 
 def test_a_visit_of_a_source_buys_as_much_more_often_as_the_truth_says(clean: Shop, about: Frames) -> None:
