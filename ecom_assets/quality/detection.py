@@ -1,7 +1,8 @@
 """Recall and precision of the checks on the synthetic shop's planted defects.
 
 A defect is caught if its record is quarantined. A duplicate (`duplicate_row`) is also caught if it counts once: if it
-was superseded by another row, or another row by it.
+was superseded by another row, or another row by it. A row of an `unknown_product` waits for that product, and is also
+caught if another row has superseded it meanwhile.
 
 A quarantined record without a planted defect is a false alarm, unless all its reasons are missing references or a
 missing rate. If the rows that it refers to are quarantined themselves, it is a consequence; if they may still arrive,
@@ -144,7 +145,8 @@ def measured(con: duckdb.DuckDBPyConnection, truth: Path, tables: Catalog) -> De
         create or replace temp table found as
         select feed, arrived_on, kind, (
             quarantined.record is not null
-            or counted_once.record is not null and kind = {literal(faults.duplicate_row.__name__)}) as is_caught
+            or counted_once.record is not null and kind = {literal(faults.duplicate_row.__name__)}
+            or counted_once.is_gone and kind = {literal(faults.unknown_product.__name__)}) as is_caught
         from planted left join quarantined using ({_RECORD})
         left join ({counted_once}) counted_once using ({_RECORD})""")
     con.execute(f"""
@@ -207,11 +209,13 @@ def _quarantined(declaration: Declaration, tables: Catalog) -> str:
 
 
 def _counted_once(declaration: Declaration) -> str:
-    """Returns SQL for a table's records that were superseded, or that superseded a duplicate of them."""
+    """Returns SQL for a table's records that were superseded (`is_gone`), or that superseded a duplicate of them."""
     feed, superseded = _feed(declaration), quoted(declaration.superseded)
+    origin = column_list(ORIGIN)
     return (
-        f"select {feed} as feed, {column_list(ORIGIN)} from {superseded} "
-        f"union select {feed}, {column_list(WINNER)} from {superseded} where kind = 'duplicate'"
+        f"select feed, {origin}, bool_or(is_gone) as is_gone from ("
+        f"select {feed} as feed, {origin}, true as is_gone from {superseded} union all "
+        f"select {feed}, {column_list(WINNER)}, false from {superseded} where kind = 'duplicate') group by all"
     )
 
 

@@ -97,6 +97,15 @@ def test_defects_caught_and_missed_are_counted_by_kind(shop):
     assert result.meets_target
 
 
+def test_a_row_that_waits_for_its_product_is_caught_too_if_another_has_superseded_it(shop, nothing_is_late):
+    land(shop, [], order(1, 0, customer="C98"), order(2, 0, customer="C99"), order(3, 0, 11))
+    plant(shop, 0, *(("orders", number, "unknown_product") for number in (1, 2, 3)))
+    shop.land_orders(1, order(1, 0, version=1, customer="C1"), *(order(number, 1) for number in range(40, 70)))
+    plant(shop, 1)
+
+    assert found(shop, last=1).kinds == [Kind("unknown_product", 3, 2)]
+
+
 def test_a_row_that_refers_to_a_spoiled_one_is_a_consequence_and_another_a_false_alarm(shop, nothing_is_late):
     land(shop, ["C20,2034-03-01T08:00:00Z"], order(1, 0, customer="C20"), order(2, 0, customer="C99"))
     plant(shop, 0, ("customers", 21, "future_date"))
