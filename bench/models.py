@@ -5,7 +5,7 @@ chosen on.
 """
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +13,8 @@ import click
 import numpy as np
 import polars as pl
 
-from bench import real_orders
+from bench import real_demand, real_orders
+from bench.markdown import table
 from bench.real_orders import CDNOW_CUT_OFF, CDNOW_DAYS, RETAIL_CUT_OFF
 from ecom_assets.models import lifetime_value, recommendations
 from ecom_assets.models.evaluation import (
@@ -50,7 +51,8 @@ def main(folder: Path) -> None:
     """Measures the models on the exports in a folder, and writes models.md."""
     of_customers = _lifetime_value(real_orders.cdnow_sample(folder / "cdnow"))
     of_products = _recommendations(real_orders.online_retail(folder / "online_retail"))
-    PAGE.write_text("\n".join([HEAD, *of_customers, *of_products]))
+    of_demand = real_demand.page(folder / "online_retail")
+    PAGE.write_text("\n".join([HEAD, *of_customers, *of_products, *of_demand]))
     click.echo(f"Wrote {PAGE}.")
 
 
@@ -69,7 +71,7 @@ def _lifetime_value(orders: pl.DataFrame) -> Iterator[str]:
 CDNOW's sample of {len(customers):,} customers, fitted up to {CDNOW_CUT_OFF}: days with an order per
 customer in the 39 weeks after it. AUC is of who orders at all, the slope that of actual on predicted means of
 tenths of customers.""")
-    yield from _table(
+    yield from table(
         ("", "RMSE", "MAE", "correlation", "sum", "AUC", "slope"),
         [
             (
@@ -92,7 +94,7 @@ By Pareto/NBD, the probability of an order has an AUC of {ranks:.4f} and a calib
 probability of being active has an AUC of {auc(active, is_back):.4f}. Tenths of customers, lowest predictions first:""")
     of_orders = calibration(predicted["Pareto/NBD"], actual)
     of_chances = calibration(chance, came)
-    yield from _table(
+    yield from table(
         ("tenth", "orders predicted", "orders", "probability of an order", "ordered"),
         [
             (str(tenth), *(f"{number:.3f}" for number in numbers))
@@ -107,7 +109,7 @@ probability of being active has an AUC of {auc(active, is_back):.4f}. Tenths of 
 The value of these orders, by Gamma-Gamma on top. It takes values not to depend on how often customers order: among
 {len(back):,} repeat customers, the two have a correlation of {together:.2f}.""")
     value = lifetime_value.predict(law, customers)["expected_order_value"].to_numpy()
-    yield from _table(
+    yield from table(
         ("", "RMSE", "MAE", "correlation", "sum"),
         [
             (
@@ -160,14 +162,14 @@ are also scored on repeats alone and on new products alone.""")
         apart = (scores(blend, known, wanted, only_new=False)[0]["ndcg"].to_numpy() for wanted in (repeats, new))
         lines.append((name, *_line(found), shown, *(f"{ndcg.mean():.3f}" for ndcg in apart), _less(found, of_blend)))
     heads = ("NDCG", "recall", "products shown")
-    yield from _table(("", *heads, "NDCG of repeats", "NDCG of new", "NDCG less than the blend's"), lines)
+    yield from table(("", *heads, "NDCG of repeats", "NDCG of new", "NDCG less than the blend's"), lines)
     yield f"Lists of new products, for the {new['customer_id'].n_unique():,} customers who bought any.\n"
     lines, of_blend = [], None
     for name, blend in new_product.items():
         found, shown = scores(blend, bought, new, only_new=True)
         of_blend = found if of_blend is None else of_blend
         lines.append((name, *_line(found), shown, _less(found, of_blend)))
-    yield from _table(("", *heads, "NDCG less than the blend's"), lines)
+    yield from table(("", *heads, "NDCG less than the blend's"), lines)
     yield f"Chosen: `{chosen.any_product}`, `{chosen.new_product}`, ridge {chosen.ridge:g}.\n"
 
 
@@ -184,12 +186,6 @@ def _less(found: pl.DataFrame, of_blend: pl.DataFrame) -> str:
 
 def _paragraph(text: str) -> str:
     return textwrap.fill(" ".join(text.split()), 120, break_on_hyphens=False) + "\n"
-
-
-def _table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> Iterator[str]:
-    for cells in (heads, ["---", *["--:"] * (len(heads) - 1)], *lines):
-        yield f"| {' | '.join(cells)} |"
-    yield ""
 
 
 if __name__ == "__main__":

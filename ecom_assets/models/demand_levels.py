@@ -19,6 +19,10 @@ MOST_OF_USUAL, USUAL = 4.0, 0.2
 
 Chosen, as the other constants were, on the first 40 weeks of Online Retail: the least error with a bias below 10 %.
 """
+EQUAL = (0.5, 0.5)
+"""Weights of the levels where nothing says which is better."""
+OF_ERRORS = 0.15
+"""Constant of squared errors."""
 AHEAD = 4
 """Weeks for which the mix of levels is best."""
 BACK, LATEST = 26, 0.8
@@ -27,6 +31,8 @@ FIRST_ORIGIN = 6
 """Weeks before the first cut-off that counts."""
 NEW = 8
 """Known weeks for which a product is new."""
+_ALIKE = 20
+"""Products with the same units, after which what they sold together counts as much as that each was met."""
 _OWN_WEEKS = 6
 """Weeks after which a product's own errors count as much as the compound Poisson law."""
 _FIRST_WEEKS = 4
@@ -41,6 +47,8 @@ class Levels:
 
     units: Floats
     """Units by product and week without their season, (products, weeks), NaN where not known."""
+    usual: Floats
+    """The same without what is above `MOST_OF_USUAL`."""
     index: Floats
     """Index of weeks after the cut-off by category, (categories, 52)."""
     of_category: Integers
@@ -69,6 +77,7 @@ class Levels:
         size, squared = smoothing.sizes(usual, SLOW)
         return cls(
             units,
+            usual,
             index,
             history.of_category,
             np.array(history.categories, dtype=str)[history.of_category] != NO_CATEGORY,
@@ -76,7 +85,7 @@ class Levels:
             smoothing.first_demand(units),
             smoothing.teunter_syntetos_babai(usual, SLOW),
             fast,
-            smoothing.squared_errors(units, fast, SLOW),
+            smoothing.squared_errors(units, fast, OF_ERRORS),
             np.divide(squared, size, out=np.zeros_like(size), where=size > 0),
             smoothing.ages(units),
         )
@@ -92,19 +101,37 @@ class Levels:
         return range(max(FIRST_ORIGIN, last - BACK + 1), last + 1)
 
     def best_mix(self) -> tuple[float, float]:
-        """Returns the weights of both levels, not below 0, with the least error at earlier cut-offs, rounded.
+        """Returns the weights of both levels, not below 0 and rounded, with the least error at earlier cut-offs.
 
         Squared errors are by the scale of M5 (Makridakis, Spiliotis, Assimakopoulos 2022, International Journal of
         Forecasting 38(4)), the mean squared change from week to week, and count by a product's share in recent units.
-        Without earlier cut-offs both levels count the same.
+        They are those of usual units, since what single large orders have above them is chance. Where there are
+        products enough, both weights are then raised so that all units together were expected at earlier cut-offs.
         """
+        slow, fast = self._least_errors()
+        came, expected = np.zeros(len(self.units)), 0.0
+        for origin in self.origins(AHEAD):
+            ahead = self.units[:, origin : origin + AHEAD]
+            counts = ~np.isnan(ahead) & (self.first < origin)[:, None]
+            latest = LATEST ** (self.weeks - AHEAD - origin)
+            came += latest * np.where(counts, ahead, 0.0).sum(axis=1)
+            rates = slow * self.slow[origin] + fast * self.fast[origin]
+            expected += latest * float((counts * rates[:, None]).sum())
+        if came.any() and expected:
+            alike = came.sum() ** 2 / np.square(came).sum()
+            raised = 1 + (came.sum() / expected - 1) * alike / (alike + _ALIKE)
+            slow, fast = slow * raised, fast * raised
+        return rounded(float(slow)), rounded(float(fast))
+
+    def _least_errors(self) -> tuple[float, float]:
+        """The weights without that; `EQUAL` without earlier cut-offs, or a level there."""
         change = np.square(np.diff(self.units, axis=1))
         counts = ~np.isnan(change) & (np.arange(1, self.weeks) > self.first[:, None])
         changes = np.where(counts, change, 0.0).cumsum(axis=1)
         scales = changes / np.maximum(counts.cumsum(axis=1), 1)
         rows, targets = [np.zeros((0, 2))], [np.zeros(0)]
         for origin in self.origins(AHEAD):
-            ahead = self.units[:, origin : origin + AHEAD]
+            ahead = self.usual[:, origin : origin + AHEAD]
             known = ~np.isnan(ahead)
             scale = scales[:, origin - 2]
             sold = np.nansum(self.units[:, origin - AHEAD : origin], axis=1)
@@ -115,11 +142,8 @@ class Levels:
                 weight = np.sqrt(share / scale[used])
                 rows.append(np.stack([self.slow[origin], self.fast[origin]], axis=1)[used] * weight[:, None])
                 targets.append(target * weight)
-        design, target = np.concatenate(rows), np.concatenate(targets)
-        if not design.any():
-            return 0.5, 0.5
-        (slow, fast), _ = nnls(design, target)
-        return rounded(float(slow)), rounded(float(fast))
+        (slow, fast), _ = nnls(np.concatenate(rows), np.concatenate(targets)) if len(rows) > 1 else (EQUAL, 0.0)
+        return (float(slow), float(fast)) if slow or fast else EQUAL
 
     def rates(self, mix: tuple[float, float], week: int) -> Floats:
         """Returns units expected in a usual week, from what was known after so many weeks; 0 without sales by then.

@@ -98,12 +98,11 @@ def capped(units: Floats, most: float, constant: float) -> Floats:
 
 
 def squared_errors(units: Floats, levels: Floats, constant: float) -> Floats:
-    """Returns the smoothed squared error of each level as forecast of the next period; first, the square of demand."""
+    """Returns the smoothed squared error of each level as forecast of the next period, which starts with 0."""
     errors = np.zeros_like(levels)
     for period, demand, starts, _, known in _steps(units):
-        squared = np.square(demand - levels[period])
-        updated = errors[period] + constant * (squared - errors[period])
-        errors[period + 1] = np.where(starts, demand**2, np.where(known, updated, errors[period]))
+        updated = errors[period] + constant * (np.square(demand - levels[period]) - errors[period])
+        errors[period + 1] = np.where(known & ~starts, updated, errors[period])
     return errors
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import narwhals as nw
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ecom_assets import catalog
@@ -31,7 +31,6 @@ from ecom_assets.landing.feed_settings import FeedSettings
 from ecom_assets.landing.zone import Zone
 from ecom_assets.sql import connect
 from ecom_assets.warehouse.session import Session
-from ecom_assets_tests.examples import examples
 from ecom_assets_tests.tiny_shop import of_feed
 from ecom_assets_tests.warehouses import session_over
 
@@ -201,7 +200,6 @@ CASE = st.sampled_from([str.lower, str.upper, str.title, str.swapcase])
 
 
 @pytest.mark.slow
-@settings(max_examples=examples(100))
 @given(st.lists(st.tuples(st.sampled_from(WORDS_FOR_NOTHING), CASE, SPACE, SPACE), min_size=1))
 def test_a_word_for_nothing_counts_as_missing_where_that_is_declared(sent):
     texts = [before + case(word) + after for word, case, before, after in sent]
@@ -213,7 +211,6 @@ def test_a_word_for_nothing_counts_as_missing_where_that_is_declared(sent):
 
 
 @pytest.mark.slow
-@settings(max_examples=examples(100))
 @given(st.lists(st.text(max_size=12).map(str.strip).filter(lambda text: text.lower() not in WORDS_FOR_NOTHING)))
 def test_no_other_text_is_a_word_for_nothing(texts):
     identifier = Column("x", "text", nullable=True, description="A number", words_for_nothing=True)
@@ -339,7 +336,6 @@ DAYS_OF_ALL_LENGTHS = st.one_of(
 
 
 @pytest.mark.slow
-@settings(max_examples=examples(100))
 @given(DAYS_OF_ALL_LENGTHS, st.sampled_from(["", " 00:00", "T00:00:00", " 00:00:00.000"]), ZONES, ZONES)
 def test_a_bare_day_can_mean_any_moment_of_it(day, time, feed_zone, shop_zone):
     at, until = _latest(f"{day}{time}", feed_zone, shop_zone)
@@ -351,7 +347,6 @@ def test_a_bare_day_can_mean_any_moment_of_it(day, time, feed_zone, shop_zone):
 
 
 @pytest.mark.slow
-@settings(max_examples=examples(100))
 @given(
     DAYS_OF_ALL_LENGTHS,
     st.sampled_from(["", " 00:00", "T00:00:00"]),
@@ -377,7 +372,6 @@ def test_a_bare_day_stays_one_when_it_lands_from_another_zone(day, time, zone, s
 
 
 @pytest.mark.slow
-@settings(max_examples=examples(100))
 @given(st.datetimes(dt.datetime.fromisoformat("2020-01-01"), dt.datetime.fromisoformat("2030-01-01")), ZONES, ZONES)
 def test_a_moment_with_a_time_means_only_itself(moment, feed_zone, shop_zone):
     at, until = _latest(f"{moment}", feed_zone, shop_zone)

@@ -16,7 +16,6 @@ from ecom_assets.expressions.channels import (
     channel,
     named_channel,
 )
-from ecom_assets_tests.examples import examples
 from ecom_assets_tests.samples import collected, run
 
 PAID = ["cpc", "ppc", "cpm", "cpv", "cpa", "paid", "paid-social", "paid_social", "paidsearch", "retargeting"]
@@ -43,7 +42,7 @@ def texts(expression, *values):
 
 
 @pytest.mark.slow
-@settings(max_examples=examples(30))
+@settings(max_examples=30)
 @given(st.lists(LINK, min_size=1, max_size=20))
 def test_a_link_belongs_to_the_kind_that_its_medium_says(links):
     for (source, medium, _), found in zip(links, channels(*links), strict=True):
@@ -56,7 +55,7 @@ def test_a_link_belongs_to_the_kind_that_its_medium_says(links):
 
 
 @pytest.mark.slow
-@settings(max_examples=examples(30))
+@settings(max_examples=30)
 @given(st.sampled_from(NETWORKS[:7]), st.sampled_from(["{}", "www.{}.com", "m.{}.com", "{}.co.uk", "{}_ads", "{}-ads"]))
 def test_a_site_is_known_by_its_name_or_any_of_its_hosts(site, written):
     media = [None, "cpc", "referral", "organic"]
@@ -67,7 +66,7 @@ def test_a_site_is_known_by_its_name_or_any_of_its_hosts(site, written):
 
 
 @pytest.mark.slow
-@settings(max_examples=examples(50))
+@settings(max_examples=50)
 @given(st.lists(st.tuples(TEXT, TEXT, TEXT), min_size=1, max_size=10))
 def test_any_text_has_one_channel(links):
     assert set(channels(*links)) <= set(CHANNELS)
@@ -80,7 +79,7 @@ def test_a_paid_medium_is_no_referral():
 
 
 @pytest.mark.slow
-@settings(max_examples=examples(20))
+@settings(max_examples=20)
 @given(st.sampled_from(CHANNELS), st.sampled_from(["{}", " {} "]), st.sampled_from(["-", "_", " ", "  "]))
 def test_a_channel_is_known_in_any_case_and_spelling(name, around, space):
     written = around.format(name.replace(" ", space))

@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 from ecom_assets.expressions.included_tax import includes_tax, refunded_without_tax
 from ecom_assets.silver.orders import Orders
 from ecom_assets.silver.returns import Returns
-from ecom_assets_tests.examples import examples
 from ecom_assets_tests.samples import collected, run, sample
 
 ORDER = {"subtotal": "119", "shipping": "5.95", "tax": "19.95", "total": "124.95"}
@@ -32,7 +31,7 @@ def as_said(returns):
 
 
 @pytest.mark.slow
-@settings(max_examples=examples(50))
+@settings(max_examples=50)
 @given(AMOUNT, AMOUNT, AMOUNT, st.booleans())
 def test_a_refund_includes_all_of_its_tax_or_none(amount, shipping, tax, is_taxed):
     sent = {"amount": amount, "shipping": shipping, "tax": tax, "tax_included": is_taxed}

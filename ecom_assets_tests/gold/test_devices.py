@@ -14,7 +14,6 @@ from ecom_assets.gold.fact_sales import FactSales
 from ecom_assets.gold.fact_sessions import FactSessions
 from ecom_assets.gold.fact_touchpoints import LOOK_BACK_DAYS, REACH, transform
 from ecom_assets.silver.session_orders import SessionOrders
-from ecom_assets_tests.examples import examples
 from ecom_assets_tests.samples import rows, run, run_window, sample
 
 FIRST = dt.datetime.fromisoformat("2024-01-20")
@@ -148,7 +147,7 @@ _visits = st.lists(st.tuples(_moments, _devices, _customers, _buys), min_size=3,
 
 
 @pytest.mark.slow
-@settings(max_examples=examples(60))
+@settings(max_examples=60)
 @given(_visits, st.lists(st.tuples(_moments, _customers), min_size=2, max_size=3))
 def test_touchpoints_are_those_of_the_rule_in_any_window(drawn, ordered):
     orders = [Order(f"O{n}", moment, customer) for n, (moment, customer) in enumerate(ordered)]

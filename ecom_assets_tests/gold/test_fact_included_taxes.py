@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from ecom_assets.gold.fact_included_taxes import FactIncludedTaxes, transform
 from ecom_assets.silver.order_items import OrderItems
 from ecom_assets.silver.orders import Orders
-from ecom_assets_tests.examples import examples
 from ecom_assets_tests.samples import collected, rows, run, sample
 
 
@@ -41,7 +40,7 @@ LINES = st.lists(st.tuples(st.integers(1, 4), st.decimals(-20, 300, places=4), A
 
 
 @pytest.mark.slow
-@settings(max_examples=examples(50))
+@settings(max_examples=50)
 @given(LINES, AMOUNT, AMOUNT, st.decimals(0, 100, places=4))
 def test_tax_is_shared_exactly_and_as_closely_as_it_can_be(lines, discount, shipping, tax):
     made = collected(shared(lines, {"discount": discount, "shipping": shipping, "tax": tax})).sort("line_number")

@@ -12,7 +12,6 @@ from ecom_assets.gold.fact_sales import FactSales, transform
 from ecom_assets.gold.fact_unpaid_cancellations import FactUnpaidCancellations
 from ecom_assets.silver.order_items import OrderItems
 from ecom_assets.silver.orders import Orders
-from ecom_assets_tests.examples import examples
 from ecom_assets_tests.samples import collected, rows, run, sample
 
 
@@ -169,7 +168,7 @@ LINES = st.lists(
 
 
 @pytest.mark.slow
-@settings(max_examples=examples(30))
+@settings(max_examples=30)
 @given(LINES, st.decimals(0, 50, places=2), st.booleans(), st.decimals(0, 20, places=2))
 def test_lines_of_any_sign_come_to_what_the_order_says(lines, discount, includes_tax, tax):
     items = [

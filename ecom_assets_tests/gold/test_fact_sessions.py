@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 from ecom_assets.gold.dim_campaign_versions import DimCampaignVersions
 from ecom_assets.gold.fact_sessions import transform
 from ecom_assets.silver.sessions import Sessions
-from ecom_assets_tests.examples import examples
 from ecom_assets_tests.samples import rows, run, sample
 
 
@@ -82,7 +81,7 @@ _names = st.lists(st.text("aBc ä", min_size=1, max_size=6), min_size=1, max_siz
 
 
 @pytest.mark.slow
-@settings(max_examples=examples(30))
+@settings(max_examples=30)
 @given(_names, st.data())
 def test_a_name_in_any_spelling_is_met_by_the_campaigns_that_have_it(names, data):
     named = data.draw(st.sampled_from(names))

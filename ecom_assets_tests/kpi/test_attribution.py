@@ -9,7 +9,6 @@ from ecom_assets.gold.fact_touchpoints import FactTouchpoints
 from ecom_assets.kpi._attribution import MODELS
 from ecom_assets.kpi.attribution import credits, transform
 from ecom_assets.kpi.weekly_channel_weights import WeeklyChannelWeights
-from ecom_assets_tests.examples import examples
 from ecom_assets_tests.samples import collected, days, rows, run, sample
 
 DAY = "2024-03-10"
@@ -164,7 +163,7 @@ paths = st.lists(
 
 
 @pytest.mark.slow
-@settings(max_examples=examples(15))
+@settings(max_examples=15)
 @given(paths)
 def test_the_credits_of_each_order_sum_to_it_in_every_model(given_paths):
     orders = [

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from ecom_assets.gold.agg_customer_metrics import AggCustomerMetrics
 from ecom_assets.kpi.customer_rfm import SEGMENTS, CustomerRfm, ntile, score, segment, transform
-from ecom_assets_tests.examples import examples
 from ecom_assets_tests.samples import collected, days, rows, run, sample
 
 JANUARY = dt.date(2024, 1, 31)
@@ -88,7 +87,7 @@ def test_of_fewer_customers_than_quintiles_none_is_first_or_last(count: int, fou
 
 @pytest.mark.slow
 @given(st.lists(st.integers(1, 4), min_size=1, max_size=12))
-@settings(max_examples=examples(25))
+@settings(max_examples=25)
 def test_scores_depend_on_values_alone_and_rise_with_them(values: list[int]) -> None:
     found = scores(values)
 

@@ -25,7 +25,6 @@ from ecom_assets.landing.reading.patient import patient_batches
 from ecom_assets.landing.reading.quick import Stream
 from ecom_assets.landing.reading.records import OURS, batch_schema
 from ecom_assets.landing.zone import LandedFile
-from ecom_assets_tests.examples import examples
 
 COLUMNS = ("order_id", "note", "price")
 DAY = dt.date(2024, 1, 3)
@@ -80,7 +79,7 @@ HEADERS = st.sampled_from(
 )
 
 
-@settings(max_examples=examples(30), deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     header=HEADERS,
     texts=st.lists(st.lists(TEXTS, min_size=4, max_size=4), max_size=6),
@@ -128,7 +127,7 @@ RECORDS = st.dictionaries(
 
 
 @pytest.mark.slow
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(records=st.lists(RECORDS, min_size=1, max_size=4), spaced=st.booleans())
 def test_both_ways_read_json_lines_alike(
     tmp_path_factory: pytest.TempPathFactory, records: list[dict[str, Any]], spaced: bool
@@ -140,7 +139,7 @@ def test_both_ways_read_json_lines_alike(
 
 
 @pytest.mark.slow
-@settings(max_examples=examples(30), deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     lines=st.lists(
         st.sampled_from([b"1,a,2", b'1,"a\nb",2', b"1,2", b'"1,a,2', b"\xff,a,2", b"1,a,2,3", b""]), max_size=8

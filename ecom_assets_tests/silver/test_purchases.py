@@ -12,7 +12,6 @@ from ecom_assets.silver.events import Events
 from ecom_assets.silver.order_completions import OrderCompletions
 from ecom_assets.silver.order_completions import transform as completions
 from ecom_assets.silver.purchases import Purchases, transform
-from ecom_assets_tests.examples import examples
 from ecom_assets_tests.samples import collected, rows, run, run_window, sample
 
 FIRST = dt.date(2024, 1, 1)
@@ -62,7 +61,7 @@ _completions = st.builds(
 
 
 @pytest.mark.slow
-@settings(max_examples=examples(50))
+@settings(max_examples=50)
 @given(st.lists(_completions, max_size=8))
 def test_an_order_is_bought_once_whether_days_run_alone_or_together(drawn):
     events = sample(

@@ -17,7 +17,6 @@ from ecom_assets.silver.order_completions import transform as completions
 from ecom_assets.silver.purchases import transform as purchases
 from ecom_assets.silver.sessions import FLAGS, FUNNEL, Sessions
 from ecom_assets.silver.sessions import transform as sessions
-from ecom_assets_tests.examples import examples
 from ecom_assets_tests.samples import collected, rows, run, run_window, sample
 from ecom_assets_tests.warehouses import START, run_all, session_over, upstream_of, window
 
@@ -281,7 +280,7 @@ evenings = st.sampled_from(["2024-03-29 22:10", "2024-03-30 23:00", "2024-10-25 
 
 
 @pytest.mark.slow
-@settings(max_examples=examples(8))
+@settings(max_examples=8)
 @given(evening=evenings, runs=st.lists(pauses, min_size=1, max_size=5), length=st.integers(2, 3))
 @example(evening="2024-03-29 22:10", runs=[(30, 200)], length=2)
 @example(evening="2024-10-25 21:40", runs=[(30, 100), (31, 1), (29, 100)], length=3)
