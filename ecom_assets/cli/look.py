@@ -95,6 +95,28 @@ def why(table: str, day: Window) -> None:
         click.echo(line)
 
 
+@click.command("predict")
+@click.argument(
+    "what", metavar="[LIST]", type=click.Choice(["risk", "reorder", "offers", "budget", "models"]), default="models"
+)
+@click.option(
+    "--rows", "most", default=20, show_default=True, type=click.IntRange(min=1), help="The most rows to show."
+)
+def predict(what: str, most: int) -> None:
+    """Show what is predicted: a list to act on.
+
+    LIST is risk (customers who are overdue), reorder (products), offers (products for customers), budget (of channels)
+    or models (what was fitted, and how it scored), the default.
+    """
+    from ecom_assets.serving.predictions import LISTS, rows_of
+    from ecom_assets.serving.snapshot import open_snapshot
+
+    with open_snapshot(settings.load().snapshot) as con:
+        found = rows_of(con, what, most)
+        click.echo(f"{LISTS[what].title}:")
+        found.show(max_rows=most, max_width=1_000)
+
+
 @click.command("query")
 @click.argument("file", metavar="FILE", type=click.File(encoding="utf-8"))
 @click.option("--warehouse", is_flag=True, help="Query the warehouse itself; no run may have it open.")

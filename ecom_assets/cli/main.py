@@ -42,7 +42,7 @@ def dictionary() -> None:
 
 for command in (
     *(run.demo, land.land, land.draft_map, land.shop, run.run, run.stale, run.verify),
-    *(look.bad, look.quarantine, look.detection, look.why, look.query, look.report),
+    *(look.bad, look.quarantine, look.detection, look.why, look.predict, look.query, look.report),
     *(alerts.alerts, ui, api, api_key, dashboard, export),
     *(watch.monitor, watch.doctor, watch.prune),
     *(dictionary, docs, profile),

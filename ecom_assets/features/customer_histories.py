@@ -41,7 +41,12 @@ ONE = ["cut_off", "customer_id"]
 def order_days(orders: nw.LazyFrame, lines: nw.LazyFrame, rates: nw.LazyFrame, survivors: nw.LazyFrame) -> nw.LazyFrame:
     """Returns, per cut-off day, customer and day with an order that counts, the value of the day's orders."""
     c = nw.col
-    counts = ~c("customer_id").is_null() & (c("status") != "cancelled") & (c("ordered_on") <= c("cut_off"))
+    counts = (
+        ~c("is_retracted")
+        & ~c("customer_id").is_null()
+        & (c("status") != "cancelled")
+        & (c("ordered_on") <= c("cut_off"))
+    )
     return (
         order_values(orders, lines, rates)
         .filter(counts)

@@ -13,6 +13,8 @@ from ecom_assets.models.fitting import Floats
 CHANGED = 0.2
 """Population stability index from which on a feature counts as changed (Siddiqi 2006, Credit Risk Scorecards)."""
 LONGEST_MONTH = 31
+SEPARATOR = "; "
+"""Between the names of models that a model beats."""
 
 
 def is_month_end(day: dt.date) -> bool:
@@ -85,12 +87,13 @@ def champions(
 def champion_at(day: dt.date, scores: pl.DataFrame, floor: str) -> tuple[str, dt.date | None]:
     """Returns the champion at the end of a day, and since when; `scores` has `month_end`, `model` and `beats`."""
     told = scores.filter(pl.col("month_end") <= day).select("month_end", "model", "beats").iter_rows()
-    chosen = champions(((on, model, beats.split(",")) for on, model, beats in told), floor)
+    chosen = champions(((on, model, beats.split(SEPARATOR)) for on, model, beats in told), floor)
     return chosen[max(chosen)] if chosen else (floor, None)
 
 
-def beaten(model: str, losses: Mapping[str, Floats]) -> list[str]:
+def beaten(model: str, losses: Mapping[str, Floats]) -> str:
     """Returns the models with a larger mean loss than a model at 95 %, by a paired bootstrap over the same units."""
-    return [
+    worse = (
         other for other, loss in losses.items() if other != model and paired_difference(loss, losses[model]).is_better
-    ]
+    )
+    return SEPARATOR.join(worse)

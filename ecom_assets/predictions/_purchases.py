@@ -49,7 +49,7 @@ def purchases_at(cut_off: dt.date, orders: pl.DataFrame, lines: pl.DataFrame, su
     """
     c, at = nw.col, nw.from_native(pl.LazyFrame({"cut_off": [cut_off]}))
     bought = as_known(nw.from_native(orders.lazy()), at, key=["order_id"], order=["updated_at"]).filter(
-        ~c("customer_id").is_null(), c("status") != "cancelled", c("ordered_on") <= c("cut_off")
+        ~c("is_retracted"), ~c("customer_id").is_null(), c("status") != "cancelled", c("ordered_on") <= c("cut_off")
     )
     known_lines = nw.from_native(lines.lazy())
     products = as_known(known_lines, at, key=["order_id", "line_number"], order=["updated_at"]).filter(

@@ -32,7 +32,7 @@ class BasketScores(Table, primary_key=("month_end", "model"), partition_column="
     )
     new_recall: float = column("Share of the new products bought that are in that list", ge=0, le=1)
     new_coverage: float = column("Share of all products that are in any of these lists", ge=0, le=1)
-    beats: str = column("Models with a smaller NDCG at 95 % by a paired bootstrap, separated by commas")
+    beats: str = column("Models with a smaller NDCG at 95 % by a paired bootstrap, separated by semicolons")
 
 
 def scored(day: dt.date, models: pl.DataFrame, before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
@@ -63,7 +63,7 @@ def scored(day: dt.date, models: pl.DataFrame, before: pl.DataFrame, after: pl.D
             }
         )
     losses = {model: -gain for model, gain in gains.items()}
-    return pl.DataFrame([{**row, "beats": ",".join(beaten(str(row["model"]), losses))} for row in rows])
+    return pl.DataFrame([{**row, "beats": beaten(str(row["model"]), losses)} for row in rows])
 
 
 def transform(

@@ -67,9 +67,16 @@ def transform(
     return frame_of(CustomerRecommendations, parts)
 
 
+OFFERS = """
+SELECT *
+FROM predictions.customer_recommendations
+WHERE cut_off = (SELECT max(cut_off) FROM predictions.customer_recommendations)
+"""
+
 asset = table_asset(
     CustomerRecommendations,
     transform,
+    view=("predictions.offers", OFFERS),
     reads={
         "silver_order_versions": history,
         "silver_order_item_versions": history,

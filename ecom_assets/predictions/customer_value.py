@@ -69,6 +69,15 @@ def transform(
     return frame_of(CustomerValue, parts)
 
 
+AT_RISK = """
+SELECT *
+FROM predictions.customer_value
+WHERE cut_off = (SELECT max(cut_off) FROM predictions.customer_value) AND days_until_overdue < 0
+"""
+
 asset = table_asset(
-    CustomerValue, transform, reads={"predictions_value_models": history, "predictions_value_scores": history}
+    CustomerValue,
+    transform,
+    reads={"predictions_value_models": history, "predictions_value_scores": history},
+    view=("predictions.customers_at_risk", AT_RISK),
 )

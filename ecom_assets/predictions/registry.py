@@ -7,6 +7,7 @@ import polars as pl
 
 from ecom_assets.contract import Date, Table, column, frame_of, key
 from ecom_assets.days import history
+from ecom_assets.predictions._demand import FLOOR as DEMAND_FLOOR
 from ecom_assets.predictions._fits import champion_at
 from ecom_assets.predictions._purchases import FLOOR as BASKET_FLOOR
 from ecom_assets.predictions._value import FLOOR as VALUE_FLOOR
@@ -61,17 +62,26 @@ def transform(
     predictions_value_scores: pl.DataFrame,
     predictions_basket_models: pl.DataFrame,
     predictions_basket_scores: pl.DataFrame,
+    predictions_demand_models: pl.DataFrame,
+    predictions_demand_scores: pl.DataFrame,
 ) -> pl.DataFrame:
     rows = [
         *entries("customer_value", VALUE_FLOOR, "rmse", predictions_value_models, predictions_value_scores),
         *entries(
             "customer_recommendations", BASKET_FLOOR, "ndcg", predictions_basket_models, predictions_basket_scores
         ),
+        *entries("demand_forecasts", DEMAND_FLOOR, "rmsse", predictions_demand_models, predictions_demand_scores),
     ]
     schema = {"champion_since": pl.Date, "score": pl.Float64}
     return frame_of(Registry, [pl.DataFrame(rows, schema_overrides=schema)] if rows else [])
 
 
 asset = table_asset(
-    Registry, transform, reads={"predictions_value_scores": history, "predictions_basket_scores": history}
+    Registry,
+    transform,
+    reads={
+        "predictions_value_scores": history,
+        "predictions_basket_scores": history,
+        "predictions_demand_scores": history,
+    },
 )

@@ -33,7 +33,7 @@ class ValueScores(Table, primary_key=("month_end", "model"), partition_column="m
     calibration_slope: float = column("Slope of actual over predicted orders, by tenths of the customers")
     value_rmse: float = column("Root of the mean squared error of the value", ge=0)
     value_bias: float = column("Value predicted above that which came, as a share of it; 0 if none came")
-    beats: str = column("Models with a larger squared error at 95 % by a paired bootstrap, separated by commas")
+    beats: str = column("Models with a larger squared error at 95 % by a paired bootstrap, separated by semicolons")
 
 
 def scored(day: dt.date, models: pl.DataFrame, before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
@@ -61,7 +61,7 @@ def scored(day: dt.date, models: pl.DataFrame, before: pl.DataFrame, after: pl.D
                 "calibration_slope": evaluation.calibration_slope(of_orders, orders),
                 "value_rmse": evaluation.rmse(of_value, value),
                 "value_bias": evaluation.bias(of_value, value),
-                "beats": ",".join(beaten(model, losses)),
+                "beats": beaten(model, losses),
             }
         )
     return pl.DataFrame(rows)

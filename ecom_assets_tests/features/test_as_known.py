@@ -70,7 +70,14 @@ def test_what_a_model_is_trained_on_is_what_had_arrived_by_then(tmp_path: Path):
 
 def order(arrived: int, number: str, **more: Any) -> dict[str, Any]:
     at = dt.date(2024, 1, arrived)
-    known = {"ordered_on": at, "updated_at": f"{at} 10:00", "customer_id": "C", "status": "paid", "currency": None}
+    known = {
+        "ordered_on": at,
+        "updated_at": f"{at} 10:00",
+        "customer_id": "C",
+        "status": "paid",
+        "currency": None,
+        "is_retracted": False,
+    }
     amounts = {"discount": "0", "shipping": "0", "tax": "0", "is_taxed": False, "rate": None}
     return {"arrived_on": at, "order_id": number, **known, **amounts, **more}
 

@@ -266,6 +266,8 @@ GOALS = [
     "kpi.daily_anomalies",
     "predictions.registry predictions.customer_value",
     "predictions.customer_recommendations predictions.product_recommendations",
+    "predictions.demand_forecasts predictions.reorder_points",
+    "predictions.budget_proposals",
 ]
 
 

@@ -65,8 +65,8 @@ def test_on_other_days_nothing_is_fitted(january):
 def test_models_that_tell_customers_apart_beat_the_floor(scores):
     beaten = dict(scores.select("model", "beats").iter_rows())
 
-    assert "nbd" not in beaten["steady_rate"].split(",")
-    assert "steady_rate" in beaten["nbd"].split(",")
+    assert "nbd" not in beaten["steady_rate"].split("; ")
+    assert "steady_rate" in beaten["nbd"].split("; ")
     assert dict(scores.select("model", "auc").iter_rows())["nbd"] == 1.0
     assert set(scores["customers"]) == {150}
 

@@ -30,8 +30,11 @@ def bought(customer: str, products: str, at: dt.date, arrived: dt.date | None = 
     """An order with a line of each product, as it arrives: rows of both tables."""
     number = f"{customer} {at}"
     shared = {"arrived_on": arrived or at, "order_id": number, "ordered_on": at, "updated_at": f"{at} 10:00"}
-    order = {**shared, "customer_id": customer, "status": "paid", **more}
-    lines = [{**shared, "line_number": n, "product_id": p, "quantity": "1"} for n, p in enumerate(products, start=1)]
+    order = {**shared, "customer_id": customer, "status": "paid", "is_retracted": False, **more}
+    lines = [
+        {**shared, "line_number": n, "product_id": p, "quantity": "1", "is_retracted": False}
+        for n, p in enumerate(products, start=1)
+    ]
     return [order, lines]
 
 
@@ -100,7 +103,7 @@ def test_what_customers_bought_before_beats_what_is_popular(models, scores):
     beaten = dict(scores.select("model", "beats").iter_rows())
 
     assert models["customers"].unique().to_list() == [60]
-    assert "popular" in beaten["own_purchases"].split(",")
+    assert "popular" in beaten["own_purchases"].split("; ")
     assert scores["repeat_share"].unique().to_list() == [1.0]
 
 

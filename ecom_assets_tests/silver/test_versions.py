@@ -79,6 +79,16 @@ def test_a_line_that_is_taken_out_is_known_to_be(zone):
     assert versions(session, query) == [(0, False), (1, True)]
 
 
+def test_an_order_that_is_deleted_is_known_to_be(zone):
+    land(zone, 0, Order(1, 0))
+    land(zone, 1, Order(1, 0, version=1, fault="gone"))
+
+    session = run(zone, *ORDERS)
+
+    query = "select arrived_on, is_retracted from silver.order_versions order by all"
+    assert versions(session, query) == [(0, False), (1, True)]
+
+
 def test_a_late_row_makes_its_arrival_day_stale_and_no_other(zone):
     land(zone, 0, Order(1, 0))
     session = run(zone, *ORDERS)

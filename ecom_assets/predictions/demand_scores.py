@@ -1,0 +1,96 @@
+"""Scores of the models of demand: what they predicted of the month that has ended."""
+
+import datetime as dt
+import json
+
+import polars as pl
+
+from ecom_assets.contract import Date, Table, column, frame_of, key
+from ecom_assets.days import history, trailing
+from ecom_assets.models import demand
+from ecom_assets.models.demand import DemandModel
+from ecom_assets.models.demand_scores import MODEL, HoldOut, forecasts, scores
+from ecom_assets.predictions._demand import MODELS, products_at, sales_at
+from ecom_assets.predictions._fits import LONGEST_MONTH, beaten, is_month_end, last_month_end
+from ecom_assets.table_asset import table_asset
+
+
+class DemandScores(Table, primary_key=("month_end", "model"), partition_column="month_end"):
+    """One row per month and model that was fitted at the end of the month before: its first four weeks were held out.
+
+    Errors are in the scale of M5: by a product's change from week to week before. Products count by their share in
+    what was sold in the four weeks before.
+    """
+
+    month_end: Date = key("Last day of the month")
+    model: str = key("Name of the model", isin=MODELS)
+    products: int = column("Products that are scored", ge=0)
+    wrmsse: float = column("Root mean squared scaled error of products by their share", ge=0)
+    rmsse: float = column("The same of all products alike", ge=0)
+    bias: float = column("Units predicted above those sold, as a share of these; 0 if none was sold")
+    pinball_50: float = column("Scaled pinball loss of the median; null without quantiles", nullable=True, ge=0)
+    pinball_90: float = column("The same of the quantile 0.9", nullable=True, ge=0)
+    pinball_95: float = column("The same of the quantile 0.95", nullable=True, ge=0)
+    within_95: float = column("Share of weeks that sold no more than the quantile 0.95", nullable=True, ge=0, le=1)
+    beats: str = column("Models with a larger scaled error at 95 % by a paired bootstrap, separated by semicolons")
+
+
+def scored(
+    day: dt.date,
+    models: pl.DataFrame,
+    before: tuple[pl.DataFrame, pl.DataFrame],
+    after: tuple[pl.DataFrame, pl.DataFrame],
+) -> pl.DataFrame:
+    """Returns the scores of a month's models, from sales and products as known at its start and at its end."""
+    start, parameters = last_month_end(day), dict(models.iter_rows())
+    fitted = DemandModel.from_json(parameters.pop(MODEL))
+    constants = {name: json.loads(text)["constant"] for name, text in parameters.items()}
+    is_before = pl.col("day") <= start
+    sales = pl.concat([before[0].filter(is_before), after[0].filter(~is_before)])
+    held = HoldOut.of(sales, before[1], start)
+    found = forecasts(held, fitted, demand.outlook(fitted, before[0], before[1], start), constants)
+    losses = {name: held.scaled_errors(forecast.expected)[held.is_scored] for name, forecast in found.items()}
+    names = scores(held, found).rename({"method": "model"})
+    return names.with_columns(
+        month_end=pl.lit(day),
+        products=pl.lit(int(held.is_scored.sum()), pl.Int64),
+        beats=pl.Series([beaten(name, losses) for name in names["model"]], dtype=pl.String),
+    )
+
+
+def transform(
+    silver_order_versions: pl.DataFrame,
+    silver_order_item_versions: pl.DataFrame,
+    silver_movement_versions: pl.DataFrame,
+    silver_product_versions: pl.DataFrame,
+    predictions_demand_models: pl.DataFrame,
+    days: pl.DataFrame,
+) -> pl.DataFrame:
+    parts = []
+    for day in filter(is_month_end, days["day"].sort()):
+        start = last_month_end(day)
+        models = predictions_demand_models.filter(pl.col("cut_off") == start).select("model", "parameters")
+        if models.is_empty():
+            continue
+        before, after = (
+            (
+                sales_at(at, silver_order_versions, silver_order_item_versions, silver_movement_versions),
+                products_at(at, silver_product_versions),
+            )
+            for at in (start, day)
+        )
+        parts.append(scored(day, models.sort("model"), before, after))
+    return frame_of(DemandScores, parts)
+
+
+asset = table_asset(
+    DemandScores,
+    transform,
+    reads={
+        "silver_order_versions": history,
+        "silver_order_item_versions": history,
+        "silver_movement_versions": history,
+        "silver_product_versions": history,
+        "predictions_demand_models": trailing(LONGEST_MONTH + 1),
+    },
+)
