@@ -85,7 +85,7 @@ def test_all_that_runs_by_itself_is_switched_on_but_for_exports_and_what_each_ni
     repository = DEFS.get_repository_def()
 
     stopped = {schedule.name for schedule in repository.schedule_defs if schedule.default_status.value != "RUNNING"}
-    assert stopped == {"export_every_morning", "train_every_month", "predict_every_week"}
+    assert stopped == {"export_every_morning", "train_every_week", "predict_every_week"}
     assert {sensor.name for sensor in repository.sensor_defs} == {
         *("run_new_files", "run_stale_days", "report_failures", "write_monitoring_report", "show_ledger")
     }

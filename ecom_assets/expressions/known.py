@@ -7,18 +7,25 @@ import narwhals as nw
 import polars as pl
 
 from ecom_assets.contract import RATE_IS_GOOD_FOR
-from ecom_assets.expressions.dates import days_between, is_month_end, is_week_end
+from ecom_assets.expressions.dates import days_between, is_week_end
 from ecom_assets.expressions.money import MONEY, extended, in_proportion, no_amount, total
 
+PERIOD, PERIOD_END = 28, dt.date(1900, 1, 21)
+"""Days of a period of four weeks, for which models are fitted and held out, and a Sunday with which one ends."""
 
-def is_cut_off(day: nw.Expr) -> nw.Expr:
-    """Returns whether something is predicted at the end of a day: of each week and of each month."""
-    return is_week_end(day) | is_month_end(day)
+
+def is_in_period_of(day: nw.Expr, cut_off: nw.Expr) -> nw.Expr:
+    """Returns whether a day is in the period of a later one, or of itself."""
+    return (_period(day) == _period(cut_off)) & (day <= cut_off)
+
+
+def _period(day: nw.Expr) -> nw.Expr:
+    return (days_between(nw.lit(PERIOD_END, nw.Date), day) + PERIOD - 1) // PERIOD
 
 
 def cut_offs(days: nw.LazyFrame) -> nw.LazyFrame:
-    """Returns the cut-off days among the days of a window, as `cut_off`."""
-    return days.filter(is_cut_off(nw.col("day"))).select(cut_off="day")
+    """Returns the cut-off days among the days of a window, the Sundays, as `cut_off`."""
+    return days.filter(is_week_end(nw.col("day"))).select(cut_off="day")
 
 
 def cut_off_days(days: pl.DataFrame) -> list[dt.date]:

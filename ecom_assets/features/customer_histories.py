@@ -1,11 +1,11 @@
-"""Histories of customers' purchases, as known at the end of each week and month."""
+"""Histories of customers' purchases, as known at the end of each week."""
 
 import narwhals as nw
 
 from ecom_assets.contract import Date, Decimal, Table, column, contract, key, money, rule
 from ecom_assets.days import history
-from ecom_assets.expressions.dates import days_between, month_of
-from ecom_assets.expressions.known import as_known, cut_offs, order_values
+from ecom_assets.expressions.dates import days_between
+from ecom_assets.expressions.known import as_known, cut_offs, is_in_period_of, order_values
 from ecom_assets.expressions.money import no_amount, ratio, total, total_count
 from ecom_assets.table_asset import table_asset
 
@@ -18,7 +18,7 @@ class CustomerHistories(Table, primary_key=("cut_off", "customer_id"), partition
     orders charge for their lines, without tax.
     """
 
-    cut_off: Date = key("Day at whose end it was known: a Sunday or the last of a month")
+    cut_off: Date = key("Day at whose end it was known: a Sunday")
     customer_id: str = key("Customer number issued by the shop, of the survivor if it was merged", personal=True)
     repeat_orders: int = column("Days with an order after the first one", ge=0)
     last_order_age: int = column("Days from the first order to the last", ge=0)
@@ -26,8 +26,10 @@ class CustomerHistories(Table, primary_key=("cut_off", "customer_id"), partition
     mean_value: float = column("Mean value of a day with an order")
     mean_repeat_value: float = column("The same of those after the first; null without any", nullable=True)
     value: Decimal = money("Value of all orders")
-    orders_this_month: int = column("Days with an order since the last month end before the cut-off", ge=0)
-    value_this_month: Decimal = money("Value of the orders since then")
+    orders_in_period: int = column(
+        "Days with an order in the period of four weeks up to the cut-off, or its part until then", ge=0
+    )
+    value_in_period: Decimal = money("Value of these orders")
 
     @rule
     def last_order_by_the_cut_off(cls) -> nw.Expr:
@@ -72,22 +74,22 @@ def transform(
         features_known_survivors,
     )
     is_repeat = c("ordered_on") > c("first_on")
-    is_this_month = month_of(c("ordered_on")) == month_of(c("cut_off"))
+    is_in_period = is_in_period_of(c("ordered_on"), c("cut_off"))
     counted = bought.with_columns(first_on=c("ordered_on").min().over(ONE)).with_columns(
         value=nw.coalesce("value", no_amount()),
         repeat_value=nw.when(is_repeat).then(c("value")),
-        month_value=nw.when(is_this_month).then(c("value")),
+        period_value=nw.when(is_in_period).then(c("value")),
         purchases=nw.lit(1, nw.Int64),
         repeat_orders=is_repeat.cast(nw.Int64),
-        orders_this_month=is_this_month.cast(nw.Int64),
+        orders_in_period=is_in_period.cast(nw.Int64),
     )
-    sums = ["value", "repeat_value", "month_value"]
+    sums = ["value", "repeat_value", "period_value"]
     return (
         counted.group_by(ONE)
         .agg(
             c("first_on").min(),
             c("ordered_on").max().alias("last_on"),
-            *map(total_count, ["purchases", "repeat_orders", "orders_this_month"]),
+            *map(total_count, ["purchases", "repeat_orders", "orders_in_period"]),
             *map(total, sums),
         )
         .with_columns(
@@ -95,7 +97,7 @@ def transform(
             age=days_between(c("first_on"), c("cut_off")),
             mean_value=ratio("value", "purchases"),
             mean_repeat_value=ratio("repeat_value", "repeat_orders"),
-            value_this_month=nw.coalesce("month_value", no_amount()),
+            value_in_period=nw.coalesce("period_value", no_amount()),
         )
         .select(*contract(CustomerHistories).columns)
     )

@@ -1,4 +1,4 @@
-"""Customer numbers that were merged into others, as known at the end of each week and month."""
+"""Customer numbers that were merged into others, as known at the end of each week."""
 
 import datetime as dt
 
@@ -14,7 +14,7 @@ from ecom_assets.table_asset import table_asset
 class KnownSurvivors(Table, primary_key=("cut_off", "customer_id"), partition_column="cut_off"):
     """One row per cut-off day and customer number that was known then to be merged into another."""
 
-    cut_off: Date = key("Day at whose end it was known: a Sunday or the last of a month")
+    cut_off: Date = key("Day at whose end it was known: a Sunday")
     customer_id: str = key("Customer number that was merged", personal=True)
     survivor: str = column("Customer number under which the customer goes on", personal=True)
 

@@ -45,12 +45,12 @@ def schedules(time_zone: str) -> list[dg.ScheduleDefinition]:
 
     @schedule(
         job=ml_training,
-        cron_schedule="0 4 1 * *",
+        cron_schedule="0 4 * * 1",
         execution_timezone=time_zone,
         default_status=dg.DefaultScheduleStatus.STOPPED,
     )
-    def train_every_month(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        """Fits models to the month that has ended, at four o'clock. Off, since the nightly run does it."""
+    def train_every_week(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        """Fits models whose four weeks have ended, at four o'clock on Mondays. Off, since the nightly run does it."""
         return _of_yesterday(context)
 
     @schedule(
@@ -63,7 +63,7 @@ def schedules(time_zone: str) -> list[dg.ScheduleDefinition]:
         """Predicts at the end of the week, at half past four on Mondays. Off, since the nightly run does it."""
         return _of_yesterday(context)
 
-    return [yesterday_every_night, quality_every_morning, export_every_morning, train_every_month, predict_every_week]
+    return [yesterday_every_night, quality_every_morning, export_every_morning, train_every_week, predict_every_week]
 
 
 def _of_yesterday(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:

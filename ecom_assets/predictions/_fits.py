@@ -6,25 +6,24 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import polars as pl
 
-from ecom_assets.days import ONE_DAY
+from ecom_assets.expressions.known import PERIOD, PERIOD_END
 from ecom_assets.models.evaluation import paired_difference, population_stability
 from ecom_assets.models.fitting import Floats
 
 CHANGED = 0.2
 """Population stability index from which on a feature counts as changed (Siddiqi 2006, Credit Risk Scorecards)."""
-LONGEST_MONTH = 31
 SEPARATOR = "; "
 """Between the names of models that a model beats."""
 
 
-def is_month_end(day: dt.date) -> bool:
-    """Returns whether a date is the last day of its month."""
-    return (day + ONE_DAY).day == 1
+def is_period_end(day: dt.date) -> bool:
+    """Returns whether a period of four weeks ends with a day."""
+    return (day - PERIOD_END).days % PERIOD == 0
 
 
-def last_month_end(day: dt.date) -> dt.date:
-    """Returns the last month end before a date."""
-    return day.replace(day=1) - ONE_DAY
+def last_period_end(day: dt.date) -> dt.date:
+    """Returns the last end of a period before a date."""
+    return day - dt.timedelta(days=((day - PERIOD_END).days - 1) % PERIOD + 1)
 
 
 def digest(frame: pl.DataFrame) -> str:
@@ -42,17 +41,17 @@ def _numbers(frame: pl.DataFrame, column: str) -> Floats:
 
 
 def fit_days(by_cut_off: Mapping[dt.date, pl.DataFrame], features: Sequence[str]) -> list[dt.date]:
-    """Returns the cut-off days on which a model is fitted: month ends, and those that differ much from the last fit.
+    """Returns the cut-off days of fits: ends of periods, and days that differ much from the last fit.
 
     Args:
-        by_cut_off: The rows to fit to by cut-off day, from a month end on, in order.
+        by_cut_off: The rows to fit to by cut-off day, from the end of a period on, in order.
         features: The columns of which a change matters.
     """
     found: list[dt.date] = []
     for day, rows in sorted(by_cut_off.items()):
-        if is_month_end(day) or (
+        if is_period_end(day) or (
             found
-            and found[-1] >= last_month_end(day)
+            and found[-1] >= last_period_end(day)
             and max(drift(by_cut_off[found[-1]], rows, features).values(), default=0.0) > CHANGED
         ):
             found.append(day)
@@ -85,8 +84,8 @@ def champions(
 
 
 def champion_at(day: dt.date, scores: pl.DataFrame, floor: str) -> tuple[str, dt.date | None]:
-    """Returns the champion at the end of a day, and since when; `scores` has `month_end`, `model` and `beats`."""
-    told = scores.filter(pl.col("month_end") <= day).select("month_end", "model", "beats").iter_rows()
+    """Returns the champion at the end of a day, and since when; `scores` has `period_end`, `model` and `beats`."""
+    told = scores.filter(pl.col("period_end") <= day).select("period_end", "model", "beats").iter_rows()
     chosen = champions(((on, model, beats.split(SEPARATOR)) for on, model, beats in told), floor)
     return chosen[max(chosen)] if chosen else (floor, None)
 

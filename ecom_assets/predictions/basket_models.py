@@ -1,4 +1,4 @@
-"""Models of the next purchase: their settings, chosen at the end of each month."""
+"""Models of the next purchase: their settings, chosen at the end of each period of four weeks."""
 
 import datetime as dt
 import json
@@ -8,20 +8,20 @@ import polars as pl
 from ecom_assets.contract import Date, Table, column, frame_of, key
 from ecom_assets.days import ONE_DAY, history
 from ecom_assets.models.recommendations import choose
-from ecom_assets.predictions._fits import digest, is_month_end
+from ecom_assets.predictions._fits import digest, is_period_end
 from ecom_assets.predictions._purchases import MODELS, as_numbers, purchases_at, settings_of
 from ecom_assets.table_asset import table_asset
 
 
 class BasketModels(Table, primary_key=("cut_off", "model"), partition_column="cut_off"):
-    """One row per month end and model of what customers buy next.
+    """One row per end of a period of four weeks and model of what customers buy next.
 
     The floors are `popular` (what all buy lately) and `own_purchases` (what the customer bought before, then what is
     popular). `blend` weighs both and what is bought by those who bought the same; its weights are chosen on the 28 days
     before, learnt before these.
     """
 
-    cut_off: Date = key("Last day of the month")
+    cut_off: Date = key("Last day of the period")
     model: str = key("Name of the model", isin=MODELS)
     parameters: str = column("Weights of its parts, as JSON")
     customers: int = column("Customers who had bought by then", ge=0)
@@ -52,7 +52,7 @@ def transform(
     days: pl.DataFrame,
 ) -> pl.DataFrame:
     parts = []
-    for day in filter(is_month_end, days["day"].sort()):
+    for day in filter(is_period_end, days["day"].sort()):
         purchases = purchases_at(day, silver_order_versions, silver_order_item_versions, features_known_survivors)
         if purchases.height:
             parts.append(fitted(day, purchases))

@@ -1,4 +1,4 @@
-"""Scores of the models of the next purchase: what they listed for the month that has ended."""
+"""Scores of the models of the next purchase: what they listed for the four weeks that have ended."""
 
 import datetime as dt
 import json
@@ -7,23 +7,24 @@ import polars as pl
 
 from ecom_assets.contract import Date, Table, column, frame_of, key
 from ecom_assets.days import ONE_DAY, history, trailing
+from ecom_assets.expressions.known import PERIOD
 from ecom_assets.models.evaluation import coverage, of_lists
 from ecom_assets.models.recommendations import LISTED, fit, recommend
-from ecom_assets.predictions._fits import LONGEST_MONTH, beaten, is_month_end, last_month_end
+from ecom_assets.predictions._fits import beaten, is_period_end, last_period_end
 from ecom_assets.predictions._purchases import MODELS, from_numbers, history_of, purchases_at
 from ecom_assets.table_asset import table_asset
 
 
-class BasketScores(Table, primary_key=("month_end", "model"), partition_column="month_end"):
-    """One row per month and model of the end of the month before, for customers known then who bought in the month.
+class BasketScores(Table, primary_key=("period_end", "model"), partition_column="period_end"):
+    """One row per period of four weeks and model of its start, for customers known then who bought in the period.
 
-    Lists of 20 products are compared with the products that they bought, as known at the end of the month: of all
+    Lists of 20 products are compared with the products that they bought, as known at its end: of all
     products, and of those that are new to the customer.
     """
 
-    month_end: Date = key("Last day of the month")
+    period_end: Date = key("Last day of the period")
     model: str = key("Name of the model", isin=MODELS)
-    customers: int = column("Customers known at its start who bought in the month", ge=0)
+    customers: int = column("Customers known at its start who bought in the period", ge=0)
     repeat_share: float = column("Share of what they bought that they had bought before", ge=0, le=1)
     ndcg: float = column("NDCG of lists of any products (Järvelin, Kekäläinen 2002)", ge=0, le=1)
     recall: float = column("Share of the products bought that are in the list", ge=0, le=1)
@@ -36,8 +37,8 @@ class BasketScores(Table, primary_key=("month_end", "model"), partition_column="
 
 
 def scored(day: dt.date, models: pl.DataFrame, before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
-    """Returns the scores of a month's models, from the purchases known at its start and at its end."""
-    start = last_month_end(day) + ONE_DAY
+    """Returns the scores of a period's models, from the purchases known at its start and at its end."""
+    start = last_period_end(day) + ONE_DAY
     came = after.filter(pl.col("day") >= start).select("customer_id", "product_id").unique()
     came = came.join(before, on="customer_id", how="semi").sort("customer_id", "product_id")
     new = came.join(before, on=["customer_id", "product_id"], how="anti")
@@ -51,7 +52,7 @@ def scored(day: dt.date, models: pl.DataFrame, before: pl.DataFrame, after: pl.D
         gains[model] = of_all["ndcg"].to_numpy()
         rows.append(
             {
-                "month_end": day,
+                "period_end": day,
                 "model": model,
                 "customers": of_all.height,
                 "repeat_share": 1 - new.height / came.height,
@@ -74,8 +75,8 @@ def transform(
     days: pl.DataFrame,
 ) -> pl.DataFrame:
     parts = []
-    for day in filter(is_month_end, days["day"].sort()):
-        start = last_month_end(day)
+    for day in filter(is_period_end, days["day"].sort()):
+        start = last_period_end(day)
         models = predictions_basket_models.filter(pl.col("cut_off") == start).select("model", "parameters")
         if models.is_empty():
             continue
@@ -95,7 +96,7 @@ asset = table_asset(
     reads={
         "silver_order_versions": history,
         "silver_order_item_versions": history,
-        "features_known_survivors": trailing(LONGEST_MONTH + 1),
-        "predictions_basket_models": trailing(LONGEST_MONTH + 1),
+        "features_known_survivors": trailing(PERIOD + 1),
+        "predictions_basket_models": trailing(PERIOD + 1),
     },
 )

@@ -7,14 +7,14 @@ import polars as pl
 from ecom_assets.contract import Date, Table, column, frame_of, key
 from ecom_assets.days import trailing
 from ecom_assets.models.budget import fit, in_proportion_to_roas, propose
-from ecom_assets.predictions._fits import is_month_end
+from ecom_assets.predictions._fits import is_period_end
 from ecom_assets.table_asset import table_asset
 
 YEAR = 365
 
 
-class BudgetProposals(Table, primary_key=("month_end", "channel"), partition_column="month_end"):
-    """One row per month end and channel with spend or attributed revenue in the year up to it.
+class BudgetProposals(Table, primary_key=("period_end", "channel"), partition_column="period_end"):
+    """One row per end of a period of four weeks and channel with spend or attributed revenue in the year up to it.
 
     Curves of what a channel's spend brings are fitted to `kpi.daily_marketing`, and the budget of the last 28 days is
     divided so that a little more would bring the same everywhere, within 1.3 times what a channel has spent in a week.
@@ -22,7 +22,7 @@ class BudgetProposals(Table, primary_key=("month_end", "channel"), partition_col
     Unlike other predictions, these are made of the measures as they stand now, late rows included.
     """
 
-    month_end: Date = key("Last day of the month")
+    period_end: Date = key("Last day of the period")
     channel: str = key("Marketing channel")
     spend: float = column("Spend of a day, mean of the last 28", ge=0)
     proposed_spend: float = column("Spend proposed, of the same budget", ge=0)
@@ -40,12 +40,12 @@ class BudgetProposals(Table, primary_key=("month_end", "channel"), partition_col
 
 
 def proposed(day: dt.date, marketing: pl.DataFrame) -> pl.DataFrame:
-    """Returns the proposal of one month end."""
+    """Returns the proposal of one day."""
     of_year = marketing.filter(pl.col("day").is_between(day - dt.timedelta(days=YEAR - 1), day))
     by_channel = of_year.group_by("day", "channel").agg(pl.col("spend").sum(), value=pl.col("revenue").sum())
     model = fit(by_channel.sort("day", "channel"))
     return propose(model).with_columns(
-        month_end=pl.lit(day),
+        period_end=pl.lit(day),
         spend_by_roas=pl.Series(in_proportion_to_roas(model), dtype=pl.Float64),
         gain=pl.lit(model.gain),
         gain_low=pl.lit(model.gain_low),
@@ -56,7 +56,7 @@ def proposed(day: dt.date, marketing: pl.DataFrame) -> pl.DataFrame:
 def transform(kpi_daily_marketing: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:
     parts = [
         proposed(day, kpi_daily_marketing)
-        for day in filter(is_month_end, days["day"].sort())
+        for day in filter(is_period_end, days["day"].sort())
         if kpi_daily_marketing.filter(pl.col("day") <= day).height
     ]
     return frame_of(BudgetProposals, parts)

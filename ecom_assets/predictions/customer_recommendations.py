@@ -20,9 +20,9 @@ RECENT_DAYS = 365
 class CustomerRecommendations(
     Table, primary_key=("cut_off", "customer_id", "list", "rank"), partition_column="cut_off"
 ):
-    """One row per Sunday or month end, customer who bought within 365 days, list and place in it.
+    """One row per Sunday, customer who bought within 365 days, list and place in it.
 
-    Listed by the champion of the last month end, from the purchases known on the day. The list `any` may hold what the
+    Listed by the champion of the last period, from the purchases known on the day. The list `any` may hold what the
     customer has bought before, the list `new` does not.
     """
 

@@ -15,9 +15,9 @@ from ecom_assets.table_asset import table_asset
 
 
 class CustomerValue(Table, primary_key=("cut_off", "customer_id"), partition_column="cut_off"):
-    """One row per Sunday or month end, and customer with an order by then.
+    """One row per Sunday, and customer with an order by then.
 
-    Predicted by the champion of the last month end, as last fitted. Before the first fit all customers are expected to
+    Predicted by the champion of the last period, as last fitted. Before the first fit all customers are expected to
     order at the same rate. Orders are days with an order, values are without tax.
     """
 

@@ -17,9 +17,9 @@ from ecom_assets.table_asset import table_asset
 
 
 class DemandForecasts(Table, primary_key=("cut_off", "product_id", "week"), partition_column="cut_off"):
-    """One row per Sunday or month end, product that was known then, and week after it.
+    """One row per Sunday, product that was known then, and week after it.
 
-    Units are expected by the champion of the last month end. Quantiles are as far from these as those of `demand` are
+    Units are expected by the champion of the last period. Quantiles are as far from these as those of `demand` are
     from what it expects, since simple methods say none. Without a fit the model is fitted on the day.
     """
 

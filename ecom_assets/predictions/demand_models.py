@@ -1,4 +1,4 @@
-"""Models of demand, fitted at the end of each month."""
+"""Models of demand, fitted at the end of each period of four weeks."""
 
 import datetime as dt
 import json
@@ -10,18 +10,18 @@ from ecom_assets.days import history
 from ecom_assets.models import demand
 from ecom_assets.models.demand_scores import AHEAD, MODEL, HoldOut, best_constants
 from ecom_assets.predictions._demand import MODELS, WEEK, products_at, sales_at
-from ecom_assets.predictions._fits import digest, is_month_end
+from ecom_assets.predictions._fits import digest, is_period_end
 from ecom_assets.table_asset import table_asset
 
 
 class DemandModels(Table, primary_key=("cut_off", "model"), partition_column="cut_off"):
-    """One row per month end and model of the units that products are going to sell.
+    """One row per end of a period of four weeks and model of the units that products are going to sell.
 
     The model is `demand`; the others are its floors, simple methods whose constant is the best for the four weeks
     before the day.
     """
 
-    cut_off: Date = key("Last day of the month")
+    cut_off: Date = key("Last day of the period")
     model: str = key("Name of the model", isin=MODELS)
     parameters: str = column("Its parameters, as JSON")
     products: int = column("Products that were known", ge=0)
@@ -54,7 +54,7 @@ def transform(
     days: pl.DataFrame,
 ) -> pl.DataFrame:
     parts = []
-    for day in filter(is_month_end, days["day"].sort()):
+    for day in filter(is_period_end, days["day"].sort()):
         sales = sales_at(day, silver_order_versions, silver_order_item_versions, silver_movement_versions)
         if sales.height:
             parts.append(fitted(day, sales, products_at(day, silver_product_versions)))

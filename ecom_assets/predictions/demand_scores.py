@@ -1,4 +1,4 @@
-"""Scores of the models of demand: what they predicted of the month that has ended."""
+"""Scores of the models of demand: what they predicted of the four weeks that have ended."""
 
 import datetime as dt
 import json
@@ -7,22 +7,23 @@ import polars as pl
 
 from ecom_assets.contract import Date, Table, column, frame_of, key
 from ecom_assets.days import history, trailing
+from ecom_assets.expressions.known import PERIOD
 from ecom_assets.models import demand
 from ecom_assets.models.demand import DemandModel
 from ecom_assets.models.demand_scores import MODEL, HoldOut, forecasts, scores
 from ecom_assets.predictions._demand import MODELS, products_at, sales_at
-from ecom_assets.predictions._fits import LONGEST_MONTH, beaten, is_month_end, last_month_end
+from ecom_assets.predictions._fits import beaten, is_period_end, last_period_end
 from ecom_assets.table_asset import table_asset
 
 
-class DemandScores(Table, primary_key=("month_end", "model"), partition_column="month_end"):
-    """One row per month and model that was fitted at the end of the month before: its first four weeks were held out.
+class DemandScores(Table, primary_key=("period_end", "model"), partition_column="period_end"):
+    """One row per period of four weeks and model that was fitted at its start: the period was held out.
 
     Errors are in the scale of M5: by a product's change from week to week before. Products count by their share in
     what was sold in the four weeks before.
     """
 
-    month_end: Date = key("Last day of the month")
+    period_end: Date = key("Last day of the period")
     model: str = key("Name of the model", isin=MODELS)
     products: int = column("Products that are scored", ge=0)
     wrmsse: float = column("Root mean squared scaled error of products by their share", ge=0)
@@ -41,8 +42,8 @@ def scored(
     before: tuple[pl.DataFrame, pl.DataFrame],
     after: tuple[pl.DataFrame, pl.DataFrame],
 ) -> pl.DataFrame:
-    """Returns the scores of a month's models, from sales and products as known at its start and at its end."""
-    start, parameters = last_month_end(day), dict(models.iter_rows())
+    """Returns the scores of a period's models, from sales and products as known at its start and at its end."""
+    start, parameters = last_period_end(day), dict(models.iter_rows())
     fitted = DemandModel.from_json(parameters.pop(MODEL))
     constants = {name: json.loads(text)["constant"] for name, text in parameters.items()}
     is_before = pl.col("day") <= start
@@ -52,7 +53,7 @@ def scored(
     losses = {name: held.scaled_errors(forecast.expected)[held.is_scored] for name, forecast in found.items()}
     names = scores(held, found).rename({"method": "model"})
     return names.with_columns(
-        month_end=pl.lit(day),
+        period_end=pl.lit(day),
         products=pl.lit(int(held.is_scored.sum()), pl.Int64),
         beats=pl.Series([beaten(name, losses) for name in names["model"]], dtype=pl.String),
     )
@@ -67,8 +68,8 @@ def transform(
     days: pl.DataFrame,
 ) -> pl.DataFrame:
     parts = []
-    for day in filter(is_month_end, days["day"].sort()):
-        start = last_month_end(day)
+    for day in filter(is_period_end, days["day"].sort()):
+        start = last_period_end(day)
         models = predictions_demand_models.filter(pl.col("cut_off") == start).select("model", "parameters")
         if models.is_empty():
             continue
@@ -91,6 +92,6 @@ asset = table_asset(
         "silver_order_item_versions": history,
         "silver_movement_versions": history,
         "silver_product_versions": history,
-        "predictions_demand_models": trailing(LONGEST_MONTH + 1),
+        "predictions_demand_models": trailing(PERIOD + 1),
     },
 )

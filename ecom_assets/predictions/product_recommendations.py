@@ -15,7 +15,7 @@ LISTED = 10
 
 
 class ProductRecommendations(Table, primary_key=("cut_off", "product_id", "rank"), partition_column="cut_off"):
-    """One row per Sunday or month end, product that was bought by then, and place among those bought with it.
+    """One row per Sunday, product that was bought by then, and place among those bought with it.
 
     By EASE (Steck 2019), from the purchases known on the day. A product that nobody bought with another has no rows.
     """

@@ -17,8 +17,8 @@ from ecom_assets.table_asset import table_asset
 class Registry(Table, primary_key=("cut_off", "subject", "model"), partition_column="cut_off"):
     """One row per fitted model: a subject, a name and the day to whose end it was fitted.
 
-    A challenger becomes champion only by beating the champion at 95 %, by a paired bootstrap on the month before the
-    day, which is held out: the models that are compared were fitted at its start.
+    A challenger becomes champion only by beating the champion at 95 %, by a paired bootstrap on the period of four
+    weeks before the day, which is held out: the models that are compared were fitted at its start.
     """
 
     cut_off: Date = key("Day to whose end it was fitted")
@@ -28,12 +28,12 @@ class Registry(Table, primary_key=("cut_off", "subject", "model"), partition_col
         "Champion, challenger, or floor: a simple rule to beat", isin=["champion", "challenger", "floor"]
     )
     champion_since: Date = column(
-        "Month end from which on it is the champion; null if it has always been, or is not", nullable=True
+        "End of the period from which on it is the champion; null if it has always been, or is not", nullable=True
     )
     parameters: str = column("Its parameters, as JSON")
     trained_on: str = column("Fingerprint of the rows to which it was fitted")
     measure: str = column("Measure of its scores that is shown")
-    score: float = column("That measure of the last month held out; null before the first one", nullable=True)
+    score: float = column("That measure of the last period held out; null before the first one", nullable=True)
 
 
 def entries(
@@ -43,7 +43,7 @@ def entries(
     known = models.sort("cut_off", "model").select("cut_off", "model", "parameters", "trained_on")
     for cut_off, model, parameters, trained_on in known.iter_rows():
         champion, since = champion_at(cut_off, scores, floor)
-        told = scores.filter(pl.col("model") == model, pl.col("month_end") <= cut_off).sort("month_end")[measure]
+        told = scores.filter(pl.col("model") == model, pl.col("period_end") <= cut_off).sort("period_end")[measure]
         yield {
             "cut_off": cut_off,
             "subject": subject,

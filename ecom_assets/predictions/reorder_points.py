@@ -14,7 +14,7 @@ from ecom_assets.table_asset import table_asset
 
 
 class ReorderPoints(Table, primary_key=("cut_off", "product_id"), partition_column="cut_off"):
-    """One row per Sunday or month end, and product that was known then.
+    """One row per Sunday, and product that was known then.
 
     Stock is reviewed every week. The reorder point meets the demand of the supplier's lead time and a week with a
     probability of 95 %, by `models.demand`, whichever model is champion. Of orders that suppliers have not delivered

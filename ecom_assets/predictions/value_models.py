@@ -1,4 +1,4 @@
-"""Models of customers' purchases and their values, fitted at the end of each month, and when customers have changed."""
+"""Models of customers' purchases and their values, fitted every four weeks, and when customers have changed."""
 
 import datetime as dt
 
@@ -6,9 +6,9 @@ import polars as pl
 
 from ecom_assets.contract import Date, Table, column, frame_of, key
 from ecom_assets.days import trailing
-from ecom_assets.expressions.known import cut_off_days
+from ecom_assets.expressions.known import PERIOD, cut_off_days
 from ecom_assets.models import lifetime_value
-from ecom_assets.predictions._fits import LONGEST_MONTH, digest, fit_days
+from ecom_assets.predictions._fits import digest, fit_days
 from ecom_assets.predictions._value import FEATURES, MODELS
 from ecom_assets.table_asset import table_asset
 
@@ -17,8 +17,9 @@ class ValueModels(Table, primary_key=("cut_off", "model"), partition_column="cut
     """One row per day of a fit and model: the law of purchases, and Gamma-Gamma for their values.
 
     The models are the floors `steady_rate` (all customers order at the same rate) and `nbd` (nobody leaves), and
-    `bg_nbd` and `pareto_nbd`. They are fitted at month ends, and on a Sunday on which a feature differs from the last
-    fit's by a population stability index above 0.2. The hash of their code is that of the day in the ledger.
+    `bg_nbd` and `pareto_nbd`. They are fitted at the end of each period of four weeks, and on a Sunday on which a
+    feature differs from the last fit's by a population stability index above 0.2. The hash of their code is that of
+    the day in the ledger.
     """
 
     cut_off: Date = key("Day to whose end the model was fitted")
@@ -52,4 +53,4 @@ def transform(features_customer_histories: pl.DataFrame, days: pl.DataFrame) -> 
     return frame_of(ValueModels, [fitted(day, by_cut_off[day]) for day in fits])
 
 
-asset = table_asset(ValueModels, transform, reads={"features_customer_histories": trailing(LONGEST_MONTH + 1)})
+asset = table_asset(ValueModels, transform, reads={"features_customer_histories": trailing(PERIOD + 1)})

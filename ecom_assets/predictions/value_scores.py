@@ -1,4 +1,4 @@
-"""Scores of the models of customers' purchases: what they predicted of the month that has ended."""
+"""Scores of the models of customers' purchases: what they predicted of the four weeks that have ended."""
 
 import datetime as dt
 
@@ -7,22 +7,23 @@ import polars as pl
 
 from ecom_assets.contract import Date, Table, column, frame_of, key
 from ecom_assets.days import trailing
+from ecom_assets.expressions.known import PERIOD
 from ecom_assets.models import evaluation, lifetime_value
 from ecom_assets.models.histories import Histories
 from ecom_assets.models.lifetime_value import LifetimeValue
-from ecom_assets.predictions._fits import LONGEST_MONTH, beaten, is_month_end, last_month_end
+from ecom_assets.predictions._fits import beaten, is_period_end, last_period_end
 from ecom_assets.predictions._value import MODELS
 from ecom_assets.table_asset import table_asset
 
 
-class ValueScores(Table, primary_key=("month_end", "model"), partition_column="month_end"):
-    """One row per month and model that was fitted at the end of the month before: the month was held out.
+class ValueScores(Table, primary_key=("period_end", "model"), partition_column="period_end"):
+    """One row per period of four weeks and model that was fitted at its start: the period was held out.
 
     Predicted are the days with an order of each customer known at the fit, and the value of the orders; both are
-    compared with what was known at the end of the month.
+    compared with what was known at its end.
     """
 
-    month_end: Date = key("Last day of the month")
+    period_end: Date = key("Last day of the period")
     model: str = key("Name of the model", isin=list(MODELS))
     customers: int = column("Customers known at the fit", ge=0)
     rmse: float = column("Root of the mean squared error of the number of orders", ge=0)
@@ -37,20 +38,20 @@ class ValueScores(Table, primary_key=("month_end", "model"), partition_column="m
 
 
 def scored(day: dt.date, models: pl.DataFrame, before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
-    """Returns the scores of a month's models: fitted to the customers `before` it, compared with those `after` it."""
+    """Returns the scores of a period's models: fitted to the customers `before` it, compared with those `after` it."""
     came = before.select("customer_id").join(
-        after.select("customer_id", "orders_this_month", value="value_this_month"), on="customer_id", how="left"
+        after.select("customer_id", "orders_in_period", value="value_in_period"), on="customer_id", how="left"
     )
-    orders = came["orders_this_month"].fill_null(0).cast(pl.Float64).to_numpy()
+    orders = came["orders_in_period"].fill_null(0).cast(pl.Float64).to_numpy()
     value = came["value"].fill_null(0).cast(pl.Float64).to_numpy()
-    predicted = {model: _month(day, parameters, before) for model, parameters in models.iter_rows()}
+    predicted = {model: _period(parameters, before) for model, parameters in models.iter_rows()}
     losses = {model: np.square(expected["orders"].to_numpy() - orders) for model, expected in predicted.items()}
     rows = []
     for model, expected in predicted.items():
         of_orders, of_value = expected["orders"].to_numpy(), expected["value"].to_numpy()
         rows.append(
             {
-                "month_end": day,
+                "period_end": day,
                 "model": model,
                 "customers": before.height,
                 "rmse": evaluation.rmse(of_orders, orders),
@@ -67,10 +68,10 @@ def scored(day: dt.date, models: pl.DataFrame, before: pl.DataFrame, after: pl.D
     return pl.DataFrame(rows)
 
 
-def _month(day: dt.date, parameters: str, customers: pl.DataFrame) -> pl.DataFrame:
-    """Returns the orders and their value that a model expects of each customer in the month that ends with a day."""
+def _period(parameters: str, customers: pl.DataFrame) -> pl.DataFrame:
+    """Returns the orders and their value that a model expects of each customer in the next four weeks."""
     fitted = LifetimeValue.from_json(parameters)
-    orders = fitted.orders.expected_orders(Histories.of(customers), day.day)
+    orders = fitted.orders.expected_orders(Histories.of(customers), PERIOD)
     value = lifetime_value.predict(fitted, customers)["expected_order_value"]
     return pl.DataFrame({"orders": orders, "value": orders * value.to_numpy()})
 
@@ -79,8 +80,8 @@ def transform(
     features_customer_histories: pl.DataFrame, predictions_value_models: pl.DataFrame, days: pl.DataFrame
 ) -> pl.DataFrame:
     scores = []
-    for day in filter(is_month_end, days["day"].sort()):
-        fit_day = last_month_end(day)
+    for day in filter(is_period_end, days["day"].sort()):
+        fit_day = last_period_end(day)
         before, after = (
             features_customer_histories.filter(pl.col("cut_off") == cut_off).sort("customer_id")
             for cut_off in (fit_day, day)
@@ -95,7 +96,7 @@ asset = table_asset(
     ValueScores,
     transform,
     reads={
-        "features_customer_histories": trailing(LONGEST_MONTH + 1),
-        "predictions_value_models": trailing(LONGEST_MONTH + 1),
+        "features_customer_histories": trailing(PERIOD + 1),
+        "predictions_value_models": trailing(PERIOD + 1),
     },
 )

@@ -51,10 +51,10 @@ LISTS: Mapping[str, ActionList] = {
                round(proposed_marginal_return, 3) AS marginal_return, kept_because, round(gain, 2) AS gain_of_all,
                round(gain_low, 2) AS gain_low, round(gain_high, 2) AS gain_high
         FROM predictions.budget_proposals
-        WHERE month_end = (SELECT max(month_end) FROM predictions.budget_proposals) ORDER BY channel""",
+        WHERE period_end = (SELECT max(period_end) FROM predictions.budget_proposals) ORDER BY channel""",
     ),
     "models": ActionList(
-        "Models as last fitted: which one is the champion, and its score on the last month held out",
+        "Models as last fitted: which one is the champion, and its score on the last period held out",
         """
         SELECT subject, model, role, champion_since, measure, round(score, 4) AS score, cut_off AS fitted_on
         FROM predictions.registry
@@ -69,5 +69,5 @@ def rows_of(con: duckdb.DuckDBPyConnection, name: str, most: int) -> duckdb.Duck
         f"select 1 from information_schema.tables where table_schema = {literal('predictions')} limit 1"
     ).fetchall()
     if not known:
-        raise NothingPredicted("Nothing is predicted yet: run the days up to a Sunday or a month end.")
+        raise NothingPredicted("Nothing is predicted yet: run the days up to a Sunday.")
     return con.sql(f"{LISTS[name].query} LIMIT {most}")

@@ -25,8 +25,8 @@ from ecom_assets_tests.histories.rows import START, Item, Merge, Order, file_of
 from ecom_assets_tests.samples import collected, days, run, sample
 from ecom_assets_tests.warehouses import session_over
 
-MONTH_END = dt.date(2024, 2, 29)
-DAYS = Window(START, START + dt.timedelta(days=5))
+CUT_OFF = dt.date(2024, 3, 3)
+DAYS = Window(START, START + dt.timedelta(days=12))
 PREDICTED = "predictions.customer_value"
 
 
@@ -44,7 +44,7 @@ def run_all(session: Session) -> None:
 
 
 def told(session: Session, table: str) -> list[Any]:
-    return session.con.execute(f"from {table} where cut_off = ? order by all", [MONTH_END]).fetchall()
+    return session.con.execute(f"from {table} where cut_off = ? order by all", [CUT_OFF]).fetchall()
 
 
 def test_what_a_model_is_trained_on_is_what_had_arrived_by_then(tmp_path: Path):
@@ -58,10 +58,10 @@ def test_what_a_model_is_trained_on_is_what_had_arrived_by_then(tmp_path: Path):
     before = {table: told(session, table) for table in tables}
     assert [len(rows) for rows in before.values()] == [3, 4, 3]
 
-    late, future = Order(5, 1, customer=2), Order(6, 4, customer=1)
+    late, future = Order(5, 1, customer=2), Order(6, 6, customer=1)
     label = Order(4, 1, version=1, customer=3, cancelled_for="fraud")
-    land(zone, 3, late, Item(5, "1", 1), label, Item(3, "1", 1, version=1, units="9"), Merge(3, 2, on=1))
-    land(zone, 4, future, Item(6, "1", 4))
+    land(zone, 6, late, Item(5, "1", 1), label, Item(3, "1", 1, version=1, units="9"), Merge(3, 2, on=1))
+    land(zone, 7, future, Item(6, "1", 6))
     run_all(session)
 
     assert {table: told(session, table) for table in tables} == before
@@ -88,7 +88,7 @@ def line(arrived: int, number: str, price: str, **more: Any) -> dict[str, Any]:
     return {**known, "quantity": "1", "unit_price": price, "discount": "0", "is_retracted": False, **more}
 
 
-def histories(orders: list[Any], lines: list[Any], rates: list[Any] = (), merged: list[Any] = (), on: int = 31) -> Any:
+def histories(orders: list[Any], lines: list[Any], rates: list[Any] = (), merged: list[Any] = (), on: int = 28) -> Any:
     made = run(
         histories_of,
         sample(OrderVersions, *orders),
@@ -106,8 +106,8 @@ def test_a_history_counts_days_with_an_order():
 
     (row,) = histories(orders, lines)
 
-    assert (row["repeat_orders"], row["last_order_age"], row["age"]) == (1, 10, 30)
-    assert (row["mean_value"], row["mean_repeat_value"], row["value"], row["orders_this_month"]) == (40, 50, 80, 2)
+    assert (row["repeat_orders"], row["last_order_age"], row["age"]) == (1, 10, 27)
+    assert (row["mean_value"], row["mean_repeat_value"], row["value"], row["orders_in_period"]) == (40, 50, 80, 1)
 
 
 def test_values_are_without_tax_and_shipping_and_in_the_shops_currency():
@@ -126,7 +126,7 @@ def test_values_are_without_tax_and_shipping_and_in_the_shops_currency():
 
 
 def test_a_merged_customer_is_one():
-    merged = {"cut_off": "2024-01-31", "customer_id": "old", "survivor": "C"}
+    merged = {"cut_off": "2024-01-28", "customer_id": "old", "survivor": "C"}
     orders = [order(1, "A", customer_id="old"), order(11, "B")]
 
     (row,) = histories(orders, [line(1, "A", "1"), line(11, "B", "1")], merged=[merged])
@@ -134,8 +134,8 @@ def test_a_merged_customer_is_one():
     assert (row["customer_id"], row["repeat_orders"]) == ("C", 1)
 
 
-def test_only_weeks_and_months_that_end_have_histories():
-    assert histories([order(1, "A")], [], on=30) == []
+def test_only_weeks_that_end_have_histories():
+    assert histories([order(1, "A")], [], on=31) == []
 
 
 def test_a_merge_is_known_from_its_arrival_on():

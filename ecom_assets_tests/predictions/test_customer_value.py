@@ -10,12 +10,14 @@ from ecom_assets.features.customer_histories import CustomerHistories
 from ecom_assets.predictions import customer_value, registry, value_models, value_scores
 from ecom_assets.predictions.basket_models import BasketModels
 from ecom_assets.predictions.basket_scores import BasketScores
+from ecom_assets.predictions.demand_models import DemandModels
+from ecom_assets.predictions.demand_scores import DemandScores
 from ecom_assets.predictions.value_models import ValueModels
 from ecom_assets.predictions.value_scores import ValueScores
 from ecom_assets_tests.samples import collected, sample
 
 pytestmark = pytest.mark.slow
-JANUARY, FEBRUARY, SUNDAY = dt.date(2024, 1, 31), dt.date(2024, 2, 29), dt.date(2024, 3, 3)
+FIRST, SECOND, SUNDAY = dt.date(2024, 2, 4), dt.date(2024, 3, 3), dt.date(2024, 3, 10)
 
 
 def on(*days: dt.date) -> pl.DataFrame:
@@ -23,7 +25,7 @@ def on(*days: dt.date) -> pl.DataFrame:
 
 
 def customer(cut_off: dt.date, number: int, repeat_orders: int, **more: Any) -> dict[str, Any]:
-    ages = {"last_order_age": 20 if repeat_orders else 0, "age": 30 + (cut_off - JANUARY).days}
+    ages = {"last_order_age": 20 if repeat_orders else 0, "age": 30 + (cut_off - FIRST).days}
     value = {"mean_value": 10.0, "mean_repeat_value": 10.0 if repeat_orders else None}
     return {"cut_off": cut_off, "customer_id": f"C{number:03}", "repeat_orders": repeat_orders, **ages, **value, **more}
 
@@ -34,32 +36,32 @@ def histories(cut_off: dt.date, **more: Any) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def january() -> pl.DataFrame:
-    return collected(sample(CustomerHistories, *histories(JANUARY)))
+def first() -> pl.DataFrame:
+    return collected(sample(CustomerHistories, *histories(FIRST)))
 
 
 @pytest.fixture(scope="module")
-def models(january: pl.DataFrame) -> pl.DataFrame:
-    return value_models.transform(january, on(JANUARY))
+def models(first: pl.DataFrame) -> pl.DataFrame:
+    return value_models.transform(first, on(FIRST))
 
 
 @pytest.fixture(scope="module")
-def scores(january: pl.DataFrame, models: pl.DataFrame) -> pl.DataFrame:
+def scores(first: pl.DataFrame, models: pl.DataFrame) -> pl.DataFrame:
     """Those of a month in which customers went on as before."""
-    came = [{**row, "orders_this_month": row["repeat_orders"], "value_this_month": "90"} for row in histories(FEBRUARY)]
+    came = [{**row, "orders_in_period": row["repeat_orders"], "value_in_period": "90"} for row in histories(SECOND)]
     after = collected(sample(CustomerHistories, *came))
-    return value_scores.transform(pl.concat([january, after]), models, on(FEBRUARY))
+    return value_scores.transform(pl.concat([first, after]), models, on(SECOND))
 
 
-def test_a_refit_is_the_same(january, models):
-    again = value_models.transform(january.reverse(), on(JANUARY))
+def test_a_refit_is_the_same(first, models):
+    again = value_models.transform(first.reverse(), on(FIRST))
 
     assert again.sort("model").equals(models.sort("model"))
     assert models["customers"].unique().to_list() == [150]
 
 
-def test_on_other_days_nothing_is_fitted(january):
-    assert value_models.transform(january, on(JANUARY + dt.timedelta(days=1))).is_empty()
+def test_on_other_days_nothing_is_fitted(first):
+    assert value_models.transform(first, on(FIRST + dt.timedelta(days=1))).is_empty()
 
 
 def test_models_that_tell_customers_apart_beat_the_floor(scores):
@@ -71,8 +73,8 @@ def test_models_that_tell_customers_apart_beat_the_floor(scores):
     assert set(scores["customers"]) == {150}
 
 
-def test_without_a_fit_at_its_start_a_month_has_no_scores(january, models):
-    assert value_scores.transform(january, models.clear(), on(FEBRUARY)).is_empty()
+def test_without_a_fit_at_its_start_a_month_has_no_scores(first, models):
+    assert value_scores.transform(first, models.clear(), on(SECOND)).is_empty()
 
 
 def predicted(models: pl.DataFrame, scores: pl.DataFrame, *rows: dict[str, Any]) -> pl.DataFrame:
@@ -88,7 +90,7 @@ def test_the_champion_of_the_last_month_predicts(models, scores):
     assert before["expected_orders_30d"].n_unique() == 1
     assert after["model"].unique().to_list() != ["steady_rate"]
     assert after["expected_orders_30d"][0] > after["expected_orders_30d"][1]
-    assert after["fitted_on"].unique().to_list() == [JANUARY]
+    assert after["fitted_on"].unique().to_list() == [FIRST]
 
 
 def test_before_the_first_fit_all_order_at_the_same_rate(models, scores):
@@ -104,20 +106,21 @@ def test_a_customer_with_one_order_of_no_value_is_predicted_too(models, scores):
     assert made["expected_value_365d"].is_finite().all()
 
 
-def no_baskets() -> list[pl.DataFrame]:
-    return [collected(sample(BasketModels)), collected(sample(BasketScores))]
+def nothing_else() -> list[pl.DataFrame]:
+    """The models and scores of other subjects: none."""
+    return [collected(sample(model)) for model in (BasketModels, BasketScores, DemandModels, DemandScores)]
 
 
 def test_the_registry_names_the_champion_since_when(models, scores):
-    later = models.with_columns(cut_off=pl.lit(FEBRUARY))
+    later = models.with_columns(cut_off=pl.lit(SECOND))
 
-    rows = registry.transform(pl.concat([models, later]), scores, *no_baskets())
+    rows = registry.transform(pl.concat([models, later]), scores, *nothing_else())
 
     roles = {(row["cut_off"], row["model"]): row["role"] for row in rows.iter_rows(named=True)}
-    assert roles[JANUARY, "steady_rate"] == "champion"
-    assert roles[FEBRUARY, "steady_rate"] == "floor"
+    assert roles[FIRST, "steady_rate"] == "champion"
+    assert roles[SECOND, "steady_rate"] == "floor"
     champions = rows.filter(pl.col("role") == "champion").sort("cut_off")
-    assert champions["champion_since"].to_list() == [None, FEBRUARY]
+    assert champions["champion_since"].to_list() == [None, SECOND]
     assert champions["score"].is_null().to_list() == [True, False]
 
 

@@ -6,7 +6,7 @@ import polars as pl
 
 from ecom_assets.predictions._fits import champions, digest, fit_days
 
-JANUARY, FEBRUARY, MARCH = dt.date(2024, 1, 31), dt.date(2024, 2, 29), dt.date(2024, 3, 31)
+JANUARY, FEBRUARY, MARCH = dt.date(2024, 1, 7), dt.date(2024, 2, 4), dt.date(2024, 3, 3)
 
 
 def test_a_challenger_becomes_champion_by_beating_the_champion_and_nobody_else():
@@ -33,15 +33,15 @@ def customers(spread: float) -> pl.DataFrame:
     return pl.DataFrame({"orders": [n * spread for n in range(200)]})
 
 
-def test_models_are_fitted_at_month_ends_and_where_customers_have_changed():
-    sundays = [dt.date(2024, 2, day) for day in (4, 11, 18)]
+def test_models_are_fitted_every_four_weeks_and_where_customers_have_changed():
+    sundays = [dt.date(2024, 1, day) for day in (14, 21, 28)]
     seen = dict(zip([JANUARY, *sundays, FEBRUARY], map(customers, (1, 1, 3, 3, 3)), strict=True))
 
     assert fit_days(seen, ["orders"]) == [JANUARY, sundays[1], FEBRUARY]
 
 
-def test_before_the_first_month_end_nothing_is_fitted():
-    assert fit_days({dt.date(2024, 2, 4): customers(1), dt.date(2024, 2, 11): customers(9)}, ["orders"]) == []
+def test_before_the_first_period_end_nothing_is_fitted():
+    assert fit_days({dt.date(2024, 1, 14): customers(1), dt.date(2024, 1, 21): customers(9)}, ["orders"]) == []
 
 
 def test_a_fingerprint_of_training_data_tells_rows_and_not_their_order():

@@ -19,7 +19,7 @@ from ecom_assets.silver.order_item_versions import OrderItemVersions
 from ecom_assets.silver.order_versions import OrderVersions
 from ecom_assets_tests.samples import collected, sample
 
-JANUARY, FEBRUARY = dt.date(2024, 1, 31), dt.date(2024, 2, 29)
+FIRST, SECOND = dt.date(2024, 2, 4), dt.date(2024, 3, 3)
 
 
 def on(*days: dt.date) -> pl.DataFrame:
@@ -54,22 +54,22 @@ def day(number: int, month: int = 1) -> dt.date:
 def test_purchases_are_those_known_and_not_cancelled_by_then():
     frames = known(
         bought("A", "xy", day(2)),
-        bought("B", "x", day(3), arrived=day(1, 2)),
+        bought("B", "x", day(3), arrived=day(9, 2)),
         bought("C", "x", day(4)),
         bought("C", "x", day(4), arrived=day(9), status="cancelled"),
     )
 
-    by_january = purchases_at(JANUARY, *frames)
+    by_first = purchases_at(FIRST, *frames)
 
-    assert by_january.select("customer_id", "product_id").rows() == [("A", "x"), ("A", "y")]
-    assert purchases_at(FEBRUARY, *frames)["customer_id"].unique().sort().to_list() == ["A", "B"]
+    assert by_first.select("customer_id", "product_id").rows() == [("A", "x"), ("A", "y")]
+    assert purchases_at(SECOND, *frames)["customer_id"].unique().sort().to_list() == ["A", "B"]
 
 
 def test_a_merged_customer_has_the_purchases_of_both():
     orders, lines, _ = known(bought("A", "x", day(2)), bought("B", "y", day(3)))
-    merged = collected(sample(KnownSurvivors, {"cut_off": JANUARY, "customer_id": "B", "survivor": "A"}))
+    merged = collected(sample(KnownSurvivors, {"cut_off": FIRST, "customer_id": "B", "survivor": "A"}))
 
-    assert purchases_at(JANUARY, orders, lines, merged)["customer_id"].unique().to_list() == ["A"]
+    assert purchases_at(FIRST, orders, lines, merged)["customer_id"].unique().to_list() == ["A"]
 
 
 def test_settings_survive_being_stored():
@@ -91,12 +91,12 @@ def shop() -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
 
 @pytest.fixture(scope="module")
 def models(shop) -> pl.DataFrame:
-    return basket_models.transform(*shop, on(JANUARY))
+    return basket_models.transform(*shop, on(FIRST))
 
 
 @pytest.fixture(scope="module")
 def scores(shop, models) -> pl.DataFrame:
-    return basket_scores.transform(*shop, models, on(FEBRUARY))
+    return basket_scores.transform(*shop, models, on(SECOND))
 
 
 def test_what_customers_bought_before_beats_what_is_popular(models, scores):
@@ -109,7 +109,7 @@ def test_what_customers_bought_before_beats_what_is_popular(models, scores):
 
 def test_the_champion_lists_what_a_customer_buys(shop, models, scores):
     before, after = (
-        customer_recommendations.transform(*shop, models, told, on(FEBRUARY)) for told in (scores.clear(), scores)
+        customer_recommendations.transform(*shop, models, told, on(SECOND)) for told in (scores.clear(), scores)
     )
 
     assert before["model"].unique().to_list() == ["popular"]
@@ -119,13 +119,13 @@ def test_the_champion_lists_what_a_customer_buys(shop, models, scores):
 
 
 def test_new_products_are_those_that_the_customer_has_not_bought(shop, models, scores):
-    lists = customer_recommendations.transform(*shop, models, scores, on(FEBRUARY)).filter(pl.col("list") == "new")
+    lists = customer_recommendations.transform(*shop, models, scores, on(SECOND)).filter(pl.col("list") == "new")
 
     assert set(lists.filter(pl.col("customer_id") == "C01")["product_id"]) == {"c", "d"}
 
 
 def test_products_are_listed_with_those_of_the_same_customers(shop, models):
-    lists = product_recommendations.transform(*shop, models, on(FEBRUARY))
+    lists = product_recommendations.transform(*shop, models, on(SECOND))
 
     assert lists.filter(pl.col("product_id") == "a", pl.col("rank") == 1)["other_product_id"].to_list() == ["b"]
 
@@ -133,6 +133,6 @@ def test_products_are_listed_with_those_of_the_same_customers(shop, models):
 def test_an_empty_shop_has_no_lists(models, scores):
     nothing = known()
 
-    assert basket_models.transform(*nothing, on(JANUARY)).is_empty()
-    assert customer_recommendations.transform(*nothing, models, scores, on(FEBRUARY)).is_empty()
-    assert product_recommendations.transform(*nothing, models, on(FEBRUARY)).is_empty()
+    assert basket_models.transform(*nothing, on(FIRST)).is_empty()
+    assert customer_recommendations.transform(*nothing, models, scores, on(SECOND)).is_empty()
+    assert product_recommendations.transform(*nothing, models, on(SECOND)).is_empty()
