@@ -152,6 +152,18 @@ def test_a_product_without_sales_starts_as_new_products_of_its_category_did():
     assert expected_units(weekly, "NEW") == pytest.approx(28, rel=0.1)
 
 
+def test_a_new_product_is_near_its_category_by_how_alike_its_products_are():
+    draws = np.random.default_rng(8)
+    alike = {f"A{place}": draws.poisson(4, 140).tolist() for place in range(12)}
+    unlike = {f"U{place}": draws.poisson(0.3 * 2.0**place, 140).tolist() for place in range(8)}
+    new = [9.0] * 7 + [7.0] * 7
+    categories = dict.fromkeys([*alike, "A-NEW"], "alike") | dict.fromkeys([*unlike, "U-NEW"], "unlike")
+
+    weekly, _, _ = forecasts(sales_of({**alike, **unlike, "A-NEW": new, "U-NEW": new}), products_of(categories))
+
+    assert expected_units(weekly, "A-NEW") < 36 < 45 < expected_units(weekly, "U-NEW")
+
+
 def test_each_week_listed_without_a_sale_lowers_what_is_expected_of_a_new_product():
     units = {f"P{place}": [4.0] * 60 for place in range(4)}
     early, late = (

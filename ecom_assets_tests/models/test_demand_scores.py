@@ -30,9 +30,9 @@ def test_errors_are_by_the_change_from_week_to_week_since_the_first_sale():
 
 
 def test_products_count_by_the_value_that_they_sold_lately():
-    found = held([[9, 1, 1, 1, 0], [0, 3, 3, 3, 0], [5, 5, 5, 5, 5], [0, 0, 0, 0, 0]], [[1] * 4] * 4, [2, 2, 50, 50])
+    found = held([[9, 1, 1, 1, 0], [0, 3, 3, 3, 0], [5, 5, 5, 5, 5], [0, 0, 0, 0, 0]], [[1] * 4] * 4, [9, 1, 50, 50])
 
-    assert found.weights.tolist() == [0.25, 0.75, 0, 0]
+    assert found.weights.tolist() == [0.75, 0.25, 0, 0]
 
 
 def test_weeks_without_stock_are_not_scored():
