@@ -99,7 +99,9 @@ def test_recall_is_whole_if_all_places_are_hits() -> None:
 
 def test_a_challenger_is_better_only_if_it_is_so_at_95_percent() -> None:
     noise = np.random.default_rng(1).normal(0, 1, 400)
+    slightly, nothing = noise - noise.mean() + 0.02, np.zeros(400)
 
-    assert paired_difference(noise + 0.5, noise * 0).is_better
-    assert not paired_difference(noise, noise * 0).is_better
-    assert paired_difference(noise, noise * 0) == paired_difference(noise, noise * 0)
+    assert paired_difference(slightly + 0.5, nothing).is_better
+    assert paired_difference(slightly, nothing).value > 0
+    assert not paired_difference(slightly, nothing).is_better
+    assert paired_difference(slightly, nothing) == paired_difference(slightly, nothing)

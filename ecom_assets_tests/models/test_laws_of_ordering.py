@@ -161,3 +161,11 @@ def test_histories_repair_what_cannot_be() -> None:
     assert list(known.repeat_orders) == [0, 0, 2]
     assert list(known.last_order_age) == [0, 0, 40]
     assert list(known.age) == [0, 9, 40]
+
+
+def test_equal_histories_are_one_with_a_weight_in_the_order_of_their_values() -> None:
+    groups, weights = histories((2, 9, 30), (0, 0, 40), (2, 9, 30), *((1, n, 50) for n in range(40, 0, -1))).grouped()
+
+    assert list(groups.repeat_orders) == [0, *[1] * 40, 2]
+    assert list(groups.last_order_age) == [0, *range(1, 41), 9]
+    assert list(weights) == [1, *[1] * 40, 2]

@@ -88,7 +88,7 @@ def test_a_shop_without_a_repeat_order_expects_none() -> None:
 def test_equal_values_are_expected_again() -> None:
     known = shop(FEWEST).with_columns(mean_repeat_value=pl.lit(12.5))
 
-    assert fit(known).values == MeanValue(12.5)
+    assert fit(known, "SteadyRate").values == MeanValue(12.5)
 
 
 def test_an_empty_shop_has_no_predictions() -> None:

@@ -95,11 +95,13 @@ def test_equal_products_are_listed_by_code_however_rows_are_ordered() -> None:
 
 def test_the_order_of_rows_changes_nothing() -> None:
     known = shop(60, 20)
+    known = known.with_columns(weight=pl.Series(np.random.default_rng(3).random(len(known))))
     shuffled = known.sample(fraction=1, shuffle=True, seed=2)
 
     one, other = fit(known, CUT_OFF), fit(shuffled, CUT_OFF)
 
     assert np.array_equal(one.similarities, other.similarities)
+    assert np.array_equal(one.popularity, other.popularity)
     assert recommend(one, known, CUT_OFF, known["customer_id"]).equals(
         recommend(other, shuffled, CUT_OFF, shuffled["customer_id"])
     )
