@@ -14,7 +14,7 @@ Interactions come as a frame with one row per customer, product and day:
 | weight | 1 for a purchase, less for less; what is not above 0 counts as nothing |
 
 EASE knows the `MOST_PRODUCTS` products with the largest total weight, the first by code of equal ones; it inverts a
-matrix of that many rows, which takes half a minute and 400 MB at most. Other products have the other two parts only.
+matrix of that many rows, which takes a few seconds and half a gigabyte. Other products have the other two parts only.
 Customers without history get what is popular. Scores are rounded before they are ranked, and equal scores are ranked by
 code, so that lists do not depend on the order of rows, and hardly on the number of threads.
 """
