@@ -37,6 +37,7 @@ class Served:
     description: str
     columns: Mapping[str, Column]
     key: tuple[str, ...]
+    is_view: bool = False
 
     @classmethod
     def table(cls, declaration: Declaration) -> "Served":
@@ -51,7 +52,7 @@ class Served:
         columns = {
             c.name: Column(c.name, _KINDS[c.sql_type], c.name not in view.key, c.description) for c in view.columns
         }
-        return cls(view.name, view.row, columns, view.key)
+        return cls(view.name, view.row, columns, view.key, is_view=True)
 
     @property
     def layer(self) -> Layer:

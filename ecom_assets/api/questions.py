@@ -70,7 +70,8 @@ class Question:
     def sql(self, after: Sequence[Any] | None = None, beside: bool = False) -> tuple[str, list[Any]]:
         """Returns a query with its parameters: the rows, or those after a place in the order.
 
-        If `beside`, the columns of the order follow those asked for.
+        If `beside`, the columns of the order follow those asked for. Rows that are few are found first, by their places
+        or by the columns of the order alone: DuckDB would read the other columns of all rows to sort them.
         """
         columns = [*self.columns, *(name for name, _ in self.order if beside)]
         where, given = self._where()
@@ -80,8 +81,16 @@ class Question:
             given += place
         order = ", ".join(f"{quoted(name)} {'desc' if down else 'asc'} nulls last" for name, down in self.order)
         limit = f" limit {self.limit}" if self.limit is not None else ""
-        listed = ", ".join(map(quoted, columns))
-        return f"select {listed} from {quoted(self.table.name)} where {where} order by {order}{limit}", given
+        listed, table, ordered = ", ".join(map(quoted, columns)), quoted(self.table.name), f"order by {order}{limit}"
+        if self.places is not None:
+            found = f"from {table} where rowid in ({', '.join(map(str, self.places)) or 'null'})"
+            query = f"select {listed} from found where {where} {ordered}"
+        elif self.limit is not None and not self.table.is_view:
+            found = f"select rowid from {table} where {where} {ordered}"
+            query = f"select {listed} from {table} where rowid in (from found) {ordered}"
+        else:
+            return f"select {listed} from {table} where {where} {ordered}", given
+        return f"with found as materialized ({found}) {query}", given
 
     def counts(self) -> tuple[str, list[Any]]:
         """Returns a query with its parameters for the days of the rows and their number on each, in order."""
@@ -100,8 +109,6 @@ class Question:
             kind = SQL_TYPES[self.table.columns[name].kind]
             where.append(f"{quoted(name)} in ({', '.join([f'?::{kind}'] * len(values))})")
             given += values
-        if self.places is not None:
-            where.append(f"rowid in ({', '.join(map(str, self.places))})" if self.places else "false")
         return " and ".join(where), given
 
     def _after(self, place: Sequence[Any]) -> tuple[str, list[Any]]:
