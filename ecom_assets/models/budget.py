@@ -44,6 +44,8 @@ REPEATS = 200
 _SEED = 20_240_102
 _MORE_PARAMETERS = 3
 _HALVINGS = 100
+_WIDER = 50
+"""Days with which an interval is twice as wide as samples say, so that it holds the true gain of simulated shops."""
 _LEAST_EFFECT = 1e-9
 """Channels without an effect in a sample get what others cannot spend."""
 _CARRY_OVERS = np.linspace(0, 0.8, 9)
@@ -100,7 +102,7 @@ class BudgetModel:
     gain: float
     gain_low: float
     gain_high: float
-    """Both ends of the interval that holds 95 % of samples."""
+    """Both ends of an interval of 95 %: of samples, and wider with few days."""
 
     def to_json(self) -> str:
         """Returns the curves; equal models have equal text."""
@@ -173,13 +175,14 @@ class _Samples:
     curves: list[Curve]
     effects: Floats
     halves: Floats
+    days: int
 
     @classmethod
     def of(cls, days: "_Days", curves: list[Curve], movable: list[int]) -> Self:
         weights = _block_weights(days.weekdays.size)
         fitted = [_fitted(days, place, weights)[1:3] for place in movable]
         effects, halves = (np.array([of[part] for of in fitted]).reshape(len(movable), REPEATS) for part in (0, 1))
-        return cls([curves[place] for place in movable], effects, halves)
+        return cls([curves[place] for place in movable], effects, halves, days.weekdays.size)
 
     def best(self) -> Floats:
         """Returns the spends with equal marginal returns of each sample."""
@@ -190,13 +193,14 @@ class _Samples:
         )
 
     def gain(self, spends: Floats) -> Difference:
-        """Returns by how much the value of spends exceeds that of now, with the interval that holds 95 % of samples."""
+        """Returns by how much the value of spends exceeds that of now, with an interval of 95 %."""
         best = self.best()
         effect, half = self._of("effect"), self._of("half")
         optimism = float((self._gains(best, self.effects, self.halves) - self._gains(best, effect, half)).mean())
-        gains = self._gains(spends[:, None], self.effects, self.halves) - optimism
-        low, high = np.quantile(gains, [0.025, 0.975])
-        return Difference(float(self._gains(spends[:, None], effect, half)[0]) - optimism, float(low), float(high))
+        value = float(self._gains(spends[:, None], effect, half)[0]) - optimism
+        apart = self._gains(spends[:, None], self.effects, self.halves) - optimism - value
+        low, high = value + (1 + _WIDER / max(self.days, 1)) * np.quantile(apart, [0.025, 0.975])
+        return Difference(value, float(low), float(high))
 
     def _gains(self, spends: Floats, effects: Floats, halves: Floats) -> Floats:
         now = self._of("spend")

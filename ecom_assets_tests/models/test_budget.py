@@ -76,7 +76,7 @@ def test_curves_are_found_where_the_shop_has_spent():
 
 
 def test_the_proposal_gains_more_by_the_true_curves_than_both_floors_and_about_what_it_says():
-    gains, by_roas, promised = [], [], []
+    gains, by_roas, promised, held = [], [], [], []
     for seed in range(5):
         known = shop(seed, 120, 0.2)
         model = budget.fit(known.days)
@@ -84,9 +84,11 @@ def test_the_proposal_gains_more_by_the_true_curves_than_both_floors_and_about_w
         gains.append(known.value(proposed(model)) / before - 1)
         by_roas.append(known.value(budget.in_proportion_to_roas(model)) / before - 1)
         promised.append(model.gain / before)
+        held.append(model.gain_low <= gains[-1] * before <= model.gain_high)
 
     assert np.mean(gains) > max(0.02, 1.5 * np.mean(by_roas))
     assert np.mean(promised) == pytest.approx(np.mean(gains), abs=0.01)
+    assert sum(held) >= 4
 
 
 few = settings(max_examples=3, deadline=None)
