@@ -97,7 +97,10 @@ def why(table: str, day: Window) -> None:
 
 @click.command("predict")
 @click.argument(
-    "what", metavar="[LIST]", type=click.Choice(["risk", "reorder", "offers", "budget", "models"]), default="models"
+    "what",
+    metavar="[LIST]",
+    type=click.Choice(["risk", "reorder", "offers", "review", "budget", "models"]),
+    default="models",
 )
 @click.option(
     "--rows", "most", default=20, show_default=True, type=click.IntRange(min=1), help="The most rows to show."
@@ -105,8 +108,8 @@ def why(table: str, day: Window) -> None:
 def predict(what: str, most: int) -> None:
     """Show what is predicted: a list to act on.
 
-    LIST is risk (customers who are overdue), reorder (products), offers (products for customers), budget (of channels)
-    or models (what was fitted, and how it scored), the default.
+    LIST is risk (customers who are overdue), reorder (products), offers (products for customers), review (orders that
+    may be fraud), budget (of channels) or models (what was fitted, and how it scored), the default.
     """
     from ecom_assets.serving.predictions import LISTS, rows_of
     from ecom_assets.serving.snapshot import open_snapshot

@@ -21,6 +21,7 @@ customers spend on average.
 
 import json
 import math
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -93,10 +94,16 @@ class LifetimeValue:
 
 def fit(customers: pl.DataFrame, law: str = "ParetoNBD") -> LifetimeValue:
     """Returns the most likely laws of some customers; that of orders is ParetoNBD, BGNBD, NBD or SteadyRate."""
+    return fit_each(customers, [law])[law]
+
+
+def fit_each(customers: pl.DataFrame, laws: Iterable[str]) -> dict[str, LifetimeValue]:
+    """Returns the same by each of some laws of orders: that of values is fitted once."""
     known = Histories.of(customers)
     repeating = int((known.repeat_orders > 0).sum())
     enough = len(customers) >= FEWEST and repeating >= FEWEST_REPEATING
-    return LifetimeValue(_LAWS[law if enough else "SteadyRate"].fit(known), _values(customers, known))
+    values = _values(customers, known)
+    return {law: LifetimeValue(_LAWS[law if enough else "SteadyRate"].fit(known), values) for law in laws}
 
 
 def predict(fitted: LifetimeValue, customers: pl.DataFrame) -> pl.DataFrame:

@@ -13,14 +13,14 @@ from ecom_assets.predictions._fits import champion_at
 from ecom_assets.predictions._purchases import FLOOR, MODELS, from_numbers, history_of, purchases_at
 from ecom_assets.table_asset import table_asset
 
-LISTED = 10
-RECENT_DAYS = 365
+LISTED = 5
+RECENT_DAYS = 180
 
 
 class CustomerRecommendations(
     Table, primary_key=("cut_off", "customer_id", "list", "rank"), partition_column="cut_off"
 ):
-    """One row per Sunday, customer who bought within 365 days, list and place in it.
+    """One row per Sunday, customer who bought within 180 days, list and place in it.
 
     Listed by the champion of the last period, from the purchases known on the day. The list `any` may hold what the
     customer has bought before, the list `new` does not.

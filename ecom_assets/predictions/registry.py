@@ -9,6 +9,8 @@ from ecom_assets.contract import Date, Table, column, frame_of, key
 from ecom_assets.days import history
 from ecom_assets.predictions._demand import FLOOR as DEMAND_FLOOR
 from ecom_assets.predictions._fits import champion_at
+from ecom_assets.predictions._fraud import FLOOR as FRAUD_FLOOR
+from ecom_assets.predictions._fraud import without_amount
 from ecom_assets.predictions._purchases import FLOOR as BASKET_FLOOR
 from ecom_assets.predictions._value import FLOOR as VALUE_FLOOR
 from ecom_assets.table_asset import table_asset
@@ -64,6 +66,8 @@ def transform(
     predictions_basket_scores: pl.DataFrame,
     predictions_demand_models: pl.DataFrame,
     predictions_demand_scores: pl.DataFrame,
+    predictions_fraud_models: pl.DataFrame,
+    predictions_fraud_scores: pl.DataFrame,
 ) -> pl.DataFrame:
     rows = [
         *entries("customer_value", VALUE_FLOOR, "rmse", predictions_value_models, predictions_value_scores),
@@ -71,6 +75,7 @@ def transform(
             "customer_recommendations", BASKET_FLOOR, "ndcg", predictions_basket_models, predictions_basket_scores
         ),
         *entries("demand_forecasts", DEMAND_FLOOR, "rmsse", predictions_demand_models, predictions_demand_scores),
+        *entries("order_risks", FRAUD_FLOOR, "auc", predictions_fraud_models, without_amount(predictions_fraud_scores)),
     ]
     schema = {"champion_since": pl.Date, "score": pl.Float64}
     return frame_of(Registry, [pl.DataFrame(rows, schema_overrides=schema)] if rows else [])
@@ -83,5 +88,6 @@ asset = table_asset(
         "predictions_value_scores": history,
         "predictions_basket_scores": history,
         "predictions_demand_scores": history,
+        "predictions_fraud_scores": history,
     },
 )

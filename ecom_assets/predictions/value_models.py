@@ -32,11 +32,12 @@ class ValueModels(Table, primary_key=("cut_off", "model"), partition_column="cut
 def fitted(day: dt.date, customers: pl.DataFrame) -> pl.DataFrame:
     """Returns the models fitted to the customers of one day."""
     known = customers.sort("customer_id")
+    fits = lifetime_value.fit_each(known, MODELS.values())
     return pl.DataFrame(
         {
             "cut_off": day,
             "model": list(MODELS),
-            "parameters": [lifetime_value.fit(known, law).to_json() for law in MODELS.values()],
+            "parameters": [fits[law].to_json() for law in MODELS.values()],
             "customers": known.height,
             "trained_on": digest(known),
         },

@@ -44,6 +44,12 @@ LISTS: Mapping[str, ActionList] = {
         WHERE o.list = 'new' AND o.rank <= 5
         GROUP BY o.customer_id ORDER BY max(v.expected_value_365d) DESC NULLS LAST, o.customer_id""",
     ),
+    "review": ActionList(
+        "Orders to review, the most likely frauds of the last day first",
+        """
+        SELECT order_id, ordered_on, amount, round(chance, 4) AS chance, reasons, model
+        FROM predictions.orders_to_review ORDER BY rank""",
+    ),
     "budget": ActionList(
         "How to divide the advertising budget: amounts of a usual day",
         """

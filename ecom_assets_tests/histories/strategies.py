@@ -268,6 +268,7 @@ GOALS = [
     "predictions.customer_recommendations predictions.product_recommendations",
     "predictions.demand_forecasts predictions.reorder_points",
     "predictions.budget_proposals",
+    "predictions.order_risks",
 ]
 
 

@@ -12,6 +12,8 @@ from ecom_assets.predictions.basket_models import BasketModels
 from ecom_assets.predictions.basket_scores import BasketScores
 from ecom_assets.predictions.demand_models import DemandModels
 from ecom_assets.predictions.demand_scores import DemandScores
+from ecom_assets.predictions.fraud_models import FraudModels
+from ecom_assets.predictions.fraud_scores import FraudScores
 from ecom_assets.predictions.value_models import ValueModels
 from ecom_assets.predictions.value_scores import ValueScores
 from ecom_assets_tests.samples import collected, sample
@@ -106,9 +108,12 @@ def test_a_customer_with_one_order_of_no_value_is_predicted_too(models, scores):
     assert made["expected_value_365d"].is_finite().all()
 
 
+OTHERS = [BasketModels, BasketScores, DemandModels, DemandScores, FraudModels, FraudScores]
+
+
 def nothing_else() -> list[pl.DataFrame]:
     """The models and scores of other subjects: none."""
-    return [collected(sample(model)) for model in (BasketModels, BasketScores, DemandModels, DemandScores)]
+    return [collected(sample(model)) for model in OTHERS]
 
 
 def test_the_registry_names_the_champion_since_when(models, scores):

@@ -1,0 +1,130 @@
+"""Scores of the models of fraud, once it is known which orders were."""
+
+import datetime as dt
+
+import numpy as np
+import polars as pl
+
+from ecom_assets.contract import Date, Table, column, frame_of, key
+from ecom_assets.days import history, trailing
+from ecom_assets.expressions.known import PERIOD
+from ecom_assets.models import evaluation, fraud
+from ecom_assets.models.fitting import Floats
+from ecom_assets.models.fraud import FraudModel
+from ecom_assets.predictions._fits import beaten, is_period_end
+from ecom_assets.predictions._fraud import AMOUNT, MODEL, MODELS, RULES, YEAR, orders_at
+from ecom_assets.table_asset import table_asset
+
+SETTLED = 5 * PERIOD
+"""Days until charge-backs of orders have come: the first end of a period after `fraud.SETTLED_DAYS`."""
+REVIEWED = 100
+"""Orders that can be reviewed on a day."""
+FALSE_ALARMS = 0.01
+
+
+class FraudScores(Table, primary_key=("period_end", "model"), partition_column="period_end"):
+    """One row per period and model, of the orders of the four weeks that ended 20 weeks before.
+
+    The models were fitted before these orders; which of them were fraud is known by the end of the period.
+    """
+
+    period_end: Date = key("Last day of the period")
+    model: str = key("Name of the model", isin=MODELS)
+    orders: int = column("Orders that are scored", ge=0)
+    frauds: int = column("Orders among them that were fraud", ge=0)
+    auc: float = column("Probability that a fraud was scored above a good order", ge=0, le=1)
+    recall: float = column("Share of frauds above all but 1 % of the good orders", ge=0, le=1)
+    precision: float = column("Share of frauds among the 100 orders of each day with the highest scores", ge=0, le=1)
+    amount_found: float = column("Share of the amount of frauds that is in these", ge=0, le=1)
+    calibration_error: float = column("Mean distance of shares from probabilities; null without these", nullable=True)
+    beats: str = column("Models that rank frauds lower at 95 % by a paired bootstrap, separated by semicolons")
+
+
+def scored(day: dt.date, model: FraudModel, features: pl.DataFrame, orders: pl.DataFrame) -> pl.DataFrame:
+    """Returns the scores of a period's models: `orders` has `order_id`, `ordered_on`, `amount` and `is_fraud`."""
+    is_fraud = orders["is_fraud"].to_numpy().astype(bool)
+    predicted = fraud.predict(model, features)
+    chances = {MODEL: predicted["chance"].to_numpy(), RULES: fraud.of_points(predicted["points"].to_numpy())}
+    scores = {**chances, AMOUNT: orders["amount"].to_numpy()}
+    losses = {name: -_ranks(of, is_fraud) for name, of in scores.items()}
+    rows = []
+    for name in MODELS:
+        found = scores[name]
+        review = _reviewed(orders, found)
+        amounts = orders["amount"].to_numpy()
+        limit = np.quantile(found[~is_fraud], 1 - FALSE_ALARMS, method="higher") if (~is_fraud).any() else 0.0
+        chance = chances.get(name)
+        error = None
+        if chance is not None:
+            error = evaluation.expected_calibration_error(chance, is_fraud.astype(np.float64))
+        rows.append(
+            {
+                "period_end": day,
+                "model": name,
+                "orders": orders.height,
+                "frauds": int(is_fraud.sum()),
+                "auc": evaluation.auc(found, is_fraud),
+                "recall": float((found[is_fraud] > limit).mean()) if is_fraud.any() else 0.0,
+                "precision": float(is_fraud[review].mean()) if review.any() else 0.0,
+                "amount_found": _share(amounts[review & is_fraud].sum(), amounts[is_fraud].sum()),
+                "calibration_error": error,
+                "beats": beaten(name, losses),
+            }
+        )
+    return pl.DataFrame(rows, schema_overrides={"calibration_error": pl.Float64})
+
+
+def _ranks(scores: Floats, is_fraud: np.ndarray) -> Floats:
+    """Returns, for each fraud, the share of good orders that are scored below it, ties half."""
+    good = np.sort(scores[~is_fraud])
+    below, up_to = (np.searchsorted(good, scores[is_fraud], side=side) for side in ("left", "right"))
+    return np.asarray((below + up_to) / (2 * max(len(good), 1)))
+
+
+def _reviewed(orders: pl.DataFrame, scores: Floats) -> np.ndarray:
+    """Returns whether an order is among those of its day with the highest scores, the first by number of equal ones."""
+    rows = orders.select("order_id", "ordered_on").with_columns(score=pl.Series(scores))
+    place = pl.struct(-pl.col("score"), "order_id").rank("ordinal").over("ordered_on")
+    return rows.select(place <= REVIEWED).to_series().to_numpy()
+
+
+def _share(part: float, whole: float) -> float:
+    return float(part / whole) if whole else 0.0
+
+
+def transform(
+    silver_order_versions: pl.DataFrame,
+    silver_order_item_versions: pl.DataFrame,
+    silver_payment_versions: pl.DataFrame,
+    silver_customer_versions: pl.DataFrame,
+    predictions_fraud_models: pl.DataFrame,
+    days: pl.DataFrame,
+) -> pl.DataFrame:
+    versions = silver_order_versions, silver_order_item_versions, silver_payment_versions, silver_customer_versions
+    parts = []
+    for day in filter(is_period_end, days["day"].sort()):
+        last = day - dt.timedelta(days=SETTLED)
+        fit_day = last - dt.timedelta(days=PERIOD)
+        fits = predictions_fraud_models.filter(pl.col("cut_off") == fit_day, pl.col("model") == MODEL)
+        if fits.is_empty():
+            continue
+        then, now = orders_at(last, *versions), orders_at(day, *versions)
+        orders = then.rows.filter(pl.col("ordered_on") > fit_day).join(now.labels, on="order_id")
+        if orders.height:
+            features = then.features.join(orders.select("order_id"), on="order_id", how="semi")
+            parts.append(scored(day, FraudModel.from_json(fits["parameters"][0]), features, orders.sort("order_id")))
+    return frame_of(FraudScores, parts)
+
+
+_REACH = trailing(YEAR + SETTLED + 1)
+asset = table_asset(
+    FraudScores,
+    transform,
+    reads={
+        "silver_order_versions": _REACH,
+        "silver_order_item_versions": _REACH,
+        "silver_payment_versions": _REACH,
+        "silver_customer_versions": history,
+        "predictions_fraud_models": trailing(SETTLED + PERIOD + 1),
+    },
+)
