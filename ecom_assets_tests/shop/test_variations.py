@@ -25,7 +25,7 @@ ALL = dataclasses.replace(
     retracted_share=0.2,
     gift_card_share=0.1,
 )
-DAYS = 4
+DAYS = 3
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ from ecom_assets.landing.zone import Zone
 from ecom_assets.warehouse.ledger.records import Cause, StaleDay
 from ecom_assets.warehouse.proof import contents, settle, verify
 from ecom_assets.warehouse.session import Session
+from ecom_assets_tests.examples import examples
 from ecom_assets_tests.tiny_shop import days, on
 from ecom_assets_tests.warehouses import run_all, session_over, small_shop, upstream_of, window
 
@@ -250,7 +251,7 @@ _built = st.tuples(
 )
 _later = st.lists(st.one_of(_writes(), _writes(), _runs()), min_size=1, max_size=8)
 _steps = st.builds(lambda built, later: [*built, *later], st.one_of(_built, _built, _built, st.just(())), _later)
-QUICK, LONG = 60, 3_000
+QUICK, LONG = examples(60), 3_000
 
 
 def check(steps: list[Step]) -> None:
