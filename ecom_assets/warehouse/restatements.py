@@ -77,12 +77,15 @@ def _explained(catalog: Catalog) -> frozenset[str]:
 
 @cache
 def _sources(catalog: Catalog, declaration: Declaration) -> tuple[Declaration, ...]:
-    """Returns the tables from feeds of which a fact has a row per row or more, read on the same day."""
+    """Returns the tables from feeds of which a fact has a row per row or more, read on the same day.
+
+    Their keys are part of its own: by these, the records behind a differing row are found.
+    """
     return tuple(
         source
         for read in declaration.reads
         if read.parameter and _is_of_day(read) and (source := catalog[read.table]).from_feed
-        if set(source.contract.primary_key) <= set(declaration.contract.columns)
+        if set(source.contract.primary_key) <= set(declaration.contract.primary_key)
     )
 
 

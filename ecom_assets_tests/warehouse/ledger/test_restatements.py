@@ -5,6 +5,7 @@ from decimal import Decimal
 import narwhals as nw
 import pytest
 
+from ecom_assets import catalog
 from ecom_assets.contract import contract
 from ecom_assets.declaration import declare
 from ecom_assets.expressions.money import MONEY
@@ -109,6 +110,14 @@ def test_changed_settings_are_told_apart_from_changed_code(shop):
         ("late rows", Decimal("5.25")),
         ("settings", Decimal("-0.25")),
     ]
+
+
+def test_the_records_behind_a_row_are_found_by_its_own_key():
+    known = catalog.tables()
+
+    for table in known:
+        for source in restatements._sources(known, table):
+            assert set(source.contract.primary_key) <= set(table.contract.primary_key), table.name
 
 
 def test_what_cannot_be_explained_ends_no_write(shop, monkeypatch, caplog):
