@@ -152,7 +152,14 @@ def test_landed_days_run_are_reported_and_proven(ecom: Ecom, tiny_shop: Shop, da
     lines = run.stderr.splitlines()
     assert any(line.startswith(f"bronze.orders {DAYS}: ") for line in lines)
     assert not [line for line in lines if len(line) > 120 or "INFO" in line]
-    assert {table.partition(".")[0] for table, _ in table_days()} == {"bronze", "silver", "gold", "kpi", "features"}
+    assert {table.partition(".")[0] for table, _ in table_days()} == {
+        "bronze",
+        "silver",
+        "gold",
+        "kpi",
+        "features",
+        "predictions",
+    }
     assert ecom("stale").stdout == "Nothing is stale.\n"
     assert ecom("bad").stdout == "Every day has good rows.\n"
     assert "Net sales" in ecom("report").stdout
@@ -617,7 +624,11 @@ def test_a_mistake_in_a_file_is_told_in_a_line(
         (b"set threads = 1", [], "question.sql returns no rows"),
         (b"select '\xff'", [], "question.sql is not text in UTF-8"),
         (b"select 1 +", [], "syntax error"),
-        (b"from silver.orders", [], "The snapshot holds gold, kpi, features, quarantine and ledger; see --warehouse."),
+        (
+            b"from silver.orders",
+            [],
+            "The snapshot holds gold, kpi, features, predictions, quarantine and ledger; see --warehouse.",
+        ),
         (b"select 1", ["--warehouse"], "does not exist yet: nothing has run"),
     ],
 )
