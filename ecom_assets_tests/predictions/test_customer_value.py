@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from ecom_assets.features.customer_histories import CustomerHistories
-from ecom_assets.predictions import customer_value, registry, value_models, value_scores
+from ecom_assets.predictions import customer_drift, customer_value, registry, value_models, value_scores
 from ecom_assets.predictions.basket_models import BasketModels
 from ecom_assets.predictions.basket_scores import BasketScores
 from ecom_assets.predictions.demand_models import DemandModels
@@ -135,3 +135,17 @@ def test_nothing_is_predicted_of_an_empty_shop(models, scores):
     ).is_empty()
     assert collected(sample(ValueModels)).schema == models.schema
     assert collected(sample(ValueScores)).schema == scores.schema
+
+
+def test_drift_is_told_against_the_last_fit(first, models):
+    grown = [{**row, "repeat_orders": row["repeat_orders"] * 3 + 5} for row in histories(SUNDAY)]
+    later = pl.concat([first, collected(sample(CustomerHistories, *grown))])
+    at_second = models.with_columns(cut_off=pl.lit(SECOND))
+
+    assert customer_drift.transform(later, at_second, on(SUNDAY)).is_empty()
+    rows = customer_drift.transform(later.with_columns(pl.col("cut_off").replace(FIRST, SECOND)), at_second, on(SUNDAY))
+
+    told = dict(rows.select("feature", "population_stability").iter_rows())
+    assert told["repeat_orders"] > 0.2
+    assert told["mean_value"] == 0
+    assert rows["fitted_on"].unique().to_list() == [SECOND]
