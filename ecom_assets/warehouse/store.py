@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import duckdb
 
-from ecom_assets.contract import Column
+from ecom_assets.contract import CURRENCY, Column
 from ecom_assets.days import Window
 from ecom_assets.declaration import DAYS_PARAMETER, Catalog, Declaration, Read
 from ecom_assets.engine import compiling
@@ -28,7 +28,7 @@ from ecom_assets.engine.reasons import with_reasons
 from ecom_assets.errors import UserError
 from ecom_assets.landing.reading import LAND_WHOLE
 from ecom_assets.landing.zone import Zone
-from ecom_assets.sql import quoted, transaction
+from ecom_assets.sql import literal, quoted, transaction
 from ecom_assets.warehouse.ledger.compiled import keep_compiled, take_compiled
 from ecom_assets.warehouse.ledger.invalidation import (
     KeyedRead,
@@ -218,14 +218,16 @@ class Store:
     def _versions_query(self, bronze: Declaration, window: Window) -> str:
         """Returns SQL for the valid rows that arrived on the days of a window, typed, all versions of a key.
 
-        A row that only waits for what it refers to is valid. Amounts are in the currency of the row.
+        A row that only waits for what it refers to is valid. Amounts are in the currency that the row names, null if it
+        is the shop's.
         """
         silver = self.catalog.typed_by(bronze)
         (parameter,) = (str(read.parameter) for read in silver.reads if read.reach.by_event)
         parsed = {parameter: self._parsed(silver, window, "", "arrived_on")}
         sql = compiled(silver, self.catalog).transform
         rows = over(parsed, sql) if sql else parsed[parameter]
-        names = ", ".join(map(quoted, parsed_columns(silver)))
+        own = f"nullif({quoted(CURRENCY)}, {literal(self.currency or '')}) as {quoted(CURRENCY)}"
+        names = ", ".join(own if name == CURRENCY else quoted(name) for name in parsed_columns(silver))
         judged = with_reasons(silver, rows, self.catalog)
         return f"select {names}, retracts as is_retraction from ({judged}) where reasons is null"
 

@@ -112,6 +112,7 @@ def test_a_history_counts_days_with_an_order():
 
 def test_values_are_without_tax_and_shipping_and_in_the_shops_currency():
     rate = {"arrived_on": "2024-01-01", "currency": "NOK", "rate_on": "2024-01-01", "rate": "0.1"}
+    deleted = {**rate, "rate_on": "2024-01-02", "rate": None}
     orders = [
         order(1, "A", customer_id="taxed", is_taxed=True, shipping="20", tax="20"),
         order(2, "B", customer_id="foreign", currency="NOK"),
@@ -120,7 +121,7 @@ def test_values_are_without_tax_and_shipping_and_in_the_shops_currency():
     ]
     lines = [line(1, "A", "100", discount="20"), line(2, "B", "30"), line(9, "C", "30"), line(9, "D", "30")]
 
-    values = {row["customer_id"]: row["value"] for row in histories(orders, lines, [rate])}
+    values = {row["customer_id"]: row["value"] for row in histories(orders, lines, [rate, deleted])}
 
     assert values == {"taxed": 64, "foreign": 3, "without a rate": 0, "own rate": 15}
 
