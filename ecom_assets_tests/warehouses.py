@@ -37,10 +37,10 @@ def window(days: int, start: dt.date = START) -> Window:
     return Window(start, start + dt.timedelta(days=days - 1))
 
 
-def small_shop(root: Path, days: int) -> Zone:
+def small_shop(root: Path, days: int, seed: int = 11) -> Zone:
     """A landing zone with a small shop's files of the first days."""
     zone = Zone(root)
-    land_shop(zone, Shop(START, seed=11, preset=SMALL), window(days))
+    land_shop(zone, Shop(START, seed=seed, preset=SMALL), window(days))
     return zone
 
 

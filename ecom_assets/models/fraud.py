@@ -122,7 +122,7 @@ def features(orders: pl.DataFrame, payments: pl.DataFrame, customers: pl.DataFra
     silent = c("ordered_at").diff().over("customer_id").dt.total_seconds() / 86_400
     rows = (
         placed.join(home, on="customer_id", how="left", maintain_order="left")
-        .join(_in_a_row(placed), on="order_id", how="left", maintain_order="left")
+        .join(_in_a_row(placed), on=["customer_id", "ordered_at"], how="left", nulls_equal=True, maintain_order="left")
         .join(_attempts(placed, payments), on="order_id", how="left", maintain_order="left")
         .join(_charge_backs(placed, payments), on="order_id", how="left", maintain_order="left")
         .with_columns(
@@ -263,10 +263,11 @@ def _logistic(design: Floats, happened: np.ndarray, counts: Floats, ridge: float
 
 
 def _in_a_row(placed: pl.DataFrame) -> pl.DataFrame:
-    """Returns the number of orders of each order's customer, or of guests, in the time up to it, itself included."""
-    return placed.rolling("ordered_at", period=IN_A_ROW, closed="both", group_by="customer_id").agg(
-        pl.col("order_id").last(), orders_in_a_row=pl.len()
-    ).select("order_id", "orders_in_a_row")  # fmt: skip
+    """Returns, by customer and moment, the orders of the customer, or of guests, in the time up to and at it."""
+    one = ["customer_id", "ordered_at"]
+    at_moments = placed.group_by(one).agg(orders=pl.len()).sort("ordered_at")
+    rolled = at_moments.rolling("ordered_at", period=IN_A_ROW, closed="both", group_by="customer_id")
+    return rolled.agg(orders_in_a_row=pl.col("orders").sum())
 
 
 def _attempts(placed: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFrame:

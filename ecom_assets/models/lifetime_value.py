@@ -15,8 +15,8 @@ come as a frame with one row each:
 Fallbacks: below `FEWEST` customers, or `FEWEST_REPEATING` with a repeat order, all customers order at the mean rate of
 the shop, which is 0 if nobody ordered again. Where repeat orders of fewer than `FEWEST_REPEATING` customers have a
 value above 0, or all have the same, each order is expected to have the mean of those that are above 0, and without any
-the mean of all orders. A customer without repeat order, or with a value that is not above 0, is expected to spend what
-customers spend on average.
+the mean of all orders, where a value below 0 counts as 0. A customer without repeat order, or with a value that is not
+above 0, is expected to spend what customers spend on average.
 """
 
 import json
@@ -161,7 +161,7 @@ def _values(customers: pl.DataFrame, known: Histories) -> GammaGamma | MeanValue
         return GammaGamma.fit(orders[telling], means[telling])
     if telling.any():
         return MeanValue(rounded(float(np.average(means[telling], weights=orders[telling]))))
-    every = _numbers(customers, "mean_value")
+    every = np.maximum(_numbers(customers, "mean_value"), 0)
     return MeanValue(rounded(float(np.average(every, weights=known.repeat_orders + 1))) if every.size else 0.0)
 
 

@@ -20,6 +20,8 @@ from ecom_assets.models.smoothing import Integers
 
 LEAD_DAYS, LEAD_DAYS_VARIATION = 14.0, 0.3
 """Lead time of suppliers where none is known, and its standard deviation by its mean."""
+LONGEST_LEAD = 730.0
+"""Days of a lead time at most: longer ones are mistakes."""
 LONGEST_COVER = 520.0
 """Weeks of cover are no more than ten years, without demand as well."""
 _OWN_RECEIPTS = 3
@@ -46,15 +48,18 @@ def lead_times(receipts: pl.DataFrame, suppliers: pl.DataFrame) -> pl.DataFrame:
     `receipts` has `supplier_id` and `lead_days` (null if unknown), `suppliers` has `supplier_id` and `agreed_lead_days`
     (null if unknown). Columns: `supplier_id`, `lead_days`, `lead_days_sd`. Means of few receipts are near the agreed
     lead time, or that of all suppliers, or `LEAD_DAYS`; variations near that of all receipts, or `LEAD_DAYS_VARIATION`.
+    None is longer than `LONGEST_LEAD`.
     """
     c = pl.col
     known = (
-        receipts.select("supplier_id", c("lead_days").cast(pl.Float64)).drop_nulls().sort("supplier_id", "lead_days")
+        receipts.select("supplier_id", c("lead_days").cast(pl.Float64).clip(0, LONGEST_LEAD))
+        .drop_nulls()
+        .sort("supplier_id", "lead_days")
     )
     of_supplier = known.group_by("supplier_id", maintain_order=True).agg(
         receipts=pl.len().cast(pl.Float64), mean=c("lead_days").mean(), variance=c("lead_days").var(ddof=0)
     )
-    agreed = suppliers.select("supplier_id", c("agreed_lead_days").cast(pl.Float64))
+    agreed = suppliers.select("supplier_id", c("agreed_lead_days").cast(pl.Float64).clip(0, LONGEST_LEAD))
     usual = pl.concat([known["lead_days"], agreed["agreed_lead_days"].drop_nulls()]).sort().mean()
     repeated = of_supplier.filter((c("receipts") > 1) & (c("mean") > 0))
     relative = (c("variance") / c("mean") ** 2 * c("receipts")).sum() / c("receipts").sum()

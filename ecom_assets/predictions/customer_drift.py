@@ -37,6 +37,8 @@ def transform(
     for day in cut_off_days(days):
         first = day - dt.timedelta(days=PERIOD)
         earlier = predictions_value_models.filter(pl.col("cut_off").is_between(first, day, closed="left"))
+        if earlier.is_empty():
+            continue
         fitted_on = earlier["cut_off"].max()
         before, after = (
             features_customer_histories.filter(pl.col("cut_off") == cut_off) for cut_off in (fitted_on, day)

@@ -18,7 +18,7 @@ class DemandModels(Table, primary_key=("cut_off", "model"), partition_column="cu
     """One row per end of a period of four weeks and model of the units that products are going to sell.
 
     The model is `demand`; the others are its floors, simple methods whose constant is the best for the four weeks
-    before the day.
+    before the day, or the first of those tried in a shop that is younger.
     """
 
     cut_off: Date = key("Last day of the period")
@@ -30,8 +30,9 @@ class DemandModels(Table, primary_key=("cut_off", "model"), partition_column="cu
 
 def fitted(day: dt.date, sales: pl.DataFrame, products: pl.DataFrame) -> pl.DataFrame:
     """Returns the models of one day."""
-    before = HoldOut.of(sales, products, day - dt.timedelta(days=AHEAD * WEEK))
-    constants = best_constants([before])
+    start = day - dt.timedelta(days=AHEAD * WEEK)
+    has_hold_out = sales.filter(pl.col("day") <= start).height > 0
+    constants = best_constants([HoldOut.of(sales, products, start)] if has_hold_out else [])
     parameters = {MODEL: demand.fit(sales, products, day).to_json()}
     parameters |= {name: json.dumps({"constant": constant}) for name, constant in constants.items()}
     return pl.DataFrame(

@@ -440,11 +440,43 @@ _MERGED_INTO = (
     "Customer number under which the customer goes on, if its own was merged; null for others",
     True,
 )
+TO_ACT_ON = (
+    PublishedView(
+        "predictions.customers_at_risk",
+        "One row per customer who is overdue on the last Sunday with predictions.",
+        (),
+        extends="predictions.customer_value",
+        key=("cut_off", "customer_id"),
+    ),
+    PublishedView(
+        "predictions.products_to_reorder",
+        "One row per product to order on the last Sunday with predictions.",
+        (),
+        extends="predictions.reorder_points",
+        key=("cut_off", "product_id"),
+    ),
+    PublishedView(
+        "predictions.offers",
+        "One row per place in the lists of the last Sunday with predictions.",
+        (),
+        extends="predictions.customer_recommendations",
+        key=("cut_off", "customer_id", "list", "rank"),
+    ),
+    PublishedView(
+        "predictions.orders_to_review",
+        "One row per order among the hundred of the last day that are most likely frauds.",
+        (),
+        extends="predictions.order_risks",
+        key=("known_on", "order_id"),
+    ),
+)
+
 VIEWS = (
     _with_ends("customer", _MERGED_INTO),
     *map(_with_ends, ("product", "supplier", "campaign")),
     TRANSACTIONS,
     TRANSACTION_ITEMS,
+    *TO_ACT_ON,
     DAILY_QUALITY,
     RESTATEMENTS,
 )

@@ -93,6 +93,15 @@ def test_orders_in_a_row_are_those_up_to_the_order_within_minutes():
     assert [row["orders_in_a_row"] for row in made(placed)] == [1, 2, 3, 1, 1]
 
 
+def test_orders_of_the_same_moment_are_each_in_the_row():
+    placed = orders(*({"ordered_at": NOON} for _ in range(3)), *({"customer_id": None, "ordered_at": NOON},) * 2)
+
+    rows = made(placed)
+
+    assert [row["order_id"] for row in rows] == placed["order_id"].to_list()
+    assert [row["orders_in_a_row"] for row in rows] == [3, 3, 3, 2, 2]
+
+
 def test_attempts_to_pay_tell_of_an_order_only_soon_after_it():
     paid = payments(
         ("o0", NOON, "failed"),

@@ -201,3 +201,9 @@ def test_the_orders_that_cdnow_got_are_predicted_better_than_by_floors(cdnow: Cd
     for floor in floors:
         assert rmse(floor, cdnow.after) > 1.85
         assert auc(floor, cdnow.after > 0) < 0.778
+
+
+def test_orders_of_less_than_nothing_are_expected_to_bring_nothing():
+    known = customers({"mean_value": -5.0}, {"mean_value": -1.0})
+
+    assert predict(fit(known), known)["expected_order_value"].to_list() == [0, 0]

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from ecom_assets.models import demand
-from ecom_assets.models.reorder import LEAD_DAYS, LEAD_DAYS_VARIATION, Policy, lead_times, reorder
+from ecom_assets.models.reorder import LEAD_DAYS, LEAD_DAYS_VARIATION, LONGEST_LEAD, Policy, lead_times, reorder
 
 CUT_OFF = dt.date(2024, 6, 30)
 NAMES = ["BUSY", "CALM", "ENDED", "NEVER"]
@@ -143,3 +143,13 @@ def test_suppliers_of_whom_nothing_is_known_are_as_the_others_or_as_usual():
     assert times([("S", 20), ("S", None)], {"T": None})["T"][0] == 20
     assert times([], {"T": None})["T"] == (LEAD_DAYS, pytest.approx(LEAD_DAYS_VARIATION * LEAD_DAYS))
     assert times([], {}) == {}
+
+
+def test_a_lead_time_of_centuries_is_a_mistake():
+    receipts = pl.DataFrame({"supplier_id": ["A"], "lead_days": [-1e9]})
+    suppliers = pl.DataFrame({"supplier_id": ["A"], "agreed_lead_days": [999_999_999]})
+
+    found = lead_times(receipts, suppliers)
+
+    assert found["lead_days"].max() <= LONGEST_LEAD
+    assert found["lead_days"].min() >= 0

@@ -34,7 +34,7 @@ def declared() -> dict[str, Columns]:
     found = {
         table.name: list(columns_of(table).items())
         for table in tables
-        if table.contract.layer in ("gold", "kpi", "features")
+        if table.contract.layer in ("gold", "kpi", "features", "predictions")
     }
     found |= {table.name: list(table.sql_types.items()) for table in LEDGER}
     for feed in tables.feeds:
