@@ -25,6 +25,23 @@ class Orders(NamedTuple):
     labels: pl.DataFrame
 
 
+def concerning(of: pl.DataFrame, *versions: pl.DataFrame) -> list[pl.DataFrame]:
+    """Returns, of versions of orders, lines, payments and customers, those that the features of some orders need.
+
+    That is what the customers of these orders did, and guests since a day before. `of` has their `order_id`.
+    """
+    c, (orders, lines, payments, customers) = pl.col, versions
+    named = orders.join(of, on="order_id", how="semi")
+    people = named.select(c("customer_id").drop_nulls().unique())
+    earliest = named["ordered_at"].min()
+    guests = orders.filter(c("customer_id").is_null(), c("ordered_at") >= pl.lit(earliest) - dt.timedelta(days=1))
+    needed = pl.concat(
+        part.select("order_id") for part in (named, orders.join(people, on="customer_id", how="semi"), guests)
+    ).unique()
+    of_orders = (part.join(needed, on="order_id", how="semi") for part in (orders, lines, payments))
+    return [*of_orders, customers.join(people, on="customer_id", how="semi")]
+
+
 def orders_at(
     day: dt.date, orders: pl.DataFrame, lines: pl.DataFrame, payments: pl.DataFrame, customers: pl.DataFrame
 ) -> Orders:

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from ecom_assets.predictions import fraud_models, fraud_scores, order_risks
-from ecom_assets.predictions._fraud import orders_at
+from ecom_assets.predictions._fraud import concerning, orders_at
 from ecom_assets.silver.customer_versions import CustomerVersions
 from ecom_assets.silver.order_item_versions import OrderItemVersions
 from ecom_assets.silver.order_versions import OrderVersions
@@ -107,6 +107,19 @@ def test_an_order_is_judged_on_the_day_on_which_it_becomes_known(shop, models, s
     suspect = made.sort("rank").row(0, named=True)
     assert suspect["order_id"] == f"{LAST} 0"
     assert (suspect["reasons"], suspect["model"]) == ("several failed payments", "rules")
+
+
+def test_an_order_is_judged_by_its_customers_orders_and_guests_alone(shop):
+    guests = [order(f"guest {n}", LAST, customer_id=None) for n in range(3)]
+    again = [order(f"again {n}", LAST - dt.timedelta(days=n), customer_id=f"{LAST} 0") for n in range(4)]
+    more = collected(sample(OrderVersions, *guests, *again))
+    everything = [pl.concat([shop[0], more]), *shop[1:]]
+    some = pl.DataFrame({"order_id": [f"{LAST} 0", "guest 2", "again 0"]})
+
+    few, all_of_them = (orders_at(LAST, *of).features for of in (concerning(some, *everything), everything))
+
+    assert few.join(some, on="order_id", how="semi").equals(all_of_them.join(some, on="order_id", how="semi"))
+    assert few.height < 20
 
 
 def test_a_cancelled_order_and_a_later_version_are_not_judged(models, scores):
