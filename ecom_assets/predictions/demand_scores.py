@@ -20,12 +20,12 @@ class DemandScores(Table, primary_key=("period_end", "model"), partition_column=
     """One row per period of four weeks and model that was fitted at its start: the period was held out.
 
     Errors are in the scale of M5: by a product's change from week to week before. Products count by their share in
-    what was sold in the four weeks before.
+    what was sold in the four weeks before. Without a product whose sales had changed by then there is no row.
     """
 
     period_end: Date = key("Last day of the period")
     model: str = key("Name of the model", isin=MODELS)
-    products: int = column("Products that are scored", ge=0)
+    products: int = column("Products that are scored", ge=1)
     wrmsse: float = column("Root mean squared scaled error of products by their share", ge=0)
     rmsse: float = column("The same of all products alike", ge=0)
     bias: float = column("Units predicted above those sold, as a share of these; 0 if none was sold")
@@ -80,7 +80,7 @@ def transform(
             )
             for at in (start, day)
         )
-        parts.append(scored(day, models.sort("model"), before, after))
+        parts.append(scored(day, models.sort("model"), before, after).filter(pl.col("products") > 0))
     return frame_of(DemandScores, parts)
 
 

@@ -124,6 +124,16 @@ def test_steady_sales_are_expected_to_go_on(shop, models):
     assert (weeks["units_p50"] <= weeks["units_p95"]).all()
 
 
+def test_what_cannot_be_scored_has_no_score(shop):
+    first_week = [START + dt.timedelta(n) for n in range(5)]
+    young = [frame.filter(pl.col("arrived_on").is_in(first_week)) for frame in shop]
+    end = dt.date(2023, 11, 12)
+    fitted = demand_models.transform(*young, on(end))
+
+    assert fitted.height
+    assert demand_scores.transform(*young, fitted, on(end + dt.timedelta(28))).is_empty()
+
+
 def test_a_product_without_stock_is_to_be_ordered(shop, models):
     receipt = {"arrived_on": START, "receipt_id": "R", "product_id": "P", "supplier_id": "S", "is_retracted": False}
     received = [
