@@ -53,6 +53,13 @@ def as_known(
     return spans.join(at, how="cross").filter(counts).drop("_least", "_until")
 
 
+def versions_at(cut_off: dt.date, versions: pl.DataFrame, *key: str, order: tuple[str, ...] = ()) -> pl.DataFrame:
+    """Returns, per key, the version that counted at the end of a day."""
+    at = nw.from_native(pl.LazyFrame({"cut_off": [cut_off]}))
+    found: pl.DataFrame = as_known(nw.from_native(versions.lazy()), at, key=key, order=order).collect().to_native()
+    return found.drop("cut_off")
+
+
 def order_values(orders: nw.LazyFrame, lines: nw.LazyFrame, rates: nw.LazyFrame) -> nw.LazyFrame:
     """Returns the orders with `value`: what they charge for their lines, without tax, in the shop's currency.
 

@@ -6,7 +6,7 @@ import polars as pl
 
 from ecom_assets.contract import Date, Table, column, frame_of, key
 from ecom_assets.days import history
-from ecom_assets.expressions.known import cut_off_days
+from ecom_assets.expressions.known import cut_off_days, versions_at
 from ecom_assets.expressions.survivors import survivors
 from ecom_assets.table_asset import table_asset
 
@@ -21,8 +21,7 @@ class KnownSurvivors(Table, primary_key=("cut_off", "customer_id"), partition_co
 
 def at_cut_off(day: dt.date, versions: pl.DataFrame) -> pl.DataFrame:
     """Returns the survivors of one cut-off day."""
-    known = versions.filter(pl.col("arrived_on") <= day).sort("arrived_on")
-    merges = known.group_by("customer_id", "merged_at").last().sort("merged_at", "customer_id")
+    merges = versions_at(day, versions, "customer_id", "merged_at").sort("merged_at", "customer_id")
     said = merges.select("customer_id", pl.when(~pl.col("is_undone")).then("merged_into"))
     found = survivors(said.iter_rows())
     return pl.DataFrame(

@@ -2,27 +2,20 @@
 
 import datetime as dt
 
-import narwhals as nw
 import polars as pl
 
-from ecom_assets.expressions.known import as_known
+from ecom_assets.expressions.known import versions_at
+from ecom_assets.feeds.inventory_movements import COUNT
 from ecom_assets.models import demand
 from ecom_assets.models.demand import DemandModel
 from ecom_assets.models.demand_scores import FLOORS, MODEL
+from ecom_assets.predictions._fits import last_fit
+from ecom_assets.predictions._sold import sold_at
 
 MODELS = [MODEL, *FLOORS]
 FLOOR = "mean of weeks"
-WEEK, WEEKS = 7, 4
-"""Days in a week, and weeks for which demand is predicted."""
-COUNT = "count"
-"""The kind of a movement that moves nothing."""
-
-
-def versions_at(cut_off: dt.date, versions: pl.DataFrame, *key: str, order: tuple[str, ...] = ()) -> pl.DataFrame:
-    """Returns, per key, the version that counted at the end of a day."""
-    at = nw.from_native(pl.LazyFrame({"cut_off": [cut_off]}))
-    found: pl.DataFrame = as_known(nw.from_native(versions.lazy()), at, key=key, order=order).collect().to_native()
-    return found.drop("cut_off")
+WEEK = 7
+"""Days in a week."""
 
 
 def sales_at(cut_off: dt.date, orders: pl.DataFrame, lines: pl.DataFrame, movements: pl.DataFrame) -> pl.DataFrame:
@@ -37,17 +30,7 @@ def sales_at(cut_off: dt.date, orders: pl.DataFrame, lines: pl.DataFrame, moveme
         movements: Versions of movements, as in `silver.movement_versions`.
     """
     c = pl.col
-    valid = versions_at(cut_off, orders, "order_id", order=("updated_at",)).filter(
-        ~c("is_retracted"), c("status") != "cancelled", c("ordered_on") <= cut_off
-    )
-    sold = (
-        versions_at(cut_off, lines, "order_id", "line_number", order=("updated_at",))
-        .filter(~c("is_retracted"), c("product_id").is_not_null(), c("quantity") > 0)
-        .select("order_id", "product_id", "quantity")
-        .join(valid.select("order_id", day="ordered_on"), on="order_id")
-        .group_by("product_id", "day")
-        .agg(units=c("quantity").sum().cast(pl.Float64))
-    )
+    sold = sold_at(cut_off, orders, lines).group_by("product_id", "day").agg(units=c("quantity").sum().cast(pl.Float64))
     empty = days_without_stock(cut_off, movements)
     known = movements.select(c("product_id").unique()).drop_nulls()
     return (
@@ -100,5 +83,5 @@ def products_at(cut_off: dt.date, products: pl.DataFrame) -> pl.DataFrame:
 
 def model_at(day: dt.date, models: pl.DataFrame, sales: pl.DataFrame, products: pl.DataFrame) -> DemandModel:
     """Returns the model of demand that was last fitted by a day, or one fitted to what was known on it."""
-    fits = models.filter(pl.col("cut_off") <= day, pl.col("model") == MODEL).sort("cut_off")
-    return DemandModel.from_json(fits["parameters"][-1]) if fits.height else demand.fit(sales, products, day)
+    fit = last_fit(models, day, MODEL)
+    return DemandModel.from_json(fit.parameters) if fit else demand.fit(sales, products, day)

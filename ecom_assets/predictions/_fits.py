@@ -3,6 +3,7 @@
 import datetime as dt
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import polars as pl
 
@@ -81,6 +82,19 @@ def champions(
             champion, since = min(better, key=lambda model: (-len(beating[model]), model)), day
         found[day] = champion, since
     return found
+
+
+class Fit(NamedTuple):
+    """A model as it was fitted."""
+
+    fitted_on: dt.date
+    parameters: str
+
+
+def last_fit(models: pl.DataFrame, day: dt.date, name: str) -> Fit | None:
+    """Returns a model as it was last fitted by a day; `models` has `cut_off`, `model` and `parameters`."""
+    fits = models.filter(pl.col("cut_off") <= day, pl.col("model") == name).sort("cut_off")
+    return Fit(fits["cut_off"][-1], fits["parameters"][-1]) if fits.height else None
 
 
 def champion_at(day: dt.date, scores: pl.DataFrame, floor: str) -> tuple[str, dt.date | None]:

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import polars as pl
 
+from ecom_assets.expressions.known import versions_at
 from ecom_assets.models import fraud
-from ecom_assets.predictions._demand import versions_at
 
 MODEL, RULES, AMOUNT = "logistic_regression", "rules", "amount"
 MODELS = [AMOUNT, MODEL, RULES]

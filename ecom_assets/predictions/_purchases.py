@@ -4,11 +4,10 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 
-import narwhals as nw
 import polars as pl
 
-from ecom_assets.expressions.known import as_known
 from ecom_assets.models.recommendations import Blend, Settings
+from ecom_assets.predictions._sold import sold_at
 
 POPULAR, OWN, BLEND = "popular", "own_purchases", "blend"
 MODELS = [BLEND, OWN, POPULAR]
@@ -47,22 +46,9 @@ def purchases_at(cut_off: dt.date, orders: pl.DataFrame, lines: pl.DataFrame, su
         lines: Versions of lines, as in `silver.order_item_versions`.
         survivors: Merged customers, as in `features.known_survivors`.
     """
-    c, at = nw.col, nw.from_native(pl.LazyFrame({"cut_off": [cut_off]}))
-    bought = as_known(nw.from_native(orders.lazy()), at, key=["order_id"], order=["updated_at"]).filter(
-        ~c("is_retracted"), ~c("customer_id").is_null(), c("status") != "cancelled", c("ordered_on") <= c("cut_off")
-    )
-    known_lines = nw.from_native(lines.lazy())
-    products = as_known(known_lines, at, key=["order_id", "line_number"], order=["updated_at"]).filter(
-        ~c("is_retracted"), ~c("product_id").is_null(), c("quantity") > 0
-    )
-    found: pl.DataFrame = (
-        products.select("order_id", "product_id")
-        .join(bought.select("order_id", "customer_id", day="ordered_on"), on="order_id")
-        .collect()
-        .to_native()
-    )
+    bought = sold_at(cut_off, orders, lines).filter(pl.col("customer_id").is_not_null())
     return (
-        found.join(survivors.filter(pl.col("cut_off") == cut_off).drop("cut_off"), on="customer_id", how="left")
+        bought.join(survivors.filter(pl.col("cut_off") == cut_off).drop("cut_off"), on="customer_id", how="left")
         .select(pl.coalesce("survivor", "customer_id").alias("customer_id"), "product_id", "day", weight=pl.lit(1.0))
         .unique()
         .sort("customer_id", "product_id", "day")

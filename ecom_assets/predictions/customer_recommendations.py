@@ -9,7 +9,7 @@ from ecom_assets.contract import Date, Table, column, frame_of, key
 from ecom_assets.days import ONE_DAY, history
 from ecom_assets.expressions.known import cut_off_days
 from ecom_assets.models.recommendations import fit, recommend
-from ecom_assets.predictions._fits import champion_at
+from ecom_assets.predictions._fits import champion_at, last_fit
 from ecom_assets.predictions._purchases import FLOOR, MODELS, from_numbers, history_of, purchases_at
 from ecom_assets.table_asset import table_asset
 
@@ -38,8 +38,8 @@ class CustomerRecommendations(
 def listed(day: dt.date, purchases: pl.DataFrame, models: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
     """Returns the lists of one day, from the purchases, settings and scores known by then."""
     name, _ = champion_at(day, scores, FLOOR)
-    fits = models.filter(pl.col("cut_off") <= day, pl.col("model") == name).sort("cut_off")
-    settings = None if fits.is_empty() else from_numbers(json.loads(fits["parameters"][-1]))
+    known_fit = last_fit(models, day, name)
+    settings = from_numbers(json.loads(known_fit.parameters)) if known_fit else None
     end = day + ONE_DAY
     known = fit(purchases, end, settings)
     customers = purchases.filter(pl.col("day") > day - dt.timedelta(RECENT_DAYS))["customer_id"]

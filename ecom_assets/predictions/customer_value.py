@@ -9,7 +9,7 @@ from ecom_assets.days import history
 from ecom_assets.expressions.known import cut_off_days
 from ecom_assets.models import lifetime_value
 from ecom_assets.models.lifetime_value import LifetimeValue
-from ecom_assets.predictions._fits import champion_at
+from ecom_assets.predictions._fits import champion_at, last_fit
 from ecom_assets.predictions._value import FLOOR, MODELS
 from ecom_assets.table_asset import table_asset
 
@@ -45,11 +45,10 @@ class CustomerValue(Table, primary_key=("cut_off", "customer_id"), partition_col
 def predicted(day: dt.date, customers: pl.DataFrame, models: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
     """Returns the predictions of one day, from the models fitted and the scores known by then."""
     name, _ = champion_at(day, scores, FLOOR)
-    fits = models.filter(pl.col("cut_off") <= day, pl.col("model") == name).sort("cut_off")
-    if fits.is_empty():
-        name, fitted_on, fitted = FLOOR, day, lifetime_value.fit(customers, MODELS[FLOOR])
+    if fit := last_fit(models, day, name):
+        fitted_on, fitted = fit.fitted_on, LifetimeValue.from_json(fit.parameters)
     else:
-        fitted_on, fitted = fits["cut_off"][-1], LifetimeValue.from_json(fits["parameters"][-1])
+        name, fitted_on, fitted = FLOOR, day, lifetime_value.fit(customers, MODELS[FLOOR])
     return lifetime_value.predict(fitted, customers).with_columns(
         cut_off=pl.lit(day), model=pl.lit(name), fitted_on=pl.lit(fitted_on)
     )

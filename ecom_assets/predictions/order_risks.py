@@ -8,7 +8,7 @@ from ecom_assets.contract import Date, Table, column, frame_of, key
 from ecom_assets.days import history, trailing
 from ecom_assets.models import fraud
 from ecom_assets.models.fraud import FraudModel
-from ecom_assets.predictions._fits import champion_at
+from ecom_assets.predictions._fits import champion_at, last_fit
 from ecom_assets.predictions._fraud import FLOOR, MODEL, RULES, YEAR, Orders, concerning, orders_at, without_amount
 from ecom_assets.table_asset import table_asset
 
@@ -65,9 +65,8 @@ def transform(
         if is_new.is_empty():
             continue
         name, _ = champion_at(day, scores, FLOOR)
-        fits = predictions_fraud_models.filter(c("cut_off") <= day, c("model") == MODEL).sort("cut_off")
-        is_fitted = name == MODEL and fits.height
-        model = FraudModel.from_json(fits["parameters"][-1]) if is_fitted else FraudModel()
+        known_fit = last_fit(predictions_fraud_models, day, MODEL) if name == MODEL else None
+        model = FraudModel.from_json(known_fit.parameters) if known_fit else FraudModel()
         parts.append(predicted(day, orders_at(day, *concerning(is_new, *versions)), is_new, model, name))
     return frame_of(OrderRisks, parts)
 

@@ -8,6 +8,7 @@ from ecom_assets.contract import Date, Table, column, frame_of, key
 from ecom_assets.days import ONE_DAY, history
 from ecom_assets.expressions.known import cut_off_days
 from ecom_assets.models.recommendations import bought_with, fit
+from ecom_assets.predictions._fits import last_fit
 from ecom_assets.predictions._purchases import BLEND, from_numbers, purchases_at
 from ecom_assets.table_asset import table_asset
 
@@ -39,8 +40,8 @@ def transform(
         purchases = purchases_at(day, silver_order_versions, silver_order_item_versions, features_known_survivors)
         if purchases.is_empty():
             continue
-        fits = predictions_basket_models.filter(pl.col("cut_off") <= day, pl.col("model") == BLEND).sort("cut_off")
-        settings = None if fits.is_empty() else from_numbers(json.loads(fits["parameters"][-1]))
+        known_fit = last_fit(predictions_basket_models, day, BLEND)
+        settings = from_numbers(json.loads(known_fit.parameters)) if known_fit else None
         lists = bought_with(fit(purchases, day + ONE_DAY, settings), LISTED)
         parts.append(lists.with_columns(cut_off=pl.lit(day)))
     return frame_of(ProductRecommendations, parts)

@@ -6,10 +6,10 @@ import polars as pl
 
 from ecom_assets.contract import Date, Table, column, frame_of, key
 from ecom_assets.days import history
-from ecom_assets.expressions.known import cut_off_days
+from ecom_assets.expressions.known import cut_off_days, versions_at
 from ecom_assets.models import demand
 from ecom_assets.models.reorder import lead_times, reorder
-from ecom_assets.predictions._demand import model_at, moved_at, products_at, sales_at, versions_at
+from ecom_assets.predictions._demand import model_at, moved_at, products_at, sales_at
 from ecom_assets.table_asset import table_asset
 
 
