@@ -37,6 +37,20 @@ class Read:
     parameter: str | None
 
 
+@dataclass(frozen=True)
+class Plot:
+    """Lines on a table's page in Dagster's UI, of the table's own rows."""
+
+    title: str
+    across: str
+    """What the horizontal axis shows: numbers or days."""
+    up: str
+    query: str
+    """SQL for `line`, the name of a line, `x` and `y`; rows without `y` are left out."""
+    dashed: tuple[str, ...] = ()
+    """Lines that are dashed, such as an interval."""
+
+
 @dataclass(frozen=True, eq=False)
 class Declaration:
     """A table; `feed` is set if its rows come from files (bronze) or from bronze (silver)."""
@@ -48,6 +62,7 @@ class Declaration:
     feed: FeedContract | None = None
     view: tuple[str, str] | None = None
     """Name and query of a view that belongs to the table."""
+    plots: tuple[Plot, ...] = ()
     source: Callable[..., Any] | None = None
     """The class or function that defines the table, if it is not the transform."""
     survivors: Callable[[str], str] | None = None

@@ -8,7 +8,9 @@ from typing import Any
 
 from ecom_assets.contract import Feed, Model, contract, feed_contract, feed_of
 from ecom_assets.days import Reach
-from ecom_assets.declaration import Declaration, declare, declare_bronze
+from ecom_assets.declaration import Declaration, Plot, declare, declare_bronze
+
+__all__ = ["Plot", "bronze_asset", "table_asset"]
 
 
 def bronze_asset(feed: type[Feed]) -> Declaration:
@@ -23,6 +25,7 @@ def table_asset(
     view: tuple[str, str] | None = None,
     conserved: Callable[..., Any] | None = None,
     survivors: Callable[[str], str] | None = None,
+    plots: tuple[Plot, ...] = (),
 ) -> Declaration:
     """A table above bronze. Raises TypeError if the arguments do not fit together.
 
@@ -32,7 +35,15 @@ def table_asset(
     transform's frames, as of the same day, and returns rows of the day and of some of the table's amounts:
     a day whose rows do not sum to theirs fails. `survivors` is for a table that merges numbers, which columns name by
     `merged_by`: it returns SQL for each merged `number` and its `survivor`, given SQL for the table's rows.
+    `plots` are shown on the table's page in Dagster's UI.
     """
     return declare(
-        contract(model), transform, reads, feed=feed_of(model), view=view, conserved=conserved, survivors=survivors
+        contract(model),
+        transform,
+        reads,
+        feed=feed_of(model),
+        view=view,
+        conserved=conserved,
+        survivors=survivors,
+        plots=plots,
     )

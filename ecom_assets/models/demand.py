@@ -192,6 +192,22 @@ def of_categories(model: DemandModel, expected: Outlook, weeks: int = 4) -> pl.D
     return pl.concat(steps).sort("category", "week")
 
 
+def of_shop(model: DemandModel, expected: Outlook, weeks: int = 4) -> pl.DataFrame:
+    """Returns one row per week after the cut-off, of all products together.
+
+    Columns: `week` from 1, `expected_units`, `low_units` and `high_units`. The interval is as wide as if all categories
+    erred together, so that it holds at least 90 % of the weeks if theirs do.
+    """
+    rows = []
+    for ahead in range(weeks):
+        units = float((expected.rates * expected.week(ahead)).sum())
+        spread = float((expected.by_category(expected.spreads) * expected.seasons[:, ahead % SEASON]).sum())
+        low, high = np.interp([0.05, 0.95], LEVELS, model.errors_of_categories[min(ahead, LONGEST - 1)])
+        ends = {"low_units": max(units + low * spread, 0.0), "high_units": max(units + high * spread, 0.0)}
+        rows.append({"week": ahead + 1, "expected_units": units, **ends})
+    return pl.DataFrame(rows)
+
+
 def _week_start(expected: Outlook, ahead: int) -> dt.date:
     return expected.cut_off + dt.timedelta(days=1 + ahead * WEEK)
 

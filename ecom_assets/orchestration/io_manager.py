@@ -24,7 +24,7 @@ from ecom_assets.errors import UserError, is_interrupt
 from ecom_assets.landing.provenance import ORIGIN, REASONS
 from ecom_assets.monitoring import run_log
 from ecom_assets.monitoring.run_log import Spent
-from ecom_assets.orchestration import metadata, plain
+from ecom_assets.orchestration import metadata, plain, plots
 from ecom_assets.orchestration._dagster import REPAIR_TAG, Step, keep_partitions
 from ecom_assets.orchestration.alerts import deliver
 from ecom_assets.orchestration.assets import (
@@ -211,6 +211,7 @@ class Warehouse(dg.ConfigurableIOManager):
                 _add_preview(step, session, declaration, good[-1])
             if declaration.contract.layer.has_plot and (measure := metadata.main_measure(declaration)):
                 _add_plot(step, session, declaration, measure, good[-1])
+            _add_declared_plots(step, session, declaration, good[-1])
 
 
 def _holds_rows(result: DayResult, is_quarantine: bool) -> bool:
@@ -289,15 +290,26 @@ def _add_plot(step: Step, session: Session, declaration: Declaration, measure: s
     values = dict(
         session.con.execute(
             f"select {table.day}, sum({quoted(measure)})::double from {table.name} "
-            f"where {table.day} > (select max({table.day}) from {table.name}) - {metadata.PLOT_DAYS} "
+            f"where {table.day} > (select max({table.day}) from {table.name}) - {plots.PLOT_DAYS} "
             f"group by all having count({quoted(measure)}) > 0"
         ).fetchall()
     )
     if values:
         known = states(session.con, [declaration.name], Window.of(values).closed)
         provisional = {day for (_, day), state in known.items() if state is State.PROVISIONAL}
-        picture = dg.MetadataValue.md(metadata.plot(measure, values, provisional))
+        picture = dg.MetadataValue.md(plots.of_days(measure, values, provisional))
         step.add_metadata({f"{measure} of the last days": picture}, asset_key(declaration.name), on)
+
+
+def _add_declared_plots(step: Step, session: Session, declaration: Declaration, on: str) -> None:
+    """Adds the plots that a table declares to the event of one day."""
+    pictures = {}
+    for plot in declaration.plots:
+        found = session.con.execute(f"select line, x, y from ({plot.query}) where isfinite(y)").fetchall()
+        if found:
+            pictures[plot.title] = dg.MetadataValue.md(plots.of_lines(plot, found))
+    if pictures:
+        step.add_metadata(pictures, asset_key(declaration.name), on)
 
 
 def _over_all_days(

@@ -1,10 +1,7 @@
-"""Metadata in Dagster's UI: columns, check descriptions, and a plot of the last weeks."""
+"""Metadata in Dagster's UI: columns, descriptions of checks, and some rows."""
 
-import base64
-import datetime as dt
 import inspect
-import itertools
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import dagster as dg
@@ -17,7 +14,6 @@ from ecom_assets.contract import (
     Column,
     RuleKind,
 )
-from ecom_assets.days import ONE_DAY, contiguous
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine.lineage import ColumnSource
 from ecom_assets.landing.provenance import LANDED, ORIGIN, WHY, TechnicalColumn
@@ -25,17 +21,10 @@ from ecom_assets.orchestration._dagster import without_beta_warnings
 from ecom_assets.warehouse.arriving import EXPECTED_OF_FILES
 from ecom_assets.warehouse.silver import IS_NOT_REPEATED
 
-PLOT_DAYS = 60
 PREVIEW_ROWS = 10
 PREVIEW_COLUMNS = 8
 PREVIEW_CHARACTERS = 24
 """Of a value; a longer one is cut."""
-_LEFT, _RIGHT, _TOP, _BOTTOM = 60, 480, 10, 110
-"""Of a plot, in pixels."""
-_WHOLE = 100
-"""From which value on labels have no decimals."""
-_MOST_LATER = 1.2
-"""Days are missing if the next one is later than usual by more: months are of several lengths."""
 _KINDS = {"DATE": "date", "BIGINT": "integer", "VARCHAR": "text", "VARCHAR[]": "list of text"}
 
 
@@ -168,67 +157,6 @@ def main_measure(declaration: Declaration) -> str | None:
     promise = declaration.contract
     name = next(name for name in promise.columns if name not in promise.primary_key)
     return name if promise.columns[name].kind in ("integer", "decimal") else None
-
-
-def plot(measure: str, values: Mapping[dt.date, float], provisional: Collection[dt.date] = ()) -> str:
-    """Returns a line chart as Markdown with an embedded SVG, about two kilobytes. Needs at least one value.
-
-    Where days are missing the line is broken; to days that are provisional it is dashed.
-    """
-    days = sorted(values)
-    low, high = min(0.0, *values.values()), max(0.0, *values.values())
-    across, up = max((days[-1] - days[0]).days, 1), (high - low) or 1.0
-
-    def height(value: float) -> float:
-        return _BOTTOM - (value - low) / up * (_BOTTOM - _TOP)
-
-    def path(line: Sequence[dt.date]) -> str:
-        places = [_LEFT + (day - days[0]).days / across * (_RIGHT - _LEFT) for day in line]
-        points = [f"{x:.0f},{height(values[day]):.0f}" for x, day in zip(places, line, strict=True)]
-        return f"M{'L'.join(points)}{'' if len(line) > 1 else 'h0'}"
-
-    final, open_ = ("".join(map(path, lines)) for lines in _lines(days, provisional))
-    zero = f"{height(0.0):.0f}"
-    width, below = _RIGHT + 8, _BOTTOM + 16
-    svg = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{below + 4}" font-family="sans-serif" '
-        f'font-size="11" fill="#666"><path d="M{_LEFT},{zero}H{_RIGHT}" stroke="#bbb"/><g text-anchor="end">'
-        f'<text x="{_LEFT - 5}" y="{_TOP + 4}">{_label(high)}</text>'
-        f'<text x="{_LEFT - 5}" y="{_BOTTOM + 4}">{_label(low)}</text>'
-        f'<text x="{_RIGHT}" y="{below}">{days[-1]}</text></g><text x="{_LEFT}" y="{below}">{days[0]}</text>'
-        f'<g fill="none" stroke="#4f43dd" stroke-width="2" stroke-linecap="round"><path d="{final}"/>'
-        f'<path d="{open_}" stroke-dasharray="2 4"/></g></svg>'
-    )
-    caption = f"{measure}, {days[0]} to {days[-1]}: last {values[days[-1]]:,.6g}, maximum {max(values.values()):,.6g}"
-    if not_final := list(map(str, contiguous(day for day in days if day in provisional))):
-        caption += f"; not final: {', '.join(not_final)}"
-    return f"![{caption}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})\n\n{caption}"
-
-
-def _label(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= _WHOLE else f"{value:.3g}"
-
-
-def _lines(
-    days: Sequence[dt.date], provisional: Collection[dt.date]
-) -> tuple[list[list[dt.date]], list[list[dt.date]]]:
-    """Returns the days of each line between final days, and of each to, from or between others."""
-    usual = min((later - day for day, later in itertools.pairwise(days)), default=ONE_DAY)
-    final: list[list[dt.date]] = []
-    open_: list[list[dt.date]] = []
-    for before, day in zip([None, *days], days, strict=False):
-        is_joined = before is not None and day - before <= _MOST_LATER * usual
-        if day in provisional or (is_joined and before in provisional):
-            if is_joined and before in provisional:
-                open_[-1].append(day)
-            else:
-                open_.append([before, day] if is_joined and before else [day])
-        if day not in provisional:
-            if is_joined and before not in provisional:
-                final[-1].append(day)
-            else:
-                final.append([day])
-    return final, open_
 
 
 def _columns(declaration: Declaration) -> dg.TableSchema:

@@ -8,9 +8,10 @@ import polars as pl
 from ecom_assets.contract import Date, Table, column, frame_of, key
 from ecom_assets.days import ONE_DAY, history
 from ecom_assets.models.recommendations import choose
+from ecom_assets.predictions._curves import by_fit
 from ecom_assets.predictions._fits import digest, is_period_end
 from ecom_assets.predictions._purchases import MODELS, as_numbers, purchases_at, settings_of
-from ecom_assets.table_asset import table_asset
+from ecom_assets.table_asset import Plot, table_asset
 
 
 class BasketModels(Table, primary_key=("cut_off", "model"), partition_column="cut_off"):
@@ -60,5 +61,10 @@ def transform(
 
 
 asset = table_asset(
-    BasketModels, transform, reads={"silver_order_versions": history, "silver_order_item_versions": history}
+    BasketModels,
+    transform,
+    reads={"silver_order_versions": history, "silver_order_item_versions": history},
+    plots=(
+        Plot("customers of each fit", "day of the fit", "customers", by_fit("predictions.basket_models", "customers")),
+    ),
 )

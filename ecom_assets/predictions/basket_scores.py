@@ -10,9 +10,13 @@ from ecom_assets.days import ONE_DAY, history, trailing
 from ecom_assets.expressions.known import PERIOD
 from ecom_assets.models.evaluation import coverage, of_lists
 from ecom_assets.models.recommendations import LISTED, fit, recommend
+from ecom_assets.predictions._curves import as_text, by_period, of_last_period, points
 from ecom_assets.predictions._fits import beaten, is_period_end, last_period_end
 from ecom_assets.predictions._purchases import MODELS, from_numbers, history_of, purchases_at
-from ecom_assets.table_asset import table_asset
+from ecom_assets.table_asset import Plot, table_asset
+
+LENGTHS = (1, 2, 5, 10, LISTED)
+"""Of lists, whose hits are told."""
 
 
 class BasketScores(Table, primary_key=("period_end", "model"), partition_column="period_end"):
@@ -28,6 +32,7 @@ class BasketScores(Table, primary_key=("period_end", "model"), partition_column=
     repeat_share: float = column("Share of what they bought that they had bought before", ge=0, le=1)
     ndcg: float = column("NDCG of lists of any products (Järvelin, Kekäläinen 2002)", ge=0, le=1)
     recall: float = column("Share of the products bought that are in the list", ge=0, le=1)
+    by_length: str = column("Precision and recall of the first products of these lists, as JSON")
     new_ndcg: float = column(
         "NDCG of lists of products that are new to the customer; 0 if nobody bought one", ge=0, le=1
     )
@@ -58,6 +63,7 @@ def scored(day: dt.date, models: pl.DataFrame, before: pl.DataFrame, after: pl.D
                 "repeat_share": 1 - new.height / came.height,
                 "ndcg": of_all["ndcg"].mean(),
                 "recall": of_all["recall"].mean(),
+                "by_length": as_text(_by_length(lists, came)),
                 "new_ndcg": of_new["ndcg"].mean() or 0.0,
                 "new_recall": of_new["recall"].mean() or 0.0,
                 "new_coverage": coverage(new_lists, len(known.products), LISTED),
@@ -65,6 +71,19 @@ def scored(day: dt.date, models: pl.DataFrame, before: pl.DataFrame, after: pl.D
         )
     losses = {model: -gain for model, gain in gains.items()}
     return pl.DataFrame([{**row, "beats": beaten(str(row["model"]), losses)} for row in rows])
+
+
+def _by_length(lists: pl.DataFrame, came: pl.DataFrame) -> pl.DataFrame:
+    """Returns `length` of lists, and the mean share of their products that were bought, and of what was bought."""
+    hits = lists.join(came, on=["customer_id", "product_id"], how="semi")
+    wanted, customers = came.group_by("customer_id").agg(wanted=pl.len()), came["customer_id"].n_unique()
+    rows = []
+    for length in LENGTHS:
+        found = hits.filter(pl.col("rank") <= length).group_by("customer_id").agg(hits=pl.len())
+        shares = found.join(wanted, on="customer_id").select(pl.col("hits") / pl.col("wanted")).to_series()
+        precision, recall = found["hits"].sum() / (length * customers), shares.sum() / customers
+        rows.append({"length": length, "precision": precision, "recall": recall})
+    return pl.DataFrame(rows)
 
 
 def transform(
@@ -90,6 +109,10 @@ def transform(
     return frame_of(BasketScores, parts)
 
 
+BY_LENGTH = points(
+    "predictions.basket_scores", "by_length", {"length": "BIGINT", "precision": "DOUBLE", "recall": "DOUBLE"}
+)
+
 asset = table_asset(
     BasketScores,
     transform,
@@ -99,4 +122,20 @@ asset = table_asset(
         "features_known_survivors": trailing(PERIOD + 1),
         "predictions_basket_models": trailing(PERIOD + 1),
     },
+    view=("predictions.lists_by_length", BY_LENGTH),
+    plots=(
+        Plot(
+            "precision and recall of lists of 1 to 20 products",
+            "recall",
+            "precision",
+            of_last_period(BY_LENGTH, "recall", "precision"),
+        ),
+        Plot("lists by period", "end of the period", "NDCG", by_period("predictions.basket_scores", "ndcg")),
+        Plot(
+            "lists of new products by period",
+            "end of the period",
+            "NDCG",
+            by_period("predictions.basket_scores", "new_ndcg"),
+        ),
+    ),
 )

@@ -9,9 +9,10 @@ from ecom_assets.contract import Date, Table, column, frame_of, key
 from ecom_assets.days import history
 from ecom_assets.models import demand
 from ecom_assets.models.demand_scores import AHEAD, MODEL, HoldOut, best_constants
+from ecom_assets.predictions._curves import by_fit
 from ecom_assets.predictions._demand import MODELS, WEEK, products_at, sales_at
 from ecom_assets.predictions._fits import digest, is_period_end
-from ecom_assets.table_asset import table_asset
+from ecom_assets.table_asset import Plot, table_asset
 
 
 class DemandModels(Table, primary_key=("cut_off", "model"), partition_column="cut_off"):
@@ -71,4 +72,7 @@ asset = table_asset(
         "silver_movement_versions": history,
         "silver_product_versions": history,
     },
+    plots=(
+        Plot("products of each fit", "day of the fit", "products", by_fit("predictions.demand_models", "products")),
+    ),
 )

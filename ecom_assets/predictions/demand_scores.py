@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 
+import numpy as np
 import polars as pl
 
 from ecom_assets.contract import Date, Table, column, frame_of, key
@@ -10,10 +11,11 @@ from ecom_assets.days import history, trailing
 from ecom_assets.expressions.known import PERIOD
 from ecom_assets.models import demand
 from ecom_assets.models.demand import DemandModel
-from ecom_assets.models.demand_scores import MODEL, HoldOut, forecasts, scores
-from ecom_assets.predictions._demand import MODELS, products_at, sales_at
+from ecom_assets.models.demand_scores import AHEAD, MODEL, Forecast, HoldOut, forecasts, scores
+from ecom_assets.predictions._curves import as_text, by_period, of_last_period, points
+from ecom_assets.predictions._demand import FLOOR, MODELS, products_at, sales_at
 from ecom_assets.predictions._fits import beaten, is_period_end, last_period_end
-from ecom_assets.table_asset import table_asset
+from ecom_assets.table_asset import Plot, table_asset
 
 
 class DemandScores(Table, primary_key=("period_end", "model"), partition_column="period_end"):
@@ -29,6 +31,9 @@ class DemandScores(Table, primary_key=("period_end", "model"), partition_column=
     wrmsse: float = column("Root mean squared scaled error of products by their share", ge=0)
     rmsse: float = column("The same of all products alike", ge=0)
     bias: float = column("Units predicted above those sold, as a share of these; 0 if none was sold")
+    by_week: str = column(
+        "Units of all products expected and sold in each week, and a 90 % interval of models that have one, as JSON"
+    )
     pinball_50: float = column("Scaled pinball loss of the median; null without quantiles", nullable=True, ge=0)
     pinball_90: float = column("The same of the quantile 0.9", nullable=True, ge=0)
     pinball_95: float = column("The same of the quantile 0.95", nullable=True, ge=0)
@@ -49,14 +54,34 @@ def scored(
     is_before = pl.col("day") <= start
     sales = pl.concat([before[0].filter(is_before), after[0].filter(~is_before)])
     held = HoldOut.of(sales, before[1], start)
-    found = forecasts(held, fitted, demand.outlook(fitted, before[0], before[1], start), constants)
+    outlook = demand.outlook(fitted, before[0], before[1], start)
+    found = forecasts(held, fitted, outlook, constants)
+    interval = demand.of_shop(fitted, outlook, AHEAD)
     losses = {name: held.scaled_errors(forecast.expected)[held.is_scored] for name, forecast in found.items()}
     names = scores(held, found).rename({"method": "model"})
     return names.with_columns(
         period_end=pl.lit(day),
+        by_week=pl.Series(
+            [as_text(_by_week(held, found[name], interval if name == MODEL else None)) for name in names["model"]]
+        ),
         products=pl.lit(int(held.is_scored.sum()), pl.Int64),
         beats=pl.Series([beaten(name, losses) for name in names["model"]], dtype=pl.String),
     )
+
+
+def _by_week(held: HoldOut, forecast: Forecast, interval: pl.DataFrame | None) -> pl.DataFrame:
+    """Returns `week`, units `expected` and `sold` where demand is known, and `low` and `high`, null if unknown.
+
+    Where it is known of a part of the products only, the interval of all is in proportion to what is expected of it.
+    """
+    known = ~np.isnan(held.ahead)
+    expected = np.where(known, forecast.expected, 0.0).sum(axis=0)
+    units = {"expected": expected, "sold": np.nansum(held.ahead, axis=0)}
+    ends: dict[str, list[float | None]] = {"low": [None] * AHEAD, "high": [None] * AHEAD}
+    if interval is not None:
+        share = expected / np.maximum(interval["expected_units"].to_numpy(), np.finfo(float).tiny)
+        ends = {name: list(interval[f"{name}_units"].to_numpy() * share) for name in ends}
+    return pl.DataFrame({"week": range(1, AHEAD + 1), **units, **ends})
 
 
 def transform(
@@ -84,6 +109,22 @@ def transform(
     return frame_of(DemandScores, parts)
 
 
+BY_WEEK = points(
+    "predictions.demand_scores",
+    "by_week",
+    {"week": "BIGINT", "expected": "DOUBLE", "low": "DOUBLE", "high": "DOUBLE", "sold": "DOUBLE"},
+)
+FORECAST = " UNION ALL ".join(
+    f"SELECT period_end, {line} AS model, week, {units} AS units FROM ({BY_WEEK}) WHERE model = '{model}'"
+    for line, units, model in (
+        ("'sold'", "sold", MODEL),
+        (f"'{MODEL}'", "expected", MODEL),
+        ("'low'", "low", MODEL),
+        ("'high'", "high", MODEL),
+        (f"'{FLOOR}'", "expected", FLOOR),
+    )
+)
+
 asset = table_asset(
     DemandScores,
     transform,
@@ -94,4 +135,20 @@ asset = table_asset(
         "silver_product_versions": history,
         "predictions_demand_models": trailing(PERIOD + 1),
     },
+    view=("predictions.demand_by_week", BY_WEEK),
+    plots=(
+        Plot(
+            "forecast against actual, with its 90 % interval",
+            "week of the period",
+            "units",
+            of_last_period(FORECAST, "week", "units"),
+            dashed=("low", "high"),
+        ),
+        Plot(
+            "error by period",
+            "end of the period",
+            "scaled error (WRMSSE)",
+            by_period("predictions.demand_scores", "wrmsse"),
+        ),
+    ),
 )

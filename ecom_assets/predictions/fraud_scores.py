@@ -11,14 +11,25 @@ from ecom_assets.expressions.known import PERIOD
 from ecom_assets.models import evaluation, fraud
 from ecom_assets.models.fitting import Floats
 from ecom_assets.models.fraud import FraudModel
+from ecom_assets.predictions._curves import (
+    IDEAL,
+    TENTHS,
+    as_text,
+    by_period,
+    calibration_of_last_period,
+    of_last_period,
+    points,
+    tenths,
+)
 from ecom_assets.predictions._fits import beaten, is_period_end
 from ecom_assets.predictions._fraud import AMOUNT, MODEL, MODELS, RULES, YEAR, orders_at
-from ecom_assets.table_asset import table_asset
+from ecom_assets.table_asset import Plot, table_asset
 
 SETTLED = 5 * PERIOD
 """Days until charge-backs of orders have come: the first end of a period after `fraud.SETTLED_DAYS`."""
 REVIEWED = 100
 """Orders that can be reviewed on a day."""
+DEPTHS = (1, 2, 5, 10, 20, 50, REVIEWED)
 FALSE_ALARMS = 0.01
 
 
@@ -36,6 +47,11 @@ class FraudScores(Table, primary_key=("period_end", "model"), partition_column="
     recall: float = column("Share of frauds above all but 1 % of the good orders", ge=0, le=1)
     precision: float = column("Share of frauds among the 100 orders of each day with the highest scores", ge=0, le=1)
     amount_found: float = column("Share of the amount of frauds that is in these", ge=0, le=1)
+    by_depth: str = column("Precision and recall of the 1 to 100 orders of each day with the highest scores, as JSON")
+    tenths: str = column(
+        "Mean probability and share of frauds of tenths of the orders, as JSON; null without probabilities",
+        nullable=True,
+    )
     calibration_error: float = column("Mean distance of shares from probabilities; null without these", nullable=True)
     beats: str = column("Models that rank frauds lower at 95 % by a paired bootstrap, separated by semicolons")
 
@@ -50,13 +66,15 @@ def scored(day: dt.date, model: FraudModel, features: pl.DataFrame, orders: pl.D
     rows = []
     for name in MODELS:
         found = scores[name]
-        review = _reviewed(orders, found)
+        place = _places(orders, found)
+        review = place <= REVIEWED
         amounts = orders["amount"].to_numpy()
         limit = np.quantile(found[~is_fraud], 1 - FALSE_ALARMS, method="higher") if (~is_fraud).any() else 0.0
         chance = chances.get(name)
-        error = None
+        error = curve = None
         if chance is not None:
             error = evaluation.expected_calibration_error(chance, is_fraud.astype(np.float64))
+            curve = tenths(chance, is_fraud.astype(np.float64))
         rows.append(
             {
                 "period_end": day,
@@ -67,11 +85,13 @@ def scored(day: dt.date, model: FraudModel, features: pl.DataFrame, orders: pl.D
                 "recall": float((found[is_fraud] > limit).mean()) if is_fraud.any() else 0.0,
                 "precision": float(is_fraud[review].mean()) if review.any() else 0.0,
                 "amount_found": _share(amounts[review & is_fraud].sum(), amounts[is_fraud].sum()),
+                "by_depth": as_text(_by_depth(place, is_fraud)),
+                "tenths": curve,
                 "calibration_error": error,
                 "beats": beaten(name, losses),
             }
         )
-    return pl.DataFrame(rows, schema_overrides={"calibration_error": pl.Float64})
+    return pl.DataFrame(rows, schema_overrides={"tenths": pl.String, "calibration_error": pl.Float64})
 
 
 def _ranks(scores: Floats, is_fraud: np.ndarray) -> Floats:
@@ -81,11 +101,22 @@ def _ranks(scores: Floats, is_fraud: np.ndarray) -> Floats:
     return np.asarray((below + up_to) / (2 * max(len(good), 1)))
 
 
-def _reviewed(orders: pl.DataFrame, scores: Floats) -> np.ndarray:
-    """Returns whether an order is among those of its day with the highest scores, the first by number of equal ones."""
+def _places(orders: pl.DataFrame, scores: Floats) -> np.ndarray:
+    """Returns an order's place among those of its day by score, from 1, the first by number of equal ones."""
     rows = orders.select("order_id", "ordered_on").with_columns(score=pl.Series(scores))
     place = pl.struct(-pl.col("score"), "order_id").rank("ordinal").over("ordered_on")
-    return rows.select(place <= REVIEWED).to_series().to_numpy()
+    return rows.select(place).to_series().to_numpy()
+
+
+def _by_depth(places: np.ndarray, is_fraud: np.ndarray) -> pl.DataFrame:
+    """Returns the shares of frauds among the orders reviewed, and of those found, if so many of a day are reviewed."""
+    rows = []
+    for depth in DEPTHS:
+        review = places <= depth
+        found = int(is_fraud[review].sum())
+        shares = {"precision": _share(found, int(review.sum())), "recall": _share(found, int(is_fraud.sum()))}
+        rows.append({"reviewed": depth, **shares})
+    return pl.DataFrame(rows)
 
 
 def _share(part: float, whole: float) -> float:
@@ -116,6 +147,10 @@ def transform(
     return frame_of(FraudScores, parts)
 
 
+BY_DEPTH = points(
+    "predictions.fraud_scores", "by_depth", {"reviewed": "BIGINT", "precision": "DOUBLE", "recall": "DOUBLE"}
+)
+CALIBRATION = points("predictions.fraud_scores", "tenths", TENTHS)
 _REACH = trailing(YEAR + SETTLED + 1)
 asset = table_asset(
     FraudScores,
@@ -127,4 +162,21 @@ asset = table_asset(
         "silver_customer_versions": history,
         "predictions_fraud_models": trailing(SETTLED + PERIOD + 1),
     },
+    view=("predictions.reviews_by_depth", BY_DEPTH),
+    plots=(
+        Plot(
+            "precision and recall of 1 to 100 orders reviewed a day",
+            "recall",
+            "precision",
+            of_last_period(BY_DEPTH, "recall", "precision"),
+        ),
+        Plot(
+            "calibration: frauds of tenths of the orders",
+            "probability",
+            "share of frauds",
+            calibration_of_last_period(CALIBRATION),
+            dashed=(IDEAL,),
+        ),
+        Plot("ranking by period", "end of the period", "AUC", by_period("predictions.fraud_scores", "auc")),
+    ),
 )

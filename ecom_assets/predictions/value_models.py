@@ -8,9 +8,10 @@ from ecom_assets.contract import Date, Table, column, frame_of, key
 from ecom_assets.days import trailing
 from ecom_assets.expressions.known import PERIOD, cut_off_days
 from ecom_assets.models import lifetime_value
+from ecom_assets.predictions._curves import by_fit
 from ecom_assets.predictions._fits import digest, fit_days
 from ecom_assets.predictions._value import FEATURES, MODELS
-from ecom_assets.table_asset import table_asset
+from ecom_assets.table_asset import Plot, table_asset
 
 
 class ValueModels(Table, primary_key=("cut_off", "model"), partition_column="cut_off"):
@@ -54,4 +55,11 @@ def transform(features_customer_histories: pl.DataFrame, days: pl.DataFrame) -> 
     return frame_of(ValueModels, [fitted(day, by_cut_off[day]) for day in fits])
 
 
-asset = table_asset(ValueModels, transform, reads={"features_customer_histories": trailing(PERIOD + 1)})
+asset = table_asset(
+    ValueModels,
+    transform,
+    reads={"features_customer_histories": trailing(PERIOD + 1)},
+    plots=(
+        Plot("customers of each fit", "day of the fit", "customers", by_fit("predictions.value_models", "customers")),
+    ),
+)

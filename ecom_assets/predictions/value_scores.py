@@ -11,9 +11,18 @@ from ecom_assets.expressions.known import PERIOD
 from ecom_assets.models import evaluation, lifetime_value
 from ecom_assets.models.histories import Histories
 from ecom_assets.models.lifetime_value import LifetimeValue
+from ecom_assets.predictions._curves import (
+    IDEAL,
+    TENTHS,
+    by_period,
+    calibration_of_last_period,
+    of_last_period,
+    points,
+    tenths,
+)
 from ecom_assets.predictions._fits import beaten, is_period_end, last_period_end
 from ecom_assets.predictions._value import MODELS
-from ecom_assets.table_asset import table_asset
+from ecom_assets.table_asset import Plot, table_asset
 
 
 class ValueScores(Table, primary_key=("period_end", "model"), partition_column="period_end"):
@@ -32,6 +41,7 @@ class ValueScores(Table, primary_key=("period_end", "model"), partition_column="
     correlation: float = column("Correlation of predicted and actual orders; 0 if either are all equal", ge=-1, le=1)
     auc: float = column("Probability that a customer who ordered was predicted above one who did not", ge=0, le=1)
     calibration_slope: float = column("Slope of actual over predicted orders, by tenths of the customers")
+    tenths: str = column("Mean orders predicted and come of tenths of the customers, lowest prediction first, as JSON")
     value_rmse: float = column("Root of the mean squared error of the value", ge=0)
     value_bias: float = column("Value predicted above that which came, as a share of it; 0 if none came")
     beats: str = column("Models with a larger squared error at 95 % by a paired bootstrap, separated by semicolons")
@@ -60,6 +70,7 @@ def scored(day: dt.date, models: pl.DataFrame, before: pl.DataFrame, after: pl.D
                 "correlation": evaluation.correlation(of_orders, orders),
                 "auc": evaluation.auc(of_orders, orders > 0),
                 "calibration_slope": evaluation.calibration_slope(of_orders, orders),
+                "tenths": tenths(of_orders, orders),
                 "value_rmse": evaluation.rmse(of_value, value),
                 "value_bias": evaluation.bias(of_value, value),
                 "beats": beaten(model, losses),
@@ -92,6 +103,14 @@ def transform(
     return frame_of(ValueScores, scores)
 
 
+CALIBRATION = points("predictions.value_scores", "tenths", TENTHS)
+GAIN = f"""
+    SELECT period_end, model,
+        sum(count) OVER so_far / sum(count) OVER whole AS customers,
+        sum(count * actual) OVER so_far / nullif(sum(count * actual) OVER whole, 0) AS orders
+    FROM ({CALIBRATION})
+    WINDOW whole AS (PARTITION BY period_end, model), so_far AS (PARTITION BY period_end, model ORDER BY tenth DESC)"""
+
 asset = table_asset(
     ValueScores,
     transform,
@@ -99,4 +118,21 @@ asset = table_asset(
         "features_customer_histories": trailing(PERIOD + 1),
         "predictions_value_models": trailing(PERIOD + 1),
     },
+    view=("predictions.value_calibration", CALIBRATION),
+    plots=(
+        Plot(
+            "calibration: orders of tenths of the customers",
+            "orders predicted of a customer",
+            "orders that came",
+            calibration_of_last_period(CALIBRATION),
+            dashed=(IDEAL,),
+        ),
+        Plot(
+            "gain: orders of the customers predicted highest",
+            "share of customers",
+            "share of orders",
+            of_last_period(GAIN, "customers", "orders"),
+        ),
+        Plot("error by period", "end of the period", "RMSE", by_period("predictions.value_scores", "rmse")),
+    ),
 )

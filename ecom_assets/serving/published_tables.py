@@ -471,12 +471,62 @@ TO_ACT_ON = (
     ),
 )
 
+
+def _curve(name: str, says: str, point: str, *columns: tuple[str, str, str]) -> PublishedView:
+    """Returns the view of the points of scores' curves, by period and model; `point` is what tells them apart."""
+    return PublishedView(
+        f"predictions.{name}",
+        f"One row per period, model and {point}: {says}.",
+        _columns(("period_end", "DATE", "Last day of the period"), ("model", "VARCHAR", "Name of the model"), *columns),
+        key=("period_end", "model", columns[0][0]),
+    )
+
+
+CURVES = (
+    _curve(
+        "value_calibration",
+        "orders predicted and come",
+        "tenth of the customers",
+        ("tenth", "BIGINT", "Tenth of the customers, those with the lowest predictions first"),
+        ("count", "BIGINT", "Customers in it; equal predictions are in one tenth"),
+        ("predicted", "DOUBLE", "Orders predicted of a customer, on average"),
+        ("actual", "DOUBLE", "Orders of a customer that came, on average"),
+    ),
+    _curve(
+        "lists_by_length",
+        "how good lists of what is bought next are",
+        "length of lists",
+        ("length", "BIGINT", "First products of the lists that count"),
+        ("precision", "DOUBLE", "Share of these products that were bought"),
+        ("recall", "DOUBLE", "Share of the products bought that are in the list"),
+    ),
+    _curve(
+        "demand_by_week",
+        "units forecast and sold of all products whose demand is known",
+        "week",
+        ("week", "BIGINT", "Week of the period, from 1"),
+        ("expected", "DOUBLE", "Units expected"),
+        ("low", "DOUBLE", "Lower end of the 90 % interval; null of models without one"),
+        ("high", "DOUBLE", "Upper end of the 90 % interval; null of models without one"),
+        ("sold", "DOUBLE", "Units sold"),
+    ),
+    _curve(
+        "reviews_by_depth",
+        "how many frauds are found by reviewing the orders with the highest scores",
+        "number of orders reviewed a day",
+        ("reviewed", "BIGINT", "Orders of each day that are reviewed"),
+        ("precision", "DOUBLE", "Share of frauds among them"),
+        ("recall", "DOUBLE", "Share of the frauds that are among them"),
+    ),
+)
+
 VIEWS = (
     _with_ends("customer", _MERGED_INTO),
     *map(_with_ends, ("product", "supplier", "campaign")),
     TRANSACTIONS,
     TRANSACTION_ITEMS,
     *TO_ACT_ON,
+    *CURVES,
     DAILY_QUALITY,
     RESTATEMENTS,
 )

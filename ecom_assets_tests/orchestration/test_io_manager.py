@@ -552,7 +552,7 @@ def test_a_measure_without_a_value_is_left_out_of_the_picture(instance: dg.Dagst
 def test_what_only_decorates_does_not_end_a_run(
     instance: dg.DagsterInstance, zone: Zone, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("ecom_assets.orchestration.metadata.plot", lambda measure, values: 1 / 0)
+    monkeypatch.setattr("ecom_assets.orchestration.plots.of_days", lambda measure, values: 1 / 0)
 
     assert run(instance).success
 

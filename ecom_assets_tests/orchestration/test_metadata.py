@@ -1,9 +1,5 @@
 """What Dagster's pages say of tables is true and readable."""
 
-import base64
-import datetime as dt
-import xml.etree.ElementTree as ET
-
 import dagster as dg
 import pytest
 
@@ -12,8 +8,6 @@ from ecom_assets.declaration import Declaration
 from ecom_assets.engine.duckdb.tables import columns_of
 from ecom_assets.orchestration import metadata
 
-DAY = dt.date(2024, 1, 1)
-
 
 def table(name: str) -> Declaration:
     return catalog.tables()[name]
@@ -21,14 +15,14 @@ def table(name: str) -> Declaration:
 
 def column(name: str) -> dg.TableColumn:
     layer, table_name, wanted = name.split(".")
-    about = metadata.about_table(table(f"{layer}.{table_name}"), test_a_picture_is_small)
+    about = metadata.about_table(table(f"{layer}.{table_name}"), test_the_columns_shown_are_those_stored)
     [found] = [column for column in about["dagster/column_schema"].columns if column.name == wanted]
     return found
 
 
 @pytest.mark.parametrize("name", sorted(catalog.tables().names))
 def test_the_columns_shown_are_those_stored(name: str) -> None:
-    schema = metadata.about_table(table(name), test_a_picture_is_small)["dagster/column_schema"]
+    schema = metadata.about_table(table(name), test_the_columns_shown_are_those_stored)["dagster/column_schema"]
     inner = {"event_on", "read_on", "key_hash"}
 
     assert {column.name for column in schema.columns} == set(columns_of(table(name))) - inner
@@ -50,14 +44,16 @@ def test_bronze_shows_text_of_which_nothing_is_asked() -> None:
 
 
 def test_the_quarantine_shows_the_reasons_beside_the_row_as_it_came() -> None:
-    schema = metadata.about_quarantine(table("silver.orders"), test_a_picture_is_small)["dagster/column_schema"]
+    schema = metadata.about_quarantine(table("silver.orders"), test_the_columns_shown_are_those_stored)[
+        "dagster/column_schema"
+    ]
     types = {column.name: column.type for column in schema.columns}
 
     assert (types["total"], types["reasons"], types["arrived_on"]) == ("text", "list of text", "date")
 
 
 def test_a_table_tells_its_key_and_how_far_it_reaches() -> None:
-    about = metadata.about_table(table("silver.order_items"), test_a_picture_is_small)
+    about = metadata.about_table(table("silver.order_items"), test_the_columns_shown_are_those_stored)
 
     assert about["primary_key"] == "order_id, line_number"
     assert about["day"] == "ordered_on"
@@ -100,47 +96,3 @@ def test_each_kpi_has_a_main_measure_but_the_one_of_values_in_several_units() ->
     plotted = [one for one in catalog.tables() if one.contract.layer.has_plot]
 
     assert [one.name for one in plotted if metadata.main_measure(one) is None] == ["kpi.daily_profiles"]
-
-
-def drawn(values: dict[dt.date, float], provisional: set[dt.date] | None = None) -> list[str]:
-    """The paths of a picture: the line of zero, that of final days, and the dashed one."""
-    picture = metadata.plot("orders", values, provisional or set()).partition("base64,")[2].partition(")")[0]
-    root = ET.fromstring(base64.b64decode(picture))
-    return [path.attrib["d"] for path in root.iter("{http://www.w3.org/2000/svg}path")]
-
-
-def after(numbers: dict[int, float]) -> dict[dt.date, float]:
-    return {DAY + dt.timedelta(days=n): value for n, value in numbers.items()}
-
-
-def test_a_picture_shows_days_where_they_lie_and_values_by_height_and_is_broken_where_days_are_missing() -> None:
-    assert drawn(after({0: 0.0, 1: 5.0, 3: 7.5, 4: 10.0})) == ["M60,110H480", "M60,110L165,60M375,35L480,10", ""]
-    assert drawn(after({0: 0.0, 31: 5.0, 60: 10.0}))[1].count("M") == 1, "months are of several lengths"
-
-
-def test_a_picture_is_dashed_to_and_from_days_that_are_not_final() -> None:
-    values = after(dict.fromkeys(range(5), 1.0))
-    provisional = {*after({2: 0, 4: 0})}
-
-    _, final, dashed = drawn(values, provisional)
-
-    assert final == "M60,10L165,10M375,10h0"
-    assert dashed == "M165,10L270,10L375,10M375,10L480,10"
-    assert "; not final: 2024-01-03, 2024-01-05" in metadata.plot("orders", values, provisional)
-
-
-@pytest.mark.parametrize("value", [0.0, 7.0, -3.0])
-def test_one_day_is_a_picture_too(value: float) -> None:
-    assert drawn({DAY: value})[1].endswith("h0")
-
-
-def test_a_picture_is_small() -> None:
-    weeks = {DAY + dt.timedelta(days=n): 1_000_000.0 + n for n in range(metadata.PLOT_DAYS)}
-
-    assert len(metadata.plot("orders", weeks)) < 2_000
-
-
-def test_a_picture_is_told_in_words() -> None:
-    said = metadata.plot("orders", {DAY: 12_345.0, DAY + dt.timedelta(days=1): 9.0})
-
-    assert said.endswith("orders, 2024-01-01 to 2024-01-02: last 9, maximum 12,345")

@@ -1,8 +1,10 @@
 """Models of purchases from fit to prediction: who predicts, how it scores, and who is champion."""
 
 import datetime as dt
+import json
 from typing import Any
 
+import duckdb
 import polars as pl
 import pytest
 
@@ -73,6 +75,23 @@ def test_models_that_tell_customers_apart_beat_the_floor(scores):
     assert "steady_rate" in beaten["nbd"].split("; ")
     assert dict(scores.select("model", "auc").iter_rows())["nbd"] == 1.0
     assert set(scores["customers"]) == {150}
+
+
+def test_tenths_of_customers_make_up_what_was_predicted_and_came(scores):
+    told = dict(scores.select("model", "tenths").iter_rows())
+
+    for tenths in (json.loads(told[model]) for model in ("nbd", "steady_rate")):
+        assert sum(tenth["count"] for tenth in tenths) == 150
+        assert sum(tenth["count"] * tenth["actual"] for tenth in tenths) == pytest.approx(50 * 9)
+    assert [tenth["actual"] for tenth in json.loads(told["nbd"])] == [0.0, 9.0]
+
+
+def test_the_gain_is_the_share_of_orders_of_those_predicted_highest(scores):
+    gain = duckdb.sql(value_scores.GAIN.replace("predictions.value_scores", "scores")).pl()
+
+    of = gain.filter(pl.col("model") == "nbd").sort("customers")
+    assert of["customers"].to_list() == pytest.approx([1 / 3, 1])
+    assert of["orders"].to_list() == pytest.approx([1, 1])
 
 
 def test_without_a_fit_at_its_start_a_month_has_no_scores(first, models):

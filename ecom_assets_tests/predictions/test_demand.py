@@ -1,6 +1,7 @@
 """Demand, stock and budgets: from rows as known to forecasts, reorder points and proposals."""
 
 import datetime as dt
+import json
 from typing import Any
 
 import polars as pl
@@ -122,6 +123,20 @@ def test_steady_sales_are_expected_to_go_on(shop, models):
     assert weeks["expected_units"].to_list() == pytest.approx([21] * 4, rel=0.05)
     assert weeks["starts_on"].to_list() == [SECOND + dt.timedelta(1 + 7 * n) for n in range(4)]
     assert (weeks["units_p50"] <= weeks["units_p95"]).all()
+
+
+def test_units_forecast_and_sold_are_told_by_week_with_an_interval(shop):
+    units = 2 + (pl.col("ordered_on").dt.week() % 2)
+    changing = [shop[0], shop[1].with_columns(quantity=units.cast(pl.Int64)), *shop[2:]]
+
+    scores = demand_scores.transform(*changing, demand_models.transform(*changing, on(FIRST)), on(SECOND))
+
+    told = {row["model"]: row for row in scores.iter_rows(named=True)}
+    weeks = json.loads(told["demand"]["by_week"])
+    assert [week["sold"] for week in weeks] == [14, 21, 14, 21]
+    assert all(0 <= week["low"] < week["expected"] < week["high"] for week in weeks)
+    assert sum(week["expected"] for week in weeks) / 70 - 1 == pytest.approx(told["demand"]["bias"], abs=1e-6)
+    assert {week["low"] for week in json.loads(told["mean of weeks"]["by_week"])} == {None}
 
 
 def test_what_cannot_be_scored_has_no_score(shop):

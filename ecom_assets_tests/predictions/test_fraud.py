@@ -1,6 +1,7 @@
 """Fraud: orders as known, models and their scores once it is known, and the orders to review."""
 
 import datetime as dt
+import json
 from typing import Any
 
 import polars as pl
@@ -94,6 +95,17 @@ def test_models_are_scored_once_charge_backs_have_come(scores):
     assert of["logistic_regression"]["auc"] == 1.0
     assert of["amount"]["auc"] == pytest.approx(17 / 18)
     assert "amount" in of["rules"]["beats"].split("; ")
+
+
+def test_precision_and_recall_are_told_by_the_number_of_orders_reviewed(scores):
+    told = {row["model"]: row for row in scores.iter_rows(named=True)}
+
+    rules = json.loads(told["rules"]["by_depth"])
+    assert rules[0] == {"reviewed": 1, "precision": 1.0, "recall": 1.0}
+    assert rules[-1] == {"reviewed": 100, "precision": 0.1, "recall": 1.0}
+    [good, bad] = json.loads(told["rules"]["tenths"])
+    assert (good["actual"], bad["actual"]) == (0.0, 1.0)
+    assert told["amount"]["tenths"] is None
 
 
 def test_before_charge_backs_can_have_come_nothing_is_scored(shop, models):

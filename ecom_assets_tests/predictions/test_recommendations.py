@@ -1,6 +1,7 @@
 """Recommendations from purchases as known: settings, scores, and lists of customers and products."""
 
 import datetime as dt
+import json
 from typing import Any
 
 import polars as pl
@@ -105,6 +106,17 @@ def test_what_customers_bought_before_beats_what_is_popular(models, scores):
     assert models["customers"].unique().to_list() == [60]
     assert "popular" in beaten["own_purchases"].split("; ")
     assert scores["repeat_share"].unique().to_list() == [1.0]
+
+
+def test_hits_are_told_by_the_length_of_lists(scores):
+    told = dict(scores.select("model", "by_length").iter_rows())
+
+    assert json.loads(told["own_purchases"])[:3] == [
+        {"length": 1, "precision": 0.0, "recall": 0.0},
+        {"length": 2, "precision": 0.5, "recall": 0.5},
+        {"length": 5, "precision": 0.4, "recall": 1.0},
+    ], "all have bought e, and nobody again"
+    assert json.loads(told["popular"])[-1]["recall"] == 1.0
 
 
 def test_the_champion_lists_what_a_customer_buys(shop, models, scores):
