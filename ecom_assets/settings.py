@@ -2,7 +2,8 @@
 
 Each setting has a default, can be set in `settings.toml` in the data folder, and is overridden by
 an environment variable: ECOM_DATA, ECOM_START, ECOM_END, ECOM_TIMEZONE, ECOM_CURRENCY,
-ECOM_STRICT, ECOM_MEMORY_LIMIT, ECOM_WEBHOOK. The table `alerting` is set in the file only.
+ECOM_STRICT, ECOM_MEMORY_LIMIT, ECOM_WEBHOOK, ECOM_POSTGRES. The last two are secrets, which a file can have
+that ECOM_WEBHOOK_FILE or ECOM_POSTGRES_FILE names. The table `alerting` is set in `settings.toml` only.
 """
 
 import dataclasses
@@ -21,6 +22,7 @@ from ecom_assets.alerting.configuration import AlertSettings, Delivery, Secret
 from ecom_assets.days import ONE_DAY, Window
 from ecom_assets.errors import UserError
 from ecom_assets.landing.files import replace_toml
+from ecom_assets.postgres.connection import is_address
 
 PACKAGE = Path(__file__).resolve().parent
 PROJECT = PACKAGE.parent
@@ -48,6 +50,8 @@ class Settings:
     strict: bool = False
     memory_limit: str | None = None
     webhook: Secret | None = None
+    postgres: Secret | None = None
+    """Address of the database in which the star schema and the measures are published."""
     alerting: AlertSettings = NO_CHANNELS
 
     @property
@@ -151,9 +155,17 @@ def _size(value: Any) -> str:
 
 
 def _address(value: Any) -> Secret:
-    if not re.fullmatch(r"https?://[!-~]+", value):
+    found = Secret.parse(value)
+    if found.source == "settings" and not re.fullmatch(r"https?://[!-~]+", found.name):
         raise ValueError(value)
-    return Secret.parse(value)
+    return found
+
+
+def _database(value: Any) -> Secret:
+    found = Secret.parse(value)
+    if found.source == "settings" and not is_address(found.name):
+        raise ValueError
+    return found
 
 
 _KNOWN: dict[str, tuple[Callable[[Any], Any], str]] = {
@@ -164,9 +176,11 @@ _KNOWN: dict[str, tuple[Callable[[Any], Any], str]] = {
     "strict": (_truth, "true or false"),
     "memory_limit": (_size, "a size like 2GB"),
     "webhook": (_address, "an address like https://hooks.slack.com/services/T0/B0/x"),
+    "postgres": (_database, 'an address like postgres://USER@HOST/DATABASE, { env = "NAME" } or { file = "PATH" }'),
     "alerting": (configuration.parse, "a table"),
 }
 """The parser of each setting, and a description of valid values for error messages."""
+_SECRETS = ("webhook", "postgres")
 
 
 def data_folder() -> Path:
@@ -192,6 +206,8 @@ def load(data: Path | None = None, otherwise: Settings | None = None) -> Setting
         given = {name: (value, f"{file}: {name}") for name, value in read.items()}
     for name in _KNOWN:
         variable = "ECOM_" + name.upper().replace("TIME_ZONE", "TIMEZONE")
+        if name in _SECRETS and os.environ.get(f"{variable}_FILE"):
+            given[name] = ({"file": os.environ[f"{variable}_FILE"]}, f"{variable}_FILE")
         if name != "alerting" and os.environ.get(variable):
             given[name] = (os.environ[variable], variable)
     values = {name: _checked(name, value, place) for name, (value, place) in given.items()}
@@ -226,6 +242,6 @@ def _checked(name: str, value: Any, place: str) -> Any:
     try:
         return read(value)
     except (ValueError, TypeError, KeyError, OSError) as error:
-        if name in ("alerting", "webhook"):  # their values may be secrets
+        if name in ("alerting", *_SECRETS):  # their values may be secrets
             raise SettingsError(f"{place} is not valid; write {error if name == 'alerting' else wanted}.") from None
         raise SettingsError(f"{place} is “{value}”; write {wanted}.") from error

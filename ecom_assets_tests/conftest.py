@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 
 from ecom_assets_tests.examples import ALL
+from ecom_assets_tests.postgres_server import Server, running
 
 for profile in ("ecom", ALL):
     settings.register_profile(profile, derandomize=True, deadline=None)
@@ -31,3 +32,10 @@ def no_settings_of_the_machine(tmp_path_factory: pytest.TempPathFactory) -> Iter
         patch.setenv("DAGSTER_DISABLE_TELEMETRY", "1")
         patch.setenv("ECOM_DATA", str(folder))
         yield folder
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """A server of PostgreSQL."""
+    with running() as started:
+        yield started

@@ -76,16 +76,22 @@ def test_quality_is_judged_in_a_job_of_its_own() -> None:
     }
 
 
-def test_exports_are_made_in_a_job_of_their_own() -> None:
-    assert assets_of("export") == {"exports/files"}
-    assert not any("exports/files" in assets_of(job.name) for job in JOBS if job.name != "export")
+def test_exports_are_made_in_jobs_of_their_own() -> None:
+    for name, asset in {"export": "exports/files", "publish_to_postgres": "exports/postgres"}.items():
+        assert assets_of(name) == {asset}
+        assert not any(asset in assets_of(job.name) for job in JOBS if job.name != name)
 
 
 def test_all_that_runs_by_itself_is_switched_on_but_for_exports_and_what_each_night_does() -> None:
     repository = DEFS.get_repository_def()
 
     stopped = {schedule.name for schedule in repository.schedule_defs if schedule.default_status.value != "RUNNING"}
-    assert stopped == {"export_every_morning", "train_every_week", "predict_every_week"}
+    assert stopped == {
+        "export_every_morning",
+        "publish_to_postgres_every_hour",
+        "train_every_week",
+        "predict_every_week",
+    }
     assert {sensor.name for sensor in repository.sensor_defs} == {
         *("run_new_files", "run_stale_days", "report_failures", "write_monitoring_report", "show_ledger")
     }

@@ -18,13 +18,14 @@ DECLARED = {
     re.match(r"[\w-]+", requirement)[0]
     for requirements in (
         PROJECT["dependencies"],
-        *map(PROJECT["optional-dependencies"].get, ("dashboard", "serving", "tableau")),
+        *map(PROJECT["optional-dependencies"].get, ("dashboard", "postgres", "serving", "tableau")),
     )
     for requirement in requirements
 }
 NOT_IMPORTED = {
     "dagster-dg-cli": "the command `dg`",
     "dagster-graphql": "the web server's API",
+    "dagster-postgres": "Dagster's storage, if dagster.yaml says so",
     "dagster-webserver": "the UI",
     "tzdata": "read by zoneinfo where the system has no time zones",
 }

@@ -25,8 +25,9 @@ MAY_IMPORT = {
     "contract": set(),
     "landing.provenance": set(),
     "sql": {"days"},
+    "postgres": {"errors"},
     "alerting": {"days", "errors"},
-    "settings": {"alerting", "days", "errors", "landing"},
+    "settings": {"alerting", "days", "errors", "landing", "postgres"},
     "declaration": {"contract", "days"},
     "table_asset": {"contract", "days", "declaration"},
     "expressions": {"contract"},
@@ -41,10 +42,10 @@ MAY_IMPORT = {
     "publishing": {*CORE, "serving", "warehouse"},
     "catalog": {*Layer, *CORE},
     "quality": {*CORE, "kpi", "serving", "shop", "sources"},
-    "exports": {*CORE, "serving"},
+    "exports": {*CORE, "postgres", "serving"},
     "documentation": {*CORE, "catalog", "exports", "landing.files", "quality", "serving"},
-    "monitoring": {"alerting", "days", "errors", "landing", "quality.data_quality", "serving", "settings", "sql"}
-    | {"warehouse.ledger.schema"},
+    "monitoring": {"alerting", "days", "errors", "landing", "postgres", "serving", "settings", "sql"}
+    | {"quality.data_quality", "warehouse.ledger.schema"},
     "api": {*CORE, "alerting", "landing", "serving", "settings"},
     "dashboard": {*CORE, "catalog", "serving", "settings"},
     "orchestration": {
@@ -66,6 +67,7 @@ MAY_IMPORT = {
     "definitions": {"catalog", "orchestration", "own", "settings"},
     "cli": {
         *CORE,
+        "postgres",
         "api",
         "catalog",
         "dashboard",

@@ -72,11 +72,15 @@ def test_a_calendar_without_end_goes_on(tmp_path: Path) -> None:
         ('memory_limit = "much"', "memory_limit is “much”; write a size like 2GB."),
         ("memory_limit = 2", "memory_limit is “2”; write a size like 2GB."),
         ('webhook = "hooks.slack.com/x"', "webhook is not valid; write an address like https://"),
+        (
+            'postgres = "mysql://host/shop"',
+            "postgres is not valid; write an address like postgres://USER@HOST/DATABASE",
+        ),
         ('webhook = "https://hooks.slack.com/a b"', "webhook is not valid; write an address like"),
         (
             'color = "red"',
-            "color is an unknown setting. Known settings: alerting, currency, end, memory_limit, start, strict, "
-            "time_zone, webhook.",
+            "color is an unknown setting. Known settings: alerting, currency, end, memory_limit, postgres, start, "
+            "strict, time_zone, webhook.",
         ),
     ],
 )
@@ -96,3 +100,14 @@ def test_a_mistake_in_the_environment_names_the_variable(tmp_path: Path, monkeyp
 
     with pytest.raises(SettingsError, match=r"^ECOM_TIMEZONE is “nowhere”; write a time zone like Europe/Berlin\.$"):
         settings.load(tmp_path)
+
+
+def test_a_secret_may_be_in_a_file_that_the_environment_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "secret").write_text("postgres://platform:swordfish@db/shop\n")
+    monkeypatch.setenv("ECOM_POSTGRES_FILE", str(tmp_path / "secret"))
+
+    known = settings.load(tmp_path)
+
+    assert known.postgres is not None
+    assert known.postgres.reveal() == "postgres://platform:swordfish@db/shop"
+    assert "swordfish" not in repr(known)

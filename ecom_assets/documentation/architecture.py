@@ -19,6 +19,7 @@ Each part has one task, and imports only parts that come before it: a test holds
 | --- | --- |
 | `settings.py`, `sql.py`, `errors.py` | settings with their places; SQL as text; errors that say what to do |
 | `alerting/` | what fails becomes incidents, messages and deliveries; knows neither Dagster nor DuckDB |
+| `postgres/` | connections to PostgreSQL, and its errors in sentences |
 | `contract.py`, `days.py`, `declaration.py`, `table_asset.py` | what table files are written in |
 | `expressions/` | what tables compute alike: money, dates, keys, versions, channels, measures |
 | `feeds/` | what a shop may send: one contract per feed |
@@ -33,7 +34,7 @@ Each part has one task, and imports only parts that come before it: a test holds
 | `warehouse/ledger/` | what is known of each table-day: its state, its content, what it was made of, what is stale |
 | `serving/` | reads the snapshot: its declared interface, the report, quarantined rows |
 | `publishing/` | writes the snapshot |
-| `exports/` | writes the snapshot's star schema and measures to files for other tools; knows no Dagster |
+| `exports/` | writes the snapshot's star schema and measures to files and to PostgreSQL; knows no Dagster |
 | `quality/` | measures the published tables and the checks themselves |
 | `monitoring/` | judges how the platform itself is, and examines what is wrong; knows no Dagster |
 | `api/` | serves the snapshot over HTTP, and lands what clients write; knows no Dagster |
@@ -84,7 +85,7 @@ A run goes through these parts in this order:
 | Where is it decided what is kept for a while only? | `orchestration/retention.py` |
 | Where would another format of exports go? | `exports/`, and into `FORMATS` of `exports/export.py` |
 | Where is it decided what a profile shows, and which changes it names? | `quality/profiles.py` |
-| Where would an export to PostgreSQL go? | `publishing/`, beside the snapshot |
+| Where is it decided which table-days are written to PostgreSQL? | `exports/postgres.py` |
 | Where are the columns of the published ledger declared? | `serving/published_tables.py` |
 | What has to change if Dagster's internals do? | `orchestration/_dagster.py` |
 | Where is incremental shown to equal a full rebuild? | `warehouse/proof.py`, `ecom_assets_tests/test_histories.py` |

@@ -27,15 +27,22 @@ class ExportedColumn:
 class ExportedTable:
     """A table or view of the snapshot.
 
-    `key` are columns that tell its rows apart, the day first if there is one: rows are exported in their order. `days`
-    names the table whose days in the ledger are those of the rows; None for views of the ledger itself.
+    `key` are columns that tell its rows apart, the day first if there is one: rows are exported in their order. `day`
+    is the column with the day of a row; of rows that no day made, such as inferred customers, it is null. `days` names
+    the table whose days in the ledger are those of the rows; None for views of the ledger itself.
     """
 
     name: str
     description: str
     columns: tuple[ExportedColumn, ...]
     key: tuple[str, ...]
+    day: str
     days: str | None
+
+    @property
+    def is_view(self) -> bool:
+        """Whether its rows are computed when they are read, so that the ledger has no content hash of them."""
+        return self.days != self.name
 
     @property
     def query(self) -> str:
@@ -53,7 +60,7 @@ def exported(tables: Iterable[Declaration]) -> list[ExportedTable]:
         if table.contract.layer in LAYERS
     ]
     for view in (DAILY_QUALITY, RESTATEMENTS):
-        found.append(ExportedTable(view.name, view.row, _columns(view), view.key, None))
+        found.append(ExportedTable(view.name, view.row, _columns(view), view.key, view.key[0], None))
     return sorted(found, key=lambda table: table.name)
 
 
@@ -65,12 +72,14 @@ def table_of(declaration: Declaration) -> ExportedTable:
         for c in promise.columns.values()
     )
     key = tuple(dict.fromkeys((promise.partition_column, *promise.primary_key)))
-    return ExportedTable(declaration.name, promise.description, columns, key, declaration.name)
+    name, day = declaration.name, promise.partition_column
+    return ExportedTable(name, promise.description, columns, key, day, name)
 
 
 def _extended(versions: Declaration, view: PublishedView) -> ExportedTable:
-    columns = tuple(replace(column, may_be_null=column.name not in view.key) for column in table_of(versions).columns)
-    return ExportedTable(view.name, view.row, (*columns, *_columns(view)), view.key, versions.name)
+    table = table_of(versions)
+    columns = tuple(replace(column, may_be_null=column.name not in view.key) for column in table.columns)
+    return ExportedTable(view.name, view.row, (*columns, *_columns(view)), view.key, table.day, versions.name)
 
 
 def _columns(view: PublishedView) -> tuple[ExportedColumn, ...]:

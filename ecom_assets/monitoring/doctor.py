@@ -19,9 +19,11 @@ from filelock import FileLock, Timeout
 from ecom_assets.alerting.configuration import ChannelSettings, Secret, SecretMissing
 from ecom_assets.alerting.delivery import LAST_TICK
 from ecom_assets.alerting.store import open_store
+from ecom_assets.errors import UserError
 from ecom_assets.landing.feed_settings import read_feed_settings
 from ecom_assets.monitoring.machine import disk
 from ecom_assets.monitoring.report import Level, Part, Reason
+from ecom_assets.postgres.connection import connected, name_of
 from ecom_assets.settings import FILE, PROJECT, Settings, SettingsError
 
 PYTHONS = (3, 11), (3, 15)
@@ -45,7 +47,7 @@ def examined(
     """Yields each part once it has been examined; one that cannot be is critical and says why.
 
     `known` are the settings, or what is wrong with them, `storage_problem` says why Dagster's storage cannot be used.
-    Hosts of channels are only tried if `connect` says so.
+    Hosts of channels and the database are only tried if `connect` says so.
     """
     settings, wrong = (known, None) if isinstance(known, Settings) else (Settings(data), known)
     parts: dict[str, Callable[[], Part]] = {
@@ -63,6 +65,7 @@ def examined(
     }
     if connect:
         parts["channels"] = lambda: _channels(settings)
+        parts["postgres"] = lambda: _postgres(settings)
     for name, examine in parts.items():
         try:
             yield examine()
@@ -115,7 +118,8 @@ def _settings(known: Settings, wrong: SettingsError | None) -> Part:
 
 def _secrets_of(known: Settings) -> list[tuple[str, Secret]]:
     """Returns all secrets with the names of their channels."""
-    found = [("webhook", known.webhook)] if known.webhook else []
+    single = {"webhook": known.webhook, "postgres": known.postgres}
+    found = [(name, secret) for name, secret in single.items() if secret]
     for channel in known.alerting.channels:
         found += [(channel.name, secret) for secret in (channel.url, channel.password) if secret and secret.name]
     return found
@@ -133,7 +137,7 @@ def _secrets(known: Settings) -> Part:
         file = Path(secret.name) if secret.source == "file" else known.data / FILE
         if secret.source != "env" and file.exists() and file.stat().st_mode & 0o077:
             found.append(_warning(f"Others can read {file}, which has the secret of {name}.", f"chmod 600 {file}"))
-    return Part("secrets", f"{len(_secrets_of(known))} secrets of channels.", found)
+    return Part("secrets", f"{len(_secrets_of(known))} secrets of channels and databases.", found)
 
 
 def _clock(known: Settings, now: dt.datetime) -> Part:
@@ -273,6 +277,18 @@ def _channels(known: Settings) -> Part:
             text = f"{name}: {host}:{port} takes no connection: {error.strerror or error}."
             found.append(_critical(text, advice))
     return Part("channels", f"{len(hosts)} hosts of channels.", found)
+
+
+def _postgres(known: Settings) -> Part:
+    """Returns whether the database of the settings takes connections."""
+    if known.postgres is None:
+        return Part("postgres", "No database is set to publish in.")
+    try:
+        with connected(known.postgres.reveal()) as con:
+            return Part("postgres", f"{name_of(con)} takes connections as {con.info.user}.")
+    except UserError as error:
+        advice = "docs/exports.md says how the address and the password are set."
+        return Part("postgres", "It cannot be reached.", [_critical(f"{error}", advice)])
 
 
 def _hosts(known: Settings) -> Sequence[tuple[str, str, int]]:

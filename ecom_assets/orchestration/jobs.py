@@ -7,6 +7,7 @@ import dagster as dg
 from ecom_assets import catalog
 from ecom_assets.contract import Layer
 from ecom_assets.orchestration._dagster import UnresolvedAssetJobDefinition, without_beta_warnings
+from ecom_assets.orchestration.export_asset import FILES, POSTGRES
 
 WAITING = (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING)
 RUNNING = (dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
@@ -64,7 +65,14 @@ data_quality = _job(
     "Compares the quality of the published tables with the target, and profiles them.",
     _groups("quality"),
 )
-export = _job("export", "Writes the star schema and the measures to files in data/exports.", _groups("exports"))
+export = _job(
+    "export", "Writes the star schema and the measures to files in data/exports.", dg.AssetSelection.assets(FILES)
+)
+publish_to_postgres = _job(
+    "publish_to_postgres",
+    "Brings the star schema and the measures of a PostgreSQL database up to date.",
+    dg.AssetSelection.assets(POSTGRES),
+)
 
 JOBS = [
     pipeline,
@@ -75,6 +83,7 @@ JOBS = [
     ml_scoring,
     data_quality,
     export,
+    publish_to_postgres,
 ]
 
 

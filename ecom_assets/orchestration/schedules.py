@@ -5,7 +5,14 @@ import dagster as dg
 from ecom_assets import settings
 from ecom_assets.days import ONE_DAY
 from ecom_assets.orchestration.automation import schedule
-from ecom_assets.orchestration.jobs import data_quality, export, ml_scoring, ml_training, pipeline
+from ecom_assets.orchestration.jobs import (
+    data_quality,
+    export,
+    ml_scoring,
+    ml_training,
+    pipeline,
+    publish_to_postgres,
+)
 
 
 def schedules(time_zone: str) -> list[dg.ScheduleDefinition]:
@@ -44,6 +51,19 @@ def schedules(time_zone: str) -> list[dg.ScheduleDefinition]:
         return dg.RunRequest(run_key=str(context.scheduled_execution_time.date()))
 
     @schedule(
+        job=publish_to_postgres,
+        cron_schedule="15 * * * *",
+        execution_timezone=time_zone,
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+    )
+    def publish_to_postgres_every_hour(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        """Brings the PostgreSQL database of the settings up to date, each hour. Off until you switch it on."""
+        known = settings.load()
+        if known.postgres is None or not known.snapshot.exists():
+            return dg.SkipReason("No database is set, or nothing is published yet.")
+        return dg.RunRequest(run_key=f"{context.scheduled_execution_time:%Y-%m-%dT%H}")
+
+    @schedule(
         job=ml_training,
         cron_schedule="0 4 * * 1",
         execution_timezone=time_zone,
@@ -63,7 +83,14 @@ def schedules(time_zone: str) -> list[dg.ScheduleDefinition]:
         """Predicts at the end of the week, at half past four on Mondays. Off, since the nightly run does it."""
         return _of_yesterday(context)
 
-    return [yesterday_every_night, quality_every_morning, export_every_morning, train_every_week, predict_every_week]
+    return [
+        yesterday_every_night,
+        quality_every_morning,
+        export_every_morning,
+        publish_to_postgres_every_hour,
+        train_every_week,
+        predict_every_week,
+    ]
 
 
 def _of_yesterday(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:

@@ -141,6 +141,10 @@ select arrived_on as day, greatest(arrived_on - event_on, 0) as days_late, row_c
 """Query for the rows that arrived on each day, by days since their event day."""
 
 
+DAY_CONTENTS = "select table_name, day, state, row_count, content from ledger.days"
+"""Query for state, rows and content hash of each table-day; without good rows, the last two are 0 and null."""
+
+
 def provisional_days(con: duckdb.DuckDBPyConnection) -> dict[str, list[dt.date]]:
     """Returns the days of each table that are good and not final, in order."""
     query = "select table_name, list(day order by day) from ledger.days where state = 'provisional' group by all"

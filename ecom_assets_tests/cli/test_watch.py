@@ -111,7 +111,7 @@ def test_nothing_is_wrong(ecom: Ecom, well: settings.Settings) -> None:
     assert (found.exit_code, found.stderr) == (0, "")
     assert [line.split()[1] for line in found.stdout.splitlines()] == [
         *("versions", "settings", "secrets", "clock", "disk", "permissions", "locks", "warehouse", "snapshot"),
-        *("alerts", "dagster", "channels"),
+        *("alerts", "dagster", "channels", "postgres"),
     ]
     assert "ok        warehouse     It opens; its ledger has schema version " in found.stdout
     assert "ok        snapshot      Published at 2024-01-02 06:00 UTC." in found.stdout
@@ -284,3 +284,17 @@ def test_other_versions_than_those_tried_are_told(
     assert f"warning: pandera is {metadata.version('pandera')}, tried with 0.1." in found.stdout
     assert "critical: no-such-package is not installed." in found.stdout
     assert "hypothesis" not in found.stdout
+
+
+def test_the_database_of_the_settings_is_tried_when_asked_and_its_password_not_shown(
+    ecom: Ecom, well: settings.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("psycopg", reason="the extra postgres is not installed")
+    monkeypatch.setenv("ECOM_POSTGRES", "postgres://me:s3cret@127.0.0.1:1/shop")
+
+    found = ecom("doctor", "--connect")
+
+    assert "PostgreSQL cannot be reached: connection to server at" in found.stdout
+    assert "Look at host and port, and whether the server runs." in found.stdout
+    assert "s3cret" not in found.output
+    assert ecom("doctor").exit_code == 0

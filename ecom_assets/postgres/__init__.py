@@ -1,0 +1,1 @@
+"""What all parts that speak with a PostgreSQL database share. What is written there, and read, is no part of it."""
