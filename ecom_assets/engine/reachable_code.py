@@ -5,7 +5,8 @@ import importlib.util
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ def reachable_code(transform: Callable[..., Any]) -> str:
             f"{transform!r} is not a plain function of a module. Write one that reads its values from the module, so "
             f"that a change of them is noticed."
         )
-    todo, texts, libraries = [transform.__module__, inner.__module__], dict[str, str](), set[str]()
+    todo, texts, libraries = [transform.__module__, inner.__module__], dict[str, str](), dict[str, str | None]()
     ours = {_PACKAGE, *(name.partition(".")[0] for name in todo)}
     while todo:
         module = todo.pop()
@@ -45,17 +46,27 @@ def reachable_code(transform: Callable[..., Any]) -> str:
         root = module.partition(".")[0]
         if root in sys.stdlib_module_names:
             continue
-        if root not in ours and (installed := version_of(root)):
-            libraries.add(installed)
-        elif file := _file(module):
-            tree = ast.parse(file.read_text(encoding="utf-8"))
-            texts[module] = ast.unparse(_without_docstrings(tree))
+        if root not in ours and root not in libraries:
+            libraries[root] = version_of(root)
+        if libraries.get(root):
+            continue
+        if file := _file(module):
             package = module if file.name == "__init__.py" else module.rpartition(".")[0]
-            todo += _imports(tree, package)
+            texts[module], imports = _code_of(file.read_text(encoding="utf-8"), package)
+            todo += imports
             todo += [module.rpartition(".")[0]] if "." in module else []
     if not texts:
         raise UnknownCodeError(f"{transform!r} has no source file, so that a change of it would go unnoticed.")
-    return "\n".join([*sorted(libraries), *(f"{name}:\n{texts[name]}" for name in sorted(texts))])
+    versions = sorted(filter(None, libraries.values()))
+    return "\n".join([*versions, *(f"{name}:\n{texts[name]}" for name in sorted(texts))])
+
+
+@cache
+def _code_of(source: str, package: str) -> tuple[str, Sequence[str]]:
+    """Returns the code of a source text without comments and docstrings, and the modules that it imports."""
+    tree = ast.parse(source)
+    imports = list(_imports(tree, package))
+    return ast.unparse(_without_docstrings(tree)), imports
 
 
 def versions_imported(sources: Iterable[str]) -> list[str]:
