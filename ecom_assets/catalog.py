@@ -4,6 +4,7 @@ import importlib
 import pkgutil
 import traceback
 from functools import cache
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -57,11 +58,13 @@ def tables() -> Catalog:
     return found
 
 
-def assets(calendar: Window, time_zone: str = "UTC") -> "list[dg.AssetsDefinition]":
+def assets(calendar: Window, time_zone: str = "UTC", catalogue: Path | None = None) -> "list[dg.AssetsDefinition]":
     """Dagster's assets of all tables, partitioned by the days of a calendar in a time zone.
+
+    Each names its page in `catalogue`, the folder of the catalogue site.
 
     The door from the tables to Dagster, which is loaded here and not before.
     """
     from ecom_assets.orchestration.assets import partitions_of, table_assets
 
-    return table_assets(tables(), partitions_of(calendar, time_zone))
+    return table_assets(tables(), partitions_of(calendar, time_zone), catalogue)

@@ -24,7 +24,7 @@ def build(known: Settings) -> dg.Definitions:
     return dg.Definitions(
         assets=[
             landing_asset(tables, partitions_of(known.calendar, known.time_zone)),
-            *catalog.assets(known.calendar, known.time_zone),
+            *catalog.assets(known.calendar, known.time_zone, known.catalogue),
             *quality_assets(tables),
             export_asset(tables),
             postgres_asset(tables),

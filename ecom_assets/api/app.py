@@ -11,7 +11,6 @@ from enum import Enum
 from typing import Any
 from urllib.parse import urlencode
 
-import duckdb
 from fastapi import Depends, FastAPI, Request
 from starlette.datastructures import URL, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -57,7 +56,6 @@ from ecom_assets.settings import Settings
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 OPEN = ("/healthz", "/openapi.json")
 """What needs no key."""
-FOLLOWED_SECONDS = 10.0
 _log = logging.getLogger(__name__)
 
 
@@ -72,9 +70,8 @@ def application(known: Settings, tables: Catalog, host: str = LOOPBACK[0], sql: 
     async def following(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(importlib.import_module, "pandas")  # which DuckDB loads for the first parameter
         await asyncio.to_thread(api.inbox.open)
-        task = asyncio.create_task(api.follow())
+        api.snapshots.follow()
         yield
-        task.cancel()
         api.inbox.close()
         api.snapshots.close()
 
@@ -105,15 +102,6 @@ class _Api:
         self.writing = Writing(self.inbox, self.snapshots)
         self._keys: tuple[int, list[ApiKey]] = (0, [])
         self._first_page: dict[str, Any] = {"snapshot": None}
-
-    async def follow(self) -> None:
-        """Opens what is published and closes what is old, also while nobody asks: a publish copies what is read."""
-        while True:
-            await asyncio.sleep(FOLLOWED_SECONDS)
-            try:
-                await asyncio.to_thread(self.snapshots.newest)
-            except (UserError, OSError, duckdb.Error) as error:
-                _log.debug("The snapshot cannot be opened: %s", error)
 
     def add_routes(self, app: FastAPI) -> None:
         as_of = [Depends(self.writing.at_least)]

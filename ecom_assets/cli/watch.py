@@ -95,7 +95,8 @@ def _lines(part: "Part") -> Iterator[str]:
 def prune(older: dt.timedelta, apply: bool, landed: bool, all_names: bool) -> None:
     """List what is kept and needed no longer, and how many bytes it takes; with --apply, remove it.
 
-    Logs of runs, records of runs whose days have run again since, messages of alerts, and what killed processes left.
+    Logs of runs, records of runs whose days have run again since, messages of alerts, pages and exports that were not
+    written again since, and what killed processes left.
     Landed files, rows, quarantined rows and the newest event of each day stay: a full rebuild needs nothing else than
     landed files, and the UI shows the state of each day as before. To retire old days, set start in settings.toml to a
     later one: runs of earlier days are refused, nothing reads their files, and --landed removes these.

@@ -15,10 +15,10 @@ from ecom_assets.dashboard.definitions import definitions
 from ecom_assets.dashboard.figures import figure
 from ecom_assets.dashboard.filters import ALL_DAYS, RANGES, Compared, Filters, read
 from ecom_assets.dashboard.pages import PAGES
-from ecom_assets.dashboard.reading import FAILURES, FOLLOWED_SECONDS, Reader, reader
+from ecom_assets.dashboard.reading import FAILURES, Reader, reader
 from ecom_assets.dashboard.texts import csv_of
 from ecom_assets.days import Window
-from ecom_assets.serving.snapshots import SnapshotGone
+from ecom_assets.serving.snapshots import FOLLOWED_SECONDS, SnapshotGone
 
 _OWN = "own"
 _COLUMNS = 2

@@ -1,7 +1,5 @@
 """Reading for many sessions at once: the newest snapshot, and what it answered before."""
 
-import threading
-import time
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +13,6 @@ from ecom_assets.dashboard.pages import CHARTS
 from ecom_assets.errors import UserError
 from ecom_assets.serving.snapshots import Snapshots
 
-FOLLOWED_SECONDS = 5.0
 KEPT_ANSWERS = 200
 """Those of some pages; of years by day and channel, an answer has some megabytes."""
 FAILURES = (UserError, duckdb.Error, OSError)
@@ -51,14 +48,8 @@ class Reader:
             return nothing(chart, str(error))
 
     def follow(self) -> None:
-        """Opens what is published, and closes what is old, also while nobody looks: a publish copies what is read."""
-
-        def opened() -> None:
-            while True:
-                time.sleep(FOLLOWED_SECONDS)
-                self.newest()
-
-        threading.Thread(target=opened, daemon=True).start()
+        """Opens what is published, and closes what is old, also while nobody looks."""
+        self._snapshots.follow()
 
     def _read_published(self, snapshot: str) -> Published:
         with self._snapshots.reading(snapshot) as reading:

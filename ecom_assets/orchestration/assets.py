@@ -12,6 +12,7 @@ import dagster as dg
 
 from ecom_assets.days import ONE_DAY, Window
 from ecom_assets.declaration import DAYS_PARAMETER, Declaration
+from ecom_assets.documentation.site import href
 from ecom_assets.engine.compiling import transformed
 from ecom_assets.orchestration import metadata
 from ecom_assets.orchestration._dagster import without_beta_warnings
@@ -85,12 +86,19 @@ def has_expectations(declaration: Declaration) -> bool:
 
 
 @without_beta_warnings()
-def table_assets(declarations: Iterable[Declaration], partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
-    """Returns an asset per table, with its quarantine if it has one, for the days of `partitions`."""
-    return [_asset(declaration, partitions) for declaration in declarations]
+def table_assets(
+    declarations: Iterable[Declaration], partitions: dg.PartitionsDefinition, catalogue: Path | None = None
+) -> list[dg.AssetsDefinition]:
+    """Returns an asset per table, with its quarantine if it has one, for the days of `partitions`.
+
+    Each names its page in `catalogue`, the folder of the catalogue site.
+    """
+    return [_asset(declaration, partitions, catalogue) for declaration in declarations]
 
 
-def _asset(declaration: Declaration, partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+def _asset(
+    declaration: Declaration, partitions: dg.PartitionsDefinition, catalogue: Path | None
+) -> dg.AssetsDefinition:
     key, source = asset_key(declaration.name), declaration.source or declaration.transform
     ins = {
         read.parameter: dg.AssetIn(key=asset_key(read.table), metadata={"reach": read.reach.name}, dagster_type=dg.Any)
@@ -98,6 +106,8 @@ def _asset(declaration: Declaration, partitions: dg.PartitionsDefinition) -> dg.
         if read.parameter
     }
     text, about = declaration.contract.description, metadata.about_table(declaration, source)
+    if catalogue:
+        about["catalogue"] = dg.MetadataValue.path(catalogue / href(declaration.name))
     version = code_version(source)
     outs = {"rows": _out(declaration, key, text, about, str(declaration.contract.partition_column), version)}
     if declaration.from_feed:

@@ -1,4 +1,4 @@
-"""What is kept for a while only: logs and records of runs, messages of alerts, what killed processes left.
+"""What is kept for a while only: logs and records of runs, messages of alerts, old pages and exports, what was left.
 
 Nothing goes that a full rebuild, the tables' pages or the next publish need: landed files of the calendar, rows,
 quarantine and the newest event of each partition stay.
@@ -8,6 +8,7 @@ import datetime as dt
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 from filelock import FileLock
 
+from ecom_assets.exports.folder import MANIFEST, NotAnExport, refuse_others
 from ecom_assets.landing.files import replace_file
 from ecom_assets.landing.zone import Zone
 from ecom_assets.orchestration._dagster import files_of_run, runs_of_newest_events
@@ -23,6 +25,7 @@ from ecom_assets.orchestration.jobs import ENDED
 from ecom_assets.settings import Settings, is_saved
 
 DAY = dt.timedelta(days=1)
+INDEX = "index.html"
 LEFT_AFTER = DAY
 """A half-written file of this age is no longer being written."""
 _PAGE = 1000
@@ -54,6 +57,7 @@ def retired(
         yield from _landed(known, before)
     yield from _of_runs(instance, before)
     yield from _messages(known, before)
+    yield from _written(known, before)
     yield from _left(known, min(before, now - LEFT_AFTER))
 
 
@@ -121,6 +125,21 @@ def _moment(line: bytes) -> dt.datetime | None:
         return dt.datetime.fromisoformat(json.loads(line)["at"])
     except (ValueError, TypeError, KeyError):
         return None
+
+
+def _written(known: Settings, before: dt.datetime) -> Iterator[Retired]:
+    """Yields pages and an export that have not been written since; a command or an asset writes them again.
+
+    An export in which somebody has changed a file, or put one, stays.
+    """
+    for newest in (known.profiles / INDEX, known.catalogue / INDEX, known.exports / MANIFEST):
+        folder = newest.parent
+        if newest.exists() and (over_at := dt.datetime.fromtimestamp(newest.stat().st_mtime, dt.UTC)) < before:
+            with suppress(NotAnExport):
+                if folder == known.exports:
+                    refuse_others(folder)
+                remove = partial(shutil.rmtree, folder)
+                yield Retired("old pages and exports", folder.name, over_at, _bytes([folder]), remove)
 
 
 def _left(known: Settings, before: dt.datetime) -> Iterator[Retired]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 
+from ecom_assets.errors import UserError
 from ecom_assets.serving.ledger import provisional_days, snapshot_name
 from ecom_assets.serving.snapshot import open_snapshot
 from ecom_assets.sql import literal, quoted
@@ -19,6 +20,7 @@ from ecom_assets.sql import literal, quoted
 KEPT_SECONDS = 60.0
 """How long a snapshot can be read after a newer one was published. A publish copies the file while it is read."""
 
+FOLLOWED_SECONDS = 5.0
 MAX_INDEXED_ROWS = 2_000_000
 """Rows of the largest table of which an index is made: some fifty bytes of memory each."""
 _log = logging.getLogger(__name__)
@@ -64,6 +66,7 @@ class Snapshots:
     """Does work that nobody waits for."""
     _kept: list[_Kept] = field(default_factory=list)
     _lock: threading.Condition = field(default_factory=threading.Condition)
+    _closed: threading.Event = field(default_factory=threading.Event)
     _making: int = 0
     """Indexes that are being made."""
 
@@ -81,6 +84,23 @@ class Snapshots:
         """Returns the name of the newest snapshot if it is open already: at once, without waiting for anything."""
         kept = self._kept[-1] if self._kept else None
         return kept.name if kept and kept.inode == self._inode() else None
+
+    def follow(self) -> None:
+        """Opens what is published and closes what is old until the end, also while nobody asks.
+
+        A publish copies what is still read.
+        """
+
+        def following() -> None:
+            while not self._closed.wait(FOLLOWED_SECONDS):
+                try:
+                    with self._lock:
+                        if not self._closed.is_set():
+                            self._newest()
+                except (UserError, duckdb.Error, OSError) as error:
+                    _log.debug("The snapshot cannot be opened: %s", error)
+
+        threading.Thread(target=following, daemon=True).start()
 
     @contextmanager
     def reading(self, name: str | None = None) -> Iterator[Reading]:
@@ -148,7 +168,8 @@ class Snapshots:
                 self._lock.notify_all()
 
     def close(self) -> None:
-        """Closes all snapshots, once no index is being made any more."""
+        """Closes all snapshots, once no index is being made any more, and follows no more."""
+        self._closed.set()
         with self._lock:
             self._lock.wait_for(lambda: not self._making)
             for kept in self._kept:

@@ -1,12 +1,17 @@
 """What Dagster's pages say of tables is true and readable."""
 
+import datetime as dt
+from pathlib import Path
+
 import dagster as dg
 import pytest
 
 from ecom_assets import catalog
+from ecom_assets.days import Window
 from ecom_assets.declaration import Declaration
 from ecom_assets.engine.duckdb.tables import columns_of
 from ecom_assets.orchestration import metadata
+from ecom_assets.orchestration.assets import partitions_of, table_assets
 
 
 def table(name: str) -> Declaration:
@@ -58,6 +63,13 @@ def test_a_table_tells_its_key_and_how_far_it_reaches() -> None:
     assert about["primary_key"] == "order_id, line_number"
     assert about["day"] == "ordered_on"
     assert about["reads bronze.order_items"] == "by_event_day"
+
+
+def test_an_asset_names_its_page_of_the_catalogue(tmp_path: Path) -> None:
+    days = Window(dt.date(2024, 1, 1), dt.date(2024, 1, 1))
+    [asset] = table_assets([table("gold.dim_channel")], partitions_of(days, "UTC"), tmp_path)
+
+    assert asset.metadata_by_key[asset.key]["catalogue"].path == str(tmp_path / "gold.dim_channel.html")
 
 
 def test_the_contract_of_a_feed_says_what_is_set_aside_and_when_a_day_fails() -> None:

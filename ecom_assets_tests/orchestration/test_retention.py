@@ -129,6 +129,29 @@ def test_half_written_files_go_after_a_day(known: settings.Settings, instance: d
     assert [item.name for item in found] == [str(old)]
 
 
+def test_pages_and_exports_that_nobody_writes_any_more_go_and_what_is_no_export_stays(
+    known: settings.Settings, instance: dg.DagsterInstance
+) -> None:
+    for folder in (known.profiles, known.catalogue):
+        folder.mkdir()
+        (folder / "index.html").write_text("of an old snapshot")
+    known.exports.mkdir()
+    (known.exports / "manifest.json").write_text(json.dumps({"made_by": "ecom export", "files": []}))
+    of_somebody = known.exports / "notes.txt"
+    of_somebody.write_text("mine")
+
+    assert {item.name for item in listed(known, instance)} == {"profiles", "catalogue"}
+
+    of_somebody.unlink()
+    found = listed(known, instance)
+    assert {item.name for item in found} == {"profiles", "catalogue", "exports"}
+    assert not listed(known, instance, before=NOW - dt.timedelta(hours=1))
+
+    for item in found:
+        item.remove()
+    assert not any(folder.exists() for folder in (known.profiles, known.catalogue, known.exports))
+
+
 def test_landed_files_go_only_when_asked_and_before_the_first_day(
     known: settings.Settings, instance: dg.DagsterInstance
 ) -> None:

@@ -1,5 +1,6 @@
 """Places of values in a snapshot, by an index that is made when it is asked for."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,6 +44,19 @@ def test_numbers_are_found_by_their_places_once_there_is_an_index(shop, tmp_path
     assert found(kept, "11", "22") == (True, ["11", "22"])
     assert found(kept, "nobody") == (True, [])
     kept.close()
+
+
+def test_what_follows_opens_what_is_published_without_a_question_until_it_is_closed(shop, tmp_path, monkeypatch):
+    monkeypatch.setattr(snapshots, "FOLLOWED_SECONDS", 0.001)
+    opened = threading.Event()
+    kept = Snapshots(tmp_path / "snapshot.duckdb")
+    monkeypatch.setattr(kept, "_open", lambda inode, open=kept._open: opened.set() or open(inode))
+
+    kept.follow()
+
+    assert opened.wait(30)
+    kept.close()
+    assert kept.current() is None
 
 
 def test_each_snapshot_has_places_of_its_own_as_soon_as_it_is_open(shop, tmp_path):
