@@ -2,8 +2,8 @@
 
 Each setting has a default, can be set in `settings.toml` in the data folder, and is overridden by
 an environment variable: ECOM_DATA, ECOM_START, ECOM_END, ECOM_TIMEZONE, ECOM_CURRENCY,
-ECOM_STRICT, ECOM_MEMORY_LIMIT, ECOM_WEBHOOK, ECOM_POSTGRES. The last two are secrets, which a file can have
-that ECOM_WEBHOOK_FILE or ECOM_POSTGRES_FILE names. The table `alerting` is set in `settings.toml` only.
+ECOM_STRICT, ECOM_MEMORY_LIMIT, ECOM_KAFKA, ECOM_WEBHOOK, ECOM_POSTGRES. The last two are secrets, which a file
+can have that ECOM_WEBHOOK_FILE or ECOM_POSTGRES_FILE names. The table `alerting` is set in `settings.toml` only.
 """
 
 import dataclasses
@@ -11,8 +11,8 @@ import datetime as dt
 import os
 import re
 import tomllib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -53,6 +53,8 @@ class Settings:
     postgres: Secret | None = None
     """Address of the database in which the star schema and the measures are published."""
     alerting: AlertSettings = NO_CHANNELS
+    kafka: Mapping[str, Secret] = field(default_factory=dict)
+    """The client's settings, named as librdkafka does."""
 
     @property
     def landing(self) -> Path:
@@ -97,6 +99,16 @@ class Settings:
     def catalogue(self) -> Path:
         """Folder of the catalogue site."""
         return self.data / "catalogue"
+
+    @property
+    def stream_status(self) -> Path:
+        """How the consumer of streams is."""
+        return self.data / "monitoring" / "stream.json"
+
+    @property
+    def dead_letters(self) -> Path:
+        """Folder of the records of streams that could not land."""
+        return self.data / "dead_letters"
 
     @property
     def api_keys(self) -> Path:
@@ -168,6 +180,13 @@ def _database(value: Any) -> Secret:
     return found
 
 
+def _client(value: Any) -> Mapping[str, Secret]:
+    given = {"bootstrap.servers": value} if isinstance(value, str) else dict(value)
+    if not given.get("bootstrap.servers"):
+        raise ValueError(value)
+    return {name: Secret.parse(one) for name, one in given.items()}
+
+
 _KNOWN: dict[str, tuple[Callable[[Any], Any], str]] = {
     "start": (_day, "a day like 2024-01-31"),
     "end": (_day, "a day like 2024-01-31"),
@@ -178,6 +197,7 @@ _KNOWN: dict[str, tuple[Callable[[Any], Any], str]] = {
     "webhook": (_address, "an address like https://hooks.slack.com/services/T0/B0/x"),
     "postgres": (_database, 'an address like postgres://USER@HOST/DATABASE, { env = "NAME" } or { file = "PATH" }'),
     "alerting": (configuration.parse, "a table"),
+    "kafka": (_client, 'addresses such as "broker:9092", or a table with bootstrap.servers and others of librdkafka'),
 }
 """The parser of each setting, and a description of valid values for error messages."""
 _SECRETS = ("webhook", "postgres")
@@ -242,6 +262,6 @@ def _checked(name: str, value: Any, place: str) -> Any:
     try:
         return read(value)
     except (ValueError, TypeError, KeyError, OSError) as error:
-        if name in ("alerting", *_SECRETS):  # their values may be secrets
+        if name in ("alerting", "kafka", *_SECRETS):  # their values may be secrets
             raise SettingsError(f"{place} is not valid; write {error if name == 'alerting' else wanted}.") from None
         raise SettingsError(f"{place} is “{value}”; write {wanted}.") from error

@@ -18,7 +18,7 @@ DECLARED = {
     re.match(r"[\w-]+", requirement)[0]
     for requirements in (
         PROJECT["dependencies"],
-        *map(PROJECT["optional-dependencies"].get, ("dashboard", "postgres", "serving", "tableau")),
+        *map(PROJECT["optional-dependencies"].get, ("dashboard", "postgres", "serving", "stream", "tableau")),
     )
     for requirement in requirements
 }

@@ -37,6 +37,7 @@ MAY_IMPORT = {
     "engine": CORE - {"engine"},
     "landing": {"errors", "sql"},
     "sources": {*CORE, "feeds", "landing", "settings", "shop"} - {"declaration"},
+    "streaming": {"alerting", "contract", "days", "errors", "feeds", "landing", "shop", "sources", "sql"},
     "warehouse": {*CORE, "alerting", "landing", "settings"},
     "serving": {"days", "errors", "landing.provenance", "sql"},
     "publishing": {*CORE, "serving", "warehouse"},
@@ -79,7 +80,7 @@ MAY_IMPORT = {
         "publishing",
         "quality",
     }
-    | {"alerting", "monitoring", "serving", "settings", "shop", "sources", "warehouse"},
+    | {"alerting", "monitoring", "serving", "settings", "shop", "sources", "streaming", "warehouse"},
 }
 """Part to the parts that it may import, beside itself."""
 DOOR = ("catalog", "orchestration")

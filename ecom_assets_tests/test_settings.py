@@ -79,9 +79,10 @@ def test_a_calendar_without_end_goes_on(tmp_path: Path) -> None:
         ('webhook = "https://hooks.slack.com/a b"', "webhook is not valid; write an address like"),
         (
             'color = "red"',
-            "color is an unknown setting. Known settings: alerting, currency, end, memory_limit, postgres, start, "
-            "strict, time_zone, webhook.",
+            "color is an unknown setting. Known settings: alerting, currency, end, kafka, memory_limit, postgres, "
+            "start, strict, time_zone, webhook.",
         ),
+        ('kafka = { group = "x" }', 'kafka is not valid; write addresses such as "broker:9092"'),
     ],
 )
 def test_a_mistake_in_the_file_is_told_in_a_line(tmp_path: Path, text: str, complaint: str) -> None:

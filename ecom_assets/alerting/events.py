@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
-RUN, STORAGE, DAEMON, DISK, REPAIR = "run", "storage", "daemon", "disk", "repair"
+RUN, STORAGE, DAEMON, DISK, REPAIR, STREAM = "run", "storage", "daemon", "disk", "repair", "stream"
 """The checks of the platform itself."""
 
 

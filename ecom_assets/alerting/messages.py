@@ -9,7 +9,7 @@ from itertools import islice, zip_longest
 from urllib.parse import quote
 
 from ecom_assets.alerting.configuration import AlertSettings
-from ecom_assets.alerting.events import DAEMON, DISK, REPAIR, RUN, STORAGE, Event, Kind, Severity
+from ecom_assets.alerting.events import DAEMON, DISK, REPAIR, RUN, STORAGE, STREAM, Event, Kind, Severity
 from ecom_assets.alerting.grouping import CONTRACT
 from ecom_assets.alerting.incidents import Alert, Plan, Told
 from ecom_assets.days import contiguous
@@ -180,6 +180,7 @@ def _to_do(event: Event) -> str:
                 STORAGE: "Check that the disk is mounted, has room, and that its files can be read and written.",
                 DAEMON: "Start Dagster again: make ui.",
                 DISK: "Free space, or move the data folder to a larger disk; ecom prune lists what nothing needs.",
+                STREAM: "ecom monitor says how far the consumer is; docs/streaming.md has what to do.",
                 REPAIR: "Look at the last failed runs and mend the cause; the days are then repaired by themselves.",
             }.get(event.key.check, "")
         case Kind.MISSED, "bronze":

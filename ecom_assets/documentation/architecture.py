@@ -28,6 +28,7 @@ Each part has one task, and imports only parts that come before it: a test holds
 | `catalog.py` | finds the tables |
 | `shop/` | draws the rows of the synthetic shop |
 | `sources/` | writes files into the landing zone: the synthetic shop, feed maps of a shop's own exports |
+| `streaming/` | lands the records of Kafka's topics as files, each once; plays the synthetic shop into topics |
 | `landing/` | the landing zone: which files arrived on which day, and their records as rows of text |
 | `engine/` | turns transforms and rules into SQL, text into types, rows into hashes |
 | `warehouse/` | writes table-days, repairs them, proves them equal to a full rebuild |
@@ -49,6 +50,7 @@ A run goes through these parts in this order:
 | from | to | by |
 | --- | --- | --- |
 | a shop's exports, or the synthetic shop | files in the landing zone | `sources/` |
+| records of Kafka's topics | files in the landing zone | `streaming/` |
 | landed files | rows of text | `landing/reading/` |
 | rows of text | typed rows, with what could not be read | `engine/duckdb/parsing.py` |
 | a table's transform and reach | the frames it reads, the rows it returns | the table's own file |
@@ -69,7 +71,7 @@ A run goes through these parts in this order:
 | Where is it decided which days a changed row of a dimension concerns? | `warehouse/keys.py`, by the keys of each day |
 | Where is a bad row quarantined? | `warehouse/silver.py`: each bronze row ends as accepted, quarantined or superseded |
 | Where does the UI get its text from? | `orchestration/metadata.py` |
-| Where would a Kafka consumer go? | `sources/`: it writes files into the landing zone, and nothing after that changes |
+| Where does a record of Kafka become a file? | `streaming/landing.py`; nothing after that changes |
 | Where is it decided which text is a valid amount or date? | `engine/duckdb/parsing.py` |
 | Where are net sales defined? | `expressions/measures.py` |
 | Where does it say how far back a table reads? | `reads=` in the table's own file; the kinds of reach in `days.py` |

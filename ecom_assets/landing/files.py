@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,26 +13,42 @@ def replace_file(path: Path, data: bytes | Callable[[Path], object], durable: bo
     The new file is written next to it under a name that starts with a dot, then moved. A missing folder is created.
     If `durable`, it is still there after a loss of power once this returns.
     """
-    made = [folder for folder in (path.parent, *path.parent.parents) if not folder.exists()] if durable else []
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    missing = _made(path.parent)
     try:
         if callable(data):
             data(part)
         else:
             part.write_bytes(data)
         if durable:
-            _sync(part)
-        os.replace(part, path)
+            move_durably(part, path, missing)
+        else:
+            os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
-    if durable:
-        for changed in (path.parent, *(folder.parent for folder in made)):
-            _sync(changed)
     return path
 
 
-def _sync(path: Path) -> None:
+def move_durably(part: Path, path: Path, made: Sequence[Path] = ()) -> None:
+    """Moves a file in one step to where it is still there after a loss of power. A missing folder is created.
+
+    `made` are folders above it that were created just before.
+    """
+    sync(part)
+    made = [*made, *_made(path.parent)]
+    os.replace(part, path)
+    for changed in (path.parent, *(folder.parent for folder in made)):
+        sync(changed)
+
+
+def _made(folder: Path) -> list[Path]:
+    """Creates a folder, and returns it and those above it that were missing."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    return missing
+
+
+def sync(path: Path) -> None:
     """Waits until a file, or what a folder lists, is on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:

@@ -17,11 +17,11 @@ class TechnicalColumn:
     description: str
 
 
-SOURCE_FILE = TechnicalColumn("source_file", "VARCHAR", "Name of its file")
+SOURCE_FILE = TechnicalColumn("source_file", "VARCHAR", "Name of its file, or of its stream")
 ORIGIN = (
     TechnicalColumn("arrived_on", "DATE", "Arrival day"),
     SOURCE_FILE,
-    TechnicalColumn("record", "BIGINT", "Number of its record in the file, from 1"),
+    TechnicalColumn("record", "BIGINT", "Number of its record in the file, from 1; in a stream, its offset plus 1"),
 )
 """Provenance of a row; together they identify a landed record."""
 

@@ -12,7 +12,7 @@ import re
 import sqlite3
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from errno import ELOOP, ENOENT
@@ -27,6 +27,7 @@ from ecom_assets.errors import suggestion
 from ecom_assets.landing.control_totals import is_control
 from ecom_assets.landing.feed_settings import FeedSettings, FeedSettingsError, read_feed_settings
 from ecom_assets.landing.files import replace_file, replace_toml
+from ecom_assets.landing.streamed import REPLAYED, Range, range_of, uncovered
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _IGNORED = (".", "_")
@@ -37,6 +38,8 @@ WRITTEN_PREFIX = "api-"
 """How the names of files begin that the API writes."""
 _CLOSED = "cannot be opened"
 """The digest of a file that may not be opened."""
+_LISTED = -1
+"""The time of change in the index of a folder that has to be listed each time."""
 _FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 
 _INDEX = """
@@ -103,6 +106,16 @@ class LandedFile:
         """Whether it could not be opened when it was listed."""
         return self.digest == _CLOSED
 
+    @property
+    def offsets(self) -> Range | None:
+        """The offsets of its records, if it is of a stream."""
+        return range_of(self.name)
+
+    @property
+    def stored_as(self) -> str:
+        """The name under which its rows are stored: its own, or that of the stream whose records it has."""
+        return self.offsets.source if self.offsets else self.name
+
 
 class _Seen(NamedTuple):
     """A file as recorded in the index."""
@@ -149,7 +162,7 @@ class Zone:
 
         Files of control totals are among them.
         `since` is the first day of the calendar. Files that arrived earlier are never read, so they are not listed, and
-        no file is a duplicate of them.
+        no file is a duplicate of them. Nor are those listed of a stream that are folded into another one.
         """
         arrivals: dict[dt.date, list[LandedFile]] = {day: [] for day in _days(first, last)}
         with_digest: dict[str, list[str]] = {}
@@ -180,7 +193,8 @@ class Zone:
         settings, days = self.settings(feed), self._day_folders(feed, since)
         prints = {}
         for day, files in arrivals.items():
-            listed = [(file.name, file.digest, file.duplicate_of) for file in files]
+            listed = [(file.name, file.digest, file.duplicate_of) for file in files if not file.offsets]
+            listed += _reached(file.offsets for file in files if file.offsets)
             is_due = _is_due(settings, days, day)
             promised = [settings.files] if settings.files and is_due else []
             content = json.dumps([listed, is_due, settings.time_zone, *promised])
@@ -288,10 +302,12 @@ class Zone:
             listing, changed = {}, {}
             for day in days:
                 before = known.get(day, {})
-                seen_now = _look(f"{self.root}/{feed}/{day}", before)
+                seen_now, streamed = _look(f"{self.root}/{feed}/{day}", before)
                 listing[day] = seen_now
                 if len(seen_now) != len(before) or any(before.get(file.name) != file for file in seen_now):
                     changed[day] = seen_now
+                if streamed:
+                    listing[day] = sorted([*seen_now, *streamed], key=lambda file: file.name)
             if changed:
                 with suppress(sqlite3.OperationalError), index:
                     self._remember(index, feed, changed)
@@ -304,7 +320,7 @@ class Zone:
         for day, seen in changed.items():
             complete = all(file.folder_mtime_ns < settled and file.mtime_ns < settled for file in seen)
             rows += [
-                (feed, day, file.folder_mtime_ns if complete else -1, os.fsencode(file.name), *file[2:])
+                (feed, day, file.folder_mtime_ns if complete else _LISTED, os.fsencode(file.name), *file[2:])
                 for file in seen
                 if file.mtime_ns < settled
             ]
@@ -362,17 +378,39 @@ def _days(first: dt.date, last: dt.date) -> Iterator[dt.date]:
     return (first + dt.timedelta(days=n) for n in range((last - first).days + 1))
 
 
-def _look(folder: str, before: dict[str, _Seen]) -> list[_Seen]:
-    """Returns the files of one folder by name, from the index if they cannot have changed."""
+def _reached(ranges: Iterable[Range]) -> list[Any]:
+    """Returns what differs once streams go on: for each, its first and last offset, and what was replayed.
+
+    It is the same before and after files are folded. Records arrive in the order of offsets, so no other file comes
+    between, but of records that have landed already.
+    """
+    ends: dict[str, tuple[int, int]] = {}
+    replayed = []
+    for source, first, last, kind in ranges:
+        if kind == REPLAYED:
+            replayed.append((source, first, last))
+        else:
+            begin, end = ends.get(source, (first, last))
+            ends[source] = min(begin, first), max(end, last)
+    return [*sorted(ends.items()), *sorted(replayed)]
+
+
+def _look(folder: str, before: dict[str, _Seen]) -> tuple[list[_Seen], list[_Seen]]:
+    """Returns the files of one folder by name, from the index if they cannot have changed; and those of streams.
+
+    Files of streams are known by their names, neither opened nor in the index.
+    """
     try:
         folder_mtime_ns = os.stat(folder).st_mtime_ns
         known = bool(before) and all(file.folder_mtime_ns == folder_mtime_ns for file in before.values())
         names = sorted(before if known else os.listdir(folder))
     except (FileNotFoundError, NotADirectoryError):
-        return []
+        return [], []
+    ranges = {found: name for name in names if (found := range_of(name))}
+    streamed = [_Seen(folder_mtime_ns, ranges[found], 0, 0, 0, ranges[found]) for found in uncovered(ranges)]
     seen = []
     for name in names:
-        if name.startswith(_IGNORED):
+        if name.startswith(_IGNORED) or range_of(name):
             continue
         path = f"{folder}/{name}"
         try:
@@ -387,7 +425,9 @@ def _look(folder: str, before: dict[str, _Seen]) -> list[_Seen]:
                 continue
             raise
         seen.append(_Seen(folder_mtime_ns, name, stat.st_size, stat.st_mtime_ns, stat.st_ino, digest))
-    return seen
+    if streamed:  # the index does not have their names: the folder is listed each time
+        seen = [file._replace(folder_mtime_ns=_LISTED) for file in seen]
+    return seen, streamed
 
 
 def _digest(path: str) -> str:

@@ -55,7 +55,7 @@ def land_shop(zone: Zone, shop: Shop, days: Iterable[dt.date], *, keep_changed: 
     if shop.scale.marketplace_share and days:
         with TemporaryDirectory() as folder:
             for day in days:
-                Path(folder, f"settlement-{day}.csv").write_bytes(_csv(shop.settlement(day)))
+                Path(folder, f"settlement-{day}.csv").write_bytes(csv_of(shop.settlement(day)))
             land(load_map(MARKETPLACE), Path(folder), zone)
 
 
@@ -142,11 +142,13 @@ def load_shop(zone_root: Path) -> Shop | None:
         raise ShopFileError(f"{path} cannot be used: {error}") from error
 
 
-def _csv(rows: pl.DataFrame) -> bytes:
+def csv_of(rows: pl.DataFrame) -> bytes:
+    """Returns rows as CSV."""
     return rows.with_columns(cs.datetime().dt.strftime(_ISO)).write_csv().encode()
 
 
-def _json_lines(rows: pl.DataFrame) -> bytes:
+def json_lines(rows: pl.DataFrame) -> bytes:
+    """Returns rows as JSON Lines; amounts are texts."""
     return rows.with_columns(cs.datetime().dt.strftime(_ISO), cs.decimal().cast(pl.String)).write_ndjson().encode()
 
 
@@ -161,20 +163,20 @@ def _gzipped(encode: Callable[[pl.DataFrame], bytes], rows: pl.DataFrame) -> byt
 
 
 _FORMATS: dict[str, tuple[str, Callable[[pl.DataFrame], bytes]]] = {
-    "customers": (".jsonl", _json_lines),
-    "customer_merges": (".csv", _csv),
-    "products": (".csv", _csv),
-    "suppliers": (".jsonl", _json_lines),
-    "orders": (".csv", _csv),
-    "order_items": (".csv.gz", partial(_gzipped, _csv)),
-    "payments": (".jsonl.gz", partial(_gzipped, _json_lines)),
-    "shipments": (".csv.gz", partial(_gzipped, _csv)),
-    "returns": (".csv", _csv),
-    "reviews": (".jsonl.gz", partial(_gzipped, _json_lines)),
-    "purchase_receipts": (".csv", _csv),
+    "customers": (".jsonl", json_lines),
+    "customer_merges": (".csv", csv_of),
+    "products": (".csv", csv_of),
+    "suppliers": (".jsonl", json_lines),
+    "orders": (".csv", csv_of),
+    "order_items": (".csv.gz", partial(_gzipped, csv_of)),
+    "payments": (".jsonl.gz", partial(_gzipped, json_lines)),
+    "shipments": (".csv.gz", partial(_gzipped, csv_of)),
+    "returns": (".csv", csv_of),
+    "reviews": (".jsonl.gz", partial(_gzipped, json_lines)),
+    "purchase_receipts": (".csv", csv_of),
     "inventory_movements": (".parquet", _parquet),
     "events": (".parquet", _parquet),
-    "campaigns": (".jsonl", _json_lines),
-    "ad_spend": (".csv", _csv),
-    "exchange_rates": (".csv", _csv),
+    "campaigns": (".jsonl", json_lines),
+    "ad_spend": (".csv", csv_of),
+    "exchange_rates": (".csv", csv_of),
 }

@@ -19,7 +19,8 @@ AS_PROMISED = "As many files arrive as are promised."
 HAS_TOTALS = "Every file has the rows and sums of its control totals."
 NOT_OF_DAY_BEFORE = "No file is that of the day before again."
 IS_NEW = "No file repeats an earlier one."
-EXPECTED_OF_FILES = (CAN_BE_READ, IS_COMPLETE, AS_PROMISED, HAS_TOTALS, NOT_OF_DAY_BEFORE, IS_NEW)
+ONCE = "Every record of a stream lands once."
+EXPECTED_OF_FILES = (CAN_BE_READ, IS_COMPLETE, AS_PROMISED, HAS_TOTALS, NOT_OF_DAY_BEFORE, IS_NEW, ONCE)
 """The expectations of a bronze table."""
 _HALF_A_CENT = Decimal("0.005")
 """By less, the sum of a column differs from a stated one for the way in which numbers are written."""

@@ -1,8 +1,9 @@
 """Bronze from files: the rows of arrival days, and the days whose files are not those that were read."""
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 
 from ecom_assets.days import ONE_DAY, State, Window
 from ecom_assets.declaration import Declaration
@@ -10,6 +11,8 @@ from ecom_assets.engine.duckdb.hashing import content_hash
 from ecom_assets.engine.duckdb.tables import stored
 from ecom_assets.landing import reading
 from ecom_assets.landing.provenance import DERIVED, ORIGIN, sql_types
+from ecom_assets.landing.streamed import REPLAYED, overlaps
+from ecom_assets.landing.zone import LandedFile
 from ecom_assets.sql import between, literal
 from ecom_assets.warehouse.arriving import (
     AS_PROMISED,
@@ -18,6 +21,7 @@ from ecom_assets.warehouse.arriving import (
     IS_COMPLETE,
     IS_NEW,
     NOT_OF_DAY_BEFORE,
+    ONCE,
     off_totals,
     repeated_files,
 )
@@ -60,11 +64,12 @@ def write_bronze(store: Store, declaration: Declaration, window: Window) -> list
     files = [file for day in window for file in arrivals[day]]
     with store.transaction():
         store.ensure(declaration.name, table.columns)
-        replaced = note_files(con, feed, files, store.now())
+        replaced = note_files(con, feed, _by_source(files), store.now())
         moves = watched_moves(con, store.catalog, declaration, window) if store.can_move(declaration) else nullcontext()
         with moves, watched_arrival(store, declaration):
             ours = between("arrived_on", window)
-            present = ", ".join(f"(date '{file.arrived_on}', {literal(file.name)})" for file in files)
+            sources = sorted({(str(file.arrived_on), file.stored_as) for file in files})
+            present = ", ".join(f"(date '{on}', {literal(source)})" for on, source in sources)
             if present:
                 con.execute(f"delete from {table.name} where {ours} and (arrived_on, source_file) in ({present})")
             store.on_step("rows deleted")
@@ -79,6 +84,9 @@ def write_bronze(store: Store, declaration: Declaration, window: Window) -> list
         controls = [file for day in window for file in landed_files[day] if file.is_control]
         amiss = off_totals(store, declaration, arrivals, controls)
         repeated = repeated_files(store, declaration, files)
+        landed_twice = list(
+            overlaps((f.arrived_on, f.offsets) for f in files if f.offsets and f.offsets.kind != REPLAYED)
+        )
         promised, first_day = zone.settings(feed).files, store.calendar.first
         results, entries = [], []
         for day in window:
@@ -94,7 +102,13 @@ def write_bronze(store: Store, declaration: Declaration, window: Window) -> list
             again = [file for file in duplicates if file in repeated]
             of_day_before = [file for file in again if str(file.duplicate_of).startswith(f"{day - ONE_DAY}/")]
             warned[NOT_OF_DAY_BEFORE], warned[IS_NEW] = len(of_day_before), len(again) - len(of_day_before)
-            sent = [file for file in arrivals[day] if not file.is_written]
+            doubled = [found for found in landed_twice if found.arrived_on == day]
+            notes += [
+                f"offsets {first} to {last} of {source} landed twice and count once"
+                for _, source, first, last in doubled
+            ]
+            warned[ONCE] = sum(found.last - found.first + 1 for found in doubled)
+            sent = {file.stored_as for file in arrivals[day] if not file.is_written}
             if (missing := (promised or 1) - len(sent)) > 0 and arrivals[day] and zone.is_due(feed, day, first_day):
                 warned[AS_PROMISED] = missing
                 notes.append(f"{len(sent)} of {promised} promised files arrived" if promised else _ONLY_WRITTEN)
@@ -116,6 +130,15 @@ def write_bronze(store: Store, declaration: Declaration, window: Window) -> list
 
 
 _ONLY_WRITTEN = "no file arrived beside those that the API wrote, although one is due"
+
+
+def _by_source(files: Sequence[LandedFile]) -> list[LandedFile]:
+    """Returns the files, with one in place of all of a stream and day, which is the same whatever it has."""
+    found = {}
+    for file in files:
+        name = file.stored_as
+        found[file.arrived_on, name] = replace(file, name=name, digest=name) if file.offsets else file
+    return list(found.values())
 
 
 def _silence(feed: str) -> str:

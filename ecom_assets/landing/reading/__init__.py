@@ -13,6 +13,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ecom_assets.landing.provenance import ORIGIN, column_list
 from ecom_assets.landing.reading.lines import csv_body, csv_rows, read_lines
 from ecom_assets.landing.reading.parquet import parquet_rows, parquet_shape, sound_and_damaged
 from ecom_assets.landing.reading.quick import Stream
@@ -27,6 +28,7 @@ from ecom_assets.landing.reading.records import (
     column_labels,
 )
 from ecom_assets.landing.reading.statements import Parquet, json_shape
+from ecom_assets.landing.streamed import overlaps
 from ecom_assets.landing.zone import PARQUET, LandedFile, kind_of
 
 __all__ = ["LAND_WHOLE", "PROBLEM", "RAW", "RECORD_LIMIT", "Dialect", "header", "read"]
@@ -43,6 +45,7 @@ def read(
     After `columns` (VARCHAR, as sent; an empty CSV field is NULL) follow arrived_on DATE, source_file VARCHAR,
     record BIGINT (ordinal in the file, from 1, of readable and unreadable records alike), unknown_columns VARCHAR
     (JSON object, or NULL), problem VARCHAR and raw_record VARCHAR (NULL for records that could be read).
+    Of a stream, source_file is its name, record the offset plus 1, and each record is there once.
 
     The relation reads the files whenever it is evaluated, in bounded memory, and can be used inside an open
     transaction: text is parsed on a separate connection, and Parquet is first tried on one.
@@ -68,7 +71,10 @@ def read(
             relations.append(con.sql(parquet_rows(shape, sound, columns)))
     if streamed or not relations:
         relations.append(con.from_arrow(Stream(streamed, columns, dialect)))
-    return reduce(lambda some, more: some.union(more), relations)
+    rows = reduce(lambda some, more: some.union(more), relations)
+    if any(overlaps((file.arrived_on, file.offsets) for file in files if file.offsets)):
+        return rows.query("rows", f"select distinct on ({column_list(ORIGIN)}) * from rows")
+    return rows
 
 
 def header(file: LandedFile, dialect: Dialect = OURS) -> tuple[str, ...] | None:

@@ -11,6 +11,7 @@ from ecom_assets.landing.reading.lines import Line, csv_body, csv_rows, decoded,
 from ecom_assets.landing.reading.parquet import parquet_records
 from ecom_assets.landing.reading.records import (
     BATCH_ROWS,
+    OURS,
     RAW_LIMIT,
     Dialect,
     Record,
@@ -18,6 +19,7 @@ from ecom_assets.landing.reading.records import (
     column_labels,
     no_known_column,
 )
+from ecom_assets.landing.streamed import OFFSET
 from ecom_assets.landing.zone import PARQUET, LandedFile, kind_of
 
 _CLOSED = "the file cannot be opened; let the user who runs the platform read it"
@@ -30,15 +32,19 @@ _UNKNOWN_KIND = (
 def patient_batches(
     file: LandedFile, columns: Sequence[str], schema: pa.Schema, dialect: Dialect, skip: int = 0
 ) -> Iterator[pa.RecordBatch]:
-    """Yields a file record by record, after the first `skip`. An unreadable record is one with a problem."""
-    records = islice(enumerate(_records(file, columns, dialect), 1), skip, None)
+    """Yields a file record by record, after the first `skip`. An unreadable record is one with a problem.
+
+    A record of a stream has its offset plus 1 as number; one that cannot be read, a negative number.
+    """
+    numbered = _of_stream(file, columns, file.offsets.first) if file.offsets else _numbered(file, columns, dialect)
+    records = islice(numbered, skip, None)
     while some := list(islice(records, BATCH_ROWS)):
         values = zip(*(record.values for _, record in some), strict=True)
         yield pa.RecordBatch.from_arrays(
             [
                 *(pa.array(column, pa.string()) for column in values),
                 pa.array([file.arrived_on] * len(some), pa.date32()),
-                pa.array([file.name] * len(some)).dictionary_encode(),
+                pa.array([file.stored_as] * len(some)).dictionary_encode(),
                 pa.array([number for number, _ in some], pa.int64()),
                 pa.array([record.unknown for _, record in some], pa.string()),
                 pa.array([record.problem for _, record in some], pa.string()),
@@ -46,6 +52,17 @@ def patient_batches(
             ],
             schema=schema,
         )
+
+
+def _numbered(file: LandedFile, columns: Sequence[str], dialect: Dialect) -> Iterator[tuple[int, Record]]:
+    yield from enumerate(_records(file, columns, dialect), 1)
+
+
+def _of_stream(file: LandedFile, columns: Sequence[str], first: int) -> Iterator[tuple[int, Record]]:
+    """Yields the records of a stream without their offsets, and their numbers."""
+    for number, record in _numbered(file, [*columns, OFFSET], OURS):
+        *values, offset = record.values
+        yield int(offset) + 1 if offset else -first - number, record._replace(values=values)
 
 
 def _records(file: LandedFile, columns: Sequence[str], dialect: Dialect) -> Iterator[Record]:

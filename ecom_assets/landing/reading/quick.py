@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 from ecom_assets.landing.reading.lines import separator, unpacked_limit
 from ecom_assets.landing.reading.patient import patient_batches
 from ecom_assets.landing.reading.records import BATCH_ROWS, OURS, Dialect, batch_schema
-from ecom_assets.landing.reading.statements import Shape, csv_shape, json_shape, open_parser, statement
+from ecom_assets.landing.reading.statements import JsonLines, Shape, csv_shape, json_shape, open_parser, statement
+from ecom_assets.landing.streamed import OFFSET
 from ecom_assets.landing.zone import PARQUET, LandedFile, kind_of
 
 _UNPACKED_BYTES = 256 << 20
@@ -116,7 +117,7 @@ def _prepare(
     if kind.format == "csv":
         alone = has_quotes and not _closes_quotes(source.path, delimiter)
         return source, csv_shape(first_line, columns, delimiter, source.path if alone else None, skipped)
-    return source if has_end else _ended(source, unpacked), json_shape(first_line)
+    return source if has_end else _ended(source, unpacked), json_shape(first_line, file.offsets is not None)
 
 
 def _ended(source: _Source, ended: Path) -> _Source:
@@ -181,9 +182,11 @@ def _quick(
     No batch uses memory of Python or NumPy: an Arrow thread may free it while the process ends, and the interpreter
     would abort that thread.
     """
-    names = pa.array([source.file.name for source in sources])
+    names: dict[str, int] = {}
+    name_of = pa.array([names.setdefault(source.file.stored_as, len(names)) for source in sources], pa.int32())
     days = pa.array([source.file.arrived_on for source in sources], pa.date32())
-    read = statement(shape, columns, [source.path for source in sources])
+    offset = [OFFSET] if isinstance(shape, JsonLines) and shape.is_streamed else []
+    read = statement(shape, [*columns, *offset], [source.path for source in sources])
     with open_parser() as parser:
         for batch in parser.sql(read).to_arrow_reader(BATCH_ROWS):
             source = batch.column(0).to_numpy()
@@ -192,13 +195,14 @@ def _quick(
             record = pc.subtract(np.arange(1, len(source) + 1), first_of_source)
             progress.source, progress.records = int(source[-1]), record[-1].as_py()
             index = batch.column(0).cast(pa.int32())
+            place = pc.add(batch.column(len(columns) + 1).cast(pa.int64()), 1) if offset else record
             rows = pa.RecordBatch.from_arrays(
                 [
                     *batch.columns[1 : len(columns) + 1],
                     days.take(index),
-                    pa.DictionaryArray.from_arrays(index, names),
-                    record,
-                    *batch.columns[len(columns) + 1 :],
+                    pa.DictionaryArray.from_arrays(name_of.take(index), pa.array([*names])),
+                    place,
+                    *batch.columns[len(columns) + len(offset) + 1 :],
                 ],
                 schema=schema,
             )

@@ -30,6 +30,8 @@ class JsonLines(NamedTuple):
     """JSON Lines files whose first records have the same keys."""
 
     usual_keys: tuple[str, ...]
+    is_streamed: bool = False
+    """Whether each record has its offset."""
 
 
 class Parquet(NamedTuple):
@@ -150,13 +152,13 @@ def open_parser() -> duckdb.DuckDBPyConnection:
     return connect()
 
 
-def json_shape(first_line: bytes) -> JsonLines | None:
+def json_shape(first_line: bytes, is_streamed: bool = False) -> JsonLines | None:
     """Returns the shape of a file with this first line; None if it is not a JSON object."""
     try:
         first = json.loads(first_line)
     except ValueError:
         return None
-    return JsonLines(tuple(first)) if isinstance(first, dict) else None
+    return JsonLines(tuple(first), is_streamed) if isinstance(first, dict) else None
 
 
 def csv_shape(
