@@ -36,7 +36,8 @@ PRESET = click.option(
 @click.option(
     "--check", is_flag=True, help="Show what would land, of a folder, and what would not be accepted; land nothing."
 )
-def land(feed_map: Path, folder: Path, replacing: bool, check: bool) -> None:
+@click.option("--store", help="The shop that these files are of, such as fr, if there are several with equal numbers.")
+def land(feed_map: Path, folder: Path, replacing: bool, check: bool, store: str | None) -> None:
     """Land the exports in FOLDER by the feed map MAP.
 
     MAP is a TOML file, or the name of a map that ships with the platform, such as shopify, woocommerce or ga4:
@@ -44,18 +45,24 @@ def land(feed_map: Path, folder: Path, replacing: bool, check: bool) -> None:
     """
     from ecom_assets.landing.zone import Zone
     from ecom_assets.sources import feed_map as maps
+    from ecom_assets.sources.feed_map.currencies import own_currency, without_rate
     from ecom_assets.sources.feed_map.first_event import first_event
 
     known = settings.load()
     declared = maps.load_map(_map_file(feed_map))
+    if store is not None:
+        declared = _in_store(declared, store)
     is_new = not settings.is_saved(known.data)
     other_currency = declared.currency if _is_other_currency(known, declared) else None
 
     def wanted(days: Window, staged: Zone) -> settings.Settings:
-        start, end, currency = declared.start or days.first, declared.end, known.currency or declared.currency
+        start, end = declared.start or days.first, declared.end
+        currency = known.currency or declared.currency or own_currency(staged)
         if is_new and declared.start is None:
             start = min(start, first_event(staged, declared.time_zone) or start)
         return dataclasses.replace(known, start=start, end=end, time_zone=declared.time_zone, currency=currency)
+
+    waiting: list[str] = []
 
     def keep_calendar(days: Window, staged: Zone) -> None:
         made = wanted(days, staged)
@@ -63,13 +70,16 @@ def land(feed_map: Path, folder: Path, replacing: bool, check: bool) -> None:
         _keep_calendar(made, days)
         if made.currency and not known.currency and settings.load().currency is None:
             settings.save_currency(made)
+        if made.currency and not Zone(known.landing).days(RATES) and RATES not in staged.feeds():
+            waiting.extend(without_rate(staged, made.currency))
 
     if check:
         notes: list[str] = []
 
         def look(days: Window, staged: Zone) -> None:
             try:
-                now = _in_force(wanted(days, staged), days)
+                made = wanted(days, staged)
+                now = dataclasses.replace(_in_force(made, days), currency=made.currency)
                 _refuse_without_rates(known, declared)
             except click.ClickException as error:
                 notes.append(f"These files would not land: {error.message}")
@@ -97,7 +107,11 @@ def land(feed_map: Path, folder: Path, replacing: bool, check: bool) -> None:
         "nothing has landed",
     )
     click.echo(report)
-    known = settings.load()
+    known, before = settings.load(), known
+    if known.currency and not before.currency:
+        click.echo(f"Amounts are published in {known.currency}, as currency in {known.data / settings.FILE} says now.")
+    if waiting:
+        click.echo(f"No rate is known for {', '.join(waiting)}: these wait until the feed {RATES} has one.")
     for name in ("start", "end"):
         ours, theirs = getattr(known, name), getattr(declared, name)
         if theirs not in (None, ours):
@@ -114,6 +128,15 @@ def land(feed_map: Path, folder: Path, replacing: bool, check: bool) -> None:
         click.echo(f"Next: ecom run {Window(first, min(report.days.last, over))}")
     if report.days.last > over:
         click.echo(f"Days after {over} can run once they are over.")
+
+
+def _in_store(declared: "FeedMap", store: str) -> "FeedMap":
+    """Returns the map with a store. Raises BadParameter for a name that cannot be one."""
+    from ecom_assets.sources.feed_map.model import STORE_NAME
+
+    if not STORE_NAME.fullmatch(store):
+        raise click.BadParameter("use letters, digits, . _ and - only.", param_hint="--store")
+    return declared.in_store(store)
 
 
 def _is_other_currency(known: settings.Settings, declared: "FeedMap") -> bool:

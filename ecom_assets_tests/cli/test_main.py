@@ -470,6 +470,36 @@ def test_the_first_map_with_a_currency_sets_the_shops_and_a_map_in_another_is_re
     assert [path.name for path in data.glob("landing/customers/*/*")] == ["EUR@2024-03-05.csv.parquet"]
 
 
+def test_the_currency_of_most_orders_becomes_the_shops_and_others_wait_for_rates(ecom: Ecom, data: Path) -> None:
+    numbers = {"order_id": "number", "ordered_at": "at", "updated_at": "at", "currency": "code"}
+    constants = {"status": "paid", "channel": "web", "discount": "0", "shipping": "0", "tax": "0"}
+    columns = [f'{ours} = "{theirs}"' for ours, theirs in numbers.items()]
+    columns += [f'{ours} = {{ constant = "{value}" }}' for ours, value in constants.items()]
+    (data / "sales.toml").write_text("\n".join([MAP.partition("[feed")[0], "[feed.orders.columns]", *columns]))
+    lines = "".join(f"{n},2024-03-05 10:00,{code}\n" for n, code in enumerate(["usd", "USD", "EUR"]))
+    (data / "2024-03-05.csv").write_text(f"number,at,code\n{lines}")
+
+    checked = ecom("land", "--check", str(data / "sales.toml"), str(data)).stdout
+    assert "1 row of orders would be quarantined: no rate of EUR is known" in checked
+    told = ecom("land", str(data / "sales.toml"), str(data)).stdout
+    assert "Amounts are published in USD" in told
+    assert "No rate is known for 1 row of orders in EUR" in told
+    assert settings.load().currency == "USD"
+    assert "published in" not in ecom("land", str(data / "sales.toml"), str(data)).stdout
+
+
+def test_shops_with_equal_numbers_land_by_one_map_with_a_store_each(ecom: Ecom, data: Path) -> None:
+    (data / "map.toml").write_text(EVENTS_MAP)
+    (data / "2024-03-05.csv").write_text("number,at\n1,2024-03-05 10:00\n")
+    for store in ("de", "fr"):
+        assert ecom("land", "--store", store, str(data / "map.toml"), str(data)).exit_code == 0
+
+    landed = sorted(data.glob("landing/events/*/*"))
+    assert [path.name for path in landed] == [f"map.{store}@2024-03-05.csv.parquet" for store in ("de", "fr")]
+    assert [pl.read_parquet(path)["store"].item() for path in landed] == ["de", "fr"]
+    assert "use letters" in error(ecom("land", "--store", "a/b", str(data / "map.toml"), str(data)))
+
+
 def test_a_map_in_another_currency_lands_with_it_once_rates_have(ecom: Ecom, data: Path) -> None:
     (data / settings.FILE).write_text('start = 2024-03-01\ncurrency = "EUR"\n')
     (data / "2024-03-05.csv").write_text("number,at,spent,code\n1,2024-03-05 10:00,9,\n2,2024-03-05 10:00,8,SEK\n")

@@ -216,6 +216,17 @@ def test_a_mistake_is_told(tmp_path: Path, zone: Zone, old: str, new: str, compl
     assert complaint in str(caught.value)
 
 
+def test_a_landing_of_one_store_joins_what_landed_of_that_store(tmp_path: Path, zone: Zone) -> None:
+    orders = f"{HEAD}17,de,2024-03-01,2024-03-01,,web\n17,fr,2024-03-02,2024-03-02,,app\n"
+    land_text(tmp_path, zone, ORDERS, **{"orders-2024-03-02.csv": orders})
+    (tmp_path / "refunds-2024-03-03.csv").write_text("id,number,amount\n1,#17,5\n")
+    (tmp_path / "refunds.toml").write_text(REFUNDS)
+    for store in ("de", "fr"):
+        land(load_map(tmp_path / "refunds.toml").in_store(store), tmp_path, zone)
+
+    assert sorted(rows(zone, "returns", "store", "channel")) == [("de", "web"), ("fr", "app")]
+
+
 def test_a_check_joins_what_has_landed_and_lands_nothing(tmp_path: Path, zone: Zone) -> None:
     orders = HEAD + "7,,2024-03-01 10:00,2024-03-01,,web\n"
     land_text(tmp_path, zone, ORDERS, **{"orders-2024-03-02.csv": orders})

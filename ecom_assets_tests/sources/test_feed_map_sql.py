@@ -13,6 +13,7 @@ from ecom_assets.landing.feed_settings import FeedSettings
 from ecom_assets.landing.zone import Zone
 from ecom_assets.sources.feed_map import FeedMapError, load_map
 from ecom_assets.sources.feed_map.macros import create_macros
+from ecom_assets.sources.feed_map.model import NumberFormat
 from ecom_assets.sql import connect
 from ecom_assets_tests.examples import examples
 from ecom_assets_tests.sources.landing import land_text, rows
@@ -396,7 +397,7 @@ def value(expression: str, *given: Any, decimal: str = ".", thousands: str | Non
     """What an expression with macros gives for some values."""
     with connect() as con:
         con.execute("set TimeZone = 'UTC'")
-        create_macros(con, decimal, thousands, zone)
+        create_macros(con, NumberFormat(decimal, thousands), zone)
         [(made,)] = con.execute(f"select ({expression})::varchar", list(given)).fetchall()
         return made
 

@@ -20,6 +20,7 @@ from ecom_assets.cli.land import MAPS
 from ecom_assets.days import Window
 from ecom_assets.landing.zone import Zone
 from ecom_assets.sources.feed_map import LandReport, land, load_map
+from ecom_assets.sources.feed_map.currencies import own_currency
 from ecom_assets_tests.sources.landing import rows
 from ecom_assets_tests.warehouses import session_over
 
@@ -75,7 +76,7 @@ def copy_excerpt(name: str, folder: Path, old: str, new: str) -> None:
 
 def sales(zone: Zone) -> dict[int, tuple[Any, ...]]:
     """Orders and amounts of each day of March 2024 with any."""
-    session = session_over(zone)
+    session = session_over(zone, currency=own_currency(zone))
     session.calendar = DAYS
     with closing(session.con) as con:
         needed = {"kpi.daily_sales", *session.catalog.upstream("kpi.daily_sales")}
@@ -160,11 +161,19 @@ def test_a_shopify_gift_card_is_one_whatever_it_is_called(tmp_path: Path, zone: 
     assert set(rows(zone, "products", "product_id", "kind")) == {("110", "gift_card"), ("111", None)}
 
 
-def test_a_shopify_payment_in_another_currency_has_no_amount(tmp_path: Path, zone: Zone) -> None:
-    copy_excerpt("shopify", tmp_path, '"52.00", "currency": "EUR"', '"56.00", "currency": "USD"')
+@pytest.mark.parametrize(("of_order", "rate"), [('"50.00", "currency_code": "USD"', "1.04"), ('"50.00"', None)])
+def test_a_shopify_payment_in_another_currency_has_the_rate_of_its_order(
+    of_order: str, rate: str | None, tmp_path: Path, zone: Zone
+) -> None:
+    copy_excerpt("shopify", tmp_path, '"52.00", "currency": "EUR"', '"50.00", "currency": "USD"')
+    orders = tmp_path / "orders-2024-03-06.json"
+    both = f'{{"shop_money": {{"amount": "52.00"}}, "presentment_money": {{"amount": {of_order}}}}}'
+    orders.write_text(orders.read_text().replace('"id": 7002,', f'"id": 7002, "total_price_set": {both},'))
     land(load_map(MAPS / "shopify.toml"), tmp_path, zone)
 
-    assert ("6004", "56.00 USD") in rows(zone, "payments", "payment_id", "amount")
+    columns = ("payment_id", "amount", "currency", "rate")
+    assert ("6004", "50.00", "USD", rate) in rows(zone, "payments", *columns)
+    assert ("6003", "59.50", "EUR", None) in rows(zone, "payments", *columns)
 
 
 @st.composite
@@ -390,6 +399,47 @@ def test_a_woocommerce_refund_known_by_its_order_only_has_no_day(tmp_path: Path,
     land(load_map(MAPS / "woocommerce.toml"), tmp_path, zone)
 
     assert ("refund-802", None, "9") in rows(zone, "returns", "return_id", "returned_at", "amount")
+
+
+@pytest.mark.parametrize(
+    ("already", "parts"), [("", ("100", "7", "19.95")), ("30.00", ("70", "7", "19.95")), ("1.00", ("96.95", "0", "0"))]
+)
+def test_a_woocommerce_refund_without_lines_of_a_whole_order_is_what_is_left_of_its_parts(
+    already: str, parts: tuple[str, ...], tmp_path: Path, zone: Zone
+) -> None:
+    copy_excerpt("woocommerce", tmp_path, '{"id": 801,', '{"id": 802}, {"id": 801,')
+    whole, earlier = Decimal("126.95"), Decimal(already or 0)
+    amount = Decimal("96.95") if already == "1.00" else whole - earlier
+    made = [
+        {"id": 801, "parent_id": 701, "date_created_gmt": "2024-03-05T09:00:00", "amount": str(amount)},
+        {
+            **{"id": 802, "parent_id": 701, "date_created_gmt": "2024-03-04T09:00:00", "amount": already},
+            "line_items": [{"id": 90, "product_id": 20, "quantity": -1, "total": f"-{already}", "total_tax": "0.00"}],
+        },
+    ]
+    refunds = [{"line_items": [], "shipping_lines": [], **each} for each in made if each["amount"]]
+    (tmp_path / "refunds-2024-03-06.json").write_text(json.dumps(refunds))
+    land(load_map(MAPS / "woocommerce.toml"), tmp_path, zone)
+
+    assert ("refund-801", *parts) in rows(zone, "returns", "return_id", "amount", "shipping", "tax")
+
+
+def test_two_shops_with_equal_numbers_land_by_one_map(tmp_path: Path, zone: Zone) -> None:
+    copy_excerpt("woocommerce", tmp_path, "EUR", "EUR")
+    for store in ("de", "fr"):
+        land(load_map(MAPS / "woocommerce.toml").in_store(store), tmp_path, zone)
+
+    assert sorted(rows(zone, "orders", "store", "order_id", "customer_id"), key=str)[::3] == [
+        ("de", "701", "de:5"),
+        ("fr", "701", "fr:5"),
+    ]
+    assert {row[1:] for row in rows(zone, "order_items", "product_id", "store", "order_id")} >= {
+        ("de", "701"),
+        ("fr", "701"),
+    }
+    assert {product for (product,) in rows(zone, "products", "product_id")} == {
+        f"{store}:{product}" for store in ("de", "fr") for product in (20, 21, 30)
+    }
 
 
 @pytest.mark.slow

@@ -26,9 +26,15 @@ _DELETED = "is_deleted"
 class LandedRows:
     """The rows of a feed that have landed, in the columns that statements name."""
 
-    def __init__(self, feed: str, promised: FeedContract, named: Collection[str] | None, time_zone: str) -> None:
-        """`named` are the columns, in lower case, None for all; `time_zone` is that of the feed's timestamps."""
+    def __init__(
+        self, feed: str, promised: FeedContract, named: Collection[str] | None, time_zone: str, store: str | None
+    ) -> None:
+        """`named` are the columns, in lower case, None for all; `time_zone` is that of the feed's timestamps.
+
+        With a `store`, rows of other stores are not there.
+        """
         self.feed = feed
+        self._store = literal(store) if store and STORE in promised.columns else None
         version = promised.event_column if promised.is_versioned else promised.version_column
         key = [promised.columns[name] for name in promised.primary_key if name != version]
         self.columns = [name for name in promised.columns if named is None or name in named]
@@ -52,9 +58,13 @@ class LandedRows:
         those under which their rows land.
         """
         rows = f"select * from {identifier(self._table)} where problem is null"
+        if self._store:
+            rows += f" and {STORE} = {self._store}"
         if made and names:
             columns = {name for name, *_ in con.execute(f"describe {made}").fetchall()}
             kept = ", ".join(quoted(name) for name in self._read if name in columns)
+            if self._store and STORE not in columns:
+                kept += f", {self._store} as {STORE}"
             listed = ", ".join(f"({literal(name)}, {literal(landed)})" for name, landed in names.items())
             rows += f"""
                 union all by name
@@ -110,6 +120,6 @@ def read_landed(
         before, now = (_landed_files(zone, feed) for zone in zones)
         kept = zones[0].settings(feed)
         promised = with_own_columns(feed_contracts()[feed], {**kept.extra, **feed_map.added.get(feed, {})})
-        rows = LandedRows(feed, promised, named, kept.time_zone)
+        rows = LandedRows(feed, promised, named, kept.time_zone, feed_map.store)
         rows.read(con, [*(file for file in before if file.name not in replaced), *now])
         yield feed, (rows, names)

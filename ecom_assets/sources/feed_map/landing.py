@@ -16,7 +16,7 @@ import duckdb
 import polars as pl
 import pyarrow.parquet as pq
 
-from ecom_assets.contract import CURRENCY, WORDS_FOR_NOTHING
+from ecom_assets.contract import CURRENCY, STORE, WORDS_FOR_NOTHING
 from ecom_assets.days import Window
 from ecom_assets.errors import UserError, suggestion
 from ecom_assets.feeds import feed_contracts
@@ -478,7 +478,7 @@ def _land_queries(
                     rows, names = landed.pop(name)
                     rows.create(con, _made(con, feed_map, name, words), names)
             source = feed_map.sources[query.driving[0]]
-            create_macros(con, source.number_format.decimal, source.number_format.thousands, source.time_zone)
+            create_macros(con, source.number_format, source.time_zone, source.store)
             mistakes = list(bind(con, feed_map, query, files, columns, absent))
             if not mistakes:
                 try:
@@ -555,15 +555,22 @@ def _write_feed(
     for (day, source_file), part in parts.items():
         if day == UNKNOWN_DAY or source_file not in names:
             continue
-        named = _in_currency(part, source.currency) if source.currency and feed_contracts()[feed].converted else part
-        _write(zone, feed, day, names[source_file], named)
+        _write(zone, feed, day, names[source_file], _of_source(part, source, feed))
         counts[source_file] = counts.get(source_file, 0) + part[PROBLEM].null_count()
     return counts
 
 
-def _in_currency(rows: pl.DataFrame, currency: str) -> pl.DataFrame:
-    """Returns rows with the currency where they name none."""
-    if CURRENCY not in rows.columns:
-        return rows.with_columns(pl.lit(currency).alias(CURRENCY))
-    is_missing = pl.col(CURRENCY).str.strip_chars().str.to_lowercase().is_in(["", *WORDS_FOR_NOTHING])
-    return rows.with_columns(pl.when(~is_missing).then(CURRENCY).otherwise(pl.lit(currency)).alias(CURRENCY))
+def _of_source(rows: pl.DataFrame, source: Source, feed: str) -> pl.DataFrame:
+    """Returns rows of a feed with the currency and the store of their source where they name none."""
+    promised = feed_contracts()[feed]
+    if source.currency and promised.converted:
+        rows = _filled(rows, CURRENCY, source.currency)
+    return _filled(rows, STORE, source.store) if source.store and STORE in promised.columns else rows
+
+
+def _filled(rows: pl.DataFrame, column: str, text: str) -> pl.DataFrame:
+    """Returns rows with a text in a column where they have none."""
+    if column not in rows.columns:
+        return rows.with_columns(pl.lit(text).alias(column))
+    is_missing = pl.col(column).str.strip_chars().str.to_lowercase().is_in(["", *WORDS_FOR_NOTHING])
+    return rows.with_columns(pl.when(~is_missing).then(column).otherwise(pl.lit(text)).alias(column))

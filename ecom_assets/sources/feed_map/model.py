@@ -1,7 +1,8 @@
 """A feed map, read and checked."""
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
 from typing import Any
@@ -19,6 +20,8 @@ _NAMING = ("from", *_COMPUTED, "concat", "ordinal", "over")
 _CHANGED_NUMBERS = frozenset({"negate", "abs"})
 OwnColumns = Mapping[str, ExtraKind]
 """A shop's own columns of a feed, with their kinds."""
+STORE_NAME = re.compile(r"[\w.-]+")
+"""What the name of a store that a map or a landing gives may be."""
 LIMITS = frozenset({"greater", "greater_or_equal", "less", "less_or_equal"})
 """Conditions that compare numbers."""
 
@@ -41,8 +44,8 @@ class Source:
     `files` is a pattern below the folder; None if each feed names its own. `arrival_day` is empty if it is not given.
     `optional` are columns that files may lack. `time_zone` (IANA name) is that of timestamps without offset.
     `unreadable` is the feed that gets the lines that cannot be read. `group` says whether files hold groups "whole" or
-    a file "adds" to those of others, `currency` is that of its amounts; None if it is not given. `place` is the table
-    in the map.
+    a file "adds" to those of others, `currency` is that of its amounts, `store` issued its numbers; None if it is not
+    given. `place` is the table in the map.
     """
 
     name: str
@@ -58,6 +61,7 @@ class Source:
     unreadable: str | None
     group: str | None
     currency: str | None
+    store: str | None
 
 
 @dataclass(frozen=True)
@@ -105,9 +109,23 @@ class FeedMap:
 
     def in_currency(self, currency: str | None) -> "FeedMap":
         """Returns the map with amounts in a currency other than the shop's, or in none but the shop's."""
-        sources = {name: replace(source, currency=currency) for name, source in self.sources.items()}
-        feeds = tuple(replace(feed, source=replace(feed.source, currency=currency)) for feed in self.feeds)
+        return self._with_sources(lambda source: replace(source, currency=currency))
+
+    def in_store(self, store: str) -> "FeedMap":
+        """Returns the map of one of several shops: its files are others than those of the map without a store."""
+        named = replace(self, name=f"{self.name}.{store}")
+        return named._with_sources(lambda source: replace(source, store=store))
+
+    def _with_sources(self, changed: Callable[[Source], Source]) -> "FeedMap":
+        sources = {name: changed(source) for name, source in self.sources.items()}
+        feeds = tuple(replace(feed, source=changed(feed.source)) for feed in self.feeds)
         return replace(self, sources=sources, feeds=feeds)
+
+    @property
+    def store(self) -> str | None:
+        """The store of all sources; None if there is none, or not the same in all."""
+        stores = {source.store for source in self.sources.values()}
+        return next(iter(stores)) if len(stores) == 1 else None
 
     def joined(self) -> list[Source]:
         """Returns the sources that statements read."""

@@ -19,6 +19,7 @@ from ecom_assets.landing.reading import Dialect
 from ecom_assets.sources.feed_map.model import (
     LIMITS,
     PLAIN,
+    STORE_NAME,
     Feed,
     FeedMap,
     NumberFormat,
@@ -45,6 +46,7 @@ _SOURCE_TEXTS = (
     "thousands",
     "time_zone",
     "currency",
+    "store",
     "unreadable",
     "group",
 )
@@ -63,7 +65,7 @@ _MAX_FACTORS = 6
 
 ONE_SOURCE = "lines"
 """The name of the table of [source] in SQL."""
-_NO_SOURCE = Source(ONE_SOURCE, ("source",), "", {}, None, Dialect(), None, PLAIN, "UTC", (), None, None, None)
+_NO_SOURCE = Source(ONE_SOURCE, ("source",), "", {}, None, Dialect(), None, PLAIN, "UTC", (), None, None, None, None)
 """What feeds are checked with where the map's sources have a mistake."""
 
 
@@ -161,12 +163,19 @@ def _source(toml: TomlText, name: str, given: Mapping[str, Any], place: tuple[st
         unreadable=texts["unreadable"],
         group=_group(toml, given, at),
         currency=_currency(toml, texts["currency"], at),
+        store=_store(toml, texts["store"], at),
     )
 
 
 def _currency(toml: TomlText, given: str | None, place: list[str]) -> str | None:
     if given is not None and not re.fullmatch(r"[A-Z]{3}", given):
         toml.fail([*place, "currency"], f"currency must be a code of three letters such as EUR, not {given!r}.")
+    return given
+
+
+def _store(toml: TomlText, given: str | None, place: list[str]) -> str | None:
+    if given is not None and not STORE_NAME.fullmatch(given):
+        toml.fail([*place, "store"], f"store must be of letters, digits, . _ and -, not {given!r}.")
     return given
 
 
