@@ -54,10 +54,9 @@ def as_known(
 
 
 def versions_at(cut_off: dt.date, versions: pl.DataFrame, *key: str, order: tuple[str, ...] = ()) -> pl.DataFrame:
-    """Returns, per key, the version that counted at the end of a day."""
-    at = nw.from_native(pl.LazyFrame({"cut_off": [cut_off]}))
-    found: pl.DataFrame = as_known(nw.from_native(versions.lazy()), at, key=key, order=order).collect().to_native()
-    return found.drop("cut_off")
+    """Returns, per key, the version that counted at the end of a day, as `as_known` does: the last that had arrived."""
+    arrived = versions.filter(pl.col("arrived_on") <= cut_off)
+    return arrived.sort(*order, "arrived_on").unique(key, keep="last", maintain_order=True)
 
 
 def order_values(orders: nw.LazyFrame, lines: nw.LazyFrame, rates: nw.LazyFrame) -> nw.LazyFrame:

@@ -43,6 +43,6 @@ def most_likely(
         options = {"maxiter": 200, "ftol": precision, "gtol": 1e-8}
         return minimize(loss, start, method="L-BFGS-B", jac=derivative, bounds=bounds, options=options)
 
-    rough = [lowest(np.log(start), "2-point", 1e-9) for start in starts]
+    rough = [lowest(np.log(start), "2-point", 1e-6) for start in starts]
     best = min(rough, key=lambda end: float(end.fun))
-    return [rounded(value) for value in parameters(lowest(best.x, "3-point", 1e-15).x)]
+    return [rounded(value) for value in parameters(lowest(best.x, "3-point", 1e-13).x)]

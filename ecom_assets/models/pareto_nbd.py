@@ -78,8 +78,9 @@ class ParetoNBD:
         It is kernel(end) + s ∫ (alpha + u)^-shape (beta + u)^-(s + 1) du from start to end.
         """
         share = self.s / (shape + self.s)
-        still = self._log_kernel(shape, end) + np.log1p(-np.minimum(share * self._tail(shape, end), 1 - 1e-16))
-        left = self._log_kernel(shape, start) + np.log(share * self._tail(shape, start))
+        from_end, from_start = np.split(self._tail(np.tile(shape, 2), np.concatenate([end, start])), 2)
+        still = self._log_kernel(shape, end) + np.log1p(-np.minimum(share * from_end, 1 - 1e-16))
+        left = self._log_kernel(shape, start) + np.log(share * from_start)
         return np.logaddexp(still, left)
 
     def _tail(self, shape: Floats, age: Floats) -> Floats:
@@ -99,16 +100,17 @@ def _hypergeometric(b: Floats, c: Floats, z: Floats) -> Floats:
     """Returns Gauss's hypergeometric function 2F1(1, b; c; z) for 0 < b < c and 0 <= z < 1, by Gauss's fraction.
 
     Gauss 1813, Disquisitiones generales circa seriem infinitam: here all partial fractions lie between 0 and 1, where
-    SciPy's hyp2f1 overflows for b of hundreds.
+    SciPy's hyp2f1 overflows for b of hundreds. Of c there are few values, each with its b: those of numbers of orders.
     """
     root = math.sqrt(1 - z.max(initial=0))
     terms = min(_MOST_TERMS, int(30 / max(math.log1p(root) - math.log1p(-root), 0.01)) + 4) if root < 1 else 4
-    value = np.ones_like(z)
+    _, first, place = np.unique(c, return_index=True, return_inverse=True)
+    b, c = b[first], c[first]
+    value, factors = np.ones_like(z), np.empty_like(z)
     for term in range(terms, 0, -1):
         half = term // 2
-        if term % 2:
-            factor = (b + half) * (c - 1 + half) / ((c + term - 2) * (c + term - 1))
-        else:
-            factor = half * (c - b + half - 1) / ((c + term - 2) * (c + term - 1))
-        value = 1 - factor * z / value
+        top = (b + half) * (c - 1 + half) if term % 2 else half * (c - b + half - 1)
+        np.take(top / ((c + term - 2) * (c + term - 1)), place, out=factors)
+        np.divide(z, value, out=value)
+        np.subtract(1, np.multiply(value, factors, out=value), out=value)
     return 1 / value
