@@ -37,6 +37,9 @@ class Form(StrEnum):
     """From the first series to the last, by what the others add."""
     STEPS = "steps"
     """A bar per series, side by side where names are "a: step" and "b: step"."""
+    INTERVAL = "interval"
+    """A line of what was expected with a band around it, and points of what came: the series say the lower end of the
+    band, what was expected, its upper end, and what came, over days with rows."""
     POINTS = "points"
     """A point per row over days, coloured by the last column of `by`."""
 

@@ -343,7 +343,7 @@ def _short(value: Value, series: Series) -> str:
 def _curves(answer: Answer) -> Spec:
     chart = answer.chart
     rows = [
-        {"x": row.key[1], "series": key_text(row.key[0])[:7], "value": _number(row.value.exact), "said": said(row)}
+        {"x": row.key[1], "series": _curve_name(row.key[0]), "value": _number(row.value.exact), "said": said(row)}
         for row in answer.rows
         if row.value.exact is not None
     ]
@@ -364,6 +364,11 @@ def _curves(answer: Answer) -> Spec:
             _marked({"type": "point", "filled": True, "size": 40}, encoding, rows),
         ],
     }
+
+
+def _curve_name(key: Any) -> str:
+    """Returns the name of a curve; of a date its month."""
+    return f"{key:%Y-%m}" if isinstance(key, dt.date) else key_text(key)
 
 
 def _bridge(answer: Answer) -> Spec:
@@ -392,6 +397,35 @@ def _bridge(answer: Answer) -> Spec:
         {"type": "bar", "height": {"band": 0.7}}, {"y": y, "x": x, "x2": {"field": "to"}, "color": _plain("fill")}, rows
     )
     return {"height": max(HEIGHT, _ROW_HEIGHT * len(rows) + 30), "layer": [bars]}
+
+
+def _interval(answer: Answer) -> Spec:
+    low, expected, high, came = (series.name for series in answer.chart.series)
+    rows = [row for row in _points(answer) if row["value"] is not None]
+    ends = {(row["day"], row["series"]): row["value"] for row in rows}
+    band = [
+        {"day": row["day"], "low": row["value"], "high": ends.get((row["day"], high))}
+        for row in rows
+        if row["series"] == low
+    ]
+    y = _y(answer.chart.series[0].unit, rows)
+    colours = dict(zip((expected, came, low, high), (*COLORS[:2], GREY, GREY), strict=True))
+    colour = {
+        "field": "series",
+        "type": "nominal",
+        "scale": {"domain": list(colours), "range": list(colours.values())},
+        "legend": {"title": None},
+    }
+    area = {"x": _DAY, "y": {**y, "field": "low"}, "y2": {"field": "high"}}
+    line = [row for row in rows if row["series"] == expected]
+    return {
+        "height": HEIGHT,
+        "layer": [
+            _hidden({"type": "area", "color": GREY, "opacity": 0.2}, area, band),
+            _hidden({"type": "line", "strokeWidth": 2, "color": COLORS[0]}, {"x": _DAY, "y": y}, line),
+            _marked({"type": "point", "filled": True, "size": 44}, {"x": _DAY, "y": y, "color": colour}, rows),
+        ],
+    }
 
 
 def _steps(answer: Answer) -> Spec:
@@ -443,5 +477,6 @@ _FORMS = {
     Form.CURVES: _curves,
     Form.BRIDGE: _bridge,
     Form.STEPS: _steps,
+    Form.INTERVAL: _interval,
     Form.POINTS: _scattered,
 }

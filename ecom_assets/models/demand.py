@@ -17,6 +17,7 @@ sale in the shop, no units are expected.
 
 import datetime as dt
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from statistics import NormalDist
 from typing import Self
@@ -38,6 +39,7 @@ LONGEST = 8
 """Weeks ahead, and weeks together, whose errors are measured; later or longer ones are like the last."""
 QUANTILES = {"units_p50": 0.5, "units_p90": 0.9, "units_p95": 0.95}
 """Columns of forecasts, with their quantiles."""
+QUANTILES_OF_CATEGORIES = {"units_p05": 0.05, **QUANTILES}
 _WEEKS_OF_DAYS = 8
 """Weeks whose days tell errors of days."""
 _DIGITS = 6
@@ -175,7 +177,8 @@ def daily(model: DemandModel, expected: Outlook, days: int = 28) -> pl.DataFrame
 def of_categories(model: DemandModel, expected: Outlook, weeks: int = 4) -> pl.DataFrame:
     """Returns one row per category and week after the cut-off, in order of categories and weeks.
 
-    Columns: `category`, `week` from 1, `starts_on`, `expected_units`, the sum of those of products, and `QUANTILES`.
+    Columns: `category`, `week` from 1, `starts_on`, `expected_units`, the sum of those of products, and those of
+    `QUANTILES_OF_CATEGORIES`.
     """
     names = expected.products.select("category").unique().sort("category")
     spreads = expected.by_category(expected.spreads)
@@ -186,26 +189,21 @@ def of_categories(model: DemandModel, expected: Outlook, weeks: int = 4) -> pl.D
             expected.by_category((expected.rates * expected.week(ahead)).round(_DIGITS)),
             spreads * expected.seasons[:, ahead % SEASON],
             model.errors_of_categories[min(ahead, LONGEST - 1)],
+            QUANTILES_OF_CATEGORIES,
         )
         for ahead in range(weeks)
     ]
     return pl.concat(steps).sort("category", "week")
 
 
-def of_shop(model: DemandModel, expected: Outlook, weeks: int = 4) -> pl.DataFrame:
-    """Returns one row per week after the cut-off, of all products together.
+def of_shop(categories: pl.DataFrame) -> pl.DataFrame:
+    """Returns one row per week of all products together, from the rows of `of_categories`.
 
-    Columns: `week` from 1, `expected_units`, `low_units` and `high_units`. The interval is as wide as if all categories
-    erred together, so that it holds at least 90 % of the weeks if theirs do.
+    Columns: `week`, `expected_units`, `low_units` and `high_units`, a 90 % interval as wide as if all categories erred
+    together: it holds more weeks than those of the categories do.
     """
-    rows = []
-    for ahead in range(weeks):
-        units = float((expected.rates * expected.week(ahead)).sum())
-        spread = float((expected.by_category(expected.spreads) * expected.seasons[:, ahead % SEASON]).sum())
-        low, high = np.interp([0.05, 0.95], LEVELS, model.errors_of_categories[min(ahead, LONGEST - 1)])
-        ends = {"low_units": max(units + low * spread, 0.0), "high_units": max(units + high * spread, 0.0)}
-        rows.append({"week": ahead + 1, "expected_units": units, **ends})
-    return pl.DataFrame(rows)
+    ends = {"low_units": pl.col("units_p05").sum(), "high_units": pl.col("units_p95").sum()}
+    return categories.group_by("week").agg(pl.col("expected_units").sum(), **ends).sort("week")
 
 
 def _week_start(expected: Outlook, ahead: int) -> dt.date:
@@ -213,10 +211,15 @@ def _week_start(expected: Outlook, ahead: int) -> dt.date:
 
 
 def _forecast(
-    names: pl.DataFrame, when: dict[str, int | dt.date], expected: Floats, spread: Floats, errors: Quantiles
+    names: pl.DataFrame,
+    when: dict[str, int | dt.date],
+    expected: Floats,
+    spread: Floats,
+    errors: Quantiles,
+    quantiles: Mapping[str, float] = QUANTILES,
 ) -> pl.DataFrame:
     units = {"expected_units": expected}
-    for name, level in QUANTILES.items():
+    for name, level in quantiles.items():
         units[name] = np.maximum(expected + np.interp(level, LEVELS, errors) * spread, 0)
     return names.with_columns(
         *(pl.lit(value).alias(name) for name, value in when.items()),

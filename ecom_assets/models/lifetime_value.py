@@ -43,6 +43,7 @@ MOST_DAYS = 3650
 """No customer is expected later than this, nor overdue for longer."""
 COLUMNS = {
     "customer_id": pl.String,
+    "expected_orders_7d": pl.Float64,
     "expected_orders_30d": pl.Float64,
     "expected_orders_90d": pl.Float64,
     "expected_orders_365d": pl.Float64,
@@ -124,6 +125,7 @@ def predict(fitted: LifetimeValue, customers: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "customer_id": customers["customer_id"],
+            "expected_orders_7d": fitted.orders.expected_orders(known, 7),
             "expected_orders_30d": fitted.orders.expected_orders(known, 30),
             "expected_orders_90d": fitted.orders.expected_orders(known, 90),
             "expected_orders_365d": in_year,

@@ -25,6 +25,7 @@ class CustomerValue(Table, primary_key=("cut_off", "customer_id"), partition_col
     customer_id: str = key("Customer number issued by the shop", personal=True)
     model: str = column("Model that predicts", isin=list(MODELS))
     fitted_on: Date = column("Day to whose end the model was fitted")
+    expected_orders_7d: float = column("Orders expected in the next 7 days", ge=0)
     expected_orders_30d: float = column("Orders expected in the next 30 days", ge=0)
     expected_orders_90d: float = column("Orders expected in the next 90 days", ge=0)
     expected_orders_365d: float = column("Orders expected in the next 365 days", ge=0)

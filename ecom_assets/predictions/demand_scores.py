@@ -56,7 +56,7 @@ def scored(
     held = HoldOut.of(sales, before[1], start)
     outlook = demand.outlook(fitted, before[0], before[1], start)
     found = forecasts(held, fitted, outlook, constants)
-    interval = demand.of_shop(fitted, outlook, AHEAD)
+    interval = demand.of_shop(demand.of_categories(fitted, outlook, AHEAD))
     losses = {name: held.scaled_errors(forecast.expected)[held.is_scored] for name, forecast in found.items()}
     names = scores(held, found).rename({"method": "model"})
     return names.with_columns(

@@ -264,7 +264,7 @@ GOALS = [
     "kpi.daily_acquisition kpi.daily_reconciliation kpi.settled_reconciliation",
     "kpi.feed_agreement",
     "kpi.daily_anomalies",
-    "predictions.registry predictions.customer_value predictions.customer_drift",
+    "predictions.registry predictions.weekly_calibration predictions.customer_drift",
     "predictions.customer_recommendations predictions.product_recommendations",
     "predictions.demand_forecasts predictions.reorder_points",
     "predictions.budget_proposals",
