@@ -53,7 +53,7 @@ class Settings:
     postgres: Secret | None = None
     """Address of the database in which the star schema and the measures are published."""
     alerting: AlertSettings = NO_CHANNELS
-    kafka: Mapping[str, Secret] = field(default_factory=dict)
+    kafka: Mapping[str, Secret] = field(default_factory=dict, hash=False)
     """The client's settings, named as librdkafka does."""
 
     @property
