@@ -97,8 +97,9 @@ class _Api:
     def __init__(self, known: Settings, tables: Catalog, sql: bool) -> None:
         self.known, self.tables, self.sql = known, served(tables), sql
         self.snapshots, self.cursors = Snapshots(known.snapshot), Cursors()
-        writable, lock = resources(tables, self.tables), known.api_keys.with_name("writing.lock")
-        self.inbox = Inbox(Zone(known.landing), lock, writable, known.calendar, known.time_zone)
+        zone, lock = Zone(known.landing), known.api_keys.with_name("writing.lock")
+        writable = resources(tables, self.tables, zone)
+        self.inbox = Inbox(zone, lock, writable, known.calendar, known.time_zone)
         self.writing = Writing(self.inbox, self.snapshots)
         self._keys: tuple[int, list[ApiKey]] = (0, [])
         self._first_page: dict[str, Any] = {"snapshot": None}

@@ -17,6 +17,7 @@ from ecom_assets.api.published import Served, schema
 from ecom_assets.contract import AMOUNT_DIGITS, STORE, WORDS_FOR_NOTHING, Column, FeedContract, Kind, Rule, RuleKind
 from ecom_assets.declaration import Catalog
 from ecom_assets.errors import suggestion
+from ecom_assets.landing.zone import Zone
 
 DELETED = "is_deleted"
 MAX_ROWS = 500
@@ -70,6 +71,8 @@ class Resource:
     shown: tuple[Served, ...]
     needed: tuple[str, ...] = ()
     """Columns that the feed may lack, but not a row that a client writes."""
+    own: tuple[Column, ...] = ()
+    """The columns that the shop sends beside the feed's own."""
 
     @property
     def id_columns(self) -> tuple[str, ...]:
@@ -84,7 +87,7 @@ class Resource:
     @property
     def columns(self) -> list[Column]:
         """The columns that a client may send."""
-        return [column for column in self.feed.columns.values() if column.name != DELETED]
+        return [column for column in (*self.feed.columns.values(), *self.own) if column.name != DELETED]
 
     @property
     def required(self) -> list[str]:
@@ -248,11 +251,21 @@ _RESOURCES: Mapping[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
 """The feed of each resource, the published tables with rows about one of it, and columns that a new one must have."""
 
 
-def resources(tables: Catalog, served: Mapping[str, Served]) -> list[Resource]:
-    """Returns what clients can write of a catalog."""
+def resources(tables: Catalog, served: Mapping[str, Served], zone: Zone) -> list[Resource]:
+    """Returns what clients can write of a catalog, with the columns that the zone's settings add to feeds.
+
+    Raises FeedSettingsError.
+    """
     contracts = {table.feed_name: table.feed_contract for table in tables if table.is_bronze}
     return [
-        Resource(name, feed, contracts[feed], tuple(served[table] for table in shown if table in served), needed)
+        Resource(
+            name,
+            feed,
+            contracts[feed],
+            tuple(served[table] for table in shown if table in served),
+            needed,
+            tuple(Column(own, kind, True, "Own column of the shop") for own, kind in zone.settings(feed).extra.items()),
+        )
         for name, (feed, shown, needed) in _RESOURCES.items()
         if feed in contracts
     ]

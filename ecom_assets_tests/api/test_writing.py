@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import Phase, given, settings
@@ -21,7 +22,10 @@ from ecom_assets_tests.api.serving import republish, serving
 from ecom_assets_tests.tiny_shop import START, on, tables
 
 NOW = dt.datetime(2024, 5, 1, tzinfo=dt.UTC)
-REAL = {resource.name: resource for resource in resources.resources(catalog.tables(), served(catalog.tables()))}
+REAL = {
+    resource.name: resource
+    for resource in resources.resources(catalog.tables(), served(catalog.tables()), Zone(Path("without settings")))
+}
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +59,21 @@ def test_what_is_written_is_read_at_once_and_published_later(client, shop):
     assert found.json["rows"] == [{"order_id": "77", "ordered_on": str(on(2)), "amount": "12.5000"}]
     assert client.get(at).json["state"] == "accepted"
     assert client.get(at).json["published"] == {"gold.sales": found.json["rows"]}
+
+
+def test_columns_of_the_shops_own_are_written_too(tmp_path):
+    known = Settings(tmp_path, start=on(0), end=on(5))
+    known.landing.mkdir()
+    (known.landing / "feeds.toml").write_text('[orders.extra]\ntier = "text"\nweight = "decimal"\n')
+    with serving(known) as client:
+        row = new("88") | {"tier": "gold", "weight": "1.5"}
+        wrong = client.send("POST", "/orders", row | {"weight": "heavy"})
+
+        assert (wrong.status, "weight is not an amount" in wrong.json["detail"]) == (422, True)
+        assert client.send("POST", "/orders", row).status == 201
+        assert client.get("/orders/88").json["row"]["tier"] == "gold"
+        [file] = known.landing.rglob(f"{WRITTEN_PREFIX}*")
+        assert json.loads(file.read_text())["weight"] == "1.5"
 
 
 def test_a_token_waits_for_publication(client, shop):
@@ -101,7 +120,8 @@ def test_the_last_write_counts_whatever_the_clock_says(client, shop):
 
 
 def test_the_clock_of_writes_never_goes_back(tmp_path):
-    zone, known = Zone(tmp_path / "landing"), resources.resources(tables(), {})
+    zone = Zone(tmp_path / "landing")
+    known = resources.resources(tables(), {}, zone)
     [orders] = [resource for resource in known if resource.name == "orders"]
     clock = [dt.datetime(2024, 3, 4, 12, tzinfo=dt.UTC), dt.datetime(2024, 3, 4, 11, tzinfo=dt.UTC)]
     rows = []
