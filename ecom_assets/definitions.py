@@ -8,6 +8,7 @@ from ecom_assets import catalog, own, settings
 from ecom_assets.orchestration.assets import partitions_of
 from ecom_assets.orchestration.executor import verdict_executor
 from ecom_assets.orchestration.export_asset import export_asset, postgres_asset
+from ecom_assets.orchestration.extract_asset import extract_asset
 from ecom_assets.orchestration.io_manager import Warehouse
 from ecom_assets.orchestration.jobs import JOBS
 from ecom_assets.orchestration.landing_assets import landing_asset
@@ -26,6 +27,7 @@ def build(known: Settings) -> dg.Definitions:
             landing_asset(tables, partitions_of(known.calendar, known.time_zone)),
             *catalog.assets(known.calendar, known.time_zone, known.catalogue),
             *quality_assets(tables),
+            extract_asset(),
             export_asset(tables),
             postgres_asset(tables),
             *dg.load_assets_from_package_module(own),

@@ -2,8 +2,9 @@
 
 Each setting has a default, can be set in `settings.toml` in the data folder, and is overridden by
 an environment variable: ECOM_DATA, ECOM_START, ECOM_END, ECOM_TIMEZONE, ECOM_CURRENCY,
-ECOM_STRICT, ECOM_MEMORY_LIMIT, ECOM_KAFKA, ECOM_WEBHOOK, ECOM_POSTGRES. The last two are secrets, which a file
-can have that ECOM_WEBHOOK_FILE or ECOM_POSTGRES_FILE names. The table `alerting` is set in `settings.toml` only.
+ECOM_STRICT, ECOM_MEMORY_LIMIT, ECOM_KAFKA, ECOM_EXTRACT, ECOM_WEBHOOK, ECOM_POSTGRES. The last two are
+secrets, which a file can have that ECOM_WEBHOOK_FILE or ECOM_POSTGRES_FILE names. The table `alerting` is
+set in `settings.toml` only.
 """
 
 import dataclasses
@@ -52,6 +53,8 @@ class Settings:
     webhook: Secret | None = None
     postgres: Secret | None = None
     """Address of the database in which the star schema and the measures are published."""
+    extract: Path | None = None
+    """Feed map by which the asset `extracts/database` lands what is new in the shop's own database."""
     alerting: AlertSettings = NO_CHANNELS
     kafka: Mapping[str, Secret] = field(default_factory=dict, hash=False)
     """The client's settings, named as librdkafka does."""
@@ -196,6 +199,7 @@ _KNOWN: dict[str, tuple[Callable[[Any], Any], str]] = {
     "memory_limit": (_size, "a size like 2GB"),
     "webhook": (_address, "an address like https://hooks.slack.com/services/T0/B0/x"),
     "postgres": (_database, 'an address like postgres://USER@HOST/DATABASE, { env = "NAME" } or { file = "PATH" }'),
+    "extract": (Path, "the path of a feed map"),
     "alerting": (configuration.parse, "a table"),
     "kafka": (_client, 'addresses such as "broker:9092", or a table with bootstrap.servers and others of librdkafka'),
 }
@@ -232,6 +236,8 @@ def load(data: Path | None = None, otherwise: Settings | None = None) -> Setting
             given[name] = (os.environ[variable], variable)
     values = {name: _checked(name, value, place) for name, (value, place) in given.items()}
     found = dataclasses.replace(otherwise or Settings(folder), data=folder, **values)
+    if found.extract:
+        found = dataclasses.replace(found, extract=folder / found.extract)
     if found.end and found.end < found.start:
         place = given["end"][1] if "end" in given else "The last day"
         raise SettingsError(f"{place} {found.end} is before start {found.start}.")

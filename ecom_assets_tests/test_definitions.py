@@ -77,7 +77,11 @@ def test_quality_is_judged_in_a_job_of_its_own() -> None:
 
 
 def test_exports_are_made_in_jobs_of_their_own() -> None:
-    for name, asset in {"export": "exports/files", "publish_to_postgres": "exports/postgres"}.items():
+    for name, asset in {
+        "export": "exports/files",
+        "publish_to_postgres": "exports/postgres",
+        "extract": "extracts/database",
+    }.items():
         assert assets_of(name) == {asset}
         assert not any(asset in assets_of(job.name) for job in JOBS if job.name != name)
 
@@ -89,6 +93,7 @@ def test_all_that_runs_by_itself_is_switched_on_but_for_exports_and_what_each_ni
     assert stopped == {
         "export_every_morning",
         "publish_to_postgres_every_hour",
+        "extract_every_quarter_of_an_hour",
         "train_every_week",
         "predict_every_week",
     }

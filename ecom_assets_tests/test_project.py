@@ -36,7 +36,7 @@ MAY_IMPORT = {
     "shop": set(),
     "engine": CORE - {"engine"},
     "landing": {"errors", "sql"},
-    "sources": {*CORE, "feeds", "landing", "settings", "shop"} - {"declaration"},
+    "sources": {*CORE, "feeds", "landing", "postgres", "settings", "shop"} - {"declaration"},
     "streaming": {"alerting", "contract", "days", "errors", "feeds", "landing", "shop", "sources", "sql"},
     "warehouse": {*CORE, "alerting", "landing", "settings"},
     "serving": {"days", "errors", "landing.provenance", "sql"},

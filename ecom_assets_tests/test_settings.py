@@ -79,8 +79,8 @@ def test_a_calendar_without_end_goes_on(tmp_path: Path) -> None:
         ('webhook = "https://hooks.slack.com/a b"', "webhook is not valid; write an address like"),
         (
             'color = "red"',
-            "color is an unknown setting. Known settings: alerting, currency, end, kafka, memory_limit, postgres, "
-            "start, strict, time_zone, webhook.",
+            "color is an unknown setting. Known settings: alerting, currency, end, extract, kafka, memory_limit, "
+            "postgres, start, strict, time_zone, webhook.",
         ),
         ('kafka = { group = "x" }', 'kafka is not valid; write addresses such as "broker:9092"'),
     ],

@@ -31,27 +31,53 @@ PRESET = click.option(
 
 @click.command("land")
 @click.argument("feed_map", metavar="MAP", type=click.Path(path_type=Path))
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("folder", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--replace", "replacing", is_flag=True, help="Let files replace rows that they no longer have.")
+@click.option("--other-types", is_flag=True, help="Accept columns of a database whose type has changed.")
 @click.option(
     "--check", is_flag=True, help="Show what would land, of a folder, and what would not be accepted; land nothing."
 )
 @click.option("--store", help="The shop that these files are of, such as fr, if there are several with equal numbers.")
-def land(feed_map: Path, folder: Path, replacing: bool, check: bool, store: str | None) -> None:
-    """Land the exports in FOLDER by the feed map MAP.
+def land(
+    feed_map: Path, folder: Path | None, replacing: bool, other_types: bool, check: bool, store: str | None
+) -> None:
+    """Land the exports in FOLDER by the feed map MAP, or what is new in the database that MAP reads, without FOLDER.
 
     MAP is a TOML file, or the name of a map that ships with the platform, such as shopify, woocommerce or ga4:
     docs/feed-maps.md lists them. The head of a map says what to export and how the files must be named.
     """
+    from ecom_assets.sources import feed_map as maps
+
+    known = settings.load()
+    declared = maps.load_map(_map_file(feed_map))
+    if store is not None:
+        declared = _in_store(declared, store)
+    if not declared.is_of_database:
+        if folder is None:
+            raise click.UsageError("Give the FOLDER with the exports.")
+        _land_folder(declared, folder, replacing=replacing, check=check)
+        return
+    if folder:
+        raise click.UsageError("This map reads a database: leave out FOLDER.")
+    is_resumed = True
+    while is_resumed:
+        with maps.extracted(declared, known.landing, other_types=other_types, keeps=not check) as found:
+            if found is None:
+                click.echo("Nothing is new in the database.")
+                return
+            click.echo(found)
+            _land_folder(declared, found.folder, replacing=replacing, check=check)
+        is_resumed = found.is_resumed
+
+
+def _land_folder(declared: "FeedMap", folder: Path, *, replacing: bool, check: bool) -> None:
+    """Lands the files in a folder, or shows what would land."""
     from ecom_assets.landing.zone import Zone
     from ecom_assets.sources import feed_map as maps
     from ecom_assets.sources.feed_map.currencies import own_currency, without_rate
     from ecom_assets.sources.feed_map.first_event import first_event
 
     known = settings.load()
-    declared = maps.load_map(_map_file(feed_map))
-    if store is not None:
-        declared = _in_store(declared, store)
     is_new = not settings.is_saved(known.data)
     other_currency = declared.currency if _is_other_currency(known, declared) else None
 

@@ -27,7 +27,7 @@ Each part has one task, and imports only parts that come before it: a test holds
 | `models/` | what is likely to happen: pure functions of frames that fit, predict and score |
 | `catalog.py` | finds the tables |
 | `shop/` | draws the rows of the synthetic shop |
-| `sources/` | writes files into the landing zone: the synthetic shop, feed maps of a shop's own exports |
+| `sources/` | writes files into the landing zone: the synthetic shop, feed maps of a shop's own exports and database |
 | `streaming/` | lands the records of Kafka's topics as files, each once; plays the synthetic shop into topics |
 | `landing/` | the landing zone: which files arrived on which day, and their records as rows of text |
 | `engine/` | turns transforms and rules into SQL, text into types, rows into hashes |
@@ -87,6 +87,7 @@ A run goes through these parts in this order:
 | Where is it decided what is kept for a while only? | `orchestration/retention.py` |
 | Where would another format of exports go? | `exports/`, and into `FORMATS` of `exports/export.py` |
 | Where is it decided what a profile shows, and which changes it names? | `quality/profiles.py` |
+| Where is it decided which rows of a shop's own database are new? | `sources/feed_map/extract.py` |
 | Where is it decided which table-days are written to PostgreSQL? | `exports/postgres.py` |
 | Where are the columns of the published ledger declared? | `serving/published_tables.py` |
 | What has to change if Dagster's internals do? | `orchestration/_dagster.py` |

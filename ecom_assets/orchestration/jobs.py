@@ -8,6 +8,7 @@ from ecom_assets import catalog
 from ecom_assets.contract import Layer
 from ecom_assets.orchestration._dagster import UnresolvedAssetJobDefinition, without_beta_warnings
 from ecom_assets.orchestration.export_asset import FILES, POSTGRES
+from ecom_assets.orchestration.extract_asset import DATABASE
 
 WAITING = (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING)
 RUNNING = (dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
@@ -73,6 +74,11 @@ publish_to_postgres = _job(
     "Brings the star schema and the measures of a PostgreSQL database up to date.",
     dg.AssetSelection.assets(POSTGRES),
 )
+extract = _job(
+    "extract",
+    "Lands what is new in the shop's own database.",
+    dg.AssetSelection.assets(DATABASE),
+)
 
 JOBS = [
     pipeline,
@@ -84,6 +90,7 @@ JOBS = [
     data_quality,
     export,
     publish_to_postgres,
+    extract,
 ]
 
 

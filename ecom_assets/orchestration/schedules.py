@@ -8,6 +8,7 @@ from ecom_assets.orchestration.automation import schedule
 from ecom_assets.orchestration.jobs import (
     data_quality,
     export,
+    extract,
     ml_scoring,
     ml_training,
     pipeline,
@@ -64,6 +65,18 @@ def schedules(time_zone: str) -> list[dg.ScheduleDefinition]:
         return dg.RunRequest(run_key=f"{context.scheduled_execution_time:%Y-%m-%dT%H}")
 
     @schedule(
+        job=extract,
+        cron_schedule="*/15 * * * *",
+        execution_timezone=time_zone,
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+    )
+    def extract_every_quarter_of_an_hour(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        """Lands what is new in the database that the map of the settings reads. Off until you switch it on."""
+        if settings.load().extract is None:
+            return dg.SkipReason("No map is set.")
+        return dg.RunRequest(run_key=f"{context.scheduled_execution_time:%Y-%m-%dT%H:%M}")
+
+    @schedule(
         job=ml_training,
         cron_schedule="0 4 * * 1",
         execution_timezone=time_zone,
@@ -88,6 +101,7 @@ def schedules(time_zone: str) -> list[dg.ScheduleDefinition]:
         quality_every_morning,
         export_every_morning,
         publish_to_postgres_every_hour,
+        extract_every_quarter_of_an_hour,
         train_every_week,
         predict_every_week,
     ]

@@ -17,7 +17,10 @@ README = (PROJECT / "README.md").read_text()
 EXAMPLES = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
 
 
-@pytest.mark.parametrize("text", [example for example in EXAMPLES if "[feed." in example])
+MAPS_OF_FILES = [example for example in EXAMPLES if "[feed." in example and "postgres =" not in example]
+
+
+@pytest.mark.parametrize("text", MAPS_OF_FILES)
 def test_an_example_lands(tmp_path: Path, text: str) -> None:
     (tmp_path / "map.toml").write_text(text)
     feed_map = load_map(tmp_path / "map.toml")
@@ -48,6 +51,13 @@ def test_the_export_in_the_readme_lands_by_the_map_in_it(tmp_path: Path) -> None
 
     assert (report.rows, report.lines, report.unused) == ({"orders": 1, "order_items": 2}, 2, 0)
     assert [file.unread for file in report.files] == [[]]
+
+
+def test_the_example_of_a_database_is_a_map(tmp_path: Path) -> None:
+    [text] = [example for example in EXAMPLES if "postgres =" in example]
+    (tmp_path / "map.toml").write_text(text)
+
+    assert load_map(tmp_path / "map.toml").is_of_database
 
 
 def test_every_example_is_toml() -> None:

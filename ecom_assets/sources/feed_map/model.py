@@ -1,13 +1,16 @@
 """A feed map, read and checked."""
 
 import datetime as dt
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
+from pathlib import Path
 from typing import Any
 
 from ecom_assets.contract import Column, FeedContract
+from ecom_assets.errors import UserError
 from ecom_assets.feeds import feed_contracts
 from ecom_assets.landing.feed_settings import ExtraKind
 from ecom_assets.landing.reading import Dialect
@@ -37,6 +40,29 @@ class NumberFormat:
 PLAIN = NumberFormat()
 
 
+ARRIVES_ON, IS_GONE = "arrives_on", "is_gone"
+"""Columns that an extract adds: the arrival day of a row, and "true" for one that the database has no longer."""
+DATABASE = "ECOM_SHOP_DATABASE"
+"""The environment variable with the address of the shop's own database, unless the map names another one."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of a PostgreSQL database, of which extracts land what is new; see `extract`.
+
+    `name` has its schema, if that is not on the search path. Without `updated_at` it is read whole each time.
+    `overlap` is how far each extract goes back before the newest row of the one before, as an interval. `key` tells
+    rows apart; with `sends_deletes`, keys that are gone are sent. `address` is the variable with the address.
+    """
+
+    name: str
+    updated_at: str | None
+    overlap: str
+    key: tuple[str, ...]
+    sends_deletes: bool
+    address: str
+
+
 @dataclass(frozen=True)
 class Source:
     """Files of one kind, and how they are read; in SQL, a table with this name.
@@ -62,6 +88,8 @@ class Source:
     group: str | None
     currency: str | None
     store: str | None
+    table: Table | None = None
+    """The table of which an extract writes the files."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +154,20 @@ class FeedMap:
         """The store of all sources; None if there is none, or not the same in all."""
         stores = {source.store for source in self.sources.values()}
         return next(iter(stores)) if len(stores) == 1 else None
+
+    @property
+    def is_of_database(self) -> bool:
+        """Whether its sources are tables of a database, rather than files of a folder."""
+        return any(source.table for source in self.sources.values())
+
+    def database(self) -> str:
+        """Returns the address of the map's database. Raises UserError if the environment does not have it."""
+        name = next(source.table.address for source in self.sources.values() if source.table)
+        if file := os.environ.get(f"{name}_FILE"):
+            return Path(file).read_text("utf-8").strip()
+        if address := os.environ.get(name):
+            return address
+        raise UserError(f"Set the address of the database in {name}, or the name of a file with it in {name}_FILE.")
 
     def joined(self) -> list[Source]:
         """Returns the sources that statements read."""

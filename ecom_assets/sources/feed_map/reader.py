@@ -17,6 +17,8 @@ from ecom_assets.landing.feed_settings import EXTRA_KINDS, WEEKDAYS, FeedSetting
 from ecom_assets.landing.provenance import LANDED, sql_types
 from ecom_assets.landing.reading import Dialect
 from ecom_assets.sources.feed_map.model import (
+    ARRIVES_ON,
+    DATABASE,
     LIMITS,
     PLAIN,
     STORE_NAME,
@@ -25,6 +27,7 @@ from ecom_assets.sources.feed_map.model import (
     NumberFormat,
     OwnColumns,
     Source,
+    Table,
     by_source,
     columns_named,
     order_of,
@@ -51,6 +54,9 @@ _SOURCE_TEXTS = (
     "group",
 )
 _SOURCE_KEYS = (*_SOURCE_TEXTS, "arrival_day", "places", "heading_lines", "optional")
+_TABLE_TEXTS = ("postgres", "updated_at", "overlap", "deletes", "database")
+_TABLE_KEYS = (*_TABLE_TEXTS, "key", "time_zone", "currency", "unreadable", "group", "optional", "store")
+_ONE_HOUR = "1 hour"
 _ARRIVAL_KEYS = ("file_name", "path", "fixed", "first", "column")
 _CALENDAR_KEYS = ("start", "end", "due")
 _FEED_KEYS = ("source", "files", "group", "where", "group_by", "columns", "extra")
@@ -122,22 +128,26 @@ def _sources(toml: TomlText, given: Mapping[str, Any]) -> dict[str, Source]:
     named = toml.table(given, "sources", []) if "sources" in given else {}
     common = toml.table(given, "source", []) if "source" in given or not named else {}
     found = {}
-    if "source" in given and ("files" in common or not named):
+    if "source" in given and ("files" in common or "postgres" in common or not named):
         found[ONE_SOURCE] = _source(toml, ONE_SOURCE, common, ("source",))
     for name in named:
         place = ("sources", name)
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or name.lower() in (other.lower() for other in found):
             toml.fail(place, f"{name!r} cannot be the name of a source: use letters, digits and _, and each name once.")
         own = toml.table(named, name, ["sources"])
-        found[name] = _source(toml, name, {**common, "files": None, **own}, place)
+        found[name] = _source(toml, name, {**common, "files": None, "postgres": None, **own}, place)
         if not found[name].files:
             toml.fail(place, f'{".".join(place)} needs files, a pattern such as "*.csv".')
+    if len({source.table.address if source.table else None for source in found.values()}) > 1:
+        toml.fail(["sources"], "all sources of a map are files, or tables of one database: use a map for each.")
     return found
 
 
 def _source(toml: TomlText, name: str, given: Mapping[str, Any], place: tuple[str, ...]) -> Source:
     given = {key: value for key, value in given.items() if value is not None}
     at = list(place)
+    if "postgres" in given:
+        return _table_source(toml, name, given, place)
     toml.known(given, _SOURCE_KEYS, at)
     texts = {key: toml.text_at(given, key, at) for key in _SOURCE_TEXTS}
     if texts["format"]:
@@ -165,6 +175,32 @@ def _source(toml: TomlText, name: str, given: Mapping[str, Any], place: tuple[st
         currency=_currency(toml, texts["currency"], at),
         store=_store(toml, texts["store"], at),
     )
+
+
+def _table_source(toml: TomlText, name: str, given: Mapping[str, Any], place: tuple[str, ...]) -> Source:
+    """Returns a source whose files an extract of a database writes."""
+    at = list(place)
+    toml.known(given, _TABLE_KEYS, at, "key of a table")
+    texts = {key: toml.text_at(given, key, at) for key in (*_TABLE_TEXTS, "unreadable")}
+    key = toml.names_at(given, "key", at)
+    if texts["deletes"]:
+        toml.one_of(texts["deletes"], ("missing",), [*at, "deletes"])
+        if not key:
+            toml.fail([*at, "deletes"], "deletes needs key, the columns that tell rows apart.")
+    overlap = texts["overlap"] or _ONE_HOUR
+    if not re.fullmatch(r"\d+ (second|minute|hour|day)s?", overlap):
+        toml.fail([*at, "overlap"], f"overlap must be like 15 minutes or 2 days, not {overlap!r}.")
+    files = {"files": f"{name}/*.parquet", "arrival_day": {"column": ARRIVES_ON}, "group": "whole"}
+    shared = {key: value for key, value in given.items() if key in _SOURCE_KEYS}
+    table = Table(
+        toml.required_text(given, "postgres", at),
+        texts["updated_at"],
+        overlap,
+        key,
+        texts["deletes"] is not None,
+        texts["database"] or DATABASE,
+    )
+    return replace(_source(toml, name, files | shared, place), table=table)
 
 
 def _currency(toml: TomlText, given: str | None, place: list[str]) -> str | None:
