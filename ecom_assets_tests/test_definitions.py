@@ -72,7 +72,7 @@ def test_the_parts_of_the_pipeline_are_the_layers_that_they_are_called_after() -
 
 def test_quality_is_judged_in_a_job_of_its_own() -> None:
     assert assets_of("data_quality") == {
-        f"quality/{name}" for name in ("data_quality", "detection", "monitoring_report", "profiles")
+        f"quality/{name}" for name in ("data_quality", "detection", "monitoring_report", "profiles", "truth_scores")
     }
 
 

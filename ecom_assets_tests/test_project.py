@@ -42,7 +42,7 @@ MAY_IMPORT = {
     "serving": {"days", "errors", "landing.provenance", "sql"},
     "publishing": {*CORE, "serving", "warehouse"},
     "catalog": {*Layer, *CORE},
-    "quality": {*CORE, "kpi", "serving", "shop", "sources"},
+    "quality": {*CORE, "kpi", "models", "serving", "shop", "sources"},
     "exports": {*CORE, "postgres", "serving"},
     "documentation": {*CORE, "catalog", "exports", "landing.files", "quality", "serving"},
     "monitoring": {"alerting", "days", "errors", "landing", "postgres", "serving", "settings", "sql"}

@@ -99,7 +99,7 @@ def why(table: str, day: Window) -> None:
 @click.argument(
     "what",
     metavar="[LIST]",
-    type=click.Choice(["risk", "reorder", "offers", "review", "budget", "models"]),
+    type=click.Choice(["risk", "reorder", "offers", "review", "budget", "models", "truth"]),
     default="models",
 )
 @click.option(
@@ -109,11 +109,20 @@ def predict(what: str, most: int) -> None:
     """Show what is predicted: a list to act on.
 
     LIST is risk (customers who are overdue), reorder (products), offers (products for customers), review (orders that
-    may be fraud), budget (of channels) or models (what was fitted, and how it scored), the default.
+    may be fraud), budget (of channels) or models (what was fitted, and how it scored), the default; or truth: how far
+    predictions are right by what the synthetic shop records about itself, beside naive ones.
     """
+    from ecom_assets.quality.truth_scores import NO_TRUTH, scored
     from ecom_assets.serving.predictions import LISTS, rows_of
     from ecom_assets.serving.snapshot import open_snapshot
 
+    if what == "truth":
+        known = settings.load()
+        with open_snapshot(known.snapshot) as con:
+            scores = scored(con, known.truth)
+        for line in [NO_TRUTH] if scores is None else text.truth_scores(scores):
+            click.echo(line)
+        return
     with open_snapshot(settings.load().snapshot) as con:
         found = rows_of(con, what, most)
         click.echo(f"{LISTS[what].title}:")

@@ -1,6 +1,7 @@
 """Answers as lines of text for a terminal."""
 
 import datetime as dt
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from ecom_assets.orchestration.retention import Retired
     from ecom_assets.quality.anomalies import Measured, Share
     from ecom_assets.quality.detection import Detection
+    from ecom_assets.quality.truth_scores import TruthScore
     from ecom_assets.serving.bad_days import BadDays
     from ecom_assets.serving.quarantine import QuarantinedRow, ReasonCount
     from ecom_assets.serving.why import Told
@@ -130,6 +132,15 @@ def _detection_by_day(found: "Detection") -> Iterator[str]:
             f"{day.arrived_on!s:12}{day.feed:20}{day.planted:>9,}{day.caught:>9,}{percent(day.recall):>9}"
             f"{day.false_alarms:>9,}{percent(day.precision):>11}"
         )
+
+
+def truth_scores(found: "Sequence[TruthScore]") -> Iterator[str]:
+    """Yields a line per way to predict, by subject."""
+    for subject, scores in itertools.groupby(found, lambda score: score.subject):
+        yield f"\n{subject}:"
+        for score in scores:
+            measures = "  ".join(f"{name} {value:.4g}" for name, value in score.measures.items())
+            yield f"  {score.name:24} {score.count:>9,}  {measures}"
 
 
 def anomalies(found: "Measured", unusual: "Share", is_known: bool) -> Iterator[str]:

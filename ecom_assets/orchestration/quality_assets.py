@@ -22,11 +22,14 @@ from ecom_assets.quality.detection import (
     kinds_table,
     measured,
 )
+from ecom_assets.quality.truth_scores import NO_TRUTH as NOTHING_LIKELY
+from ecom_assets.quality.truth_scores import scored, scores_table
 from ecom_assets.serving.snapshot import open_snapshot
 
 QUALITY = dg.AssetKey(["quality", "data_quality"])
 DETECTION = dg.AssetKey(["quality", "detection"])
 PROFILES = dg.AssetKey(["quality", "profiles"])
+TRUTH_SCORES = dg.AssetKey(["quality", "truth_scores"])
 EACH_MORNING = dg.FreshnessPolicy.time_window(fail_window=dt.timedelta(hours=26))
 """The quality schedule runs once a day. Tables have no such policy: Dagster takes a backfill for fresh rows."""
 _SERVERS = (
@@ -40,7 +43,7 @@ FINDS_DEFECTS = "finds_defects"
 
 def quality_assets(tables: Catalog) -> list[dg.AssetsDefinition]:
     """Returns the quality assets of these tables."""
-    return [data_quality, detection_asset(tables), profiles_asset(tables), monitoring_report]
+    return [data_quality, detection_asset(tables), truth_scores, profiles_asset(tables), monitoring_report]
 
 
 @dg.asset(
@@ -149,6 +152,28 @@ def detection_asset(tables: Catalog) -> dg.AssetsDefinition:
         return _judged(about, {**figures, "missed": {**missed, **found.false_alarms}}, passed=found.meets_target)
 
     return detection
+
+
+@dg.asset(
+    key=TRUTH_SCORES,
+    group_name="quality",
+    deps=[asset_key(f"predictions.{table}") for table in ("customer_value", "demand_forecasts", "order_risks")],
+    owners=OWNERS,
+    kinds={"duckdb", "quality"},
+    tags={"domain": "quality"},
+    freshness_policy=EACH_MORNING,
+)
+def truth_scores() -> dg.MaterializeResult:
+    """How far predictions are right by the synthetic shop's truth, which no table reads, beside naive ones.
+
+    Reads the snapshot. Without a synthetic shop nobody knows what was likely. `ecom predict truth` shows the same.
+    """
+    known = settings.load()
+    with open_snapshot(known.snapshot) as con:
+        found = scored(con, known.truth)
+    if found is None:
+        return dg.MaterializeResult(metadata={"truth": NOTHING_LIKELY})
+    return dg.MaterializeResult(metadata={"scores": dg.MetadataValue.md(scores_table(found))})
 
 
 def profiles_asset(tables: Catalog) -> dg.AssetsDefinition:
