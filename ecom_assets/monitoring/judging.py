@@ -4,7 +4,7 @@ import datetime as dt
 from functools import cache
 
 from ecom_assets.landing.files import replace_file
-from ecom_assets.monitoring import alerts, feeds, machine, metrics, runs, tables
+from ecom_assets.monitoring import alerts, feeds, machine, metrics, runs, streams, tables
 from ecom_assets.monitoring.report import Report, collect
 from ecom_assets.monitoring.runs import DagsterFacts
 from ecom_assets.serving.ledger_facts import LedgerFacts, ledger_facts
@@ -27,6 +27,7 @@ def judged(known: Settings, dagster: DagsterFacts, now: dt.datetime) -> Report:
             "quality": lambda: tables.quality(facts()),
             "connectivity": lambda: machine.connectivity(known, storage),
             "disk": lambda: machine.disk(known),
+            "streams": lambda: streams.streams(known, now),
             "queue": lambda: runs.queue(dagster, now),
             "sensors": lambda: runs.sensors(dagster, now),
             "alerting": lambda: alerts.alerting(known.alert_store, now),

@@ -5,6 +5,7 @@ import json
 import os
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,17 +18,16 @@ import noida_db
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from ecom_assets.days import Window
-from ecom_assets.landing.zone import Zone
-from ecom_assets.streaming.consumer import Consumer, Job
+from ecom_assets.settings import PROJECT
+from ecom_assets.streaming.consumer import Consumer
 from ecom_assets.streaming.kafka import Client
 from ecom_assets.streaming.landing import Rotation
 from ecom_assets.streaming.records import FeedFacts
-from ecom_assets_tests.tiny_shop import START
+from ecom_assets_tests.streaming import consuming
+from ecom_assets_tests.streaming.consuming import ORDERS, READY, START, job_of
 
 GIVEN = os.environ.get("ECOM_KAFKA")
 """Another broker to run the tests against."""
-ORDERS = FeedFacts("orders", ("order_id",), "ordered_at", "updated_at")
 CUSTOMERS = FeedFacts("customers", ("customer_id",), "joined_at", "joined_at")
 NOON = dt.datetime.combine(START, dt.time(12), dt.UTC)
 _numbers = count(time.time_ns() // 1_000_000)
@@ -93,17 +93,21 @@ class Broker:
         """A consumer of topics into the landing zone of a folder, which ends at their end."""
         told = more.pop("told", lambda *_: None)
         rotation = Rotation(**{name: more.pop(name) for name in ("seconds", "bytes", "records") if name in more})
-        job = Job(
-            dict.fromkeys(topics, feed),
-            Zone(folder / "landing"),
-            folder / "dead_letters",
-            folder / "stream.json",
-            Window(START, START + dt.timedelta(days=30)),
-            "UTC",
-            rotation,
-            **{"until_end": True, **more},
-        )
+        job = job_of(folder, dict.fromkeys(topics, feed), rotation, **{"until_end": True, **more})
         return Consumer(job, Client(self.settings), told)
+
+    @contextmanager
+    def process(self, folder: Path, topic: str, seconds: float = 0.02) -> Iterator[subprocess.Popen[str]]:
+        """A consumer in a process of its own, which has begun."""
+        command = [sys.executable, consuming.__file__, self.address, folder, topic, str(seconds)]
+        environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline().strip() == READY
+            try:
+                yield process
+            finally:
+                process.kill()
 
     def consume(self, folder: Path, *topics: str, **more: Any) -> Consumer:
         """Consumes topics to their end."""

@@ -13,7 +13,8 @@ from ecom_assets.streaming.consumer import AlreadyConsumed, stream_topics
 from ecom_assets.streaming.dead_letters import kept, replay
 from ecom_assets.streaming.landing import ASIDE, TwoConsumers
 from ecom_assets.streaming.records import SCHEMA_HEADER
-from ecom_assets_tests.streaming.broker import CUSTOMERS, ORDERS, landed, order
+from ecom_assets_tests.streaming.broker import CUSTOMERS, landed, order
+from ecom_assets_tests.streaming.consuming import ORDERS
 from ecom_assets_tests.tiny_shop import days, open_shop
 
 
@@ -202,6 +203,21 @@ def test_a_second_consumer_does_not_begin(broker, tmp_path):
     finally:
         consumer.stopping.set()
         thread.join()
+
+
+def test_the_signal_to_end_lands_what_was_read(broker, tmp_path):
+    topic = broker.topic()
+    broker.send(topic, [order(n) for n in range(3)])
+    with broker.process(tmp_path, topic, seconds=600) as process:
+        unfinished = tmp_path / "landing" / ASIDE
+        wait_until(lambda: any(unfinished.glob("*.part")))
+        assert numbers(tmp_path) == []
+        process.terminate()
+        assert process.wait(20) == 0
+
+    assert numbers(tmp_path) == [*"012"]
+    assert not list(unfinished.glob("*.part"))
+    assert json.loads((tmp_path / "stream.json").read_text())["state"] == "ended"
 
 
 def test_files_of_two_consumers_never_double_a_row(broker, tmp_path):

@@ -13,7 +13,8 @@ from ecom_assets.landing.zone import Zone
 from ecom_assets.sql import connect
 from ecom_assets.streaming.records import Record, Unreadable, read_record, retraction
 from ecom_assets_tests.examples import examples
-from ecom_assets_tests.streaming.broker import CUSTOMERS, ORDERS
+from ecom_assets_tests.streaming.broker import CUSTOMERS
+from ecom_assets_tests.streaming.consuming import ORDERS
 from ecom_assets_tests.tiny_shop import START
 
 COLUMNS = ["order_id", "amount"]
