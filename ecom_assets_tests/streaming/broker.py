@@ -19,7 +19,7 @@ from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from ecom_assets.settings import PROJECT
-from ecom_assets.streaming.consumer import Consumer
+from ecom_assets.streaming.consumer import Consumer, Job
 from ecom_assets.streaming.kafka import Client
 from ecom_assets.streaming.landing import Rotation
 from ecom_assets.streaming.records import FeedFacts
@@ -108,6 +108,10 @@ class Broker:
                 yield process
             finally:
                 process.kill()
+
+    def run(self, job: Job) -> None:
+        """Does what a job says."""
+        Consumer(job, Client(self.settings)).run()
 
     def consume(self, folder: Path, *topics: str, **more: Any) -> Consumer:
         """Consumes topics to their end."""
