@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench import asking, browsing, building, child, daily, plain, profiling, selling, ticking
+from bench import asking, browsing, building, child, daily, plain, profiling, selling, streaming, ticking
 from bench.landed import landing_zone, share
 from bench.peers.section import compared
 from bench.peers.stacks import Unavailable
@@ -317,6 +317,31 @@ def _with_peers(bench: Bench, size: Size, *, full_at_most: float, repair_at_most
     )
 
 
+def stream(bench: Bench) -> Section:
+    """Measures the consumer of streams: the way of a warning, and how many events land."""
+    records, seconds = max(int(60_000 * bench.scale), 400), max(60 * bench.scale, 1)
+    ms = streaming.warnings(bench.home("stream_warnings"), records)
+    landed = streaming.landed(bench.home("stream_landed"), seconds, _EVENTS_PER_SECOND)
+    return Section(
+        "Streams",
+        f"{records:,} orders at {streaming.RATE:,} a second, one in {streaming.EACH_TELLS} warned of; then "
+        f"{_EVENTS_PER_SECOND:,} events a second for {seconds:.0f} s. Broker, producer, consumer and receiver on one "
+        "machine",
+        "A warning's way is from producing the order, by broker, rules, store of alerts and channels, to the answer of "
+        "the receiver. Events count once they are read and written; files land every five seconds. A broker on the "
+        "same cores takes its part of them.",
+        [
+            Figure("warning, p50", ms["p50"], "ms", at_most=20),
+            Figure("warning, p95", ms["p95"], "ms", at_most=100),
+            Figure("warning, p99", ms["p99"], "ms", at_most=300),
+            Figure("share of warnings that arrived", ms["told"], at_least=1),
+            Figure("events landed", landed["per_second"], "/s", at_least=_EVENTS_PER_SECOND),
+            Figure("processor time of the consumer per event", landed["microseconds"], "µs"),
+            Figure("memory of the consumer", landed["megabytes"], "MB", at_most=200),
+        ],
+    )
+
+
 SECTIONS: Mapping[str, Callable[[Bench], Section]] = {
     "one_day": one_day,
     "year": year,
@@ -326,10 +351,12 @@ SECTIONS: Mapping[str, Callable[[Bench], Section]] = {
     "ticks": ticks,
     "api": api,
     "dashboard": dashboard,
+    "stream": stream,
     "profile": profile,
     "peers": peers,
     "peers_of_a_large_shop": peers_of_a_large_shop,
 }
+_EVENTS_PER_SECOND = 50_000
 NEED_PEERS = ("peers", "peers_of_a_large_shop")
 """Sections that install dbt-duckdb and SQLMesh, from a package index."""
 

@@ -37,7 +37,8 @@ MAY_IMPORT = {
     "engine": CORE - {"engine"},
     "landing": {"errors", "sql"},
     "sources": {*CORE, "feeds", "landing", "postgres", "settings", "shop"} - {"declaration"},
-    "streaming": {"alerting", "contract", "days", "errors", "feeds", "landing", "shop", "sources", "sql"},
+    "streaming": {"alerting", "contract", "days", "errors", "feeds", "landing", "shop", "sources", "sql"}
+    | {"models.fraud", "serving.snapshot"},
     "warehouse": {*CORE, "alerting", "landing", "settings"},
     "serving": {"days", "errors", "landing.provenance", "sql"},
     "publishing": {*CORE, "serving", "warehouse"},

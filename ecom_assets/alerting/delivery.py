@@ -73,6 +73,35 @@ def tick(
         return _deliver(store, found, now, on_step, time.monotonic() + seconds)
 
 
+def tell(
+    delivery: Delivery,
+    messages: Sequence[Message],
+    *,
+    now: Callable[[], dt.datetime] = _now,
+    seconds: float = MAX_SECONDS,
+) -> Delivered:
+    """Sends messages that are of no incident, at once, and what else is due; what fails is sent by a later tick.
+
+    A message that was told before, by its id, is not told again. Raises sqlite3.Error, OSError if the store cannot be
+    used.
+    """
+    until = time.monotonic() + seconds
+    found = channels_of(delivery)[::-1]  # the file last: to look for a message in it takes some time
+    with open_store(delivery.store) as store:
+        with store.transaction():
+            for message in messages:
+                if not store.is_known(message.id):
+                    store.queue(message, [c.name for c in found if message.severity.rank <= c.least.rank])
+        try:
+            lock = FileLock(delivery.store.with_suffix(".lock"), thread_local=False).acquire(
+                timeout=seconds, poll_interval=0.005
+            )
+        except Timeout:
+            return Delivered(is_elsewhere=True)
+        with lock:
+            return _deliver(store, found, now, lambda step: None, until)
+
+
 def plan(store: AlertStore, known: AlertSettings, channels: Sequence[Channel], now: dt.datetime) -> list[Message]:
     """Takes the events that wait no longer, and queues the messages that follow. Returns these messages."""
     due = store.fact("due")

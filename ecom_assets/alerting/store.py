@@ -205,6 +205,10 @@ class AlertStore:
             [(message.id, channel) for channel in channels],
         )
 
+    def is_known(self, id: str) -> bool:
+        """Returns whether there is a message with this id."""
+        return bool(self._one("select exists (select 1 from messages where id = ?)", id))
+
     # -- deliveries
 
     def due(self, now: dt.datetime, longest: dt.timedelta) -> list[tuple[Message, str, int]]:

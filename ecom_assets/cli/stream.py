@@ -23,20 +23,27 @@ NEEDS_CLIENT = "Streams need {}: pip install 'ecom_assets[stream]'"
 @click.argument("topics", nargs=-1)
 @click.option("--replay", "replaying", is_flag=True, help="Land dead letters that can be read by now, and end.")
 @click.option("--until-end", is_flag=True, help="End once all is read that the topics have.")
+@click.option("--warn/--no-warn", "warns", default=True, show_default=True, help="Hold records against rules at once.")
 @click.option("--seconds", default=60.0, show_default=True, type=click.FloatRange(min=0.1), help="A file lands after.")
 @click.option("--megabytes", default=64, show_default=True, type=click.IntRange(1), help="Or once it is so large.")
 @click.option("--records", default=500_000, show_default=True, type=click.IntRange(1), help="Or once it has so many.")
 def stream(
-    topics: tuple[str, ...], replaying: bool, until_end: bool, seconds: float, megabytes: int, records: int
+    topics: tuple[str, ...],
+    replaying: bool,
+    until_end: bool,
+    warns: bool,
+    seconds: float,
+    megabytes: int,
+    records: int,
 ) -> None:
     """Land the records of Kafka's TOPICS as files, each once; Ctrl-C or SIGTERM ends it with a complete file.
 
     A topic is of the feed that its last part names, such as shop.events, or of the one given, as in visits=events. It
     goes on where the landing zone ends. One such process may run for each landing zone.
     """
-    from ecom_assets.streaming.feeds import feed_facts_apart
+    from ecom_assets.streaming.feeds import apart, feed_facts, rule_facts
 
-    feeds = feed_facts_apart()
+    feeds = apart(feed_facts)
     if replaying:
         _replay(feeds)
         return
@@ -47,7 +54,9 @@ def stream(
         raise click.ClickException(NEEDS_CLIENT.format(error.name)) from error
     from ecom_assets.landing.zone import Zone
     from ecom_assets.streaming.landing import Rotation
+    from ecom_assets.streaming.rules import FEEDS
     from ecom_assets.streaming.telling import Telling
+    from ecom_assets.streaming.watching import watching
 
     known = settings.load()
     named = consumer.stream_topics(topics, feeds)
@@ -68,6 +77,8 @@ def stream(
         signal.signal(sign, lambda *_: stopping.set())
     with Telling(known.delivery) as telling:
         consuming = consumer.Consumer(job, Client(client_settings(known)), telling.told, stopping=stopping)
+        if warns and {feed.name for feed in named.values()} & set(FEEDS):
+            consuming.watch = watching(job, apart(rule_facts, known.snapshot), telling.warn)
         click.echo(f"Landing {', '.join(named)} in {known.landing}. Ctrl-C ends it.", err=True)
         consuming.run()
     letters = f", {consuming.letters:,} are dead letters" if consuming.letters else ""

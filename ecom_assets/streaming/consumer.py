@@ -28,6 +28,7 @@ from ecom_assets.streaming.dead_letters import DeadLetter
 from ecom_assets.streaming.kafka import BrokerUnreachable, Client, is_out_of_range, record_of
 from ecom_assets.streaming.landing import ASIDE, EACH_MINUTE, Lander, Place, Rotation, clear_unfinished, places
 from ecom_assets.streaming.records import FeedFacts, Record, Unreadable, read_record
+from ecom_assets.streaming.rules import Seen
 
 MOST_TAKEN, TAKE_SECONDS = 5_000, 0.005
 STATUS_SECONDS = 5.0
@@ -88,8 +89,8 @@ class Consumer:
     job: Job
     client: Client
     told: Told = lambda topic, about, note: None
-    watch: Callable[[str, int, Record, dict[str, Any]], None] | None = None
-    """What each record that can be read is shown to at once: topic, partition, record, values."""
+    watch: Callable[[str, Seen], None] | None = None
+    """What each record that can be read is shown to at once, with the name of its topic."""
     clock: Callable[[], float] = time.monotonic
     stopping: threading.Event = field(default_factory=threading.Event)
     partitions: dict[tuple[str, int], _Partition] = field(default_factory=dict)
@@ -261,7 +262,7 @@ class Consumer:
             if isinstance(moment, str) and moment > partition.event_at:
                 partition.event_at = moment
             if self.watch:
-                self.watch(partition.lander.stream.topic, partition.lander.stream.partition, record, values)
+                self.watch(partition.lander.stream.topic, Seen(partition.feed.name, record.timestamp, values))
         partition.next, partition.at = offset + 1, record.timestamp
         self.taken += 1
         return True

@@ -1,9 +1,17 @@
 """What a consumer has to know of feeds, without what tables are declared with."""
 
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
+from decimal import Decimal
 from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, TypeVar
 
 from ecom_assets.streaming.records import FeedFacts
+from ecom_assets.streaming.rules import RuleFacts
+
+Found = TypeVar("Found")
 
 
 def feed_facts() -> dict[str, FeedFacts]:
@@ -18,7 +26,28 @@ def feed_facts() -> dict[str, FeedFacts]:
     return found
 
 
-def feed_facts_apart() -> dict[str, FeedFacts]:
-    """Returns the same, found in another process: what that loads takes more memory than a consumer needs."""
-    with ProcessPoolExecutor(1, get_context("spawn")) as apart:
-        return apart.submit(feed_facts).result()
+def rule_facts(snapshot: Path) -> RuleFacts:
+    """Returns what rules have to know; without a snapshot, no units are on hand."""
+    import duckdb
+
+    from ecom_assets.errors import UserError
+    from ecom_assets.models.fraud import HIGH_AMOUNT, NIGHT_HOURS, RULES
+    from ecom_assets.serving.snapshot import open_snapshot
+
+    points = {name: points for name, (points, _) in RULES.items()}
+    found = RuleFacts(points, HIGH_AMOUNT, NIGHT_HOURS)
+    with suppress(UserError, duckdb.Error), open_snapshot(snapshot) as con:
+        rows = con.execute(f"select day, product_id, on_hand from {_STOCK} where day = (select max(day) from {_STOCK})")
+        stock = rows.fetchall()
+        on_hand = {product: Decimal(units) for _, product, units in stock}
+        return RuleFacts(points, found.high_amount, found.night_hours, on_hand, stock[0][0])
+    return found
+
+
+def apart(made: Callable[..., Found], *of: Any) -> Found:
+    """Returns what a function does in another process: what it loads takes more memory than a consumer needs."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(made, *of).result()
+
+
+_STOCK = "gold.fact_inventory_daily"

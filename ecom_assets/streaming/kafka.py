@@ -4,7 +4,7 @@ No group decides who reads what. What landed is also committed as the group's of
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -86,9 +86,9 @@ class Client:
         """Reads partitions from these offsets on, and no others."""
         self._consumer.assign([TopicPartition(*place, offset) for place, offset in starts.items()])
 
-    def take(self, most: int, seconds: float) -> Iterator[Any]:
-        """Yields up to `most` messages that arrive within some seconds: records and errors."""
-        yield from self._consumer.consume(most, seconds)
+    def take(self, most: int, seconds: float) -> list[Any]:
+        """Returns up to `most` messages that arrive within some seconds: records and errors."""
+        return self._consumer.consume(most, seconds)
 
     def commit(self, offsets: Mapping[tuple[str, int], int]) -> None:
         """Tells the broker what has landed, as a hint for others; nothing depends on it."""

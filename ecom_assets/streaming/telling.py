@@ -2,14 +2,26 @@
 
 import datetime as dt
 import logging
+import queue
 import sqlite3
 import threading
+from contextlib import suppress
 from types import TracebackType
 
 from ecom_assets.alerting.configuration import Delivery
-from ecom_assets.alerting.delivery import tick
+from ecom_assets.alerting.delivery import tell, tick
 from ecom_assets.alerting.events import STREAM, Event, Key, Kind, Severity
+from ecom_assets.alerting.incidents import Told
+from ecom_assets.alerting.messages import Message
 from ecom_assets.alerting.store import open_store
+from ecom_assets.streaming.rules import Finding
+
+_TO_DO = {
+    "fraud": "Hold the order, and look at it; predictions.orders_to_review has its chance once its day has run.",
+    "stock": "Take the product off sale, or count it.",
+    "payments": "Ask the provider of payments, and look at the shop's checkout.",
+    "checkout": "Place an order in the shop yourself.",
+}
 
 _log = logging.getLogger(__name__)
 
@@ -20,7 +32,7 @@ class Telling:
     def __init__(self, delivery: Delivery) -> None:
         self._delivery = delivery
         self._firing: set[Key] = set()
-        self._due = threading.Event()
+        self._due: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._send, name="telling", daemon=True)
 
@@ -32,7 +44,7 @@ class Telling:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ended.set()
-        self._due.set()
+        self._due.put(None)
         self._thread.join(timeout=10)
 
     def told(self, topic: str, about: str, note: str | None) -> None:
@@ -54,14 +66,37 @@ class Telling:
         except (sqlite3.Error, OSError) as error:
             _log.warning("The store of alerts cannot be used: %s", error)
             return
-        self._due.set()
+        self._due.put(None)
+
+    def warn(self, found: Finding, stream: str) -> None:
+        """Sends an early warning, once for each thing that it is about. Returns at once."""
+        known, now = self._delivery.settings, dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
+        id = f"{STREAM}:{found.rule}:{found.about}"
+        head = (id, id, Told.FIRING, found.severity, now, f"{found.note} ({stream})")
+        to_do = _TO_DO.get(found.rule, "")
+        self._due.put(Message(*head, (), (), {}, (), 0, known.owner, known.ui, "", to_do))
 
     def _send(self) -> None:
-        while not self._ended.is_set():
-            self._due.wait()
-            self._due.clear()
+        """Sends what is due, until the end.
+
+        The store stays open meanwhile: its last connection to be closed would write all of the log into it each time.
+        """
+        with suppress(sqlite3.Error, OSError), open_store(self._delivery.store):
+            self._send_all()
+        self._send_all()
+
+    def _send_all(self) -> None:
+        while not (self._ended.is_set() and self._due.empty()):
+            due = [self._due.get()]
+            while not self._due.empty():
+                due.append(self._due.get())
+            messages = [message for message in due if message]
             try:
-                for problem in tick(self._delivery).problems:
-                    _log.warning("Alerts: %s", problem)
+                done = [tell(self._delivery, messages)] if messages else []
+                done += [tick(self._delivery)] if None in due else []
             except (sqlite3.Error, OSError) as error:
                 _log.warning("The store of alerts cannot be used: %s", error)
+                continue
+            for delivered in done:
+                for problem in delivered.problems:
+                    _log.warning("Alerts: %s", problem)

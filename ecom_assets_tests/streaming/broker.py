@@ -3,7 +3,6 @@
 import datetime as dt
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -14,10 +13,10 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import noida_db
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from bench.broker import on_loopback
 from ecom_assets.settings import PROJECT
 from ecom_assets.streaming.consumer import Consumer, Job
 from ecom_assets.streaming.kafka import Client
@@ -26,8 +25,6 @@ from ecom_assets.streaming.records import FeedFacts
 from ecom_assets_tests.streaming import consuming
 from ecom_assets_tests.streaming.consuming import ORDERS, READY, START, job_of
 
-GIVEN = os.environ.get("ECOM_KAFKA")
-"""Another broker to run the tests against."""
 CUSTOMERS = FeedFacts("customers", ("customer_id",), "joined_at", "joined_at")
 NOON = dt.datetime.combine(START, dt.time(12), dt.UTC)
 _numbers = count(time.time_ns() // 1_000_000)
@@ -123,22 +120,8 @@ class Broker:
 @contextmanager
 def started(folder: Path) -> Iterator[Broker]:
     """A broker on loopback, or the one that the environment names."""
-    if GIVEN:
-        yield Broker(GIVEN)
-        return
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    # The program itself: its wrapper would leave it running.
-    program = Path(noida_db.__file__).with_name("noida-db")
-    command = [program, "start", "--only", "kafka", "--kafka-port", str(port), "--data-dir", folder]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        try:
-            broker = Broker(f"127.0.0.1:{port}")
-            broker.admin.list_topics(timeout=20)
-            yield broker
-        finally:
-            process.terminate()
+    with on_loopback(folder) as address:
+        yield Broker(address)
 
 
 def landed(folder: Path, feed: str = "orders") -> list[tuple[int, int, str]]:
