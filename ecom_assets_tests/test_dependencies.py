@@ -25,7 +25,6 @@ DECLARED = {
 NOT_IMPORTED = {
     "dagster-dg-cli": "the command `dg`",
     "dagster-graphql": "the web server's API",
-    "dagster-postgres": "Dagster's storage, if dagster.yaml says so",
     "dagster-webserver": "the UI",
     "tzdata": "read by zoneinfo where the system has no time zones",
 }

@@ -7,7 +7,7 @@ import datetime as dt
 import logging
 import threading
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -40,12 +40,15 @@ __all__ = [
     "REPAIR_TAG",
     "RETRY_TAG",
     "AssetPartitionStatus",
+    "BulkEventLog",
+    "ConfigurableClassData",
     "DbIOManager",
     "DbTypeHandler",
     "Executor",
     "HeldOpenEventLogStorage",
     "InProcessExecutor",
     "RetryMode",
+    "SqlEventLogStorageTable",
     "SqliteEventLogStorage",
     "Step",
     "TablePartitionDimension",
@@ -54,6 +57,7 @@ __all__ = [
     "belongs_to",
     "cause_of_failure",
     "dead_daemons",
+    "event_rows",
     "files_of_run",
     "follow_runs_from_now",
     "is_canceled",
@@ -124,7 +128,7 @@ class Step:
     @property
     def may_plan_later(self) -> bool:
         """Whether no partition of a repair is red but those that the run plans by itself."""
-        return isinstance(self._step.instance.event_log_storage, HeldOpenEventLogStorage)
+        return isinstance(self._step.instance.event_log_storage, BulkEventLog)
 
     def plan(self, asset: dg.AssetKey, partition: str) -> None:
         """Notes that the run means to materialize a partition of an asset, which is red if the run fails without."""
@@ -267,46 +271,25 @@ def runs_of_newest_events(instance: dg.DagsterInstance) -> set[str] | None:
     return {run_id for (run_id,) in found}
 
 
-class HeldOpenEventLogStorage(SqliteEventLogStorage):
-    """Dagster's SQLite event log; the files in use stay open, and events of table-days are stored in bulk.
+class BulkEventLog(SqlEventLogStorage):
+    """What our event logs share, whatever they store in: events of table-days in bulk, and plans of whole runs.
 
-    Dagster's own class opens and closes a file for each event, and closing flushes SQLite's log to disk; each event
-    takes up to four transactions. Here the events of table-days wait until anything else is stored or read, or
-    `BULK_SIZE` of them wait, and are stored in one transaction. Whoever reads through this object sees them all; other
-    processes see those of a table when its step ends.
+    Dagster's own classes store each event alone. Here the events of table-days wait until anything else is stored or
+    read, or `BULK_SIZE` of them wait, and are stored in one transaction. Whoever reads through this object sees them
+    all; other processes see those of a table when its step ends.
 
     A run plans the partitions of an asset with one event, and those of a check without a row for each.
 
-    A killed process loses the waiting events of the step in which it was killed; after a power cut the last events may
-    be missing, never half written. With another version of Dagster than `BULK_TRIED_ON`, events are stored one by one.
+    A killed process loses the waiting events of the step in which it was killed. With another version of Dagster than
+    `BULK_TRIED_ON`, events are stored one by one.
     """
 
-    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
-        self._engines: dict[str, db.Engine] = {}
-        self._found_tables: set[str] = set()
+    def _begin_waiting(self) -> None:
         self._waiting: list[dg.EventLogEntry] = []
         self._waiting_lock = threading.RLock()
         self._in_bulk = dg.__version__ == BULK_TRIED_ON
         if not self._in_bulk:
             _log.warning("Bulk storage of events is tried on Dagster %s; this is %s.", BULK_TRIED_ON, dg.__version__)
-        super().__init__(base_dir, inst_data)
-
-    @classmethod
-    def from_config_value(
-        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
-    ) -> "HeldOpenEventLogStorage":
-        return cls(inst_data=inst_data, **config_value)
-
-    def _initdb(self, engine: db.Engine, for_index_shard: bool = False) -> None:
-        """Makes a file's tables, in a new file with pages that events fill without leaving much of them empty."""
-        db.event.listen(engine, "connect", lambda raw, _: raw.execute(f"pragma page_size = {PAGE_SIZE}"))
-        super()._initdb(engine, for_index_shard)
-
-    def has_table(self, table_name: str) -> bool:
-        """Returns whether the log has a table; Dagster asks at each check event."""
-        if table_name not in self._found_tables and super().has_table(table_name):
-            self._found_tables.add(table_name)
-        return table_name in self._found_tables
 
     def store_event(self, event: dg.EventLogEntry) -> None:
         """Store an event; one of a table-day of a run may wait for others."""
@@ -367,23 +350,33 @@ class HeldOpenEventLogStorage(SqliteEventLogStorage):
         return run is not None and REPAIR_TAG in run.tags
 
     def _store_waiting(self) -> None:
-        """Store the events that wait: all or none, in both files."""
+        """Store the events that wait: all or none."""
         with self._waiting_lock:
             if not self._waiting:
                 return
-            of_one_run = self._waiting[0].run_id
-            with self._db_lock, self._begun(INDEX_SHARD_NAME) as index, self._begun(of_one_run) as of_run:
-                self._store_in_bulk(self._waiting, of_run, index)
-            self._waiting = []
+            events, self._waiting = self._waiting, []  # storing may read, and reading stores what waits
+            try:
+                self._store_together(events)
+            except BaseException:
+                self._waiting = [*events, *self._waiting]
+                raise
 
-    def _store_in_bulk(self, events: Sequence[dg.EventLogEntry], of_run: db.Connection, index: db.Connection) -> None:
-        """Store what Dagster's own class stores of each event, with one statement for many."""
-        rows = [self._event_to_row(_without_repetition(event)) for event in events]
-        for log in (of_run, index):
-            log.execute(SqlEventLogStorageTable.insert(), rows)
-        # SQLite numbers the rows of a transaction one after the other; asking for each number takes twice the time.
-        last_id = index.execute(db.text("select last_insert_rowid()")).scalar_one()
-        ids = range(last_id - len(rows) + 1, last_id + 1)
+    def _store_together(self, events: Sequence[dg.EventLogEntry]) -> None:
+        """Store events of one run in one transaction."""
+        raise NotImplementedError
+
+    def _store_about(
+        self,
+        events: Sequence[dg.EventLogEntry],
+        rows: Sequence[Mapping[str, Any]],
+        ids: Sequence[int],
+        index: db.Connection,
+        insert: Callable[[db.Table], Any],
+    ) -> None:
+        """Store what Dagster's own class stores beside the row of each event, with one statement for many.
+
+        `insert` makes a statement that can say what to do on a conflict, in the words of the database.
+        """
         stored = list(zip(events, rows, ids, strict=True))
         of_assets = [(event, event_id) for event, _, event_id in stored if event.dagster_event_type in ASSET_EVENTS]
         if of_assets:
@@ -397,6 +390,49 @@ class HeldOpenEventLogStorage(SqliteEventLogStorage):
             over_planned = insert(AssetCheckExecutionsTable)
             told = {name: over_planned.excluded[name] for name in verdicts[0] if name not in _OF_ONE_VERDICT}
             index.execute(over_planned.on_conflict_do_update(index_elements=_OF_ONE_VERDICT, set_=told), verdicts)
+
+
+class HeldOpenEventLogStorage(BulkEventLog, SqliteEventLogStorage):
+    """Dagster's SQLite event log; the files in use stay open, and events of table-days are stored in bulk.
+
+    Dagster's own class opens and closes a file for each event, and closing flushes SQLite's log to disk; each event
+    takes up to four transactions. After a power cut the last events may be missing, never half written.
+    """
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        self._engines: dict[str, db.Engine] = {}
+        self._found_tables: set[str] = set()
+        self._begin_waiting()
+        super().__init__(base_dir, inst_data)
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> "HeldOpenEventLogStorage":
+        return cls(inst_data=inst_data, **config_value)
+
+    def _initdb(self, engine: db.Engine, for_index_shard: bool = False) -> None:
+        """Makes a file's tables, in a new file with pages that events fill without leaving much of them empty."""
+        db.event.listen(engine, "connect", lambda raw, _: raw.execute(f"pragma page_size = {PAGE_SIZE}"))
+        super()._initdb(engine, for_index_shard)
+
+    def has_table(self, table_name: str) -> bool:
+        """Returns whether the log has a table; Dagster asks at each check event."""
+        if table_name not in self._found_tables and super().has_table(table_name):
+            self._found_tables.add(table_name)
+        return table_name in self._found_tables
+
+    def _store_together(self, events: Sequence[dg.EventLogEntry]) -> None:
+        with self._db_lock, self._begun(INDEX_SHARD_NAME) as index, self._begun(events[0].run_id) as of_run:
+            self._store_in_bulk(events, of_run, index)
+
+    def _store_in_bulk(self, events: Sequence[dg.EventLogEntry], of_run: db.Connection, index: db.Connection) -> None:
+        rows = event_rows(self, events)
+        for log in (of_run, index):
+            log.execute(SqlEventLogStorageTable.insert(), rows)
+        # SQLite numbers the rows of a transaction one after the other; asking for each number takes twice the time.
+        last_id = index.execute(db.text("select last_insert_rowid()")).scalar_one()
+        self._store_about(events, rows, range(last_id - len(rows) + 1, last_id + 1), index, insert)
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[db.Connection]:
@@ -433,6 +469,11 @@ class HeldOpenEventLogStorage(SqliteEventLogStorage):
             engine.dispose()
         self._engines.clear()
         super().dispose()
+
+
+def event_rows(log: SqlEventLogStorage, events: Sequence[dg.EventLogEntry]) -> list[Mapping[str, Any]]:
+    """Returns the rows of events in a log's table."""
+    return [log._event_to_row(_without_repetition(event)) for event in events]
 
 
 def _is_of_table_day(event: dg.EventLogEntry) -> bool:

@@ -13,6 +13,9 @@ from ecom_assets import settings
 from ecom_assets.orchestration._dagster import follow_runs_from_now
 from ecom_assets.orchestration.assets import IO_MANAGER
 
+_OF_STORAGES = ("sqlalchemy", "dagster_postgres")
+"""Packages whose errors come from Dagster's storage."""
+
 
 @contextmanager
 def in_dagster_home() -> Iterator[dg.DagsterInstance]:
@@ -49,8 +52,9 @@ def _instance(home: Path) -> dg.DagsterInstance:
     try:
         return dg.DagsterInstance.get()
     except Exception as error:
-        why = " ".join(str(error).split())[:300].rstrip(".")
-        if isinstance(error, OSError | sqlite3.Error) or type(error).__module__.startswith("sqlalchemy"):
+        why = _in_a_line(error)
+        if isinstance(error, OSError | sqlite3.Error) or type(error).__module__.startswith(_OF_STORAGES):
+            why = _in_a_line(error.__cause__ or error)
             text = f"Dagster's storage, which {file} names, cannot be used: {why}. ecom doctor says more."
             raise settings.SettingsError(text) from error
         if "Couldn't import module ecom_assets." in why:
@@ -60,6 +64,10 @@ def _instance(home: Path) -> dg.DagsterInstance:
         raise settings.SettingsError(
             f"{why}. Replace it by {settings.PROJECT / 'dagster.yaml'}; if you changed yours, carry the changes over."
         ) from error
+
+
+def _in_a_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300].rstrip(".")
 
 
 def prepare(instance: dg.DagsterInstance) -> None:
