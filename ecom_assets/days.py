@@ -81,6 +81,7 @@ class Reach:
     stored. `by_arrival` reads all valid versions of them, typed, by the day under which they are stored. Days that are
     not `awaited` may be missing or not final: the day is final without them, and stale once they say something else. A
     day that is not `needed` blocks nothing: the table is made without it.
+    Of days that are read by key, later ones are never awaited.
     With a `key`, a column of the input, only rows whose key occurs on the day d itself are read: see `by`.
     """
 
@@ -101,10 +102,10 @@ class Reach:
         A row that changes makes only the days stale on which its key occurs. The keys of a day are those in the inputs
         of the table that are read on the same day and have a column of that name; if none has, those of the input on
         that day; or those of one input, if `of` names it. Rows without a key are not read. Raises ValueError for a
-        reach that does not end with the day, or is the day.
+        reach that is the day, or ends with another than it: `ever` has no end.
         """
-        if self.before == 0 or self.after != 0 or self.by_event or self.by_arrival:
-            raise ValueError(f"{self.name} cannot be read by {key}: only days before and up to the day can.")
+        if self.before == 0 or self.after not in (0, None) or self.by_event or self.by_arrival:
+            raise ValueError(f"{self.name} cannot be read by {key}: only days up to the day, or all days, can.")
         name = f"{self.name} by {key}" + (f" of {of}" if of else "")
         return replace(self, name=name, key=key, keys_of=of)
 
@@ -139,6 +140,8 @@ by_event_day = Reach("by_event_day", by_event=True)
 by_arrival_day = Reach("by_arrival_day", by_arrival=True)
 history = Reach("history", before=None)
 since = Reach("since", after=None)
+ever = Reach("ever", before=None, after=None)
+"""All days. By key, what is made of a day may use a row of a later day only while there is none up to the day."""
 
 
 def trailing(days: int) -> Reach:

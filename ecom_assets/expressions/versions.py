@@ -70,9 +70,17 @@ WHERE {identity} NOT IN (SELECT {identity} FROM {table})
 
 
 def with_version(
-    facts: nw.LazyFrame, versions: nw.LazyFrame, *, identity: str, moment: str, columns: Sequence[str]
+    facts: nw.LazyFrame,
+    versions: nw.LazyFrame,
+    *,
+    identity: str,
+    moment: str,
+    columns: Sequence[str],
+    later: str | None = None,
 ) -> nw.LazyFrame:
     """Returns the facts with columns of the version valid at the fact's moment; null if there is none.
+
+    With `later`, the first version counts before its start too: the column of that name says of which facts.
 
     Args:
         facts: Rows with the columns `identity` and `moment`.
@@ -81,6 +89,7 @@ def with_version(
         identity: The column that both share, e.g. `customer_id`.
         moment: The column with the fact's timestamp.
         columns: The columns of the version to add.
+        later: The name of a boolean column to add.
     """
     c = nw.col
     spans = versions.select(identity, "effective_from", *columns).with_columns(
@@ -91,12 +100,12 @@ def with_version(
     has_not_ended = c("effective_to").is_null() | (c(moment) < c("effective_to"))
     # The first version also matches facts before it, so that each fact joins exactly one row.
     is_met = c("effective_from").is_null() | ((has_begun | c("is_first")) & has_not_ended)
-    return (
-        facts.join(spans, on=identity, how="left")
-        .filter(is_met)
-        .with_columns(nw.when(has_begun).then(c(column)).alias(column) for column in columns)
-        .drop("effective_from", "effective_to", "is_first")
-    )
+    met = facts.join(spans, on=identity, how="left").filter(is_met)
+    if later:
+        met = met.with_columns((~has_begun).fill_null(value=False).alias(later))
+    else:
+        met = met.with_columns(nw.when(has_begun).then(c(column)).alias(column) for column in columns)
+    return met.drop("effective_from", "effective_to", "is_first")
 
 
 def with_version_of_day(

@@ -15,7 +15,7 @@ from ecom_assets.contract import (
     own_columns,
     rule,
 )
-from ecom_assets.days import history, revised
+from ecom_assets.days import ever, history, revised
 from ecom_assets.expressions.included_tax import refunded_without_tax
 from ecom_assets.expressions.money import no_amount
 from ecom_assets.expressions.versions import with_version
@@ -33,7 +33,7 @@ class FactReturns(Table, primary_key="return_id", partition_column="returned_on"
     customer_id: str = column("Customer who returned it; null for guests", nullable=True, personal=True)
     customer_key: str = column("Version of the customer at that moment, if any", nullable=True, personal=True)
     product_id: str = column("Product refunded; null if none, as for shipping or goodwill", nullable=True)
-    product_key: str = column("Version of the product at that moment, if any", nullable=True)
+    product_key: str = column("Version of the product at that moment, or its first, if any", nullable=True)
     is_gift_card: bool = column("Whether it is a gift card when it was refunded, whose refund is no return of a sale")
     store: str = column("Store of the original sale, if there are several", nullable=True)
     channel: str = column("Sales channel of the original sale")
@@ -78,6 +78,7 @@ def transform(
         identity="product_id",
         moment="returned_at",
         columns=["product_key", "is_gift_card"],
+        later="has_later_product",
     ).with_columns(nw.col("is_gift_card").fill_null(value=False), nw.coalesce(nw.col("quantity"), no_amount()))
     of_customers = with_version(
         of_products, gold_dim_customer_versions, identity="customer_id", moment="returned_at", columns=["customer_key"]
@@ -95,7 +96,7 @@ asset = table_asset(
     reads={
         "gold_fact_included_taxes": revised(None, 0).by("order_id"),
         "gold_dim_customer_versions": history.by("customer_id"),
-        "gold_dim_product_versions": history.by("product_id"),
+        "gold_dim_product_versions": ever.by("product_id"),
     },
     conserved=conserved,
 )

@@ -17,7 +17,7 @@ from ecom_assets.contract import (
     own_columns,
     rule,
 )
-from ecom_assets.days import history
+from ecom_assets.days import ever, history
 from ecom_assets.expressions import measures
 from ecom_assets.expressions.gift_cards import is_called_gift_card
 from ecom_assets.expressions.money import MONEY, QUANTITY, extended, no_amount
@@ -51,7 +51,8 @@ class FactSales(Table, primary_key=("order_id", "line_number"), partition_column
     customer_id: str = column("Customer who placed it; null for guests", nullable=True, personal=True)
     customer_key: str = column("Version of the customer at that moment, if any", nullable=True, personal=True)
     product_id: str = column("Product sold; null for a line outside the catalogue", nullable=True)
-    product_key: str = column("Version of the product when the line was ordered, if any", nullable=True)
+    product_key: str = column("Version of the product when the line was ordered, or its first, if any", nullable=True)
+    has_later_product: bool = column("Whether that version, the first that is known, starts after the line was ordered")
     description: str = column("Product description on the line, if any", nullable=True)
     store: str = column("Store in which it was sold, if there are several", nullable=True)
     channel: str = column("Sales channel: web, app, marketplace, …")
@@ -115,7 +116,8 @@ class FactSales(Table, primary_key=("order_id", "line_number"), partition_column
     @expectation
     def product_has_a_version(cls) -> nw.Expr:
         """The catalogue has a version of the product from when the line was ordered, or before."""
-        return nw.col("product_id").is_null() | ~nw.col("product_key").is_null()
+        has_one = ~nw.col("product_key").is_null() & ~nw.col("has_later_product")
+        return nw.col("product_id").is_null() | has_one
 
     @rule
     def net_amount_adds_up(cls) -> nw.Expr:
@@ -198,6 +200,7 @@ def transform(
         identity="product_id",
         moment="line_ordered_at",
         columns=["product_key", "unit_cost", "is_gift_card"],
+        later="has_later_product",
     )
     is_called_one = c("product_id").is_null() & is_called_gift_card("description")
     of_products = of_products.with_columns(is_gift_card=c("is_gift_card").fill_null(value=False) | is_called_one)
@@ -249,7 +252,7 @@ asset = table_asset(
     transform,
     reads={
         "gold_dim_customer_versions": history.by("customer_id"),
-        "gold_dim_product_versions": history.by("product_id"),
+        "gold_dim_product_versions": ever.by("product_id"),
     },
     view=TRANSACTION_ITEMS,
     conserved=conserved,

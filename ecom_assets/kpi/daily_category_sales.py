@@ -1,9 +1,9 @@
-"""Sales by day and category: that of the product at the moment of the sale or refund."""
+"""Sales by day and category: that of the product at the moment of the sale or refund, or the first that is known."""
 
 import narwhals as nw
 
 from ecom_assets.contract import Date, Decimal, column, contract, in_units, key, money
-from ecom_assets.days import history
+from ecom_assets.days import ever
 from ecom_assets.expressions import measures
 from ecom_assets.expressions.money import ratio, total, total_count
 from ecom_assets.table_asset import table_asset
@@ -69,5 +69,5 @@ def conserved(gold_fact_sales: nw.LazyFrame, gold_fact_returns: nw.LazyFrame) ->
 
 
 asset = table_asset(
-    DailyCategorySales, transform, reads={"gold_dim_product_versions": history.by("product_id")}, conserved=conserved
+    DailyCategorySales, transform, reads={"gold_dim_product_versions": ever.by("product_id")}, conserved=conserved
 )

@@ -7,7 +7,7 @@ from ecom_assets.days import Window
 from ecom_assets.declaration import Declaration, Read
 from ecom_assets.engine.duckdb.hashing import content_hash
 from ecom_assets.engine.duckdb.tables import stored
-from ecom_assets.sql import quoted
+from ecom_assets.sql import day_literal, quoted
 from ecom_assets.warehouse.ledger.invalidation import invalidate_days, recorded_since
 from ecom_assets.warehouse.store import Store
 
@@ -44,8 +44,15 @@ def _recorded_since(store: Store, declaration: Declaration, window: Window) -> l
     readers = store.catalog.reading_by_key.get(declaration.name, [])
     if not readers:
         return []
-    recorded = recorded_since(store.con, [reader.name for reader, _ in readers], window.first)
-    return [(reader, read) for reader, read in readers if reader.name in recorded]
+    names = [reader.name for reader, _ in readers]
+    recorded = recorded_since(store.con, names, window.first)
+    ever = recorded_since(store.con, names, store.calendar.first) if any(map(_has_no_end, readers)) else recorded
+    return [each for each in readers if each[0].name in (ever if _has_no_end(each) else recorded)]
+
+
+def _has_no_end(reader: tuple[Declaration, Read]) -> bool:
+    """Returns whether a table reads rows of all days after its own."""
+    return reader[1].reach.after is None
 
 
 def _invalidate_days_of_keys(store: Store, declaration: Declaration, reader: Declaration, read: Read) -> None:
@@ -56,15 +63,19 @@ def _invalidate_days_of_keys(store: Store, declaration: Declaration, reader: Dec
         days = f"select {key}, changed_on"
         new, old = f"{days} from new_rows", f"{days} from old_rows"
         changed = f"({new} except {old}) union all ({old} except {new})"
-    until = f"and k.day <= c.changed_on + {before}"
+    since, reached = "(select min(changed_on) from changed_rows)", "and k.day >= c.changed_on"
     if before is None:
-        changed, until = f"select {key}, min(changed_on) as changed_on from ({changed}) group by all", ""
+        changed = f"select {key}, min(changed_on) as changed_on from ({changed}) group by all"
+    else:
+        reached += f" and k.day <= c.changed_on + {before}"
+    if _has_no_end((reader, read)):
+        since, reached = day_literal(store.calendar.first), ""
     for source in store.catalog.keys_of(reader, read):
         keys = stored(source)
         store.ensure(source.name, keys.columns)
         of_keys = f"""
             select k.day from (
                 select {keys.day} as day, {key} from {keys.name}
-                where {keys.day} >= (select min(changed_on) from changed_rows)) k
-            join ({changed}) c on k.{key} = c.{key} and k.day >= c.changed_on {until}"""
+                where {keys.day} >= {since}) k
+            join ({changed}) c on k.{key} = c.{key} {reached}"""
         invalidate_days(store.con, [reader.name], f"day in ({of_keys})", declaration)

@@ -136,6 +136,8 @@ class Store:
             if declaration.contract.converted:
                 settings += self.currency or ""
         for read in declaration.reads:
+            if read.reach.key and read.reach.after is None:
+                settings += str(self.calendar.last)
             if read.reach.by_arrival:
                 settings += self._versions_query(
                     self.catalog[read.table], Window(self.calendar.first, self.calendar.first)

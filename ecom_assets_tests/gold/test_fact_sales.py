@@ -71,7 +71,7 @@ def test_an_order_cancelled_as_void_or_before_it_was_paid_is_no_valid_sale():
     ]
 
 
-def test_a_line_meets_the_versions_that_stood_when_it_was_ordered():
+def test_a_line_meets_the_versions_that_stood_when_it_was_ordered_or_the_first_of_its_product():
     items = [
         {"order_id": order, "ordered_at": moment, "product_id": "P", "quantity": 2}
         for order, moment in [
@@ -89,10 +89,10 @@ def test_a_line_meets_the_versions_that_stood_when_it_was_ordered():
 
     made = sold(items, orders, customers, products)
 
-    assert rows(made, "order_id", "customer_key", "product_key", "cost") == [
-        ("early", None, None, None),
-        ("exact", "C1", "P1", Decimal("2.50")),
-        ("late", "C1", "P2", None),
+    assert rows(made, "order_id", "customer_key", "product_key", "has_later_product", "cost") == [
+        ("early", None, "P1", True, Decimal("2.50")),
+        ("exact", "C1", "P1", False, Decimal("2.50")),
+        ("late", "C1", "P2", False, None),
     ]
 
 

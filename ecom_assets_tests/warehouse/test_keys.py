@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ecom_assets.contract import Date, Table, column, contract, key, rule
-from ecom_assets.days import Window, contiguous, history, revised, same_day, since, trailing
+from ecom_assets.days import Window, contiguous, ever, history, revised, same_day, since, trailing
 from ecom_assets.declaration import Catalog, Declaration, declare
 from ecom_assets.expressions.dates import days_between
 from ecom_assets.landing.zone import Zone
@@ -70,16 +70,20 @@ def _drawn(days: nw.LazyFrame) -> nw.LazyFrame:
     return days.select("day", customer=nw.lit("A"), value=nw.lit(0, nw.Int64))
 
 
-def summed(visits: nw.LazyFrame, profiles: nw.LazyFrame, before: int = 10) -> nw.LazyFrame:
+def summed(visits: nw.LazyFrame, profiles: nw.LazyFrame, before: int = 10, after: int = 0) -> nw.LazyFrame:
     c = nw.col
     visited = visits.select("day", "customer").unique()
     met = visited.join(profiles.select("customer", "value", on="day"), on="customer")
-    sums = met.filter(days_between(c("on"), c("day")).is_between(0, before)).group_by("day", "customer")
+    sums = met.filter(days_between(c("on"), c("day")).is_between(-after, before)).group_by("day", "customer")
     return sums.agg(c("value").count().cast(nw.Int64).alias("profiles"), c("value").sum().cast(nw.Int64))
 
 
 def of_visits(gold_visits: nw.LazyFrame, gold_profiles: nw.LazyFrame) -> nw.LazyFrame:
     return summed(gold_visits, gold_profiles)
+
+
+def of_any_day(gold_visits: nw.LazyFrame, gold_profiles: nw.LazyFrame) -> nw.LazyFrame:
+    return summed(gold_visits, gold_profiles, after=10)
 
 
 def of_last_days(gold_visits: nw.LazyFrame, gold_profiles: nw.LazyFrame) -> nw.LazyFrame:
@@ -109,6 +113,7 @@ DRAWN = [declare(contract(model), _drawn) for model in (Profiles, Visits, Calls)
 READERS = [
     sums("of_visits", of_visits, gold_profiles=by),
     sums("revised", of_visits, gold_profiles=revised(None, 0).by("customer")),
+    sums("of_any_day", of_any_day, gold_profiles=ever.by("customer")),
     sums("of_last_days", of_last_days, gold_profiles=trailing(2).by("customer")),
     sums("of_calls", of_calls, gold_profiles=by, gold_calls=dataclasses.replace(same_day, needed=False)),
     sums("of_profiles", of_profiles, gold_profiles=by),
@@ -298,13 +303,38 @@ def test_a_changed_row_makes_the_days_stale_on_which_its_key_occurs(played):
 
     played.take(Write("gold.profiles", 0, ((("A", 2), *B),)))
 
-    assert stale_days(played) == stale_days(played, "kpi.of_old_visits") == [1, 3]
+    assert (
+        stale_days(played) == stale_days(played, "kpi.of_old_visits") == stale_days(played, "kpi.of_any_day") == [1, 3]
+    )
     assert stale_days(played, "kpi.of_last_days") == [1]
     assert stale_days(played, "kpi.of_profiles") == [0]
     [found] = [found for found in played.session.stale() if found.table == OF_VISITS and found.day == on(1)]
     assert found == StaleDay(OF_VISITS, on(1), Cause.KEY_CHANGED, by="gold.profiles")
     assert found.why == "a row of a key that occurs on the day changed in gold.profiles"
     ends_as_a_clean_run(played)
+
+
+def test_a_row_of_a_later_day_makes_days_stale_of_a_table_that_reads_all_days(played):
+    visited(played)
+
+    played.take(Write("gold.profiles", 3, ((("A", 2),),)))
+
+    assert stale_days(played, "kpi.of_any_day") == [1, 3]
+    assert stale_days(played) == [3]
+    ends_as_a_clean_run(played)
+
+
+def test_of_all_days_those_after_the_day_are_not_awaited(played):
+    played.take(Write("gold.profiles", 0, (A, A)), Write("gold.visits", 0, (A, A)), Run())
+
+    def states() -> list[tuple[str]]:
+        query = "select state from ledger.days where table_name = 'kpi.of_any_day' order by day"
+        return played.con.execute(query).fetchall()
+
+    assert states() == [("stored",), ("stored",)]
+    played.begin(TABLES)
+    played.session.calendar = Window(on(0) - dt.timedelta(days=1), dt.date.max)
+    assert {found.table for found in played.session.stale()} >= {"kpi.of_any_day"}
 
 
 def test_a_changed_row_makes_no_day_stale_of_a_table_that_reads_days_alone(played):
@@ -415,7 +445,7 @@ def test_a_table_reads_the_rows_of_the_keys_of_its_days_only(played):
 
 @pytest.mark.parametrize("reach", [same_day, since, dataclasses.replace(same_day, needed=False)])
 def test_days_after_and_the_day_alone_are_not_read_by_key(reach):
-    with pytest.raises(ValueError, match="cannot be read by customer: only days before and up to the day can"):
+    with pytest.raises(ValueError, match="cannot be read by customer: only days up to the day, or all days, can"):
         reach.by("customer")
 
 

@@ -61,6 +61,7 @@ def _downstream(catalog: Catalog, failed: str, on: Window, recorded: Window) -> 
 
 def _reading(reach: Reach, window: Window, recorded: Window) -> Iterable[dt.date]:
     """Returns the days that have run whose reach meets a window."""
-    first = recorded.first if reach.after is None else max(window.first - reach.after * ONE_DAY, recorded.first)
+    after = 0 if reach.key else reach.after
+    first = recorded.first if after is None else max(window.first - after * ONE_DAY, recorded.first)
     last = recorded.last if reach.before is None else min(window.last + reach.before * ONE_DAY, recorded.last)
     return Window(first, last) if first <= last else ()

@@ -162,14 +162,14 @@ def _reads(catalog: Catalog, declarations: Iterable[Declaration]) -> list[list[s
 
     `input` is the content of the table `source`: of its own name by the day on which it is read, of another by arrival.
     The content of what is read by key is not shown in the fingerprint, only that of the tables with the keys of a day:
-    `warehouse.keys` invalidates the days of a key of which a row changes.
+    `warehouse.keys` invalidates the days of a key of which a row changes. No later day of it is awaited.
     """
     return [
         [
             literal(declaration.name),
             literal(f"{table} by arrival" if reach.by_arrival else table),
             "null::int" if reach.before is None else str(reach.before),
-            "null::int" if reach.after is None else str(reach.after),
+            "0" if reach.key else "null::int" if reach.after is None else str(reach.after),
             str(int(reach.awaited)),
             str(int(reach.key is None)),
             literal(table),
