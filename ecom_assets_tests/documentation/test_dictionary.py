@@ -48,7 +48,7 @@ def test_every_table_has_its_columns_and_rules(pages):
 def test_it_says_what_a_day_reads(pages):
     assert "- Reads bronze.orders: rows with that event day, whenever they arrived" in pages["silver.orders"]
     assert "- Reads silver.orders: the same day" in pages["gold.fact_sales"]
-    assert "- Reads gold.dim_product_versions: all days up to the same day" in pages["gold.fact_sales"]
+    assert "- Reads gold.dim_customer_versions: all days up to the same day" in pages["gold.fact_sales"]
 
 
 def test_it_says_what_a_column_holds(pages):

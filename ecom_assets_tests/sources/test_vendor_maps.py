@@ -154,6 +154,25 @@ def test_shopify_customers_products_payments_and_shipments(land_excerpt: LandExc
     ) == [("9001", "delivered", "DHL", "2024-03-03 09:00:00+00", "2024-03-05 08:00:00+00")]
 
 
+def test_shopify_inventory_levels_are_counts_by_location(tmp_path: Path, zone: Zone) -> None:
+    copy_excerpt("shopify", tmp_path, '"id": 110,', '"id": 110, "inventory_item_id": 77,')
+    levels = [(77, 1, 9), (77, 2, -3), (77, 3, None), (78, 1, 5)]
+    answer = [
+        {"inventory_item_id": item, "location_id": place, "available": units, "updated_at": "2024-03-05T10:00:00+01:00"}
+        for item, place, units in levels
+    ]
+    (tmp_path / "inventory_levels-2024-03-06.json").write_text(json.dumps({"inventory_levels": answer}))
+    report = land(load_map(MAPS / "shopify.toml"), tmp_path, zone)
+
+    columns = ("product_id", "kind", "quantity", "location", "moved_at")
+    assert sorted(rows(zone, "inventory_movements", *columns), key=str) == [
+        ("110", "count", "0", "2", "2024-03-05 09:00:00+00"),
+        ("110", "count", "9", "1", "2024-03-05 09:00:00+00"),
+        (None, "count", "5", "1", "2024-03-05 09:00:00+00"),
+    ]
+    assert [each.missed for file in report.files for each in file.misses if each.missed] == [1]
+
+
 def test_a_shopify_gift_card_is_one_whatever_it_is_called(tmp_path: Path, zone: Zone) -> None:
     copy_excerpt("shopify", tmp_path, '"variant_id": 110', '"gift_card": true, "variant_id": 110')
     land(load_map(MAPS / "shopify.toml"), tmp_path, zone)
@@ -239,6 +258,37 @@ def test_shopify_amounts_without_the_included_tax_are_exact(
     assert sum(refunded) == sum(nets) - Decimal(sum(differences)) / 100
 
 
+def test_kinds_of_calls_that_no_feed_reads_are_listed(tmp_path: Path, zone: Zone) -> None:
+    calls = [{"type": "track", "event": "order completed"}] * 2 + [{"type": "identify"}]
+    sent = [{"messageId": str(n), "timestamp": "2024-03-02T10:00:00Z", **call} for n, call in enumerate(calls)]
+    (tmp_path / "segment-2024-03-02.jsonl").write_text("\n".join(map(json.dumps, sent)))
+    report = str(land(load_map(MAPS / "segment.toml"), tmp_path, zone))
+
+    assert "2 of type track, event order completed" in report
+    assert "1 of type identify, event null" in report
+
+
+def test_stripe_payments_and_refunds_that_failed_after_all_are_undone(tmp_path: Path, zone: Zone) -> None:
+    source = {"id": "re_1", "object": "refund", "charge": "ch_1", "metadata": {}}
+    failed = [("refund_failure", 4265), ("payment_failure_refund", -12695)]
+    lines = [
+        {
+            **{"id": f"txn_{n}", "type": kind, "amount": amount, "fee": 0, "currency": "eur", "created": 1709629400},
+            **{"source": source, "reporting_category": kind.replace("payment_failure_refund", "charge_failure")},
+        }
+        for n, (kind, amount) in enumerate(failed, start=20)
+    ]
+    copy_excerpt("stripe", tmp_path, "txn_1", "txn_1")
+    answers = tmp_path / "balance_transactions-2024-03-09.jsonl"
+    answers.write_text(answers.read_text().rstrip() + "\n" + "\n".join(map(json.dumps, lines)))
+    land(load_map(MAPS / "stripe.toml"), tmp_path, zone)
+
+    assert set(rows(zone, "payments", "payment_id", "order_id", "status", "amount")) >= {
+        ("txn_20", "701", "captured", "42.65"),
+        ("txn_21", "701", "refunded", "126.95"),
+    }
+
+
 @pytest.mark.slow
 def test_shopify_sales(land_excerpt: LandExcerpt, zone: Zone) -> None:
     land_excerpt("shopify")
@@ -254,7 +304,7 @@ def test_shopify_sales(land_excerpt: LandExcerpt, zone: Zone) -> None:
 def test_shopify_bulk(land_excerpt: LandExcerpt, zone: Zone) -> None:
     report = land_excerpt("shopify_bulk")
 
-    assert report.rows == {"orders": 3, "order_items": 4, "payments": 4, "returns": 2}
+    assert report.rows == {"orders": 3, "order_items": 4, "products": 2, "payments": 4, "returns": 2}
     assert (report.lines, report.unused) == (10, 0)
     columns = ("order_id", "line_number", "product_id", "quantity", "unit_price", "discount", "tax")
     assert rows(zone, "order_items", *columns) == [
@@ -283,11 +333,18 @@ def test_shopify_bulk_lines_may_be_exported_again(tmp_path: Path, zone: Zone) ->
         (tmp_path / file.name).write_text(file.read_text())
     report = land(load_map(MAPS / "shopify_bulk.toml"), tmp_path, zone)
 
-    assert report.rows == {"orders": 6, "order_items": 8, "payments": 8, "returns": 4}
+    assert report.rows == {"orders": 6, "order_items": 8, "products": 2, "payments": 8, "returns": 4}
     items = rows(zone, "order_items", "order_id", "line_number", "quantity")
     assert sorted(set(items)) == [
         *(("8001", "1", "2"), ("8001", "1", "3"), ("8001", "2", "1"), ("8002", "1", "1"), ("8003", "1", "1")),
     ]
+
+
+def test_a_gift_card_of_a_shopify_bulk_operation_is_known_by_its_line(tmp_path: Path, zone: Zone) -> None:
+    copy_excerpt("shopify_bulk", tmp_path, '"quantity":2', '"isGiftCard":true,"quantity":2')
+    land(load_map(MAPS / "shopify_bulk.toml"), tmp_path, zone)
+
+    assert set(rows(zone, "products", "product_id", "kind")) == {("110", "gift_card"), ("120", None)}
 
 
 def test_shopify_bulk_sales(land_excerpt: LandExcerpt, zone: Zone) -> None:

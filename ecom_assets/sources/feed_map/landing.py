@@ -41,7 +41,7 @@ from ecom_assets.sources.feed_map.query import (
     LANDED,
     QueryError,
 )
-from ecom_assets.sources.feed_map.report import EXAMPLES, MANY_KINDS, FileReport, LandReport, Misses
+from ecom_assets.sources.feed_map.report import EXAMPLES, FileReport, LandReport, Misses
 from ecom_assets.sources.feed_map.sources import (
     UNKNOWN_DAY,
     NothingToLand,
@@ -71,6 +71,9 @@ from ecom_assets.sources.feed_map.statements import (
 from ecom_assets.sources.feed_map.tables import create_named, create_whole
 from ecom_assets.sources.feed_map.toml_text import TomlText
 from ecom_assets.sql import connect, identifier, literal, literals
+
+_NO_KINDS = 50
+"""A column with more values than this in lines that no feed reads is a number or a text, not a kind of line."""
 
 
 def land(
@@ -394,14 +397,14 @@ def _going_on(
 def _kinds_unused(con: duckdb.DuckDBPyConnection, unused: str, by: Sequence[str]) -> dict[str, dict[str, int]]:
     """Returns per file the kinds of lines that no feed reads, by the columns that tell lines apart, with their number.
 
-    A column with many values there tells no kinds.
+    A column with very many values there tells no kinds.
     """
     columns = list(dict.fromkeys(by))
     if not columns:
         return {}
     counts = ", ".join(f"approx_count_distinct({identifier(column)})" for column in columns)
     [numbers] = con.execute(f"select {counts} from lines_read where {unused}").fetchall()
-    kinds = [column for column, number in zip(columns, numbers, strict=True) if 0 < number <= MANY_KINDS]
+    kinds = [column for column, number in zip(columns, numbers, strict=True) if 0 < number <= _NO_KINDS]
     if not kinds:
         return {}
     shown = " || ', ' || ".join(

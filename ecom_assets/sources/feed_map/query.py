@@ -104,7 +104,8 @@ class Query:
     `sources` are the names of the tables that it reads besides its own, `landed` the feeds of which it reads what has
     landed; `aliases` has the names of both in it, `columns` the names of columns in it, in lower case. `driving` are
     the sources that the first table of `from` leads to, of each part of a union. `numbers_lines` says that it calls
-    `line_number`; `told_apart` are the columns of its conditions, and `has_star` that it takes all columns of a table.
+    `line_number`; `told_apart` are the columns of its conditions and of what these name, and `has_star` that it
+    takes all columns of a table.
     """
 
     feed: str
@@ -228,8 +229,6 @@ def parse(feed: str, text: str, sources: Collection[str]) -> Query:
     numbers = any(str(node.get("function_name", "")).lower() == "line_number" for node in _nodes(tree))
     tracer = _Tracer(used)
     tracer.traced(tree, {})
-    conditions = [node["where_clause"] for node in _nodes(tree) if node.get("where_clause")]
-    apart = {node["column_names"][-1].lower() for node in _nodes(conditions) if node.get("class") == "COLUMN_REF"}
     has_star = any(node.get("class") == "STAR" for node in _nodes(tree))
     driving = tuple(dict.fromkeys(tracer.driving or used))
     if not driving:
@@ -237,7 +236,20 @@ def parse(feed: str, text: str, sources: Collection[str]) -> Query:
     before = tuple(dict.fromkeys(landed.values()))
     aliases = {**found, **{alias: f"{LANDED}.{name}" for alias, name in landed.items()}}
     reads = (used, before, aliases, frozenset(columns), driving)
-    return Query(feed, text, tree, *reads, numbers, frozenset(apart), has_star)
+    return Query(feed, text, tree, *reads, numbers, _told_apart(tree), has_star)
+
+
+def _told_apart(tree: _Node) -> frozenset[str]:
+    """Returns the columns of conditions, and those by which a CASE decides that conditions name."""
+    conditions = [node["where_clause"] for node in _nodes(tree) if node.get("where_clause")]
+    apart = _columns_of(conditions)
+    cases = [node for node in _nodes(tree) if node.get("class") == "CASE" and node["alias"].lower() in apart]
+    return apart | _columns_of([check["when_expr"] for case in cases for check in case["case_checks"]])
+
+
+def _columns_of(tree: Any) -> frozenset[str]:
+    """Returns the names of all columns in a part of a statement, in lower case."""
+    return frozenset(node["column_names"][-1].lower() for node in _nodes(tree) if node.get("class") == "COLUMN_REF")
 
 
 def _nodes(tree: Any) -> Iterator[_Node]:

@@ -113,6 +113,8 @@ class LandReport:
         for file in self.files:
             kinds.update(file.unused_kinds)
         text += [f"    {number:,} of {kind}" for kind, number in kinds.most_common(MANY_KINDS)]
+        if len(kinds) > MANY_KINDS:
+            text.append(f"    and lines of {len(kinds) - MANY_KINDS:,} other kinds")
         if unused := dict.fromkeys(name for file in self.files for name in file.unused_columns):
             text.append(f"  columns that the map does not use: {', '.join(unused)}")
         if absent := dict.fromkeys(name for file in self.files for name in file.absent_columns):
