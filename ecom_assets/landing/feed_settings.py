@@ -48,6 +48,7 @@ class FeedSettings:
     of the key that name a group of rows, such as the lines of an order, of which each arrival holds all or none. The
     first of the `rules` that is met gives a column its value. `members` is INFERRED for a feed of members, such as
     products, that never holds all. `files` is the number of files that are promised for each day on which one is due.
+    `lateness` is the number of minutes by which events of a stream may be late.
 
     Raises ValueError if one is invalid.
     """
@@ -64,6 +65,7 @@ class FeedSettings:
     closed: frozenset[dt.date] = frozenset()
     members: str | None = None
     files: int | None = None
+    lateness: int = 0
 
     def __post_init__(self) -> None:
         try:
@@ -80,6 +82,8 @@ class FeedSettings:
             raise ValueError(f"round_amounts is {self.round_amounts}; write a number of decimals from 0 to 4.")
         if self.files is not None and self.files < 1:
             raise ValueError(f"files is {self.files}; write a whole number from 1 on.")
+        if self.lateness < 0:
+            raise ValueError(f"lateness is {self.lateness}; write a whole number of minutes from 0 on.")
         if self.members not in (None, INFERRED):
             raise ValueError(f"members is {self.members!r}; write {INFERRED!r}, or leave it out.")
         if self.holidays is not None:
@@ -111,6 +115,7 @@ class FeedSettings:
     def as_toml(self) -> dict[str, Any]:
         """Returns the feed's table in feeds.toml."""
         closed = {"holidays": self.holidays, "closed": sorted(self.closed), "files": self.files}
+        closed |= {"lateness": self.lateness}
         given = {name: value for name, value in closed.items() if value}
         due = [WEEKDAYS[day] for day in sorted(self.due)]
         return {"time_zone": self.time_zone, "due": due, **given, **self.judging}
@@ -184,6 +189,12 @@ def _files(given: Any) -> int:
     return given
 
 
+def _lateness(given: Any) -> int:
+    if type(given) is not int:
+        raise ValueError("lateness must be a whole number of minutes, such as 120.")
+    return given
+
+
 def _round_amounts(given: Any) -> int:
     if type(given) is not int:
         raise ValueError("round_amounts must be a number of decimals, such as 2.")
@@ -237,5 +248,6 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "complete": _complete,
     "members": _members,
     "files": _files,
+    "lateness": _lateness,
 }
 """What reads each setting of a feed; raises ValueError."""

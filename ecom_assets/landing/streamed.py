@@ -5,16 +5,23 @@ shop.events, or those of them that could be landed. Such a file is never changed
 """
 
 import datetime as dt
+import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ecom_assets.landing.files import replace_file
 
 PREFIX = "kafka-"
 OFFSET = "_offset"
 """The key under which each line has its offset, before all others."""
 FOLDED, REPLAYED = "folded", "replayed"
+ASIDE = ".streaming"
+"""The folder in the landing zone where files are written before they land. No reader looks into it."""
+_PROGRESS = "progress.json"
 _DIGITS = 19
 _NAME = re.compile(rf"({PREFIX}.+)-(\d{{{_DIGITS}}})-(\d{{{_DIGITS}}})(?:\.({FOLDED}|{REPLAYED}))?\.jsonl")
 _SOURCE = re.compile(rf"{PREFIX}(?P<topic>.+)\.(?P<id>[\w-]{{22}}|0)-(?P<partition>\d+)(?:\.(?P<generation>\d+))?")
@@ -51,6 +58,27 @@ class Stream:
         return cls(found["topic"], found["id"], int(found["partition"]), int(found["generation"] or 0))
 
 
+class Progress(NamedTuple):
+    """How far a partition has landed in a feed: all records up to a moment, in milliseconds since 1970."""
+
+    feed: str
+    complete_at: int
+
+
+def write_progress(aside: Path, progress: Mapping[str, Progress]) -> None:
+    """Writes how far each source is to a file in the folder of the consumer. Raises OSError."""
+    replace_file(aside / _PROGRESS, json.dumps(progress).encode())
+
+
+def read_progress(aside: Path) -> dict[str, Progress]:
+    """Returns how far each source is; empty if nothing was written. Raises OSError, ValueError."""
+    try:
+        text = (aside / _PROGRESS).read_bytes()
+    except FileNotFoundError:
+        return {}
+    return {source: Progress(*found) for source, found in json.loads(text).items()}
+
+
 class Range(NamedTuple):
     """The offsets of a file, both ends included, of the stream that `source` names."""
 
@@ -60,17 +88,23 @@ class Range(NamedTuple):
     kind: str = ""
 
     def covers(self, other: "Range") -> bool:
-        """Returns whether it has all records of another file: it was folded after that one had landed."""
+        """Returns whether it has all records of another file: it was made of that one. Replayed ones stay."""
         return (
             self.kind == FOLDED
-            and other is not self
+            and other.kind != REPLAYED
+            and self != other
             and self.source == other.source
             and self.first <= other.first
             and self.last >= other.last
         )
 
 
-@lru_cache(maxsize=100_000)
+def is_streamed(name: str) -> bool:
+    """Returns whether a file of this name is of a stream."""
+    return name.startswith(PREFIX) and _NAME.fullmatch(name) is not None
+
+
+@lru_cache(maxsize=10_000)
 def range_of(name: str) -> Range | None:
     """Returns the offsets of a file by its name; None for a file of no stream."""
     if not name.startswith(PREFIX) or not (found := _NAME.fullmatch(name)):
@@ -79,11 +113,30 @@ def range_of(name: str) -> Range | None:
     return Range(source, int(first), int(last), kind or "")
 
 
-def uncovered(ranges: Iterable[Range]) -> list[Range]:
-    """Returns the files whose records are not in a folded one too."""
-    found = list(ranges)
-    folded = [each for each in found if each.kind == FOLDED]
-    return [each for each in found if not any(one.covers(each) for one in folded)] if folded else found
+def uncovered(names: Iterable[str]) -> list[str]:
+    """Returns the files of streams whose records are not in a folded one too."""
+    found = {name: offsets for name in names if (offsets := range_of(name))}
+    folded = [each for each in found.values() if each.kind == FOLDED]
+    return [name for name, each in found.items() if not any(one.covers(each) for one in folded)]
+
+
+def reached(names: Iterable[str]) -> list[Any]:
+    """Returns what differs once streams go on: for each, its first and last offset, and what was replayed.
+
+    It is the same before and after files are folded. Records arrive in the order of offsets, so no other file comes
+    between, but of records that have landed already.
+    """
+    ends: dict[str, tuple[str, str]] = {}
+    replayed = []
+    for name in names:
+        if found := _NAME.fullmatch(name):
+            source, first, last, kind = found.groups()
+            if kind == REPLAYED:
+                replayed.append(name)
+            else:
+                begin, end = ends.get(source, (first, last))
+                ends[source] = min(begin, first), max(end, last)
+    return [*sorted(ends.items()), *sorted(replayed)]
 
 
 class Overlap(NamedTuple):

@@ -12,7 +12,7 @@ import re
 import sqlite3
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from errno import ELOOP, ENOENT
@@ -27,7 +27,7 @@ from ecom_assets.errors import suggestion
 from ecom_assets.landing.control_totals import is_control
 from ecom_assets.landing.feed_settings import FeedSettings, FeedSettingsError, read_feed_settings
 from ecom_assets.landing.files import replace_file, replace_toml
-from ecom_assets.landing.streamed import REPLAYED, Range, range_of, uncovered
+from ecom_assets.landing.streamed import ASIDE, Range, is_streamed, range_of, reached, read_progress, uncovered
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _IGNORED = (".", "_")
@@ -117,6 +117,13 @@ class LandedFile:
         return self.offsets.source if self.offsets else self.name
 
 
+class Watermark(NamedTuple):
+    """Up to when events of a feed are complete: all its partitions have landed so far, less the stated lateness."""
+
+    partitions: int
+    complete_until: dt.datetime
+
+
 class _Seen(NamedTuple):
     """A file as recorded in the index."""
 
@@ -141,6 +148,21 @@ class Zone:
             return []
         return sorted(e.name for e in os.scandir(self.root) if e.is_dir() and not e.name.startswith(_IGNORED))
 
+    def watermarks(self) -> dict[str, Watermark]:
+        """Returns up to when the records of each feed have landed that come by streams. Raises FeedSettingsError."""
+        found: dict[str, list[int]] = {}
+        with suppress(OSError, ValueError, TypeError):
+            for feed, complete_at in read_progress(self.root / ASIDE).values():
+                found.setdefault(feed, []).append(complete_at)
+        return {
+            feed: Watermark(
+                len(moments),
+                dt.datetime.fromtimestamp(min(moments) / 1_000, dt.UTC)
+                - dt.timedelta(minutes=self.settings(feed).lateness),
+            )
+            for feed, moments in found.items()
+        }
+
     def days(self, feed: str) -> list[dt.date]:
         """Returns the arrival days of the feed that have a folder, sorted."""
         return [dt.date.fromisoformat(day) for day in self._day_folders(feed)]
@@ -164,10 +186,23 @@ class Zone:
         `since` is the first day of the calendar. Files that arrived earlier are never read, so they are not listed, and
         no file is a duplicate of them. Nor are those listed of a stream that are folded into another one.
         """
-        arrivals: dict[dt.date, list[LandedFile]] = {day: [] for day in _days(first, last)}
+        arrivals = {}
+        for day, (files, streamed) in self._arrived(feed, first, last, since).items():
+            folder = f"{self.root}/{feed}/{day}"
+            of_streams = [LandedFile(feed, day, name, f"{folder}/{name}", 0, name) for name in uncovered(streamed)]
+            arrivals[day] = sorted([*files, *of_streams], key=_name) if of_streams else files
+        return arrivals
+
+    def _arrived(
+        self, feed: str, first: dt.date, last: dt.date, since: dt.date
+    ) -> dict[dt.date, tuple[list[LandedFile], list[str]]]:
+        """Returns the files of each arrival day, and the names of those of streams."""
+        arrived: dict[dt.date, tuple[list[LandedFile], list[str]]] = {day: ([], []) for day in _days(first, last)}
         with_digest: dict[str, list[str]] = {}
-        for day_text, seen in self._listing(feed, since, last).items():
+        for day_text, (seen, streamed) in self._listing(feed, since, last).items():
             day = dt.date.fromisoformat(day_text)
+            if day >= first:
+                arrived[day][1].extend(streamed)
             for file in seen:
                 name = text_of(file.name)
                 place = original = f"{day_text}/{name}"
@@ -179,22 +214,32 @@ class Zone:
                 if day >= first:
                     location = f"{self.root}/{feed}/{day_text}/{file.name}"
                     duplicate_of = None if original == place else original
-                    arrivals[day].append(LandedFile(feed, day, name, location, file.size, file.digest, duplicate_of))
-        return arrivals
+                    found = LandedFile(feed, day, name, location, file.size, file.digest, duplicate_of)
+                    arrived[day][0].append(found)
+        return arrived
 
     def fingerprint(self, feed: str, first: dt.date, last: dt.date, since: dt.date = dt.date.min) -> dict[dt.date, int]:
         """Returns the `fingerprints` of the `arrivals` of each day."""
-        return self.fingerprints(feed, self.arrivals(feed, first, last, since), since)
+        return self._fingerprints(feed, self._arrived(feed, first, last, since), since)
 
     def fingerprints(
         self, feed: str, arrivals: Mapping[dt.date, Sequence[LandedFile]], since: dt.date = dt.date.min
     ) -> dict[dt.date, int]:
         """Returns an unsigned 64-bit hash per arrival day of its files, what was due, and the time zone."""
+        parted = {
+            day: ([f for f in files if not f.offsets], [f.name for f in files if f.offsets])
+            for day, files in arrivals.items()
+        }
+        return self._fingerprints(feed, parted, since)
+
+    def _fingerprints(
+        self, feed: str, arrivals: Mapping[dt.date, tuple[Sequence[LandedFile], Sequence[str]]], since: dt.date
+    ) -> dict[dt.date, int]:
         settings, days = self.settings(feed), self._day_folders(feed, since)
         prints = {}
-        for day, files in arrivals.items():
-            listed = [(file.name, file.digest, file.duplicate_of) for file in files if not file.offsets]
-            listed += _reached(file.offsets for file in files if file.offsets)
+        for day, (files, streamed) in arrivals.items():
+            listed: list[Any] = [(file.name, file.digest, file.duplicate_of) for file in files]
+            listed += reached(streamed)
             is_due = _is_due(settings, days, day)
             promised = [settings.files] if settings.files and is_due else []
             content = json.dumps([listed, is_due, settings.time_zone, *promised])
@@ -289,8 +334,8 @@ class Zone:
             return sorted(name for name in os.listdir(self.root / feed) if name >= first and _is_day(name))
         return []
 
-    def _listing(self, feed: str, since: dt.date, last: dt.date) -> dict[str, list[_Seen]]:
-        """Returns every arrival day of the feed from `since` to `last`, with its files by name."""
+    def _listing(self, feed: str, since: dt.date, last: dt.date) -> dict[str, tuple[list[_Seen], list[str]]]:
+        """Returns every arrival day of the feed from `since` to `last`, with its files and those of streams."""
         days = self._day_folders(feed, since)
         days = days[: bisect_right(days, last.isoformat())]
         with closing(self._index()) as index:
@@ -303,11 +348,9 @@ class Zone:
             for day in days:
                 before = known.get(day, {})
                 seen_now, streamed = _look(f"{self.root}/{feed}/{day}", before)
-                listing[day] = seen_now
+                listing[day] = seen_now, streamed
                 if len(seen_now) != len(before) or any(before.get(file.name) != file for file in seen_now):
                     changed[day] = seen_now
-                if streamed:
-                    listing[day] = sorted([*seen_now, *streamed], key=lambda file: file.name)
             if changed:
                 with suppress(sqlite3.OperationalError), index:
                     self._remember(index, feed, changed)
@@ -378,27 +421,14 @@ def _days(first: dt.date, last: dt.date) -> Iterator[dt.date]:
     return (first + dt.timedelta(days=n) for n in range((last - first).days + 1))
 
 
-def _reached(ranges: Iterable[Range]) -> list[Any]:
-    """Returns what differs once streams go on: for each, its first and last offset, and what was replayed.
-
-    It is the same before and after files are folded. Records arrive in the order of offsets, so no other file comes
-    between, but of records that have landed already.
-    """
-    ends: dict[str, tuple[int, int]] = {}
-    replayed = []
-    for source, first, last, kind in ranges:
-        if kind == REPLAYED:
-            replayed.append((source, first, last))
-        else:
-            begin, end = ends.get(source, (first, last))
-            ends[source] = min(begin, first), max(end, last)
-    return [*sorted(ends.items()), *sorted(replayed)]
+def _name(file: LandedFile) -> str:
+    return file.name
 
 
-def _look(folder: str, before: dict[str, _Seen]) -> tuple[list[_Seen], list[_Seen]]:
-    """Returns the files of one folder by name, from the index if they cannot have changed; and those of streams.
+def _look(folder: str, before: dict[str, _Seen]) -> tuple[list[_Seen], list[str]]:
+    """Returns the files of one folder by name, from the index if they cannot have changed, and those of streams.
 
-    Files of streams are known by their names, neither opened nor in the index.
+    These are known by their names, neither opened nor in the index.
     """
     try:
         folder_mtime_ns = os.stat(folder).st_mtime_ns
@@ -406,11 +436,13 @@ def _look(folder: str, before: dict[str, _Seen]) -> tuple[list[_Seen], list[_See
         names = sorted(before if known else os.listdir(folder))
     except (FileNotFoundError, NotADirectoryError):
         return [], []
-    ranges = {found: name for name in names if (found := range_of(name))}
-    streamed = [_Seen(folder_mtime_ns, ranges[found], 0, 0, 0, ranges[found]) for found in uncovered(ranges)]
-    seen = []
+    streamed: list[str] = []
+    others: list[str] = []
     for name in names:
-        if name.startswith(_IGNORED) or range_of(name):
+        (streamed if is_streamed(name) else others).append(name)
+    seen = []
+    for name in others:
+        if name.startswith(_IGNORED):
             continue
         path = f"{folder}/{name}"
         try:

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import duckdb
 
-from ecom_assets.days import Window
+from ecom_assets.days import ONE_DAY, Window
 from ecom_assets.declaration import Catalog
 from ecom_assets.engine.duckdb.tables import columns_of, ensure_table, quarantine, stored_types, superseded
 from ecom_assets.serving import published_tables
@@ -147,6 +148,7 @@ def _update(session: Session, con: duckdb.DuckDBPyConnection) -> None:
         published_tables.ARRIVALS: published.arrivals_query(warehouse, session.catalog),
         published_tables.COLUMN_LINEAGE: published.column_lineage_query(warehouse),
         published_tables.PLAIN_TABLES: published.plain_tables_query(warehouse),
+        published_tables.WATERMARKS: _watermarks_query(session),
         published_tables.PUBLISHED: _published_query(session),
     }
     con.execute("begin")
@@ -182,6 +184,18 @@ def _stale_query(session: Session) -> str:
     found = [f"({literal(day.table)}, date '{day.day}', {literal(day.why)})" for day in session.stale()]
     rows = ", ".join(found) or "(null::varchar, null::date, null::varchar)"
     return f"from (values {rows}) stale (table_name, day, why) where day is not null"
+
+
+def _watermarks_query(session: Session) -> str:
+    """Returns SQL for up to when the feeds of streams are complete."""
+    zone = ZoneInfo(session.time_zone)
+    found = [
+        f"({literal(feed)}, {mark.partitions}, {moment_literal(mark.complete_until)}, "
+        f"date '{mark.complete_until.astimezone(zone).date() - ONE_DAY}')"
+        for feed, mark in sorted(session.zone.watermarks().items())
+    ]
+    rows = ", ".join(found) or "(null::varchar, null::bigint, null::timestamp, null::date)"
+    return f"from (values {rows}) marks (feed, partitions, complete_until, complete_day) where feed is not null"
 
 
 def _published_query(session: Session) -> str:

@@ -227,6 +227,22 @@ PLAIN_TABLES = PublishedTable(
     ),
 )
 
+WATERMARKS = PublishedTable(
+    "ledger.watermarks",
+    "One row per feed of which records come by a stream.",
+    _columns(
+        ("feed", "VARCHAR", "Feed, e.g. events"),
+        ("partitions", "BIGINT", "Partitions that bring its records"),
+        (
+            "complete_until",
+            "TIMESTAMP",
+            "Moment up to which its events are complete, UTC: the earliest up to which a partition has landed, less "
+            "the feed's lateness. Later events of before are late rows",
+        ),
+        ("complete_day", "DATE", "Last business day that was over by then"),
+    ),
+)
+
 PUBLISHED = PublishedTable(
     "ledger.published",
     "One row on the publication of the snapshot.",
@@ -249,6 +265,7 @@ LEDGER = (
     MISSING_VALUES,
     COLUMN_LINEAGE,
     PLAIN_TABLES,
+    WATERMARKS,
     PUBLISHED,
 )
 

@@ -22,11 +22,12 @@ from filelock import FileLock, Timeout
 from ecom_assets.days import Window
 from ecom_assets.errors import UserError
 from ecom_assets.landing.files import replace_file
-from ecom_assets.landing.streamed import OFFSET, Stream
+from ecom_assets.landing.streamed import ASIDE, OFFSET, Progress, Stream, read_progress, write_progress
 from ecom_assets.landing.zone import Zone
 from ecom_assets.streaming.dead_letters import DeadLetter
+from ecom_assets.streaming.folding import fold
 from ecom_assets.streaming.kafka import BrokerUnreachable, Client, is_out_of_range, record_of
-from ecom_assets.streaming.landing import ASIDE, EACH_MINUTE, Lander, Place, Rotation, clear_unfinished, places
+from ecom_assets.streaming.landing import EACH_MINUTE, Lander, Place, Rotation, clear_unfinished, places
 from ecom_assets.streaming.records import FeedFacts, Record, Unreadable, read_record
 from ecom_assets.streaming.rules import Seen
 
@@ -35,6 +36,8 @@ STATUS_SECONDS = 5.0
 LOOK_SECONDS = 60.0
 """How often the topics are looked at: whether they are still the same, and have more partitions."""
 END_SECONDS = 5.0
+FOLD_SECONDS = 3_600.0
+"""How often files are folded, and how long a run may still read those that a folded one has."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 _QUARTER = 900_000
 """Milliseconds within which no time zone changes its day in the middle."""
@@ -76,6 +79,8 @@ class _Partition:
     """The latest moment of an event."""
     lost: int = 0
     """Records that the broker has deleted before they could land."""
+    complete_at: int = 0
+    """The moment up to which all of its records have landed, in milliseconds."""
 
 
 Told = Callable[[str, str, str | None], None]
@@ -109,6 +114,7 @@ class Consumer:
         try:
             clear_unfinished(self.job.zone)
             self._look()
+            self._begin_folding()
             while not self.stopping.is_set():
                 self._take()
                 self._retried(self._rotate)
@@ -124,6 +130,7 @@ class Consumer:
                 partition.lander.discard()
             raise
         finally:
+            self.stopping.set()
             self._report("ended", at_once=True)
             self.client.close()
             lock.release()
@@ -179,6 +186,8 @@ class Consumer:
             last_line = end.last_line()
         lander = self._lander(stream, feed, end)
         partition = _Partition(feed, lander, start, last_line)
+        if before := read_progress(self.job.zone.root / ASIDE).get(stream.source):
+            partition.complete_at = before.complete_at
         if start < first:
             partition.lost = first - start
             partition.next = first
@@ -310,6 +319,7 @@ class Consumer:
             partition.lander.write()
             if partition.lander.is_due(self.job.rotation) and partition.lander.land():
                 landed[place] = partition.lander.landed + 1
+                self._note_progress(place, partition)
         if landed:
             self.client.commit(landed)
 
@@ -346,6 +356,36 @@ class Consumer:
                     self._report("running", at_once=True)
                 return
 
+    def _note_progress(self, place: tuple[str, int], partition: _Partition) -> None:
+        """Notes up to when all is there: up to the last record, or up to now if the broker has no other."""
+        if partition.lander.is_empty:
+            end = self.client.end(*place)
+            is_all = end is not None and end <= partition.next
+            now = int(time.time() * 1_000) if is_all else partition.at
+            partition.complete_at = max(partition.complete_at, now)
+
+    def _begin_folding(self) -> None:
+        """Folds, beside, the files of days that all partitions of a feed have left behind, now and then."""
+
+        def fold_again() -> None:
+            while not self.stopping.is_set():
+                for feed, day in self._oldest_days().items():
+                    try:
+                        fold(self.job.zone, feed, day, time.time() - FOLD_SECONDS)
+                    except OSError as error:
+                        _log.warning("Files of %s cannot be folded: %s", feed, error)
+                self.stopping.wait(FOLD_SECONDS)
+
+        threading.Thread(target=fold_again, name="folding", daemon=True).start()
+
+    def _oldest_days(self) -> dict[str, dt.date]:
+        """Returns, by feed, the earliest arrival day in which a partition may still land."""
+        found: dict[str, dt.date] = {}
+        for partition in list(self.partitions.values()):
+            feed, day = partition.feed.name, partition.lander.day
+            found[feed] = min(found.get(feed, day), day)
+        return found
+
     # -- how it is
 
     def _is_at_end(self) -> bool:
@@ -355,17 +395,18 @@ class Consumer:
         idle = self.clock() - self._took_at
         if not 0.1 < idle < END_SECONDS:
             return idle >= END_SECONDS
-        for place, partition in self.partitions.items():
-            _, following = self.client.offsets(*place)
-            if partition.next < following:
-                return False
-        return True
+        try:
+            return all(each.next >= self.client.offsets(*place)[1] for place, each in self.partitions.items())
+        except BrokerUnreachable:
+            return False
 
     def _report(self, state: str, at_once: bool = False) -> None:
         """Writes how the consumer is, for the monitoring report; a disk that is full only delays it."""
         if not at_once and self.clock() - self._status_at < STATUS_SECONDS:
             return
         self._status_at = self.clock()
+        for place, partition in self.partitions.items():
+            self._note_progress(place, partition)
         rows = [self._row(topic, number, each) for (topic, number), each in sorted(self.partitions.items())]
         at = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
         status = {
@@ -377,8 +418,12 @@ class Consumer:
             "dead_letters": self.letters,
             "partitions": rows,
         }
+        progress = {
+            each.lander.stream.source: Progress(each.feed.name, each.complete_at) for each in self.partitions.values()
+        }
         try:
             replace_file(self.job.status, f"{json.dumps(status, indent=1)}\n".encode())
+            write_progress(self.job.zone.root / ASIDE, progress)
         except OSError as error:
             _log.debug("%s cannot be written: %s", self.job.status, error)
 

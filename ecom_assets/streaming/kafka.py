@@ -4,6 +4,7 @@ No group decides who reads what. What landed is also committed as the group's of
 """
 
 import logging
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from ecom_assets.streaming.records import Record
 GROUP = "ecom"
 SECONDS = 15.0
 """How long an answer of the broker is waited for."""
+TRIES = 3
 _NO_ID = "A" * 22
 """The id of a topic at a broker that issues none: zeros."""
 _SETTINGS: Mapping[str, Any] = {
@@ -69,10 +71,14 @@ class Client:
 
         Raises BrokerUnreachable.
         """
-        try:
-            first, end = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=SECONDS)
-        except KafkaException as error:
-            raise BrokerUnreachable(f"{topic}/{partition} cannot be read: {error.args[0].str()}.") from error
+        for left in reversed(range(TRIES)):
+            try:
+                first, end = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=SECONDS)
+                break
+            except KafkaException as error:
+                if not left:
+                    raise BrokerUnreachable(f"{topic}/{partition} cannot be read: {error.args[0].str()}.") from error
+                time.sleep(0.2)
         return first, end
 
     def end(self, topic: str, partition: int) -> int | None:

@@ -10,13 +10,10 @@ from pathlib import Path
 
 from ecom_assets.errors import UserError
 from ecom_assets.landing.files import move_durably, sync
-from ecom_assets.landing.streamed import PREFIX, REPLAYED, Range, Stream, range_of
+from ecom_assets.landing.streamed import ASIDE, PREFIX, REPLAYED, Range, Stream, range_of
 from ecom_assets.landing.zone import Zone
 from ecom_assets.streaming import dead_letters
 from ecom_assets.streaming.dead_letters import DeadLetter
-
-ASIDE = ".streaming"
-"""The folder in the landing zone where files are written before they land. No reader looks into it."""
 
 
 class TwoConsumers(UserError):
@@ -119,6 +116,11 @@ class Lander:
         if self._letters_since is None:
             self._letters_since = self.clock()
         self.letters.append(letter)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether all that was taken has landed."""
+        return not (self.segments or self.letters or self._file)
 
     @property
     def age(self) -> float:

@@ -1,12 +1,14 @@
 """Files of streams: what counts of those that overlap, and what changes when they are folded."""
 
+import datetime as dt
 import json
 from pathlib import Path
 
 import pytest
 
+from ecom_assets.landing.feed_settings import FeedSettings
 from ecom_assets.landing.reading import read
-from ecom_assets.landing.streamed import FOLDED, REPLAYED, Stream, range_of
+from ecom_assets.landing.streamed import ASIDE, FOLDED, REPLAYED, Progress, Stream, range_of, write_progress
 from ecom_assets.landing.zone import Zone
 from ecom_assets.sql import connect
 from ecom_assets_tests.tiny_shop import START, on
@@ -79,6 +81,19 @@ def test_a_fingerprint_changes_with_what_lands(zone):
     land(zone, 0, stream=Stream("shop.orders", "0", 3))
 
     assert len({*seen, fingerprint(zone)}) == 5
+
+
+def test_events_are_complete_up_to_the_slowest_partition_less_the_lateness(zone):
+    assert zone.watermarks() == {}
+    noon = dt.datetime(2024, 3, 2, 12, tzinfo=dt.UTC)
+    moments = {"a": ("events", noon), "b": ("events", noon + dt.timedelta(hours=3)), "c": ("orders", noon)}
+    progress = {source: Progress(feed, int(at.timestamp() * 1_000)) for source, (feed, at) in moments.items()}
+    write_progress(zone.root / ASIDE, progress)
+    zone.save_settings("events", FeedSettings(lateness=120))
+
+    assert zone.watermarks() == {"events": (2, noon - dt.timedelta(hours=2)), "orders": (1, noon)}
+    (zone.root / ASIDE / "progress.json").write_text("{")
+    assert zone.watermarks() == {}
 
 
 def test_a_file_beside_streams_is_noticed(zone):

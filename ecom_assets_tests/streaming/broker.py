@@ -46,6 +46,7 @@ class Broker:
     def __post_init__(self) -> None:
         self.settings = {"bootstrap.servers": self.address}
         self.admin = AdminClient(self.settings)
+        self.producer = Producer({**self.settings, "linger.ms": 1, "message.max.bytes": 2 << 20})
 
     def topic(self, partitions: int = 1, name: str = "") -> str:
         """Creates a topic of orders."""
@@ -67,7 +68,7 @@ class Broker:
 
     def send(self, topic: str, rows: Iterable[dict[str, Any] | bytes | None], day: int = 0, **more: Any) -> None:
         """Sends rows, or bytes as they are, at noon of a day."""
-        producer = Producer({**self.settings, "linger.ms": 1, "message.max.bytes": 2 << 20})
+        producer = self.producer
         at = int((NOON + dt.timedelta(days=day)).timestamp() * 1_000)
         for row in rows:
             value = json.dumps(row).encode() if isinstance(row, dict) else row

@@ -1,5 +1,6 @@
 """The consumer, at a real broker: each record lands once, whatever happens in between."""
 
+import datetime as dt
 import json
 import threading
 import time
@@ -8,10 +9,12 @@ from itertools import pairwise
 import pytest
 
 from ecom_assets.errors import UserError
-from ecom_assets.landing.streamed import range_of
+from ecom_assets.landing.streamed import ASIDE, range_of
+from ecom_assets.publishing.snapshot import publish
+from ecom_assets.serving.snapshot import open_snapshot
 from ecom_assets.streaming.consumer import AlreadyConsumed, stream_topics
 from ecom_assets.streaming.dead_letters import kept, replay
-from ecom_assets.streaming.landing import ASIDE, TwoConsumers
+from ecom_assets.streaming.landing import TwoConsumers
 from ecom_assets.streaming.records import SCHEMA_HEADER
 from ecom_assets_tests.streaming.broker import CUSTOMERS, landed, order
 from ecom_assets_tests.streaming.consuming import ORDERS
@@ -189,6 +192,28 @@ def test_a_landing_zone_that_cannot_be_written_pauses_and_loses_nothing(broker, 
 
     assert numbers(tmp_path) == [*"012"]
     assert [note is None for _, about, note in notes if about == "paused"] == [False, True]
+
+
+def test_the_snapshot_says_up_to_when_a_stream_is_complete(broker, tmp_path):
+    topic = broker.topic(partitions=2)
+    broker.send(topic, [order(1)], partition=1)
+    with broker.process(tmp_path, topic, seconds=600) as process:
+        wait_until(lambda: any((tmp_path / "landing" / ASIDE).glob("*.part")))
+        process.kill()
+    waiting = broker.consumer(tmp_path, topic).job.zone.watermarks().get("orders")
+    assert waiting is None or waiting.complete_until.year < 2024
+
+    broker.consume(tmp_path, topic)  # all has landed, and there is no other
+    with open_shop(tmp_path, warehouse=tmp_path / "warehouse.duckdb") as shop:
+        shop.land_customers(0, "c1")
+        shop.run(days(0))
+        publish(shop.session, tmp_path / "snapshot.duckdb")
+    with open_snapshot(tmp_path / "snapshot.duckdb") as con:
+        [(feed, partitions, until, day)] = con.execute("from ledger.watermarks").fetchall()
+
+    now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    assert (feed, partitions, day) == ("orders", 2, until.date() - dt.timedelta(days=1))
+    assert dt.timedelta() <= now - until < dt.timedelta(minutes=5)
 
 
 def test_a_second_consumer_does_not_begin(broker, tmp_path):
