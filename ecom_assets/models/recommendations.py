@@ -20,10 +20,12 @@ code, so that lists do not depend on the order of rows, and hardly on the number
 """
 
 import datetime as dt
+import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import product
+from typing import Self
 
 import numpy as np
 import polars as pl
@@ -78,6 +80,16 @@ class Settings:
     """The penalty of EASE, in customers."""
     any_product: Blend = Blend(half_life=180, similar=0.5, trend=0.5, popular=0.5)
     new_product: Blend = Blend(half_life=180, similar=1, trend=1, popular=0)
+
+    def to_json(self) -> str:
+        """Returns the settings as text; equal settings have equal text."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Returns the settings of a text of `to_json`. Raises ValueError, KeyError or TypeError if it is none."""
+        known = json.loads(text)
+        return cls(known["ridge"], Blend(**known["any_product"]), Blend(**known["new_product"]))
 
 
 OWN_ORDERS = Blend(half_life=math.inf, similar=0, trend=0, popular=0)

@@ -1,8 +1,7 @@
 """Purchases of products as known at a cut-off day, and the models that recommend by them."""
 
 import datetime as dt
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import polars as pl
 
@@ -19,17 +18,6 @@ _OWN = Settings(any_product=Blend(365, 0, 0, 0), new_product=Blend(365, 0, 0, 0)
 def settings_of(model: str, chosen: Settings) -> Settings:
     """Returns the settings of a model; those of the blend are chosen."""
     return chosen if model == BLEND else replace(_OWN, ridge=chosen.ridge)
-
-
-def as_numbers(settings: Settings) -> Mapping[str, object]:
-    """Returns settings as plain numbers."""
-    return asdict(settings)
-
-
-def from_numbers(known: Mapping[str, object]) -> Settings:
-    """Returns the settings of `as_numbers`."""
-    ridge, any_product, new_product = known["ridge"], known["any_product"], known["new_product"]
-    return Settings(ridge, Blend(**any_product), Blend(**new_product))  # type: ignore[arg-type]
 
 
 def history_of(model: str, purchases: pl.DataFrame) -> pl.DataFrame:

@@ -1,7 +1,6 @@
 """Models of the next purchase: their settings, chosen at the end of each period of four weeks."""
 
 import datetime as dt
-import json
 
 import polars as pl
 
@@ -10,7 +9,7 @@ from ecom_assets.days import ONE_DAY, history
 from ecom_assets.models.recommendations import choose
 from ecom_assets.predictions._curves import by_fit
 from ecom_assets.predictions._fits import digest, is_period_end
-from ecom_assets.predictions._purchases import MODELS, as_numbers, purchases_at, settings_of
+from ecom_assets.predictions._purchases import MODELS, purchases_at, settings_of
 from ecom_assets.table_asset import Plot, table_asset
 
 
@@ -37,7 +36,7 @@ def fitted(day: dt.date, purchases: pl.DataFrame) -> pl.DataFrame:
         {
             "cut_off": day,
             "model": MODELS,
-            "parameters": [json.dumps(as_numbers(settings_of(model, chosen)), sort_keys=True) for model in MODELS],
+            "parameters": [settings_of(model, chosen).to_json() for model in MODELS],
             "customers": purchases["customer_id"].n_unique(),
             "products": purchases["product_id"].n_unique(),
             "trained_on": digest(purchases),

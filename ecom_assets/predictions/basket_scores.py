@@ -1,7 +1,6 @@
 """Scores of the models of the next purchase: what they listed for the four weeks that have ended."""
 
 import datetime as dt
-import json
 
 import polars as pl
 
@@ -9,10 +8,10 @@ from ecom_assets.contract import Date, Table, column, frame_of, key
 from ecom_assets.days import ONE_DAY, history, trailing
 from ecom_assets.expressions.known import PERIOD
 from ecom_assets.models.evaluation import coverage, of_lists
-from ecom_assets.models.recommendations import LISTED, fit, recommend
+from ecom_assets.models.recommendations import LISTED, Settings, fit, recommend
 from ecom_assets.predictions._curves import as_text, by_period, of_last_period, points
 from ecom_assets.predictions._fits import beaten, is_period_end, last_period_end
-from ecom_assets.predictions._purchases import MODELS, from_numbers, history_of, purchases_at
+from ecom_assets.predictions._purchases import MODELS, history_of, purchases_at
 from ecom_assets.table_asset import Plot, table_asset
 
 LENGTHS = (1, 2, 5, 10, LISTED)
@@ -49,7 +48,7 @@ def scored(day: dt.date, models: pl.DataFrame, before: pl.DataFrame, after: pl.D
     new = came.join(before, on=["customer_id", "product_id"], how="anti")
     rows, gains = [], {}
     for model, parameters in models.iter_rows():
-        known = fit(before, start, from_numbers(json.loads(parameters)))
+        known = fit(before, start, Settings.from_json(parameters))
         own, customers = history_of(model, before), came["customer_id"]
         lists = recommend(known, own, start, customers, most=LISTED)
         new_lists = recommend(known, before, start, new["customer_id"], only_new=True, most=LISTED)

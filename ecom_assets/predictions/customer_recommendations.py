@@ -1,16 +1,15 @@
 """What each customer is likely to buy next."""
 
 import datetime as dt
-import json
 
 import polars as pl
 
 from ecom_assets.contract import Date, Table, column, frame_of, key
 from ecom_assets.days import ONE_DAY, history
 from ecom_assets.expressions.known import cut_off_days
-from ecom_assets.models.recommendations import fit, recommend
+from ecom_assets.models.recommendations import Settings, fit, recommend
 from ecom_assets.predictions._fits import champion_at, last_fit
-from ecom_assets.predictions._purchases import FLOOR, MODELS, from_numbers, history_of, purchases_at
+from ecom_assets.predictions._purchases import FLOOR, MODELS, history_of, purchases_at
 from ecom_assets.table_asset import table_asset
 
 LISTED = 5
@@ -39,7 +38,7 @@ def listed(day: dt.date, purchases: pl.DataFrame, models: pl.DataFrame, scores: 
     """Returns the lists of one day, from the purchases, settings and scores known by then."""
     name, _ = champion_at(day, scores, FLOOR)
     known_fit = last_fit(models, day, name)
-    settings = from_numbers(json.loads(known_fit.parameters)) if known_fit else None
+    settings = Settings.from_json(known_fit.parameters) if known_fit else None
     end = day + ONE_DAY
     known = fit(purchases, end, settings)
     customers = purchases.filter(pl.col("day") > day - dt.timedelta(RECENT_DAYS))["customer_id"]

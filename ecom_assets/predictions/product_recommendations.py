@@ -1,15 +1,13 @@
 """Which products are bought with which."""
 
-import json
-
 import polars as pl
 
 from ecom_assets.contract import Date, Table, column, frame_of, key
 from ecom_assets.days import ONE_DAY, history
 from ecom_assets.expressions.known import cut_off_days
-from ecom_assets.models.recommendations import bought_with, fit
+from ecom_assets.models.recommendations import Settings, bought_with, fit
 from ecom_assets.predictions._fits import last_fit
-from ecom_assets.predictions._purchases import BLEND, from_numbers, purchases_at
+from ecom_assets.predictions._purchases import BLEND, purchases_at
 from ecom_assets.table_asset import table_asset
 
 LISTED = 10
@@ -41,7 +39,7 @@ def transform(
         if purchases.is_empty():
             continue
         known_fit = last_fit(predictions_basket_models, day, BLEND)
-        settings = from_numbers(json.loads(known_fit.parameters)) if known_fit else None
+        settings = Settings.from_json(known_fit.parameters) if known_fit else None
         lists = bought_with(fit(purchases, day + ONE_DAY, settings), LISTED)
         parts.append(lists.with_columns(cut_off=pl.lit(day)))
     return frame_of(ProductRecommendations, parts)

@@ -15,7 +15,7 @@ from ecom_assets.predictions import (
     customer_recommendations,
     product_recommendations,
 )
-from ecom_assets.predictions._purchases import as_numbers, from_numbers, purchases_at, settings_of
+from ecom_assets.predictions._purchases import purchases_at, settings_of
 from ecom_assets.silver.order_item_versions import OrderItemVersions
 from ecom_assets.silver.order_versions import OrderVersions
 from ecom_assets_tests.samples import collected, sample
@@ -76,7 +76,7 @@ def test_a_merged_customer_has_the_purchases_of_both():
 def test_settings_survive_being_stored():
     chosen = settings_of("blend", Settings(ridge=7.0))
 
-    assert from_numbers(as_numbers(chosen)) == chosen
+    assert Settings.from_json(chosen.to_json()) == chosen
 
 
 @pytest.fixture(scope="module")
