@@ -1,7 +1,15 @@
-"""The shop's catalogue: products, their costs, and prices that change."""
+"""The shop's catalogue: products, their costs, prices that change, and how well each sells on a day.
 
+A few products sell much better than most. Each category has a season, a strong one gardens and toys: retail sales of
+garden supplies are highest in May, those of toys in December (U.S. Census Bureau, Monthly Retail Trade Survey, not
+adjusted for season). A product that is new becomes known little by little, at a constant chance for each customer who
+does not know it (Fourt and Woodlock 1960, Early Prediction of Market Success for New Grocery Products, Journal of
+Marketing 25), and after a lifetime that is exponentially distributed what is left of it is sold off.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import polars as pl
@@ -36,6 +44,15 @@ CATEGORIES = {
     "Beauty": ["Soap", "Cream", "Brush", "Perfume"],
 }
 CATEGORY_WEIGHTS = [0.2, 0.16, 0.18, 0.12, 0.1, 0.1, 0.08, 0.06]
+PEAKS, STRENGTHS = (
+    np.array([330, 340, 300, 340, 350, 345, 140, 345]),
+    np.array([0.1, 0.1, 0.2, 0.2, 0.5, 0.3, 0.5, 0.2]),
+)
+"""Of each category's season: the day of the year on which it sells most, and by which share more than on average."""
+LAUNCH_DAYS = 10
+"""Mean days after which a customer knows a new product."""
+LIFE_DAYS, LEFT = 900, 0.02
+"""Mean days from a product's launch to its end, and how much of it sells after that."""
 RETURNABLE = np.array([0.45, 0.35, 1.0, 0.6, 0.4, 0.15, 0.3, 0.2])
 """Share of each category's lines that come back, of those in orders of which something may come back."""
 STYLES = pool(
@@ -46,6 +63,8 @@ NOUNS = pool([noun for nouns in CATEGORIES.values() for noun in nouns])
 KINDS = pool(["gift_card"])
 PRICE_MU, PRICE_SIGMA = 3.0, 0.8
 BEST_SELLER_ALPHA = 1.2
+DAYS_KEPT = 16
+MONTH = 30
 
 
 def product_ids(numbers: Ints) -> pl.Series:
@@ -89,20 +108,72 @@ class Products:
         """Returns the number of products listed before the previous day, and at the start."""
         return int(self.timetable.products[max(day - 1, 0)])
 
+    @cached_property
+    def _listed_on(self) -> Ints:
+        """Returns the day of each launch; products of the opening are long known, and at any point of their lives."""
+        day: Ints = np.searchsorted(self.timetable.products, np.arange(len(self._weights)), side="right") - 1
+        return np.where(day < 0, -LIFE_DAYS, day)
+
+    @cached_property
+    def ends_on(self) -> Ints:
+        """Returns the day from which on what is left of each product is sold off."""
+        life = -LIFE_DAYS * np.log1p(-uniforms(self.seed, "life", np.arange(len(self._weights))))
+        ends: Ints = np.maximum(self._listed_on, 0) + np.ceil(life).astype(np.int64)
+        return ends
+
+    def _alive(self, day: int) -> Floats:
+        """Returns how well each product known on a day sells, apart from its season."""
+        product = np.arange(self.known(day))
+        known = -np.expm1(-(day - self._listed_on[product]) / LAUNCH_DAYS)
+        alive: Floats = self.weights(product) * known * np.where(self.ends_on[product] > day, 1.0, LEFT)
+        return alive
+
+    def selling(self, day: int) -> Floats:
+        """Returns how well each product known on a day sells, relative to others."""
+        alive = self._alive(day)
+        of_year = self.timetable.start.timetuple().tm_yday + day
+        season = 1 + STRENGTHS * np.cos(2 * np.pi * (of_year - PEAKS) / 365.25)
+        selling: Floats = alive * season[self._category[: len(alive)]]
+        return selling
+
+    @cached_property
+    def _running(self) -> Callable[[int], Floats]:
+        return lru_cache(DAYS_KEPT)(lambda day: np.cumsum(self.selling(day)))
+
+    @cached_property
+    def _by_category(self) -> Callable[[int], tuple[Ints, Floats]]:
+        return lru_cache(DAYS_KEPT)(self._sorted_by_category)
+
+    def _sorted_by_category(self, day: int) -> tuple[Ints, Floats]:
+        """Returns the known products by category, and running sums of how well they sell."""
+        selling = self.selling(day)
+        product = np.argsort(self._category[: len(selling)], kind="stable")
+        return product, np.cumsum(selling[product])
+
     def pick(self, rng: np.random.Generator, day: int, count: int) -> Ints:
         """Returns products drawn from those known on the day; a few sell much better than most."""
-        return pick(rng, self._weights, self.known(day), count)
+        return pick(rng, self._running(day), self.known(day), count)
+
+    def pick_of(self, rng: np.random.Generator, day: int, category: Ints) -> Ints:
+        """Returns a product of each category, drawn from those known on the day; -1 of one without a product."""
+        product, running = self._by_category(day)
+        ends = np.searchsorted(self._category[product], np.arange(len(CATEGORIES) + 1), side="left")
+        sums = np.concatenate(([0.0], running))[ends]
+        low, high = sums[category], sums[category + 1]
+        places = np.searchsorted(running, low + rng.random(len(category)) * (high - low), side="right")
+        within = np.clip(places, ends[category], ends[category + 1] - 1)
+        return np.where(high > low, product[np.maximum(within, 0)], -1)
 
     def weights(self, product: Ints) -> Floats:
-        """Returns each product's weight: how well it sells, relative to others."""
+        """Returns each product's weight: how well it sells, relative to others, while known and not at its end."""
         return weights(self._weights, product)
 
     @cached_property
     def share(self) -> Floats:
-        """Returns each product's share of all units sold, when it is new."""
-        product = np.arange(len(self._weights))
-        known = np.maximum(product + 1, self.timetable.products[0])
-        shares: Floats = self.weights(product) / self._weights[known - 1]
+        """Returns each product's share of all units sold while others are as when it was new, season apart."""
+        product, days = np.arange(len(self._weights)), np.arange(0, self.timetable.days + MONTH, MONTH)
+        totals = [self._alive(min(int(day), self.timetable.days)).sum() for day in days]
+        shares: Floats = self.weights(product) / np.interp(np.maximum(self._listed_on, 0), days, totals)
         return shares
 
     def listed(self, day: int) -> Ints:
@@ -140,6 +211,10 @@ class Products:
 
     def category(self, product: Ints) -> Ints:
         return choose(uniforms(self.seed, "category", product), CATEGORY_WEIGHTS)
+
+    @cached_property
+    def _category(self) -> Ints:
+        return self.category(np.arange(len(self._weights)))
 
     def frame(self, rows: Rows) -> pl.DataFrame:
         product = rows["product"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -37,6 +38,7 @@ from ecom_assets.shop.rows import (
     timestamps,
     timestamps_or_null,
 )
+from ecom_assets.shop.tastes import Tastes
 from ecom_assets.shop.timetable import Timetable, is_campaign
 
 CHANNELS, CHANNEL_WEIGHTS = pool(["web", "app"]), [0.68, 0.32]
@@ -164,7 +166,7 @@ class Sales:
         order = np.repeat(np.arange(count), line_count)
         first_line = np.cumsum(line_count) - line_count
         lines = len(order)
-        product = self._goods(rng, day, pattern[order])
+        product = self._goods(rng, day, pattern[order], buyer[order])
         price = self.products.price(product, at[order])
         quantity = np.where(pattern[order] == frauds.TESTING, 1, rng.geometric(QUANTITY_ONE_SHARE, lines))
         percent = choose(rng.random(lines), [0.55, 0.2, 0.25] if is_campaign(day) else [0.88, 0.08, 0.04]) * 10
@@ -224,9 +226,15 @@ class Sales:
         first = frauds.first_of_row(pattern)
         return np.where(is_new, account, buyer)[first], is_guest[first]
 
-    def _goods(self, rng: np.random.Generator, day: int, pattern: Ints) -> Ints:
-        """Returns the product of each line, by the pattern of its order: some frauds choose by price."""
+    @cached_property
+    def tastes(self) -> Tastes:
+        """Returns what customers like."""
+        return Tastes(self.products)
+
+    def _goods(self, rng: np.random.Generator, day: int, pattern: Ints, customer: Ints) -> Ints:
+        """Returns the product of each line, by taste, and by the pattern of its order: some frauds choose by price."""
         product = self.products.pick(rng, day, len(pattern))
+        product = np.where(pattern == frauds.NONE, self.tastes.chosen(day, product, customer), product)
         is_cheap = pattern == frauds.TESTING
         by_price = np.flatnonzero(is_cheap | (pattern == frauds.STOLEN) | (pattern == frauds.TAKEOVER))
         some = self.products.pick(rng, day, frauds.CHOSEN_FROM * len(by_price)).reshape(-1, frauds.CHOSEN_FROM)

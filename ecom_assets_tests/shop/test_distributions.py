@@ -7,9 +7,10 @@ from scipy.stats import gamma, kstest, lomax
 
 from ecom_assets.shop.customers import CONSENT_LIFT, CONSENT_SHARE, LIFETIME_DAYS, LIFETIME_SHAPE, Customers
 from ecom_assets.shop.draws import generator, uniforms
-from ecom_assets.shop.products import PRICE_MU, PRICE_SIGMA, Products
+from ecom_assets.shop.products import CATEGORIES, LEFT, LIFE_DAYS, PRICE_MU, PRICE_SIGMA, STRENGTHS, Products
 from ecom_assets.shop.sales import TEST, Sales
 from ecom_assets.shop.scale import Scale
+from ecom_assets.shop.tastes import FAVOURITE_SHARE, Tastes
 from ecom_assets.shop.timetable import CAMPAIGN_DAYS, CAMPAIGN_LIFT, WEEKDAYS, Timetable
 
 START = date(2024, 1, 1)
@@ -119,3 +120,70 @@ def test_every_day_and_every_stream_is_drawn_anew() -> None:
     draws = [generator(7, stream, day).random(50) for stream in ("orders", "visits") for day in (0, 1, 2)]
 
     assert len(np.unique(draws)) == 6 * 50
+
+
+def test_a_category_sells_most_in_its_season(timetable: Timetable) -> None:
+    products = Products(timetable)
+    category = products.category(np.arange(8_000))
+    toys, homes = list(CATEGORIES).index("Toys"), list(CATEGORIES).index("Home")
+
+    def share(day: int, of: int) -> float:
+        selling = products.selling(day)[:8_000]
+        return float(selling[category == of].sum() / products.weights(np.arange(8_000))[category == of].sum())
+
+    summer, christmas = 170, 350
+    assert share(christmas, toys) / share(summer, toys) == pytest.approx((1 + STRENGTHS[toys]) / 0.5, rel=0.35)
+    assert share(christmas, toys) / share(summer, toys) > 1.5 * share(christmas, homes) / share(summer, homes)
+
+
+def test_new_products_become_known_and_what_is_left_at_their_end_is_sold_off(timetable: Timetable) -> None:
+    products = Products(timetable)
+    first, ends = np.arange(8_000), products.ends_on[:8_000]
+    day = LIFE_DAYS
+    new = np.flatnonzero((np.arange(products.known(day)) >= 8_000) & (products.ends_on[: products.known(day)] > day))
+    weight = products.selling(day)[new] / products.weights(new)
+
+    assert kstest(ends, "expon", (0, LIFE_DAYS)).pvalue > 0.001
+    assert weight[-1] < 0.5 * weight[0]
+    is_over = ends <= day
+    left = products.selling(day)[first[is_over]].sum() / products.weights(first[is_over]).sum()
+    assert left < 1.5 * LEFT
+    assert abs(is_over.mean() - (1 - np.exp(-1))) < 0.02
+
+
+def test_customers_buy_what_they_like_and_categories_sell_much_as_if_all_were_alike(timetable: Timetable) -> None:
+    products, rng = Products(timetable), generator(7, "lines")
+    tastes, day = Tastes(products), 1
+    customer = rng.integers(0, 5_000, 100_000)
+    any_product = products.pick(rng, day, len(customer))
+
+    category = products.category(tastes.chosen(day, any_product, customer))
+
+    is_liked = category == tastes.favourite(customer)
+    by_chance = products.category(any_product) == tastes.favourite(customer)
+    assert is_liked.mean() == pytest.approx(FAVOURITE_SHARE + (1 - FAVOURITE_SHARE) * by_chance.mean(), abs=0.01)
+    alike, shared = (np.bincount(of, minlength=8) / len(of) for of in (products.category(any_product), category))
+    assert np.abs(alike - shared).max() < 0.04
+
+
+def test_what_the_truth_expects_of_products_is_what_customers_choose(timetable: Timetable) -> None:
+    products, rng = Products(timetable), generator(7, "lines")
+    tastes, day = Tastes(products), 100
+    only_toys = np.eye(len(CATEGORIES))[list(CATEGORIES).index("Toys")]
+    fans = np.flatnonzero(tastes.favourite(np.arange(5_000)) == list(CATEGORIES).index("Toys"))
+    customer = rng.choice(fans, 100_000)
+
+    chosen = tastes.chosen(day, products.pick(rng, day, len(customer)), customer)
+
+    expected = tastes.shares(day, only_toys)
+    assert expected.sum() == pytest.approx(1)
+    sold = np.bincount(chosen, minlength=len(expected)) / len(chosen)
+    assert np.corrcoef(sold, expected)[0, 1] > 0.99
+
+
+def test_a_shop_of_one_product_sells_it_whatever_customers_like() -> None:
+    products = Products(Timetable(START, 7, Scale(products_at_start=1, products_per_day=0)))
+
+    chosen = Tastes(products).chosen(2_000, np.zeros(50, dtype=np.int64), np.arange(50))
+
+    assert set(chosen) == {0}
