@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -17,6 +17,7 @@ from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from bench.broker import on_loopback
+from ecom_assets.landing.zone import Zone
 from ecom_assets.settings import PROJECT
 from ecom_assets.streaming.consumer import Consumer, Job
 from ecom_assets.streaming.kafka import Client
@@ -125,10 +126,18 @@ def started(folder: Path) -> Iterator[Broker]:
         yield Broker(address)
 
 
+def wait_until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
 def landed(folder: Path, feed: str = "orders") -> list[tuple[int, int, str]]:
     """Partition, offset and order number of each line that has landed, in the order of files and lines."""
-    found = []
-    for path in sorted((folder / "landing" / feed).rglob("kafka-*.jsonl")):
+    zone, found = Zone(folder / "landing"), []
+    arrived = zone.arrivals(feed, START, START + dt.timedelta(days=30))
+    for path in [file.path for files in arrived.values() for file in files if file.offsets]:
         partition = int(path.name.split("-")[2].partition(".")[0])
         for line in path.read_text().splitlines():
             row = json.loads(line)

@@ -3,7 +3,6 @@
 import datetime as dt
 import json
 import threading
-import time
 from itertools import pairwise
 
 import pytest
@@ -16,7 +15,7 @@ from ecom_assets.streaming.consumer import AlreadyConsumed, stream_topics
 from ecom_assets.streaming.dead_letters import kept, replay
 from ecom_assets.streaming.landing import TwoConsumers
 from ecom_assets.streaming.records import SCHEMA_HEADER
-from ecom_assets_tests.streaming.broker import CUSTOMERS, landed, order
+from ecom_assets_tests.streaming.broker import CUSTOMERS, landed, order, wait_until
 from ecom_assets_tests.streaming.consuming import ORDERS
 from ecom_assets_tests.tiny_shop import days, open_shop
 
@@ -59,12 +58,14 @@ def test_rows_of_a_stream_have_their_offsets_in_the_warehouse(broker, tmp_path):
 
 def test_an_arrival_day_is_that_of_the_record_and_never_goes_back(broker, tmp_path):
     topic = broker.topic()
-    for number, day in enumerate([0, 1, 0, 2]):
-        broker.send(topic, [order(number)], day=day)
-    broker.consume(tmp_path, topic)
+    for number, some in enumerate([[0, 1, 0], [0], [2]]):
+        for day in some:
+            broker.send(topic, [order(number)], day=day)
+        broker.consume(tmp_path, topic)
 
-    found = {path.parent.name: range_of(path.name) for path in (tmp_path / "landing" / "orders").rglob("*.jsonl")}
-    assert [(each.first, each.last) for _, each in sorted(found.items())] == [(0, 0), (1, 2), (3, 3)]
+    found = [(path.parent.name, range_of(path.name)) for path in (tmp_path / "landing" / "orders").rglob("*.jsonl")]
+    places = [(day, each.first, each.last) for day, each in sorted(found)]
+    assert places == [("2024-03-01", 0, 0), ("2024-03-02", 1, 2), ("2024-03-02", 3, 3), ("2024-03-03", 4, 4)]
 
 
 def test_what_cannot_be_read_is_a_dead_letter_and_lands_once_after_a_fix(broker, tmp_path, monkeypatch):
@@ -277,10 +278,3 @@ def test_topics_are_of_the_feed_that_their_last_part_names():
     assert stream_topics(["shop.orders", "people=customers"], feeds) == {"shop.orders": ORDERS, "people": CUSTOMERS}
     with pytest.raises(UserError, match="no feed 'visits'"):
         stream_topics(["shop.visits"], feeds)
-
-
-def wait_until(holds, seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.02)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ecom_assets_tests.streaming.broker import Broker, landed, order
+from ecom_assets_tests.streaming.broker import Broker, landed, order, wait_until
 from ecom_assets_tests.tiny_shop import TinyShop, days, open_shop
 
 DAYS = 3
@@ -54,14 +54,20 @@ def killed(broker: Broker, folder: Path, rows: Sequence[tuple[int, dict[str, Any
         some = rows[n * each : (n + 1) * each if n < kills - 1 else len(rows)]
         sending = threading.Thread(target=send, args=(broker, topic, some))
         with broker.process(folder, topic) as process:
+            before = files(folder)
             sending.start()
-            time.sleep(rng.random() / 4)
+            wait_until(lambda before=before: files(folder) > before, seconds=60)
+            time.sleep(rng.random() / 20)
             assert process.poll() is None
             process.kill()
             process.wait()
         sending.join()
     broker.consume(folder, topic)
     return topic
+
+
+def files(folder: Path) -> int:
+    return sum(1 for _ in (folder / "landing").rglob("kafka-*.jsonl"))
 
 
 def send(broker: Broker, topic: str, rows: Sequence[tuple[int, dict[str, Any]]]) -> None:

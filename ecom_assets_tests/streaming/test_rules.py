@@ -159,5 +159,10 @@ def test_a_warning_reaches_the_receiver_once(tmp_path):
             with Telling(delivery) as telling:
                 telling.warn(Finding("fraud", "7", "Order 7 may be a fraud"), "shop.orders")
                 telling.warn(Finding("stock", "P1 9", "Stock of P1 is below zero"), "shop.inventory_movements")
-        assert taking.ids == ["stream:fraud:7", "stream:stock:P1 9"]
+        telling = Telling(delivery)
+        for number in "78":  # both are sent at once
+            telling.warn(Finding("fraud", number, f"Order {number} may be a fraud"), "shop.orders")
+        with telling:
+            pass
+        assert taking.ids == ["stream:fraud:7", "stream:stock:P1 9", "stream:fraud:8"]
         assert "Order 7 may be a fraud (shop.orders)" in taking.taken[0][2]["text"]
