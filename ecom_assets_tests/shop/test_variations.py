@@ -1,6 +1,7 @@
 """What a shop draws on demand: merged customers, stores, retracted lines, gift cards, prices with tax."""
 
 import dataclasses
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -30,12 +31,12 @@ DAYS = 3
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Session:
-    """A warehouse on all of it, a day after the other."""
+    """A warehouse on all of it, in one window."""
     zone = Zone(tmp_path_factory.mktemp("landing"))
-    session, shop = session_over(zone), Shop(START, seed=11, preset=ALL)
-    for day in window(DAYS):
-        land_shop(zone, shop, [day])
-        settle(session)
+    land_shop(zone, Shop(START, seed=11, preset=ALL), window(DAYS))
+    session = session_over(zone)
+    run_all(session, window(DAYS))
+    settle(session)
     return session
 
 
@@ -43,12 +44,15 @@ def one(session: Session, query: str) -> int:
     return int(session.con.execute(query).fetchall()[0][0])
 
 
-def test_it_ends_as_in_one_window(built: Session) -> None:
-    at_once = session_over(built.zone)
-    run_all(at_once, window(DAYS))
-    settle(at_once)
+@pytest.mark.long
+def test_day_by_day_it_ends_as_in_one_window(built: Session, tmp_path: Path) -> None:
+    zone, shop = Zone(tmp_path), Shop(START, seed=11, preset=ALL)
+    daily = session_over(zone)
+    for day in window(DAYS):
+        land_shop(zone, shop, [day])
+        settle(daily)
 
-    assert contents(at_once) == contents(built)
+    assert contents(daily) == contents(built)
 
 
 def test_no_day_fails_and_nothing_is_quarantined_but_what_waits(built: Session) -> None:
