@@ -12,10 +12,11 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 # The tests of a file run in one process, so that shared fixtures are made once; in the order of conftest.py.
 PYTEST = $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
-# With uv if it is installed, otherwise with pip. The lock is complete, so nothing has to be resolved.
+# With uv if it is installed, otherwise with pip. The lock is complete, so nothing has to be resolved. Modules are
+# compiled when they are first imported, since most never are.
 PIP_INSTALL = $$(uv --version >/dev/null 2>&1 \
 	&& echo "uv pip install --quiet --no-deps --python $(VENV)" \
-	|| echo "$(BIN)/python -m pip install --quiet --no-deps --disable-pip-version-check")
+	|| echo "$(BIN)/python -m pip install --quiet --no-deps --no-compile --disable-pip-version-check")
 
 .PHONY: help
 help: ## List the targets

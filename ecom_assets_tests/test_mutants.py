@@ -419,19 +419,19 @@ def test_a_clean_run_of_the_sound_code_finds_a_mutant(mutant: Mutant, tmp_path: 
     assert is_found(mutant, tmp_path, str(sound))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("mutant", FOUND_BY_TESTS_OF_WRITING, ids=lambda mutant: mutant.name)
 def test_the_tests_of_writing_find_a_mutant(mutant: Mutant, tmp_path: Path):
     assert quick_tests("test_writing.py", mutant, tmp_path) == pytest.ExitCode.TESTS_FAILED
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("mutant", FOUND_BY_TESTS_OF_KEYS, ids=lambda mutant: mutant.name)
 def test_the_tests_of_keys_find_a_mutant(mutant: Mutant, tmp_path: Path):
     assert quick_tests("test_keys.py", mutant, tmp_path) == pytest.ExitCode.TESTS_FAILED
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("mutant", FOUND_BY_TESTS_OF_BAD_DAYS, ids=lambda mutant: mutant.name)
 def test_the_tests_of_bad_days_find_a_mutant(mutant: Mutant, tmp_path: Path):
     assert quick_tests("test_bad_days.py", mutant, tmp_path) == pytest.ExitCode.TESTS_FAILED
