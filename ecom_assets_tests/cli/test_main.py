@@ -316,13 +316,14 @@ def test_a_map_lands_an_export_and_says_what_to_run(ecom: Ecom, data: Path) -> N
     assert settings.load().start == Window.parse("2024-03-05").first
 
 
+@pytest.mark.parametrize(("lines", "stray"), [(2000, "2011-01-01"), (5, "1970-01-01")])
 def test_a_new_calendar_starts_with_the_first_event_of_an_export_and_no_version_or_stray_row(
-    ecom: Ecom, data: Path
+    lines: int, stray: str, ecom: Ecom, data: Path
 ) -> None:
     (data / "mine.toml").write_text(EVENTS_MAP)
-    (data / "2024-03-05.csv").write_text("number,at\n" + "".join(f"{n},2024-03-02 10:00\n" for n in range(2000)))
+    (data / "2024-03-05.csv").write_text("number,at\n" + "".join(f"{n},2024-03-02 10:00\n" for n in range(lines)))
     with (data / "2024-03-05.csv").open("a") as file:
-        file.write("x,1970-01-01 10:00\ny,some day\nz,2024-03-05 10:00\n")
+        file.write(f"x,{stray} 10:00\ny,some day\nz,2024-03-05 10:00\n")
 
     landed = ecom("land", str(data / "mine.toml"), str(data))
 

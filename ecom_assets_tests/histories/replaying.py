@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 
 from ecom_assets.days import Window
-from ecom_assets.landing.feed_settings import FeedSettings, ValueRule
+from ecom_assets.landing.feed_settings import INFERRED, FeedSettings, ValueRule
 from ecom_assets.landing.zone import Zone
 from ecom_assets.sql import quoted
 from ecom_assets.warehouse import repair
@@ -90,14 +90,15 @@ class Replay:
                 for landed in self.zone.arrivals(feed, _day(arrived), _day(arrived))[_day(arrived)]:
                     if landed.name == file:
                         self.zone.write(feed, _day(on), f"again-{file}", landed.path.read_bytes())
-            case Feed(feed, time_zone, is_due, is_complete, closed, is_ruled):
+            case Feed(feed, time_zone, is_due, is_complete, closed, is_ruled, is_partial):
                 group, *rest = (
                     self.session.catalog[f"bronze.{feed}"].feed_contract.primary_key if is_complete else ("",)
                 )
                 due = frozenset(range(7) if is_due else ())
                 whole = (group,) if rest else ()
                 days, rules = frozenset(map(_day, closed)), RULES if is_ruled else ()
-                known = FeedSettings(time_zone, due, complete=whole, closed=days, rules=rules)
+                members = INFERRED if is_partial else None
+                known = FeedSettings(time_zone, due, complete=whole, closed=days, rules=rules, members=members)
                 self.zone.save_settings(feed, known)
                 self.begin(self.session.con)
             case Run(tables, first, last, crash):

@@ -404,7 +404,9 @@ ROWS: dict[str, type] = {row.feed: row for row in get_args(Row)}
 
 
 def _when(row: Any, minutes: int = 0) -> str:
-    return "some day" if row.fault == "moment" else moment(row.on, minutes)
+    """When something happened, as it is sent: a day alone, which can mean any moment of it, for the fault "day"."""
+    sent = moment(row.on, minutes)
+    return "some day" if row.fault == "moment" else sent.partition("T")[0] if row.fault == "day" else sent
 
 
 def _record(row: Row) -> dict[str, str]:

@@ -46,6 +46,8 @@ class Feed:
     closed: tuple[int, ...] = ()
     is_ruled: bool = False
     """Whether a rule of the shop names the channel and campaign of some events."""
+    is_partial: bool = False
+    """Whether a feed of members never holds all of them: those that it lacks are inferred."""
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ _days = st.sampled_from([-1, *range(DAYS), *range(DAYS)])
 _few = st.integers(1, 2)
 _units = st.sampled_from(["2", "2", "0.75", "1.3335"])
 _versions = st.integers(0, 3)
-_faults = st.sampled_from(["", "", "", "", "", "", "rule", "moment", "store", "store", *RETRACTIONS])
+_faults = st.sampled_from(["", "", "", "", "", "", "rule", "moment", "day", "store", "store", *RETRACTIONS])
 _perhaps_repaired: st.SearchStrategy[tuple[Step, ...]] = st.sampled_from([(), (Repair(),)])
 _maybe_few = st.sampled_from([None, 1, 2])
 _kinds = st.sampled_from(["", "", "Gift card"])
@@ -197,8 +197,8 @@ def purchases(draw: st.DrawFn, feeds: frozenset[str]) -> tuple[Step, ...]:
         *draw(st.sampled_from([[], [Return(order, on, version, order, product, customer, units=draw(_units))]])),
         *draw(st.sampled_from([[], [Review(order, on, draw(st.sampled_from([None, product])), customer, order)]])),
     ]
-    if draw(st.sampled_from([False, False, True])):
-        rows = [dataclasses.replace(row, fault="store") for row in rows]
+    if fault := draw(st.sampled_from(["", "", "", "store", "store", "day"])):
+        rows = [dataclasses.replace(row, fault=fault) for row in rows]
     late = draw(st.dictionaries(st.sampled_from(sorted(feeds)), st.sampled_from([0, 1, 2]), max_size=2))
     file = draw(_files)
     by_feed: dict[str, list[Row]] = {}
@@ -282,13 +282,15 @@ def histories(draw: st.DrawFn, goals: Sequence[str], steps: int) -> History:
     closed = st.lists(st.integers(0, ARRIVALS - 1), max_size=2, unique=True).map(tuple)
     known = st.builds(Feed, feed, st.sampled_from(["UTC", "Asia/Tokyo"]), st.booleans(), st.booleans(), closed)
     ruled = st.builds(Feed, st.just("events"), is_ruled=st.booleans())
+    members = sorted(feeds.intersection(tables_of(goal).feeds_of_members))
+    partial = [st.builds(Feed, st.sampled_from(members), is_partial=st.booleans())] if members else []
     some = [
         feed.flatmap(_landings),
         feed.flatmap(_changes),
         _runs(names),
         _runs(names),
         st.builds(Repair, _crashes).map(lambda step: (step,)),
-        st.one_of(once_more, known, *([ruled] if "events" in feeds else []), st.just(Reopen())).map(
+        st.one_of(once_more, known, *([ruled] if "events" in feeds else []), *partial, st.just(Reopen())).map(
             lambda step: (step,)
         ),
     ]
