@@ -96,10 +96,41 @@ test-duckdb2: ## Run all tests but the long ones on DuckDB 2.0, in a separate ve
 LOCK = uv --no-config pip compile --quiet --generate-hashes --universal --python-version 3.11 \
 	--no-emit-index-url --no-header --no-annotate
 
+# What the image installs, and what builds the project in it.
+IN_IMAGE = alerts dashboard postgres serving stream
+BUILD = flit_core==3.12.0
+AS_TESTED = --constraint requirements.lock
+
 .PHONY: lock
 lock: ## Rewrite the lock files from pyproject.toml (needs uv)
 	@$(LOCK) --extra dev --output-file requirements.lock pyproject.toml
+	@echo "$(BUILD)" | $(LOCK) $(AS_TESTED) --extra postgres --output-file requirements-core.lock pyproject.toml -
+	@echo "$(BUILD)" | $(LOCK) $(AS_TESTED) $(IN_IMAGE:%=--extra %) \
+		--output-file requirements-image.lock pyproject.toml -
 	@echo "duckdb==2.0.0" | $(LOCK) --no-deps --output-file requirements-duckdb2.lock -
+
+# Tools that look at the project from outside, in a venv of their own.
+AUDIT = .venv-audit/bin
+.venv-audit/.installed: requirements-audit.txt
+	@"$(PYTHON)" -m venv .venv-audit
+	@$(AUDIT)/python -m pip install --quiet --disable-pip-version-check -r requirements-audit.txt
+	@touch $@
+
+.PHONY: audit
+audit: .venv-audit/.installed ## Look for known vulnerabilities, secrets, and mistakes in image, compose file and workflows
+	@$(AUDIT)/pip-audit --disable-pip --require-hashes -r requirements-image.lock
+	@$(AUDIT)/hadolint Dockerfile
+	@$(AUDIT)/shellcheck docker/health docker/install docker/start docker/try .ci/run
+	@$(AUDIT)/zizmor --offline .github
+	@$(AUDIT)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
+	@$(AUDIT)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(AUDIT)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+
+.PHONY: sbom
+sbom: .venv-audit/.installed ## Write sbom.json, the packages of the image with their hashes, as CycloneDX
+	@$(AUDIT)/cyclonedx-py requirements requirements-image.lock --pyproject pyproject.toml --output-reproducible \
+		--output-format JSON --output-file sbom.json
+	@echo "Wrote sbom.json."
 
 .PHONY: clean
 clean: ## Delete all generated data: landing zone, warehouse, snapshot, runs

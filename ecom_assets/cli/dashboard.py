@@ -7,16 +7,17 @@ from ecom_assets.cli.ports import HOST, check_port, port_option
 
 
 @click.command("dashboard")
+@click.option("--host", default=HOST, show_default=True, help="Address to listen on; it asks nobody who they are.")
 @port_option(settings.DASHBOARD_PORT)
-def dashboard(port: int) -> None:
+def dashboard(host: str, port: int) -> None:
     """Start the dashboard: pages of charts over what was last published; Ctrl-C ends it.
 
-    Only this machine can reach it.
+    By default only this machine can reach it.
     """
-    check_port("dashboard", port)
+    check_port("dashboard", port, host)
     try:
         from ecom_assets.dashboard.server import serve
     except ModuleNotFoundError as error:
         raise click.ClickException(f"The dashboard needs {error.name}: pip install 'ecom_assets[dashboard]'") from error
-    click.echo(f"The dashboard is on http://{HOST}:{port}. Ctrl-C ends it.")
-    serve(HOST, port)
+    click.echo(f"The dashboard is on http://{host}:{port}. Ctrl-C ends it.")
+    serve(host, port)
