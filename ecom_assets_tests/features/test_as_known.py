@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from ecom_assets.days import Window
-from ecom_assets.expressions.known import as_known
+from ecom_assets.expressions.known import as_known, versions_at
 from ecom_assets.features.customer_histories import transform as histories_of
 from ecom_assets.features.known_survivors import KnownSurvivors
 from ecom_assets.features.known_survivors import transform as survivors_at
@@ -174,3 +174,27 @@ def test_the_version_that_counts_is_the_best_that_had_arrived(arrivals: list[tup
         schema=found.collect_schema().to_polars() if best is None else None,
     )
     assert_frame_equal(found.collect().to_native(), expected, check_column_order=False)
+
+
+_VERSIONS = st.lists(
+    st.tuples(st.sampled_from("AB"), st.integers(0, 9), st.none() | st.integers(0, 3)),
+    min_size=1,
+    max_size=12,
+    unique_by=lambda version: version[:2],
+)
+
+
+@given(_VERSIONS, st.integers(0, 9))
+def test_versions_at_a_day_are_those_known_on_it(versions: list[tuple[str, int, int | None]], on: int):
+    day = dt.date(2024, 1, 1)
+    arrived = {"key": pl.String, "arrived": pl.Int64, "version": pl.Int64}
+    rows = pl.DataFrame(versions, arrived, orient="row").select(
+        "key", "version", arrived_on=pl.lit(day) + pl.duration(days="arrived")
+    )
+    cut_off = day + dt.timedelta(days=on)
+    at = nw.from_native(pl.LazyFrame({"cut_off": [cut_off]}))
+
+    known = as_known(nw.from_native(rows.lazy()), at, key=["key"], order=["version"]).collect().to_native()
+
+    found = versions_at(cut_off, rows, "key", order=("version",))
+    assert_frame_equal(found, known.drop("cut_off"), check_row_order=False, check_column_order=False)
