@@ -250,12 +250,13 @@ def _refusals(staged: "Zone", known: settings.Settings, before: "Zone", declared
     from ecom_assets.catalog import tables
     from ecom_assets.warehouse.trial import trial
 
-    for feed in staged.feeds():
+    catalog = tables()
+    for feed in catalog.feeds:
         kept = before.settings(feed)
         extra = {**kept.extra, **declared.added.get(feed, {})}
         # Days on which no file arrives, or many rows are bad, would keep rows of other feeds from being looked at.
         staged.save_settings(feed, dataclasses.replace(kept, extra=extra, due=frozenset(), max_bad_share=1.0))
-    for each in trial(staged, tables(), known.calendar, known.time_zone, before, known.currency):
+    for each in trial(staged, catalog, known.calendar, known.time_zone, before, known.currency):
         rows = "row" if each.rows == 1 else "rows"
         yield f"{each.rows:,} {rows} of {each.feed} would be quarantined: {each.reason}; for example {each.example}"
 

@@ -29,7 +29,8 @@ def trial(
     """Returns the reasons for which rows of a zone would be quarantined, by feed, the most frequent first.
 
     That a row refers to none of another feed, or that its currency has no rate, is not said if rows of that feed
-    landed `before`: it may be among these. `currency` is the shop's.
+    landed `before`: it may be among these. `currency` is the shop's. No feed of the zone may be due on a day without a
+    file, or allow few bad rows: what refers to rows of such a day is not looked at.
     """
     days = [day for feed in landed.feeds() for day in landed.days(feed) if day in calendar]
     if not days:
@@ -40,17 +41,22 @@ def trial(
         silver = [each for each in tables if each.from_feed]
         few = Catalog([*(tables[each.bronze] for each in silver), *silver])
         session = Session(con, few, landed, calendar, time_zone, currency=currency)
-        found: list[Refused] = []
-        for declaration in [each for each in few if each.from_feed and each.feed_name in landed.feeds()]:
+        in_order = [each for each in few if each.from_feed]
+        arriving = [each for each in in_order if each.feed_name in landed.feeds()]
+        referred = {str(column.references) for each in arriving for column in each.contract.references}
+        needed = [each for each in in_order if each in arriving or each.name in referred]
+        for declaration in needed:
             session.run(declaration.bronze, arrived)
-            [(first, last)] = con.execute(f"select min(read_on), max(read_on) from {declaration.bronze}").fetchall()
-            if first is None:
-                continue
+        read_on = " union all ".join(f"select read_on from {declaration.bronze}" for declaration in needed)
+        [(first, last)] = con.execute(f"select min(read_on), max(read_on) from ({read_on})").fetchall()
+        if first is None:
+            return []
+        happened = Window(first, max(first, min(last, arrived.last)))
+        for declaration in needed:
             if first < arrived.first:
                 session.run(declaration.bronze, Window(first, arrived.first - ONE_DAY))
-            session.run(declaration.name, Window(first, min(last, arrived.last)))
-            found += _refused(session, declaration, before)
-        return found
+            session.run(declaration.name, happened)
+        return [refused for declaration in arriving for refused in _refused(session, declaration, before)]
 
 
 def _refused(session: Session, declaration: Declaration, before: Zone) -> Iterator[Refused]:

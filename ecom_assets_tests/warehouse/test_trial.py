@@ -7,6 +7,8 @@ import pytest
 
 from ecom_assets import catalog
 from ecom_assets.days import ONE_DAY, Window
+from ecom_assets.feeds import feed_contracts
+from ecom_assets.landing.feed_settings import FeedSettings
 from ecom_assets.landing.zone import Zone
 from ecom_assets.warehouse.trial import Refused, trial
 from ecom_assets_tests.warehouses import START, session_over, small_shop, window
@@ -54,3 +56,18 @@ def test_a_row_may_refer_to_what_landed_before(tmp_path: Path) -> None:
     assert sorted(told(), key=lambda each: each.example) == [missing, negative]
     before.write("orders", START, "orders.csv", f"{order}{row.replace('o1', 'o9')}".encode())
     assert told() == [negative]
+
+
+@pytest.mark.slow
+def test_rows_without_a_day_are_told_on_their_arrival_day_whatever_days_their_orders_have(tmp_path: Path) -> None:
+    zone, arrived = Zone(tmp_path / "now"), START + ONE_DAY
+    for feed in feed_contracts():
+        zone.save_settings(feed, FeedSettings(due=frozenset(), max_bad_share=1.0))
+    order = f"order_id,ordered_at,updated_at,status,channel,discount,shipping,tax\no1,{START},{START},paid,web,0,0,0\n"
+    zone.write("orders", arrived, "orders.csv", order.encode())
+    head = "order_id,line_number,ordered_at,updated_at,quantity,unit_price,discount\n"
+    zone.write("order_items", arrived, "items.csv", f"{head}o1,1,01.03.2024,{START},1,5,0\n".encode())
+
+    found = trial(zone, catalog.tables(), Window(START, arrived), "UTC", Zone(tmp_path / "before"))
+
+    assert Refused("order_items", "ordered_at has no usable day", 1, "o1, 1") in found
