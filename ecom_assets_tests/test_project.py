@@ -63,6 +63,7 @@ MAY_IMPORT = {
         "serving",
         "settings",
         "sources",
+        "streaming",
         "warehouse",
     },
     "own": {*CORE, "expressions", "orchestration", "settings"},

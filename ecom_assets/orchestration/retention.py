@@ -23,6 +23,7 @@ from ecom_assets.landing.zone import Zone
 from ecom_assets.orchestration._dagster import files_of_run, runs_of_newest_events
 from ecom_assets.orchestration.jobs import ENDED
 from ecom_assets.settings import Settings, is_saved
+from ecom_assets.streaming.landing import places
 
 DAY = dt.timedelta(days=1)
 INDEX = "index.html"
@@ -64,9 +65,10 @@ def retired(
 def _landed(known: Settings, before: dt.datetime) -> Iterator[Retired]:
     zone = Zone(known.landing)
     for feed in zone.feeds():
+        ends_of_streams = {place.day for place in places(zone, feed).values()}  # where consumers go on
         for day in zone.days(feed):
             over_at = dt.datetime.combine(day + DAY, dt.time(), ZoneInfo(known.time_zone))
-            if day < known.start and over_at < before:
+            if day < known.start and over_at < before and day not in ends_of_streams:
                 folder = known.landing / feed / str(day)
                 name, size = f"{feed}/{day}", _bytes([folder])
                 yield Retired("landed files before the first day", name, over_at, size, partial(shutil.rmtree, folder))

@@ -14,6 +14,7 @@ from dagster._core.test_utils import create_run_for_test
 
 from ecom_assets import settings
 from ecom_assets.cli.main import main
+from ecom_assets.landing.streamed import Stream
 from ecom_assets.orchestration.home import in_dagster_home
 from ecom_assets.orchestration.retention import Retired, retired
 
@@ -170,6 +171,19 @@ def test_landed_files_go_only_when_asked_and_before_the_first_day(
     found.remove()
     assert not retired_day.exists()
     assert list(retired(known, instance, LATER, LATER, landed=True)) == []
+
+
+def test_where_a_stream_goes_on_stays(known: settings.Settings, instance: dg.DagsterInstance) -> None:
+    settings.save(known)
+    stream = Stream("shop.orders", "0", 0)
+    for day, first in [("2023-12-30", 0), ("2023-12-31", 5)]:
+        folder = known.landing / "orders" / day
+        folder.mkdir()
+        (folder / stream.file_name(first, first + 4)).write_text("{}\n")
+
+    found = retired(known, instance, LATER, LATER, landed=True)
+
+    assert [item.name for item in found] == ["orders/2023-12-30"]
 
 
 def ecom(*words: str) -> Result:

@@ -524,11 +524,13 @@ def test_amazon_settlement(land_excerpt: LandExcerpt, zone: Zone) -> None:
         ("1", "L-1", "3", "400", "20"),
         ("2", "B-1", "1", "10", "0"),
     ]
-    assert sorted(rows(zone, "payments", "payment_id", "status", "amount", "fee"), key=str) == [
-        ("302-1-A1-Refund", "refunded", "400", "-55"),
-        ("302-1-S1", "captured", "1195", "180"),
+    assert sorted(rows(zone, "payments", "payment_id", "status", "amount", "fee", "currency"), key=str) == [
+        ("302-1-A1-Refund", "refunded", "400", "-55", "EUR"),
+        ("302-1-S1", "captured", "1195", "180", "EUR"),
     ]
-    assert rows(zone, "returns", "product_id", "quantity", "amount", "tax") == [("L-1", "1", "400", "0")]
+    assert rows(zone, "returns", "product_id", "quantity", "amount", "tax", "currency") == [
+        ("L-1", "1", "400", "0", "EUR")
+    ]
 
 
 def test_an_amazon_order_is_settled_in_two_reports(tmp_path: Path, zone: Zone) -> None:
