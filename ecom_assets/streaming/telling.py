@@ -9,7 +9,7 @@ from contextlib import suppress
 from types import TracebackType
 
 from ecom_assets.alerting.configuration import Delivery
-from ecom_assets.alerting.delivery import tell, tick
+from ecom_assets.alerting.delivery import FIRST_RETRY, tell, tick
 from ecom_assets.alerting.events import STREAM, Event, Key, Kind, Severity
 from ecom_assets.alerting.incidents import Told
 from ecom_assets.alerting.messages import Message
@@ -86,10 +86,9 @@ class Telling:
         self._send_all()
 
     def _send_all(self) -> None:
+        retry: float | None = None
         while not (self._ended.is_set() and self._due.empty()):
-            due = [self._due.get()]
-            while not self._due.empty():
-                due.append(self._due.get())
+            due = self._taken(retry)
             messages = [message for message in due if message]
             try:
                 done = [tell(self._delivery, messages)] if messages else []
@@ -97,6 +96,19 @@ class Telling:
             except (sqlite3.Error, OSError) as error:
                 _log.warning("The store of alerts cannot be used: %s", error)
                 continue
-            for delivered in done:
-                for problem in delivered.problems:
-                    _log.warning("Alerts: %s", problem)
+            problems = [problem for delivered in done for problem in delivered.problems]
+            for problem in problems:
+                _log.warning("Alerts: %s", problem)
+            if problems:
+                retry = FIRST_RETRY.total_seconds()
+            elif any(delivered.sent for delivered in done):
+                retry = None
+
+    def _taken(self, seconds: float | None) -> list[Message | None]:
+        """Returns what is due, once there is something; after some seconds, that what failed is due again."""
+        due: list[Message | None] = []
+        with suppress(queue.Empty):
+            due.append(self._due.get(timeout=seconds))
+            while True:
+                due.append(self._due.get_nowait())
+        return due or [None]

@@ -1,13 +1,17 @@
 """Rules warn once of what they see in the stream, and again after it was over."""
 
+import datetime as dt
 import json
+import threading
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from ecom_assets.alerting import delivery
 from ecom_assets.alerting.configuration import AlertSettings, Delivery, Secret
 from ecom_assets.landing.streamed import Stream
+from ecom_assets.streaming import telling
 from ecom_assets.streaming.feeds import rule_facts
 from ecom_assets.streaming.landing import EACH_MINUTE
 from ecom_assets.streaming.records import FeedFacts
@@ -21,7 +25,6 @@ from ecom_assets.streaming.rules import (
     findings,
     rules,
 )
-from ecom_assets.streaming.telling import Telling
 from ecom_assets.streaming.watching import watching
 from ecom_assets_tests.alerting.servers import receiver
 from ecom_assets_tests.streaming.consuming import START, job_of
@@ -154,15 +157,29 @@ def test_rules_take_any_values(rule):
 def test_a_warning_reaches_the_receiver_once(tmp_path):
     with receiver() as taking:
         webhook = Secret.parse(taking.url)
-        delivery = Delivery(tmp_path / "alerts.sqlite", tmp_path / "alerts.jsonl", AlertSettings(), webhook)
+        known = Delivery(tmp_path / "alerts.sqlite", tmp_path / "alerts.jsonl", AlertSettings(), webhook)
         for _ in range(2):  # as after a kill, when the record is read again
-            with Telling(delivery) as telling:
-                telling.warn(Finding("fraud", "7", "Order 7 may be a fraud"), "shop.orders")
-                telling.warn(Finding("stock", "P1 9", "Stock of P1 is below zero"), "shop.inventory_movements")
-        telling = Telling(delivery)
+            with telling.Telling(known) as sending:
+                sending.warn(Finding("fraud", "7", "Order 7 may be a fraud"), "shop.orders")
+                sending.warn(Finding("stock", "P1 9", "Stock of P1 is below zero"), "shop.inventory_movements")
+        sending = telling.Telling(known)
         for number in "78":  # both are sent at once
-            telling.warn(Finding("fraud", number, f"Order {number} may be a fraud"), "shop.orders")
-        with telling:
+            sending.warn(Finding("fraud", number, f"Order {number} may be a fraud"), "shop.orders")
+        with sending:
             pass
         assert taking.ids == ["stream:fraud:7", "stream:stock:P1 9", "stream:fraud:8"]
         assert "Order 7 may be a fraud (shop.orders)" in taking.taken[0][2]["text"]
+
+
+def test_a_warning_that_the_receiver_did_not_take_is_sent_again_without_anything_new(tmp_path, monkeypatch):
+    for module in (delivery, telling):
+        monkeypatch.setattr(module, "FIRST_RETRY", dt.timedelta(milliseconds=5))
+    tries = threading.Semaphore(0)
+    with receiver() as taking:
+        taking.answers, taking.on_request = [503, 503], tries.release
+        known = Delivery(tmp_path / "alerts.sqlite", tmp_path / "a.jsonl", AlertSettings(), Secret.parse(taking.url))
+        with telling.Telling(known) as sending:
+            sending.warn(Finding("fraud", "7", "Order 7 may be a fraud"), "shop.orders")
+            for _ in range(3):
+                assert tries.acquire(timeout=20)
+        assert taking.ids == ["stream:fraud:7"]
