@@ -54,7 +54,11 @@ dashboard: install ## Start the dashboard on http://127.0.0.1:8501
 	@$(BIN)/ecom dashboard
 
 .PHONY: test
-test: install ## Run all tests but the long ones, with coverage: a quarter of an hour
+test: install ## Run all tests but the long ones: a quarter of an hour
+	@$(PYTEST) -m "not long"
+
+.PHONY: coverage
+coverage: install ## Run the same tests and list the lines that none of them runs: a third longer
 	@$(PYTEST) -m "not long" --cov
 
 .PHONY: test-long

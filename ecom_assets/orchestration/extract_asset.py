@@ -22,7 +22,7 @@ def extract_asset() -> dg.AssetsDefinition:
         key=DATABASE,
         group_name="extracts",
         owners=OWNERS,
-        kinds={"postgres", "landing"},
+        kinds={"postgres", "landing", "extracts"},
         tags={"domain": "landing"},
     )
     def database(context: dg.AssetExecutionContext) -> dg.MaterializeResult:

@@ -27,7 +27,7 @@ def passed_on(silver_orders: nw.LazyFrame) -> nw.LazyFrame:
     return silver_orders
 
 
-OF_NO_TABLE = ("quality", "exports")
+OF_NO_TABLE = ("quality", "exports", "extracts")
 """Groups of assets that are about many tables."""
 
 
