@@ -1,7 +1,6 @@
 """Requests of the HTTP API by several clients at once."""
 
 import http.client
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 from statistics import quantiles
 from typing import Any
 
+from bench.child import free_port, memory
 from ecom_assets import settings
 from ecom_assets.serving.snapshot import open_snapshot
 
@@ -57,9 +57,7 @@ def answers(home: Path, requests: int) -> dict[str, Any]:
 @contextmanager
 def served(server: str, healthy: str) -> Iterator[tuple[int, "subprocess.Popen[bytes]"]]:
     """Yields the port and the process of a server of ours, once it answers at an address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [Path(sys.executable).with_name("ecom"), server, "--port", str(port)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         try:
@@ -107,9 +105,3 @@ def _read_csv(port: int) -> float:
     while response.read(1 << 16):
         pass
     return first
-
-
-def memory(process: int) -> float:
-    """Returns the most memory that a process has had, in MB."""
-    status = Path(f"/proc/{process}/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1000

@@ -1,7 +1,6 @@
 """A broker of Kafka's protocol on loopback, for benchmarks and tests."""
 
 import os
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +8,8 @@ from pathlib import Path
 
 import noida_db
 from confluent_kafka.admin import AdminClient
+
+from bench.child import free_port
 
 GIVEN = os.environ.get("ECOM_KAFKA")
 """Another broker to use, such as Apache Kafka's."""
@@ -21,9 +22,7 @@ def on_loopback(folder: Path) -> Iterator[str]:
     if GIVEN:
         yield GIVEN
         return
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     # The program itself: its wrapper would leave it running.
     program = Path(noida_db.__file__).with_name("noida-db")
     command = [program, "start", "--only", "kafka", "--kafka-port", str(port), "--data-dir", folder]

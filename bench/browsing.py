@@ -12,7 +12,8 @@ from playwright.async_api import Page, async_playwright
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-from bench.asking import memory, served
+from bench.asking import served
+from bench.child import memory
 from ecom_assets.dashboard.pages import PAGES
 
 SESSIONS = 10

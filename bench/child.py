@@ -4,6 +4,7 @@ import importlib
 import json
 import os
 import resource
+import socket
 import subprocess
 import sys
 import time
@@ -31,6 +32,19 @@ class Spent:
 
     def __add__(self, other: "Spent") -> "Spent":
         return Spent(self.wall + other.wall, self.cpu + other.cpu)
+
+
+def free_port() -> int:
+    """Returns a port of loopback on which nothing listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def memory(process: int) -> float:
+    """Returns the most memory that a process has had, in MB."""
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1000
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from typing import Any
 from confluent_kafka import Producer
 
 from bench.broker import on_loopback
+from bench.child import memory
 from ecom_assets.streaming.kafka import create_topics
 
 RATE, EACH_TELLS = 1_000, 100
@@ -83,8 +84,8 @@ def landed(folder: Path, seconds: float, rate: int) -> dict[str, float]:
             while (read := _read(folder)) < count and time.monotonic() < until:
                 time.sleep(0.05)
             took, used = time.monotonic() - begun, _cpu_seconds(process.pid) - used
-            memory = _peak_mb(process.pid)
-    return {"per_second": read / took, "megabytes": memory, "microseconds": 1e6 * used / max(read, 1)}
+            peak = memory(process.pid)
+    return {"per_second": read / took, "megabytes": peak, "microseconds": 1e6 * used / max(read, 1)}
 
 
 def _event() -> bytes:
@@ -131,11 +132,6 @@ def _read(folder: Path) -> int:
 def _cpu_seconds(pid: int) -> float:
     user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
-
-
-def _peak_mb(pid: int) -> float:
-    line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) / 1_000
 
 
 @contextmanager

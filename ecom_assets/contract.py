@@ -544,6 +544,16 @@ class FeedContract(Promise):
         return self.event_column in self.primary_key and self.version_column is None
 
     @property
+    def moment_column(self) -> str | None:
+        """The column that orders the versions of a thing; None if there is none."""
+        return self.event_column if self.is_versioned else self.version_column
+
+    @property
+    def id_columns(self) -> tuple[str, ...]:
+        """The columns that tell things apart: the key, without the moment of a version."""
+        return tuple(name for name in self.primary_key if name != self.moment_column)
+
+    @property
     def too_early(self) -> str:
         """The code of the reason against a row from before the calendar's first day."""
         return f"{self.event_column}_too_early"

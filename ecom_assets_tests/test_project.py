@@ -36,7 +36,7 @@ MAY_IMPORT = {
     "shop": set(),
     "engine": CORE - {"engine"},
     "landing": {"errors", "sql"},
-    "sources": {*CORE, "feeds", "landing", "postgres", "settings", "shop"} - {"declaration"},
+    "sources": {*CORE, "alerting.configuration", "feeds", "landing", "postgres", "settings", "shop"} - {"declaration"},
     "streaming": {"alerting", "contract", "days", "errors", "feeds", "landing", "shop", "sources", "sql"}
     | {"models.fraud", "serving.snapshot"},
     "warehouse": {*CORE, "alerting", "landing", "settings"},

@@ -76,13 +76,8 @@ class Resource:
 
     @property
     def id_columns(self) -> tuple[str, ...]:
-        """The columns that tell things apart: the key, without the moment of a version."""
-        return tuple(name for name in self.feed.primary_key if name != self.moment_column)
-
-    @property
-    def moment_column(self) -> str | None:
-        """The column that orders the versions of a thing."""
-        return self.feed.event_column if self.feed.is_versioned else self.feed.version_column
+        """The columns that tell things apart."""
+        return self.feed.id_columns
 
     @property
     def columns(self) -> list[Column]:
@@ -95,7 +90,7 @@ class Resource:
         return [column.name for column in self.columns if not self._may_be_null(column)]
 
     def _is_moment(self, column: Column) -> bool:
-        return column.name == self.moment_column
+        return column.name == self.feed.moment_column
 
     def _may_be_null(self, column: Column) -> bool:
         return (column.nullable and column.name not in self.needed) or self._is_moment(column)
@@ -195,7 +190,7 @@ class Resource:
         rules = [
             rule
             for rule in self.feed.hard_rules
-            if not (rule.kind is RuleKind.PRESENT and rule.column == self.moment_column)
+            if not (rule.kind is RuleKind.PRESENT and rule.column == self.feed.moment_column)
         ]
         held = frame.select(**{str(n): rule.holds.fill_null(value=False) for n, rule in enumerate(rules)})
         return [
@@ -207,7 +202,7 @@ class Resource:
 
     def as_landed(self, row: Mapping[str, Any], moment: dt.datetime) -> dict[str, Any]:
         """Returns a row that nothing is wrong with as its file has it: `moment` is that of its version by default."""
-        landed: dict[str, Any] = {self.moment_column: _in_utc(moment)} if self.moment_column else {}
+        landed: dict[str, Any] = {self.feed.moment_column: _in_utc(moment)} if self.feed.moment_column else {}
         kinds = {column.name: column.kind for column in self.columns}
         for name, value in row.items():
             if value is not None:
@@ -232,7 +227,7 @@ class Resource:
         """Returns the row that says that there is none with this number any more."""
         return {
             **self.numbers(id),
-            **({self.moment_column: _in_utc(moment)} if self.moment_column else {}),
+            **({self.feed.moment_column: _in_utc(moment)} if self.feed.moment_column else {}),
             DELETED: True,
         }
 

@@ -79,7 +79,7 @@ def _land_folder(declared: "FeedMap", folder: Path, *, replacing: bool, check: b
 
     known = settings.load()
     is_new = not settings.is_saved(known.data)
-    other_currency = declared.currency if _is_other_currency(known, declared) else None
+    other_currency = declared.other_currency(known.currency)
 
     def wanted(days: Window, staged: Zone) -> settings.Settings:
         start, end = declared.start or days.first, declared.end
@@ -165,16 +165,12 @@ def _in_store(declared: "FeedMap", store: str) -> "FeedMap":
     return declared.in_store(store)
 
 
-def _is_other_currency(known: settings.Settings, declared: "FeedMap") -> bool:
-    return declared.currency not in (None, known.currency or declared.currency)
-
-
 def _refuse_without_rates(known: settings.Settings, declared: "FeedMap") -> None:
     """Raises ClickException for a map in another currency if no rates have landed, nor does the map land any."""
     from ecom_assets.landing.zone import Zone
 
     has_rates = RATES in declared.names or Zone(known.landing).days(RATES)
-    if _is_other_currency(known, declared) and not has_rates:
+    if declared.other_currency(known.currency) and not has_rates:
         raise click.ClickException(
             f"The map's amounts are in {declared.currency}, but the shop's currency is {known.currency}, as "
             f"{known.data / settings.FILE} says. Amounts of two currencies cannot be added: land the rates of "

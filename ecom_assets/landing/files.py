@@ -3,6 +3,7 @@
 import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def move_durably(part: Path, path: Path, made: Sequence[Path] = ()) -> None:
 
 def _made(folder: Path) -> list[Path]:
     """Creates a folder, and returns it and those above it that were missing."""
-    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    missing = list(takewhile(lambda each: not each.exists(), (folder, *folder.parents)))
     folder.mkdir(parents=True, exist_ok=True)
     return missing
 

@@ -29,6 +29,10 @@ SETTLED_DAYS = 120
 SOONEST_DAYS, KNOWN_AT_ONCE = 30, 0.3
 """Days until the first charge-backs, and share of the frauds that are known before, since they were cancelled."""
 FEWEST = 20
+REVIEWED = 100
+"""Orders that can be reviewed on a day."""
+FALSE_ALARMS = 0.01
+"""Share of the good orders above which recall is told."""
 RIDGE = 3.0
 """Weight of the penalty on squared weights of standardised features, in orders."""
 FOLDS = 5
@@ -232,6 +236,18 @@ def predict(model: FraudModel, found: pl.DataFrame) -> pl.DataFrame:
         score = model.intercept + design @ np.array(model.weights)
         chance = np.asarray(expit(model.offset + model.slope * score))
     return found.select("order_id", chance=pl.Series(chance), points=pl.Series(points), reasons=reasons(found))
+
+
+def places(days: pl.Series, orders: pl.Series, scores: Floats) -> np.ndarray:
+    """Returns an order's place among those of its day by score, from 1, the first by number of equal ones."""
+    rows = pl.DataFrame({"day": days, "order": orders, "score": scores})
+    return rows.select(pl.struct(-pl.col("score"), "order").rank("ordinal").over("day")).to_series().to_numpy()
+
+
+def recall(scores: Floats, is_fraud: np.ndarray) -> float:
+    """Returns the share of frauds above all but `FALSE_ALARMS` of the good orders; 0 without frauds."""
+    limit = np.quantile(scores[~is_fraud], 1 - FALSE_ALARMS, method="higher") if (~is_fraud).any() else 0.0
+    return float((scores[is_fraud] > limit).mean()) if is_fraud.any() else 0.0
 
 
 def _logistic(design: Floats, happened: np.ndarray, counts: Floats, ridge: float) -> Floats:

@@ -54,11 +54,10 @@ def _land(declared: FeedMap, found: Extract, known: Settings) -> None:
         if days.first not in known.calendar or days.last not in known.calendar:
             raise UserError(f"{days} is not within the calendar, {known.calendar}.")
 
-    is_other = declared.currency not in (None, known.currency or declared.currency)
     land(
         declared,
         Path(found.folder),
         Zone(known.landing),
         within_calendar,
-        other_currency=declared.currency if is_other else None,
+        other_currency=declared.other_currency(known.currency),
     )

@@ -35,9 +35,7 @@ def schedules(time_zone: str) -> list[dg.ScheduleDefinition]:
     )
     def quality_every_morning(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         """Compares the published tables with the quality target, at six o'clock in the shop's time zone."""
-        if not settings.load().snapshot.exists():
-            return dg.SkipReason("Nothing is published yet.")
-        return dg.RunRequest(run_key=str(context.scheduled_execution_time.date()))
+        return _of_published(context)
 
     @schedule(
         job=export,
@@ -47,9 +45,7 @@ def schedules(time_zone: str) -> list[dg.ScheduleDefinition]:
     )
     def export_every_morning(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         """Writes the export to data/exports, at five o'clock in the shop's time zone. Off until you switch it on."""
-        if not settings.load().snapshot.exists():
-            return dg.SkipReason("Nothing is published yet.")
-        return dg.RunRequest(run_key=str(context.scheduled_execution_time.date()))
+        return _of_published(context)
 
     @schedule(
         job=publish_to_postgres,
@@ -105,6 +101,13 @@ def schedules(time_zone: str) -> list[dg.ScheduleDefinition]:
         train_every_week,
         predict_every_week,
     ]
+
+
+def _of_published(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """Returns a request for the day's run, once there is a snapshot."""
+    if not settings.load().snapshot.exists():
+        return dg.SkipReason("Nothing is published yet.")
+    return dg.RunRequest(run_key=str(context.scheduled_execution_time.date()))
 
 
 def _of_yesterday(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:

@@ -8,6 +8,7 @@ from polars import selectors as cs
 
 from ecom_assets.models.evaluation import calibration
 from ecom_assets.models.fitting import Floats
+from ecom_assets.table_asset import Plot
 
 _DIGITS = 6
 
@@ -53,11 +54,13 @@ def calibration_of_last_period(curves: str) -> str:
     return f"{found} UNION ALL SELECT '{IDEAL}', x, x FROM ({found})"
 
 
-def by_period(table: str, measure: str) -> str:
-    """Returns SQL for a plot of a measure of each model, by the end of the period."""
-    return f"SELECT model AS line, period_end AS x, {measure} AS y FROM {table}"
+def by_period(title: str, up: str, table: str, measure: str) -> Plot:
+    """Returns the plot of a measure of each model, by the end of the period."""
+    query = f"SELECT model AS line, period_end AS x, {measure} AS y FROM {table}"
+    return Plot(f"{title} by period", "end of the period", up, query)
 
 
-def by_fit(table: str, measure: str) -> str:
-    """Returns SQL for a plot of how much models were fitted to, by the day of the fit."""
-    return f"SELECT '{measure}' AS line, cut_off AS x, max({measure}) AS y FROM {table} GROUP BY cut_off"
+def by_fit(title: str, table: str, measure: str) -> Plot:
+    """Returns the plot of how much models were fitted to, by the day of the fit."""
+    query = f"SELECT '{measure}' AS line, cut_off AS x, max({measure}) AS y FROM {table} GROUP BY cut_off"
+    return Plot(f"{title} of each fit", "day of the fit", measure, query)

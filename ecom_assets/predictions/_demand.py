@@ -1,6 +1,7 @@
 """Sales, stock and products as known at a cut-off day, and the models of demand."""
 
 import datetime as dt
+from collections.abc import Iterable, Iterator
 
 import polars as pl
 
@@ -47,6 +48,18 @@ def sales_at(cut_off: dt.date, orders: pl.DataFrame, lines: pl.DataFrame, moveme
         )
         .sort("product_id", "day")
     )
+
+
+def known_at(
+    cut_offs: Iterable[dt.date],
+    orders: pl.DataFrame,
+    lines: pl.DataFrame,
+    movements: pl.DataFrame,
+    products: pl.DataFrame,
+) -> Iterator[tuple[dt.date, pl.DataFrame, pl.DataFrame]]:
+    """Yields cut-off days with what `models.demand` knows of sales and of products: `sales_at` and `products_at`."""
+    for cut_off in cut_offs:
+        yield cut_off, sales_at(cut_off, orders, lines, movements), products_at(cut_off, products)
 
 
 def days_without_stock(cut_off: dt.date, movements: pl.DataFrame) -> pl.DataFrame:

@@ -10,7 +10,7 @@ from ecom_assets.models.recommendations import choose
 from ecom_assets.predictions._curves import by_fit
 from ecom_assets.predictions._fits import digest, is_period_end
 from ecom_assets.predictions._purchases import MODELS, purchases_at, settings_of
-from ecom_assets.table_asset import Plot, table_asset
+from ecom_assets.table_asset import table_asset
 
 
 class BasketModels(Table, primary_key=("cut_off", "model"), partition_column="cut_off"):
@@ -63,7 +63,5 @@ asset = table_asset(
     BasketModels,
     transform,
     reads={"silver_order_versions": history, "silver_order_item_versions": history},
-    plots=(
-        Plot("customers of each fit", "day of the fit", "customers", by_fit("predictions.basket_models", "customers")),
-    ),
+    plots=(by_fit("customers", "predictions.basket_models", "customers"),),
 )

@@ -129,12 +129,7 @@ asset = table_asset(
             "precision",
             of_last_period(BY_LENGTH, "recall", "precision"),
         ),
-        Plot("lists by period", "end of the period", "NDCG", by_period("predictions.basket_scores", "ndcg")),
-        Plot(
-            "lists of new products by period",
-            "end of the period",
-            "NDCG",
-            by_period("predictions.basket_scores", "new_ndcg"),
-        ),
+        by_period("lists", "NDCG", "predictions.basket_scores", "ndcg"),
+        by_period("lists of new products", "NDCG", "predictions.basket_scores", "new_ndcg"),
     ),
 )

@@ -7,7 +7,7 @@ from ecom_assets.days import history
 from ecom_assets.expressions.known import cut_off_days
 from ecom_assets.models import demand
 from ecom_assets.models.demand_scores import AHEAD
-from ecom_assets.predictions._demand import model_at, products_at, sales_at
+from ecom_assets.predictions._demand import known_at, model_at
 from ecom_assets.table_asset import table_asset
 
 
@@ -38,9 +38,14 @@ def transform(
     days: pl.DataFrame,
 ) -> pl.DataFrame:
     parts = []
-    for day in cut_off_days(days):
-        sales = sales_at(day, silver_order_versions, silver_order_item_versions, silver_movement_versions)
-        products = products_at(day, silver_product_versions)
+    known = known_at(
+        cut_off_days(days),
+        silver_order_versions,
+        silver_order_item_versions,
+        silver_movement_versions,
+        silver_product_versions,
+    )
+    for day, sales, products in known:
         if sales.height:
             model = model_at(day, predictions_demand_models, sales, products)
             made = demand.of_categories(model, demand.outlook(model, sales, products, day), AHEAD)

@@ -11,7 +11,7 @@ from ecom_assets.days import history
 from ecom_assets.expressions.known import cut_off_days
 from ecom_assets.models import demand
 from ecom_assets.models.demand_scores import AHEAD, FLOORS, MODEL, HoldOut, forecasts
-from ecom_assets.predictions._demand import FLOOR, MODELS, WEEK, model_at, products_at, sales_at
+from ecom_assets.predictions._demand import FLOOR, MODELS, WEEK, known_at, model_at
 from ecom_assets.predictions._fits import champion_at
 from ecom_assets.table_asset import table_asset
 
@@ -75,9 +75,14 @@ def transform(
     days: pl.DataFrame,
 ) -> pl.DataFrame:
     parts = []
-    for day in cut_off_days(days):
-        sales = sales_at(day, silver_order_versions, silver_order_item_versions, silver_movement_versions)
-        products = products_at(day, silver_product_versions)
+    known = known_at(
+        cut_off_days(days),
+        silver_order_versions,
+        silver_order_item_versions,
+        silver_movement_versions,
+        silver_product_versions,
+    )
+    for day, sales, products in known:
         if sales.height:
             parts.append(predicted(day, sales, products, predictions_demand_models, predictions_demand_scores))
     return frame_of(DemandForecasts, parts)

@@ -10,9 +10,9 @@ from ecom_assets.days import history
 from ecom_assets.models import demand
 from ecom_assets.models.demand_scores import AHEAD, MODEL, HoldOut, best_constants
 from ecom_assets.predictions._curves import by_fit
-from ecom_assets.predictions._demand import MODELS, WEEK, products_at, sales_at
+from ecom_assets.predictions._demand import MODELS, WEEK, known_at
 from ecom_assets.predictions._fits import digest, is_period_end
-from ecom_assets.table_asset import Plot, table_asset
+from ecom_assets.table_asset import table_asset
 
 
 class DemandModels(Table, primary_key=("cut_off", "model"), partition_column="cut_off"):
@@ -56,10 +56,16 @@ def transform(
     days: pl.DataFrame,
 ) -> pl.DataFrame:
     parts = []
-    for day in filter(is_period_end, days["day"].sort()):
-        sales = sales_at(day, silver_order_versions, silver_order_item_versions, silver_movement_versions)
+    known = known_at(
+        filter(is_period_end, days["day"].sort()),
+        silver_order_versions,
+        silver_order_item_versions,
+        silver_movement_versions,
+        silver_product_versions,
+    )
+    for day, sales, products in known:
         if sales.height:
-            parts.append(fitted(day, sales, products_at(day, silver_product_versions)))
+            parts.append(fitted(day, sales, products))
     return frame_of(DemandModels, parts)
 
 
@@ -72,7 +78,5 @@ asset = table_asset(
         "silver_movement_versions": history,
         "silver_product_versions": history,
     },
-    plots=(
-        Plot("products of each fit", "day of the fit", "products", by_fit("predictions.demand_models", "products")),
-    ),
+    plots=(by_fit("products", "predictions.demand_models", "products"),),
 )

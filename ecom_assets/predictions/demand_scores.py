@@ -144,11 +144,6 @@ asset = table_asset(
             of_last_period(FORECAST, "week", "units"),
             dashed=("low", "high"),
         ),
-        Plot(
-            "error by period",
-            "end of the period",
-            "scaled error (WRMSSE)",
-            by_period("predictions.demand_scores", "wrmsse"),
-        ),
+        by_period("error", "scaled error (WRMSSE)", "predictions.demand_scores", "wrmsse"),
     ),
 )

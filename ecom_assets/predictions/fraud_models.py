@@ -10,7 +10,7 @@ from ecom_assets.models import fraud
 from ecom_assets.predictions._curves import by_fit
 from ecom_assets.predictions._fits import digest, is_period_end
 from ecom_assets.predictions._fraud import MODEL, MODELS, YEAR, orders_at
-from ecom_assets.table_asset import Plot, table_asset
+from ecom_assets.table_asset import table_asset
 
 
 class FraudModels(Table, primary_key=("cut_off", "model"), partition_column="cut_off"):
@@ -68,5 +68,5 @@ asset = table_asset(
         "silver_payment_versions": trailing(YEAR + 1),
         "silver_customer_versions": history,
     },
-    plots=(Plot("known frauds of each fit", "day of the fit", "frauds", by_fit("predictions.fraud_models", "frauds")),),
+    plots=(by_fit("known frauds", "predictions.fraud_models", "frauds"),),
 )

@@ -10,7 +10,7 @@ from ecom_assets.days import history, trailing
 from ecom_assets.expressions.known import PERIOD
 from ecom_assets.models import evaluation, fraud
 from ecom_assets.models.fitting import Floats
-from ecom_assets.models.fraud import FraudModel
+from ecom_assets.models.fraud import REVIEWED, FraudModel, places, recall
 from ecom_assets.predictions._curves import (
     IDEAL,
     TENTHS,
@@ -27,10 +27,7 @@ from ecom_assets.table_asset import Plot, table_asset
 
 SETTLED = 5 * PERIOD
 """Days until charge-backs of orders have come: the first end of a period after `fraud.SETTLED_DAYS`."""
-REVIEWED = 100
-"""Orders that can be reviewed on a day."""
 DEPTHS = (1, 2, 5, 10, 20, 50, REVIEWED)
-FALSE_ALARMS = 0.01
 
 
 class FraudScores(Table, primary_key=("period_end", "model"), partition_column="period_end"):
@@ -66,10 +63,9 @@ def scored(day: dt.date, model: FraudModel, features: pl.DataFrame, orders: pl.D
     rows = []
     for name in MODELS:
         found = scores[name]
-        place = _places(orders, found)
+        place = places(orders["ordered_on"], orders["order_id"], found)
         review = place <= REVIEWED
         amounts = orders["amount"].to_numpy()
-        limit = np.quantile(found[~is_fraud], 1 - FALSE_ALARMS, method="higher") if (~is_fraud).any() else 0.0
         chance = chances.get(name)
         error = curve = None
         if chance is not None:
@@ -82,7 +78,7 @@ def scored(day: dt.date, model: FraudModel, features: pl.DataFrame, orders: pl.D
                 "orders": orders.height,
                 "frauds": int(is_fraud.sum()),
                 "auc": evaluation.auc(found, is_fraud),
-                "recall": float((found[is_fraud] > limit).mean()) if is_fraud.any() else 0.0,
+                "recall": recall(found, is_fraud),
                 "precision": float(is_fraud[review].mean()) if review.any() else 0.0,
                 "amount_found": _share(amounts[review & is_fraud].sum(), amounts[is_fraud].sum()),
                 "by_depth": as_text(_by_depth(place, is_fraud)),
@@ -101,18 +97,11 @@ def _ranks(scores: Floats, is_fraud: np.ndarray) -> Floats:
     return np.asarray((below + up_to) / (2 * max(len(good), 1)))
 
 
-def _places(orders: pl.DataFrame, scores: Floats) -> np.ndarray:
-    """Returns an order's place among those of its day by score, from 1, the first by number of equal ones."""
-    rows = orders.select("order_id", "ordered_on").with_columns(score=pl.Series(scores))
-    place = pl.struct(-pl.col("score"), "order_id").rank("ordinal").over("ordered_on")
-    return rows.select(place).to_series().to_numpy()
-
-
-def _by_depth(places: np.ndarray, is_fraud: np.ndarray) -> pl.DataFrame:
+def _by_depth(place: np.ndarray, is_fraud: np.ndarray) -> pl.DataFrame:
     """Returns the shares of frauds among the orders reviewed, and of those found, if so many of a day are reviewed."""
     rows = []
     for depth in DEPTHS:
-        review = places <= depth
+        review = place <= depth
         found = int(is_fraud[review].sum())
         shares = {"precision": _share(found, int(review.sum())), "recall": _share(found, int(is_fraud.sum()))}
         rows.append({"reviewed": depth, **shares})
@@ -177,6 +166,6 @@ asset = table_asset(
             calibration_of_last_period(CALIBRATION),
             dashed=(IDEAL,),
         ),
-        Plot("ranking by period", "end of the period", "AUC", by_period("predictions.fraud_scores", "auc")),
+        by_period("ranking", "AUC", "predictions.fraud_scores", "auc"),
     ),
 )

@@ -9,7 +9,7 @@ from ecom_assets.days import history
 from ecom_assets.expressions.known import cut_off_days, versions_at
 from ecom_assets.models import demand
 from ecom_assets.models.reorder import lead_times, reorder
-from ecom_assets.predictions._demand import model_at, moved_at, products_at, sales_at
+from ecom_assets.predictions._demand import known_at, model_at, moved_at
 from ecom_assets.table_asset import table_asset
 
 
@@ -79,9 +79,14 @@ def transform(
     days: pl.DataFrame,
 ) -> pl.DataFrame:
     parts = []
-    for day in cut_off_days(days):
-        sales = sales_at(day, silver_order_versions, silver_order_item_versions, silver_movement_versions)
-        products = products_at(day, silver_product_versions)
+    known = known_at(
+        cut_off_days(days),
+        silver_order_versions,
+        silver_order_item_versions,
+        silver_movement_versions,
+        silver_product_versions,
+    )
+    for day, sales, products in known:
         if sales.is_empty() and products.is_empty():
             continue
         model = model_at(day, predictions_demand_models, sales, products)

@@ -11,7 +11,7 @@ from ecom_assets.models import lifetime_value
 from ecom_assets.predictions._curves import by_fit
 from ecom_assets.predictions._fits import digest, fit_days
 from ecom_assets.predictions._value import FEATURES, MODELS
-from ecom_assets.table_asset import Plot, table_asset
+from ecom_assets.table_asset import table_asset
 
 
 class ValueModels(Table, primary_key=("cut_off", "model"), partition_column="cut_off"):
@@ -59,7 +59,5 @@ asset = table_asset(
     ValueModels,
     transform,
     reads={"features_customer_histories": trailing(PERIOD + 1)},
-    plots=(
-        Plot("customers of each fit", "day of the fit", "customers", by_fit("predictions.value_models", "customers")),
-    ),
+    plots=(by_fit("customers", "predictions.value_models", "customers"),),
 )

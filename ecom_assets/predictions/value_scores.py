@@ -133,6 +133,6 @@ asset = table_asset(
             "share of orders",
             of_last_period(GAIN, "customers", "orders"),
         ),
-        Plot("error by period", "end of the period", "RMSE", by_period("predictions.value_scores", "rmse")),
+        by_period("error", "RMSE", "predictions.value_scores", "rmse"),
     ),
 )

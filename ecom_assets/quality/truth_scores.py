@@ -21,15 +21,13 @@ import polars as pl
 
 from ecom_assets.models import evaluation
 from ecom_assets.models.fitting import Floats
+from ecom_assets.models.fraud import REVIEWED, places, recall
 from ecom_assets.sql import day_literal, literal
 
 NO_TRUTH = "What is likely is not known here: only the synthetic shop records it, in truth/."
 AHEAD = 30
 """Days of orders that are compared."""
 WEEKS = 4
-REVIEWED = 100
-"""Orders of a day that are reviewed for fraud."""
-_FALSE_ALARMS = 0.01
 
 
 @dataclass(frozen=True)
@@ -160,12 +158,10 @@ def _frauds(con: duckdb.DuckDBPyConnection, truth: Path) -> list[TruthScore]:
     models = ", ".join(sorted(known["model"].unique()))
     for name, column in ((models, "chance"), ("points of rules", "points"), ("amount alone", "amount")):
         scores = known[column].cast(pl.Float64).to_numpy()
-        limit = np.quantile(scores[~is_fraud], 1 - _FALSE_ALARMS, method="higher")
-        place = pl.struct(-pl.col(column), "order_id").rank("ordinal").over("known_on")
-        review = known.select(place <= REVIEWED).to_series().to_numpy()
+        review = places(known["known_on"], known["order_id"], scores) <= REVIEWED
         measures = {
             "AUC": evaluation.auc(scores, is_fraud),
-            "recall at 1 %": float((scores[is_fraud] > limit).mean()),
+            "recall at 1 %": recall(scores, is_fraud),
             f"precision at {REVIEWED} a day": float(is_fraud[review].mean()),
         }
         if column == "chance":

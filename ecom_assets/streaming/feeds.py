@@ -18,12 +18,10 @@ def feed_facts() -> dict[str, FeedFacts]:
     """Returns the facts of each feed by name, from the contracts of feeds."""
     from ecom_assets.feeds import feed_contracts
 
-    found = {}
-    for name, feed in feed_contracts().items():
-        moment = feed.event_column if feed.is_versioned else feed.version_column
-        ids = tuple(column for column in feed.primary_key if column != moment)
-        found[name] = FeedFacts(name, ids, feed.event_column, moment)
-    return found
+    return {
+        name: FeedFacts(name, feed.id_columns, feed.event_column, feed.moment_column)
+        for name, feed in feed_contracts().items()
+    }
 
 
 def rule_facts(snapshot: Path) -> RuleFacts:

@@ -35,8 +35,8 @@ class LandedRows:
         """
         self.feed = feed
         self._store = literal(store) if store and STORE in promised.columns else None
-        version = promised.event_column if promised.is_versioned else promised.version_column
-        key = [promised.columns[name] for name in promised.primary_key if name != version]
+        version = promised.moment_column
+        key = [promised.columns[name] for name in promised.id_columns]
         self.columns = [name for name in promised.columns if named is None or name in named]
         needed = {*self.columns, *promised.primary_key, version, STORE, _DELETED}
         self._read = [name for name in promised.columns if name in needed]

@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
-from pathlib import Path
 from typing import Any
 
+from ecom_assets.alerting.configuration import Secret
 from ecom_assets.contract import Column, FeedContract
 from ecom_assets.errors import UserError
 from ecom_assets.feeds import feed_contracts
@@ -139,6 +139,10 @@ class FeedMap:
         """Returns the map with amounts in a currency other than the shop's, or in none but the shop's."""
         return self._with_sources(lambda source: replace(source, currency=currency))
 
+    def other_currency(self, own: str | None) -> str | None:
+        """Returns the currency of the map if a shop with a currency of its own has another one; None otherwise."""
+        return self.currency if own and self.currency != own else None
+
     def in_store(self, store: str) -> "FeedMap":
         """Returns the map of one of several shops: its files are others than those of the map without a store."""
         named = replace(self, name=f"{self.name}.{store}")
@@ -164,7 +168,7 @@ class FeedMap:
         """Returns the address of the map's database. Raises UserError if the environment does not have it."""
         name = next(source.table.address for source in self.sources.values() if source.table)
         if file := os.environ.get(f"{name}_FILE"):
-            return Path(file).read_text("utf-8").strip()
+            return Secret.parse({"file": file}).reveal()
         if address := os.environ.get(name):
             return address
         raise UserError(f"Set the address of the database in {name}, or the name of a file with it in {name}_FILE.")
