@@ -4,6 +4,8 @@ MAKEFLAGS += --no-print-directory
 
 # Dagster reads dagster.yaml from this folder and stores its runs and events in data/dagster below it.
 export DAGSTER_HOME ?= $(CURDIR)
+# A command loads some thousand modules: compiling them again each time takes twice as long as all else.
+export PYTHONDONTWRITEBYTECODE :=
 
 # The first suitable Python found. To use another one: make PYTHON=/path/to/python3
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from ecom_assets.models.fitting import Floats
 
@@ -26,7 +25,7 @@ def auc(scores: Floats, happened: NDArray[np.bool_]) -> float:
     misses = happened.size - hits
     if not hits or not misses:
         return 0.5
-    ranks = float(rankdata(scores)[happened].sum())
+    ranks = float(pl.Series(scores).rank().to_numpy()[happened].sum())
     return (ranks - hits * (hits + 1) / 2) / (hits * misses)
 
 
@@ -58,8 +57,8 @@ def calibration(predicted: Floats, actual: Floats, groups: int = 10) -> pl.DataF
 
     Columns: `group` from 1, `count`, `predicted`, `actual`. Equal predictions are in the group of the first of them.
     """
-    position = (rankdata(predicted, method="min") - 1) * groups // max(predicted.size, 1)
-    rows = pl.DataFrame({"group": position.astype(np.int64) + 1, "predicted": predicted, "actual": actual})
+    position = (pl.Series(predicted).rank("min").to_numpy().astype(np.int64) - 1) * groups // max(predicted.size, 1)
+    rows = pl.DataFrame({"group": position + 1, "predicted": predicted, "actual": actual})
     means = (pl.col("predicted").mean(), pl.col("actual").cast(pl.Float64).mean())
     return rows.group_by("group").agg(pl.len().cast(pl.Int64).alias("count"), *means).sort("group")
 

@@ -82,6 +82,17 @@ REPAIR_TAG = "ecom/repair"
 """Tag of a run that says itself on which of its partitions it runs: the others are not planned."""
 RETRY_TAG = RETRY_NUMBER_TAG
 """Tag of a run that the daemon has started again: how often."""
+_VERDICT = dg.DagsterEventType.ASSET_CHECK_EVALUATION
+_OF_DAYS = frozenset({dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED})
+_OF_STEPS = frozenset(
+    {
+        dg.DagsterEventType.STEP_INPUT,
+        dg.DagsterEventType.LOADED_INPUT,
+        dg.DagsterEventType.STEP_OUTPUT,
+        dg.DagsterEventType.HANDLED_OUTPUT,
+    }
+)
+"""Kinds of events that only the log of their run holds."""
 _OF_ONE_VERDICT = ["asset_key", "check_name", "run_id", "partition"]
 
 _log = logging.getLogger(__name__)
@@ -274,9 +285,9 @@ def runs_of_newest_events(instance: dg.DagsterInstance) -> set[str] | None:
 class BulkEventLog(SqlEventLogStorage):
     """What our event logs share, whatever they store in: events of table-days in bulk, and plans of whole runs.
 
-    Dagster's own classes store each event alone. Here the events of table-days wait until anything else is stored or
-    read, or `BULK_SIZE` of them wait, and are stored in one transaction. Whoever reads through this object sees them
-    all; other processes see those of a table when its step ends.
+    Dagster's own classes store each event alone. Here the events of table-days, and of what steps read and make, wait
+    until anything else is stored or read, or `BULK_SIZE` of them wait, and are stored in one transaction. Whoever
+    reads through this object sees them all; other processes see those of a table when its step ends.
 
     A run plans the partitions of an asset with one event, and those of a check without a row for each.
 
@@ -292,8 +303,8 @@ class BulkEventLog(SqlEventLogStorage):
             _log.warning("Bulk storage of events is tried on Dagster %s; this is %s.", BULK_TRIED_ON, dg.__version__)
 
     def store_event(self, event: dg.EventLogEntry) -> None:
-        """Store an event; one of a table-day of a run may wait for others."""
-        if not (self._in_bulk and event.run_id and _is_of_table_day(event)):
+        """Store an event; one of a table-day of a run, or of what a step reads and makes, may wait for others."""
+        if not (self._in_bulk and event.run_id and _may_wait(event)):
             super().store_event(event)
             return
         with self._waiting_lock:
@@ -385,7 +396,7 @@ class BulkEventLog(SqlEventLogStorage):
         last = {(event.get_dagster_event().asset_key, event.dagster_event_type): (event, n) for event, n in of_assets}
         for event, event_id in last.values():
             self._store_asset_event(index, event, event_id)
-        verdicts = [_verdict(*of_one) for of_one in stored if of_one[0].dagster_event_type not in ASSET_EVENTS]
+        verdicts = [_verdict(*of_one) for of_one in stored if of_one[0].dagster_event_type is _VERDICT]
         if verdicts:
             over_planned = insert(AssetCheckExecutionsTable)
             told = {name: over_planned.excluded[name] for name in verdicts[0] if name not in _OF_ONE_VERDICT}
@@ -428,8 +439,12 @@ class HeldOpenEventLogStorage(BulkEventLog, SqliteEventLogStorage):
 
     def _store_in_bulk(self, events: Sequence[dg.EventLogEntry], of_run: db.Connection, index: db.Connection) -> None:
         rows = event_rows(self, events)
-        for log in (of_run, index):
-            log.execute(SqlEventLogStorageTable.insert(), rows)
+        of_run.execute(SqlEventLogStorageTable.insert(), rows)
+        found = [of_one for of_one in zip(events, rows, strict=True) if of_one[0].dagster_event_type not in _OF_STEPS]
+        if not found:
+            return
+        events, rows = zip(*found, strict=True)
+        index.execute(SqlEventLogStorageTable.insert(), rows)
         # SQLite numbers the rows of a transaction one after the other; asking for each number takes twice the time.
         last_id = index.execute(db.text("select last_insert_rowid()")).scalar_one()
         self._store_about(events, rows, range(last_id - len(rows) + 1, last_id + 1), index, insert)
@@ -476,12 +491,12 @@ def event_rows(log: SqlEventLogStorage, events: Sequence[dg.EventLogEntry]) -> l
     return [log._event_to_row(_without_repetition(event)) for event in events]
 
 
-def _is_of_table_day(event: dg.EventLogEntry) -> bool:
-    """Returns whether an event may be stored in bulk: a planned or made materialization, the verdict on a partition."""
+def _may_wait(event: dg.EventLogEntry) -> bool:
+    """Returns whether an event may be stored in bulk: of a materialization, a partition's verdict, or a step's data."""
     kind = event.dagster_event_type
-    if kind is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+    if kind is _VERDICT:
         return event.get_dagster_event().asset_check_evaluation_data.partition is not None
-    return kind in (dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED)
+    return kind in _OF_STEPS or kind in _OF_DAYS
 
 
 def _without_repetition(event: dg.EventLogEntry) -> dg.EventLogEntry:

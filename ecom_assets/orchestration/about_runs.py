@@ -1,7 +1,9 @@
 """What runs say of themselves in the UI: days, number of tables and reason, however they were started."""
 
+import math
 import os
 import socket
+import time
 from collections.abc import Collection, Mapping
 
 import dagster as dg
@@ -58,12 +60,24 @@ def _reason(tags: Mapping[str, str]) -> str:
     return "started by hand"
 
 
-def is_to_end(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    """Returns whether a user of the UI has canceled a run of the command line, whose process gets no signal."""
-    if is_watched(run) or PROCESS_TAG not in run.tags:
-        return False
-    found = instance.get_run_by_id(run.run_id)
-    return found is not None and found.status is dg.DagsterRunStatus.CANCELING
+class CancelRequest:
+    """Tells whether a user of the UI has canceled a run of the command line, whose process gets no signal."""
+
+    SECONDS_BETWEEN = 1.0
+    """Dagster's storage is asked this often at most: a day has a hundred steps, most of them shorter."""
+
+    def __init__(self, instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+        self._instance, self._run_id = instance, run.run_id
+        self._gets_no_signal = PROCESS_TAG in run.tags and not is_watched(run)
+        self._asked_at = -math.inf
+
+    def is_made(self) -> bool:
+        """Returns whether the run is to end, as far as is known."""
+        if not self._gets_no_signal or time.monotonic() - self._asked_at < self.SECONDS_BETWEEN:
+            return False
+        self._asked_at = time.monotonic()
+        found = self._instance.get_run_by_id(self._run_id)
+        return found is not None and found.status is dg.DagsterRunStatus.CANCELING
 
 
 def end_lost_runs(instance: dg.DagsterInstance) -> None:

@@ -11,7 +11,7 @@ import duckdb
 from ecom_assets.days import State, contiguous
 from ecom_assets.errors import UserError
 from ecom_assets.orchestration._dagster import Executor, InProcessExecutor, RetryMode
-from ecom_assets.orchestration.about_runs import introduce, is_to_end
+from ecom_assets.orchestration.about_runs import CancelRequest, introduce
 from ecom_assets.orchestration.alerts import BAD_DAYS_TAG, mistakes, offending
 from ecom_assets.orchestration.assets import MISTAKE, STATE
 from ecom_assets.orchestration.following import RunEnded, Steps, steps
@@ -56,6 +56,7 @@ class VerdictExecutor(Executor):
         """
         bad, ended = [], None
         introduce(plan_context.instance, plan_context.dagster_run, execution_plan.step_keys_to_execute)
+        request = CancelRequest(plan_context.instance, plan_context.dagster_run)
         with steps(execution_plan.step_keys_to_execute) as following:
             try:
                 for event in self._inner.execute(plan_context, execution_plan):
@@ -65,7 +66,7 @@ class VerdictExecutor(Executor):
                             bad.append(verdict)
                     yield event
                     _follow(following, event)
-                    if event.is_step_start and is_to_end(plan_context.instance, plan_context.dagster_run):
+                    if event.is_step_start and request.is_made():
                         following.end()
                     if event.is_step_failure and _is_interrupted(event.step_failure_data.error):
                         raise dg.DagsterExecutionInterruptedError("The run was interrupted within a table.")
