@@ -189,13 +189,17 @@ def _compile(declaration: Declaration, catalog: Catalog) -> Compiled:
         transform = None if lazy is None else lazy.sql_query()
         lineage = column_lineage(con, declaration, catalog, transform) if transform else []
         conserved = _conserved(con, declaration) if declaration.conserved else None
-    names: dict[str, str] = {}
-    sql = "\n".join(filter(None, [transform, judge, conserved]))
-    stable = _RANDOM_NAME.sub(lambda found: names.setdefault(found[0], f"_{len(names)}"), sql)
+    stable = with_stable_names("\n".join(filter(None, [transform, judge, conserved])))
     promise = declaration.contract
     sentences = [f"{rule.sentence} {rule.hard}" for rule in (*promise.rules, *promise.retractions)]
     code = [] if transform else [reachable_code(declaration.transform)]
     return Compiled(transform, judge, "\n".join([*code, stable, *sentences]), lineage, conserved)
+
+
+def with_stable_names(sql: str) -> str:
+    """Returns SQL with numbers in place of random names: the same text each time that something is compiled."""
+    names: dict[str, str] = {}
+    return _RANDOM_NAME.sub(lambda found: names.setdefault(found[0], f"_{len(names)}"), sql)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from ecom_assets.contract import CURRENCY, Column
 from ecom_assets.days import Window
 from ecom_assets.declaration import DAYS_PARAMETER, Catalog, Declaration, Read
 from ecom_assets.engine import compiling
-from ecom_assets.engine.compiling import MISTAKES, compiled, over
+from ecom_assets.engine.compiling import MISTAKES, compiled, over, with_stable_names
 from ecom_assets.engine.duckdb.parsing import bronze_query, parse_query
 from ecom_assets.engine.duckdb.tables import (
     Query,
@@ -139,9 +139,8 @@ class Store:
             if read.reach.key and read.reach.after is None:
                 settings += str(self.calendar.last)
             if read.reach.by_arrival:
-                settings += self._versions_query(
-                    self.catalog[read.table], Window(self.calendar.first, self.calendar.first)
-                )
+                first = Window(self.calendar.first, self.calendar.first)
+                settings += with_stable_names(self._versions_query(self.catalog[read.table], first))
         try:
             if not declaration.is_bronze and name not in self._kept:
                 keep_compiled(self.con, declaration, self.catalog)

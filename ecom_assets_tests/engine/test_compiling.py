@@ -60,6 +60,21 @@ def test_a_later_process_compiles_nothing(tables, compiled_names, tmp_path):
     assert compiled_names() == []
 
 
+def test_a_table_of_what_was_known_that_is_compiled_again_has_the_same_hash(compiled_names, tmp_path):
+    found = catalog.tables()
+    versions = [table.name for table in found if any(read.reach.by_arrival for read in table.reads)]
+    needed = {*versions[:2], *(up for name in versions[:2] for up in found.upstream(name))}
+    needed |= {found.typed_by(found[name]).name for name in needed if found[name].is_bronze}
+    tables = Catalog(found[name] for name in needed)
+
+    def codes() -> list[int]:
+        compiled_names()
+        return [session_over(Zone(tmp_path), tables=tables).codes[name] for name in versions[:2]]
+
+    assert codes() == codes()
+    assert set(versions[:2]) <= set(compiled_names())
+
+
 def test_an_older_warehouse_is_opened_and_a_table_that_is_gone_is_forgotten(tables, compiled_names, tmp_path):
     con = connect()
     con.execute("create schema ledger")
