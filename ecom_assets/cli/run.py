@@ -37,6 +37,7 @@ def demo(days: int, preset: str | None) -> None:
     click.echo(f"The synthetic shop, {window}: landing, bronze, silver, gold, kpi, features, predictions.")
     with in_dagster_home() as instance:
         good = _followed(lambda: running.run(window, on=instance))
+        running.judge_quality(instance)
     text.show_report()
     click.echo("\nNext: make ui, then http://127.0.0.1:3000; or ecom --help.")
     if not good:

@@ -28,6 +28,7 @@ from ecom_assets.days import ONE_DAY, Window
 from ecom_assets.declaration import Catalog
 from ecom_assets.orchestration.about_runs import LOCATION, PROCESS_TAG
 from ecom_assets.orchestration.home import in_dagster_home
+from ecom_assets.orchestration.quality_assets import QUALITY
 from ecom_assets.shop.scale import Scale
 from ecom_assets.shop.shop import Shop
 from ecom_assets.sources.synthetic import save_shop
@@ -920,6 +921,8 @@ def test_the_demo_shows_the_first_page_and_answers_each_question(process: Proces
     assert "make ui" in out
     assert "Warning" not in err
     assert "Traceback" not in err
+    with in_dagster_home() as instance:
+        assert instance.get_latest_materialization_event(QUALITY)
     for question in sorted((settings.PROJECT / "analyses").rglob("*.sql")):
         in_warehouse = ["--warehouse"] if "-- Reads: the warehouse" in question.read_text() else []
         answer = ecom("query", str(question), *in_warehouse)
