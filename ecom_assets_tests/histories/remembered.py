@@ -5,6 +5,9 @@ from ecom_assets_tests.histories.steps import Feed, History, Land, Repair, Run
 
 _ONE_ORDER = (Land("orders", 1, "a.csv", (Order(1, on=1),)), Land("payments", 1, "a.csv", (Payment(1, on=1),)))
 REMEMBERED = {
+    "a file has rows of a day on which nothing landed": History(
+        "gold.fact_payments", (Land("orders", 4, "a.csv", (Order(1, on=1),)),)
+    ),
     "an order is gone after its payment was let in": History(
         "gold.fact_payments", (Run(), *_ONE_ORDER, Repair(), Land("orders", 1, "a.csv"))
     ),
