@@ -1,4 +1,4 @@
-"""Files that are one JSON text: an array of records, an object with one, or several objects one after the other."""
+"""Files that are one JSON text: records in an array, under an object's only key, or one after the other."""
 
 import json
 import re
@@ -14,8 +14,8 @@ _STRICT = json.JSONDecoder()
 def write_lines(source: Path, target: Path, encoding: str) -> None:
     """Writes the records of a plain or gzipped file as JSON Lines, for `reading.read`.
 
-    An object whose only list of objects is its records, such as {"orders": [...]}, stands for these. Where the text
-    breaks off or is not JSON, the rest becomes one line, which is then found unreadable.
+    An object whose only key has records, such as {"orders": [...]}, or one, such as {"order": {...}}, stands for these.
+    Where the text breaks off or is not JSON, the rest becomes one line, which is then found unreadable.
     """
     text = b"".join(line.content for line in read_lines(source, encoding)).decode(errors="surrogateescape")
     with target.open("w", encoding="utf-8", errors="surrogateescape") as stream:
@@ -28,8 +28,8 @@ def _records(text: str) -> Iterator[tuple[str, bool]]:
     place = _next(text, 0)
     if text.startswith("[", place):
         yield from _elements(text, place + 1)
-    elif (inner := _only_list(text, place)) is not None:
-        yield from _elements(text, inner)
+    elif (inner := _under_only_key(text, place)) is not None:
+        yield from _elements(*inner)
     else:
         yield from _elements(text, place)
 
@@ -47,16 +47,22 @@ def _elements(text: str, place: int) -> Iterator[tuple[str, bool]]:
         place = _next(text, end)
 
 
-def _only_list(text: str, place: int) -> int | None:
-    """Returns where the elements begin of the list that an object, the whole text, has under its only key."""
-    found = re.compile(r'\{\s*"(?:[^"\\]|\\.)*"\s*:\s*\[').match(text, place)
+def _under_only_key(text: str, place: int) -> tuple[str, int] | None:
+    """Returns the text and the place at which the records begin that an object, the whole text, has under its only key.
+
+    Of a list they end with it, of one record the text does.
+    """
+    found = re.compile(r'\{\s*"(?:[^"\\]|\\.)*"\s*:\s*([\[{])').match(text, place)
     if not found:
         return None
+    is_list = found[1] == "["
     try:
         whole, end = _STRICT.raw_decode(text, place)
     except (ValueError, RecursionError):
-        return found.end()
-    return found.end() if len(whole) == 1 and end == len(text.rstrip()) else None
+        return (text, found.end()) if is_list else None
+    if len(whole) > 1 or end < len(text.rstrip()):
+        return None
+    return (text, found.end()) if is_list else (text[: end - 1].rstrip(), found.start(1))
 
 
 def _next(text: str, place: int) -> int:

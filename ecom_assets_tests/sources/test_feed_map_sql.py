@@ -82,24 +82,29 @@ def test_nested_json_becomes_orders_and_their_lines(tmp_path: Path, zone: Zone) 
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "ids"),
     [
-        '[{"id": 1}, {"id": 2}]',
-        '{"orders": [{"id": 1}, {"id": 2}]}',
-        '{"id": 1}\n{"id": 2}\n',
-        '{\n "id": 1\n}\n{\n "id": 2}',
-        '\ufeff[{"id": 1},\r\n {"id": 2}]',
+        ('[{"id": 1}, {"id": 2}]', "12"),
+        ('{"orders": [{"id": 1}, {"id": 2}]}', "12"),
+        ('{"id": 1}\n{"id": 2}\n', "12"),
+        ('{\n "id": 1\n}\n{\n "id": 2}', "12"),
+        ('\ufeff[{"id": 1},\r\n {"id": 2}]', "12"),
+        ('{"order": {"id": 1}}', "1"),
+        ('\n{"order" : {"id": 1, "customer": {"id": "}"}} }\n', "1"),
+        ('{"order": {"id": 1}, "id": 2}', "2"),
+        ('{"id": 2, "order": {"id": 1}}', "2"),
     ],
 )
-def test_json_is_read_however_its_records_stand(tmp_path: Path, zone: Zone, text: str) -> None:
+def test_json_is_read_however_its_records_stand(tmp_path: Path, zone: Zone, text: str, ids: str) -> None:
     sql = """
         select id as order_id, '2024-03-01' as ordered_at, ordered_at as updated_at, 'paid' as status, 'web' as channel,
             0 as discount, 0 as shipping, 0 as tax
         from orders
     """
-    land_text(tmp_path, zone, in_sql(orders=sql), **{"orders-2024-03-02.json": text})
+    report = land_text(tmp_path, zone, in_sql(orders=sql), **{"orders-2024-03-02.json": text})
 
-    assert rows(zone, "orders", "order_id") == [("1",), ("2",)]
+    assert rows(zone, "orders", "order_id") == [(one,) for one in ids]
+    assert not report.unreadable
 
 
 def test_json_that_breaks_off_keeps_the_records_before(tmp_path: Path, zone: Zone) -> None:
