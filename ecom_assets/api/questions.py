@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 
 from ecom_assets.api.published import Served, parsed, plain
+from ecom_assets.contract import Layer
 from ecom_assets.engine.duckdb.tables import SQL_TYPES
 from ecom_assets.errors import UserError, suggestion
 from ecom_assets.sql import quoted
@@ -70,7 +71,7 @@ class Question:
     def sql(self, after: Sequence[Any] | None = None, beside: bool = False) -> tuple[str, list[Any]]:
         """Returns a query with its parameters: the rows, or those after a place in the order.
 
-        If `beside`, the columns of the order follow those asked for. Rows that are few are found first, by their places
+        If `beside`, the columns of the order follow those asked for. Few rows of many are found first, by their places
         or by the columns of the order alone: DuckDB would read the other columns of all rows to sort them.
         """
         columns = [*self.columns, *(name for name, _ in self.order if beside)]
@@ -83,14 +84,20 @@ class Question:
         limit = f" limit {self.limit}" if self.limit is not None else ""
         listed, table, ordered = ", ".join(map(quoted, columns)), quoted(self.table.name), f"order by {order}{limit}"
         if self.places is not None:
-            found = f"from {table} where rowid in ({', '.join(map(str, self.places)) or 'null'})"
+            found = f"from {table} where {at_places(self.places)}"
             query = f"select {listed} from found where {where} {ordered}"
-        elif self.limit is not None and not self.table.is_view:
+        elif self.limit is not None and self._is_of_many:
             found = f"select rowid from {table} where {where} {ordered}"
             query = f"select {listed} from {table} where rowid in (from found) {ordered}"
         else:
             return f"select {listed} from {table} where {where} {ordered}", given
         return f"with found as materialized ({found}) {query}", given
+
+    @property
+    def _is_of_many(self) -> bool:
+        """Whether there may be many rows to sort: measures have few a day, and a view has no rowids."""
+        is_bounded = bool(self.first or self.last)
+        return not (is_bounded or self.table.is_view or self.table.layer is Layer.KPI)
 
     def counts(self) -> tuple[str, list[Any]]:
         """Returns a query with its parameters for the days of the rows and their number on each, in order."""
@@ -128,6 +135,13 @@ class Question:
 
     def _type(self, name: str) -> str:
         return SQL_TYPES[self.table.columns[name].kind]
+
+
+def at_places(places: Sequence[int]) -> str:
+    """Returns SQL for a row that has one of some rowids. DuckDB leaves out what is beyond their range."""
+    if not places:
+        return "false"
+    return f"rowid between {min(places)} and {max(places)} and rowid in ({', '.join(map(str, places))})"
 
 
 def parts(question: Question, con: duckdb.DuckDBPyConnection) -> list[tuple[str, list[Any]]]:

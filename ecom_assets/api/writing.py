@@ -17,7 +17,7 @@ from ecom_assets.api.answers import MOST_LOOKED_UP, narrowed, provisional
 from ecom_assets.api.inbox import TOKEN, Exists, Inbox, KeyUsed, NotWritable, Write
 from ecom_assets.api.problems import Problem
 from ecom_assets.api.published import Served, parsed
-from ecom_assets.api.questions import MAX_LIMIT, asked
+from ecom_assets.api.questions import MAX_LIMIT, asked, at_places
 from ecom_assets.api.resources import DELETED, MAX_INTEGER, MAX_ROWS, Resource, Wrong
 from ecom_assets.serving.snapshots import Reading, Snapshots
 from ecom_assets.serving.written import Fate, Outcome, outcome, unread
@@ -326,7 +326,7 @@ def _ids_in(
     first, numbers = resource.id_columns[0], [id[0] for id in ids]
     rows = f"select distinct {names} from {table.name} where {quoted(first)} in ({', '.join(['?'] * len(ids))})"
     if len(numbers) <= MOST_LOOKED_UP and (places := reading.places(table.name, first, numbers)) is not None:
-        rows += f" and rowid in ({', '.join(map(str, places)) or 'null'})"
+        rows += f" and {at_places(places)}"
     return set(reading.con.execute(rows, numbers).fetchall()) & set(ids)
 
 

@@ -43,8 +43,8 @@ _sorts = st.lists(st.tuples(st.sampled_from(["", "-"]), st.sampled_from(NAMES)).
 
 
 @settings(max_examples=60)
-@given(_rows, _sorts, st.integers(1, 4))
-def test_pages_in_any_order_have_each_row_once(rows, sort, limit):
+@given(_rows, _sorts, st.integers(1, 4), st.sampled_from([None, on(1)]))
+def test_pages_in_any_order_have_each_row_once(rows, sort, limit, first):
     cursors = Cursors()
     with duckdb.connect() as con:
         con.execute(
@@ -54,6 +54,7 @@ def test_pages_in_any_order_have_each_row_once(rows, sort, limit):
         for number, row in enumerate(rows):
             con.execute("insert into gold.sold values (?, ?, ?, ?, ?, ?)", [f"s{number}", *row])
         given = [("sort", ",".join(sort))] if sort else []
+        given += [("from", str(first))] if first else []
         whole = con.execute(*asked(TABLE, given).sql()).fetchall()
         found, after = [], None
         while True:
@@ -67,7 +68,7 @@ def test_pages_in_any_order_have_each_row_once(rows, sort, limit):
 
     assert sorted(found, key=repr) == sorted(whole, key=repr)
     assert found == whole
-    assert len(whole) == len(rows)
+    assert len(whole) == sum(first is None or row[0] >= first for row in rows)
 
 
 @pytest.mark.parametrize(
