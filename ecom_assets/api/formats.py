@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ecom_assets.api.published import plain
+from ecom_assets.sql import quoted
 
 BATCH_ROWS = 10_000
 
@@ -25,18 +26,26 @@ Queries = Sequence[tuple[str, Sequence[Any]]]
 def csv(con: duckdb.DuckDBPyConnection, queries: Queries, names: Sequence[str]) -> Iterator[bytes]:
     """Yields rows as CSV as DuckDB's COPY writes it: decimals exact, nothing for null, "" for an empty text."""
     yield f"{','.join(map(_quoted, names))}\n".encode()
+    fields = ", ".join(_field(field) for field in _schema(con, queries))
     for query, given in queries:
-        texts = con.execute(f"select columns(*)::varchar from ({query})", given)
-        while rows := texts.fetchmany(BATCH_ROWS):
-            yield "".join(f"{','.join(map(_quoted, row))}\n" for row in rows).encode()
+        lines = con.execute(f"select concat_ws(',', {fields}) || chr(10) from ({query})", given)
+        while rows := lines.fetchmany(BATCH_ROWS):
+            yield "".join(line for (line,) in rows).encode()
 
 
-def _quoted(value: str | None) -> str:
-    if value is None:
-        return ""
-    if value == "" or any(character in value for character in ',"\n\r'):
-        return '"' + value.replace('"', '""') + '"'
-    return value
+def _field(field: pa.Field) -> str:
+    """Returns SQL for the text of a column in a line of CSV."""
+    name = quoted(field.name)
+    if not (pa.types.is_string(field.type) or pa.types.is_nested(field.type)):
+        return f"coalesce({name}::varchar, '')"
+    text = f"{name}::varchar"
+    needs_quotes = f"({text} = '' or regexp_matches({text}, '[,\"\\n\\r]'))"
+    in_quotes = f"'\"' || replace({text}, '\"', '\"\"') || '\"'"
+    return f"case when {name} is null then '' when {needs_quotes} then {in_quotes} else {text} end"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"' if any(character in name for character in ',"\n\r') else name
 
 
 def arrow(con: duckdb.DuckDBPyConnection, queries: Queries, names: Sequence[str]) -> Iterator[bytes]:
@@ -51,14 +60,18 @@ def parquet(con: duckdb.DuckDBPyConnection, queries: Queries, names: Sequence[st
 
 def _written(con: duckdb.DuckDBPyConnection, queries: Queries, writer: Callable[..., Any]) -> Iterator[bytes]:
     sink = _Pieces()
-    (query, given), *_ = queries
-    schema = con.execute(f"from ({query}) limit 0", given).to_arrow_reader(BATCH_ROWS).schema
-    with writer(pa.PythonFile(sink, mode="w"), schema) as out:
+    with writer(pa.PythonFile(sink, mode="w"), _schema(con, queries)) as out:
         for query, given in queries:
             for batch in con.execute(query, given).to_arrow_reader(BATCH_ROWS):
                 out.write_batch(batch)
                 yield sink.taken()
     yield sink.taken()
+
+
+def _schema(con: duckdb.DuckDBPyConnection, queries: Queries) -> pa.Schema:
+    """Returns names and types of the rows of queries."""
+    (query, given), *_ = queries
+    return con.execute(f"from ({query}) limit 0", given).to_arrow_reader(BATCH_ROWS).schema
 
 
 class _Pieces(io.RawIOBase):
