@@ -67,7 +67,7 @@ def _filters(about: Published | None) -> tuple[Filters, list[str]]:
     if _is_from_outside(given):
         asked, state["wrong"] = read(given)
         _fill(asked)
-    first = st.columns([3, 2, 2])
+    first = st.columns([2, 1, 1])
     with first[0]:
         page = st.segmented_control(
             "Page", list(PAGES), format_func=lambda name: PAGES[name].title, key="page", required=True
