@@ -49,7 +49,7 @@ def land(
     from ecom_assets.sources import feed_map as maps
 
     known = settings.load()
-    declared = maps.load_map(_map_file(feed_map))
+    declared = maps.load_map(_map_file(feed_map), keeps_mistakes=folder is not None)
     if store is not None:
         declared = _in_store(declared, store)
     if not declared.is_of_database:
@@ -57,6 +57,7 @@ def land(
             raise click.UsageError("Give the FOLDER with the exports.")
         _land_folder(declared, folder, replacing=replacing, check=check)
         return
+    declared.text.raise_gathered()
     if folder:
         raise click.UsageError("This map reads a database: leave out FOLDER.")
     is_resumed = True

@@ -180,6 +180,14 @@ def test_a_shopify_gift_card_is_one_whatever_it_is_called(tmp_path: Path, zone: 
     assert set(rows(zone, "products", "product_id", "kind")) == {("110", "gift_card"), ("111", None)}
 
 
+def test_a_shopify_line_without_a_variant_is_no_product_where_no_file_has_products(tmp_path: Path, zone: Zone) -> None:
+    shutil.copy(EXCERPTS / "shopify" / "orders-2024-03-06.json", tmp_path)
+    land(load_map(MAPS / "shopify.toml"), tmp_path, zone)
+
+    assert {product for [product] in rows(zone, "products", "product_id")} == {"110", "111"}
+    assert (None,) in rows(zone, "order_items", "product_id")
+
+
 @pytest.mark.parametrize(("of_order", "rate"), [('"50.00", "currency_code": "USD"', "1.04"), ('"50.00"', None)])
 def test_a_shopify_payment_in_another_currency_has_the_rate_of_its_order(
     of_order: str, rate: str | None, tmp_path: Path, zone: Zone
@@ -347,6 +355,24 @@ def test_a_gift_card_of_a_shopify_bulk_operation_is_known_by_its_line(tmp_path: 
     assert set(rows(zone, "products", "product_id", "kind")) == {("110", "gift_card"), ("120", None)}
 
 
+@pytest.mark.parametrize(("tip", "names"), [("2.0", {"Lamp - Red", "Bulb"}), ("0.0", {"Lamp - Red", "Bulb", "Tip"})])
+def test_a_tip_that_a_shopify_bulk_operation_has_as_a_line_too_counts_once(
+    tip: str, names: set[str], tmp_path: Path, zone: Zone
+) -> None:
+    received = '"totalTipReceivedSet":{"shopMoney":{"amount":"%s"}}'
+    copy_excerpt("shopify_bulk", tmp_path, received % "0.0", received % tip)
+    [file] = tmp_path.glob("bulk*")
+    line = {
+        **{"id": "gid://shopify/LineItem/9", "__parentId": "gid://shopify/Order/8001", "name": "Tip", "quantity": 1},
+        **{"variant": None, "originalUnitPriceSet": {"shopMoney": {"amount": "2.0"}}, "taxLines": []},
+    }
+    file.write_text(file.read_text() + json.dumps(line) + "\n")
+    land(load_map(MAPS / "shopify_bulk.toml"), tmp_path, zone)
+
+    assert {name for order, name in rows(zone, "order_items", "order_id", "description") if order == "8001"} == names
+    assert ("8001", "7" if tip == "2.0" else "5") in rows(zone, "orders", "order_id", "shipping")
+
+
 def test_shopify_bulk_sales(land_excerpt: LandExcerpt, zone: Zone) -> None:
     land_excerpt("shopify_bulk")
 
@@ -456,6 +482,18 @@ def test_a_woocommerce_refund_known_by_its_order_only_has_no_day(tmp_path: Path,
     land(load_map(MAPS / "woocommerce.toml"), tmp_path, zone)
 
     assert ("refund-802", None, "9") in rows(zone, "returns", "return_id", "returned_at", "amount")
+
+
+def test_a_woocommerce_refund_without_lines_of_a_part_of_an_order_is_money_without_goods(
+    tmp_path: Path, zone: Zone
+) -> None:
+    copy_excerpt("woocommerce", tmp_path, "EUR", "EUR")
+    refund = {"id": 801, "parent_id": 701, "date_created_gmt": "2024-03-05T09:00:00", "amount": "11.90"}
+    (tmp_path / "refunds-2024-03-06.json").write_text(json.dumps([refund]))
+    land(load_map(MAPS / "woocommerce.toml"), tmp_path, zone)
+
+    columns = ("order_id", "line_number", "product_id", "quantity", "amount", "shipping", "tax")
+    assert rows(zone, "returns", *columns) == [("701", None, None, None, "11.9", "0", "0")]
 
 
 @pytest.mark.parametrize(

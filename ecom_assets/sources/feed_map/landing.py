@@ -67,6 +67,7 @@ from ecom_assets.sources.feed_map.statements import (
     run_statement,
     unread_of,
     unread_pieces_of,
+    wrong_columns,
 )
 from ecom_assets.sources.feed_map.tables import create_named, create_whole
 from ecom_assets.sources.feed_map.toml_text import TomlText
@@ -151,6 +152,7 @@ def land(
             }
             given = (feed_map, of_sources, along, staged, remembering, before or zone, list(reports))
             reports += _land_queries(*given, tell)
+        feed_map.text.raise_gathered()
         skipped += [f"{report.name}: {report.without_day}" for report in reports if report.without_day]
         reports = [report for report in reports if not report.without_day]
         if all(report.is_restated for report in reports):
@@ -298,6 +300,8 @@ def _land_words(
     with TemporaryDirectory(prefix="feed-map-") as scratch, connect(Path(scratch) / "lines.duckdb") as con:
         con.execute("set TimeZone = 'UTC'")
         others, absent = create_named(con, source, files, columns_named(source, feeds), toml, "sent")
+        if toml.has_mistakes:
+            return
         restated = memory.recall(con, "sent", files, group_keys(feeds), Path(scratch)) if memory else []
         for report in _land_source(con, source, "sent", files, restated, feeds, {}, (), zone):
             yield replace(report, unused_columns=others, absent_columns=absent)
@@ -483,7 +487,9 @@ def _land_queries(
             source = feed_map.sources[query.driving[0]]
             create_macros(con, source.number_format, source.time_zone, source.store)
             mistakes = list(bind(con, feed_map, query, files, columns, absent))
-            if not mistakes:
+            if mistakes:
+                mistakes += wrong_columns(con, feed_map, query)
+            else:
                 try:
                     run_statement(con, feed_map, query, source.time_zone)
                     misses += misses_of(con, query)

@@ -3,6 +3,7 @@
 import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from graphlib import CycleError
 from itertools import pairwise
@@ -75,8 +76,12 @@ _NO_SOURCE = Source(ONE_SOURCE, ("source",), "", {}, None, Dialect(), None, PLAI
 """What feeds are checked with where the map's sources have a mistake."""
 
 
-def load_map(path: Path) -> FeedMap:
-    """Returns the map in a TOML file. Raises FeedMapError with all its mistakes, OSError if it cannot be read."""
+def load_map(path: Path, *, keeps_mistakes: bool = False) -> FeedMap:
+    """Returns the map in a TOML file. Raises FeedMapError with all its mistakes, OSError if it cannot be read.
+
+    With `keeps_mistakes`, those in feeds are kept for `land`, which adds those that only the files show, and then
+    raises. Mistakes in sources are raised at once, since with them a file is not read as it is meant.
+    """
     toml = TomlText(Path(path))
     given = toml.parsed()
     sources: dict[str, Source] = {}
@@ -87,6 +92,7 @@ def load_map(path: Path) -> FeedMap:
         toml.known(given, ("name", "source", "sources", "calendar", "feed"), [])
     with toml.gathered():
         sources = _sources(toml, given)
+    are_read_as_meant = bool(sources) and not toml.has_mistakes
     with toml.gathered():
         calendar = _calendar(toml, toml.table(given, "calendar", []) if "calendar" in given else {})
     feeds, queries, added = _feeds(toml, toml.table(given, "feed", []), sources)
@@ -98,11 +104,14 @@ def load_map(path: Path) -> FeedMap:
     for feed_source, named in by_source(feeds):
         with toml.gathered():
             _refuse_odd_names(toml, feed_source, columns_named(feed_source, named))
-    toml.raise_gathered()
-    start, end, due = calendar
     currencies = {source.currency for source in sources.values() if source.currency}
-    if len(currencies) > 1:
-        toml.fail(["sources"], f"amounts in {' and '.join(sorted(currencies))} cannot be added; use a map for each.")
+    with toml.gathered():
+        if len(currencies) > 1:
+            told = " and ".join(sorted(currencies))
+            toml.fail(["sources"], f"amounts in {told} cannot be added; use a map for each.")
+    if not (keeps_mistakes and are_read_as_meant):
+        toml.raise_gathered()
+    start, end, due = calendar
     zones = [source.time_zone for source in sources.values()]
     time_zone = toml.table(given, "source", []).get("time_zone", zones[0]) if "source" in given else zones[0]
     name = toml.text_at(given, "name", []) or Path(path).stem
@@ -148,7 +157,8 @@ def _source(toml: TomlText, name: str, given: Mapping[str, Any], place: tuple[st
     at = list(place)
     if "postgres" in given:
         return _table_source(toml, name, given, place)
-    toml.known(given, _SOURCE_KEYS, at)
+    with toml.gathered() if "files" in given else nullcontext():
+        toml.known(given, _SOURCE_KEYS, at)
     texts = {key: toml.text_at(given, key, at) for key in _SOURCE_TEXTS}
     if texts["format"]:
         toml.one_of(texts["format"], _FORMATS, [*at, "format"])

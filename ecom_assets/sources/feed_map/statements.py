@@ -58,6 +58,15 @@ def run_statement(con: duckdb.DuckDBPyConnection, feed_map: FeedMap, query: Quer
         raise QueryError(f"{lost} rows of {query.feed} have no origin; select that of another table too.")
 
 
+def wrong_columns(con: duckdb.DuckDBPyConnection, feed_map: FeedMap, query: Query) -> list[QueryError]:
+    """Returns what is wrong with the columns of a statement that has mistakes in names of its sources too."""
+    made = f"({query.traced()})"
+    with suppress(duckdb.Error):
+        types = {name: kind for name, kind, *_ in con.execute(f"describe from {made}").fetchall()}
+        return [QueryError(each) for each in complaints_of_columns(con, made, types, feed_map.promised(query.feed))]
+    return []
+
+
 def misses_of(con: duckdb.DuckDBPyConnection, query: Query) -> Iterator[tuple[str, Misses]]:
     """Yields, for each left join of a statement and each file, what the join does not find for its lines.
 

@@ -32,8 +32,8 @@ def create_named(
 ) -> tuple[list[str], list[str]]:
     """Makes a table of the files' lines with the named columns.
 
-    Returns the others that the files have, and those that no record of JSON has. Raises FeedMapError for a column that
-    a file lacks.
+    Returns the others that the files have, and those that no record of JSON has. Columns that a file lacks are mistakes
+    for `toml` to raise.
     """
     with TemporaryDirectory(prefix="feed-map-") as scratch:
         readable = _readable(source, files, Path(scratch))
@@ -133,7 +133,7 @@ def _refuse_missing(
     columns: Sequence[str],
     toml: TomlText,
 ) -> list[str]:
-    """Raises FeedMapError for a column that a file does not have. Returns the keys that no record of JSON has.
+    """Gathers mistakes for columns that a file does not have. Returns the keys that no record of JSON has.
 
     A JSON record need not have each key: a key is missing only if no record has it and another may be meant.
     """
@@ -154,5 +154,4 @@ def _refuse_missing(
                 continue
             with toml.gathered():
                 toml.fail_at(column, f"{file.source} has no column {column!r}{suggestion(column, others)}")
-    toml.raise_gathered()
     return list(absent)

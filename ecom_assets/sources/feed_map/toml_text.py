@@ -64,6 +64,11 @@ class TomlText:
         except _Mistake as mistake:
             self._mistakes.append((mistake.line, mistake))
 
+    @property
+    def has_mistakes(self) -> bool:
+        """Whether mistakes are gathered."""
+        return bool(self._mistakes)
+
     def raise_gathered(self) -> None:
         """Raises FeedMapError with all mistakes gathered, in the order of their lines, if there are any."""
         found = dict.fromkeys(str(mistake) for _, mistake in sorted(self._mistakes, key=itemgetter(0)))
@@ -151,7 +156,7 @@ def _line_of(text: str, place: Sequence[str]) -> int:
         common = 0
         while common < min(len(here), len(place)) and here[common] == place[common]:
             common += 1
-        if common == len(here) and common > best:
+        if common in (len(here), len(place)) and common > best:
             best, found = common, number
     return found
 
