@@ -1,23 +1,31 @@
 """The consumer, at a real broker: each record lands once, whatever happens in between."""
 
 import datetime as dt
+import errno
 import json
+import os
+import sys
 import threading
 from itertools import pairwise
 
 import pytest
 
 from ecom_assets.errors import UserError
+from ecom_assets.landing import files
 from ecom_assets.landing.streamed import ASIDE, range_of
 from ecom_assets.publishing.snapshot import publish
 from ecom_assets.serving.snapshot import open_snapshot
+from ecom_assets.streaming import landing
 from ecom_assets.streaming.consumer import AlreadyConsumed, stream_topics
 from ecom_assets.streaming.dead_letters import kept, replay
+from ecom_assets.streaming.kafka import Client
 from ecom_assets.streaming.landing import TwoConsumers
 from ecom_assets.streaming.records import SCHEMA_HEADER
 from ecom_assets_tests.streaming.broker import CUSTOMERS, landed, order, wait_until
 from ecom_assets_tests.streaming.consuming import ORDERS
 from ecom_assets_tests.tiny_shop import days, open_shop
+
+OF_LANDING = {files.__file__, landing.__file__}
 
 
 def numbers(folder) -> list[str]:
@@ -144,6 +152,24 @@ def test_gaps_in_offsets_are_no_records(broker, tmp_path, monkeypatch):
     assert offsets[-1] > 4
 
 
+def test_a_compacted_topic_lands_what_it_still_has(broker, tmp_path, monkeypatch):
+    """Its log has lost records in the middle, at the end, and later the last one that had landed."""
+    topic, dropped, take, notes = broker.topic(), {1, 2, 4}, Client.take, []
+    monkeypatch.setattr("ecom_assets.streaming.consumer.END_SECONDS", 1.0)
+    monkeypatch.setattr(
+        Client, "take", lambda *given: [each for each in take(*given) if each.error() or each.offset() not in dropped]
+    )
+    broker.send(topic, [order(n) for n in range(5)])
+    broker.consume(tmp_path, topic, told=lambda *told: notes.append(told))
+    assert numbers(tmp_path) == [*"03"]
+    dropped |= {0, 3, 5}
+    broker.send(topic, [order(n) for n in range(5, 8)])
+    broker.consume(tmp_path, topic, told=lambda *told: notes.append(told))
+
+    assert numbers(tmp_path) == [*"0367"]
+    assert notes == []
+
+
 @pytest.mark.parametrize("records", [1, 6])
 def test_a_topic_that_was_made_anew_lands_whole(broker, tmp_path, records):
     """With fewer records than had landed, or more: then the last one that landed is another one now."""
@@ -193,6 +219,42 @@ def test_a_landing_zone_that_cannot_be_written_pauses_and_loses_nothing(broker, 
 
     assert numbers(tmp_path) == [*"012"]
     assert [note is None for _, about, note in notes if about == "paused"] == [False, True]
+
+
+@pytest.mark.parametrize("call", ["write", "fsync", "replace"])
+def test_a_full_disk_pauses_and_loses_nothing(broker, tmp_path, monkeypatch, call):
+    """It is full three times in a row: half of what is written is there, or none of it is certain to be."""
+    topic, works, left, notes = broker.topic(), getattr(os, call), [1, 1, 1], []
+    monkeypatch.setattr("ecom_assets.streaming.consumer.FIRST_PAUSE", 0.01)
+    status = tmp_path / "stream.json"
+
+    def full(*given, **more):
+        is_ours = sys._getframe(1).f_code.co_filename in OF_LANDING
+        if is_ours and left and (call != "replace" or f"{given[1]}".endswith(".jsonl")):
+            left.pop()
+            if call == "write":
+                works(given[0], given[1][: len(given[1]) // 2])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return works(*given, **more)
+
+    def told(*about):
+        notes.append(about)
+        if about[-1]:
+            paused.append(json.loads(status.read_text()) if status.exists() else None)
+
+    paused = []
+    broker.send(topic, [order(n) for n in range(3)])
+    consumer = broker.consumer(tmp_path, topic, seconds=0.0, told=told)
+    thread = threading.Thread(target=consumer.run)
+    monkeypatch.setattr(os, call, full)
+    thread.start()
+    thread.join(20)
+
+    assert not left
+    assert numbers(tmp_path) == [*"012"]
+    assert [note is None for _, about, note in notes if about == "paused"] == [False, False, False, True]
+    assert {one["state"] for one in paused[1:]} == {"paused"}
+    assert [row["landed"] for one in paused[1:] for row in one["partitions"]] == [0, 0]
 
 
 def test_the_snapshot_says_up_to_when_a_stream_is_complete(broker, tmp_path):
