@@ -34,6 +34,7 @@ class Scale:
     `retracted_share` is the share of orders with a line too many, which is taken out a day later.
     `gift_card_share` is the share of products that are gift cards.
     With `tax_included`, prices include the tax.
+    With `has_codes`, orders name their coupons, and events the lists and promotions that were seen or clicked.
     `foreign_share` is the share of orders in another currency; if it is above zero, rates arrive too.
     """
 
@@ -56,6 +57,7 @@ class Scale:
     retracted_share: float = 0.0
     gift_card_share: float = 0.0
     tax_included: bool = False
+    has_codes: bool = False
     foreign_share: float = 0.0
 
     def __post_init__(self) -> None:
@@ -91,5 +93,6 @@ PRESETS: Mapping[str, Scale] = {
         retracted_share=0.02,
         gift_card_share=0.02,
         tax_included=True,
+        has_codes=True,
     ),
 }

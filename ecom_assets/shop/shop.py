@@ -7,6 +7,7 @@ from functools import lru_cache, partial
 import numpy as np
 import polars as pl
 
+from ecom_assets.shop.codes import with_coupon, with_lists
 from ecom_assets.shop.currencies import Currencies
 from ecom_assets.shop.customers import Customers
 from ecom_assets.shop.draws import DAY, generator, uniforms
@@ -100,6 +101,9 @@ class Shop:
         if self.scale.tax_included:
             included = _then(self._frames["orders"], lambda rows: rows.with_columns(tax_included=pl.lit(True)))
             self._frames = {**self._frames, "orders": included}
+        if self.scale.has_codes:
+            coded = {"orders": _then(self._frames["orders"], with_coupon)}
+            self._frames = {**self._frames, **coded, "events": _then(self._frames["events"], with_lists)}
         if (stores := self.scale.stores) > 1:
             numbered = {feed: _then(self._frames[feed], partial(with_store, stores=stores)) for feed in STORE_FEEDS}
             numbered["events"] = _then(self._frames["events"], partial(with_full_number, stores=stores))

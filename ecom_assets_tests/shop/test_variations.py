@@ -1,4 +1,4 @@
-"""What a shop draws on demand: merged customers, stores, retracted lines, gift cards, prices with tax."""
+"""What a shop draws on demand: merged customers, stores, retracted lines, gift cards, prices with tax, codes."""
 
 import dataclasses
 from pathlib import Path
@@ -79,6 +79,15 @@ def test_it_holds_all_that_is_asked_for(built: Session) -> None:
     assert one(built, merged) > 0
     assert one(built, "select count(*) from silver.orders where tax > 0 and total = subtotal - discount + shipping") > 0
     assert one(built, "select count(*) from silver.session_orders semi join silver.orders using (order_id)") > 0
+    assert one(built, "select count(distinct coupon) from kpi.daily_coupons where orders > 0") == 3
+    assert one(built, "select sum(discounts) from kpi.daily_coupons where coupon <> '(none)'") > 0
+    clicked = "select count(*) from (from kpi.daily_list_clicks where views > 0 and clicks > 0 and kind = '{}')"
+    assert one(built, clicked.format("list")) > 0
+    assert one(built, clicked.format("promotion")) > 0
+
+
+def test_each_coupon_of_an_order_has_taken_something_off(built: Session) -> None:
+    assert one(built, "select count(*) from silver.orders where (coupon is not null) <> (discount > 0)") == 0
 
 
 def test_a_shop_that_draws_none_of_it_is_as_before() -> None:
@@ -89,6 +98,8 @@ def test_a_shop_that_draws_none_of_it_is_as_before() -> None:
 
     assert "customer_merges" not in plain
     assert "store" not in plain["orders"].columns
+    assert "coupon" not in plain["orders"].columns
+    assert "list_id" not in plain["events"].columns
     assert "is_deleted" not in plain["order_items"].columns
     assert plain["customers"].equals(varied["customers"])
     assert plain["orders"].select(pl.col("subtotal").sum()).equals(varied["orders"].select(pl.col("subtotal").sum()))
