@@ -524,6 +524,11 @@ class Contract(Promise):
     def layer(self) -> Layer:
         return Layer(self.name.partition(".")[0])
 
+    @property
+    def key_by_day(self) -> tuple[str, ...]:
+        """The columns that tell rows of all days apart, the day first."""
+        return tuple(dict.fromkeys((self.partition_column, *self.primary_key)))
+
 
 @dataclass(frozen=True)
 class FeedContract(Promise):

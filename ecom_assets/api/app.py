@@ -26,7 +26,7 @@ from ecom_assets.api.inbox import Inbox
 from ecom_assets.api.keys import ApiKey, holder, keys
 from ecom_assets.api.problems import SCHEMA as PROBLEM
 from ecom_assets.api.problems import Problem
-from ecom_assets.api.published import Served, plain, schema, served
+from ecom_assets.api.published import Served, as_json, plain, schema, served
 from ecom_assets.api.questions import (
     CURSOR,
     DEFAULT_LIMIT,
@@ -199,7 +199,7 @@ class _Api:
     def _made_first_page(self, snapshot: str) -> dict[str, Any]:
         shown, note = None, ""
         try:
-            shown = _as_json(report(self.known.snapshot))
+            shown = _plain(report(self.known.snapshot))
         except NothingPublished:
             raise
         except UserError as error:
@@ -370,18 +370,14 @@ def _until_done(pieces: Iterator[bytes], kept: ExitStack) -> Iterator[bytes]:
         yield from pieces
 
 
-def _as_json(value: Any) -> Any:
-    """Returns a record of ours, and what it holds, as JSON has it."""
+def _plain(value: Any) -> Any:
+    """Returns a value or a record of ours, with all that it holds, as JSON has it."""
     if isinstance(value, Window):
         return {"from": str(value.first), "to": str(value.last)}
     if is_dataclass(value) and not isinstance(value, type):
-        return {name: _as_json(each) for name, each in vars(value).items()}
+        return as_json(vars(value), _plain)
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, dict):
-        return {str(name): _as_json(each) for name, each in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [_as_json(each) for each in value]
     return plain(value)
 
 

@@ -43,8 +43,7 @@ class Served:
     def table(cls, declaration: Declaration) -> "Served":
         """Returns the table of a declaration."""
         promise = declaration.contract
-        key = tuple(dict.fromkeys((promise.partition_column, *promise.primary_key)))
-        return cls(promise.name, promise.description, promise.columns, key)
+        return cls(promise.name, promise.description, promise.columns, promise.key_by_day)
 
     @classmethod
     def view(cls, view: PublishedView) -> "Served":
@@ -140,6 +139,15 @@ def parsed(kind: Kind, text: str) -> Any:
         return _PARSED[kind](text)
     except KeyError as error:
         raise ValueError(text) from error
+
+
+def as_json(value: Any, plain_of: Callable[[Any], Any]) -> Any:
+    """Returns what a value holds as JSON has it: `plain_of` is asked for all that is neither an object nor a list."""
+    if isinstance(value, dict):
+        return {str(name): as_json(each, plain_of) for name, each in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [as_json(each, plain_of) for each in value]
+    return plain_of(value)
 
 
 def plain(value: Any) -> Any:

@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 from ecom_assets.api.problems import Problem
-from ecom_assets.api.published import plain
+from ecom_assets.api.published import as_json, plain
 from ecom_assets.errors import UserError
 from ecom_assets.serving.ledger import snapshot_name
 from ecom_assets.serving.snapshot import NothingPublished, open_snapshot
@@ -137,7 +137,7 @@ def _rows(snapshot: Path, query: str) -> bytes:
         rows: list[list[Any]] = []
         size = 0
         while len(rows) <= MAX_ROWS and (row := found.fetchone()) is not None:
-            rows.append([_as_json(value) for value in row])
+            rows.append(as_json(row, _plain))
             size += len(json.dumps(rows[-1]))
             if size > MAX_BYTES:
                 raise Refused(f"The rows have more than {MAX_BYTES} bytes: ask for fewer columns or rows.")
@@ -145,11 +145,8 @@ def _rows(snapshot: Path, query: str) -> bytes:
     return json.dumps(answer).replace(json.dumps(str(snapshot))[1:-1], _PLACE).encode()
 
 
-def _as_json(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(name): _as_json(each) for name, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_as_json(each) for each in value]
+def _plain(value: Any) -> Any:
+    """Returns a value of any type of DuckDB's as JSON has it."""
     if isinstance(value, bytes):
         return value.hex()
     found = plain(value)

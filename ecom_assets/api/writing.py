@@ -1,5 +1,6 @@
 """Creating, replacing, reading and deleting single things: rows for the landing zone, and what has become of them."""
 
+import asyncio
 import hashlib
 import json
 import re
@@ -112,20 +113,20 @@ class Writing:
         A write of the thing itself that is asked for need not be published: it is shown as it was written.
         """
         if self.inbox.waiting or "sync-token" in request.headers:  # most requests need no thread for it
-            await run_in_threadpool(self._wait, request)
+            await self._wait(request)
 
-    def _wait(self, request: Request) -> None:
-        self._look_what_is_pending()
+    async def _wait(self, request: Request) -> None:
+        await run_in_threadpool(self._look_what_is_pending)
         if (tokens := request.headers.get("sync-token")) is None:
             return
         writes = [self._of_token(token.strip()) for token in tokens.split(",")]
         wait = _WAITS.search(request.headers.get("prefer", ""))
         until = time.monotonic() + (min(int(wait[1]), MAX_WAIT_SECONDS) if wait else 0)
-        while late := [write for write in writes if not self._is_published(write, request)]:
+        while late := await run_in_threadpool(self._late, writes, request):
             if time.monotonic() > until:
                 text = f"{len(late)} of the writes that Sync-Token names are not published yet."
                 raise Problem(503, text, {"Retry-After": "5"})
-            time.sleep(_LOOKS_AGAIN_SECONDS)
+            await asyncio.sleep(_LOOKS_AGAIN_SECONDS)  # which holds no thread
 
     def _look_what_is_pending(self) -> None:
         if self.inbox.waiting and self.snapshots.is_published:
@@ -137,6 +138,9 @@ class Writing:
         if found is None:
             raise Problem(404, "No write has this Sync-Token.", parameter="Sync-Token")
         return found
+
+    def _late(self, writes: Sequence[Write], request: Request) -> list[Write]:
+        return [write for write in writes if not self._is_published(write, request)]
 
     def _is_published(self, write: Write, request: Request) -> bool:
         resource = self._named(write.resource)
@@ -244,11 +248,11 @@ class Writing:
         if there - deleted:
             raise Exists(sorted(there - deleted))
 
-    def _read(self, resource: Resource) -> Callable[[Request], Response]:
-        def read(request: Request) -> Response:
+    def _read(self, resource: Resource) -> Callable[[Request], Any]:
+        async def read(request: Request) -> Response:
             id = _id_in(request, resource)
-            self._wait(request)
-            found, snapshot = self._found(resource, id)
+            await self._wait(request)
+            found, snapshot = await run_in_threadpool(self._found, resource, id)
             if found is None:
                 raise _unknown(resource, id)
             return JSONResponse({**found, "snapshot": snapshot}, headers={"X-Snapshot": snapshot} if snapshot else {})

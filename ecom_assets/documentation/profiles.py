@@ -72,7 +72,9 @@ def write(
         replace_file(file, json.dumps(saved, separators=(",", ":")).encode())
         replace_file(folder / f"{name}.html", _page(shown, there[name], currency or "shop currency").encode())
         made.append(shown)
-    all_shown = [Shown.newest(kept) for name in there if (kept := kept_profiles(folder / f"{name}.json"))]
+    others = (kept_profiles(folder / f"{name}.json") for name in there if name not in chosen)
+    known = {shown.now.table: shown for shown in (*made, *map(Shown.newest, filter(None, others)))}
+    all_shown = [known[name] for name in there if name in known]
     replace_file(folder / "index.html", page("profiles.html", shown=all_shown).encode())
     return made
 

@@ -25,6 +25,7 @@ from ecom_assets.serving.published_tables import BESIDE_THE_LAYERS, PublishedCol
 BESIDE = "beside"
 """What is published beside the layers."""
 PROFILES = "profiles"
+_INDEX = "index.html"
 
 Place = tuple[str, str]
 """A table and one of its columns."""
@@ -211,6 +212,8 @@ def write(
         "places_known": {(table.name, column.name) for table in shown for column in table.columns},
         "published": moment(snapshot_name(con)) if con else None,
     }
+    if profiles and (profiles / _INDEX).exists():
+        replace_file(folder / PROFILES / _INDEX, (profiles / _INDEX).read_bytes())
     for table in shown:
         profile = _copied(profiles, folder / PROFILES, table.name) if profiles else None
         about = {"table": table, "quality": rated.get(table.name), "profile": profile, "days": DAYS}
@@ -218,7 +221,7 @@ def write(
     groups: dict[str, str] = {layer: str(package.__doc__) for layer, package in catalog.LAYERS.items()}
     groups[BESIDE] = "What the snapshot has beside the tables of the layers."
     index = {"groups": groups, "shown": shown, "entries": list(_entries(shown)), "layers": layers(tables)}
-    replace_file(folder / "index.html", page("catalogue.html", **common, **index).encode())
+    replace_file(folder / _INDEX, page("catalogue.html", **common, **index).encode())
     declarations = sorted(tables, key=lambda table: table.name)
     pictures = {
         "What rows of silver refer to": picture(list(references(declarations))),
@@ -234,8 +237,7 @@ def _copied(profiles: Path, folder: Path, table: str) -> Shown | None:
     if not kept or not source.exists():
         return None
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (source.name, "index.html"):
-        shutil.copyfile(profiles / name, folder / name)
+    shutil.copyfile(source, folder / source.name)
     return Shown.newest(kept)
 
 

@@ -71,9 +71,8 @@ def table_of(declaration: Declaration) -> ExportedTable:
         ExportedColumn(c.name, SQL_TYPES[c.kind], c.may_be_null, c.personal, c.description)
         for c in promise.columns.values()
     )
-    key = tuple(dict.fromkeys((promise.partition_column, *promise.primary_key)))
     name, day = declaration.name, promise.partition_column
-    return ExportedTable(name, promise.description, columns, key, day, name)
+    return ExportedTable(name, promise.description, columns, promise.key_by_day, day, name)
 
 
 def _extended(versions: Declaration, view: PublishedView) -> ExportedTable:

@@ -2,7 +2,9 @@
 
 import datetime as dt
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,8 @@ from ecom_assets_tests.api.serving import republish, serving
 from ecom_assets_tests.tiny_shop import START, on, tables
 
 NOW = dt.datetime(2024, 5, 1, tzinfo=dt.UTC)
+THREADS = 40
+"""In which the server answers."""
 REAL = {
     resource.name: resource
     for resource in resources.resources(catalog.tables(), served(catalog.tables()), Zone(Path("without settings")))
@@ -85,6 +89,19 @@ def test_a_token_waits_for_publication(client, shop):
     assert client.get("/tables/gold.sales", Sync_Token=token, Prefer="wait=5", If_None_Match=etag).status == 200
     assert client.get("/tables/gold.sales", Sync_Token="0" * 26).status == 404
     assert client.get("/tables/gold.sales", Sync_Token="").status == 404
+
+
+@pytest.mark.slow
+def test_many_that_wait_for_publication_leave_threads_for_others(client, shop):
+    token = client.send("POST", "/orders", new("77")).headers["Sync-Token"]
+    with ThreadPoolExecutor(THREADS + 5) as clients:
+        ask = partial(client.get, "/tables/gold.sales", Sync_Token=token, Prefer="wait=15")
+        waiting = [clients.submit(ask) for _ in range(THREADS + 5)]
+        assert client.get("/healthz").status == 200
+        assert client.get("/tables/gold.sales").status == 200
+        assert not any(one.done() for one in waiting)
+        republish(shop, client)
+        assert {one.result().status for one in waiting} == {200}
 
 
 def test_a_row_that_is_quarantined_says_why_at_its_address(client, shop):
