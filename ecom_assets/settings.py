@@ -72,6 +72,11 @@ class Settings:
         return self.data / "snapshot.duckdb"
 
     @property
+    def so_far(self) -> Path:
+        """The file with the tables of the running day."""
+        return self.data / "today.duckdb"
+
+    @property
     def truth(self) -> Path:
         """Folder of the truth about the synthetic shop. No pipeline reads it."""
         return self.data / "truth"
@@ -142,6 +147,11 @@ class Settings:
         """Returns the days of the calendar that are over; only these can be run. None if the first is not over."""
         last = min(yesterday(self.time_zone), self.calendar.last)
         return Window(self.start, last) if last >= self.start else None
+
+    def running_day(self) -> dt.date | None:
+        """Returns the day that is not over yet, in the shop's time zone; None if the calendar does not have it."""
+        day = yesterday(self.time_zone) + ONE_DAY
+        return day if day in self.calendar else None
 
 
 def yesterday(time_zone: str) -> dt.date:

@@ -112,3 +112,10 @@ def test_a_secret_may_be_in_a_file_that_the_environment_names(tmp_path: Path, mo
     assert known.postgres is not None
     assert known.postgres.reveal() == "postgres://platform:swordfish@db/shop"
     assert "swordfish" not in repr(known)
+
+
+def test_the_running_day_follows_the_last_that_is_over_unless_the_calendar_has_ended(tmp_path: Path) -> None:
+    over = settings.yesterday("UTC")
+
+    assert Settings(tmp_path).running_day() == over + dt.timedelta(days=1)
+    assert Settings(tmp_path, end=over).running_day() is None

@@ -132,7 +132,8 @@ def predict(what: str, most: int) -> None:
 @click.command("query")
 @click.argument("file", metavar="FILE", type=click.File(encoding="utf-8"))
 @click.option("--warehouse", is_flag=True, help="Query the warehouse itself; no run may have it open.")
-def query(file: TextIO, warehouse: bool) -> None:
+@click.option("--today", "of_today", is_flag=True, help="Query what ecom today has made of the running day.")
+def query(file: TextIO, warehouse: bool, of_today: bool) -> None:
     """Run the SQL in FILE on the snapshot.
 
     FILE is for example analyses/shop/best_sellers.sql, or - for standard input.
@@ -141,7 +142,7 @@ def query(file: TextIO, warehouse: bool) -> None:
 
     try:
         sql = file.read()
-        with _open(warehouse) as con:
+        with _open(warehouse, of_today) as con:
             statements = con.extract_statements(sql)
             is_query = statements and statements[-1].expected_result_type != [duckdb.ExpectedResultType.NOTHING]
             answer = con.sql(sql) if is_query else None
@@ -162,15 +163,18 @@ def query(file: TextIO, warehouse: bool) -> None:
 
 
 @contextmanager
-def _open(warehouse: bool) -> "Iterator[duckdb.DuckDBPyConnection]":
-    """Opens a read-only connection to the warehouse or the snapshot."""
+def _open(warehouse: bool, of_today: bool) -> "Iterator[duckdb.DuckDBPyConnection]":
+    """Opens a read-only connection to the warehouse, the file of the running day or the snapshot."""
     from ecom_assets.serving.snapshot import open_snapshot
     from ecom_assets.sql import connect
 
     known = settings.load()
     if warehouse and not known.warehouse.exists():
         raise click.ClickException(f"{known.warehouse} does not exist yet: nothing has run. Any run makes it.")
-    with connect(known.warehouse, read_only=True) if warehouse else open_snapshot(known.snapshot) as con:
+    if of_today and not known.so_far.exists():
+        raise click.ClickException(f"{known.so_far} does not exist yet: ecom today makes it.")
+    published = known.so_far if of_today else known.snapshot
+    with connect(known.warehouse, read_only=True) if warehouse else open_snapshot(published) as con:
         yield con
 
 

@@ -14,6 +14,7 @@ from ecom_assets.cli.group import Commands
 from ecom_assets.cli.pages import docs, profile
 from ecom_assets.cli.stream import produce, stream
 from ecom_assets.cli.terminal import shown
+from ecom_assets.cli.today import today
 from ecom_assets.cli.ui import ui
 
 
@@ -44,7 +45,7 @@ def dictionary() -> None:
 for command in (
     *(run.demo, land.land, land.draft_map, land.shop, run.run, run.stale, run.verify),
     *(look.bad, look.quarantine, look.detection, look.why, look.predict, look.query, look.report),
-    *(alerts.alerts, ui, api, api_key, dashboard, export, stream, produce),
+    *(alerts.alerts, ui, api, api_key, dashboard, export, stream, produce, today),
     *(watch.monitor, watch.doctor, watch.prune),
     *(dictionary, docs, profile),
 ):

@@ -148,8 +148,8 @@ def _update(session: Session, con: duckdb.DuckDBPyConnection) -> None:
         published_tables.ARRIVALS: published.arrivals_query(warehouse, session.catalog),
         published_tables.COLUMN_LINEAGE: published.column_lineage_query(warehouse),
         published_tables.PLAIN_TABLES: published.plain_tables_query(warehouse),
-        published_tables.WATERMARKS: _watermarks_query(session),
-        published_tables.PUBLISHED: _published_query(session),
+        published_tables.WATERMARKS: watermarks_query(session),
+        published_tables.PUBLISHED: published_query(session),
     }
     con.execute("begin")
     try:
@@ -186,7 +186,7 @@ def _stale_query(session: Session) -> str:
     return f"from (values {rows}) stale (table_name, day, why) where day is not null"
 
 
-def _watermarks_query(session: Session) -> str:
+def watermarks_query(session: Session) -> str:
     """Returns SQL for up to when the feeds of streams are complete."""
     zone = ZoneInfo(session.time_zone)
     found = [
@@ -198,7 +198,7 @@ def _watermarks_query(session: Session) -> str:
     return f"from (values {rows}) marks (feed, partitions, complete_until, complete_day) where feed is not null"
 
 
-def _published_query(session: Session) -> str:
+def published_query(session: Session) -> str:
     """Returns SQL for the one row that says how the snapshot is published."""
     made = made_of(session.time_zone, session.calendar, session.strict, session.zone, session.currency)
     return f"""

@@ -662,6 +662,7 @@ def test_a_mistake_in_a_file_is_told_in_a_line(
             "The snapshot holds gold, kpi, features, predictions, quarantine and ledger; see --warehouse.",
         ),
         (b"select 1", ["--warehouse"], "does not exist yet: nothing has run"),
+        (b"select 1", ["--today"], "does not exist yet: ecom today makes it."),
     ],
 )
 def test_a_question_that_cannot_be_answered_is_told_so(
