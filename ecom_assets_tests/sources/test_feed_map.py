@@ -4,6 +4,7 @@ import datetime as dt
 import gzip
 import os
 import sys
+from itertools import permutations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -244,6 +245,16 @@ def test_every_line_of_online_retail_becomes_an_item_or_a_return(tmp_path: Path)
 )
 def test_values_are_derived(tmp_path: Path, zone: Zone, name: str, made: list[str | None]) -> None:
     assert land_names(tmp_path, zone, name, "a,02.01.2024,0.1,3\nb,02.01.2024,many,3") == made
+
+
+@pytest.mark.parametrize("units", list(permutations(["epoch", "epoch_ms", "epoch_us"])))
+def test_units_since_1970_are_told_apart_by_size_in_any_order(
+    tmp_path: Path, zone: Zone, units: tuple[str, ...]
+) -> None:
+    name = f'{{ from = "second", time_format = {list(units)} }}'
+    sent = "\n".join(f"a{n},02.01.2024,0.1,{n}" for n in (1709978400, 1709978400000, 1709978400000000, 3))
+    made = land_names(tmp_path, zone, name, sent)
+    assert made == ["2024-03-09 10:00:00+00"] * 3 + ["3"]
 
 
 GERMAN = 'decimal = ","\nthousands = "."'

@@ -32,6 +32,8 @@ MICROSECONDS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 """Microseconds in the units of time since 1970."""
 EPOCHS = {"epoch": MICROSECONDS["s"], "epoch_ms": MICROSECONDS["ms"], "epoch_us": MICROSECONDS["us"]}
 """Time formats that count from 1970-01-01 UTC, with the microseconds of their unit."""
+_EPOCH_MICROSECONDS = (10**14, 10**17)
+"""Microseconds since 1970, of 1973 and 5138: of several units, the one counts by which a number is between them."""
 _COMPARED = "DECIMAL(28, 9)"
 _ROUNDED = r"'\.\d{6}\d*[1-9]|[eE]'"
 """A pattern for numbers with more than six decimals, or with an exponent, which might have them."""
@@ -242,14 +244,25 @@ def noted(notes: Sequence[str]) -> str:
 
 
 def _read_moments(text: str, time_format: str | Sequence[str]) -> list[str]:
-    """Returns the SQL of the moments, as text, that a text writes in each of some formats; null if it does not."""
+    """Returns the SQL of the moments, as text, that a text writes in each of some formats; null if it does not.
+
+    Any number fits each unit since 1970, so that several units are told apart by size.
+    """
     formats = [time_format] if isinstance(time_format, str) else time_format
+    several = len(EPOCHS.keys() & set(formats)) > 1
     return [
-        f"{moment_since_epoch(text, str(EPOCHS[form]))}::VARCHAR"
+        f"{_moment_of_size(text, EPOCHS[form]) if several else moment_since_epoch(text, str(EPOCHS[form]))}::VARCHAR"
         if form in EPOCHS
         else f"try_strptime({text}, {literal(form)})::VARCHAR"
         for form in formats
     ]
+
+
+def _moment_of_size(text: str, microseconds: int) -> str:
+    """Returns the SQL of the moment so many units after 1970 if no other unit gives it a likelier size; else null."""
+    low, high = (limit // microseconds for limit in _EPOCH_MICROSECONDS)
+    size = f"abs(try_cast({text} as DECIMAL(38, 6)))"
+    return f"case when {size} >= {low} and {size} < {high} then {moment_since_epoch(text, str(microseconds))} end"
 
 
 def moment_since_epoch(text: str, microseconds: str) -> str:
