@@ -1,3 +1,5 @@
+"""The running day: what it says so far, and that the warehouse does not know of it."""
+
 import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
