@@ -129,7 +129,8 @@ def history(folder: Path, steps: list[Any], *, ticks: bool) -> Any:
         return shop.everything()
 
 
-@settings(max_examples=6, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=6)
 @given(steps=STEPS)
 def test_a_day_that_was_looked_at_ends_as_if_it_had_not_been(
     steps: list[Any], tmp_path_factory: pytest.TempPathFactory
