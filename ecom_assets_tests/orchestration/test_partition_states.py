@@ -18,7 +18,7 @@ from ecom_assets import settings
 from ecom_assets.days import Window
 from ecom_assets.landing.zone import Zone
 from ecom_assets.orchestration._dagster import REPAIR_TAG, HeldOpenEventLogStorage, cause_of_failure
-from ecom_assets.orchestration.about_runs import PROCESS_TAG, this_process
+from ecom_assets.orchestration.about_runs import PROCESS_TAG, CancelRequest, this_process
 from ecom_assets.orchestration.following import followed
 from ecom_assets.orchestration.jobs import RETRY_LOST_RUNS
 from ecom_assets_tests.orchestration import till
@@ -233,8 +233,10 @@ def test_a_run_ends_between_two_tables_if_it_is_asked_to_and_the_next_goes_on(
 
 @pytest.mark.slow
 def test_a_run_of_the_command_line_that_is_canceled_in_the_ui_ends_between_two_tables(
-    instance: dg.DagsterInstance, zone: Zone
+    instance: dg.DagsterInstance, zone: Zone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(CancelRequest, "SECONDS_BETWEEN", 0.0)
+
     def cancel_at_half(step: str, share: float) -> None:
         if share == 0.5:
             [running] = instance.get_runs()
