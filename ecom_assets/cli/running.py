@@ -17,7 +17,7 @@ from ecom_assets.orchestration.about_runs import PROCESS_TAG, REASON_TAG, end_lo
 from ecom_assets.orchestration.alerts import mistakes
 from ecom_assets.orchestration.assets import asset_keys, partitions_of
 from ecom_assets.orchestration.jobs import RETRY_LOST_RUNS, data_quality, pipeline, selected
-from ecom_assets.orchestration.quality_assets import PROFILES
+from ecom_assets.orchestration.quality_assets import PROFILES, quality_assets
 from ecom_assets.publishing.snapshot import is_behind, publish
 from ecom_assets.sources.synthetic import load_shop
 from ecom_assets.warehouse.ledger.records import TableDay, bad_days_of, table_days
@@ -54,12 +54,16 @@ def terminal(context: dg.InitLoggerContext) -> logging.Logger:
 
 def everything() -> dg.JobDefinition:
     """Returns the job of all assets for the command line."""
-    return build(settings.load()).resolve_job_def(pipeline.name).with_logger_defs({"console": terminal})
+    return _for_the_terminal(pipeline.name)
 
 
 def quality() -> dg.JobDefinition:
     """Returns the job of the quality assets for the command line."""
-    return build(settings.load()).resolve_job_def(data_quality.name).with_logger_defs({"console": terminal})
+    return _for_the_terminal(data_quality.name)
+
+
+def _for_the_terminal(job: str) -> dg.JobDefinition:
+    return build(settings.load()).resolve_job_def(job).with_logger_defs({"console": terminal})
 
 
 def judge_quality(on: dg.DagsterInstance) -> None:
@@ -67,7 +71,7 @@ def judge_quality(on: dg.DagsterInstance) -> None:
 
     An error of theirs ends their run, not this process.
     """
-    assets = sorted(set(quality().asset_layer.executable_asset_keys) - {PROFILES})
+    assets = sorted({key for asset in quality_assets(catalog.tables()) for key in asset.keys} - {PROFILES})
     tags = {PROCESS_TAG: this_process(), REASON_TAG: "ecom demo"}
     with dg.execute_job(
         dg.reconstructable(quality), on, run_config=_LOGS, tags=tags, asset_selection=assets, raise_on_error=False
